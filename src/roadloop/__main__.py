@@ -1,0 +1,5 @@
+"""`python -m roadloop`."""
+
+from roadloop.cli.main import main
+
+main()

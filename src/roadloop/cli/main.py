@@ -1,0 +1,62 @@
+"""`roadloop`: the command line. Every command is named here; each feature's commands live in its `cli.py`."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from roadloop import __version__
+from roadloop.cli import operate
+from roadloop.cli.options import language
+from roadloop.demo import cli as demo
+from roadloop.errors import RoadloopError
+from roadloop.models import cli as models
+from roadloop.sources import cli as sources
+
+app = typer.Typer(
+    name="roadloop",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""The loop of road-scene segmentation in one tool 道路场景分割的数据闭环:
+    import → datasets → networks → train → evaluate → release.
+
+    Start with **roadloop demo**, then **roadloop serve** and open the page it names.""",
+)
+
+app.command("serve")(operate.serve)
+app.command("demo")(demo.demo)
+app.command("status")(operate.status)
+app.command("export")(models.export)
+app.command("fsck")(operate.fsck)
+app.command("migrate")(operate.migrate)
+app.command("rehearse")(operate.rehearse)
+app.add_typer(sources.app, name="import")
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"roadloop {__version__}")  # noqa: T201 - the answer
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """What every command takes."""
+
+
+def main() -> None:
+    """Run the command line: our errors become one clear sentence and exit code 1."""
+    try:
+        app()
+    except RoadloopError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]✗[/] {error.text.pick(language())}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

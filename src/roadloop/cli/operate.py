@@ -1,0 +1,233 @@
+"""Commands for operators: serve, status, fsck, migrate, rehearse."""
+
+import logging
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from roadloop.cli.options import Home, language, settings_of
+from roadloop.errors import AccessRefusedError, ConflictError, Text
+from roadloop.jobs import queue
+from roadloop.jobs.fsck import inspect
+from roadloop.jobs.history import format_time, status_text
+from roadloop.jobs.states import ENDED, JobState
+from roadloop.jobs.supervisor import Supervisor
+from roadloop.server import create_app
+from roadloop.settings import Settings
+from roadloop.storage import migrate as schema
+from roadloop.storage.platform import Platform, open_platform
+
+console = Console(soft_wrap=True, highlight=False)
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+STATE_COLORS = {"running": "blue", "succeeded": "green", "failed": "red", "queued": "bright_black"}
+
+
+def serve(
+    home: Home = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one (default 8600).")] = None,
+    root: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder outside the workspace that requests may name; `DIR:ro` read-only."),
+    ] = None,
+    stop_jobs: Annotated[
+        bool, typer.Option("--stop-jobs", help="When the server stops, stop the running jobs too.")
+    ] = False,
+) -> None:
+    """Start the server: the page, the interface and the jobs 启动服务.
+
+    A fresh workspace is set up by itself. Stopping the server (Ctrl-C) leaves running jobs at work; the next start
+    finds them again.
+    """
+    settings = settings_of(home, host=host, port=port, roots=tuple(root) if root else None)
+    if settings.host not in LOOPBACK:
+        raise AccessRefusedError(
+            Text(
+                f"拒绝监听 {settings.host}：还没有账号功能，只能监听 127.0.0.1。远程访问请用 SSH 隧道：ssh -L 8600:127.0.0.1:8600 服务器",
+                f"Refusing to listen on {settings.host}: there are no accounts yet, so only 127.0.0.1 is safe. From"
+                " elsewhere use a tunnel: ssh -L 8600:127.0.0.1:8600 SERVER",
+            )
+        )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    listener = _listen(settings)
+    platform = open_platform(settings, upgrade=True)
+    supervisor = Supervisor(platform)
+    try:
+        _serve_until_stopped(platform, supervisor, listener)
+    finally:
+        left = supervisor.close(stop_jobs=stop_jobs)
+        listener.close()
+        platform.database.close()
+    _say_goodbye(left, stopped=stop_jobs)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConflictError(
+            Text(
+                f"端口 {settings.port} 无法使用（{error.strerror}）。请停止占用它的程序，或用 --port 指定别的端口（0 = 自动）。",
+                f"Port {settings.port} cannot be used ({error.strerror}). Stop what holds it, or choose another with"
+                " --port (0 = any free one).",
+            )
+        ) from error
+    return listener
+
+
+def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    config = uvicorn.Config(
+        create_app(platform, port), log_level="warning", access_log=False, timeout_graceful_shutdown=3
+    )
+    server = uvicorn.Server(config)
+    supervisor.start()
+    url = f"http://{platform.settings.host}:{port}"
+    announced = threading.Thread(target=_announce, args=(server, url, platform.workspace.home), daemon=True)
+    announced.start()
+    signal.signal(signal.SIGHUP, lambda number, frame: _stop(server, number, frame))
+    server.run(sockets=[listener])
+
+
+def _announce(server: uvicorn.Server, url: str, home: Path) -> None:
+    while not server.started and not server.should_exit:
+        time.sleep(0.01)
+    if server.started:
+        console.print(f"roadloop  {url}   (page 网页; {url}/docs interface 接口说明)")
+        console.print(f"workspace 工作区 {home}\nCtrl-C stops the server; jobs go on. 停止服务不影响运行中的任务。")
+
+
+def _stop(server: uvicorn.Server, _number: int, _frame: FrameType | None) -> None:
+    server.should_exit = True
+
+
+def _say_goodbye(left: list[queue.Job], *, stopped: bool) -> None:
+    if stopped or not left:
+        console.print("Stopped; no jobs are running. 服务已停止，没有运行中的任务。")
+        return
+    names = ", ".join(job.title for job in left[:5])
+    console.print(
+        f"Stopped; {len(left)} job(s) go on without the server: {names}. The next `roadloop serve` finds them again;"
+        f" `--stop-jobs` would end them.\n服务已停止；{len(left)} 个任务仍在运行，下次启动服务时会接管。"
+    )
+
+
+def status(
+    home: Home = None,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and leave.")] = False,
+    rows: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest jobs.")] = 20,
+) -> None:
+    """Show the jobs in a live table 实时任务表. Works with and without a running server."""
+    platform = open_platform(settings_of(home))
+    if once:
+        console.print(_job_table(platform, rows))
+        return
+    with Live(_job_table(platform, rows), console=console, refresh_per_second=2) as live:
+        while True:
+            time.sleep(1)
+            live.update(_job_table(platform, rows))
+
+
+def _job_table(platform: Platform, rows: int) -> Table:
+    with platform.database.reading() as db:
+        newest = [
+            queue.get(db, task_id)
+            for (task_id,) in db.execute(
+                queue.jobs.select().with_only_columns(queue.jobs.c.id).order_by(queue.jobs.c.seq.desc()).limit(rows)
+            )
+        ]
+    table = Table(caption=f"{platform.workspace.home}", caption_justify="left")
+    for column in ("task_id", "kind", "name 名称", "state 状态", "left 剩余", "created 创建", "reason 说明"):
+        table.add_column(column, overflow="fold")
+    for job in newest:
+        text = job.reason or job.note
+        left = "" if job.eta_seconds is None else f"{job.eta_seconds:,.0f} s"
+        color = STATE_COLORS.get(job.state.value, "yellow")
+        table.add_row(
+            job.id[:8],
+            job.kind,
+            job.title,
+            f"[{color}]{status_text(job)}[/]",
+            left,
+            format_time(job.created_at),
+            text.pick(language()) if text else "",
+        )
+    return table
+
+
+def fsck(
+    home: Home = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read every published file again.")] = False,
+) -> None:
+    """Check the workspace, changing nothing 只读检查工作区.
+
+    Rows and their life cycles, leases, processes, orphan temporary files, and the sha256 of every published file.
+    Leaves with 1 when something is wrong.
+    """
+    platform = open_platform(settings_of(home))
+    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")) as bar:
+        line = bar.add_task("fsck", total=None)
+        report = inspect(
+            platform, hashes=not quick, progress=lambda n, total: bar.update(line, completed=n, total=total)
+        )
+    for problem in report.problems:
+        console.print(f"[red]✗[/] {problem.pick(language())}")
+    for note in report.notes:
+        console.print(f"[yellow]·[/] {note.pick(language())}")
+    console.print(
+        f"{report.jobs} jobs, {report.files} files checked: {len(report.problems)} problems, {len(report.notes)} notes"
+    )
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def migrate(home: Home = None) -> None:
+    """Bring the workspace's database to this version's schema 升级数据库. `serve` does it by itself."""
+    platform_settings = settings_of(home)
+    platform = open_platform(platform_settings, upgrade=True)
+    console.print(f"{platform.workspace.home}: schema {schema.current(platform.database)}")
+
+
+def rehearse(
+    home: Home = None,
+    steps: Annotated[int, typer.Option(min=1, help="How far to count.")] = 20,
+) -> None:
+    """Run a job that only counts, to see that queue, processes and disk work 自检. Needs a running server."""
+    platform = open_platform(settings_of(home))
+    with platform.database.transaction() as db:
+        payload = {"steps": steps, "pause": 0.1, "name": f"rehearsal-{time.time_ns()}"}
+        task_id = queue.submit(db, queue.Submission("rehearsal", payload, "rehearsal 自检", priority=10))
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        line = bar.add_task("rehearsal", total=1.0)
+        waited = time.monotonic()
+        while (job := _read(platform, task_id)).state not in ENDED:
+            bar.update(line, completed=job.progress, description=status_text(job))
+            if job.state is JobState.QUEUED and time.monotonic() - waited > 30:
+                bar.stop()
+                console.print("Still waiting after 30 s: is `roadloop serve` running for this home? 服务是否已启动？")
+                raise typer.Exit(1)
+            time.sleep(0.1)
+        bar.update(line, completed=job.progress, description=status_text(job))
+    if job.state is not JobState.SUCCEEDED:
+        raise typer.Exit(1)
+
+
+def _read(platform: Platform, task_id: str) -> queue.Job:
+    with platform.database.reading() as db:
+        return queue.get(db, task_id)

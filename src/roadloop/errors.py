@@ -1,0 +1,178 @@
+"""Every error this project raises on purpose, and the two-language text they carry.
+
+* RoadloopError
+  x MalformedRequestError      the body or the query cannot be read
+  x AccessRefusedError         this caller may not do this
+    + PathOutsideError         a path leaves the workspace and its roots, or is read-only
+  x NotFoundError              no object has that id or name
+  x ConflictError              the object's state forbids this
+    + NameTakenError           a name that must be unique is used
+    + InvalidTransitionError   a life cycle does not have that step
+    + StaleRunError            another attempt of this job has taken over
+  x TooLargeError              the request is larger than a limit
+  x InvalidValueError          a value that cannot be right
+    + InvalidNameError         not usable as a name
+    + LabelMapError            labels, class table and label map do not fit together
+    + BrokenFileError          a file is not what its name says
+    + IdempotencyMismatchError same Idempotency-Key, another request
+  x BusyError                  try again later
+    + DiskFullError            no space left, or the disk is read-only
+  x JobError                   a job cannot go on; becomes the job's reason
+    + OutOfMemoryError         GPU or host memory
+    + NonFiniteLossError       the loss is NaN or infinite
+
+`web/errors.py` maps the classes to HTTP statuses; nothing here knows HTTP.
+"""
+
+from typing import Any, ClassVar, Literal, NamedTuple
+
+Language = Literal["zh", "en"]
+
+
+class Text(NamedTuple):
+    """One message in both languages. Say what happened, what is safe, and what to do."""
+
+    zh: str
+    en: str
+
+    def pick(self, language: Language) -> str:
+        """The text in `language`."""
+        return self.zh if language == "zh" else self.en
+
+
+class RoadloopError(Exception):
+    """Base of all deliberate errors.
+
+    Args:
+        text: What is wrong and what to do, in both languages.
+        details: Facts for programs, JSON values only.
+    """
+
+    code: ClassVar[str] = "roadloop_error"
+
+    def __init__(self, text: Text, **details: Any) -> None:
+        super().__init__(text.en)
+        self.text = text
+        self.details = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let worker processes hand errors back whole."""
+        return _rebuild, (type(self), self.text, self.details)
+
+
+def _rebuild(kind: type[RoadloopError], text: Text, details: dict[str, Any]) -> RoadloopError:
+    return kind(Text(*text), **details)
+
+
+class MalformedRequestError(RoadloopError):
+    """The body or the query cannot be read at all."""
+
+    code = "malformed_request"
+
+
+class AccessRefusedError(RoadloopError):
+    """This caller, host or origin may not do this."""
+
+    code = "access_refused"
+
+
+class PathOutsideError(AccessRefusedError):
+    """A path leaves the workspace and the configured roots, or the root is read-only."""
+
+    code = "path_outside"
+
+
+class NotFoundError(RoadloopError):
+    """No object has that id or name."""
+
+    code = "not_found"
+
+
+class ConflictError(RoadloopError):
+    """The object's state forbids this action."""
+
+    code = "conflict"
+
+
+class NameTakenError(ConflictError):
+    """A name that must be unique is used; `details` carries the existing `task_id`."""
+
+    code = "name_taken"
+
+
+class InvalidTransitionError(ConflictError):
+    """A life cycle does not have that step."""
+
+    code = "invalid_transition"
+
+
+class StaleRunError(ConflictError):
+    """Another attempt of this job has taken over; this one must not write any more."""
+
+    code = "stale_run"
+
+
+class TooLargeError(RoadloopError):
+    """The request is larger than a limit."""
+
+    code = "too_large"
+
+
+class InvalidValueError(RoadloopError):
+    """A value that cannot be right; `details` names the parameter."""
+
+    code = "invalid_value"
+
+
+class InvalidNameError(InvalidValueError):
+    """Text that cannot be used as the name of a thing."""
+
+    code = "invalid_name"
+
+
+class LabelMapError(InvalidValueError):
+    """Labels, class table and label map do not fit together."""
+
+    code = "label_map"
+
+
+class BrokenFileError(InvalidValueError):
+    """A file is not what its name says: truncated, another format, a wrong hash."""
+
+    code = "broken_file"
+
+
+class IdempotencyMismatchError(InvalidValueError):
+    """The Idempotency-Key was used before with another request."""
+
+    code = "idempotency_mismatch"
+
+
+class BusyError(RoadloopError):
+    """Nothing is wrong; try again later."""
+
+    code = "busy"
+
+
+class DiskFullError(BusyError):
+    """No space left on the disk, or it is read-only."""
+
+    code = "disk_full"
+
+
+class JobError(RoadloopError):
+    """A job cannot go on; the text becomes the job's reason."""
+
+    code = "job_failed"
+
+
+class OutOfMemoryError(JobError):
+    """GPU or host memory did not suffice."""
+
+    code = "out_of_memory"
+
+
+class NonFiniteLossError(JobError):
+    """The training loss is NaN or infinite."""
+
+    code = "non_finite_loss"

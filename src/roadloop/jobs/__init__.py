@@ -1,0 +1,1 @@
+"""The durable queue, its supervisor and the processes it starts."""

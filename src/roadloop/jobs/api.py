@@ -1,0 +1,134 @@
+"""Jobs over HTTP: every job's state, log and end, and the health of the service."""
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from roadloop import __version__
+from roadloop.errors import ConflictError, Language, NotFoundError
+from roadloop.jobs import logs, queue
+from roadloop.jobs.history import JobFields, format_time, history
+from roadloop.jobs.states import JobState
+from roadloop.jobs.store import job_events, jobs, to_text
+from roadloop.storage import migrate
+from roadloop.storage.platform import Platform
+from roadloop.web.endpoint import Call, Endpoints
+from roadloop.web.parameters import History, NoParameters, Parameters
+
+
+class OneJob(Parameters):
+    """Names one job."""
+
+    task_id: str = Field(description="The job's id.", examples=["sadsa"])
+
+
+class ReadLog(OneJob):
+    """Which part of a log."""
+
+    offset: int | None = Field(None, ge=0, le=2**60, description="First byte; absent: the last 100 lines.")
+    limit: int = Field(65536, ge=1, le=logs.MAX_BYTES, description="At most so many bytes, whole lines.")
+
+
+class LogReply(BaseModel):
+    """Part of a log."""
+
+    errno: int = 1
+    data: list[str] = Field(description="Lines.")
+    offset: int = Field(description="First byte shown.")
+    next_offset: int = Field(description="Where to go on reading.")
+    size: int = Field(description="Bytes in all.")
+
+
+class JobRow(JobFields):
+    """One job."""
+
+    kind: str
+    title: str
+    gpus: str
+    attempt: int
+    result: dict[str, Any] | None = Field(description="Facts of a finished job.")
+
+
+class JobList(BaseModel):
+    """Jobs, newest first; one object with a task id."""
+
+    errno: int = 1
+    data: list[JobRow] | JobRow
+    total: int = 0
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    errno: int = 1
+    data: dict[str, Any]
+
+
+def routes(platform: Platform) -> APIRouter:
+    """The endpoints of this feature."""
+    router = Endpoints(platform, tag="jobs 任务")
+
+    @router.get("/output_log", ReadLog, reply=LogReply, errors=(NotFoundError,))
+    def output_log(call: Call, p: ReadLog) -> dict[str, Any]:
+        """Read a job's log (日志): its last 100 lines, or any part by byte offset."""
+        with call.platform.database.reading() as db:
+            job = queue.get(db, p.task_id)
+        path = call.platform.workspace.home / job.log
+        return logs.tail(path) if p.offset is None else logs.read(path, p.offset, p.limit)
+
+    @router.get("/v1/jobs", History, reply=JobList, errors=(NotFoundError,))
+    def list_jobs(call: Call, p: History) -> Mapping[str, Any] | Response:
+        """List the jobs of every kind, newest first, or one."""
+        return history(call, p, table=None, render=_render)
+
+    @router.post("/v1/jobs/{task_id}/cancel", OneJob, reply={"data": "running"}, errors=(NotFoundError, ConflictError))
+    def cancel_job(call: Call, p: OneJob) -> Mapping[str, Any]:
+        """Stop a job; its processes are gone within ten seconds."""
+        return call.write(lambda db: queue.cancel(db, p.task_id), lambda state: {"data": state.value})
+
+    @router.get("/v1/jobs/{task_id}/events", OneJob, reply={"data": [{"state": "queued"}]}, errors=(NotFoundError,))
+    def job_events_list(call: Call, p: OneJob) -> dict[str, Any]:
+        """What has happened to a job, oldest first."""
+        with call.platform.database.reading() as db:
+            job = queue.get(db, p.task_id)
+            rows = db.execute(sa.select(job_events).where(job_events.c.job_id == job.id).order_by(job_events.c.seq))
+            return {"data": [_render_event(row, call.language) for row in rows]}
+
+    @router.get("/v1/health", NoParameters, reply=Health)
+    def health(call: Call, _: NoParameters) -> dict[str, Any]:
+        """Whether the service works: database, queue and disk."""
+        with call.platform.database.reading() as db:
+            rows = db.execute(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state))
+            counts: dict[str, int] = dict(rows.tuples().all())
+        disk = shutil.disk_usage(call.platform.workspace.home)
+        return {
+            "data": {
+                "version": __version__,
+                "schema": migrate.newest(),
+                "jobs": {state.value: counts.get(state.value, 0) for state in JobState},
+                "disk_free_mib": disk.free // 2**20,
+                "disk_low": disk.free < call.platform.settings.min_free_mib * 2**20,
+            }
+        }
+
+    return router.api
+
+
+def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    job: queue.Job = row["job"]
+    return {"kind": job.kind, "title": job.title, "gpus": job.gpus, "attempt": job.attempt, "result": job.result}
+
+
+def _render_event(row: sa.Row[Any], language: Language) -> dict[str, Any]:
+    text = to_text(row.text)
+    return {
+        "state": row.state,
+        "attempt_token": row.token,
+        "text": text.pick(language) if text else None,
+        "at": format_time(row.at),
+    }

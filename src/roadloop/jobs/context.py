@@ -1,0 +1,243 @@
+"""What a job's function sees of the world: progress, warnings, stopping, and the guarded way to publish.
+
+Life goes on in a thread: once a second it writes a sign of life together with the newest progress, under the job's
+token, and learns whether somebody asked to stop. When the token has been raised by another claim, the whole process
+group ends at once, so that a worker that was given up does no more work.
+"""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
+from roadloop.jobs import queue
+from roadloop.jobs.states import JobState
+from roadloop.storage import publish
+from roadloop.storage.platform import Platform
+
+Move = tuple[Path, Path]
+
+
+class JobCancelled(RoadloopError):  # noqa: N818 - not an error: somebody asked
+    """Somebody asked this job to stop."""
+
+    code = "cancelled"
+
+    def __init__(self) -> None:
+        super().__init__(Text("任务已被停止。", "The job was stopped."))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished job leaves: facts for its row, and scratch names to be made visible."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+    moves: Sequence[Move] = ()
+
+
+class Eta:
+    """Seconds left, from the pace since this attempt began. Pure: the clock is an argument."""
+
+    def __init__(self, now: float) -> None:
+        self._start = now
+        self._first: float | None = None
+
+    def update(self, share: float, now: float) -> float | None:
+        """Seconds left at `share` (0..1) of the work; None before there is a pace."""
+        if self._first is None:
+            self._first = share
+            self._start = now
+        gained = share - self._first
+        if gained <= 0 or now <= self._start:
+            return None
+        return (1 - share) * (now - self._start) / gained
+
+
+class TaskContext:
+    """One attempt of one job.
+
+    Args:
+        platform: The installation.
+        job: The claimed job.
+        gpus: UUIDs of the GPUs leased to it, in the order asked for.
+    """
+
+    def __init__(self, platform: Platform, job: queue.Job, gpus: tuple[str, ...] = ()) -> None:
+        self.platform: Final = platform
+        self.job: Final = job
+        self.gpus: Final = gpus
+        self.payload: Final = job.payload
+        self.memo: dict[str, Any] = dict(job.memo)
+        self._lock = threading.Lock()
+        self._pending: dict[str, Any] = {}
+        self._warnings = list(job.warnings)
+        self._cancel = threading.Event()
+        self._closed = threading.Event()
+        self._eta = Eta(time.monotonic())
+        self._thread: threading.Thread | None = None
+
+    # --- what the task calls -----------------------------------------------------------------------------------
+
+    def log(self, line: str) -> None:
+        """Write one line to the job's log."""
+        print(line, flush=True)  # noqa: T201 - the process's output is the log
+
+    def progress(self, done: float, total: float, note: Text | None = None) -> None:
+        """Say how far the work is. Cheap: call it as often as you like.
+
+        Args:
+            done: Units done.
+            total: Units in all.
+            note: What is being done just now.
+        """
+        share = min(1.0, done / total) if total > 0 else 0.0
+        with self._lock:
+            self._pending["progress"] = share
+            self._pending["eta_seconds"] = self._eta.update(share, time.monotonic())
+            if note is not None:
+                self._pending["note"] = list(note)
+
+    def warn(self, text: Text) -> None:
+        """Add a warning to the job's row and its log. The same warning is kept once."""
+        with self._lock:
+            if text in self._warnings:
+                return
+            self._warnings.append(text)
+            self._pending["warnings"] = [list(w) for w in self._warnings]
+        self.log(f"WARNING {text.en} | {text.zh}")
+
+    def should_stop(self) -> bool:
+        """Whether somebody asked this job to stop. Ask at least once a second."""
+        return self._cancel.is_set()
+
+    def check_stop(self) -> None:
+        """Raise `JobCancelled` when somebody asked this job to stop."""
+        if self.should_stop():
+            raise JobCancelled
+
+    def scratch(self, target: Path) -> Path:
+        """A path beside `target` that belongs to this attempt alone. Not created."""
+        return target.parent / f".{target.name}.{self.job.id[:8]}-{self.job.token}{publish.PARTIAL}"
+
+    def older_scratch(self, target: Path) -> list[Path]:
+        """What earlier attempts of this job left beside `target`, oldest first."""
+        prefix = f".{target.name}.{self.job.id[:8]}-"
+
+        def token(path: Path) -> int:
+            return int(path.name.removeprefix(prefix).removesuffix(publish.PARTIAL))
+
+        found = [
+            path
+            for path in target.parent.glob(f".*{publish.PARTIAL}")
+            if path.name.startswith(prefix) and path.name.removeprefix(prefix).split(".")[0].isdigit()
+        ]
+        return sorted((p for p in found if token(p) < self.job.token), key=token)
+
+    def clear_older_scratch(self, target: Path) -> None:
+        """Remove what earlier attempts of this job left beside `target`."""
+        for path in self.older_scratch(target):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def publish(self, moves: Sequence[Move], memo: Mapping[str, Any] | None = None) -> None:
+        """Make finished scratch files visible while the job goes on.
+
+        One fenced row update chooses this attempt and stores the moves and `memo`; then the renames happen. When a
+        kill comes between, the next attempt, or recovery, completes them.
+
+        Args:
+            moves: Pairs (scratch, target) under the workspace or a root. Files replace older files.
+            memo: New values of the memo; getting further also forgives earlier losses of workers.
+
+        Raises:
+            StaleRunError: Another attempt owns the job; nothing was made visible.
+        """
+        for scratch, _target in moves:
+            if scratch.is_file():
+                publish.fsync_file(scratch)
+        if memo is not None:
+            self.memo.update(memo)
+        values = {"moves": [[str(a), str(b)] for a, b in moves], "memo": self.memo, "losses": 0}
+        self._write(values)
+        apply_moves(moves)
+        self._write({"moves": None})
+
+    # --- what jobs.run calls -----------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Complete what a killed attempt had chosen, and start the signs of life."""
+        apply_moves([(Path(a), Path(b)) for a, b in self.job.moves])
+        self._write({"moves": None, "note": None})
+        self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the signs of life."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def succeed(self, outcome: Outcome) -> None:
+        """Choose this attempt's output, put it in place and end the job.
+
+        Raises:
+            StaleRunError: Another attempt owns the job; nothing was made visible.
+        """
+        self._write(
+            {
+                "moves": [[str(a), str(b)] for a, b in outcome.moves],
+                "result": outcome.result,
+                "finishing": True,
+            }
+        )
+        apply_moves(outcome.moves)
+        with self.platform.database.transaction() as db:
+            queue.finish(db, self.job, JobState.SUCCEEDED)
+
+    def end(self, state: JobState, reason: Text | None = None, error: str | None = None) -> None:
+        """End the job without output: failed or cancelled."""
+        self._write({})
+        with self.platform.database.transaction() as db:
+            queue.finish(db, self.job, state, reason=reason, error=error)
+
+    def beat(self) -> None:
+        """Write one sign of life with the newest progress; learn whether to stop."""
+        row = self._write({"beat": queue.jobs.c.beat + 1})
+        if row.cancel_requested:
+            self._cancel.set()
+
+    def _write(self, values: Mapping[str, Any]) -> queue.Job:
+        with self._lock:
+            pending, self._pending = self._pending, {}
+        try:
+            with self.platform.database.transaction() as db:
+                return queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token, **pending, **values})
+        except BusyError:
+            with self._lock:
+                self._pending = {**pending, **self._pending}
+            raise
+
+    def _live(self) -> None:
+        pause = min(1.0, self.platform.settings.lease_seconds / 5)
+        while not self._closed.wait(pause):
+            try:
+                self.beat()
+            except BusyError as error:  # a locked database or a full disk: keep working, try again
+                self.log(f"WARNING {error.text.en}")
+            except StaleRunError as error:
+                self.log(f"ERROR {error.text.en} This process ends.")
+                os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def apply_moves(moves: Sequence[Move]) -> None:
+    """Give chosen scratch files their visible names; those already moved are passed over."""
+    for scratch, target in moves:
+        publish.move(scratch, target)

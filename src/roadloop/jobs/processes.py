@@ -1,0 +1,99 @@
+"""Processes of jobs: start one in a session of its own, find it again, end all of its tree."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from roadloop.jobs.run import MARK
+from roadloop.jobs.store import Job
+from roadloop.settings import Settings
+
+
+def mark_of(task_id: str, token: int) -> str:
+    """The text that every process of one attempt carries in its environment."""
+    return f"{task_id}:{token}"
+
+
+def start(settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a claimed job's process: own session, output appended to its log, only its GPUs visible."""
+    environment = settings.child_environment() | {
+        MARK: mark_of(job.id, job.token),
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": ",".join(gpu_uuids),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",
+        "PYTHONUTF8": "1",
+    }
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "roadloop.jobs.run", job.id, str(job.token), ",".join(gpu_uuids)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def is_alive(pid: int, started: float) -> bool:
+    """Whether the very process that was recorded still exists (a zombie does not count)."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def find(mark_prefix: str) -> list[psutil.Process]:
+    """All processes of this user whose environment carries a mark with this prefix."""
+    marked = ((process, _mark_of(process)) for process in psutil.process_iter())
+    return [process for process, mark in marked if mark and mark.startswith(mark_prefix)]
+
+
+def kill_tree(job: Job, *, seconds: float = 5) -> bool:
+    """End every process of a job's attempts up to its token, also those that left its group.
+
+    Returns:
+        Whether all were gone within `seconds`.
+    """
+    if job.pid is not None and job.pid_started is not None and is_alive(job.pid, job.pid_started):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(job.pid, signal.SIGKILL)
+    deadline = time.monotonic() + seconds
+    while left := [p for p in find(f"{job.id}:") if _token_of(p) <= job.token]:
+        for process in left:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        if time.monotonic() > deadline:
+            return False
+        psutil.wait_procs(left, timeout=0.3)
+    return True
+
+
+def job_of(process: psutil.Process) -> str:
+    """The task id in a process's mark; empty without one."""
+    return _mark_of(process).partition(":")[0]
+
+
+def _token_of(process: psutil.Process) -> int:
+    token = _mark_of(process).partition(":")[2]
+    return int(token) if token.isdecimal() else 0
+
+
+def _mark_of(process: psutil.Process) -> str:
+    try:
+        environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+    except OSError:
+        return ""
+    marks = (entry for entry in environment.split(b"\0") if entry.startswith(f"{MARK}=".encode()))
+    return next(marks, b"").partition(b"=")[2].decode(errors="replace")

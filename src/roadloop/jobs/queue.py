@@ -1,0 +1,285 @@
+"""The durable queue: submit, claim, fence, finish. Every function works inside the caller's transaction.
+
+A claim raises the job's token; every later write of its worker carries the token (`fenced`), so a worker that was
+given up cannot change anything any more. Order comes from the `seq` of event rows, never from a clock.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from roadloop.errors import ConflictError, NotFoundError, StaleRunError, Text
+from roadloop.jobs.states import ENDED, JobState, check_transition
+from roadloop.jobs.store import Job, Submission, from_row, gpu_leases, job_events, jobs
+
+__all__ = [
+    "Job", "JobState", "Submission", "cancel", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "queued",
+    "requeue", "running", "start", "submit",
+]  # fmt: skip
+
+
+def submit(db: sa.Connection, submission: Submission) -> str:
+    """Add a job. Write the domain row that belongs to it in the same transaction.
+
+    Returns:
+        The task id, 32 hex digits.
+    """
+    task_id = uuid.uuid4().hex
+    db.execute(
+        jobs.insert().values(
+            id=task_id,
+            kind=submission.kind,
+            title=submission.title,
+            pool=submission.pool,
+            priority=submission.priority,
+            state=submission.state.value,
+            token=0,
+            attempt=0,
+            losses=0,
+            max_attempts=submission.max_attempts,
+            payload=submission.payload,
+            gpus=submission.gpus,
+            log=submission.log or f"logs/{task_id}.log",
+            progress=0.0,
+            warnings=[list(w) for w in submission.warnings],
+            memo={},
+            finishing=False,
+            cancel_requested=False,
+            beat=0,
+            queued_seq=0,
+            created_at=time.time(),
+        )
+    )
+    seq = _event(db, task_id, submission.state, 0, None)
+    db.execute(jobs.update().where(jobs.c.id == task_id).values(queued_seq=seq))
+    return task_id
+
+
+def get(db: sa.Connection, task_id: str) -> Job:
+    """Read one job.
+
+    Raises:
+        NotFoundError: No job has that id.
+    """
+    row = db.execute(sa.select(jobs).where(jobs.c.id == task_id)).first()
+    if row is None:
+        raise NotFoundError(
+            Text(f"没有 task_id 为 {task_id[:80]!r} 的任务。", f"No task has the id {task_id[:80]!r}."),
+            task_id=task_id[:80],
+        )
+    return from_row(row)
+
+
+def start(db: sa.Connection, task_id: str, *, payload: dict[str, Any] | None = None, gpus: str | None = None) -> None:
+    """Queue a job that was created only, or put a failed or cancelled one back: a new attempt.
+
+    Raises:
+        NotFoundError: No job has that id.
+        InvalidTransitionError: It is queued, running or finished.
+    """
+    job = get(db, task_id)
+    check_transition(job.state, JobState.QUEUED)
+    changed: dict[str, Any] = {"payload": job.payload if payload is None else payload}
+    if gpus is not None:
+        changed["gpus"] = gpus
+    seq = _event(db, task_id, JobState.QUEUED, job.token, None)
+    db.execute(
+        jobs.update()
+        .where(jobs.c.id == task_id)
+        .values(
+            state=JobState.QUEUED.value,
+            losses=0,
+            reason=None,
+            error=None,
+            note=None,
+            eta_seconds=None,
+            cancel_requested=False,
+            finished_at=None,
+            queued_seq=seq,
+            **changed,
+        )
+    )
+
+
+def cancel(db: sa.Connection, task_id: str) -> JobState:
+    """Ask for the end of a job: at once where nothing runs yet, else its supervisor ends it.
+
+    Returns:
+        The state after the call: cancelled, or running while the processes are being ended.
+
+    Raises:
+        NotFoundError: No job has that id.
+        ConflictError: It has ended already.
+    """
+    job = get(db, task_id)
+    if job.state in ENDED:
+        raise ConflictError(
+            Text(f"任务已经结束（{job.state}），无需停止。", f"The job has already ended ({job.state})."),
+            task_id=task_id,
+            state=job.state.value,
+        )
+    if job.state is JobState.RUNNING:
+        db.execute(jobs.update().where(jobs.c.id == task_id).values(cancel_requested=True))
+        return JobState.RUNNING
+    _end(db, job, JobState.CANCELLED, None, None)
+    return JobState.CANCELLED
+
+
+def queued(db: sa.Connection, limit: int = 200) -> list[Job]:
+    """The jobs that wait, in the order in which they may start."""
+    rows = db.execute(
+        sa.select(jobs)
+        .where(jobs.c.state == JobState.QUEUED.value)
+        .order_by(jobs.c.priority.desc(), jobs.c.queued_seq)
+        .limit(limit)
+    )
+    return [from_row(row) for row in rows]
+
+
+def running(db: sa.Connection) -> list[Job]:
+    """The jobs that some process is, or should be, working on."""
+    rows = db.execute(sa.select(jobs).where(jobs.c.state == JobState.RUNNING.value).order_by(jobs.c.seq))
+    return [from_row(row) for row in rows]
+
+
+def held_gpus(db: sa.Connection) -> dict[str, str]:
+    """Leased GPUs: uuid -> task id."""
+    return {row.uuid: row.job_id for row in db.execute(sa.select(gpu_leases))}
+
+
+def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str) -> Job:
+    """Take a queued job: raise its token and lease its GPUs.
+
+    Raises:
+        InvalidTransitionError: Somebody else was faster.
+    """
+    job = get(db, task_id)
+    check_transition(job.state, JobState.RUNNING)
+    for gpu in gpu_uuids:
+        db.execute(gpu_leases.insert().values(uuid=gpu, job_id=task_id, token=job.token + 1))
+    db.execute(
+        jobs.update()
+        .where(jobs.c.id == task_id)
+        .values(
+            state=JobState.RUNNING.value,
+            token=job.token + 1,
+            attempt=job.attempt + 1,
+            reason=None,
+            beat=0,
+            host=host,
+            pid=None,
+            pid_started=None,
+            started_at=job.started_at or time.time(),
+        )
+    )
+    _event(db, task_id, JobState.RUNNING, job.token + 1, None)
+    return get(db, task_id)
+
+
+def fenced(db: sa.Connection, task_id: str, token: int, values: Mapping[str, Any]) -> Job:
+    """Change a running job's row as the holder of `token`.
+
+    Returns:
+        The row after the change.
+
+    Raises:
+        StaleRunError: The job is not running any more, or runs under another token.
+    """
+    done = db.execute(
+        jobs.update()
+        .where(jobs.c.id == task_id, jobs.c.token == token, jobs.c.state == JobState.RUNNING.value)
+        .values(**values)
+    )
+    if done.rowcount != 1:
+        raise StaleRunError(
+            Text("这个任务已由另一个进程接手。", "Another process has taken this job over."), task_id=task_id
+        )
+    return get(db, task_id)
+
+
+def finish(
+    db: sa.Connection, job: Job, state: JobState, *, reason: Text | None = None, error: str | None = None
+) -> None:
+    """End a running job as the holder of its token and free its GPUs.
+
+    Raises:
+        StaleRunError: The job was taken over.
+    """
+    current = fenced(db, job.id, job.token, {"moves": None, "finishing": False})
+    _end(db, current, state, reason, error)
+
+
+def requeue(db: sa.Connection, job: Job, reason: Text, *, counts: bool) -> JobState:
+    """Put a running job back after its worker was lost; it keeps its place in the queue.
+
+    Args:
+        db: An open transaction.
+        job: The job as the supervisor saw it; its token must still hold.
+        reason: What happened.
+        counts: Whether this is the job's loss, or that of the whole machine.
+
+    Returns:
+        queued, or failed when it was lost too often without getting further.
+    """
+    losses = job.losses + counts
+    current = fenced(db, job.id, job.token, {"losses": losses, "moves": None, "finishing": False})
+    if losses >= job.max_attempts:
+        _end(
+            db,
+            current,
+            JobState.FAILED,
+            Text(
+                f"{reason.zh} 已连续 {losses} 次，不再重试。日志里有详情；排除原因后可以重新提交或继续。",
+                f"{reason.en} That was {losses} times in a row, so it is not tried again. The log says more;"
+                " remove the cause, then submit or continue it.",
+            ),
+            "worker_lost",
+        )
+        return JobState.FAILED
+    check_transition(current.state, JobState.QUEUED)
+    _free_gpus(db, job.id)
+    db.execute(
+        jobs.update()
+        .where(jobs.c.id == job.id)
+        .values(state=JobState.QUEUED.value, reason=list(reason), eta_seconds=None, pid=None, pid_started=None)
+    )
+    _event(db, job.id, JobState.QUEUED, job.token, reason)
+    return JobState.QUEUED
+
+
+def _end(db: sa.Connection, job: Job, state: JobState, reason: Text | None, error: str | None) -> None:
+    check_transition(job.state, state)
+    _free_gpus(db, job.id)
+    values: dict[str, Any] = {
+        "state": state.value,
+        "reason": None if reason is None else list(reason),
+        "error": error,
+        "eta_seconds": None,
+        "note": None,
+        "finished_at": time.time(),
+    }
+    if state is JobState.SUCCEEDED:
+        values["progress"] = 1.0
+    db.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
+    _event(db, job.id, state, job.token, reason)
+
+
+def _free_gpus(db: sa.Connection, task_id: str) -> None:
+    db.execute(gpu_leases.delete().where(gpu_leases.c.job_id == task_id))
+
+
+def _event(db: sa.Connection, task_id: str, state: JobState, token: int, text: Text | None) -> int:
+    done = db.execute(
+        job_events.insert().values(
+            job_id=task_id,
+            state=state.value,
+            token=token,
+            text=None if text is None else list(text),
+            at=time.time(),
+        )
+    )
+    assert done.inserted_primary_key is not None
+    return int(done.inserted_primary_key[0])

@@ -1,0 +1,13 @@
+"""What a job can be: kind -> the function that its process runs, as text, because loading some of them is dear."""
+
+from collections.abc import Mapping
+from typing import Final
+
+TASKS: Final[Mapping[str, str]] = {
+    "create_data": "roadloop.datasets.tasks:build",
+    "create_net": "roadloop.networks.tasks:create",
+    "train": "roadloop.training.tasks:train",
+    "evaluate": "roadloop.evaluation.tasks:evaluate",
+    "release": "roadloop.releases.tasks:release",
+    "rehearsal": "roadloop.jobs.rehearsal:count",
+}

@@ -1,0 +1,56 @@
+"""A job that only counts: it shows that queue, processes, log, stopping, resuming and publishing work on a machine.
+
+`roadloop rehearse` runs one for operators; the reliability tests run thousands and kill them.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from roadloop.errors import JobError, Text
+from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.storage import publish
+
+
+def count(context: TaskContext) -> Outcome:
+    """Count to `steps`, remembering each tenth step, and publish what was counted.
+
+    The payload: `steps`, `pause` (seconds a step), `name` (of the file under logs/), `child` (start a process that
+    leaves this one's session and sleeps), `fail` ("", "error", "bug" or "exit" at the last step).
+    """
+    plan = context.payload
+    steps = int(plan["steps"])
+    target = context.platform.workspace.logs / f"{plan['name']}.txt"
+    if plan.get("child"):
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, stdin=subprocess.DEVNULL
+        )
+    for step in range(int(context.memo.get("step", 0)), steps):
+        context.check_stop()
+        time.sleep(float(plan["pause"]))
+        context.progress(step + 1, steps)
+        context.log(f"step={step + 1}")
+        if step + 1 == steps:
+            _fail(str(plan.get("fail", "")))
+        if step % 10 == 9:
+            context.publish([], {"step": step + 1})
+    scratch = context.scratch(target)
+    _write(scratch, steps)
+    context.clear_older_scratch(target)
+    return Outcome({"steps": steps}, [(scratch, target)])
+
+
+def _write(path: Path, steps: int) -> None:
+    path.write_text("".join(f"{n}\n" for n in range(steps)))
+    publish.fsync_file(path)
+
+
+def _fail(how: str) -> None:
+    if how == "error":
+        raise JobError(Text("按要求失败。", "Failed as asked."))
+    if how == "bug":
+        message = "failed as asked"
+        raise RuntimeError(message)
+    if how == "exit":
+        sys.exit(3)

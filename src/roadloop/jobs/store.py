@@ -1,0 +1,146 @@
+"""The queue's tables and the record of one job. No decisions here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.errors import Text
+from roadloop.jobs.states import JobState
+from roadloop.storage.database import metadata
+
+jobs: Final = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),  # order of submission
+    sa.Column("id", sa.String(32), nullable=False, unique=True),  # the task_id of the interface
+    sa.Column("kind", sa.String(40), nullable=False),  # key of registry.TASKS
+    sa.Column("title", sa.Text, nullable=False),  # the name people gave the work
+    sa.Column("pool", sa.String(20), nullable=False),  # training | other
+    sa.Column("priority", sa.Integer, nullable=False),  # higher first
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),  # fencing token, raised at each claim
+    sa.Column("attempt", sa.Integer, nullable=False),  # claims so far
+    sa.Column("losses", sa.Integer, nullable=False),  # workers lost since it last got further
+    sa.Column("max_attempts", sa.Integer, nullable=False),  # so many losses in a row fail it
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("gpus", sa.Text, nullable=False),  # indices asked for, "" or cpu = CPU
+    sa.Column("log", sa.Text, nullable=False),  # relative to the workspace
+    sa.Column("progress", sa.Float, nullable=False),  # 0..1
+    sa.Column("eta_seconds", sa.Float),
+    sa.Column("note", sa.JSON),  # what it does just now, [zh, en]
+    sa.Column("reason", sa.JSON),  # why it waits or failed, [zh, en]
+    sa.Column("error", sa.Text),  # stable code of the failure
+    sa.Column("warnings", sa.JSON, nullable=False),  # [[zh, en], ...]
+    sa.Column("result", sa.JSON),
+    sa.Column("memo", sa.JSON, nullable=False),  # what the next attempt must know
+    sa.Column("moves", sa.JSON),  # renames chosen for this job, [[from, to], ...]
+    sa.Column("finishing", sa.Boolean, nullable=False),  # the moves are the last ones
+    sa.Column("cancel_requested", sa.Boolean, nullable=False),
+    sa.Column("beat", sa.Integer, nullable=False),  # signs of life
+    sa.Column("queued_seq", sa.Integer, nullable=False),  # place in the queue
+    sa.Column("host", sa.Text),
+    sa.Column("pid", sa.Integer),
+    sa.Column("pid_started", sa.Float),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Float),
+    sa.Column("finished_at", sa.Float),
+    sa.CheckConstraint(
+        "state IN ('created', 'queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state_known"
+    ),
+    sa.Index("ix_jobs_queue", "state", "pool", "priority", "queued_seq"),
+    sqlite_autoincrement=True,
+)
+
+job_events: Final = sa.Table(
+    "job_events",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("text", sa.JSON),
+    sa.Column("at", sa.Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+gpu_leases: Final = sa.Table(
+    "gpu_leases",
+    metadata,
+    sa.Column("uuid", sa.String(80), primary_key=True),
+    sa.Column("job_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as it stood when it was read."""
+
+    seq: int
+    id: str
+    kind: str
+    title: str
+    pool: str
+    priority: int
+    state: JobState
+    token: int
+    attempt: int
+    losses: int
+    max_attempts: int
+    payload: dict[str, Any]
+    gpus: str
+    log: str
+    progress: float
+    eta_seconds: float | None
+    note: Text | None
+    reason: Text | None
+    error: str | None
+    warnings: tuple[Text, ...]
+    result: dict[str, Any] | None
+    memo: dict[str, Any]
+    moves: tuple[tuple[str, str], ...]
+    finishing: bool
+    cancel_requested: bool
+    beat: int
+    queued_seq: int
+    host: str | None
+    pid: int | None
+    pid_started: float | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job to be queued."""
+
+    kind: str
+    payload: dict[str, Any]
+    title: str
+    pool: str = "other"
+    gpus: str = ""
+    priority: int = 0
+    state: JobState = JobState.QUEUED
+    max_attempts: int = 3
+    log: str = ""  #: relative to the workspace; empty: logs/<task_id>.log
+    warnings: tuple[Text, ...] = field(default=())
+
+
+def to_text(value: Any) -> Text | None:
+    """A stored [zh, en] pair as a text."""
+    return None if value is None else Text(*value)
+
+
+def from_row(row: sa.Row[Any] | Mapping[str, Any]) -> Job:
+    """A row of `jobs` as a record."""
+    values = dict(row if isinstance(row, Mapping) else row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    values = {name: values[name] for name in jobs.c.keys()}  # noqa: SIM118 - columns, not a dict
+    values["state"] = JobState(values["state"])
+    values["note"] = to_text(values["note"])
+    values["reason"] = to_text(values["reason"])
+    values["warnings"] = tuple(Text(*w) for w in values["warnings"])
+    values["moves"] = tuple((a, b) for a, b in values["moves"] or ())
+    return Job(**values)

@@ -1,0 +1,332 @@
+"""The supervisor: one per workspace, a thread of `roadloop serve`.
+
+It claims queued jobs for which there is room, starts their processes, notices at once when one of its own has gone
+and within lease + sweep when any other has, ends cancelled ones, and completes what a killed worker had chosen. It
+holds nothing that the next supervisor could not read from the rows: stopping the server leaves jobs running.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from roadloop.devices import service as devices
+from roadloop.errors import BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
+from roadloop.jobs import processes, queue
+from roadloop.jobs.context import apply_moves
+from roadloop.jobs.states import JobState
+from roadloop.jobs.store import Job
+from roadloop.storage.platform import Platform
+
+log: Final = logging.getLogger(__name__)
+
+DISK_LOW: Final = Text(
+    "磁盘剩余空间不足，任务在排队等待；腾出空间后会自动开始。",
+    "The disk is nearly full, so the job waits; it starts by itself once there is space.",
+)
+
+
+LEAVE_SECONDS: Final = 5  # an ended job's process may take so long to leave
+_left_running: Final[list[subprocess.Popen[bytes]]] = []
+
+
+@dataclass
+class _Seen:
+    """When a job's sign of life was last seen to change, on this process's own clock."""
+
+    token: int
+    beat: int
+    at: float
+
+
+class Supervisor:
+    """Runs the jobs of one workspace.
+
+    Args:
+        platform: The installation.
+
+    Raises:
+        ConflictError: Another server already supervises this workspace.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform: Final = platform
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._cancel_seen: dict[str, float] = {}
+        self._watched: dict[str, Job] = {}  # as last seen running
+        self._ended: dict[str, float] = {}  # since when their row has ended
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._next_sweep = 0.0
+        self._lock = _lock(platform.workspace.home)
+
+    def start(self) -> None:
+        """Look after what an earlier server left, then begin."""
+        with self.platform.database.reading() as db:
+            left = queue.running(db)
+        for job in left:
+            if not self._has_process(job):
+                self._recover(job, _RESTARTED, counts=False)
+        self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
+        self._thread.start()
+
+    def close(self, *, stop_jobs: bool = False) -> list[Job]:
+        """End the supervision.
+
+        Args:
+            stop_jobs: Also stop the running jobs, as if each had been cancelled.
+
+        Returns:
+            The jobs that go on running without a server.
+        """
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        if stop_jobs:
+            self._stop_all()
+        with self.platform.database.reading() as db:
+            left = queue.running(db)
+        self._let_go({job.id for job in left})
+        self._lock.close()
+        return left
+
+    def _let_go(self, left: set[str]) -> None:
+        """Reap the ended children; keep the others' handles, for they outlive this supervisor on purpose."""
+        for task_id in list(self._children):
+            if task_id in left:
+                _left_running.append(self._children.pop(task_id))
+            else:
+                self._reap(task_id)
+
+    def _stop_all(self) -> None:
+        deadline = time.monotonic() + self.platform.settings.stop_seconds
+        while time.monotonic() < deadline:
+            with self.platform.database.transaction() as db:
+                active = queue.running(db)
+                for job in active:
+                    queue.cancel(db, job.id)
+            if not active:
+                return
+            for job in active:
+                self._look_after(job, time.monotonic(), sweep=False)
+            time.sleep(0.1)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self.platform.settings.poll_seconds):
+            try:
+                self.tick()
+            except BusyError as error:
+                log.warning("supervisor: %s", error.text.en)
+            except Exception:  # the supervisor outlives its own bugs; each is in the log
+                log.exception("supervisor: unexpected error")
+
+    def tick(self) -> None:
+        """One round: look after the running jobs, then start what may start."""
+        with self.platform.database.reading() as db:
+            active = queue.running(db)
+        now = time.monotonic()
+        sweep = now >= self._next_sweep
+        if sweep:
+            self._next_sweep = now + self.platform.settings.sweep_seconds
+        for job in active:
+            self._look_after(job, now, sweep=sweep)
+        self._tidy({job.id: job for job in active}, now)
+        self._start_queued()
+
+    # --- running jobs ------------------------------------------------------------------------------------------
+
+    def _look_after(self, job: Job, now: float, *, sweep: bool) -> None:
+        child = self._children.get(job.id)
+        if child is not None and child.poll() is not None:
+            self._recover(job, _exit_text(child.returncode), counts=True)
+            return
+        if job.cancel_requested:
+            asked = self._cancel_seen.setdefault(job.id, now)
+            if now - asked > self.platform.settings.stop_seconds * 0.7:
+                processes.kill_tree(job, seconds=self.platform.settings.stop_seconds * 0.2)
+                self._recover(job, _STOPPED, counts=False)
+                return
+        if not sweep:
+            return
+        seen = self._seen.get(job.id)
+        if seen is None or (seen.token, seen.beat) != (job.token, job.beat):
+            self._seen[job.id] = seen = _Seen(job.token, job.beat, now)
+        if child is None and job.pid is not None and not self._has_process(job):
+            self._recover(job, _exit_text(None), counts=True)
+        elif now - seen.at > self.platform.settings.lease_seconds:
+            self._recover(job, _SILENT, counts=True)
+
+    def _has_process(self, job: Job) -> bool:
+        if job.host not in {None, socket.gethostname()}:
+            return True
+        if job.pid is not None and job.pid_started is not None:
+            return processes.is_alive(job.pid, job.pid_started)
+        return bool(processes.find(processes.mark_of(job.id, job.token)))
+
+    def _recover(self, job: Job, reason: Text, *, counts: bool) -> None:
+        """End what is left of a worker, then complete, end or requeue its job."""
+        if not processes.kill_tree(job):
+            log.error("supervisor: processes of job %s do not end", job.id)
+            return
+        self._reap(job.id)
+        with self.platform.database.reading() as db:
+            job = queue.get(db, job.id)  # its last writes count
+        if job.state is not JobState.RUNNING:
+            return
+        try:
+            apply_moves([(Path(a), Path(b)) for a, b in job.moves])
+            with self.platform.database.transaction() as db:
+                if job.finishing:
+                    queue.finish(db, job, JobState.SUCCEEDED)
+                elif job.cancel_requested:
+                    queue.finish(db, job, JobState.CANCELLED)
+                else:
+                    state = queue.requeue(db, job, reason, counts=counts)
+                    log.warning("supervisor: job %s %s: %s", job.id, state, reason.en)
+        except StaleRunError:
+            log.info("supervisor: job %s ended by itself", job.id)
+        except OSError as error:
+            text = Text(f"无法放置结果：{error}。", f"The result could not be put in place: {error}.")
+            with self.platform.database.transaction() as db:
+                queue.finish(db, job, JobState.FAILED, reason=text, error="publish_failed")
+
+    def _tidy(self, active: dict[str, Job], now: float) -> None:
+        """Clear up behind jobs that have ended: processes that they left, and what was remembered about them."""
+        for task_id in [t for t in self._watched if t not in active]:
+            job = self._watched[task_id]
+            since = self._ended.setdefault(task_id, now)
+            gone = job.pid is None or job.pid_started is None or not processes.is_alive(job.pid, job.pid_started)
+            if gone or now - since > LEAVE_SECONDS:
+                processes.kill_tree(job)
+                self._reap(task_id)
+                del self._watched[task_id], self._ended[task_id]
+        self._watched |= active
+        self._seen = {t: s for t, s in self._seen.items() if t in active}
+        self._cancel_seen = {t: s for t, s in self._cancel_seen.items() if t in active}
+
+    def _reap(self, task_id: str) -> None:
+        child = self._children.pop(task_id, None)
+        if child is not None:
+            child.wait()
+
+    # --- queued jobs -------------------------------------------------------------------------------------------
+
+    def _start_queued(self) -> None:
+        with self.platform.database.reading() as db:
+            waiting = queue.queued(db)
+            active = queue.running(db) if waiting else []
+        if not waiting:
+            return
+        if shutil.disk_usage(self.platform.workspace.home).free < self.platform.settings.min_free_mib * 2**20:
+            self._explain(waiting[0], DISK_LOW)
+            return
+        settings = self.platform.settings
+        room = {"training": settings.training_slots, "other": settings.other_slots}
+        for job in active:
+            if not devices.wanted(job.gpus):
+                room[job.pool] -= 1
+        for job in waiting:
+            if devices.wanted(job.gpus):
+                self._start_on_gpus(job)
+            elif room[job.pool] > 0:
+                room[job.pool] -= 1
+                self._launch(job, ())
+
+    def _start_on_gpus(self, job: Job) -> None:
+        present = {gpu.index: gpu.uuid for gpu in devices.inventory(self.platform.settings)}
+        missing = [i for i in devices.wanted(job.gpus) if i not in present]
+        if missing:
+            self._explain(
+                job,
+                Text(
+                    f"GPU {missing} 不在本机上（或驱动无响应），等待其出现。",
+                    f"GPU {missing} is not there (or its driver does not answer); waiting for it.",
+                ),
+            )
+            return
+        uuids = [present[i] for i in devices.wanted(job.gpus)]
+        with self.platform.database.reading() as db:
+            held = queue.held_gpus(db)
+            holders = {held[u] for u in uuids if u in held}
+            names = "、".join(sorted(queue.get(db, h).title for h in holders))
+        if holders:
+            self._explain(
+                job, Text(f"等待 GPU：正被任务“{names}”使用。", f"Waiting for a GPU that job '{names}' is using.")
+            )
+            return
+        self._launch(job, uuids)
+
+    def _explain(self, job: Job, reason: Text) -> None:
+        if job.reason == reason:
+            return
+        with self.platform.database.transaction() as db:
+            db.execute(
+                queue.jobs.update()
+                .where(queue.jobs.c.id == job.id, queue.jobs.c.state == JobState.QUEUED.value)
+                .values(reason=list(reason))
+            )
+
+    def _launch(self, job: Job, uuids: list[str] | tuple[()]) -> None:
+        try:
+            with self.platform.database.transaction() as db:
+                claimed = queue.claim(db, job.id, uuids, socket.gethostname())
+        except InvalidTransitionError:
+            return  # cancelled a moment ago
+        self._watched[job.id] = claimed
+        log_file = self.platform.workspace.home / claimed.log
+        try:
+            self._children[job.id] = processes.start(self.platform.settings, claimed, uuids, log_file)
+        except OSError as error:
+            reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
+            self._recover(claimed, reason, counts=True)
+
+
+_RESTARTED: Final = Text(
+    "服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."
+)
+_STOPPED: Final = Text("任务已按要求停止。", "The job was stopped as asked.")
+_SILENT: Final = Text(
+    "任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."
+)
+
+
+def _exit_text(code: int | None) -> Text:
+    if code is None or code == -9:
+        return Text(
+            "任务进程被外部终止（kill -9、内存不足或关机）。",
+            "The job's process was killed from outside (kill -9, the system out of memory, or a shutdown).",
+        )
+    return Text(f"任务进程意外退出（代码 {code}）。", f"The job's process ended unexpectedly (exit code {code}).")
+
+
+class _Lock:
+    """An exclusive lock on the workspace, freed by the system when the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._handle)
+            raise ConflictError(
+                Text(
+                    f"另一个 roadloop 服务正在使用 {path.parent}。请先停止它，或用 --home 指定别的目录。",
+                    f"Another roadloop server is using {path.parent}. Stop it first, or choose another folder with --home.",
+                )
+            ) from error
+
+    def close(self) -> None:
+        """Give the workspace free."""
+        os.close(self._handle)
+
+
+def _lock(home: Path) -> _Lock:
+    return _Lock(home / ".supervisor.lock")

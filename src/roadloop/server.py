@@ -1,0 +1,112 @@
+"""The composition root: every router named once, the page, the description, and the answers to errors."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as RoutingProblem  # noqa: TID251 - what starlette's router raises
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from roadloop import __version__
+from roadloop.datasets import api as datasets
+from roadloop.devices import api as devices
+from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
+from roadloop.evaluation import api as evaluation
+from roadloop.jobs import api as jobs
+from roadloop.models import api as models
+from roadloop.networks import api as networks
+from roadloop.releases import api as releases
+from roadloop.sources import api as sources
+from roadloop.storage.platform import Platform
+from roadloop.training import api as training
+from roadloop.web import errors, reference
+from roadloop.web.access import Access, hosts_of
+
+STATIC: Final = Path(__file__).parent / "web" / "static"
+THREADS: Final = 40
+
+ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
+    sources.routes,
+    datasets.routes,
+    networks.routes,
+    training.routes,
+    models.routes,
+    evaluation.routes,
+    releases.routes,
+    jobs.routes,
+    devices.routes,
+)
+
+
+def create_app(platform: Platform, port: int) -> FastAPI:
+    """Build the application.
+
+    Args:
+        platform: The installation.
+        port: The port it is reached at; the Host header must name it.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+
+    app = FastAPI(
+        title="roadloop",
+        version=__version__,
+        description=reference.DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    for routes in ROUTES:
+        app.include_router(routes(platform))
+    app.include_router(reference.routes())
+    app.add_exception_handler(RoadloopError, _deliberate)
+    app.add_exception_handler(RoutingProblem, _routing)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_api_route("/", _page, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
+    return app
+
+
+def _page() -> Response:
+    return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+def _deliberate(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RoadloopError)
+    return errors.answer(request, error)
+
+
+def _routing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RoutingProblem)
+    path = request.url.path[:200]
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        text = Text(
+            f"{path} 不接受 {request.method}，请用 {allowed}。",
+            f"{path} does not take {request.method}; use {allowed}.",
+        )
+        body = errors.failure(_MethodNotAllowedError(text, allowed=allowed), errors.language_of(request))
+        return JSONResponse(body, status_code=405, headers=error.headers)
+    if error.status_code == 404:
+        text = Text(f"没有路径 {path}；接口说明在 /docs。", f"There is no {path}; /docs describes what there is.")
+        return errors.answer(request, NotFoundError(text))
+    text = Text(f"请求无效：{error.detail}。", f"The request is not valid: {error.detail}.")
+    return errors.answer(request, MalformedRequestError(text))
+
+
+class _MethodNotAllowedError(RoadloopError):
+    """The path exists, for another method."""
+
+    code = "method_not_allowed"
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    return errors.internal(request, error)

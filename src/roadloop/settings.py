@@ -1,0 +1,57 @@
+"""Settings: one frozen object, the only reader of the environment.
+
+What decides a result is a recipe; where it runs is a setting. Built by the command line or by a job process,
+then passed on. Every field can be set as `ROADLOOP_<FIELD>`; `child_environment` hands the same settings to a
+job's process.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ROADLOOP_"
+
+
+class Settings(BaseSettings):
+    """What one process needs to know about where it runs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    home: Path = Field(Path("roadloop-home"), description="The workspace: database, sources, datasets, tasks.")
+    host: str = Field("127.0.0.1", description="Address the server listens on; only loopback is allowed so far.")
+    port: int = Field(8600, ge=0, le=65535, description="Port of the server; 0 picks a free one.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Further values of the Host header to answer to, for example behind a reverse proxy."
+    )
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the workspace.")
+    roots: tuple[str, ...] = Field(
+        (), description="Folders outside the workspace that requests may name; `path:ro` makes one read-only."
+    )
+    lease_seconds: float = Field(15, gt=0, description="A running job that shows no life for this long is lost.")
+    sweep_seconds: float = Field(5, gt=0, description="How often the supervisor looks for lost jobs.")
+    poll_seconds: float = Field(0.3, gt=0, description="How often the supervisor looks for queued jobs.")
+    stop_seconds: float = Field(10, gt=1, description="A cancelled job's processes are gone after this long.")
+    training_slots: int = Field(1, ge=1, description="Training jobs that run at once on CPU.")
+    other_slots: int = Field(1, ge=1, description="Other jobs that run at once.")
+    max_body_mib: int = Field(32, ge=1, description="Largest request body, MiB.")
+    max_picture_mpix: int = Field(64, ge=1, description="Largest picture that is decoded, megapixels.")
+    min_free_mib: int = Field(200, ge=0, description="New jobs wait while the disk has less than this free, MiB.")
+    release_categories: tuple[str, ...] = Field(
+        ("车道线", "路牌", "灯杆"), description="Model categories, in the order of /release_tab pages."
+    )
+    release_wait_seconds: float = Field(60, gt=0, description="How long /release waits for its job.")
+    gpu_probe: tuple[str, ...] = Field(
+        (), description="Command that prints this host's GPUs as JSON; empty means NVIDIA's NVML."
+    )
+    torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
+
+    def child_environment(self) -> dict[str, str]:
+        """The whole environment of a child process, with these settings in it."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            environment[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
+        return environment

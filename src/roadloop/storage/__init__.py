@@ -1,0 +1,1 @@
+"""Database, migrations, whole-or-absent publishing and the one path resolver."""

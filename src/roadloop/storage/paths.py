@@ -1,0 +1,148 @@
+"""The one resolver: every name and every path of a request passes here.
+
+A name is one path component. A path is relative to the workspace, or absolute inside the workspace or one of the
+configured roots; symbolic links are followed before the check, so none leads out.
+"""
+
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError, Text
+
+MAX_NAME: Final = 100
+MAX_NAME_BYTES: Final = 240
+_FORBIDDEN: Final = set("/\\")
+
+
+def check_name(value: str, parameter: str) -> str:
+    """Return `value` NFC-normalised if it can be a path component.
+
+    Args:
+        value: What the caller sent.
+        parameter: Name of the parameter, for the message.
+
+    Raises:
+        InvalidNameError: Empty, longer than 100 characters or 255 bytes, a leading dot or dash, a separator, a
+            control or invisible character, or white space at an end.
+    """
+    name = unicodedata.normalize("NFC", value)
+    bad = (
+        not 1 <= len(name) <= MAX_NAME
+        or len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES
+        or name != name.strip()
+        or name[0] in ".-"
+        or any(c in _FORBIDDEN or unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} for c in name)
+    )
+    if bad:
+        raise InvalidNameError(
+            Text(
+                f"{parameter} 的值 {value[:120]!r} 不能用作名称：1 到 100 个字符（UTF-8 不超过 240 字节），不含分隔符与控制字符，不以点、横线或空格开头。",
+                f"{parameter}: {value[:120]!r} cannot be a name: 1 to 100 characters (at most 240 bytes"
+                " of UTF-8), no separators or control characters, no leading dot, dash or space.",
+            ),
+            parameter=parameter,
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder that requests may name."""
+
+    path: Path
+    writable: bool
+
+
+def parse_root(text: str) -> Root:
+    """Read `path` or `path:ro` from the settings."""
+    path, colon, mode = text.rpartition(":")
+    if colon and mode in {"ro", "rw"}:
+        return Root(Path(path).expanduser().resolve(), mode == "rw")
+    return Root(Path(text).expanduser().resolve(), True)
+
+
+class Workspace:
+    """The folders of one installation.
+
+    Args:
+        home: The workspace folder.
+        roots: Texts of further folders, `path` or `path:ro`.
+    """
+
+    def __init__(self, home: Path, roots: tuple[str, ...] = ()) -> None:
+        self.home: Final = home.expanduser().resolve()
+        self.roots: Final = (Root(self.home, True), *(parse_root(text) for text in roots))
+        self.sources: Final = self.home / "sources"
+        self.datasets: Final = self.home / "datasets"
+        self.networks: Final = self.home / "networks"
+        self.tasks: Final = self.home / "tasks"
+        self.evaluations: Final = self.home / "evaluations"
+        self.weights: Final = self.home / "weights"
+        self.models: Final = self.home / "models"
+        self.imports: Final = self.home / "imports"
+        self.logs: Final = self.home / "logs"
+
+    def create_folders(self) -> None:
+        """Make the workspace's folders."""
+        for folder in (
+            self.sources, self.datasets, self.networks, self.tasks, self.evaluations,
+            self.weights, self.models, self.imports, self.logs,
+        ):  # fmt: skip
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def resolve(self, text: str, parameter: str, *, write: bool = False) -> Path:
+        """Turn the path of a request into a real one.
+
+        Args:
+            text: Relative to the workspace, or absolute inside a root.
+            parameter: Name of the parameter, for the message.
+            write: The caller wants to write there.
+
+        Returns:
+            An absolute path without symbolic links. It need not exist.
+
+        Raises:
+            InvalidValueError: Empty, or not a path at all.
+            PathOutsideError: Outside every root, inside `..`, or in a read-only root although `write`.
+        """
+        if not text.strip() or "\0" in text or len(os.fsencode(text)) > 4000:
+            raise InvalidValueError(
+                Text(f"{parameter} 不是有效路径。", f"{parameter} is not a valid path."), parameter=parameter
+            )
+        given = Path(unicodedata.normalize("NFC", text))
+        if ".." in given.parts:
+            raise self._outside(text, parameter)
+        try:
+            path = (self.home / given).resolve()
+        except (OSError, RuntimeError) as error:
+            raise self._outside(text, parameter) from error
+        root = max(
+            (r for r in self.roots if path.is_relative_to(r.path)),
+            key=lambda r: len(r.path.parts),
+            default=None,
+        )
+        if root is None:
+            raise self._outside(text, parameter)
+        if write and not root.writable:
+            raise PathOutsideError(
+                Text(
+                    f"{parameter}：{text} 在只读目录 {root.path} 中；请换一个可写的位置。",
+                    f"{parameter}: {text} lies in the read-only root {root.path}; choose a writable place.",
+                ),
+                parameter=parameter,
+            )
+        return path
+
+    def _outside(self, text: str, parameter: str) -> PathOutsideError:
+        allowed = "、".join(str(r.path) for r in self.roots)
+        return PathOutsideError(
+            Text(
+                f"{parameter}：{text[:200]!r} 不在工作区内。请用相对于工作区的路径，或这些目录内的绝对路径：{allowed}。",
+                f"{parameter}: {text[:200]!r} is outside the workspace. Use a path relative to it, or an absolute one"
+                f" inside: {allowed}. Further folders are allowed with --root.",
+            ),
+            parameter=parameter,
+        )

@@ -1,0 +1,174 @@
+"""Whole or absent: how everything visible comes into being.
+
+A file is written under a temporary name in its own folder, flushed to the disk, renamed, and the folder is flushed.
+A folder is filled under a scratch name, sealed with a manifest of sha256 sums that is written last, and renamed.
+Whoever sees a name sees all of it; a crash leaves only names that end in `.partial`, which `fsck` lists and the next
+attempt removes.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.errors import BrokenFileError, DiskFullError, Text
+
+PARTIAL: Final = ".partial"
+MANIFEST: Final = "manifest.json"
+_DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the system's "no space", "quota" and "read-only" into our named error.
+
+    Raises:
+        DiskFullError: The disk of `path` is full, over quota or read-only; nothing visible was changed.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        what = os.strerror(error.errno)
+        raise DiskFullError(
+            Text(
+                f"无法写入 {path.name}：{what}。已有文件未被改动；请腾出磁盘空间后重试。",
+                f"Cannot write {path.name}: {what}. Existing files are untouched; free some disk space and retry.",
+            ),
+            path=str(path),
+        ) from error
+
+
+def fsync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename in it survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fsync_file(path: Path) -> None:
+    """Flush one file's bytes."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def publishing_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in `path`'s folder; at the end of the block it becomes `path`, or nothing does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
+    with disk_errors(path):
+        try:
+            yield temporary
+            fsync_file(temporary)
+            temporary.replace(path)
+            fsync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with publishing_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file people can read, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def sha256_file(path: Path) -> str:
+    """The sha256 of a file, as 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def seal(folder: Path) -> dict[str, Any]:
+    """Flush everything in `folder` and write its manifest last.
+
+    Returns:
+        The manifest: `{"files": {"<relative path>": {"sha256": "...", "bytes": n}}}`, in path order.
+    """
+    files = {}
+    with disk_errors(folder):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
+            fsync_file(path)
+            relative = path.relative_to(folder).as_posix()
+            files[relative] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+        for inner in [p for p in folder.rglob("*") if p.is_dir()]:
+            fsync_folder(inner)
+    manifest = {"files": files}
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a sealed folder's manifest.
+
+    Raises:
+        BrokenFileError: There is none, or it is not JSON.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        return dict(manifest)
+    except (OSError, ValueError) as error:
+        raise BrokenFileError(
+            Text(f"{folder} 缺少有效的 {MANIFEST}。", f"{folder} has no valid {MANIFEST}."), path=str(folder)
+        ) from error
+
+
+def verify(folder: Path) -> list[Text]:
+    """Compare a sealed folder with its manifest; one text for each file that is missing, changed or extra."""
+    try:
+        files = read_manifest(folder)["files"]
+    except BrokenFileError as error:
+        return [error.text]
+    problems = []
+    for relative, entry in files.items():
+        path = folder / relative
+        if not path.is_file():
+            problems.append(Text(f"{path} 不见了。", f"{path} is missing."))
+        elif sha256_file(path) != entry["sha256"]:
+            problems.append(Text(f"{path} 的内容已改变。", f"{path} has changed."))
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    problems += [
+        Text(f"{folder / extra} 不在清单里。", f"{folder / extra} is not in the manifest.")
+        for extra in sorted(present - set(files) - {MANIFEST})
+    ]
+    return problems
+
+
+def move(scratch: Path, target: Path) -> None:
+    """Give a finished scratch file or folder its visible name. Calling it again does no harm.
+
+    A file replaces an older one. A folder never does, except an empty one.
+
+    Raises:
+        FileNotFoundError: Neither `scratch` nor `target` exists.
+        OSError: `target` is a folder with something in it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with disk_errors(target):
+        try:
+            scratch.replace(target)
+        except FileNotFoundError:
+            if not target.exists():
+                raise
+        fsync_folder(target.parent)

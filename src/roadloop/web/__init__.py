@@ -1,0 +1,1 @@
+"""The HTTP kit below the features: parameters, envelope, errors, paging, access."""

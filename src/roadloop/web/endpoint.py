@@ -1,0 +1,239 @@
+"""Endpoints: a plain function, the record of its parameters, and what it answers.
+
+The kit reads the parameters, calls the function in a thread, adds `errno`, and turns errors into answers; from the
+same declarations it writes the OpenAPI description.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from roadloop import errors
+from roadloop.errors import IdempotencyMismatchError, InvalidValueError, Language, RoadloopError, Text
+from roadloop.storage.platform import Platform
+from roadloop.web.errors import language_of, status_of
+from roadloop.web.idempotency import idempotency
+from roadloop.web.parameters import Parameters, parse, read_parameters
+
+log: Final = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=Parameters)
+T = TypeVar("T")
+Answer = Mapping[str, Any] | Response
+Handler = Callable[["Call", P], Answer]
+Reply = type[BaseModel] | Mapping[str, Any] | str
+
+ALWAYS: Final = (errors.MalformedRequestError, errors.AccessRefusedError, InvalidValueError, errors.BusyError)
+
+
+@dataclass
+class Call:
+    """One request: what the handler may ask about it."""
+
+    platform: Platform
+    language: Language
+    key: str
+    digest: str
+
+    def write(self, work: Callable[[sa.Connection], T], reply: Callable[[T], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Do `work` in one transaction and build the reply from its result.
+
+        With an `Idempotency-Key` the reply is stored in that same transaction; the same request with the same key
+        gets it again, and nothing is done twice.
+
+        Args:
+            work: Gets the transaction's connection.
+            reply: Makes the JSON answer from what `work` returned.
+
+        Raises:
+            IdempotencyMismatchError: The key was used with another request.
+        """
+        with self.platform.database.transaction() as db:
+            if self.key:
+                stored = db.execute(sa.select(idempotency).where(idempotency.c.key == self.key)).first()
+                if stored is not None:
+                    if stored.request != self.digest:
+                        raise IdempotencyMismatchError(
+                            Text(
+                                "这个 Idempotency-Key 已用于另一个请求；请换一个新的键。",
+                                "This Idempotency-Key was used with another request; use a new key.",
+                            )
+                        )
+                    return dict(stored.reply)
+            answer = reply(work(db))
+            if self.key:
+                row = {"key": self.key, "request": self.digest, "reply": dict(answer), "created_at": time.time()}
+                db.execute(idempotency.insert().values(**row))
+        return answer
+
+
+class Endpoints:
+    """The endpoints of one feature.
+
+    Args:
+        platform: The installation, handed to each call.
+        tag: Heading in the API description.
+    """
+
+    def __init__(self, platform: Platform, tag: str) -> None:
+        self.platform: Final = platform
+        self.api: Final = APIRouter(tags=[tag])
+
+    def get(
+        self, path: str, parameters: type[P], *, reply: Reply, errors: Sequence[type[RoadloopError]] = ()
+    ) -> Callable[[Handler[P]], Handler[P]]:
+        """Register a function that answers GET `path`."""
+        return self._register("GET", path, parameters, reply, errors)
+
+    def post(
+        self, path: str, parameters: type[P], *, reply: Reply, errors: Sequence[type[RoadloopError]] = ()
+    ) -> Callable[[Handler[P]], Handler[P]]:
+        """Register a function that answers POST `path`."""
+        return self._register("POST", path, parameters, reply, errors)
+
+    def _register(
+        self,
+        method: str,
+        path: str,
+        parameters: type[P],
+        reply: Reply,
+        raised: Sequence[type[RoadloopError]],
+    ) -> Callable[[Handler[P]], Handler[P]]:
+        def decorate(handler: Handler[P]) -> Handler[P]:
+            async def endpoint(request: Request) -> Response:
+                return await _serve(self.platform, request, parameters, handler)
+
+            self.api.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                name=handler.__name__,
+                operation_id=handler.__name__,
+                summary=(handler.__doc__ or handler.__name__).partition("\n")[0],
+                description=handler.__doc__,
+                openapi_extra=_describe_parameters(method, path, parameters),
+                responses=_describe_answers(reply, (*ALWAYS, *raised)),
+                response_model=None,
+            )
+            return handler
+
+        return decorate
+
+
+async def _serve(platform: Platform, request: Request, model: type[P], handler: Handler[P]) -> Response:
+    values = await read_parameters(request, platform.settings.max_body_mib * 2**20)
+    # What stands in the path wins: it says which thing is meant.
+    values |= request.path_params
+    unknown = sorted(set(values) - set(model.model_fields))
+    if unknown:
+        log.warning("%s %s: unknown parameters ignored: %s", request.method, request.url.path, unknown[:20])
+    parameters = parse(model, values)
+    key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
+    if len(key) > 200:
+        raise InvalidValueError(
+            Text("Idempotency-Key 最长 200 个字符。", "An Idempotency-Key has at most 200 characters.")
+        )
+    call = Call(platform, language_of(request), key, _digest(request, values) if key else "")
+    answer = await run_in_threadpool(handler, call, parameters)
+    if isinstance(answer, Response):
+        return answer
+    return JSONResponse({"errno": 1, **answer})
+
+
+def _digest(request: Request, values: Mapping[str, Any]) -> str:
+    text = json.dumps([request.method, request.url.path, values], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _describe_parameters(method: str, path: str, model: type[Parameters]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="validation")
+    fields, required = schema.get("properties", {}), schema.get("required", [])
+    in_path = {name for name in fields if "{" + name + "}" in path}
+    query = [
+        {
+            "name": name,
+            "in": "path" if name in in_path else "query",
+            # A POST's parameters may come in the body instead, so none is required in the query.
+            "required": name in in_path or (method == "GET" and name in required),
+            "description": field.get("description", ""),
+            "schema": {k: v for k, v in field.items() if k != "description"},
+        }
+        for name, field in fields.items()
+    ]
+    if method == "GET":
+        return {"parameters": query}
+    body_fields = {name: field for name, field in fields.items() if name not in in_path}
+    body = {
+        "type": "object",
+        "properties": body_fields,
+        "required": [name for name in required if name not in in_path],
+    }
+    if not body_fields:
+        return {"parameters": [q for q in query if q["in"] == "path"]}
+    kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+    return {
+        "parameters": [q for q in query if q["in"] == "path"],
+        "requestBody": {"required": bool(body["required"]), "content": {kind: {"schema": body} for kind in kinds}},
+    }
+
+
+def _describe_answers(reply: Reply, raised: Sequence[type[RoadloopError]]) -> dict[int | str, dict[str, Any]]:
+    answers: dict[int | str, dict[str, Any]] = {200: _describe_success(reply)}
+    by_status: dict[HTTPStatus, list[str]] = {}
+    for kind in raised:
+        line = f"`{kind.code}`: {(kind.__doc__ or '').partition(chr(10))[0]}"
+        lines = by_status.setdefault(status_of(kind), [])
+        if line not in lines:
+            lines.append(line)
+    for status, lines in sorted(by_status.items()):
+        answers[int(status)] = {"description": " ".join(lines), "model": Failure}
+    return answers
+
+
+def _describe_success(reply: Reply) -> dict[str, Any]:
+    if isinstance(reply, str):  # the media type of bytes
+        return {"description": "The bytes.", "content": {reply: {}}}
+    if isinstance(reply, Mapping):
+        example = {"errno": 1, **reply}
+        properties = {name: _schema_of(value) for name, value in example.items()}
+        schema = {"type": "object", "properties": properties, "required": list(properties), "example": example}
+        return {"description": "Success.", "content": {"application/json": {"schema": schema}}}
+    return {"description": "Success.", "model": reply}
+
+
+def _schema_of(value: Any) -> dict[str, Any]:
+    kinds: list[tuple[type, str]] = [
+        (bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"),
+    ]  # fmt: skip
+    name = next((text for kind, text in kinds if isinstance(value, kind)), None)
+    schema: dict[str, Any] = {} if name is None else {"type": name}
+    if isinstance(value, list):
+        schema["items"] = _schema_of(value[0]) if value else {}
+    return schema
+
+
+class Success(BaseModel):
+    """The envelope of an answer."""
+
+    errno: int = 1
+
+
+class Failure(BaseModel):
+    """The envelope of a failure: what is wrong, and what to do."""
+
+    errno: int = 0
+    message: str
+    error: str
+    details: dict[str, Any] = {}

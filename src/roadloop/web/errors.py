@@ -1,0 +1,80 @@
+"""One place turns an error into an answer: class -> HTTP status, and the envelope of a failure."""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from roadloop import errors
+from roadloop.errors import Language, RoadloopError, Text
+
+log: Final = logging.getLogger(__name__)
+
+STATUS: Final[Mapping[type[RoadloopError], HTTPStatus]] = {
+    errors.MalformedRequestError: HTTPStatus.BAD_REQUEST,
+    errors.AccessRefusedError: HTTPStatus.FORBIDDEN,
+    errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.InvalidValueError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.JobError: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+def status_of(kind: type[RoadloopError]) -> HTTPStatus:
+    """The status of the nearest ancestor in STATUS; 500 when there is none."""
+    return next((STATUS[c] for c in kind.__mro__ if c in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def language_of(request: Request) -> Language:
+    """The first of zh and en that `Accept-Language` names, by weight; zh without one."""
+    best: tuple[float, Language] = (0.0, "zh")
+    for part in request.headers.get("accept-language", "").split(","):
+        tag, _, weight = part.strip().lower().partition(";q=")
+        try:
+            q = float(weight) if weight else 1.0
+        except ValueError:
+            continue
+        language: Language | None = "zh" if tag.startswith("zh") else "en" if tag.startswith("en") else None
+        if language is not None and q > best[0]:
+            best = (q, language)
+    return best[1]
+
+
+def failure(error: RoadloopError, language: Language) -> dict[str, Any]:
+    """The body of a failed request."""
+    return {
+        "errno": 0,
+        "message": error.text.pick(language),
+        "error": error.code,
+        "details": error.details,
+    }
+
+
+def answer(request: Request, error: RoadloopError) -> JSONResponse:
+    """The whole answer to a failed request."""
+    status = status_of(type(error))
+    headers = {"Retry-After": "2"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return JSONResponse(failure(error, language_of(request)), status_code=status, headers=headers)
+
+
+def internal(request: Request, error: Exception) -> JSONResponse:
+    """The answer to our own bug: an id that stands in the server's log, nothing else."""
+    number = uuid.uuid4().hex[:12]
+    log.error("internal error %s at %s %s", number, request.method, request.url.path, exc_info=error)
+    text = Text(
+        f"服务内部错误（编号 {number}，详情见服务日志）。数据未受影响，可以重试。",
+        f"Internal error (number {number}, see the server's log). Your data is safe; you can retry.",
+    )
+    body = {
+        "errno": 0,
+        "message": text.pick(language_of(request)),
+        "error": "internal_error",
+        "details": {"id": number},
+    }
+    return JSONResponse(body, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,0 +1,202 @@
+"""Parameters: one reader for query, JSON, form and multipart, and the record that describes and checks them."""
+
+import json
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+
+import pydantic
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException as MultipartProblem  # noqa: TID251 - what starlette's parser raises
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+
+from roadloop.errors import InvalidValueError, MalformedRequestError, RoadloopError, Text, TooLargeError
+
+MAX_DEPTH: Final = 32
+MAX_FIELDS: Final = 1000
+MAX_PART: Final = 32 * 2**20  # the body as a whole is limited by a setting
+
+
+def from_json_text(value: Any) -> Any:
+    """A JSON value that may have arrived as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        message = "not valid JSON"
+        raise ValueError(message) from error
+
+
+JsonObject = Annotated[dict[str, Any], BeforeValidator(from_json_text)]
+JsonList = Annotated[list[Any], BeforeValidator(from_json_text)]
+
+
+class Parameters(BaseModel):
+    """Base of every endpoint's parameters: text numbers are read, empty text means absent."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True, frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: Any) -> Any:
+        return {k: v for k, v in values.items() if v is not None and v != ""} if isinstance(values, dict) else values
+
+
+class NoParameters(Parameters):
+    """An endpoint without parameters."""
+
+
+class History(Parameters):
+    """What every history and status endpoint takes."""
+
+    task_id: str = Field("", description="One task's id; without it the list comes.", examples=["sasa"])
+    page: int = Field(0, ge=0, le=10**9, description="Page, from 1; 0 or absent: the newest rows.")
+    page_size: int = Field(0, ge=0, le=1000, description="Rows a page; default 20 with page, 1,000 without.")
+    q: str = Field("", max_length=200, description="Only rows whose names or descriptions contain this.")
+    all: bool = Field(False, description="Stream every row.")
+
+
+async def read_parameters(request: Request, max_body: int) -> dict[str, Any]:
+    """Merge the query and the body of a request; the body wins.
+
+    Raises:
+        MalformedRequestError: The body is not what its content type says.
+        TooLargeError: More than `max_body` bytes.
+    """
+    values: dict[str, Any] = dict(request.query_params)
+    body = await _read_body(request, max_body)
+    if not body.strip():
+        return values
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        return values | await _read_form(request)
+    return values | _read_json(body)
+
+
+async def _read_body(request: Request, max_body: int) -> bytes:
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_body:
+                raise TooLargeError(
+                    Text(
+                        f"请求超过 {max_body // 2**20} MiB 的上限。大文件请放到工作区目录里再用路径引用。",
+                        f"The request is larger than {max_body // 2**20} MiB. Put big files into the workspace and"
+                        " name their path.",
+                    )
+                )
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise _malformed("请求在发送途中中断", "the request broke off while it was sent") from error
+    body = b"".join(chunks)
+    request._body = body  # noqa: SLF001 - so that starlette's form parser reads the bytes that were counted
+    return body
+
+
+async def _read_form(request: Request) -> dict[str, Any]:
+    try:
+        form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_PART)
+    except (MultiPartException, MultipartProblem, UnicodeDecodeError) as error:
+        raise _malformed("表单无法解析", "the form cannot be parsed") from error
+    return {key: value for key, value in form.multi_items() if not isinstance(value, UploadFile)}
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(body, parse_constant=_refuse_constant)
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is not text
+    except (ValueError, RecursionError) as error:
+        raise _malformed(f"正文不是有效的 JSON（{error}）", f"the body is not valid JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise _malformed("正文应是一个 JSON 对象", "the body must be a JSON object")
+    if _depth(values) > MAX_DEPTH:
+        raise _malformed("JSON 嵌套太深", "the JSON is nested too deeply")
+    return values
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is not a JSON value"
+    raise ValueError(message)
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth
+
+
+def _malformed(zh: str, en: str) -> MalformedRequestError:
+    return MalformedRequestError(Text(f"无法读取请求：{zh}。", f"The request cannot be read: {en}."))
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+def parse(model: type[P], values: dict[str, Any]) -> P:
+    """Check parameters against their record.
+
+    Raises:
+        InvalidValueError: Names the first parameter that is missing or wrong, and what would be right.
+    """
+    try:
+        return model.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise describe(error, "parameter") from error
+
+
+def describe(error: pydantic.ValidationError, what: str) -> RoadloopError:
+    """Our error for pydantic's first complaint: the field, the value, the rule."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or what
+    kind, rule = first["type"], first["msg"].removeprefix("Value error, ")
+    shown = repr(first.get("input"))[:120]
+    if kind == "missing":
+        text = Text(f"缺少参数 {name}。", f"The parameter {name} is missing.")
+    elif kind == "extra_forbidden":
+        text = Text(
+            f"不认识的字段 {name}；请检查拼写或删除它。", f"Unknown field {name}; check its spelling or remove it."
+        )
+    else:
+        text = Text(
+            f"参数 {name} 的值 {shown} 无效：{_rule_zh(first) or rule}。", f"{name}: {shown} is not valid: {rule}."
+        )
+    return InvalidValueError(text, parameter=name)
+
+
+_RULES_ZH: Final = {
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "float_parsing": "应为数字",
+    "float_type": "应为数字",
+    "finite_number": "应为有限的数字",
+    "bool_parsing": "应为 1 或 0",
+    "bool_type": "应为 1 或 0",
+    "string_type": "应为文本",
+    "dict_type": "应为 JSON 对象",
+    "list_type": "应为列表",
+    "greater_than_equal": "应不小于 {ge}",
+    "greater_than": "应大于 {gt}",
+    "less_than_equal": "应不大于 {le}",
+    "less_than": "应小于 {lt}",
+    "string_too_long": "最多 {max_length} 个字符",
+    "string_too_short": "至少 {min_length} 个字符",
+    "literal_error": "应为 {expected} 之一",
+    "enum": "应为 {expected} 之一",
+}
+
+
+def _rule_zh(first: Any) -> str | None:
+    rule = _RULES_ZH.get(first["type"])
+    if rule is None:
+        return "不是有效的 JSON" if "not valid JSON" in first["msg"] else None
+    return rule.format(**first.get("ctx", {}))

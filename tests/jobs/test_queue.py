@@ -1,0 +1,141 @@
+import pytest
+
+from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
+from roadloop.jobs import queue
+from roadloop.jobs.states import ALLOWED, JobState, check_transition
+from roadloop.storage.platform import Platform
+
+WHY = Text("原因", "a reason")
+
+
+def submit(platform: Platform, **changes: object) -> str:
+    values = {"kind": "evaluate", "payload": {"a": 1}, "title": "苏州任务", **changes}
+    with platform.database.transaction() as db:
+        return queue.submit(db, queue.Submission(**values))  # type: ignore[arg-type]
+
+
+def read(platform: Platform, task_id: str) -> queue.Job:
+    with platform.database.reading() as db:
+        return queue.get(db, task_id)
+
+
+def claim(platform: Platform, task_id: str, gpus: tuple[str, ...] = ()) -> queue.Job:
+    with platform.database.transaction() as db:
+        return queue.claim(db, task_id, gpus, "here")
+
+
+def test_check_transition__every_pair_follows_the_table() -> None:
+    for now in JobState:
+        for then in JobState:
+            if then in ALLOWED[now]:
+                check_transition(now, then)
+            else:
+                with pytest.raises(InvalidTransitionError):
+                    check_transition(now, then)
+
+
+def test_submit__starts_queued_with_its_log(platform: Platform) -> None:
+    task_id = submit(platform)
+    job = read(platform, task_id)
+    assert (job.state, job.token, job.log) == (JobState.QUEUED, 0, f"logs/{task_id}.log")
+    assert job.payload == {"a": 1}
+
+
+def test_submit__rolled_back_leaves_nothing(platform: Platform) -> None:
+    def submit_then_break() -> None:
+        with platform.database.transaction() as db:
+            queue.submit(db, queue.Submission("evaluate", {}, "x"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        submit_then_break()
+    with platform.database.reading() as db:
+        assert queue.queued(db) == []
+
+
+def test_get__unknown_id(platform: Platform) -> None:
+    with pytest.raises(NotFoundError, match="asd"):
+        read(platform, "asd")
+
+
+def test_queued__priority_then_first_in_first_out(platform: Platform) -> None:
+    first, second, urgent = submit(platform), submit(platform), submit(platform, priority=5)
+    with platform.database.reading() as db:
+        assert [job.id for job in queue.queued(db)] == [urgent, first, second]
+
+
+def test_claim__raises_the_token_and_refuses_a_second_one(platform: Platform) -> None:
+    task_id = submit(platform)
+    assert claim(platform, task_id).token == 1
+    with pytest.raises(InvalidTransitionError):
+        claim(platform, task_id)
+
+
+def test_fenced__an_older_token_changes_nothing(platform: Platform) -> None:
+    task_id = submit(platform)
+    old = claim(platform, task_id)
+    with platform.database.transaction() as db:
+        queue.requeue(db, old, WHY, counts=True)
+    new = claim(platform, task_id)
+    assert new.token == 2
+    for write in (
+        lambda db: queue.fenced(db, task_id, old.token, {"progress": 0.9}),
+        lambda db: queue.finish(db, old, JobState.SUCCEEDED),
+        lambda db: queue.requeue(db, old, WHY, counts=True),
+    ):
+        with pytest.raises(StaleRunError), platform.database.transaction() as db:
+            write(db)
+    assert read(platform, task_id).progress == 0.0
+    assert read(platform, task_id).state is JobState.RUNNING
+
+
+def test_requeue__keeps_its_place_and_fails_after_too_many_losses(platform: Platform) -> None:
+    task_id, later = submit(platform, max_attempts=2), submit(platform)
+    with platform.database.transaction() as db:
+        assert queue.requeue(db, queue.claim(db, task_id, (), "h"), WHY, counts=True) is JobState.QUEUED
+        assert [job.id for job in queue.queued(db)] == [task_id, later]
+        assert queue.requeue(db, queue.claim(db, task_id, (), "h"), WHY, counts=False) is JobState.QUEUED
+        assert queue.requeue(db, queue.claim(db, task_id, (), "h"), WHY, counts=True) is JobState.FAILED
+    job = read(platform, task_id)
+    assert job.error == "worker_lost"
+    assert job.reason is not None
+    assert "a reason" in job.reason.en
+
+
+def test_claim__gpus_are_leased_once_and_freed_at_the_end(platform: Platform) -> None:
+    task_id, other = submit(platform, gpus="0,1"), submit(platform, gpus="1")
+    job = claim(platform, task_id, ("GPU-a", "GPU-b"))
+    with platform.database.reading() as db:
+        assert queue.held_gpus(db) == {"GPU-a": task_id, "GPU-b": task_id}
+    with pytest.raises(Exception, match="UNIQUE"):
+        claim(platform, other, ("GPU-b",))
+    assert read(platform, other).state is JobState.QUEUED
+    with platform.database.transaction() as db:
+        queue.finish(db, job, JobState.SUCCEEDED)
+    with platform.database.reading() as db:
+        assert queue.held_gpus(db) == {}
+
+
+def test_cancel__queued_at_once_running_by_request_ended_refused(platform: Platform) -> None:
+    waiting, active = submit(platform), submit(platform)
+    claim(platform, active)
+    with platform.database.transaction() as db:
+        assert queue.cancel(db, waiting) is JobState.CANCELLED
+        assert queue.cancel(db, active) is JobState.RUNNING
+    assert read(platform, active).cancel_requested
+    with pytest.raises(ConflictError), platform.database.transaction() as db:
+        queue.cancel(db, waiting)
+
+
+def test_start__goes_on_with_a_new_attempt(platform: Platform) -> None:
+    task_id = submit(platform, state=JobState.CREATED)
+    with platform.database.transaction() as db:
+        queue.start(db, task_id, payload={"b": 2}, gpus="0")
+        queue.finish(db, queue.claim(db, task_id, (), "h"), JobState.FAILED, reason=WHY, error="job_failed")
+    assert read(platform, task_id).finished_at is not None
+    with platform.database.transaction() as db:
+        queue.start(db, task_id)
+    job = read(platform, task_id)
+    assert (job.state, job.payload, job.gpus, job.token, job.reason) == (JobState.QUEUED, {"b": 2}, "0", 1, None)
+    with pytest.raises(InvalidTransitionError), platform.database.transaction() as db:
+        queue.start(db, task_id)

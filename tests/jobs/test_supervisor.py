@@ -1,0 +1,248 @@
+"""The supervisor with real processes."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from roadloop.errors import ConflictError, StaleRunError, Text
+from roadloop.jobs import processes, queue
+from roadloop.jobs.states import JobState
+from roadloop.jobs.supervisor import Supervisor
+from roadloop.settings import Settings
+from roadloop.storage.platform import Platform, open_platform
+
+_WHY = Text("原因", "a reason")
+
+
+def submit(platform: Platform, *, steps: int = 3, pause: float = 0.01, gpus: str = "", **more: object) -> str:
+    payload = {"steps": steps, "pause": pause, "name": "counted", **more}
+    with platform.database.transaction() as db:
+        return queue.submit(db, queue.Submission("rehearsal", payload, "数数", gpus=gpus))
+
+
+def read(platform: Platform, task_id: str) -> queue.Job:
+    with platform.database.reading() as db:
+        return queue.get(db, task_id)
+
+
+def wait(platform: Platform, task_id: str, until: Callable[[queue.Job], bool], seconds: float = 30) -> queue.Job:
+    deadline = time.monotonic() + seconds
+    while not until(job := read(platform, task_id)):
+        assert time.monotonic() < deadline, f"still {job.state}, progress {job.progress}, reason {job.reason}"
+        time.sleep(0.05)
+    return job
+
+
+def ended(job: queue.Job) -> bool:
+    return job.finished_at is not None
+
+
+def counted(platform: Platform) -> Path:
+    return platform.workspace.logs / "counted.txt"
+
+
+@pytest.fixture
+def supervisor(platform: Platform) -> Iterator[Supervisor]:
+    one = Supervisor(platform)
+    one.start()
+    yield one
+    one.close(stop_jobs=True)
+
+
+def test_supervisor__runs_a_job_to_its_published_end(platform: Platform, supervisor: Supervisor) -> None:
+    task_id = submit(platform, steps=12)
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.progress, job.result) == (JobState.SUCCEEDED, 1.0, {"steps": 12})
+    assert counted(platform).read_text().split() == [str(n) for n in range(12)]
+    assert "step=12" in (platform.workspace.home / job.log).read_text()
+    assert list(platform.workspace.logs.glob("*.partial")) == []
+
+
+@pytest.mark.parametrize(
+    ("fail", "error", "words"),
+    [
+        ("error", "job_failed", "Failed as asked."),
+        ("bug", "internal_error", "RuntimeError: failed as asked"),
+        ("exit", "internal_error", "SystemExit: 3"),
+    ],
+)
+def test_supervisor__failures_say_why(
+    platform: Platform, supervisor: Supervisor, fail: str, error: str, words: str
+) -> None:
+    job = wait(platform, submit(platform, fail=fail), ended)
+    assert (job.state, job.error, job.attempt) == (JobState.FAILED, error, 1)
+    assert job.reason is not None
+    assert words in job.reason.en
+    assert job.reason.zh != job.reason.en
+    assert not counted(platform).exists()
+
+
+def test_supervisor__other_slots_run_one_after_another(platform: Platform, supervisor: Supervisor) -> None:
+    first, second = submit(platform, steps=20, pause=0.05), submit(platform)
+    wait(platform, first, lambda job: job.state is JobState.RUNNING)
+    assert read(platform, second).state is JobState.QUEUED
+    wait(platform, second, ended)
+    assert read(platform, first).state is JobState.SUCCEEDED
+
+
+def test_supervisor__killed_worker_is_noticed_and_goes_on(platform: Platform, supervisor: Supervisor) -> None:
+    task_id = submit(platform, steps=60, pause=0.03)
+    job = wait(platform, task_id, lambda job: job.memo.get("step", 0) >= 10 and job.pid is not None)
+    assert job.pid is not None
+    os.kill(job.pid, signal.SIGKILL)
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.attempt, job.token) == (JobState.SUCCEEDED, 2, 2)
+    lines = (platform.workspace.home / job.log).read_text().splitlines()
+    assert 60 <= sum(line.startswith("step=") for line in lines) <= 70  # it resumed from a remembered tenth step
+
+
+def test_supervisor__a_worker_that_dies_without_getting_further_fails_in_the_end(
+    platform: Platform, supervisor: Supervisor
+) -> None:
+    task_id = submit(platform, steps=9, pause=10)
+    for attempt in (1, 2, 3):
+        job = wait(platform, task_id, lambda job, n=attempt: job.attempt == n and job.pid is not None)  # type: ignore[misc]
+        assert job.pid is not None
+        os.kill(job.pid, signal.SIGKILL)
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.error) == (JobState.FAILED, "worker_lost")
+
+
+def test_supervisor__a_stopped_worker_loses_its_lease(platform: Platform, supervisor: Supervisor) -> None:
+    task_id = submit(platform, steps=40, pause=0.03)
+    job = wait(platform, task_id, lambda job: job.progress > 0.2 and job.pid is not None)
+    assert job.pid is not None
+    os.kill(job.pid, signal.SIGSTOP)
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.token) == (JobState.SUCCEEDED, 2)
+
+
+def test_supervisor__cancel_ends_the_whole_tree(platform: Platform, supervisor: Supervisor) -> None:
+    task_id = submit(platform, steps=1000, pause=0.05, child=True)
+    job = wait(platform, task_id, lambda job: job.progress > 0)
+    assert len(processes.find(f"{task_id}:")) >= 2
+    with platform.database.transaction() as db:
+        queue.cancel(db, task_id)
+    job = wait(platform, task_id, ended, 12)
+    assert job.state is JobState.CANCELLED
+    deadline = time.monotonic() + 10
+    while processes.find(f"{task_id}:") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes.find(f"{task_id}:") == []
+
+
+def test_supervisor__cancel_ends_a_worker_that_does_not_listen(settings: Settings) -> None:
+    platform = open_platform(settings.model_copy(update={"stop_seconds": 2.0}), upgrade=True)
+    one = Supervisor(platform)
+    one.start()
+    task_id = submit(platform, steps=1, pause=600)
+    wait(platform, task_id, lambda job: job.pid is not None)
+    with platform.database.transaction() as db:
+        queue.cancel(db, task_id)
+    assert wait(platform, task_id, ended, 10).state is JobState.CANCELLED
+    assert processes.find(f"{task_id}:") == []
+    one.close()
+    platform.database.close()
+
+
+def test_supervisor__running_jobs_survive_it_and_are_found_again(platform: Platform) -> None:
+    first = Supervisor(platform)
+    first.start()
+    task_id = submit(platform, steps=60, pause=0.05)
+    wait(platform, task_id, lambda job: job.progress > 0)
+    assert [job.id for job in first.close()] == [task_id]
+    second = Supervisor(platform)
+    second.start()
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 1)
+    second.close()
+
+
+def test_supervisor__a_worker_killed_while_no_server_ran_goes_on(platform: Platform) -> None:
+    first = Supervisor(platform)
+    first.start()
+    task_id = submit(platform, steps=60, pause=0.05)
+    job = wait(platform, task_id, lambda job: job.memo.get("step", 0) >= 10)
+    first.close()
+    assert job.pid is not None
+    os.killpg(job.pid, signal.SIGKILL)
+    psutil.wait_procs([p for p in psutil.Process().children() if p.pid == job.pid], timeout=5)
+    second = Supervisor(platform)
+    second.start()
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.attempt, job.losses) == (JobState.SUCCEEDED, 2, 0)
+    second.close()
+
+
+def test_supervisor__one_per_workspace(platform: Platform, supervisor: Supervisor) -> None:
+    with pytest.raises(ConflictError, match="Another roadloop server"):
+        Supervisor(platform)
+
+
+def test_supervisor__completes_a_publication_that_a_kill_interrupted(platform: Platform) -> None:
+    task_id = submit(platform)
+    scratch, target = platform.workspace.logs / ".x.partial", platform.workspace.logs / "x.txt"
+    scratch.write_text("whole")
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "elsewhere")
+        queue.fenced(db, task_id, job.token, {"moves": [[str(scratch), str(target)]], "finishing": True, "host": None})
+    one = Supervisor(platform)
+    one.start()
+    assert wait(platform, task_id, ended).state is JobState.SUCCEEDED
+    assert target.read_text() == "whole"
+    one.close()
+
+
+def test_run__a_given_up_worker_that_wakes_up_writes_nothing(platform: Platform) -> None:
+    task_id = submit(platform, steps=200, pause=0.02)
+    with platform.database.transaction() as db:
+        old = queue.claim(db, task_id, (), "here")
+    log = platform.workspace.home / old.log
+    worker = processes.start(platform.settings, old, (), log)
+    wait(platform, task_id, lambda job: job.progress > 0)
+    os.kill(worker.pid, signal.SIGSTOP)
+    with platform.database.transaction() as db:
+        queue.requeue(db, old, _WHY, counts=True)
+        new = queue.claim(db, task_id, (), "here")
+    before = read(platform, task_id)
+    os.kill(worker.pid, signal.SIGCONT)
+    assert worker.wait(timeout=30) in {-signal.SIGKILL, 75}
+    after = read(platform, task_id)
+    assert (after.token, after.progress, after.memo, after.beat) == (new.token, before.progress, before.memo, 0)
+    assert not counted(platform).exists()
+    with pytest.raises(StaleRunError), platform.database.transaction() as db:
+        queue.finish(db, old, JobState.SUCCEEDED)
+
+
+def test_supervisor__jobs_for_gpus_wait_for_them(settings: Settings, tmp_path: Path) -> None:
+    probe = tmp_path / "probe.py"
+    probe.write_text(
+        'print(\'[{"index": 0, "uuid": "GPU-a", "name": "x", "utilisation": 0, "total_mib": 10, "free_mib": 9}]\')'
+    )
+    platform = open_platform(settings.model_copy(update={"gpu_probe": (sys.executable, str(probe))}), upgrade=True)
+    one = Supervisor(platform)
+    one.start()
+    first, second = submit(platform, steps=30, pause=0.05, gpus="0"), submit(platform, gpus="0")
+    wait(platform, first, lambda job: job.progress > 0)
+    job = wait(platform, second, lambda job: job.reason is not None)
+    assert job.reason is not None
+    assert "数数" in job.reason.zh
+    assert wait(platform, second, ended).state is JobState.SUCCEEDED
+    assert read(platform, first).state is JobState.SUCCEEDED
+    one.close()
+    platform.database.close()
+
+
+def test_run__ends_at_once_when_the_token_is_old(platform: Platform) -> None:
+    task_id = submit(platform)
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "here")
+        queue.requeue(db, job, _WHY, counts=True)
+    worker = processes.start(platform.settings, job, (), platform.workspace.home / job.log)
+    assert worker.wait(timeout=30) == 75

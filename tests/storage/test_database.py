@@ -1,0 +1,76 @@
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from roadloop import server
+from roadloop.errors import ConflictError
+from roadloop.jobs import queue
+from roadloop.settings import Settings
+from roadloop.storage import migrate
+from roadloop.storage.database import metadata
+from roadloop.storage.platform import Platform, open_platform
+
+
+def test_migrations__give_the_tables_that_the_code_describes(platform: Platform) -> None:
+    assert server.ROUTES  # every feature's tables are imported
+    with platform.database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_open_platform__refuses_an_old_schema_and_says_the_command(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    with pytest.raises(ConflictError, match="roadloop migrate"):
+        open_platform(settings)
+
+
+def test_open_platform__refuses_a_newer_schema(platform: Platform, settings: Settings) -> None:
+    with platform.database.transaction() as db:
+        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    for upgrade in (True, False):
+        with pytest.raises(ConflictError, match="newer roadloop"):
+            open_platform(settings, upgrade=upgrade)
+
+
+def test_upgrade__twice_is_the_same_as_once(platform: Platform) -> None:
+    migrate.upgrade(platform.database)
+    assert migrate.current(platform.database) == migrate.newest()
+
+
+def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:
+    def submit_some() -> None:
+        for _ in range(20):
+            with platform.database.transaction() as db:
+                queue.submit(db, queue.Submission("rehearsal", {}, "x"))
+
+    threads = [threading.Thread(target=submit_some) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with platform.database.reading() as db:
+        assert len(queue.queued(db, limit=1000)) == 320
+
+
+def test_transaction__waits_while_another_process_holds_the_database(platform: Platform) -> None:
+    other = sqlite3.connect(
+        Path(platform.workspace.home) / "roadloop.db", isolation_level=None, check_same_thread=False
+    )
+    other.execute("BEGIN IMMEDIATE")
+
+    def let_go() -> None:
+        time.sleep(1)
+        other.execute("COMMIT")
+        other.close()
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    with platform.database.transaction() as db:
+        queue.submit(db, queue.Submission("rehearsal", {}, "x"))
+    thread.join()

@@ -1,0 +1,70 @@
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError
+from roadloop.storage.paths import Workspace, check_name
+
+
+@pytest.mark.parametrize("name", ["suzhou", "苏州任务", "lane-all-20180710", "kd-seg.template", "a b", "é", "x" * 100])
+def test_check_name__good(name: str) -> None:
+    assert check_name(name, "data_name") == unicodedata.normalize("NFC", name)
+
+
+def test_check_name__nfc_twins_are_one() -> None:
+    assert check_name("e\u0301", "n") == check_name("\u00e9", "n") == "\u00e9"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", ".", "..", ".x", "-x", "a/b", "a\\b", "/etc/passwd", "../x", "a\0b", "a\nb", "a\u202eb", " a", "a ",
+        "x" * 101, "道" * 90, "a\ud800",
+    ],
+)  # fmt: skip
+def test_check_name__bad(name: str) -> None:
+    with pytest.raises(InvalidNameError):
+        check_name(name, "data_name")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    for folder in ("home", "home-twin", "pictures", "outside"):
+        (tmp_path / folder).mkdir()
+    return Workspace(tmp_path / "home", (f"{tmp_path / 'pictures'}:ro",))
+
+
+def test_resolve__relative_and_absolute_inside(workspace: Workspace, tmp_path: Path) -> None:
+    assert workspace.resolve("imports/车道线", "src") == tmp_path / "home" / "imports" / "车道线"
+    assert workspace.resolve(str(tmp_path / "home" / "x"), "src") == tmp_path / "home" / "x"
+    assert workspace.resolve(str(tmp_path / "pictures" / "a.jpg"), "src") == tmp_path / "pictures" / "a.jpg"
+
+
+@pytest.mark.parametrize("text", ["../outside", "a/../../outside", "/etc/passwd", "/data/", "{tmp}/home-twin/x", "/"])
+def test_resolve__outside(workspace: Workspace, tmp_path: Path, text: str) -> None:
+    with pytest.raises(PathOutsideError):
+        workspace.resolve(text.format(tmp=tmp_path), "src")
+
+
+def test_resolve__a_link_that_leads_out(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "home" / "link").symlink_to(tmp_path / "outside")
+    with pytest.raises(PathOutsideError):
+        workspace.resolve("link/x", "src")
+
+
+def test_resolve__a_link_loop(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "home" / "loop").symlink_to(tmp_path / "home" / "loop")
+    with pytest.raises(PathOutsideError):
+        workspace.resolve("loop/x", "src")
+
+
+def test_resolve__read_only_root(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(PathOutsideError, match="read-only"):
+        workspace.resolve(str(tmp_path / "pictures" / "out"), "dest_dir", write=True)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a\0b", "x" * 5000])
+def test_resolve__not_a_path(workspace: Workspace, text: str) -> None:
+    with pytest.raises(InvalidValueError):
+        workspace.resolve(text, "src")
