@@ -1,19 +1,55 @@
 """Fixtures that every part shares: a migrated workspace, jobs run in this process, a real server."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Two OpenMP threads on a busy machine are slower than one, and change sums. Before anything imports torch.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+from live import LiveServer
 from roadloop.jobs import queue, run
+from roadloop.models.files import save_model
 from roadloop.settings import PREFIX, Settings
 from roadloop.storage.platform import Platform, open_platform
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--full`: the reliability programme's first figures. `--no-skips`: only a missing GPU excuses a skip."""
+    parser.addoption("--full", action="store_true", help="kill tests at their first figure, not N = 3")
+    parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the skips that `--no-skips` does not excuse."""
+    for report in _unexcused(terminalreporter, config):
+        terminalreporter.write_line(f"SKIPPED although --no-skips: {report.nodeid}", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run for skips that `--no-skips` does not excuse."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and _unexcused(reporter, session.config) and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _unexcused(reporter: pytest.TerminalReporter, config: pytest.Config) -> list[pytest.TestReport]:
+    if not config.getoption("--no-skips"):
+        return []
+    return [report for report in reporter.stats.get("skipped", []) if "GPU" not in str(report.longrepr)]
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> Callable[[int], int]:
+    """How often a kill test kills: its first figure with --full, else 3."""
+    full = bool(request.config.getoption("--full"))
+    return lambda first_figure: first_figure if full else min(3, first_figure)
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +104,68 @@ def shared_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"{name} is not beside the project (../shared/data/{name})")
     return path
+
+
+BRIGHTEST = "import torch\n\n\ndef build(num_classes):\n    return torch.nn.Conv2d(3, num_classes, 1, bias=False)\n"
+
+WriteModel = Callable[..., Path]
+
+
+@pytest.fixture
+def write_model() -> WriteModel:
+    """Write a model file pair whose prediction is the brightest of red, green and blue: train ids 0, 1 and 2.
+
+    Its class table holds the raw ids 10 red, 20 green and 30 blue in their own colours, and 40 white, ignored.
+    """
+
+    def write(
+        folder: Path,
+        prefix: str = "tiny",
+        epoch: int = 1,
+        *,
+        order: tuple[int, int, int] = (0, 1, 2),
+        **changes: object,
+    ) -> Path:
+        rows = [(10, "red", "红", (255, 0, 0)), (20, "green", "绿", (0, 255, 0)), (30, "blue", "蓝", (0, 0, 255))]
+        table = [
+            {"raw_id": raw, "name_en": en, "name_zh": zh, "color": list(color), "train_id": i}
+            for i, (raw, en, zh, color) in enumerate([*rows, (40, "white", "白", (255, 255, 255))])
+        ]
+        description = {
+            "task": "苏州",
+            "network": {
+                "name": "brightest",
+                "digest": hashlib.sha256(BRIGHTEST.encode()).hexdigest(),
+                "settings": {},
+                "source": BRIGHTEST,
+            },
+            "num_classes": 3,
+            "classes": [
+                {"train_id": i, "name_en": en, "name_zh": zh, "color": color}
+                for i, (_, en, zh, color) in enumerate(rows)
+            ],
+            "class_table": table,
+            "label_map": {"entries": {str(raw): [i, en, zh] for i, (raw, en, zh, _) in enumerate(rows)}},
+            "normalisation": {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]},
+            "input": {"crop": [8, 8], "size": [8, 8]},
+            "training": {"miou": 0.5},
+            **changes,
+        }
+        weight = np.eye(int(str(description["num_classes"])), 3, dtype=np.float32)
+        weight[:3] = weight[list(order)]
+        folder.mkdir(parents=True, exist_ok=True)
+        moves = save_model(folder, prefix, epoch, {"weight": weight[:, :, None, None]}, description)
+        for scratch, target in moves:
+            scratch.rename(target)
+        return moves[0][1]
+
+    return write
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[LiveServer]:
+    """A real `roadloop serve` on a fresh workspace; its client holds every answer against the API description."""
+    live = LiveServer(settings)
+    live.start()
+    yield live
+    live.close()

@@ -38,6 +38,7 @@ class _Cache:
 
 
 _cache: dict[tuple[str, ...], _Cache] = {}
+_hung: list[subprocess.Popen[bytes]] = []
 _lock = threading.Lock()
 
 
@@ -103,6 +104,7 @@ def check(settings: Settings, gpus: str) -> list[int]:
 
 def _probe(command: Sequence[str]) -> tuple[Gpu, ...] | None:
     """Ask the driver; None when it hangs or answers nonsense."""
+    _hung[:] = [process for process in _hung if process.poll() is None]
     try:
         process = subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -110,7 +112,10 @@ def _probe(command: Sequence[str]) -> tuple[Gpu, ...] | None:
         try:
             output, _ = process.communicate(timeout=PROBE_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()  # not waited for: a process inside a hung driver may never end
+            process.kill()
+            assert process.stdout is not None
+            process.stdout.close()
+            _hung.append(process)  # not waited for: a process inside a hung driver may never end
             return None
         return tuple(_gpu(entry) for entry in json.loads(output))
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,8 +1,9 @@
 """Jobs over HTTP: every job's state, log and end, and the health of the service."""
 
 import shutil
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from fastapi import APIRouter
@@ -20,6 +21,8 @@ from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call, Endpoints
 from roadloop.web.parameters import History, NoParameters, Parameters
 
+_ACTIVE: Final = jobs.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
+
 
 class OneJob(Parameters):
     """Names one job."""
@@ -32,6 +35,12 @@ class ReadLog(OneJob):
 
     offset: int | None = Field(None, ge=0, le=2**60, description="First byte; absent: the last 100 lines.")
     limit: int = Field(65536, ge=1, le=logs.MAX_BYTES, description="At most so many bytes, whole lines.")
+
+
+class ListJobs(History):
+    """Which jobs to list."""
+
+    active: bool = Field(False, description="Only jobs that have not ended.")
 
 
 class LogReply(BaseModel):
@@ -81,10 +90,10 @@ def routes(platform: Platform) -> APIRouter:
         path = call.platform.workspace.home / job.log
         return logs.tail(path) if p.offset is None else logs.read(path, p.offset, p.limit)
 
-    @router.get("/v1/jobs", History, reply=JobList, errors=(NotFoundError,))
-    def list_jobs(call: Call, p: History) -> Mapping[str, Any] | Response:
+    @router.get("/v1/jobs", ListJobs, reply=JobList, errors=(NotFoundError,))
+    def list_jobs(call: Call, p: ListJobs) -> Mapping[str, Any] | Response:
         """List the jobs of every kind, newest first, or one."""
-        return history(call, p, table=None, render=_render)
+        return history(call, p, table=None, render=_render, where=_ACTIVE if p.active else None)
 
     @router.post("/v1/jobs/{task_id}/cancel", OneJob, reply={"data": "running"}, errors=(NotFoundError, ConflictError))
     def cancel_job(call: Call, p: OneJob) -> Mapping[str, Any]:
@@ -110,6 +119,7 @@ def routes(platform: Platform) -> APIRouter:
             "data": {
                 "version": __version__,
                 "schema": migrate.newest(),
+                "now": format_time(time.time()),
                 "jobs": {state.value: counts.get(state.value, 0) for state in JobState},
                 "disk_free_mib": disk.free // 2**20,
                 "disk_low": disk.free < call.platform.settings.min_free_mib * 2**20,

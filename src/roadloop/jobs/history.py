@@ -87,6 +87,7 @@ def history(
     table: sa.Table | None,
     render: Render,
     search: Sequence[sa.Column[str]] = (),
+    where: sa.ColumnElement[bool] | None = None,
 ) -> Mapping[str, Any] | Response:
     """Answer a history endpoint.
 
@@ -96,6 +97,7 @@ def history(
         table: Rows with an integer `id` and a `task_id`; None for the jobs themselves.
         render: Makes the documented keys from a row of `table`; finds the job's record under `job`.
         search: Columns that `q` looks into, besides the job's title.
+        where: Which rows are listed at all; None: every one.
 
     Returns:
         `{"data": row}` for one task, else `{"data": rows, "total": n}`, or a stream of the same with `all`.
@@ -111,12 +113,14 @@ def history(
             raise _unknown(parameters.task_id)
         return {"data": rows.render(row)}
     condition = _matches(parameters.q, search)
+    if where is not None:
+        condition = sa.and_(condition, where)
     if parameters.all:
         return StreamingResponse(rows.stream(call.platform, condition), media_type="application/json")
     size = parameters.page_size or (PAGE_SIZE if parameters.page else NEWEST)
     window = rows.newest_first(condition).limit(size).offset((max(parameters.page, 1) - 1) * size)
     with call.platform.database.reading() as db:
-        total = db.execute(rows.count(condition if parameters.q else None)).scalar_one()
+        total = db.execute(rows.count(None if where is None and not parameters.q else condition)).scalar_one()
         found = db.execute(window).all()
     return {"data": [rows.render(row) for row in found], "total": total}
 

@@ -1,0 +1,52 @@
+# Everything happens in .venv; nothing needs root. PYTHON and TORCH can be overridden:
+#   make setup PYTHON=python3.12 TORCH="torch==2.13.0 --index-url ..."
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+HOME_DIR ?= roadloop-demo
+WORKERS ?= 2
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
+
+.PHONY: setup demo test check format reliability clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "roadloop needs Python 3.11 or newer (this is $$($(PYTHON) --version)); try make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,dev]'
+	@touch $@
+
+# Once round the whole loop on generated pictures; the workspace stays to look at.
+demo: setup
+	$(BIN)/roadloop demo --home $(HOME_DIR)
+
+test: setup
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# The kill tests at their first figure; see docs/reliability.md.
+reliability: setup
+	$(PYTEST) -m reliability --full $(PYTEST_ARGS)
+
+check: setup
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if command -v npx >/dev/null 2>&1; then $(MAKE) --no-print-directory check-page; \
+		else echo "Node is not installed: the page's types are not checked here."; fi
+
+check-page: node_modules/.package-lock.json
+	npx tsc --project tsconfig.json
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
+
+format: setup
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build node_modules

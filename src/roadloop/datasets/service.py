@@ -1,0 +1,303 @@
+"""What a caller can do with datasets: create, list, look into, require. No torch, no pyarrow at import."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.datasets import store
+from roadloop.datasets.info import SPLITS, DatasetInfo, read_info
+from roadloop.datasets.reader import DatasetReader, PackedSample
+from roadloop.datasets.recipe import DatasetRecipe
+from roadloop.datasets.report import read_report
+from roadloop.datasets.split import normalise_shares
+from roadloop.errors import (
+    BrokenFileError,
+    ConflictError,
+    InvalidValueError,
+    Language,
+    NameTakenError,
+    NotFoundError,
+    Text,
+)
+from roadloop.imaging.decode import decode_label
+from roadloop.imaging.encode import encode_palette
+from roadloop.jobs import queue
+from roadloop.jobs.queue import JobState, Submission
+from roadloop.labels.colors import palette
+from roadloop.labels.table import ClassTable, different_meanings, union
+from roadloop.sources.service import SourceSet, has_pictures, open_set, read_splits
+from roadloop.storage.paths import check_name
+from roadloop.storage.platform import Platform
+
+DEFAULT_SHARES: Final = {"train": 0.8, "val": 0.1, "test": 0.1}
+_FREE: Final = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call of /create_data; the fields are its parameters.
+
+    Attributes:
+        shares: Those that were sent; none at all means 0.8, 0.1, 0.1.
+        lists: Use the sets' official lists (`l_value=0`).
+        base_data: For an increment; "" takes the newest finished dataset with the same class table.
+        thread: Worker processes.
+    """
+
+    data_name: str
+    sour_data: str
+    data_type: str
+    shares: Mapping[str, float]
+    lists: bool
+    split_by: str
+    seed: int
+    max_bad: float
+    base_data: str
+    thread: int
+    data_desc: str
+
+
+def create(db: sa.Connection, platform: Platform, request: Request) -> str:
+    """Check a request, and write the dataset's row and its job.
+
+    Returns:
+        The task id.
+
+    Raises:
+        NotFoundError: A source set or the base is unknown.
+        NameTakenError: There is, or soon will be, a dataset of that name.
+        ConflictError: Two class tables give one raw id different meanings, or the base is not finished.
+        InvalidValueError: A share is wrong, a set has no pictures, or official lists are missing.
+    """
+    name = check_name(request.data_name, "data_name")
+    _take_name(db, platform, name)
+    sources = [open_set(platform.workspace, source) for source in _source_names(request.sour_data)]
+    shares = dict(request.shares) or dict(DEFAULT_SHARES)
+    if not request.lists:
+        normalise_shares(shares)
+    for source in sources:
+        _check_source(source, lists=request.lists)
+    table = _common_table([s.table for s in sources])
+    base = _find_base(db, platform, request.base_data, table) if request.data_type == "aug" else ""
+    recipe = DatasetRecipe.model_validate(
+        {
+            "name": name,
+            "sources": [s.name for s in sources],
+            "data_type": request.data_type,
+            "base_data": base,
+            "shares": {split: shares.get(split, 0.0) for split in SPLITS},
+            "lists": request.lists,
+            "split_by": request.split_by,
+            "seed": request.seed,
+            "max_bad": request.max_bad,
+        }
+    )
+    payload = {"recipe": recipe.model_dump(mode="json"), "thread": request.thread}
+    task_id = queue.submit(db, Submission(kind="create_data", payload=payload, title=name))
+    store.insert(
+        db,
+        {
+            "task_id": task_id,
+            "name": name,
+            "description": request.data_desc,
+            "data_type": request.data_type,
+            "sour_data": ",".join(recipe.sources),
+            **recipe.shares,
+        },
+    )
+    return task_id
+
+
+def finished_names(platform: Platform) -> list[str]:
+    """Names of the finished datasets, newest first."""
+    with platform.database.reading() as db:
+        return store.finished_names(db)
+
+
+def require(platform: Platform, name: str, db: sa.Connection | None = None) -> DatasetInfo:
+    """What a finished dataset says about itself; it stands in `workspace.datasets / info.name`.
+
+    Args:
+        platform: The installation.
+        name: Name of the dataset.
+        db: The caller's transaction, where there is one.
+
+    Raises:
+        NotFoundError: No such dataset.
+        ConflictError: It is not finished.
+    """
+    name = check_name(name, "data")
+    if db is not None:
+        return _require(db, platform, name)
+    with platform.database.reading() as connection:
+        return _require(connection, platform, name)
+
+
+def sample(platform: Platform, name: str, split: str, index: int) -> PackedSample:
+    """One sample of a finished dataset, `index` from 0.
+
+    Raises:
+        NotFoundError: No such dataset, split or index.
+        ConflictError: The dataset is not finished.
+    """
+    info = require(platform, name)
+    samples = DatasetReader(platform.workspace.datasets / info.name).split(split)
+    if not 0 <= index < len(samples):
+        raise NotFoundError(
+            Text(
+                f"{name} 的 {split} 有 {len(samples)} 张图片，序号应为 0..{len(samples) - 1}",
+                f"{split} of {name} has {len(samples)} pictures; the index is 0..{len(samples) - 1}",
+            ),
+            count=len(samples),
+        )
+    return samples.sample(index)
+
+
+def details(platform: Platform, name: str, language: Language, first: int) -> dict[str, Any]:
+    """What a page shows of a finished dataset, plain values.
+
+    Args:
+        platform: The installation.
+        name: Name of the dataset.
+        language: Of warnings and reasons.
+        first: How many samples of each split, and how many lines of the report.
+
+    Raises:
+        NotFoundError: No such dataset.
+        ConflictError: It is not finished.
+    """
+    info = require(platform, name)
+    folder = platform.workspace.datasets / info.name
+    reader = DatasetReader(folder)
+    value = info.to_json()
+    del value["shards"], value["format"]
+    value["warnings"] = [w.pick(language) for w in info.warnings]
+    value["problems"] = [{"file": p.file, "reason": p.reason.pick(language)} for p in read_report(folder, first)]
+    value["pictures"] = {
+        split: [
+            {"index": i, "name": name, "track": track}
+            for i, name, track in zip(
+                range(first), reader.split(split).column("name"), reader.split(split).column("track"), strict=False
+            )
+        ]
+        for split in SPLITS
+    }
+    return value
+
+
+def label_picture(platform: Platform, name: str, split: str, index: int) -> bytes:
+    """The label of a sample as a PNG in the class table's colours; its palette indices are the raw ids."""
+    table = require(platform, name).table
+    return encode_palette(decode_label(sample(platform, name, split, index).label), palette(table))
+
+
+def _require(db: sa.Connection, platform: Platform, name: str) -> DatasetInfo:
+    row = store.find_live(db, name)
+    if row is None:
+        known = ", ".join(store.finished_names(db)[:10]) or "-"
+        raise NotFoundError(
+            Text(f"没有名为 {name} 的 data；现有：{known}", f"No dataset is named {name}; there are: {known}"),
+            name=name,
+        )
+    if row.state != JobState.SUCCEEDED.value:
+        raise ConflictError(
+            Text(
+                f"data {name} 尚未生成完毕（{row.state}）；请等待任务 {row.task_id} 成功",
+                f"Dataset {name} is not finished ({row.state}); wait until its job {row.task_id} has succeeded",
+            ),
+            name=name,
+            task_id=row.task_id,
+            state=row.state,
+        )
+    return read_info(platform.workspace.datasets / name)
+
+
+def _take_name(db: sa.Connection, platform: Platform, name: str) -> None:
+    row = store.find_live(db, name)
+    if row is not None and row.state in _FREE:
+        store.give_up_name(db, row.id)
+    elif row is not None:
+        raise NameTakenError(
+            Text(
+                f"名为 {name} 的 data 已存在，未作任何改动；请换一个名称",
+                f"There is a dataset {name} already; nothing was changed. Choose another name",
+            ),
+            task_id=row.task_id,
+            parameter="data_name",
+        )
+    if (platform.workspace.datasets / name).exists():
+        raise ConflictError(
+            Text(
+                f"目录 datasets/{name} 已存在但没有登记；请移走它或换一个名称",
+                f"The folder datasets/{name} is there without a record; move it away or choose another name",
+            ),
+            parameter="data_name",
+        )
+
+
+def _source_names(text: str) -> list[str]:
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise InvalidValueError(
+            Text("sour_data 应为源数据名称，多个用逗号分隔", "sour_data: one source set, or several with commas"),
+            parameter="sour_data",
+        )
+    return names
+
+
+def _check_source(source: SourceSet, *, lists: bool) -> None:
+    if not has_pictures(source):
+        raise InvalidValueError(
+            Text(
+                f"源数据 {source.name} 中没有图片；应有 {source.name}/<包>/<图片>.jpg 及其标注",
+                f"Source set {source.name} holds no pictures; it should hold {source.name}/<package>/<picture>.jpg"
+                " with labels",
+            ),
+            parameter="sour_data",
+            sour_data=source.name,
+        )
+    if lists:
+        read_splits(source)
+
+
+def _common_table(tables: list[ClassTable]) -> ClassTable:
+    first = tables[0]
+    for other in tables[1:]:
+        _check_meanings(first, other)
+        first = union(first.name, [first, other])
+    return first
+
+
+def _check_meanings(a: ClassTable, b: ClassTable) -> None:
+    strange = different_meanings(a, b)
+    if strange:
+        raise ConflictError(
+            Text(
+                f"类别表 {a.name} 与 {b.name} 中原始编号 {strange} 含义不同，不能合并；请先统一类别表",
+                f"The class tables {a.name} and {b.name} give the raw ids {strange} different meanings;"
+                " make them agree first",
+            ),
+            raw_ids=strange,
+        )
+
+
+def _find_base(db: sa.Connection, platform: Platform, name: str, table: ClassTable) -> str:
+    """The base of an increment, checked."""
+    if name:
+        _check_meanings(_require(db, platform, check_name(name, "base_data")).table, table)
+        return name
+    for candidate in store.finished_names(db):
+        try:
+            if _require(db, platform, candidate).table.classes == table.classes:
+                return candidate
+        except BrokenFileError:
+            continue
+    raise NotFoundError(
+        Text(
+            "没有类别表相同的已完成 data 可作增量基础；请用 data_type=all，或用 base_data 指定",
+            "No finished dataset has the same class table; use data_type=all, or name one in base_data",
+        ),
+        parameter="base_data",
+    )

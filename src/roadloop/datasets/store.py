@@ -1,0 +1,61 @@
+"""Rows of the datasets table. No decisions here."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.jobs.queue import JobState, jobs
+from roadloop.storage.database import metadata
+
+datasets: Final = sa.Table(
+    "datasets",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("live", sa.Boolean, nullable=False),  # False: the creation failed and the name was taken over
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("data_type", sa.String(10), nullable=False),  # all | aug
+    sa.Column("sour_data", sa.Text, nullable=False),  # source sets, joined by commas
+    sa.Column("train", sa.Float, nullable=False),  # shares as sent
+    sa.Column("val", sa.Float, nullable=False),
+    sa.Column("test", sa.Float, nullable=False),
+    sa.Index(
+        "ix_datasets_live_name",
+        "name",
+        unique=True,
+        sqlite_where=sa.text("live"),
+        postgresql_where=sa.text("live"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+
+def find_live(db: sa.Connection, name: str) -> sa.Row[Any] | None:
+    """The row that holds `name`, with its job's state; None when the name is free."""
+    return db.execute(
+        sa.select(datasets, jobs.c.state)
+        .join(jobs, jobs.c.id == datasets.c.task_id)
+        .where(datasets.c.name == name, datasets.c.live)
+    ).first()
+
+
+def give_up_name(db: sa.Connection, row_id: int) -> None:
+    """Let another row have this one's name."""
+    db.execute(datasets.update().where(datasets.c.id == row_id).values(live=False))
+
+
+def insert(db: sa.Connection, values: dict[str, Any]) -> None:
+    """Add a live row."""
+    db.execute(datasets.insert().values(live=True, **values))
+
+
+def finished_names(db: sa.Connection) -> list[str]:
+    """Names of the finished datasets, newest first."""
+    rows = db.execute(
+        sa.select(datasets.c.name)
+        .join(jobs, jobs.c.id == datasets.c.task_id)
+        .where(datasets.c.live, jobs.c.state == JobState.SUCCEEDED.value)
+        .order_by(datasets.c.id.desc())
+    )
+    return [row.name for row in rows]

@@ -1,0 +1,1 @@
+"""The synthetic road world and the guided tour."""

@@ -1,0 +1,220 @@
+"""HTTP routes of evaluations: start, progress, pictures, report."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
+from roadloop.evaluation import service
+from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
+from roadloop.evaluation.store import evaluations
+from roadloop.jobs import queue
+from roadloop.jobs.history import JobFields, history
+from roadloop.storage.platform import Platform
+from roadloop.web.endpoint import Answer, Call, Endpoints
+from roadloop.web.parameters import History, JsonObject, Parameters
+
+_CACHE = {"Cache-Control": "private, max-age=600"}
+
+
+class StartEvaluation(Parameters):
+    """What `/starteva` takes."""
+
+    dicts: JsonObject = Field(
+        description="Source -> model files; a source is a training task, `weights` or `<category>/<version>`.",
+        examples=[{"suzhou": ["kd_suzhou_test02_ep-0205.params"]}],
+    )
+    type: Literal["full", "remote", "lane", "union"] = Field(
+        "full", description="remote: the bottom half only; lane and union are evaluated as full."
+    )
+    sour_dir: str = Field(
+        description="Pictures: a folder (recursive, labels beside them), or `dataset:<name>/<train, val or test>`.",
+        examples=["image_dir"],
+    )
+    dest_dir: str = Field(
+        "", description="Output folder, new or empty; absent: `evaluations/<task id>`.", examples=["label_dir"]
+    )
+    gpus: str = Field("", max_length=200, description="GPU numbers separated by commas; absent or cpu: CPU.")
+    single_gpu: int = Field(1, ge=1, le=256, description="Pictures predicted at once on each GPU (batch size).")
+    overwrite: bool = Field(False, description="Replace an earlier evaluation that stands in `dest_dir`.")
+
+
+class ShowPicture(Parameters):
+    """What `/show` takes."""
+
+    task_id: str = Field(description="The evaluation's id.", examples=["sadsa"])
+    cur_img: int = Field(1, description="Number of the picture, from 1.", examples=[1])
+
+
+class OnePicture(Parameters):
+    """Names one view of one picture."""
+
+    task_id: str = Field(description="The evaluation's id.")
+    number: int = Field(description="Number of the picture, from 1.")
+    kind: Kind = Field(description="image, overlay, errors (JPEG); truth, id, color (PNG).")
+    model: int = Field(1, description="Which model, from 1, in the order of `la_data`.")
+
+
+class OneEvaluation(Parameters):
+    """Names one evaluation."""
+
+    task_id: str = Field(description="The evaluation's id.")
+
+
+class EvaluationRow(JobFields):
+    """One evaluation."""
+
+    type: str
+    sour_dir: str
+    dest_dir: str
+    gpus: str
+    single_gpu: int
+    model: dict[str, Any] = Field(description="The `dicts` of the request.")
+    total_img: int | None = Field(description="Pictures predicted; null before the end.")
+    bad_lines: int | None = Field(description="Lines in `bad_pictures.csv`; null before the end.")
+    report: list[dict[str, Any]] | None = Field(
+        description="For each model miou, miou_void_fp, image_miou, pixel_accuracy, class_accuracy and, for each class,"
+        " iou, precision, recall, pixels; null before the end."
+    )
+
+
+class EvaluationList(BaseModel):
+    """Evaluations, newest first; one object with a task id."""
+
+    errno: int = 1
+    data: list[EvaluationRow] | EvaluationRow
+    total: int = 0
+
+
+class ShownModel(BaseModel):
+    """What one model made of the picture."""
+
+    name: str = Field(description="`<source>/<model file>`.")
+    data: str = Field(description="base64 of the colour PNG.")
+    url: str = Field(description="The same as a plain picture.")
+    id_url: str = Field(description="PNG whose pixels are train ids.")
+    overlay_url: str = Field(description="JPEG of the picture with the colours laid over it.")
+    errors_url: str | None = Field(description="JPEG with wrong pixels in red; null without a label.")
+    image_miou: float | None = Field(description="mIoU of this picture; null without labelled pixels.")
+
+
+class ShownPicture(BaseModel):
+    """One picture with every model's prediction."""
+
+    errno: int = 1
+    or_data: str = Field(description="base64 of the picture as JPEG.")
+    la_data: list[ShownModel]
+    total_img: int
+    cur_img: int
+    or_url: str = Field(description="The picture as a plain JPEG.")
+    truth_url: str | None = Field(description="PNG of the label in the first model's colours; null without one.")
+    name: str
+    track: str
+    width: int
+    height: int
+
+
+def routes(platform: Platform) -> APIRouter:
+    """The router of this feature."""
+    router = Endpoints(platform, tag="evaluation 评估")
+
+    @router.post(
+        "/starteva",
+        StartEvaluation,
+        reply={"message": "模型预测完成", "data": "0123456789abcdef0123456789abcdef"},
+        errors=(NotFoundError, ConflictError, PathOutsideError, BrokenFileError),
+    )
+    def starteva(call: Call, p: StartEvaluation) -> Answer:
+        """Predict a folder of pictures, or a split of a dataset, with one or more models (开始评估).
+
+        The answer comes when the job is queued; `/eva_rate` shows how far it is. The output folder appears whole at
+        the end: for each model id PNGs, colour PNGs and, where labels stand beside the pictures, a report.
+        """
+        request = service.EvaluationRequest(p.dicts, p.type, p.sour_dir, p.dest_dir, p.gpus, p.single_gpu, p.overwrite)
+        return call.write(
+            lambda db: service.start(db, platform, request),
+            lambda task_id: {"message": "模型预测完成", "data": task_id},
+        )
+
+    @router.post("/eva_rate", History, reply=EvaluationList, errors=(NotFoundError,))
+    def eva_rate(call: Call, p: History) -> Answer:
+        """How far evaluations are, and what they found (评估进度)."""
+        search = [evaluations.c.sour_dir, evaluations.c.dest_dir]
+        return history(call, p, table=evaluations, render=_row, search=search)
+
+    @router.post("/show", ShowPicture, reply=ShownPicture, errors=(NotFoundError, ConflictError, BrokenFileError))
+    def show(_call: Call, p: ShowPicture) -> Answer:
+        """One picture of a finished evaluation with every model's prediction (展示评估后的数据)."""
+        finished = open_finished(platform, p.task_id)
+        return _shown(p.task_id, finished, finished.picture(p.cur_img))
+
+    @router.get(
+        "/v1/evaluations/{task_id}/pictures/{number}/{kind}",
+        OnePicture,
+        reply="image/png",
+        errors=(NotFoundError, ConflictError, BrokenFileError),
+    )
+    def evaluation_picture(_call: Call, p: OnePicture) -> Answer:
+        """One view of one picture as a file: the original, the label, or a model's prediction."""
+        data, media_type = open_finished(platform, p.task_id).picture(p.number).render(p.kind, p.model)
+        return Response(data, media_type=media_type, headers=_CACHE)
+
+    @router.get(
+        "/v1/evaluations/{task_id}/report",
+        OneEvaluation,
+        reply={"data": {"format": "roadloop-evaluation/1", "total_img": 233, "models": [{"miou": 0.61}]}},
+        errors=(NotFoundError, ConflictError),
+    )
+    def evaluation_report(_call: Call, p: OneEvaluation) -> Answer:
+        """The whole report of a finished evaluation."""
+        return {"data": open_finished(platform, p.task_id).report}
+
+    return router.api
+
+
+def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    job: queue.Job = row["job"]
+    result = job.result or {}
+    names = ("type", "sour_dir", "dest_dir", "gpus", "single_gpu")
+    return {
+        **{name: row[name] for name in names},
+        "model": row["dicts"],
+        "total_img": result.get("total_img"),
+        "bad_lines": result.get("bad_lines"),
+        "report": result.get("models"),
+    }
+
+
+def _shown(task_id: str, finished: Finished, shown: Shown) -> dict[str, Any]:
+    row = shown.row
+    base = f"/v1/evaluations/{task_id}/pictures/{row.number}"
+    models = []
+    for k, name in enumerate(finished.models, start=1):
+        data, _media_type = shown.render("color", k)
+        models.append(
+            {
+                "name": name,
+                "data": base64.b64encode(data).decode(),
+                "url": f"{base}/color?model={k}",
+                "id_url": f"{base}/id?model={k}",
+                "overlay_url": f"{base}/overlay?model={k}",
+                "errors_url": f"{base}/errors?model={k}" if shown.labelled else None,
+                "image_miou": row.mious[k - 1],
+            }
+        )
+    return {
+        "or_data": base64.b64encode(shown.render("image")[0]).decode(),
+        "la_data": models,
+        "total_img": finished.total,
+        "cur_img": row.number,
+        "or_url": f"{base}/image",
+        "truth_url": f"{base}/truth" if shown.labelled else None,
+        "name": row.name,
+        "track": row.track,
+        "width": row.width,
+        "height": row.height,
+    }

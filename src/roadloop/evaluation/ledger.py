@@ -1,0 +1,223 @@
+"""What an evaluation has found so far, picture by picture, in a small file beside its outputs.
+
+It makes three things simple: memory stays constant however many pictures there are, an attempt that was killed is
+taken over picture by picture, and tables come out in any order. The file is removed before the folder is published.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.errors import Text
+from roadloop.evaluation.metrics import Counts
+
+NAME: Final = ".ledger"
+_CELL: Final = np.dtype([("place", "<u4"), ("pixels", "<u4")])
+_SCHEMA: Final = """
+CREATE TABLE pictures (number INTEGER PRIMARY KEY, name TEXT NOT NULL, file BLOB NOT NULL, track TEXT NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL);
+CREATE TABLE results (number INTEGER NOT NULL, model INTEGER NOT NULL, miou REAL, accuracy REAL, counts BLOB,
+    digests TEXT NOT NULL, PRIMARY KEY (number, model)) WITHOUT ROWID;
+CREATE TABLE bad (number INTEGER NOT NULL, name TEXT NOT NULL, zh TEXT NOT NULL, en TEXT NOT NULL);
+CREATE INDEX by_track ON pictures (track, number);
+"""
+
+
+class Done(NamedTuple):
+    """A picture that was predicted. `file` is the source's own name of it (bytes of the file system)."""
+
+    number: int
+    name: str
+    file: bytes
+    track: str
+    width: int
+    height: int
+
+
+class Result(NamedTuple):
+    """What one model made of one picture.
+
+    Attributes:
+        counts: Pixels counted, None without a label.
+        miou: Of this picture, None without labelled pixels.
+        accuracy: Pixel accuracy of this picture, None without labelled pixels.
+        digests: sha256 of the id PNG and of the colour PNG.
+    """
+
+    counts: Counts | None
+    miou: float | None
+    accuracy: float | None
+    digests: tuple[str, str]
+
+
+class BadPicture(NamedTuple):
+    """One line of the report: what is wrong with a picture, or with its label."""
+
+    number: int
+    name: str
+    reason: Text
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One line of a table by picture."""
+
+    picture: Done
+    miou: float | None
+    accuracy: float | None
+
+
+class Ledger:
+    """The file. One thread writes; nothing in it outlives the job.
+
+    Args:
+        path: Where it is or will be.
+        classes: Number of classes of each model.
+    """
+
+    def __init__(self, path: Path, classes: Sequence[int]) -> None:
+        self.path: Final = path
+        self.classes: Final = tuple(classes)
+        new = not path.exists()
+        self._db = sqlite3.connect(path, isolation_level=None)
+        # No waiting for the disk: after a power cut every output is verified by its sha256 before it counts.
+        self._db.execute("PRAGMA synchronous = OFF")
+        if new:
+            self._db.executescript(_SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def add(self, picture: Done, results: Sequence[Result], bad: Sequence[BadPicture] = ()) -> None:
+        """Write down a picture with what every model made of it, in the order of the models: all or nothing."""
+        self._db.execute("BEGIN")
+        self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
+        self._db.executemany(
+            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (picture.number, k, r.miou, r.accuracy, pack(r.counts), " ".join(r.digests))
+                for k, r in enumerate(results)
+            ],
+        )
+        self._db.executemany("INSERT INTO bad VALUES (?, ?, ?, ?)", [(b.number, b.name, *b.reason) for b in bad])
+        self._db.execute("COMMIT")
+
+    def add_bad(self, bad: BadPicture) -> None:
+        """Write down a picture that is left out."""
+        self._db.execute("INSERT INTO bad VALUES (?, ?, ?, ?)", (bad.number, bad.name, *bad.reason))
+
+    def find(self, number: int) -> Done | None:
+        """One predicted picture; None when it was not predicted yet."""
+        row = self._db.execute("SELECT * FROM pictures WHERE number = ?", (number,)).fetchone()
+        return None if row is None else Done._make(row)
+
+    def pictures(self) -> Iterator[Done]:
+        """The predicted pictures in the order of the listing."""
+        yield from map(Done._make, self._db.execute("SELECT * FROM pictures ORDER BY number"))
+
+    def results(self, number: int) -> list[Result]:
+        """What every model made of one picture."""
+        rows = self._db.execute(
+            "SELECT model, miou, accuracy, counts, digests FROM results WHERE number = ? ORDER BY model", (number,)
+        )
+        return [
+            Result(unpack(counts, self.classes[model]), miou, accuracy, _two(digests))
+            for model, miou, accuracy, counts, digests in rows
+        ]
+
+    def mious(self, number: int) -> list[float | None]:
+        """Every model's mIoU of one picture."""
+        rows = self._db.execute("SELECT miou FROM results WHERE number = ? ORDER BY model", (number,))
+        return [miou for (miou,) in rows]
+
+    def bad(self) -> Iterator[BadPicture]:
+        """The lines of the report, in the order of the listing."""
+        for number, name, zh, en in self._db.execute("SELECT DISTINCT * FROM bad ORDER BY number, en"):
+            yield BadPicture(number, name, Text(zh, en))
+
+    def bad_of(self, number: int) -> list[BadPicture]:
+        """The lines about one picture."""
+        rows = self._db.execute("SELECT * FROM bad WHERE number = ?", (number,))
+        return [BadPicture(place, name, Text(zh, en)) for place, name, zh, en in rows]
+
+    def count(self) -> int:
+        """How many pictures were predicted."""
+        (found,) = self._db.execute("SELECT count(*) FROM pictures").fetchone()
+        return int(found)
+
+    def worst_first(self, model: int, limit: int = -1) -> Iterator[Scored]:
+        """Pictures by one model's `image_miou`, worst first, those without labels last."""
+        rows = self._db.execute(
+            "SELECT pictures.*, miou, accuracy FROM results JOIN pictures USING (number) WHERE model = ?"
+            " ORDER BY miou IS NULL, miou, accuracy, number LIMIT ?",
+            (model, limit),
+        )
+        for *picture, miou, accuracy in rows:
+            yield Scored(Done._make(picture), miou, accuracy)
+
+    def by_track(self, model: int) -> Iterator[tuple[str, int, Counts]]:
+        """(track, pictures, counts) of one model, in text order of the tracks; only pictures with labels."""
+        rows = self._db.execute(
+            "SELECT track, counts FROM pictures JOIN results USING (number)"
+            " WHERE model = ? AND counts IS NOT NULL ORDER BY track, number",
+            (model,),
+        )
+        track, pictures, total = "", 0, Counts.zero(self.classes[model])
+        for name, counts in rows:
+            if pictures and name != track:
+                yield track, pictures, total
+                pictures, total = 0, Counts.zero(self.classes[model])
+            found = unpack(counts, self.classes[model])
+            assert found is not None
+            track, pictures, total = name, pictures + 1, total + found
+        if pictures:
+            yield track, pictures, total
+
+    def image_miou(self, model: int) -> float | None:
+        """Mean over the pictures with labelled pixels of each one's own mIoU; None when there is none."""
+        (value,) = self._db.execute("SELECT avg(miou) FROM results WHERE model = ?", (model,)).fetchone()
+        return None if value is None else float(value)
+
+    def sizes(self) -> Mapping[str, int]:
+        """How many pictures have which size, `WIDTHxHEIGHT`, most frequent first."""
+        rows = self._db.execute(
+            "SELECT width || 'x' || height, count(*) FROM pictures GROUP BY width, height ORDER BY 2 DESC, 1"
+        )
+        return dict(rows.fetchall())
+
+
+def pack(counts: Counts | None) -> bytes | None:
+    """Counts as bytes: only cells that are not zero, since a picture shows few of the class pairs."""
+    if counts is None:
+        return None
+    flat: NDArray[np.int64] = np.concatenate((counts.matrix.ravel(), counts.void))
+    places = np.flatnonzero(flat)
+    cells = np.empty(len(places), _CELL)
+    cells["place"], cells["pixels"] = places, flat[places]
+    return cells.tobytes()
+
+
+def unpack(data: bytes | None, num_classes: int) -> Counts | None:
+    """The counts that `pack` wrote."""
+    if data is None:
+        return None
+    cells = np.frombuffer(data, _CELL)
+    flat = np.zeros(num_classes * (num_classes + 1), np.int64)
+    flat[cells["place"]] = cells["pixels"]
+    return Counts(flat[: num_classes**2].reshape(num_classes, num_classes), flat[num_classes**2 :])
+
+
+def _two(text: str) -> tuple[str, str]:
+    first, second = text.split()
+    return first, second

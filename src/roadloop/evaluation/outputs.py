@@ -1,0 +1,234 @@
+"""The outputs of one evaluation's models, picture by picture: decode, compare, encode, write. No torch here.
+
+Everything stands in the attempt's scratch folder and becomes visible with the whole folder.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.errors import RoadloopError
+from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
+from roadloop.evaluation.metrics import Counts, count, scores
+from roadloop.evaluation.pictures import Picture, PictureSource
+from roadloop.evaluation.render import Panel, colorize, errors, overlay, palette, sheet
+from roadloop.evaluation.report import ModelCard
+from roadloop.evaluation.truth import TruthReader, decode_truth
+from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
+from roadloop.labels.label_map import LabelMap, TrainClass
+from roadloop.labels.table import from_rows
+from roadloop.models.files import ModelFile
+from roadloop.storage import publish
+
+UInt8 = NDArray[np.uint8]
+
+ID: Final = "id"
+COLOR: Final = "color"
+MODEL_FILE: Final = "model.json"
+WORST: Final = 12  #: pictures with a comparison sheet, for each model
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """How one model's numbers are read: its classes, their colours, and its way to read labels.
+
+    Attributes:
+        classes: What it predicts, ascending by train id.
+        palette: uint8[256, 3], train id -> colour.
+        truth: Reads labels into its train ids; classes that it does not predict are ignored.
+    """
+
+    classes: tuple[TrainClass, ...]
+    palette: UInt8
+    truth: TruthReader
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "ModelView":
+        """The view of a description's `classes`, `class_table` and `label_map` (plain JSON values)."""
+        classes = tuple(
+            TrainClass(c["train_id"], c["name_en"], c["name_zh"], (c["color"][0], c["color"][1], c["color"][2]))
+            for c in sorted(record["classes"], key=lambda c: int(c["train_id"]))
+        )
+        table = from_rows("classes", record["class_table"])
+        ids = [c.train_id for c in classes]
+        truth = TruthReader(table, LabelMap.from_json(record["label_map"]), ids)
+        return cls(classes, palette({c.train_id: c.color for c in classes}), truth)
+
+    @staticmethod
+    def record(model: ModelFile) -> dict[str, Any]:
+        """The part of a description that `of` needs; kept with the outputs, so that they stay readable."""
+        return model.model_dump(mode="json", include={"classes", "class_table", "label_map"})
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of an evaluation: what the report says about it, and how its numbers are read."""
+
+    card: ModelCard
+    view: ModelView
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A decoded picture with its label, if it has one: raw ids [H, W] or colours [H, W, 3]."""
+
+    picture: Picture
+    image: UInt8
+    label: UInt8 | None
+    bad: tuple[BadPicture, ...]
+
+
+def load(source: PictureSource, picture: Picture, max_pixels: int) -> Loaded | BadPicture:
+    """Read and decode one picture; what is wrong becomes a line, never an exception."""
+    try:
+        raw = source.read(picture.file)
+        image = decode_image(raw.image, max_pixels)
+    except RoadloopError as error:
+        return BadPicture(picture.number, picture.name, error.text)
+    if not raw.kind:
+        return Loaded(picture, image, None, ())
+    try:
+        label = decode_truth(raw.label, raw.kind, (image.shape[0], image.shape[1]), max_pixels)
+    except RoadloopError as error:
+        return Loaded(picture, image, None, (BadPicture(picture.number, picture.name, error.text),))
+    return Loaded(picture, image, label, ())
+
+
+class Outputs:
+    """Writes what the models made of a picture into a folder, and says what it is worth.
+
+    Args:
+        folder: The scratch folder.
+        models: In the order of the predictions.
+        remote: Only the bottom half was predicted, so only it is counted.
+    """
+
+    def __init__(self, folder: Path, models: Sequence[Model], *, remote: bool) -> None:
+        self._folder: Final = folder
+        self._models: Final = models
+        self._remote: Final = remote
+
+    def finish(self, loaded: Loaded, predictions: Sequence[UInt8]) -> tuple[Done, list[Result], list[BadPicture]]:
+        """Write one picture's PNGs and count its pixels.
+
+        Args:
+            loaded: The picture.
+            predictions: uint8[H, W] of each model.
+
+        Raises:
+            DiskFullError: No space left.
+        """
+        picture, bad = loaded.picture, list(loaded.bad)
+        height, width = loaded.image.shape[:2]
+        results = []
+        for model, ids in zip(self._models, predictions, strict=True):
+            counts, problem = self._count(model.view, loaded, ids)
+            bad += [] if problem is None or problem in bad else [problem]
+            digests = self._write(model, picture.name, ids)
+            found = scores(counts.matrix) if counts is not None and counts.labelled else None
+            miou, accuracy = (found.miou, found.pixel_accuracy) if found else (None, None)
+            results.append(Result(counts, miou, accuracy, digests))
+        file = picture.file.encode(errors="surrogateescape")
+        return Done(picture.number, picture.name, file, picture.track, width, height), results, bad
+
+    def _count(self, view: ModelView, loaded: Loaded, ids: UInt8) -> tuple[Counts | None, BadPicture | None]:
+        if loaded.label is None:
+            return None, None
+        try:
+            truth = view.truth.train_ids(loaded.label)
+        except RoadloopError as error:
+            return None, BadPicture(loaded.picture.number, loaded.picture.name, error.text)
+        top = ids.shape[0] // 2 if self._remote else 0
+        used = [c.train_id for c in view.classes]
+        counts = count(ids[top:], truth[top:], used[-1] + 1)
+        return Counts(counts.matrix[np.ix_(used, used)], counts.void[used]), None
+
+    def _write(self, model: Model, name: str, ids: UInt8) -> tuple[str, str]:
+        id_path, color_path = self.paths(model.card, name)
+        id_png, color_png = encode_label(ids), encode_palette(ids, model.view.palette)
+        for path, data in ((id_path, id_png), (color_path, color_png)):
+            with publish.disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+        return hashlib.sha256(id_png).hexdigest(), hashlib.sha256(color_png).hexdigest()
+
+    def paths(self, card: ModelCard, name: str) -> tuple[Path, Path]:
+        """Where the id PNG and the colour PNG of a picture stand."""
+        return output_path(self._folder, card.folder, ID, name), output_path(self._folder, card.folder, COLOR, name)
+
+    def take_over(self, older: Path, source: PictureSource, ledger: Ledger) -> int:
+        """Move the finished pictures of a killed attempt here, after verifying every file.
+
+        Args:
+            older: The killed attempt's folder.
+            source: Only pictures that it still lists, at the same place, count.
+            ledger: Gets their results.
+
+        Returns:
+            How many pictures need not be predicted again.
+        """
+        taken = 0
+        before = Outputs(older, self._models, remote=self._remote)
+        with Ledger(older / ledger.path.name, ledger.classes) as found:
+            for picture in source.pictures():
+                done = found.find(picture.number)
+                if done is None or done.file != picture.file.encode(errors="surrogateescape"):
+                    continue
+                results = found.results(picture.number)
+                moves = [
+                    (old, new, digest)
+                    for model, result in zip(self._models, results, strict=True)
+                    for old, new, digest in zip(
+                        before.paths(model.card, done.name),
+                        self.paths(model.card, done.name),
+                        result.digests,
+                        strict=True,
+                    )
+                ]
+                if not all(old.is_file() and publish.sha256_file(old) == digest for old, _new, digest in moves):
+                    continue
+                for old, new, _digest in moves:
+                    new.parent.mkdir(parents=True, exist_ok=True)
+                    old.rename(new)
+                ledger.add(done, results, found.bad_of(picture.number))
+                taken += 1
+        return taken
+
+    def write_worst(self, source: PictureSource, ledger: Ledger, max_pixels: int) -> None:
+        """Write comparison sheets of each model's worst pictures: picture, truth, prediction, errors."""
+        for k, model in enumerate(self._models):
+            for place, line in enumerate(ledger.worst_first(k, WORST), start=1):
+                if line.miou is None:
+                    break
+                done = line.picture
+                picture = Picture(done.number, done.name, done.file.decode(errors="surrogateescape"), done.track)
+                loaded = load(source, picture, max_pixels)
+                if isinstance(loaded, BadPicture) or loaded.label is None:
+                    continue
+                ids = decode_label(self.paths(model.card, done.name)[0].read_bytes(), max_pixels)
+                truth = model.view.truth.train_ids(loaded.label)
+                last = done.name.rpartition("/")[2]
+                path = self._folder / model.card.folder / "worst" / f"{place:02d}-{last[:60]}.jpg"
+                publish.write_bytes(path, encode_jpeg(_sheet(loaded.image, truth, ids, model.view.palette)))
+
+
+def output_path(folder: Path, model_folder: str, kind: str, name: str) -> Path:
+    """Where one output of one picture stands in an evaluation's folder."""
+    return folder / model_folder / kind / f"{name}.png"
+
+
+def _sheet(image: UInt8, truth: UInt8, ids: UInt8, colors: UInt8) -> UInt8:
+    return sheet(
+        [
+            Panel("picture", image),
+            Panel("truth", overlay(image, truth, colors)),
+            Panel("prediction", colorize(ids, colors)),
+            Panel("errors", errors(image, ids, truth)),
+        ]
+    )

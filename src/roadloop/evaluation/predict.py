@@ -1,0 +1,209 @@
+"""Predicting many pictures: read, predict and write at the same time, in constant memory.
+
+Threads read and decode ahead, pictures of one size form a batch, each device (or group of CPU cores) predicts
+batches with all models, and threads encode and write. Every stage has a bounded window, so neither a million pictures
+nor a slow disk fills the memory.
+
+N pictures in a batch, C outputs, H, W pixels.
+"""
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from roadloop.errors import OutOfMemoryError, Text
+from roadloop.evaluation.metrics import IGNORE
+
+UInt8 = NDArray[np.uint8]
+A = TypeVar("A")
+B = TypeVar("B")
+P = TypeVar("P")
+L = TypeVar("L")
+R = TypeVar("R")
+
+CODEC_THREADS: Final = 4  #: threads that decode, and as many that encode, for each device
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with what its input and output mean.
+
+    Attributes:
+        module: In evaluation mode; float32 [N, 3, H, W] to logits [N, C, H, W].
+        mean: Of the input, per RGB channel, 0..1.
+        std: Of the input, per RGB channel, 0..1.
+        outputs: How many outputs it has.
+        used: Outputs that take part in the argmax, which are the train ids; the others are left out.
+    """
+
+    module: torch.nn.Module
+    mean: Sequence[float]
+    std: Sequence[float]
+    outputs: int
+    used: Sequence[int]
+
+
+class Predictor:
+    """One network on one device.
+
+    Args:
+        network: The network; its module is moved to the device.
+        device: Where it runs.
+        remote: Only the bottom half of each picture is predicted, the rest is 255.
+    """
+
+    def __init__(self, network: Network, device: torch.device, *, remote: bool) -> None:
+        self._module: Final = network.module.to(device).eval()
+        self._device: Final = device
+        self._remote: Final = remote
+        scale = 1 / (255 * np.array(network.std, np.float32))
+        shift = -np.array(network.mean, np.float32) / np.array(network.std, np.float32)
+        self._scale_C11: Final = torch.from_numpy(scale.astype(np.float32)).view(3, 1, 1).to(device)
+        self._shift_C11: Final = torch.from_numpy(shift.astype(np.float32)).view(3, 1, 1).to(device)
+        self._all: Final = list(network.used) == list(range(network.outputs))
+        self._used: Final = torch.tensor(network.used, dtype=torch.int64, device=device)
+
+    def __call__(self, images: Sequence[UInt8]) -> list[UInt8]:
+        """Train ids, uint8 [H, W] each, of pictures of one size, uint8 [H, W, 3].
+
+        Raises:
+            OutOfMemoryError: The batch does not fit; the text says what to change.
+        """
+        top = images[0].shape[0] // 2 if self._remote else 0
+        try:
+            found = self._predict(np.stack([image[top:] for image in images]))
+        except torch.OutOfMemoryError as error:
+            height, width = images[0].shape[:2]
+            raise OutOfMemoryError(
+                Text(
+                    f"显存不足：一次 {len(images)} 张 {width}x{height} 的图片放不下。请把 single_gpu 调到 {max(1, len(images) // 2)}。",
+                    f"Out of GPU memory: {len(images)} pictures of {width}x{height} at once do not fit."
+                    f" Set single_gpu to {max(1, len(images) // 2)}.",
+                )
+            ) from error
+        if not top:
+            return list(found)
+        whole = np.full((len(images), *images[0].shape[:2]), IGNORE, np.uint8)
+        whole[:, top:] = found
+        return list(whole)
+
+    def _predict(self, image_NHWC: UInt8) -> UInt8:
+        with torch.inference_mode():
+            bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
+            image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11).contiguous()
+            logits_NCHW = self._module(image_NCHW)
+            ids_NHW = logits_NCHW.argmax(dim=1) if self._all else self._used[logits_NCHW[:, self._used].argmax(dim=1)]
+            array: UInt8 = ids_NHW.to(torch.uint8).cpu().numpy()
+            return array
+
+
+def devices(gpus: Sequence[str], threads: int) -> list[torch.device]:
+    """Where to predict: each leased GPU, or the CPU once for each thread.
+
+    Batches on single threads use CPU cores better than one batch on all of them, and do not suffer when other
+    processes are busy.
+    """
+    if gpus:
+        return [torch.device("cuda", i) for i in range(len(gpus))]
+    return [torch.device("cpu")] * max(1, threads)
+
+
+@dataclass(frozen=True)
+class Stages(Generic[P, L, R]):
+    """What to do with a picture P: load it to L (None leaves it out), predict L's image, finish to R."""
+
+    load: Callable[[P], L | None]
+    image: Callable[[L], UInt8]
+    finish: Callable[[L, list[UInt8]], R]
+
+
+def run(
+    pictures: Iterable[P], stages: Stages[P, L, R], predictors: Sequence[Sequence[Predictor]], batch: int
+) -> Iterator[R]:
+    """Carry pictures through all stages, several at a time.
+
+    Args:
+        pictures: What to predict, in any number.
+        stages: How a picture is loaded and finished; called from several threads.
+        predictors: For each device the models on it, all in the same order.
+        batch: Pictures of one size predicted at once on one device.
+
+    Yields:
+        What `finish` returned, about in the order of the pictures.
+    """
+    free: queue.SimpleQueue[Sequence[Predictor]] = queue.SimpleQueue()
+    for models in predictors:
+        free.put(models)
+
+    def predict(loaded: list[L]) -> list[tuple[L, list[UInt8]]]:
+        models = free.get()
+        try:
+            images = [stages.image(one) for one in loaded]
+            by_model = [model(images) for model in models]
+        finally:
+            free.put(models)
+        return [(one, [ids[i] for ids in by_model]) for i, one in enumerate(loaded)]
+
+    def finish(pair: tuple[L, list[UInt8]]) -> R:
+        return stages.finish(*pair)
+
+    width = len(predictors)
+    codecs = min(CODEC_THREADS * width, 32)
+    with (
+        _pool(codecs, "read") as readers,
+        _pool(width, "predict", _one_thread) as workers,
+        _pool(codecs, "write") as writers,
+    ):
+        loaded = (one for one in _overlapped(readers, stages.load, pictures, codecs + width * batch) if one is not None)
+        batches = _grouped(loaded, lambda one: stages.image(one).shape[:2], batch, limit=4 * width * batch)
+        predicted = (pair for pairs in _overlapped(workers, predict, batches, width + 1) for pair in pairs)
+        yield from _overlapped(writers, finish, predicted, codecs + batch)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _pool(size: int, name: str, prepare: Callable[[], None] | None = None) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose waiting work is dropped when the block is left early."""
+    pool = ThreadPoolExecutor(size, thread_name_prefix=name, initializer=prepare)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _overlapped(pool: ThreadPoolExecutor, function: Callable[[A], B], items: Iterable[A], window: int) -> Iterator[B]:
+    """`map` over a pool, in order, with at most `window` items under way."""
+    pending: deque[Future[B]] = deque()
+    for item in items:
+        pending.append(pool.submit(function, item))
+        if len(pending) >= window:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
+
+
+def _grouped(items: Iterable[A], key: Callable[[A], Any], size: int, *, limit: int) -> Iterator[list[A]]:
+    """Lists of up to `size` items of one key; when more than `limit` wait, the longest list goes as it is."""
+    groups: dict[Any, list[A]] = {}
+    waiting = 0
+    for item in items:
+        group = groups.setdefault(key(item), [])
+        group.append(item)
+        waiting += 1
+        if len(group) < size and waiting > limit:
+            group = max(groups.values(), key=len)
+        if len(group) >= size or waiting > limit:
+            waiting -= len(group)
+            yield groups.pop(key(group[0]))
+    yield from groups.values()

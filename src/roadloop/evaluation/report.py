@@ -1,0 +1,236 @@
+"""The tables of a finished evaluation: JSON for programs, CSV and PNG for people, one folder for each model.
+
+```
+report.json             what was evaluated, and the scores of every model
+pictures.csv            the pictures in the order of /show, with each model's image_miou
+bad_pictures.csv        what was left out, and why, in both languages
+<source>/<model file without ending>/
+    id/  color/         one PNG for each picture (written while predicting)
+    classes.csv  confusion.csv  confusion.png  pictures.csv (worst first)  tracks.csv  worst/*.jpg
+```
+A number that cannot be said (an absent class, a picture without labels) is null in JSON and empty in CSV.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.evaluation.ledger import Ledger
+from roadloop.evaluation.metrics import Counts, Scores, scores
+from roadloop.evaluation.render import confusion_plot
+from roadloop.imaging.encode import encode_color
+from roadloop.labels.label_map import TrainClass
+from roadloop.storage import publish
+
+FORMAT: Final = "roadloop-evaluation/1"
+REPORT: Final = "report.json"
+PICTURES: Final = "pictures.csv"
+_PICTURE_COLUMNS: Final = ("number", "name", "file", "track", "width", "height")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a report says about a model.
+
+    Attributes:
+        source: Training task, `weights`, or a release `<category>/<version>`.
+        file: Name of its `.params`.
+        folder: Where its outputs stand in the evaluation's folder.
+        params_sha256: Of the `.params`.
+        epoch: 1-based; 0 when the file does not say.
+        classes: The classes that it predicts.
+    """
+
+    source: str
+    file: str
+    folder: str
+    params_sha256: str
+    epoch: int
+    classes: Sequence[TrainClass]
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """One line of `pictures.csv`: what `/show` needs to find a picture again.
+
+    Attributes:
+        name: Names the outputs: `<model folder>/id/<name>.png`.
+        file: How the picture source finds the original.
+        mious: Each model's image_miou, None without labelled pixels.
+    """
+
+    number: int
+    name: str
+    file: str
+    track: str
+    width: int
+    height: int
+    mious: tuple[float | None, ...]
+
+
+def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], about: dict[str, Any]) -> dict[str, Any]:
+    """Write all tables of an evaluation.
+
+    Args:
+        folder: The scratch folder that holds the outputs.
+        ledger: What was found.
+        cards: The models, in the order of the ledger.
+        about: What else `report.json` says: task id, type, sources.
+
+    Returns:
+        The content of `report.json`.
+    """
+    total = _write_pictures(folder / PICTURES, ledger, len(cards))
+    bad = _write_csv(
+        folder / "bad_pictures.csv",
+        ("name", "reason_zh", "reason_en"),
+        ((b.name, *b.reason) for b in ledger.bad()),
+    )
+    models = [_write_model(folder / card.folder, ledger, k, card) for k, card in enumerate(cards)]
+    report = {
+        "format": FORMAT,
+        **about,
+        "total_img": total,
+        "bad_lines": bad,
+        "sizes": dict(islice(ledger.sizes().items(), 20)),
+        "models": models,
+    }
+    publish.write_json(folder / REPORT, report)
+    return report
+
+
+def read_report(folder: Path) -> dict[str, Any] | None:
+    """The report of a published evaluation; None when there is none."""
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) and report.get("format") == FORMAT else None
+
+
+def read_pictures(path: Path, number: int) -> PictureRow | None:
+    """One line of `pictures.csv`; None when there are fewer."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        row = next(islice(csv.reader(stream), number, None), None)
+    if row is None:
+        return None
+    plain, mious = row[: len(_PICTURE_COLUMNS)], row[len(_PICTURE_COLUMNS) :]
+    place, name, file, track, width, height = plain
+    return PictureRow(
+        int(place), name, file, track, int(width), int(height), tuple(float(m) if m else None for m in mious)
+    )
+
+
+def figures(found: Scores) -> dict[str, float | None]:
+    """The scores of a whole matrix, ready for JSON."""
+    return {
+        "miou": number(found.miou),
+        "miou_void_fp": number(found.miou_void_fp),
+        "pixel_accuracy": number(found.pixel_accuracy),
+        "class_accuracy": number(found.class_accuracy),
+    }
+
+
+def class_rows(classes: Sequence[TrainClass], found: Scores) -> list[dict[str, Any]]:
+    """One dictionary for each class: its names, colour, IoU, precision, recall and pixels."""
+    return [
+        {
+            "train_id": c.train_id,
+            "name_en": c.name_en,
+            "name_zh": c.name_zh,
+            "color": list(c.color),
+            "iou": number(float(found.iou[i])),
+            "precision": number(float(found.precision[i])),
+            "recall": number(float(found.recall[i])),
+            "truth_pixels": int(found.truth_pixels[i]),
+            "predicted_pixels": int(found.predicted_pixels[i]),
+        }
+        for i, c in enumerate(classes)
+    ]
+
+
+def number(value: float) -> float | None:
+    """A share with six decimals; None for nan."""
+    return None if math.isnan(value) else round(value, 6)
+
+
+def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> dict[str, Any]:
+    folder.mkdir(parents=True, exist_ok=True)
+    total, pictures = Counts.zero(len(card.classes)), 0
+    rows = []
+    for track, count, counts in ledger.by_track(model):
+        total, pictures = total + counts, pictures + count
+        found = scores(counts.matrix, counts.void)
+        rows.append((track, count, counts.labelled, *figures(found).values()))
+    entry: dict[str, Any] = {
+        "name": card.folder,
+        "source": card.source,
+        "file": card.file,
+        "epoch": card.epoch,
+        "params_sha256": card.params_sha256,
+        "labelled_pictures": pictures,
+    }
+    if not pictures:
+        return entry | {"classes": [_plain(c) for c in card.classes]}
+    found = scores(total.matrix, total.void)
+    classes = class_rows(card.classes, found)
+    _write_csv(folder / "tracks.csv", ("track", "pictures", "labelled_pixels", *figures(found)), rows)
+    _write_csv(
+        folder / "classes.csv",
+        [name for name in classes[0] if name != "color"],
+        ([value for name, value in row.items() if name != "color"] for row in classes),
+    )
+    _write_confusion(folder, total, card.classes)
+    _write_csv(
+        folder / PICTURES,
+        ("name", "track", "image_miou", "pixel_accuracy"),
+        ((p.picture.name, p.picture.track, _rounded(p.miou), _rounded(p.accuracy)) for p in ledger.worst_first(model)),
+    )
+    image_miou = _rounded(ledger.image_miou(model))
+    return entry | figures(found) | {"image_miou": image_miou, "tracks": len(rows), "classes": classes}
+
+
+def _plain(c: TrainClass) -> dict[str, Any]:
+    return {"train_id": c.train_id, "name_en": c.name_en, "name_zh": c.name_zh, "color": list(c.color)}
+
+
+def _write_confusion(folder: Path, total: Counts, classes: Sequence[TrainClass]) -> None:
+    head = ["truth \\ prediction", *(f"{c.train_id} {c.name_en}" for c in classes)]
+    body = [[head[i + 1], *row] for i, row in enumerate(total.matrix.tolist())]
+    _write_csv(folder / "confusion.csv", head, [*body, ["255 ignored", *total.void.tolist()]])
+    plot = confusion_plot(total.matrix, [c.name_en for c in classes])
+    publish.write_bytes(folder / "confusion.png", encode_color(plot))
+
+
+def _write_pictures(path: Path, ledger: Ledger, models: int) -> int:
+    def rows() -> Iterable[Sequence[Any]]:
+        for place, p in enumerate(ledger.pictures(), start=1):
+            mious = [_rounded(miou) for miou in ledger.mious(p.number)]
+            yield place, p.name, p.file.decode(errors="surrogateescape"), p.track, p.width, p.height, *mious
+
+    head = (*_PICTURE_COLUMNS, *(f"image_miou_{k + 1}" for k in range(models)))
+    return _write_csv(path, head, rows())
+
+
+def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Write a table row by row; returns the number of rows."""
+    count = 0
+    with (
+        publish.publishing_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+    ):
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(head)
+        for row in rows:
+            writer.writerow(row)
+            count += 1
+    return count
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,33 @@
+"""The tables of evaluations. No decisions here."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from roadloop.storage.database import metadata
+
+evaluations: Final = sa.Table(
+    "evaluations",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("type", sa.String(20), nullable=False),  # as sent: full | remote | lane | union
+    sa.Column("sour_dir", sa.Text, nullable=False),  # as sent
+    sa.Column("dest_dir", sa.Text, nullable=False),  # as sent
+    sa.Column("dest_path", sa.Text, nullable=False, index=True),  # resolved, absolute
+    sa.Column("gpus", sa.Text, nullable=False),
+    sa.Column("single_gpu", sa.Integer, nullable=False),  # pictures at once on each device
+    sa.Column("dicts", sa.JSON, nullable=False),  # as sent: {source: [files]}
+    sqlite_autoincrement=True,
+)
+
+evaluation_models: Final = sa.Table(
+    "evaluation_models",
+    metadata,
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("evaluations.task_id"), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),  # order in la_data, from 0
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),  # where its outputs stand in dest_dir
+    sa.Column("params_sha256", sa.String(64), nullable=False, index=True),
+)

@@ -1,0 +1,234 @@
+"""What an evaluation's job does: load the models, predict every picture, write the report, publish the folder whole."""
+
+import copy
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final
+
+from roadloop.errors import ConflictError, JobError, Text
+from roadloop.evaluation import ledger as ledgers
+from roadloop.evaluation.destination import foreign_files
+from roadloop.evaluation.ledger import BadPicture, Ledger
+from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
+from roadloop.evaluation.pictures import Picture, PictureSource, open_source
+from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
+from roadloop.evaluation.report import ModelCard, read_report, write_reports
+from roadloop.evaluation.service import destination
+from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.models.files import mismatch
+from roadloop.models.load import load_model
+from roadloop.storage import publish
+
+REMOTE: Final = "remote"
+
+
+def evaluate(context: TaskContext) -> Outcome:
+    """Predict all pictures with all models of the payload and publish outputs and report as one folder.
+
+    Raises:
+        JobError: No picture could be read.
+        BrokenFileError: A model file is not the one that was chosen.
+        ConflictError: The output folder is in use by now.
+        OutOfMemoryError: A batch does not fit into a GPU.
+    """
+    payload = context.payload
+    target = destination(context.platform, context.job.id, payload["dest_path"])
+    published = read_report(target)
+    if published is not None and published["task_id"] == context.job.id:
+        return Outcome(_result(published))  # the last attempt was killed between publishing and saying so
+    source = open_source(context.platform.workspace, payload["sour_dir"])
+    scratch = context.scratch(target)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        report = _fill(context, source, scratch)
+        if payload["overwrite"]:
+            _clear(context, target)
+    except Exception:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return Outcome(_result(report), [(scratch, target)])
+
+
+def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[str, Any]:
+    """Write everything into the scratch folder and seal it; returns the report."""
+    payload = context.payload
+    remote = payload["type"] == REMOTE
+    models, networks = _load_models(context, scratch)
+    outputs = Outputs(scratch, models, remote=remote)
+    max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
+    with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
+        _take_over(context, outputs, source, ledger)
+        _predict(context, _Work(source, outputs, networks, remote, max_pixels), ledger)
+        if not ledger.count():
+            first = next(ledger.bad()).reason
+            raise JobError(
+                Text(f"没有一张图片可以读取；例如：{first.zh}", f"Not one picture could be read; such as: {first.en}")
+            )
+        outputs.write_worst(source, ledger, max_pixels)
+        about = {"task_id": context.job.id, "type": payload["type"], "sour_dir": payload["sour_dir"]}
+        report = write_reports(scratch, ledger, [m.card for m in models], about)
+    ledger.path.unlink()
+    if report["bad_lines"]:
+        count = report["bad_lines"]
+        context.warn(
+            Text(
+                f"{count} 张图片或标注有问题，详见 bad_pictures.csv。",
+                f"{count} pictures or labels have problems; see bad_pictures.csv.",
+            )
+        )
+    for line in _summary(report):
+        context.log(line)
+    context.check_stop()
+    publish.seal(scratch)
+    return report
+
+
+class _Work:
+    """What predicting needs, in one place."""
+
+    def __init__(
+        self,
+        source: PictureSource,
+        outputs: Outputs,
+        networks: Sequence[Network],
+        remote: bool,  # noqa: FBT001 - private
+        max_pixels: int,
+    ) -> None:
+        self.source = source
+        self.outputs = outputs
+        self.networks = networks
+        self.remote = remote
+        self.max_pixels = max_pixels
+
+
+def _load_models(context: TaskContext, scratch: Path) -> tuple[list[Model], list[Network]]:
+    models, networks = [], []
+    for entry in context.payload["models"]:
+        path = Path(entry["path"])
+        module, record = load_model(path)
+        if record.params_sha256 != entry["sha256"]:
+            raise mismatch(path)
+        description = ModelView.record(record)
+        view = ModelView.of(description)
+        folder = f"{entry['source']}/{entry['file'].removesuffix('.params')}"
+        card = ModelCard(entry["source"], entry["file"], folder, record.params_sha256, record.epoch, view.classes)
+        publish.write_json(scratch / folder / MODEL_FILE, description)
+        models.append(Model(card, view))
+        used = [c.train_id for c in view.classes]
+        norm = record.normalisation
+        networks.append(Network(module, norm.mean, norm.std, record.num_classes, used))
+    return models, networks
+
+
+def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, ledger: Ledger) -> None:
+    """Use what killed attempts of this job had finished, newest first, then remove it."""
+    target = destination(context.platform, context.job.id, context.payload["dest_path"])
+    taken = 0
+    for older in reversed(context.older_scratch(target)):
+        if not taken and (older / ledgers.NAME).is_file():
+            try:
+                taken = outputs.take_over(older, source, ledger)
+            except sqlite3.DatabaseError as error:  # torn by a power cut: predict again
+                context.log(f"WARNING the ledger of an earlier attempt cannot be read: {error}")
+        shutil.rmtree(older)
+    context.clear_older_scratch(_replaced(target))
+    if taken:
+        context.log(f"{taken} pictures of an earlier attempt are taken over")
+
+
+def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> None:
+    """Predict what the ledger does not have yet."""
+    settings = context.platform.settings
+    places = devices(context.gpus, settings.torch_threads or os.cpu_count() or 1)
+    predictors = [
+        [Predictor(_for(n, k if context.gpus else 0), place, remote=work.remote) for n in work.networks]
+        for k, place in enumerate(places)
+    ]
+    bad: SimpleQueue[BadPicture] = SimpleQueue()
+
+    def read(picture: Picture) -> Loaded | None:
+        loaded = load(work.source, picture, work.max_pixels)
+        if isinstance(loaded, BadPicture):
+            bad.put(loaded)
+            return None
+        return loaded
+
+    total = sum(1 for _ in work.source.pictures())
+    todo = (p for p in work.source.pictures() if ledger.find(p.number) is None)
+    stages = Stages(read, lambda loaded: loaded.image, work.outputs.finish)
+    done = ledger.count()
+    for picture, results, problems in run(
+        _until_stopped(context, todo), stages, predictors, context.payload["single_gpu"]
+    ):
+        ledger.add(picture, results, problems)
+        done += 1 + _note_bad(ledger, bad)
+        context.progress(done, total)
+    _note_bad(ledger, bad)
+    context.check_stop()
+
+
+def _for(network: Network, place: int) -> Network:
+    """The network itself for the first device, a copy for each other GPU."""
+    if not place:
+        return network
+    return Network(copy.deepcopy(network.module), network.mean, network.std, network.outputs, network.used)
+
+
+def _until_stopped(context: TaskContext, pictures: Iterator[Picture]) -> Iterator[Picture]:
+    for picture in pictures:
+        context.check_stop()
+        yield picture
+
+
+def _note_bad(ledger: Ledger, bad: "SimpleQueue[BadPicture]") -> int:
+    count = 0
+    while not bad.empty():
+        ledger.add_bad(bad.get())
+        count += 1
+    return count
+
+
+def _clear(context: TaskContext, target: Path) -> None:
+    """Remove the earlier evaluation that this one replaces, if it still is one and untouched.
+
+    Raises:
+        ConflictError: Something in it is not as that evaluation wrote it.
+        StaleRunError: Another attempt owns the job; nothing was removed.
+    """
+    if not target.exists() or not any(target.iterdir()):
+        return
+    extra = [Text(f"{name} 不在清单里。", f"{name} is not in the manifest.") for name in foreign_files(target)]
+    for change in extra or publish.verify(target):
+        raise ConflictError(
+            Text(
+                f"dest_dir {target} 里的文件已被改动或增加，未覆盖：{change.zh}",
+                f"Files in dest_dir {target} were changed or added, so it was not replaced: {change.en}",
+            )
+        )
+    context.publish([])
+    old = context.scratch(_replaced(target))
+    target.rename(old)
+    shutil.rmtree(old)
+
+
+def _replaced(target: Path) -> Path:
+    """What an earlier evaluation is called while it is removed."""
+    return target.with_name(f"{target.name}.replaced")
+
+
+def _result(report: dict[str, Any]) -> dict[str, Any]:
+    """What the job's row keeps of a report."""
+    return {name: report[name] for name in ("total_img", "bad_lines", "models")}
+
+
+def _summary(report: dict[str, Any]) -> Iterator[str]:
+    for model in report["models"]:
+        if model["labelled_pictures"]:
+            scores = " ".join(f"{name}={model[name]}" for name in ("miou", "image_miou", "pixel_accuracy"))
+            yield f"{model['name']}: {scores} pictures={model['labelled_pictures']}"
+        else:
+            yield f"{model['name']}: no labels beside the pictures"

@@ -1,0 +1,1 @@
+"""Pictures and labels from and to bytes: pure, bounded, RGB everywhere."""

@@ -1,0 +1,1 @@
+"""Model files: the `.params` + `.json` pair, start weights, export."""

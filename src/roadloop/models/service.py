@@ -1,0 +1,165 @@
+"""Which model files there are, and which can start a training task. Reads folders; no torch here."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from roadloop.errors import BrokenFileError, NotFoundError, Text
+from roadloop.jobs import queue
+from roadloop.models.files import PARAMS, ModelFile, description_path, load_description
+from roadloop.networks.folder import NetworkInfo
+from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.platform import Platform
+
+WEIGHTS: Final = "weights"  # the source name of the files in `weights/`
+_NAME: Final = re.compile(r"(?P<prefix>.+)_ep-(?P<epoch>\d{4,9})\.params")
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A file that a training task could begin from.
+
+    Attributes:
+        name: What `/starttask` takes: `<file>`, or `<task>/<file>` for another task's result.
+        path: The file.
+        compatible: Its network is the one asked for, by digest or at least by name.
+    """
+
+    name: str
+    path: Path
+    compatible: bool
+
+
+def models_folder(workspace: Workspace, task: str) -> Path:
+    """Where a training task's model files stand."""
+    return workspace.tasks / task / "output" / "models"
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The whole pairs of a folder as their `.params` files, newest epoch first."""
+    found = [(match, path) for path in _params_files(folder) if (match := _NAME.fullmatch(path.name))]
+    found.sort(key=lambda pair: (-int(pair[0]["epoch"]), pair[1].name))
+    return [path for _, path in found if description_path(path).is_file()]
+
+
+def list_models(platform: Platform) -> dict[str, list[str]]:
+    """Model files of every training task that has any, newest task and newest epoch first.
+
+    Returns:
+        Task name -> names of `.params` and `.json` files by turns.
+    """
+    listed = {}
+    for task in _tasks(platform):
+        pairs = model_files(models_folder(platform.workspace, task))
+        if pairs:
+            listed[task] = [path.name for pair in pairs for path in (pair, description_path(pair))]
+    return listed
+
+
+def find_model(platform: Platform, source: str, file: str) -> Path:
+    """The `.params` file that a task name, or `weights`, and a file name mean.
+
+    Args:
+        platform: The installation.
+        source: A training task's name, or `weights`.
+        file: Name of a `.params` file.
+
+    Raises:
+        InvalidNameError: One of the two cannot be a name.
+        NotFoundError: There is no such file.
+    """
+    source, file = check_name(source, "dicts"), check_name(file, "dicts")
+    workspace = platform.workspace
+    folder = workspace.weights if source == WEIGHTS else models_folder(workspace, source)
+    path = folder / file
+    if path.suffix != PARAMS or not path.is_file():
+        known = [p.name for p in model_files(folder)[:5]]
+        raise NotFoundError(
+            Text(
+                f"{source} 没有模型文件 {file}；最新的有：{'、'.join(known) or '无'}。",
+                f"{source} has no model file {file}; the newest are: {', '.join(known) or 'none'}.",
+            ),
+            source=source,
+            file=file,
+        )
+    return path
+
+
+def find_weights(platform: Platform, name: str) -> Path:
+    """The start weights that `/weights` lists under a name: `<file>` or `<task>/<file>`.
+
+    Raises:
+        InvalidNameError: A part of it cannot be a name.
+        NotFoundError: There is no such file.
+    """
+    task, slash, file = name.rpartition("/")
+    return find_model(platform, task if slash else WEIGHTS, file)
+
+
+def compatible_weights(
+    platform: Platform, network: NetworkInfo, num_classes: int | None = None, *, leave_out: str = ""
+) -> list[WeightFile]:
+    """Every file that could start a training task, the most fitting first, then newest first.
+
+    First come those of the same network code and number of classes, then of the same code, then of a network with
+    the same name; then the rest, which may still share some tensors.
+
+    Args:
+        platform: The installation.
+        network: The task's network.
+        num_classes: The task's number of outputs, when it is known.
+        leave_out: Name of the task itself.
+    """
+    ranked = []
+    for name, path, record in _candidates(platform, leave_out):
+        rank = _rank(record, network, num_classes)
+        ranked.append((rank, WeightFile(name, path, compatible=rank <= 2)))
+    ranked.sort(key=lambda pair: pair[0])
+    return [weights for _, weights in ranked]
+
+
+def _rank(record: ModelFile | None, network: NetworkInfo, num_classes: int | None) -> int:
+    if record is None:
+        return 4
+    if record.network.digest == network.digest:
+        return 0 if record.num_classes == num_classes else 1
+    return 2 if record.network.name == network.name else 3
+
+
+def _candidates(platform: Platform, leave_out: str) -> Iterator[tuple[str, Path, ModelFile | None]]:
+    for path in sorted(_params_files(platform.workspace.weights)):
+        yield path.name, path, _describe(path)
+    for task in _tasks(platform):
+        if task == leave_out:
+            continue
+        pairs = model_files(models_folder(platform.workspace, task))
+        record = _describe(pairs[0]) if pairs else None  # a task has one network
+        for path in pairs:
+            yield f"{task}/{path.name}", path, record
+
+
+def _describe(path: Path) -> ModelFile | None:
+    try:
+        return load_description(path)
+    except (NotFoundError, BrokenFileError):
+        return None
+
+
+def _params_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [p for p in folder.iterdir() if p.suffix == PARAMS and not p.name.startswith(".") and p.is_file()]
+
+
+def _tasks(platform: Platform) -> list[str]:
+    """Names of the task folders, newest task first; folders that no job knows come last."""
+    tasks = platform.workspace.tasks
+    folders = sorted(p.name for p in tasks.iterdir() if p.is_dir()) if tasks.is_dir() else []
+    newest = sa.select(queue.jobs.c.title).where(queue.jobs.c.kind == "train").order_by(queue.jobs.c.seq.desc())
+    with platform.database.reading() as db:
+        order = {title: place for place, title in reversed(list(enumerate(db.scalars(newest))))}
+    return sorted(folders, key=lambda name: order.get(name, len(order)))

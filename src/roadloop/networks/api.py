@@ -1,0 +1,96 @@
+"""HTTP routes of networks: templates, creation, history, names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from roadloop.errors import Language, NameTakenError, NotFoundError
+from roadloop.jobs.history import JobFields, history
+from roadloop.networks import service
+from roadloop.networks.folder import list_templates
+from roadloop.networks.store import networks
+from roadloop.storage.platform import Platform
+from roadloop.web.endpoint import Answer, Call, Endpoints
+from roadloop.web.parameters import History, NoParameters, Parameters
+
+
+class CreateNet(Parameters):
+    """What `/create_net` takes."""
+
+    network_name: str = Field(description="Name of the new network; one folder name.", examples=["c_network"])
+    src_net: str = Field(description="Template to copy, one of `/src_network`.", examples=["kd-seg.template"])
+    net_describe: str = Field("", max_length=10_000, description="Free text.", examples=["神经网络"])
+
+
+class NetworkRow(JobFields):
+    """One network and how its creation went."""
+
+    net_name: str
+    net_describe: str
+    src_net: str = Field(description="The template it was copied from.")
+    parameters: int | None = Field(description="Numbers it learns, with 3 classes; null until it is completed.")
+    multiply_adds: int | None = Field(description="For one picture of 480 x 360; null until it is completed.")
+
+
+class NetworkRows(BaseModel):
+    """Networks, newest first; with `task_id`, `data` is the one row."""
+
+    errno: int = 1
+    data: list[NetworkRow] | NetworkRow
+    total: int = Field(0, description="Rows in all.")
+
+
+def routes(platform: Platform) -> APIRouter:
+    """The router of this feature."""
+    router = Endpoints(platform, tag="networks")
+
+    @router.get(
+        "/src_network",
+        NoParameters,
+        reply={"message": "query success", "data": ["enet", "fast-scnn", "kd-seg.template"]},
+    )
+    def src_network(_call: Call, _p: NoParameters) -> Answer:
+        """List the network templates (选择network源文件夹)."""
+        return {"message": "query success", "data": list_templates()}
+
+    @router.post(
+        "/create_net",
+        CreateNet,
+        reply={"message": "创建成功", "data": "0123456789abcdef0123456789abcdef"},
+        errors=(NotFoundError, NameTakenError),
+    )
+    def create_net(call: Call, p: CreateNet) -> Answer:
+        """Copy a template under a name of your own (创建network).
+
+        A job builds the network and runs it on a small input; when it is completed, the folder `networks/<name>/` is
+        yours to edit.
+        """
+        return call.write(
+            lambda db: service.create(db, platform, p.network_name, p.src_net, p.net_describe),
+            lambda task_id: {"message": "创建成功", "data": task_id},
+        )
+
+    @router.get("/network", NoParameters, reply={"message": "query success", "data": ["c_network"]})
+    def network(_call: Call, _p: NoParameters) -> Answer:
+        """List the finished networks, newest first (获取network文件夹名)."""
+        return {"message": "query success", "data": service.list_networks(platform)}
+
+    @router.get("/network_history", History, reply=NetworkRows, errors=(NotFoundError,))
+    def network_history(call: Call, p: History) -> Answer:
+        """List the networks and how their creation went (查询已存在network)."""
+        return history(call, p, table=networks, render=_row, search=[networks.c.name, networks.c.description])
+
+    return router.api
+
+
+def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    cost = row["job"].result or {}
+    return {
+        "net_name": row["name"],
+        "net_describe": row["description"],
+        "src_net": row["template"],
+        "parameters": cost.get("parameters"),
+        "multiply_adds": cost.get("multiply_adds"),
+    }

@@ -1,0 +1,122 @@
+"""Network folders: what a template and a team's copy of one consist of.
+
+`network.py` has `build(num_classes, **settings)`; `train.json` and `data.json` hold the defaults of a training task;
+`README.md` says where the network comes from. The digest of `network.py` is taken anew at every use, because a team
+edits its copy.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.errors import InvalidValueError, NotFoundError, Text
+
+SOURCE: Final = "network.py"
+TRAIN: Final = "train.json"
+DATA: Final = "data.json"
+FILES: Final = (SOURCE, TRAIN, DATA, "README.md")
+TEMPLATES: Final = Path(__file__).parent / "templates"
+#: The interface document's example name for a template.
+ALIASES: Final = {"kd-seg.template": "enet"}
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """One finished network.
+
+    Attributes:
+        name: The name the team gave it.
+        folder: Where its files are.
+        digest: sha256 of `network.py` as it stands now, 64 hex digits.
+    """
+
+    name: str
+    folder: Path
+    digest: str
+
+
+def list_templates() -> list[str]:
+    """Names that `template_folder` takes: the shipped folders, then the aliases."""
+    shipped = sorted(path.name for path in TEMPLATES.iterdir() if (path / SOURCE).is_file())
+    return [*shipped, *ALIASES]
+
+
+def template_folder(name: str) -> Path:
+    """The folder of a shipped template.
+
+    Raises:
+        NotFoundError: No template has that name.
+    """
+    if name not in list_templates():
+        known = "、".join(list_templates())
+        raise NotFoundError(
+            Text(
+                f"没有名为 {name[:120]!r} 的 network 源文件夹；可选：{known}。",
+                f"No network template is named {name[:120]!r}; there are: {known}.",
+            ),
+            parameter="src_net",
+        )
+    return TEMPLATES / ALIASES.get(name, name)
+
+
+def read_source(folder: Path) -> str:
+    """The text of a network's `network.py`.
+
+    Raises:
+        NotFoundError: The file is gone.
+        InvalidValueError: It is not UTF-8 text.
+    """
+    path = folder / SOURCE
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidValueError(
+            Text(f"{path} 不是 UTF-8 文本；请用 UTF-8 保存。", f"{path} is not UTF-8 text; save it as UTF-8."),
+            path=str(path),
+        ) from error
+    except OSError as error:
+        raise NotFoundError(
+            Text(f"找不到 {path}；请恢复该文件。", f"{path} is missing; put it back."), path=str(path)
+        ) from error
+
+
+def digest(source: str) -> str:
+    """The identity of a network: sha256 of its source text, 64 hex digits."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def read_defaults(folder: Path, file: str) -> dict[str, Any]:
+    """The defaults that a network brings along.
+
+    Args:
+        folder: The network's folder.
+        file: `TRAIN` or `DATA`.
+
+    Returns:
+        The JSON object; empty when the file is absent.
+
+    Raises:
+        InvalidValueError: The file is not a JSON object; the text names the line.
+    """
+    path = folder / file
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise _not_an_object(path, str(error)) from error
+    if not isinstance(value, dict):
+        raise _not_an_object(path, type(value).__name__)
+    return value
+
+
+def _not_an_object(path: Path, why: str) -> InvalidValueError:
+    return InvalidValueError(
+        Text(
+            f"{path} 不是有效的 JSON 对象（{why}）；请改正后重试。",
+            f"{path} is not a valid JSON object ({why}); correct it and try again.",
+        ),
+        path=str(path),
+    )

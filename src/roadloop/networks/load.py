@@ -1,0 +1,209 @@
+"""Build networks from a team's code, try them, and count what they cost.
+
+Whatever that code raises becomes a `JobError` that names the file, the line and the statement. Needs torch; the code
+runs in job processes and in the command line, never in the server.
+
+Shapes: N pictures, C channels, H rows, W columns.
+"""
+
+import linecache
+import sys
+import traceback
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.networks.folder import SOURCE, digest, read_source
+
+TRY_SIZE: Final = (64, 96)
+
+
+def load_network(folder: Path, num_classes: int, settings: Mapping[str, Any] | None = None) -> nn.Module:
+    """Build the network of a folder.
+
+    Args:
+        folder: Holds `network.py`.
+        num_classes: Number of outputs.
+        settings: Keyword arguments of its `build`.
+
+    Returns:
+        The module in training mode, its values fresh from torch's generator.
+
+    Raises:
+        NotFoundError: `network.py` is gone.
+        JobError: Its code fails; the text names file and line.
+    """
+    return load_source(read_source(folder), num_classes, settings, file=str(folder / SOURCE))
+
+
+def load_source(
+    source: str, num_classes: int, settings: Mapping[str, Any] | None = None, *, file: str = "<network.py>"
+) -> nn.Module:
+    """Build a network from the text of a `network.py`, as model files carry it.
+
+    Args:
+        source: Python code with `build(num_classes, **settings)`.
+        num_classes: Number of outputs.
+        settings: Keyword arguments of `build`.
+        file: Where the text comes from, for messages.
+
+    Returns:
+        The module in training mode.
+
+    Raises:
+        JobError: The code fails, has no `build`, or `build` returns something else; the text names file and line.
+    """
+    module = types.ModuleType(f"roadloop_network_{digest(source)}")
+    module.__file__ = file
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    with _named_failures(file):
+        code = compile(source, file, "exec", dont_inherit=True)
+        sys.modules[module.__name__] = module  # dataclasses and torch look classes up there
+        exec(code, module.__dict__)  # noqa: S102 - running the team's own network is the purpose
+    build = getattr(module, "build", None)
+    if not callable(build):
+        raise JobError(
+            Text(
+                f"{file} 中没有函数 build(num_classes, **settings)。",
+                f"{file} has no function build(num_classes, **settings).",
+            ),
+            file=file,
+        )
+    with _named_failures(file):
+        network = build(num_classes, **(settings or {}))
+    if not isinstance(network, nn.Module):
+        raise JobError(
+            Text(
+                f"{file} 的 build 返回了 {type(network).__name__}，应返回 torch.nn.Module。",
+                f"build in {file} returned {type(network).__name__}; it must return a torch.nn.Module.",
+            ),
+            file=file,
+        )
+    return network
+
+
+def try_network(
+    network: nn.Module, num_classes: int, *, size: tuple[int, int] = TRY_SIZE, file: str = "<network.py>"
+) -> None:
+    """Run a network forward and backward in training mode, then forward in evaluation mode, on random pictures.
+
+    Args:
+        network: Takes float32 [2, 3, H, W].
+        num_classes: Number of outputs it must have.
+        size: H and W of the pictures.
+        file: Where its code is, for messages.
+
+    Raises:
+        JobError: Its code fails, an answer is not float logits [2, num_classes, H, W], a loss does not reach any
+            parameter, or a gradient is not finite.
+    """
+    generator = torch.Generator().manual_seed(0)
+    x_NCHW = torch.randn((2, 3, *size), generator=generator)
+    target_NHW = torch.randint(num_classes, (2, *size), generator=generator)
+    with _named_failures(file):
+        answer = network.train()(x_NCHW)
+    heads = answer if isinstance(answer, tuple | list) else (answer,)
+    for logits in heads:
+        _check_logits(logits, (2, num_classes, *size), file)
+    with _named_failures(file):
+        torch.stack([nn.functional.cross_entropy(logits, target_NHW) for logits in heads]).sum().backward()
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    if not gradients or not all(bool(torch.isfinite(g).all()) for g in gradients):
+        raise JobError(
+            Text(
+                f"{file}：试运行后没有有限的梯度，网络无法学习。",
+                f"{file}: the trial run left no finite gradients; the network cannot learn.",
+            ),
+            file=file,
+        )
+    network.zero_grad(set_to_none=True)
+    with _named_failures(file), torch.no_grad():
+        answer = network.eval()(x_NCHW)
+    _check_logits(answer, (2, num_classes, *size), file)
+    network.train()
+
+
+def count_parameters(network: nn.Module) -> int:
+    """How many numbers the network learns."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_multiply_adds(network: nn.Module, size: tuple[int, int]) -> int:
+    """Multiply-adds of the convolutions and linear layers for one picture, in evaluation mode.
+
+    Args:
+        network: Takes float32 [1, 3, H, W].
+        size: H and W.
+    """
+    counted = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal counted
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        if isinstance(module, nn.Linear):
+            places = output.numel() // output.shape[-1]
+        elif isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+            places = inputs[0].shape[0] * inputs[0][0, 0].numel()
+        else:
+            places = output.shape[0] * output[0, 0].numel()
+        counted += places * weight.numel()
+
+    kinds = (nn.modules.conv._ConvNd, nn.Linear)  # noqa: SLF001 - the common base has no public name
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, kinds)]
+    training = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros((1, 3, *size)))
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return counted
+
+
+def _check_logits(logits: object, shape: tuple[int, ...], file: str) -> None:
+    if isinstance(logits, Tensor) and tuple(logits.shape) == shape and logits.is_floating_point():
+        return
+    got = f"{logits.dtype} {list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+    raise JobError(
+        Text(
+            f"{file}：网络对输入 float32 [2, 3, {shape[2]}, {shape[3]}] 应答 {got}，应为浮点 logits {list(shape)}。",
+            f"{file}: for float32 [2, 3, {shape[2]}, {shape[3]}] the network answered {got};"
+            f" it must answer float logits {list(shape)}.",
+        ),
+        file=file,
+    )
+
+
+@contextmanager
+def _named_failures(file: str) -> Iterator[None]:
+    """Turn whatever the code of `file` raises into a `JobError` with its line."""
+    try:
+        yield
+    except RoadloopError:
+        raise
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except (Exception, SystemExit) as error:  # the team's code may raise anything
+        raise _failure(file, error) from error
+
+
+def _failure(file: str, error: BaseException) -> JobError:
+    line, text = None, ""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        line, text = error.lineno, (error.text or "").strip()
+    else:
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename == file:
+                line, text = frame.lineno, frame.line or ""
+    what = f"{type(error).__name__}: {error}"[:500]
+    place_zh = f"{file} 第 {line} 行（{text}）" if line else file
+    place_en = f"{file}, line {line} ({text})" if line else file
+    return JobError(Text(f"{place_zh}出错：{what}", f"{place_en} failed: {what}"), file=file, line=line, exception=what)

@@ -1,0 +1,143 @@
+"""HTTP routes of releases."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from roadloop.errors import BrokenFileError, ConflictError, JobError, Language, NameTakenError, NotFoundError
+from roadloop.jobs.history import JobFields, history
+from roadloop.releases import service
+from roadloop.releases.request import check_request
+from roadloop.releases.store import releases
+from roadloop.storage.platform import Platform
+from roadloop.web.endpoint import Answer, Call, Endpoints
+from roadloop.web.parameters import History, JsonObject, Parameters
+
+
+class ReleaseTab(Parameters):
+    """What `/release_tab` takes."""
+
+    page: int = Field(1, description="Number of the category, from 1.", examples=[1])
+
+
+class Release(Parameters):
+    """What `/release` takes."""
+
+    dicts: JsonObject = Field(
+        description="One source (training task, or release `<category>/<version>`) with its pair of files.",
+        examples=[{"20180427": ["kdss.params", "kdss.json"]}],
+    )
+    page: int = Field(1, description="Which screen asked; changes nothing.")
+    version: str = Field(description="Version of the model.", examples=["20180731"])
+    env: str = Field(description="Environment.", examples=["北京"])
+    adcode: str = Field("0", description="Six-digit administrative code, or 0 for everywhere.", examples=["1110000"])
+    desc: str = Field("", max_length=10_000, description="Free text.", examples=["北京模型"])
+    type: str = Field(description="Model category, one of the configured ones.", examples=["车道线"])
+    time: str = Field("", description="Time of the release; absent: now.", examples=["2018-07-31 12:22:30"])
+
+
+class ReleaseRecord(BaseModel):
+    """One release."""
+
+    id: int
+    task_id: str
+    type: str = Field(description="Category.")
+    version: str
+    env: str
+    adcode: str
+    desc: str
+    time: str
+    source: str = Field(description="Where the model came from: training task, or release.")
+    model: str = Field(description="The `.params` of the source.")
+    params_sha256: str
+    folder: str | None = Field(description="The bundle, relative to the workspace; null until it is published.")
+    files: list[str] | None = Field(description="What the bundle holds; null until it is published.")
+    metrics: dict[str, Any] | None = Field(description="Of training and of the newest evaluation.")
+
+
+class ReleaseAnswer(BaseModel):
+    """A published release."""
+
+    errno: int = 1
+    data: ReleaseRecord
+    warnings: list[str]
+
+
+class ReleaseTabAnswer(BaseModel):
+    """The releases of one category."""
+
+    errno: int = 1
+    data: dict[str, list[str]] = Field(description="Version -> model files, newest version first.")
+    name: str = Field(description="The category.")
+    total: int = Field(description="Number of categories, which are the pages.")
+    items: list[ReleaseRecord]
+
+
+class ReleaseRow(JobFields, ReleaseRecord):
+    """One release with the state of its job."""
+
+    id: int
+    task_id: str
+
+
+class ReleaseList(BaseModel):
+    """Releases, newest first; one object with a task id."""
+
+    errno: int = 1
+    data: list[ReleaseRow] | ReleaseRow
+    total: int = 0
+
+
+def routes(platform: Platform) -> APIRouter:
+    """The router of this feature."""
+    router = Endpoints(platform, tag="releases 发布")
+
+    @router.get("/release_tab", ReleaseTab, reply=ReleaseTabAnswer, errors=(NotFoundError,))
+    def release_tab(_call: Call, p: ReleaseTab) -> Answer:
+        """List the releases of one category (已存在模型展示)."""
+        categories = platform.settings.release_categories
+        category = service.category_of(categories, p.page)
+        items = service.published(platform, category)
+        return {"data": _by_version(items), "name": category, "total": len(categories), "items": items}
+
+    @router.post(
+        "/release",
+        Release,
+        reply=ReleaseAnswer,
+        errors=(NotFoundError, NameTakenError, ConflictError, BrokenFileError, JobError),
+    )
+    def release(call: Call, p: Release) -> Answer:
+        """Publish a model under category, version, environment and place (开始发布模型).
+
+        The answer comes when the bundle is in place. When that takes too long the answer is 503 with the task id;
+        the same request again goes on waiting.
+        """
+        request = check_request(p.model_dump(), platform.settings.release_categories)
+        started = call.write(lambda db: service.submit(db, platform, request), lambda task_id: {"data": task_id})
+        data = service.wait(platform, started["data"], platform.settings.release_wait_seconds)
+        return {"data": data, "warnings": [text.pick(call.language) for text in request.warnings]}
+
+    @router.get("/v1/releases", History, reply=ReleaseList, errors=(NotFoundError,))
+    def release_history(call: Call, p: History) -> Answer:
+        """List the releases of all categories and how their jobs went."""
+        search = [releases.c.category, releases.c.version, releases.c.env, releases.c.adcode, releases.c.description]
+        return history(call, p, table=releases, render=_row, search=search)
+
+    return router.api
+
+
+def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    return service.record(row, row["job"])
+
+
+def _by_version(items: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Version -> the model files of its bundles, each name once."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        files = found.setdefault(item["version"], [])
+        names = [name for name in item["files"] if name.endswith(".params")]
+        for name in names:
+            files += [n for n in (name, f"{name.removesuffix('.params')}.json") if n not in files]
+    return found

@@ -1,0 +1,206 @@
+"""What a caller can do with releases. One function, one use case; no torch here."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.errors import BusyError, ConflictError, JobError, NameTakenError, NotFoundError, Text
+from roadloop.evaluation import service as evaluation
+from roadloop.jobs import queue
+from roadloop.jobs.history import format_time
+from roadloop.jobs.states import JobState
+from roadloop.jobs.store import from_row
+from roadloop.models.files import load_description
+from roadloop.releases.request import ReleaseRequest
+from roadloop.releases.store import releases
+from roadloop.storage.platform import Platform
+
+__all__ = ["ReleaseRequest", "published", "submit", "wait"]
+
+POLL_SECONDS: Final = 0.1
+_GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
+
+
+def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> str:
+    """Queue the job that builds a release's bundle.
+
+    A call that repeats one whose answer never came (same values, not yet answered) gets that one's job.
+
+    Args:
+        db: The transaction that the job and the release's row share.
+        platform: The installation.
+        request: What is asked, checked.
+
+    Returns:
+        The job's task id.
+
+    Raises:
+        NotFoundError: The source or the file does not exist.
+        BrokenFileError: The pair is not a valid model file.
+        NameTakenError: This category, version, env and adcode is published; carries its task id.
+    """
+    model = evaluation.find_model(platform, request.source, request.file)
+    digest = load_description(model.path).params_sha256
+    values = {
+        "category": request.category,
+        "version": request.version,
+        "env": request.env,
+        "adcode": request.adcode,
+        "description": request.desc,
+        "time": request.time or format_time(time.time()),
+        "source": model.source,
+        "file": model.file,
+        "params_sha256": digest,
+    }
+    repeated = _free_place(db, platform, request, values)
+    if repeated is not None:
+        return repeated
+    payload = {
+        **{name: values[name] for name in ("category", "version", "env", "adcode", "time", "source", "file")},
+        "desc": request.desc,
+        "folder": request.folder,
+        "path": str(model.path),
+        "sha256": digest,
+    }
+    task_id = queue.submit(db, queue.Submission("release", payload, request.folder, warnings=request.warnings))
+    db.execute(releases.insert().values(task_id=task_id, live=True, answered=False, **values))
+    return task_id
+
+
+def wait(platform: Platform, task_id: str, seconds: float) -> dict[str, Any]:
+    """Wait until a release is published. Holds no connection while it waits.
+
+    Args:
+        platform: The installation.
+        task_id: The job of `submit`.
+        seconds: How long at most.
+
+    Returns:
+        The release record.
+
+    Raises:
+        BusyError: Not published yet; carries the task id. Calling again goes on waiting.
+        JobError: The job failed; its reason.
+        ConflictError: It was stopped.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with platform.database.reading() as db:
+            job = queue.get(db, task_id)
+        if job.state is JobState.SUCCEEDED:
+            break
+        _refuse_ended(job)
+        if time.monotonic() >= deadline:
+            raise BusyError(
+                Text(
+                    f"发布任务 {task_id} 还在进行；稍后用同一请求重试即可得到结果，进度见 /v1/releases。",
+                    f"The release job {task_id} is still at work; repeat the same request to get the result,"
+                    " or watch /v1/releases.",
+                ),
+                task_id=task_id,
+            )
+        time.sleep(POLL_SECONDS)
+    with platform.database.transaction() as db:
+        db.execute(releases.update().where(releases.c.task_id == task_id).values(answered=True))
+        row = db.execute(sa.select(releases).where(releases.c.task_id == task_id)).mappings().one()
+    return record({column.name: row[column] for column in releases.c}, job)
+
+
+def published(platform: Platform, category: str) -> list[dict[str, Any]]:
+    """The records of a category's releases, newest first."""
+    rows = (
+        sa.select(releases, queue.jobs)
+        .join_from(releases, queue.jobs, queue.jobs.c.id == releases.c.task_id)
+        .where(releases.c.category == category, queue.jobs.c.state == JobState.SUCCEEDED.value)
+        .order_by(releases.c.id.desc())
+    )
+    with platform.database.reading() as db:
+        found = db.execute(rows).mappings().all()
+    return [
+        record(
+            {column.name: row[column] for column in releases.c},
+            from_row({column.name: row[column] for column in queue.jobs.c}),
+        )
+        for row in found
+    ]
+
+
+def category_of(categories: tuple[str, ...], page: int) -> str:
+    """The category that a page of `/release_tab` shows.
+
+    Raises:
+        NotFoundError: There is no such page; says how many there are.
+    """
+    if not 1 <= page <= len(categories):
+        raise NotFoundError(
+            Text(
+                f"没有第 {page} 页；共 {len(categories)} 页：{'、'.join(categories)}。",
+                f"There is no page {page}; there are {len(categories)}: {', '.join(categories)}.",
+            ),
+            first=1,
+            last=len(categories),
+        )
+    return categories[page - 1]
+
+
+def record(row: Mapping[str, Any], job: queue.Job) -> dict[str, Any]:
+    """A release as programs see it; `files` and `metrics` are null until it is published."""
+    result = job.result or {}
+    return {
+        "id": row["id"],
+        "task_id": row["task_id"],
+        "type": row["category"],
+        "version": row["version"],
+        "env": row["env"],
+        "adcode": row["adcode"],
+        "desc": row["description"],
+        "time": row["time"],
+        "source": row["source"],
+        "model": row["file"],
+        "params_sha256": row["params_sha256"],
+        "folder": result.get("folder"),
+        "files": result.get("files"),
+        "metrics": result.get("metrics"),
+    }
+
+
+def _refuse_ended(job: queue.Job) -> None:
+    if job.state is JobState.FAILED:
+        raise JobError(job.reason or Text("发布失败。", "The release failed."), task_id=job.id)
+    if job.state is JobState.CANCELLED:
+        raise ConflictError(Text("这次发布已被停止。", "This release was stopped."), task_id=job.id)
+
+
+def _free_place(
+    db: sa.Connection, platform: Platform, request: ReleaseRequest, values: Mapping[str, Any]
+) -> str | None:
+    """Make sure that nothing holds the place; the task id of an unanswered call with the same values."""
+    row = db.execute(
+        sa.select(releases, queue.jobs.c.state)
+        .join(queue.jobs, queue.jobs.c.id == releases.c.task_id)
+        .where(
+            releases.c.live,
+            *(releases.c[name] == values[name] for name in ("category", "version", "env", "adcode")),
+        )
+    ).first()
+    if row is not None and row.state in _GIVEN_UP:
+        db.execute(releases.update().where(releases.c.id == row.id).values(live=False))
+        row = None
+    if row is None and not (platform.workspace.models / request.folder).exists():
+        return None
+    if row is not None and not row.answered and _same(row, values, timed=bool(request.time)):
+        return str(row.task_id)
+    raise NameTakenError(
+        Text(
+            f"{request.folder} 已发布；同一类型、版本、环境与 adcode 只能发布一次，请换一个版本号。",
+            f"{request.folder} is published; type, version, env and adcode together are unique: use a new version.",
+        ),
+        **({"task_id": row.task_id} if row is not None else {}),
+    )
+
+
+def _same(row: sa.Row[Any], values: Mapping[str, Any], *, timed: bool) -> bool:
+    """Whether a row holds these values; a time that the server filled in does not count."""
+    return all(getattr(row, name) == value for name, value in values.items() if timed or name != "time")

@@ -1,0 +1,36 @@
+"""The table of releases. No decisions here."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from roadloop.storage.database import metadata
+
+releases: Final = sa.Table(
+    "releases",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("category", sa.Text, nullable=False),  # one of settings.release_categories
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("env", sa.Text, nullable=False),
+    sa.Column("adcode", sa.Text, nullable=False),  # six digits, or 0 = everywhere
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),  # as the client gave it
+    sa.Column("source", sa.Text, nullable=False),  # training task or <category>/<version>
+    sa.Column("file", sa.Text, nullable=False),  # of the source
+    sa.Column("params_sha256", sa.String(64), nullable=False),
+    sa.Column("live", sa.Boolean, nullable=False),  # holds its place; a failed one gives it up to the next
+    sa.Column("answered", sa.Boolean, nullable=False),  # a call has been told that it is published
+    sa.Index(
+        "ux_releases_live",
+        "category",
+        "version",
+        "env",
+        "adcode",
+        unique=True,
+        sqlite_where=sa.text("live"),
+        postgresql_where=sa.text("live"),
+    ),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,99 @@
+"""What a release's job does: build the bundle, and make bundle and index visible together."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.errors import Text
+from roadloop.evaluation import service as evaluation
+from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.labels.table import format_csv, from_rows
+from roadloop.models.export import export_onnx
+from roadloop.models.files import ModelFile, description_path, load_description, mismatch
+from roadloop.releases.index import INDEX, RELEASE, index_of, locked
+from roadloop.storage import publish
+
+STEPS: Final = 4
+_RECORD: Final = ("category", "version", "env", "adcode", "desc", "time", "source", "file", "folder")
+
+
+def release(context: TaskContext) -> Outcome:
+    """Build and publish one bundle.
+
+    Raises:
+        NotFoundError: The model files were removed since.
+        BrokenFileError: They are not the ones that were chosen.
+        JobError: The model cannot be exported to ONNX, or the export answers differently.
+    """
+    models = context.platform.workspace.models
+    target = models / context.payload["folder"]
+    if not context.memo.get("published"):
+        scratch = context.scratch(target)
+        context.clear_older_scratch(target)
+        try:
+            record = _build(context, scratch)
+            context.check_stop()
+            _publish(context, scratch, target, record)
+        except Exception:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+    with locked(models):  # once more: a killed attempt's index may be older than another release
+        publish.write_json(models / INDEX, index_of(models))
+    result = json.loads((target / RELEASE).read_text(encoding="utf-8"))
+    files = sorted(p.name for p in target.iterdir())
+    return Outcome({"folder": f"models/{result['folder']}", "files": files, "metrics": result["metrics"]})
+
+
+def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
+    """Fill the bundle's scratch folder and seal it; returns the release record."""
+    payload, path = context.payload, Path(context.payload["path"])
+    description = load_description(path, verify=True)
+    if description.params_sha256 != payload["sha256"]:
+        raise mismatch(path)
+    scratch.mkdir(parents=True)
+    pair = [scratch / path.name, description_path(scratch / path.name)]
+    with publish.disk_errors(scratch):
+        shutil.copyfile(path, pair[0])
+        shutil.copyfile(description_path(path), pair[1])
+    load_description(pair[0], verify=True)
+    context.progress(1, STEPS, Text("导出 ONNX", "Exporting to ONNX"))
+    report = export_onnx(pair[0], pair[0].with_suffix(".onnx"))
+    context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference:.2g}")
+    context.progress(3, STEPS, Text("写入发布包", "Writing the bundle"))
+    metrics = _metrics(context, description)
+    publish.write_json(scratch / "label_map.json", description.label_map)
+    rows: Any = description.class_table
+    publish.write_text(scratch / "classes.csv", format_csv(from_rows("classes", rows)))
+    publish.write_json(scratch / "metrics.json", metrics)
+    evaluated = metrics["evaluation"] or {}
+    record = {
+        **{name: payload[name] for name in _RECORD},
+        "model": path.name,
+        "params_sha256": description.params_sha256,
+        "task": description.task,
+        "epoch": description.epoch,
+        "onnx": {"size": list(report.size), "difference": report.difference},
+        "metrics": {"training": description.training, "evaluation_miou": evaluated.get("miou")},
+        "task_id": context.job.id,
+    }
+    publish.write_json(scratch / RELEASE, record)
+    publish.seal(scratch)
+    return record
+
+
+def _metrics(context: TaskContext, description: ModelFile) -> dict[str, Any]:
+    """What training said about the model, and its newest evaluation with labels, if there is one."""
+    with context.platform.database.reading() as db:
+        newest = evaluation.newest_scores(db, description.params_sha256)
+    return {"training": description.training, "evaluation": newest}
+
+
+def _publish(context: TaskContext, scratch: Path, target: Path, record: dict[str, Any]) -> None:
+    """Make the bundle and the index that lists it visible, by renames that a later attempt would complete."""
+    models = context.platform.workspace.models
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(models):
+        index = context.scratch(models / INDEX)
+        publish.write_json(index, index_of(models, record))
+        context.publish([(scratch, target), (index, models / INDEX)], memo={"published": True})

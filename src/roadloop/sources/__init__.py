@@ -1,0 +1,1 @@
+"""Source sets: folders of labelled pictures, `<set>/<package>/`, that people can open."""

@@ -1,0 +1,125 @@
+"""One labelled picture, read from the disk and checked: whole, matching in size, labels in the class table."""
+
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.errors import BrokenFileError, LabelMapError, RoadloopError, Text
+from roadloop.imaging.decode import MAX_PIXELS, check_image, decode_color_label, decode_label
+from roadloop.imaging.header import Format, broken
+from roadloop.labels.colors import ColorCoder, describe_unknown
+from roadloop.labels.table import IGNORE, ClassTable
+from roadloop.sources.layout import Problem, Sample
+
+MAX_UNKNOWN: Final = 0.01  # of a picture's pixels
+
+
+class Checked(NamedTuple):
+    """A good sample.
+
+    Attributes:
+        image: The picture's bytes as they are on the disk.
+        image_format: `jpeg` or `png`.
+        width: Pixels, after the EXIF rotation.
+        height: Pixels.
+        ids: uint8 [H, W], raw ids; 255 where the label shows something that the class table does not have.
+        counts: int64 [256], pixels by raw id.
+        unknown_pixels: How many pixels the class table does not have (at most 1 %).
+    """
+
+    image: bytes
+    image_format: Format
+    width: int
+    height: int
+    ids: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+    unknown_pixels: int
+
+
+def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS) -> Checked | Problem:
+    """Read and check one sample; a bad file becomes a `Problem`, never an exception.
+
+    Args:
+        sample: What to read.
+        table: Class table of its set.
+        max_pixels: Larger pictures are left out.
+    """
+    place = f"{sample.source}/{sample.package}"
+    file = sample.image_name
+    try:
+        image = _read(sample.image)
+        header = check_image(image, max_pixels)
+        file = sample.label_name
+        ids, counts, unknown = _read_ids(sample, table, max_pixels)
+        if ids.shape != header.size[::-1]:
+            raise _other_size(ids.shape, header.size)
+    except RoadloopError as error:
+        return Problem(f"{place}/{file}", error.text)
+    width, height = header.size
+    return Checked(image, header.format, width, height, ids, counts, unknown)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise broken(f"无法读取：{what}", f"Cannot be read: {what}") from error
+
+
+def _read_ids(sample: Sample, table: ClassTable, max_pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+    data = _read(sample.label)
+    if sample.label_kind == "color":
+        decoded = _coder(table).to_ids(decode_color_label(data, max_pixels))
+        _check_share(decoded.unknown_pixels, decoded.ids.size, "颜色", "colours", describe_unknown(decoded.unknown))
+        return decoded.ids, _count(decoded.ids), decoded.unknown_pixels
+    ids = decode_label(data, max_pixels)
+    counts = _count(ids)
+    strange = np.flatnonzero((counts > 0) & ~_known(table))
+    unknown = int(counts[strange].sum())
+    if unknown:
+        found = ", ".join(f"{i} x {counts[i]}" for i in strange[:10].tolist())
+        _check_share(unknown, ids.size, "编号", "ids", found)
+        ids = np.where(_known(table)[ids], ids, np.uint8(IGNORE))
+        counts[IGNORE] += unknown
+        counts[strange] = 0
+    return ids, counts, unknown
+
+
+def _count(ids: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.bincount(ids.ravel(), minlength=256).astype(np.int64)
+
+
+def _check_share(unknown: int, pixels: int, zh: str, en: str, found: str) -> None:
+    if unknown > MAX_UNKNOWN * pixels:
+        share = f"{100 * unknown / pixels:.1f} %"
+        raise LabelMapError(
+            Text(
+                f"{share} 的像素使用类别表以外的{zh}（{zh} x 像素数）：{found}",
+                f"{share} of the pixels have {en} outside the class table ({en} x pixels): {found}",
+            ),
+            unknown=unknown,
+        )
+
+
+def _other_size(label: tuple[int, ...], picture: tuple[int, int]) -> BrokenFileError:
+    height, width = label
+    return broken(
+        f"标注尺寸 {width}x{height} 与图片尺寸 {picture[0]}x{picture[1]} 不同",
+        f"The label's size {width}x{height} is not the picture's, {picture[0]}x{picture[1]}",
+    )
+
+
+@cache
+def _coder(table: ClassTable) -> ColorCoder:
+    return ColorCoder(table)
+
+
+@cache
+def _known(table: ClassTable) -> NDArray[np.bool_]:
+    known = np.zeros(256, dtype=np.bool_)
+    known[[*table.raw_ids, IGNORE]] = True
+    return known

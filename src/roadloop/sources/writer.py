@@ -1,0 +1,140 @@
+"""Write a source set: whole or absent."""
+
+import csv
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from roadloop.errors import NameTakenError, Text
+from roadloop.imaging.decode import decode_label
+from roadloop.imaging.encode import encode_color
+from roadloop.imaging.header import read_header
+from roadloop.labels.colors import ColorCoder
+from roadloop.labels.table import ClassTable, format_csv
+from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
+from roadloop.storage import publish
+from roadloop.storage.paths import Workspace, check_name
+
+_COLUMNS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude")
+
+
+class NewSample(NamedTuple):
+    """A labelled picture to be written.
+
+    Attributes:
+        package: Folder in the set.
+        stem: File name without ending.
+        image: JPEG or PNG bytes.
+        label: PNG bytes of raw ids, 8-bit grey or palette.
+        track: Track id; empty = derived from the stem.
+        point: Track point id; empty = derived from the stem.
+        city: Free text.
+        time: When it was taken, `YYYY-MM-DD HH:MM:SS`; empty = unknown.
+        longitude: Degrees east; empty = unknown.
+        latitude: Degrees north; empty = unknown.
+        split: `train`, `val` or `test` for the set's official lists; empty = in none.
+    """
+
+    package: str
+    stem: str
+    image: bytes
+    label: bytes
+    track: str = ""
+    point: str = ""
+    city: str = ""
+    time: str = ""
+    longitude: str = ""
+    latitude: str = ""
+    split: str = ""
+
+
+class SourceSetWriter:
+    """Receives the pictures of one new source set. Use `writing_set`."""
+
+    def __init__(self, folder: Path, table: ClassTable) -> None:
+        self._folder = folder
+        self._coder = ColorCoder(table)
+        self._rows: list[tuple[str, ...]] = []
+        self._splits: dict[str, list[str]] = {}
+        (folder / CLASSES).write_text(format_csv(table), encoding="utf-8")
+
+    def add(self, sample: NewSample) -> None:
+        """Write one picture and its label.
+
+        The label of a PNG picture is written in colours as `label-<stem>.png`, because `<stem>.png` is taken.
+
+        Raises:
+            BrokenFileError: The picture is neither JPEG nor PNG, or the label is no id label.
+            InvalidNameError: The package or the stem cannot be a file name.
+        """
+        folder = self._folder / check_name(sample.package, "package")
+        folder.mkdir(exist_ok=True)
+        stem = check_name(sample.stem, "stem")
+        if read_header(sample.image).format == "jpeg":
+            (folder / f"{stem}.jpg").write_bytes(sample.image)
+            (folder / f"{stem}.png").write_bytes(sample.label)
+        else:
+            colors = encode_color(self._coder.to_rgb(decode_label(sample.label)))
+            (folder / f"{stem}.png").write_bytes(sample.image)
+            (folder / f"{LABEL_PREFIX}{stem}.png").write_bytes(colors)
+        row = {**sample._asdict(), "stem": stem}
+        self._rows.append(tuple(str(row[column]) for column in _COLUMNS))
+        if sample.split:
+            self._splits.setdefault(sample.split, []).append(f"{sample.package}/{stem}")
+
+    def finish(self) -> None:
+        """Write the manifest and the split lists."""
+        out = io.StringIO()
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow(_COLUMNS)
+        rows.writerows(sorted(self._rows))
+        (self._folder / MANIFEST).write_text(out.getvalue(), encoding="utf-8")
+        if self._splits:
+            (self._folder / SPLITS).mkdir()
+            for split in SPLIT_NAMES:
+                lines = "".join(f"{key}\n" for key in sorted(self._splits.get(split, [])))
+                (self._folder / SPLITS / f"{split}.txt").write_text(lines, encoding="utf-8")
+
+
+@contextmanager
+def writing_set(workspace: Workspace, name: str, table: ClassTable) -> Iterator[SourceSetWriter]:
+    """Write the source set `name`: it appears when the block ends, or not at all.
+
+    Raises:
+        NameTakenError: There is such a set.
+        InvalidNameError: Not a name.
+        LabelMapError: Two classes of the table share a colour.
+        DiskFullError: No space is left.
+    """
+    target = workspace.sources / check_name(name, "name")
+    if target.exists():
+        raise _taken(name)
+    workspace.sources.mkdir(parents=True, exist_ok=True)
+    scratch = workspace.sources / f".{target.name}.{uuid.uuid4().hex[:8]}{publish.PARTIAL}"
+    with publish.disk_errors(target):
+        try:
+            scratch.mkdir()
+            writer = SourceSetWriter(scratch, table)
+            yield writer
+            writer.finish()
+            os.sync()  # one flush for thousands of small files
+            if target.exists():
+                raise _taken(name)
+            publish.move(scratch, target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _taken(name: str) -> NameTakenError:
+    return NameTakenError(
+        Text(
+            f"源数据 {name} 已存在，未作任何改动；请换一个名称",
+            f"There is a source set {name} already; nothing was changed. Choose another name",
+        ),
+        name=name,
+    )

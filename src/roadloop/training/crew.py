@@ -1,0 +1,209 @@
+"""A training job on several devices: one process for each, watched and served from the job's own process.
+
+The first rank's reports and calls are passed to the job's context. When a rank is lost, by a signal or by silence,
+all are ended and training goes on from the newest good checkpoint; when it happens again and again without getting
+further, the job fails with the reason. When the job's process dies, the ranks see the end of their input and go.
+"""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop import errors
+from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.training.reporting import Reporter
+from roadloop.training.work import Work
+
+SILENT_SECONDS: Final = 20.0
+SETTLE_SECONDS: Final = 2.0
+LOSSES: Final = 3
+_ERRORS: Final = {
+    kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RoadloopError)
+}
+
+
+class RankLostError(JobError):
+    """A rank was killed or fell silent; the others have been ended."""
+
+    code = "rank_lost"
+
+
+def train_together(
+    work: Work, *, size: int, cuda: bool, reporter: Reporter, silent_seconds: float = SILENT_SECONDS
+) -> bool:
+    """Train on several devices, and go on when a rank is lost.
+
+    Args:
+        work: What every rank gets.
+        size: Number of ranks.
+        cuda: Each rank has a GPU, `cuda:<rank>`; otherwise they share the CPU.
+        reporter: The job's.
+        silent_seconds: A rank without a sign of life for this long is lost.
+
+    Returns:
+        True at the end of the recipe; False when asked to stop.
+
+    Raises:
+        RankLostError: Ranks were lost three times without getting further.
+        RoadloopError: What a rank raised.
+    """
+    losses, before = 0, ""
+    while True:
+        try:
+            return Crew(work, size, reporter, cuda=cuda).run(silent_seconds)
+        except RankLostError as lost:
+            now = max((path.name for path in work.checkpoints.glob("epoch-*")), default="")
+            losses = losses + 1 if now == before else 1
+            if losses >= LOSSES:
+                raise
+            before = now
+            reporter.warn(lost.text)
+
+
+class Crew:
+    """The processes of one try.
+
+    Args:
+        work: What every rank gets.
+        size: Number of ranks.
+        reporter: The job's; the first rank speaks to it.
+        cuda: Each rank has a GPU.
+    """
+
+    def __init__(self, work: Work, size: int, reporter: Reporter, *, cuda: bool) -> None:
+        self._work = work
+        self._size = size
+        self._cuda = cuda
+        self._reporter = reporter
+        self._inbox: queue.SimpleQueue[tuple[int, dict[str, Any] | None]] = queue.SimpleQueue()
+        self._ranks: list[subprocess.Popen[bytes]] = []
+        self._crashes: list[str] = []
+        self._ended: dict[int, bool] = {}
+
+    def run(self, silent_seconds: float) -> bool:
+        """Start all ranks, serve them to their end, and leave none behind."""
+        with tempfile.TemporaryDirectory(prefix="roadloop-crew-") as folder:
+            try:
+                for rank in range(self._size):
+                    self._start(rank, Path(folder) / "store")
+                return self._serve(silent_seconds)
+            finally:
+                self._end_all()
+
+    def _start(self, rank: int, store: Path) -> None:
+        read, write = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "roadloop.training.rank", str(write)], stdin=subprocess.PIPE, pass_fds=[write]
+            )
+        finally:
+            os.close(write)
+        self._ranks.append(process)
+        threading.Thread(target=self._listen, args=(rank, read), daemon=True).start()
+        assignment = {"rank": rank, "size": self._size, "cuda": self._cuda, "store": str(store)}
+        self._write(rank, {**assignment, "work": self._work.to_json()})
+
+    def _listen(self, rank: int, pipe: int) -> None:
+        with os.fdopen(pipe, "rb") as stream:
+            for line in stream:
+                self._inbox.put((rank, json.loads(line)))
+        self._inbox.put((rank, None))
+
+    def _serve(self, silent_seconds: float) -> bool:
+        heard = dict.fromkeys(range(self._size), time.monotonic())
+        gone: set[int] = set()
+        while len(gone) < self._size:
+            try:
+                rank, message = self._inbox.get(timeout=0.5)
+            except queue.Empty:
+                pass
+            else:
+                heard[rank] = time.monotonic()
+                if message is None:
+                    gone.add(rank)
+                    self._check_exit(rank)
+                else:
+                    self._answer(rank, message)
+            silent = [r for r, at in heard.items() if r not in gone and time.monotonic() - at > silent_seconds]
+            if silent:
+                raise _lost(silent[0], "没有响应", "showed no life")
+        return self._ended[0]
+
+    def _answer(self, rank: int, message: dict[str, Any]) -> None:
+        match message:
+            case {"ask": call, "arguments": arguments}:
+                self._write(rank, {"answer": self._call(call, arguments)})
+            case {"tell": "progress", "arguments": [done, total, note]}:
+                self._reporter.progress(done, total, Text(*note) if note else None)
+            case {"tell": "warn", "arguments": [text]}:
+                self._reporter.warn(Text(*text))
+            case {"error": code, "text": text, "details": details}:
+                raise _ERRORS.get(code, JobError)(Text(*text), **details)
+            case {"crash": what}:
+                self._crashes.append(what)
+            case {"end": finished}:
+                self._ended[rank] = finished
+
+    def _call(self, call: str, arguments: list[Any]) -> Any:
+        match call, arguments:
+            case "should_stop", []:
+                return self._reporter.should_stop()
+            case "scratch", [target]:
+                return str(self._reporter.scratch(Path(target)))
+            case "publish", [moves, memo]:
+                return self._reporter.publish([(Path(a), Path(b)) for a, b in moves], memo)
+        raise ValueError(call)
+
+    def _check_exit(self, rank: int) -> None:
+        """A rank is gone: fine when it said so; otherwise find out which one began it."""
+        if rank in self._ended:
+            return
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline and any(p.poll() is None for p in self._ranks):
+            time.sleep(0.05)
+        for number, process in enumerate(self._ranks):
+            code = process.poll()
+            if code is not None and code < 0:
+                name = signal.Signals(-code).name
+                raise _lost(number, f"被信号 {name} 终止", f"was killed by {name}")
+        what = self._crashes[0] if self._crashes else f"exit code {self._ranks[rank].poll()}"
+        raise RuntimeError(f"rank {rank}: {what}")
+
+    def _write(self, rank: int, message: dict[str, Any]) -> None:
+        stream = self._ranks[rank].stdin
+        assert stream is not None
+        try:
+            stream.write((json.dumps(message) + "\n").encode())
+            stream.flush()
+        except BrokenPipeError:
+            return  # it is gone; its listener says so
+
+    def _end_all(self) -> None:
+        for process in self._ranks:
+            process.kill()
+        for process in self._ranks:
+            process.wait()
+            assert process.stdin is not None
+            try:
+                process.stdin.close()
+            except BrokenPipeError:
+                continue
+
+
+def _lost(rank: int, zh: str, en: str) -> RankLostError:
+    return RankLostError(
+        Text(
+            f"训练进程 {rank} {zh}；所有进程已结束，从最新的检查点继续。多次发生时请检查内存与驱动。",
+            f"Rank {rank} {en}; all ranks were ended and training goes on from the newest checkpoint."
+            " When it happens again and again, look at memory and driver.",
+        ),
+        rank=rank,
+    )

@@ -1,0 +1,206 @@
+"""From packed samples to batches: decoded in loader processes, handed on as bytes, made floats on the device.
+
+Legend: N pictures in a batch, H and W their pixels.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from roadloop.errors import BrokenFileError
+from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.labels.table import IGNORE
+from roadloop.training.augment import Augmentation
+from roadloop.training.sampler import Draw
+
+UInt8 = NDArray[np.uint8]
+
+
+class Packed(Protocol):
+    """One sample as the dataset keeps it."""
+
+    @property
+    def name(self) -> str:
+        """`<package>/<stem>`."""
+        ...
+
+    @property
+    def image(self) -> bytes:
+        """JPEG or PNG."""
+        ...
+
+    @property
+    def label(self) -> bytes:
+        """PNG of raw ids."""
+        ...
+
+
+class Pictures(Protocol):
+    """One split of a dataset."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        ...
+
+    def sample(self, index: int) -> Packed:
+        """One sample."""
+        ...
+
+
+class Batch(NamedTuple):
+    """Some samples, still as bytes."""
+
+    images: Tensor  #: uint8 [N, H, W, 3], RGB
+    targets: Tensor  #: uint8 [N, H, W], train ids, 255 = ignore
+    names: list[str]
+    broken: list[str]  #: names of samples that could not be read; they are blank and teach nothing
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a split becomes samples.
+
+    Attributes:
+        pictures: The split.
+        lut: uint8 [256], raw id -> train id.
+        indices: Places in the split that are used, or None for all.
+    """
+
+    pictures: Pictures
+    lut: UInt8
+    indices: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.pictures) if self.indices is None else len(self.indices)
+
+    def decoded(self, index: int) -> tuple[str, UInt8, UInt8]:
+        """Name, picture uint8 [H, W, 3] and train ids uint8 [H, W].
+
+        Raises:
+            BrokenFileError: The bytes are damaged.
+        """
+        packed = self.pictures.sample(index if self.indices is None else self.indices[index])
+        try:
+            image, label = decode_image(packed.image), decode_label(packed.label)
+        except BrokenFileError as error:
+            raise BrokenFileError(error.text, name=packed.name) from error
+        return packed.name, image, self.lut[label]
+
+
+class TrainingSamples(Dataset[Batch]):
+    """Augmented samples; the randomness of each comes from (seed, epoch, index) alone."""
+
+    def __init__(self, sampling: Sampling, augmentation: Augmentation, seed: int) -> None:
+        self._sampling = sampling
+        self._augmentation = augmentation
+        self._seed = seed
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        """One sample as a batch of one."""
+        rng = np.random.default_rng((self._seed, draw.epoch, draw.picture))
+        try:
+            name, image, label = self._sampling.decoded(draw.picture)
+        except BrokenFileError as error:
+            height, width = self._augmentation.crop
+            blank = np.zeros((height, width, 3), np.uint8)
+            return _single(error.details["name"], blank, np.full((height, width), IGNORE, np.uint8), broken=True)
+        return _single(name, *self._augmentation.apply(image, label, rng))
+
+
+class WholePictures(Dataset[Batch]):
+    """Pictures as they are, for validation."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+
+    def __len__(self) -> int:
+        return len(self._sampling)
+
+    def __getitem__(self, index: int) -> Batch:
+        """One picture as a batch of one."""
+        try:
+            return _single(*self._sampling.decoded(index))
+        except BrokenFileError as error:
+            blank = np.zeros((32, 32, 3), np.uint8)
+            return _single(error.details["name"], blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
+
+
+def training_batches(
+    samples: TrainingSamples, plan: Iterable[list[Draw]], workers: int, *, pin: bool
+) -> Iterator[Batch]:
+    """The batches of `plan`, in its order, read ahead by `workers` processes (0: none)."""
+    loader: DataLoader[Batch] = DataLoader(
+        samples,
+        batch_sampler=plan,
+        num_workers=workers,
+        collate_fn=join,
+        pin_memory=pin,
+        worker_init_fn=_prepare_worker,
+        generator=torch.Generator(),  # torch's own stays untouched
+    )
+    return iter(loader)
+
+
+def whole_pictures(samples: WholePictures, indices: Sequence[int], workers: int) -> Iterator[Batch]:
+    """Batches of one picture each, of any size, in the order of `indices`."""
+    loader: DataLoader[Batch] = DataLoader(
+        samples,
+        batch_sampler=[[i] for i in indices],
+        num_workers=workers,
+        collate_fn=join,
+        worker_init_fn=_prepare_worker,
+        generator=torch.Generator(),
+    )
+    return iter(loader)
+
+
+def join(batches: Sequence[Batch]) -> Batch:
+    """One batch from several of the same size."""
+    return Batch(
+        torch.cat([b.images for b in batches]),
+        torch.cat([b.targets for b in batches]),
+        [name for b in batches for name in b.names],
+        [name for b in batches for name in b.broken],
+    )
+
+
+class Normalise:
+    """Bytes to floats on the device: (x / 255 - mean) / std.
+
+    Args:
+        mean: Red, green, blue, 0..1.
+        std: Red, green, blue, 0..1.
+        device: Where the network is.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
+        self._device = device
+        self._mean = torch.tensor([255 * m for m in mean], device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor([255 * s for s in std], device=device).view(1, 3, 1, 1)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """float32 [N, 3, H, W] and uint8 train ids [N, H, W], both on the device."""
+        image_NHW3 = batch.images.to(self._device, non_blocking=True)
+        image_N3HW = (image_NHW3.permute(0, 3, 1, 2).float().contiguous() - self._mean) / self._std
+        return image_N3HW, batch.targets.to(self._device, non_blocking=True)
+
+
+def _single(name: str, image: UInt8, label: UInt8, *, broken: bool = False) -> Batch:
+    return Batch(
+        torch.from_numpy(np.ascontiguousarray(image)[None]),
+        torch.from_numpy(np.ascontiguousarray(label)[None]),
+        [name],
+        [name] if broken else [],
+    )
+
+
+def _prepare_worker(_worker: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

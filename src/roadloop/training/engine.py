@@ -1,0 +1,220 @@
+"""From a piece of work to a running loop: device, data, network, optimiser, and where an earlier attempt stopped."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import cv2
+import torch
+from torch import nn
+
+from roadloop.datasets.reader import DatasetReader
+from roadloop.errors import InvalidValueError, Text
+from roadloop.labels.label_map import LabelMap
+from roadloop.models.load import load_start_weights
+from roadloop.networks.load import load_source
+from roadloop.training import checkpoint, data
+from roadloop.training.augment import Augmentation
+from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
+from roadloop.training.data import Batch, Sampling
+from roadloop.training.failures import named_failures
+from roadloop.training.group import Group
+from roadloop.training.increment import new_indices
+from roadloop.training.journal import NoJournal, TaskJournal
+from roadloop.training.loop import Run, train
+from roadloop.training.losses import SegmentationLoss
+from roadloop.training.recipe import TrainConfig, TrainingRecipe
+from roadloop.training.reporting import Reporter
+from roadloop.training.sampler import BatchPlan
+from roadloop.training.work import GPU_LOADERS, Work
+
+
+def run(work: Work, group: Group, reporter: Reporter) -> bool:
+    """Train, from the newest good checkpoint on, as one rank of a group.
+
+    Returns:
+        True at the end of the recipe; False when asked to stop: a checkpoint has been saved.
+
+    Raises:
+        RoadloopError: Named failures: memory, NaN, broken files, a network that does not run.
+    """
+    recipe = work.recipe
+    with named_failures(recipe):
+        prepare_torch(work, group)
+        reader = DatasetReader(work.dataset)
+        check_digest(reader, recipe)
+        torch.manual_seed(recipe.train.seed)
+        seed_step(recipe.train.seed, 0, 0)  # first weights: the same on every rank
+        file = f"networks/{recipe.network.name}/network.py"
+        network = load_source(work.source, recipe.num_classes, recipe.train.network_settings, file=file)
+        network = network.to(group.device)
+        optimizer = make_optimizer(recipe.train, network)
+        place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
+        found = resume(work, network, optimizer, place, reporter)
+        state = found.state if found else RunState()
+        if found is None and work.start_weights is not None:
+            reporter.log(load_start_weights(work.start_weights, network).text().en)
+        whole = make_run(work, reader, network, optimizer, group)
+        if not group.first:
+            return train(whole, state, NoJournal(), reporter)
+        journal = TaskJournal(work, network, optimizer, describe(work, reader), place, reporter)
+        try:
+            journal.begin(state, found)
+            return train(whole, state, journal, reporter)
+        finally:
+            journal.close()
+
+
+def prepare_torch(work: Work, group: Group) -> None:
+    """Threads, and kernels that give the same bits each time."""
+    cv2.setNumThreads(0)
+    if work.threads:
+        torch.set_num_threads(max(1, work.threads // group.size))
+    elif group.size > 1 and group.device.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // group.size))
+    if group.device.type == "cuda":
+        torch.cuda.set_device(group.device)
+        torch.backends.cudnn.benchmark = not work.recipe.train.deterministic
+        if work.recipe.train.deterministic:
+            os.putenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it is first used
+            torch.backends.cudnn.deterministic = True
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def check_digest(reader: DatasetReader, recipe: TrainingRecipe) -> None:
+    """Refuse a dataset that is not the one the recipe means.
+
+    Raises:
+        InvalidValueError: Its contents are others.
+    """
+    if reader.info.digest != recipe.dataset.digest:
+        name = recipe.dataset.name
+        raise InvalidValueError(
+            Text(
+                f"data {name} 的内容在任务开始后改变了；请恢复它，或新建任务。",
+                f"The dataset {name} has changed since the task was started; put it back, or create a new task.",
+            ),
+            dataset=name,
+        )
+
+
+def resume(
+    work: Work, network: nn.Module, optimizer: torch.optim.Optimizer, place: Place, reporter: Reporter
+) -> Checkpoint | None:
+    """Load the newest good checkpoint into network and optimiser; None when there is none."""
+    found = checkpoint.newest(work.checkpoints, work.recipe.digest())
+    if found is None:
+        return None
+    checkpoint.restore(found, network, optimizer)
+    for problem in found.problems:
+        reporter.warn(problem)
+    if found.place != place:
+        reporter.warn(
+            Text(
+                f"检查点来自不同的环境（{found.place}，现在是 {place}）：训练继续，但结果不再逐位相同。",
+                f"The checkpoint was made elsewhere ({found.place}, now {place}): training goes on, not bit by bit.",
+            )
+        )
+    reporter.log(f"resumed from {found.path.name} epoch={found.state.epoch + 1} step={found.state.step}")
+    return found
+
+
+def make_run(
+    work: Work, reader: DatasetReader, network: nn.Module, optimizer: torch.optim.Optimizer, group: Group
+) -> Run:
+    """The loop's surroundings for one rank."""
+    recipe = work.recipe
+    lut = LabelMap.from_json(recipe.label_map).lut()
+    train_split, val_split = reader.split("train"), reader.split("val")
+    taken = Sampling(train_split, lut, new_indices(train_split.names(), work.base_dataset))
+    plan = BatchPlan(len(taken), recipe.train.batch_size, recipe.epochs, recipe.train.seed)
+    check_pictures(plan, group)
+    samples = data.TrainingSamples(taken, Augmentation.of(recipe), recipe.train.seed)
+    whole = data.WholePictures(Sampling(val_split, lut))
+    loaders = loader_processes(work, group)
+    mine = list(range(group.rank, len(val_split), group.size))
+
+    def batches(step: int) -> Iterator[Batch]:
+        part = plan.from_step(step, group.rank, group.size)
+        return data.training_batches(samples, part, loaders, pin=group.device.type == "cuda")
+
+    assert recipe.train.class_weights is not None
+    return Run(
+        recipe=recipe,
+        plan=plan,
+        network=network,
+        optimizer=optimizer,
+        criterion=SegmentationLoss(recipe.train.class_weights, recipe.train.auxiliary_weight, group.device),
+        normalise=data.Normalise(recipe.data.mean, recipe.data.std, group.device),
+        batches=batches,
+        validation=lambda: data.whole_pictures(whole, mine, min(loaders, 4)),
+        validation_pictures=len(val_split),
+        group=group,
+    )
+
+
+def check_pictures(plan: BatchPlan, group: Group) -> None:
+    """Refuse to train on nothing, or on fewer pictures than devices.
+
+    Raises:
+        InvalidValueError: Says how many there are.
+    """
+    if plan.batch < group.size:
+        raise InvalidValueError(
+            Text(
+                f"训练集只有 {plan.pictures} 张图片，批大小 {plan.batch_size}，不够分给 {group.size} 个设备。请增加图片或减少设备。",
+                f"{plan.pictures} training pictures in batches of {plan.batch_size} do not suffice for"
+                f" {group.size} device(s); add pictures or use fewer devices.",
+            ),
+            pictures=plan.pictures,
+        )
+
+
+def loader_processes(work: Work, group: Group) -> int:
+    """Processes that read pictures for this rank: none on CPU, where all cores train."""
+    if work.loaders >= 0:
+        return work.loaders
+    if group.device.type == "cpu":
+        return 0
+    return max(1, min(GPU_LOADERS, len(os.sched_getaffinity(0)) // group.size - 1))
+
+
+def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser that a configuration asks for; its rate is set at every step."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(
+            parameters, lr=config.base_lr, betas=(config.momentum, 0.999), weight_decay=config.weight_decay
+        )
+    return torch.optim.SGD(parameters, lr=config.base_lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def describe(work: Work, reader: DatasetReader) -> dict[str, Any]:
+    """The part of a model file's description that is the same for every epoch."""
+    recipe = work.recipe
+    label_map = LabelMap.from_json(recipe.label_map)
+    table = reader.info.table
+    return {
+        "task": recipe.task,
+        "network": {
+            "name": recipe.network.name,
+            "digest": recipe.network.digest,
+            "settings": recipe.train.network_settings,
+            "source": work.source,
+        },
+        "num_classes": recipe.num_classes,
+        "classes": [c._asdict() for c in label_map.classes(table)],
+        "class_table": table.to_rows(),
+        "label_map": recipe.label_map,
+        "normalisation": {"mean": recipe.data.mean, "std": recipe.data.std},
+        "input": {"crop": recipe.crop, "size": usual_size(reader.info.sizes)},
+    }
+
+
+def usual_size(sizes: Mapping[str, int]) -> tuple[int, int] | None:
+    """Height and width that most pictures have."""
+    if not sizes:
+        return None
+    width, height = max(sorted(sizes), key=lambda size: sizes[size]).split("x")
+    return int(height), int(width)

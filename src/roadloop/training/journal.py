@@ -1,0 +1,179 @@
+"""What a run leaves behind while it goes on: curves, log lines, checkpoints, model files.
+
+A finished epoch is published as one set: its checkpoint, its model file pair and the note of what is best come into
+being together, or a resumed attempt makes them again, with the same bytes.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from roadloop.evaluation.metrics import Scores
+from roadloop.models.files import file_name, save_model
+from roadloop.training import checkpoint
+from roadloop.training.checkpoint import Checkpoint, Place, RunState
+from roadloop.training.metrics_log import MetricsLog, plain
+from roadloop.training.reporting import Move, Reporter
+from roadloop.training.work import Work
+
+#: A checkpoint inside the epoch is due after so many seconds, and at once where a single step takes this long:
+#: a job that is asked to stop has ten seconds.
+LONGEST_GAP: Final = 60.0
+SLOW_STEP: Final = 4.0
+
+
+class TaskJournal:
+    """The first rank's journal.
+
+    Args:
+        work: The run and its folders.
+        network: Saved in checkpoints and model files.
+        optimizer: Saved in checkpoints.
+        description: Of the model files: all fields that do not depend on the epoch.
+        place: Where the run takes place.
+        reporter: Publishes.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        description: Mapping[str, Any],
+        place: Place,
+        reporter: Reporter,
+    ) -> None:
+        self._work = work
+        self._network = network
+        self._optimizer = optimizer
+        self._description = description
+        self._place = place
+        self._reporter = reporter
+        self._recipe = work.recipe.digest()
+        self._log: MetricsLog | None = None
+        self._saved_at = self._logged_at = self._stepped_at = time.monotonic()
+        self._saved_step = self._logged_step = 0
+        self._slow = False
+        self._rate = 0.0
+
+    def begin(self, state: RunState, found: Checkpoint | None) -> None:
+        """Open the curves where the checkpoint left them."""
+        self._saved_step = self._logged_step = state.step
+        checkpoint.remove_newer(self._work.checkpoints, state)
+        self._log = MetricsLog(self._work.metrics, found.metrics if found else b"", self._reporter)
+
+    def due(self, state: RunState) -> bool:
+        """Whether it is time for a checkpoint inside the epoch."""
+        return (
+            state.step - self._saved_step >= self._work.recipe.train.checkpoint_every
+            or self._slow
+            or time.monotonic() - self._saved_at >= LONGEST_GAP
+        )
+
+    def step(self, state: RunState, loss: float, rate: float) -> None:
+        """Note one step; a line for every `log_every` of them."""
+        now = time.monotonic()
+        self._slow = now - self._stepped_at >= SLOW_STEP
+        self._stepped_at = now
+        self._rate = rate
+        train = self._work.recipe.train
+        if state.step % train.log_every and state.step != 1:
+            return
+        speed = (state.step - self._logged_step) * train.batch_size / max(now - self._logged_at, 1e-9)
+        self._logged_at, self._logged_step = now, state.step
+        self._append({"kind": "step", "step": state.step, "epoch": state.epoch + 1, "loss": loss, "lr": rate})
+        self._reporter.log(
+            f"epoch={state.epoch + 1} step={state.step} loss={loss:.5f} lr={rate:.6g} images_per_second={speed:.1f}"
+        )
+
+    def save(self, state: RunState) -> None:
+        """Publish a checkpoint."""
+        self._publish(state, [], {})
+
+    def epoch(self, state: RunState, loss: float, result: Scores | None) -> None:
+        """Publish what a finished epoch leaves: a line of metrics, a checkpoint, a model file pair."""
+        assert state.best is not None
+        summary = _summary(loss, result)
+        self._append({"kind": "epoch", "epoch": state.epoch, "step": state.step, **summary})
+        recipe = self._work.recipe
+        last = state.epoch == recipe.epochs
+        is_best = state.best.epoch == state.epoch
+        memo: dict[str, Any] = {"epoch": state.epoch, "latest": plain(summary)}
+        moves: list[Move] = []
+        if last or is_best or state.epoch % recipe.train.save_every == 0:
+            training = {"step": state.step, "best_so_far": is_best, **plain(summary)}
+            moves = save_model(
+                self._work.results,
+                recipe.prefix,
+                state.epoch,
+                self._network.state_dict(),
+                {**self._description, "training": training},
+                scratch=self._reporter.scratch,
+            )
+        if is_best:
+            memo["best"] = {
+                "epoch": state.epoch,
+                "miou": state.best.miou,
+                "file": file_name(recipe.prefix, state.epoch),
+            }
+        self._publish(state, moves, memo)
+        miou = "" if result is None else f" miou={result.miou:.4f} pixel_accuracy={result.pixel_accuracy:.4f}"
+        self._reporter.log(
+            f"epoch={state.epoch} step={state.step} loss={loss:.5f} lr={self._rate:.6g} finished{miou} best={is_best}"
+        )
+
+    def close(self) -> None:
+        """Close the curves."""
+        if self._log is not None:
+            self._log.close()
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        assert self._log is not None
+        self._log.append(line)
+
+    def _publish(self, state: RunState, moves: list[Move], memo: Mapping[str, Any]) -> None:
+        assert self._log is not None
+        target = self._work.checkpoints / checkpoint.folder_name(state.epoch, state.step)
+        if not target.exists():
+            scratch = self._reporter.scratch(target)
+            facts = (state, self._place, self._recipe)
+            checkpoint.write(scratch, self._network, self._optimizer, facts, self._log.contents())
+            moves = [(scratch, target), *moves]
+        self._reporter.publish(moves, {"step": state.step, **memo})
+        checkpoint.prune(self._work.checkpoints, state.best)
+        self._saved_at, self._saved_step = time.monotonic(), state.step
+
+
+class NoJournal:
+    """The journal of every other rank: the first one writes for all."""
+
+    def due(self, _state: RunState) -> bool:
+        """Never by itself."""
+        return False
+
+    def save(self, state: RunState) -> None:
+        """Write nothing."""
+
+    def step(self, state: RunState, loss: float, rate: float) -> None:
+        """Write nothing."""
+
+    def epoch(self, state: RunState, loss: float, result: Scores | None) -> None:
+        """Write nothing."""
+
+
+def _summary(loss: float, result: Scores | None) -> dict[str, Any]:
+    if result is None:
+        return {"loss": loss, "miou": None}
+    return {
+        "loss": loss,
+        "miou": result.miou,
+        "miou_void_fp": result.miou_void_fp,
+        "pixel_accuracy": result.pixel_accuracy,
+        "class_accuracy": result.class_accuracy,
+        "iou": result.iou.tolist(),
+        "precision": result.precision.tolist(),
+        "recall": result.recall.tolist(),
+    }

@@ -1,0 +1,202 @@
+"""The training loop: one function from the first batch to the last, and the two things it does between epochs.
+
+Legend: N pictures in a batch, H and W their pixels.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from roadloop.errors import Text
+from roadloop.evaluation.metrics import Counts, Scores, count, scores
+from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
+from roadloop.training.data import Batch, Normalise
+from roadloop.training.failures import not_finite
+from roadloop.training.group import Group
+from roadloop.training.losses import SegmentationLoss
+from roadloop.training.recipe import TrainingRecipe
+from roadloop.training.reporting import Reporter
+from roadloop.training.sampler import BatchPlan
+from roadloop.training.schedule import learning_rate
+
+
+class Journal(Protocol):
+    """Where a run keeps what it did: curves, checkpoints, model files. Only the first rank has a real one."""
+
+    def due(self, state: RunState) -> bool:
+        """Whether it is time for a checkpoint inside the epoch."""
+        ...
+
+    def save(self, state: RunState) -> None:
+        """Publish a checkpoint."""
+
+    def step(self, state: RunState, loss: float, rate: float) -> None:
+        """Note one step."""
+
+    def epoch(self, state: RunState, loss: float, result: Scores | None) -> None:
+        """Note a finished epoch; publish its checkpoint and model file together."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything the loop works with.
+
+    Attributes:
+        recipe: What is done.
+        plan: Which pictures make up which batch.
+        network: Takes float32 [N, 3, H, W].
+        optimizer: Of the network's parameters.
+        criterion: The loss.
+        normalise: Bytes to floats on the device.
+        batches: This rank's batches from a step on.
+        validation: This rank's part of the validation split, each picture a batch; None where the part has ended.
+        validation_pictures: In the whole split.
+        group: The devices that share a batch.
+    """
+
+    recipe: TrainingRecipe
+    plan: BatchPlan
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    criterion: SegmentationLoss
+    normalise: Normalise
+    batches: Callable[[int], Iterator[Batch]]
+    validation: Callable[[], Iterator[Batch]]
+    validation_pictures: int
+    group: Group
+
+
+def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bool:
+    """Train from `state` to the end of the recipe.
+
+    Args:
+        run: What to work with.
+        state: Where to begin; moves on in place.
+        journal: Keeps checkpoints and curves.
+        reporter: Hears of the progress, and says when to stop.
+
+    Returns:
+        True at the end; False when asked to stop: then a checkpoint has been saved.
+
+    Raises:
+        NonFiniteLossError: The loss is not a number; the weights are those before this step.
+    """
+    plan, group, network = run.plan, run.group, run.network
+    batches = run.batches(state.step)
+    while state.epoch < plan.epochs:
+        network.train()
+        while state.step < (state.epoch + 1) * plan.steps_per_epoch:
+            batch = next(batches)
+            report_broken(batch, reporter)
+            rate = set_learning_rate(run, state.step)
+            seed_step(run.recipe.train.seed, state.step, group.rank)
+
+            image_N3HW, target_NHW = run.normalise(batch)
+            loss = run.criterion(network(image_N3HW), target_NHW)
+            weight = group.sum(loss.weight.detach().clone()).clamp_min(1e-6)
+            mean = group.sum(loss.total.detach() / weight).item()
+            if not math.isfinite(mean):
+                raise not_finite(str(mean), state.step + 1, rate, batch.names)
+            run.optimizer.zero_grad(set_to_none=True)
+            (loss.total / weight).backward()
+            group.share_gradients(network)
+            run.optimizer.step()
+
+            state.step += 1
+            state.loss_sum += mean
+            journal.step(state, mean, rate)
+            reporter.progress(state.step, plan.total_steps)
+            stop = group.any(flag=reporter.should_stop())
+            if stop or journal.due(state):
+                require_finite(run, state, batch.names)
+                journal.save(state)
+            if stop:
+                return False
+        counts = validate(run, reporter)
+        require_finite(run, state, [])
+        if counts is None:
+            journal.save(state)
+            return False
+        finish_epoch(run, state, journal, counts)
+    return True
+
+
+def set_learning_rate(run: Run, step: int) -> float:
+    """Give the optimiser the rate of step `step` (0-based), and return it."""
+    rate = learning_rate(run.recipe.train, step, run.plan.total_steps)
+    for settings in run.optimizer.param_groups:
+        settings["lr"] = rate
+    return rate
+
+
+def report_broken(batch: Batch, reporter: Reporter) -> None:
+    """Warn of samples that could not be read; they were blank and taught nothing."""
+    for name in batch.broken:
+        reporter.warn(
+            Text(
+                f"数据集中的 {name} 已损坏，训练时被忽略；请检查磁盘并重新生成 data。",
+                f"{name} in the dataset is damaged and was left out; check the disk and build the dataset again.",
+            )
+        )
+
+
+def require_finite(run: Run, state: RunState, names: list[str]) -> None:
+    """Refuse to keep weights that are not numbers.
+
+    Raises:
+        NonFiniteLossError: Nothing of them has been saved.
+    """
+    if not is_finite(run.network):
+        rate = learning_rate(run.recipe.train, max(state.step - 1, 0), run.plan.total_steps)
+        raise not_finite("nan", state.step, rate, names)
+
+
+def validate(run: Run, reporter: Reporter) -> Counts | None:
+    """Count the whole validation split, one picture at a time, in memory that does not grow.
+
+    Returns:
+        The counts of all ranks together; None when asked to stop.
+    """
+    counts = Counts.zero(run.recipe.num_classes)
+    pictures = run.validation()
+    run.network.eval()
+    for _ in range(0, run.validation_pictures, run.group.size):
+        batch = next(pictures, None)
+        if batch is not None:
+            counts += predicted(run, batch)
+        if run.group.any(flag=reporter.should_stop()):
+            return None
+    both = np.concatenate([counts.matrix.ravel(), counts.void])
+    total = run.group.sum(torch.from_numpy(both).to(run.group.device)).cpu().numpy()
+    return Counts(total[: counts.matrix.size].reshape(counts.matrix.shape), total[counts.matrix.size :])
+
+
+def predicted(run: Run, batch: Batch) -> Counts:
+    """Predict some pictures and count them against their labels."""
+    with torch.inference_mode():
+        image_N3HW, _ = run.normalise(batch)
+        prediction_NHW = run.network(image_N3HW).argmax(dim=1).to(torch.uint8).cpu().numpy()
+    return count(prediction_NHW, batch.targets.numpy(), run.recipe.num_classes)
+
+
+def finish_epoch(run: Run, state: RunState, journal: Journal, counts: Counts) -> None:
+    """Close the books on an epoch: its loss, its scores, and whether it is the best so far."""
+    result = scores(counts.matrix, counts.void) if counts.labelled else None
+    loss = state.loss_sum / run.plan.steps_per_epoch
+    state.epoch += 1
+    state.loss_sum = 0.0
+    if is_better(result, state.best):
+        state.best = Best(state.epoch, None if result is None else result.miou, state.step)
+    journal.epoch(state, loss, result)
+
+
+def is_better(result: Scores | None, best: Best | None) -> bool:
+    """Whether an epoch beats the best one: higher mIoU; where nothing can be validated, the newer."""
+    if result is None or best is None or best.miou is None:
+        return True
+    return result.miou > best.miou

@@ -1,0 +1,197 @@
+"""What decides a training run: two configurations that people edit, and the frozen recipe made from them.
+
+`train_con` is a `TrainConfig`, `data_con` a `DataConfig`. Empty fields that follow from the task (paths, number of
+classes, class weights, epochs) are filled in by `configure.py`. Anything that can change the weights stands here;
+where a run takes place (threads, loader processes) is a setting.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+
+from roadloop.errors import InvalidValueError, Text
+
+FORMAT: Final = "roadloop-recipe/1"
+MAX_EPOCHS: Final = 100_000
+
+
+def _as_list(value: Any) -> Any:
+    """Let lists arrive as text, `"10000,20000"`, as the interface document writes them."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.replace("，", ",").split(",") if part.strip()]
+    return value
+
+
+def _as_pair(value: Any) -> Any:
+    """Let one number stand for a pair of equal ones."""
+    value = _as_list(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [value, value]
+    return value * 2 if isinstance(value, list) and len(value) == 1 else value
+
+
+Ints = Annotated[tuple[int, ...], BeforeValidator(_as_list)]
+Floats = Annotated[tuple[float, ...], BeforeValidator(_as_list)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Three = Annotated[tuple[float, float, float], BeforeValidator(_as_list)]
+
+
+class Record(BaseModel):
+    """A frozen record that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TrainConfig(Record):
+    """`train_con`: how a network is trained. Empty fields follow from the task."""
+
+    network_path: str | None = Field(None, description="Folder of the network, in the workspace; follows.")
+    output_path: str | None = Field(None, description="Folder of the model files, in the workspace; follows.")
+    num_classes: int | None = Field(None, ge=2, le=255, description="Outputs; the label map's number; follows.")
+    num_epoch: int | None = Field(None, ge=1, le=MAX_EPOCHS, description="Passes over the training pictures.")
+    batch_size: int = Field(8, ge=1, le=4096, description="Pictures per step, all devices together.")
+    model: str | None = Field(None, description="Prefix of the model files; the task's name when empty.")
+    weights: str = Field("", description="File to start from, as /weights lists it; empty = from scratch.")
+    network_settings: dict[str, JsonValue] = Field({}, description="Keyword arguments of the network's build().")
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="Rule of the update.")
+    base_lr: float = Field(0.01, gt=0, le=10, description="Learning rate before any factor.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD: momentum. AdamW: beta 1.")
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="L2 penalty (SGD), decoupled decay (AdamW).")
+    schedule: Literal["auto", "step", "poly"] = Field(
+        "auto", description="Shape of the learning rate; auto = step when `steps` are given, else poly."
+    )
+    steps: Ints = Field((), description="Iterations after which a step schedule multiplies by `step_factor`.")
+    step_factor: float = Field(0.1, gt=0, le=1, description="Factor at each of `steps`.")
+    poly_power: float = Field(0.9, gt=0, le=10, description="Exponent of the poly schedule.")
+    warmup_steps: int = Field(0, ge=0, le=1_000_000, description="Iterations of linear warm-up.")
+    class_weighting: Literal["inverse_log", "median_frequency", "none"] = Field(
+        "inverse_log",
+        description="How class weights follow from the training pixels: ENet's 1/ln(1.02+p), median(p)/p.",
+    )
+    class_weights: Floats | None = Field(None, description="Loss weight of each class, by train id; follows.")
+    auxiliary_weight: float = Field(0.4, ge=0, le=10, description="Loss weight of each auxiliary head.")
+    seed: int = Field(0, ge=0, lt=2**31, description="First weights, order and augmentation follow from it.")
+    deterministic: bool = Field(True, description="CUDA: only kernels that give the same bits each time.")
+    cpu_processes: int = Field(1, ge=1, le=64, description="Without GPUs: processes that share each batch.")
+    save_every: int = Field(1, ge=1, description="Epochs between model files; the last epoch always has one.")
+    checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints inside an epoch.")
+    log_every: int = Field(10, ge=1, description="Steps between lines of the log and points of the curve.")
+
+
+class DataConfig(Record):
+    """`data_con`: what is done to the pictures. Empty fields follow from the task."""
+
+    data_path: str | None = Field(None, description="Folder of the dataset, in the workspace; follows.")
+    data_type: Literal["all", "aug"] = Field(
+        "all", description="all = every training picture; aug = only those that an increment added."
+    )
+    mean: Three = Field((0.485, 0.456, 0.406), description="Red, green, blue mean, 0..1, subtracted.")
+    std: Three = Field((0.229, 0.224, 0.225), description="Red, green, blue deviation, 0..1, divided by.")
+    crop: Annotated[tuple[int, int], BeforeValidator(_as_pair)] | None = Field(
+        None, description="Height and width of what the network sees while training, pixels; follows."
+    )
+    scale: Annotated[tuple[float, float], BeforeValidator(_as_pair)] = Field(
+        (0.75, 1.5), description="Smallest and largest random magnification."
+    )
+    flip: Share = Field(0.5, description="Share of samples mirrored left to right.")
+    flip_pairs: tuple[tuple[int, int], ...] | None = Field(
+        None, description="Train ids that change places in a mirrored sample (left and right edge); follows."
+    )
+    brightness: Share = Field(0.2, description="Largest random change of brightness.")
+    contrast: Share = Field(0.2, description="Largest random change of contrast.")
+    saturation: Share = Field(0.2, description="Largest random change of saturation.")
+
+
+class Named(Record):
+    """A thing by its name and what it held."""
+
+    name: str = Field(description="Its name in the workspace.")
+    digest: str = Field(description="sha256 of its contents.")
+
+
+class TrainingRecipe(Record):
+    """The full, frozen description of one training run; every field is filled."""
+
+    format: Literal["roadloop-recipe/1"] = Field("roadloop-recipe/1", description="Version of this form.")
+    task: str = Field(description="Name of the training task.")
+    dataset: Named = Field(description="The dataset.")
+    network: Named = Field(description="The network's folder, copied into the task.")
+    start_weights: Named | None = Field(description="The file whose tensors training begins from.")
+    label_map: dict[str, JsonValue] = Field(description="Raw id -> train id, as `LabelMap.to_json` writes it.")
+    gpus: str = Field(description="GPU indices on the host, separated by commas; empty = CPU.")
+    train: TrainConfig = Field(description="train_con, complete.")
+    data: DataConfig = Field(description="data_con, complete.")
+
+    @property
+    def devices(self) -> int:
+        """How many processes share each batch."""
+        return len(self.gpus.split(",")) if self.gpus else self.train.cpu_processes
+
+    @property
+    def num_classes(self) -> int:
+        """Outputs of the network."""
+        assert self.train.num_classes is not None
+        return self.train.num_classes
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training pictures."""
+        assert self.train.num_epoch is not None
+        return self.train.num_epoch
+
+    @property
+    def crop(self) -> tuple[int, int]:
+        """Height and width of training samples, pixels."""
+        assert self.data.crop is not None
+        return self.data.crop
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the model files."""
+        return self.train.model or self.task
+
+    def digest(self) -> str:
+        """sha256 of the recipe in canonical JSON."""
+        text = json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+R = TypeVar("R", bound=Record)
+
+
+def parse(kind: type[R], values: Mapping[str, Any], parameter: str) -> R:
+    """Read a configuration that somebody sent or stored.
+
+    Args:
+        kind: `TrainConfig` or `DataConfig`.
+        values: Keys and values; numbers may be text.
+        parameter: `train_con` or `data_con`, for the message.
+
+    Raises:
+        InvalidValueError: An unknown key, or a value of the wrong type or range; names the key.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise _refusal(kind, error, parameter) from None
+
+
+def _refusal(kind: type[Record], error: ValidationError, parameter: str) -> InvalidValueError:
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "?"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(kind.model_fields)
+        text = Text(
+            f"{parameter} 中有未知的键 {key[:80]!r}。可用的键：{known}。",
+            f"{parameter}: unknown key {key[:80]!r}. It can hold: {known}.",
+        )
+    else:
+        got, why = repr(first["input"])[:80], first["msg"]
+        text = Text(
+            f"{parameter} 的 {key} 的值 {got} 无效：{why}。",
+            f"{parameter}: {key} cannot be {got}: {why}.",
+        )
+    return InvalidValueError(text, parameter=parameter, key=key)

@@ -1,0 +1,30 @@
+"""The learning rate of a step: a pure function of the configuration and the step's number."""
+
+from collections.abc import Sequence
+
+from roadloop.training.recipe import TrainConfig
+
+
+def learning_rate(config: TrainConfig, step: int, total_steps: int) -> float:
+    """Learning rate of step `step` (0-based) of `total_steps`.
+
+    `step`: base_lr times step_factor for each of `steps` that lies behind.
+    `poly`: base_lr (1 - step / total)^power; Liu, Rabinovich, Berg, "ParseNet", 2015.
+    Both rise linearly over `warmup_steps` (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+    """
+    if is_stepped(config):
+        factor = config.step_factor ** passed(config.steps, step)
+    else:
+        factor = float((1 - step / max(total_steps, 1)) ** config.poly_power)
+    warm_up = min(1.0, (step + 1) / (config.warmup_steps + 1))
+    return config.base_lr * factor * warm_up
+
+
+def is_stepped(config: TrainConfig) -> bool:
+    """Whether the rate falls at `steps` rather than all the time."""
+    return config.schedule == "step" or (config.schedule == "auto" and bool(config.steps))
+
+
+def passed(steps: Sequence[int], step: int) -> int:
+    """How many of `steps` lie at or before `step`."""
+    return sum(1 for s in steps if s <= step)

@@ -1,0 +1,69 @@
+"""Loss weights of classes from the training pixels. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Literal
+
+from roadloop.labels.label_map import LabelMap
+
+
+def class_pixels(label_map: LabelMap, raw_pixels: Mapping[int, int]) -> tuple[int, ...]:
+    """Training pixels of each train class, by train id.
+
+    Args:
+        label_map: Raw id -> train id.
+        raw_pixels: Pixels of each raw id in the training split.
+    """
+    return tuple(
+        sum(raw_pixels.get(raw, 0) for raw in label_map.raw_ids(train_id)) for train_id in range(label_map.num_classes)
+    )
+
+
+def class_weights(
+    pixels: Sequence[int], method: Literal["inverse_log", "median_frequency", "none"]
+) -> tuple[float, ...]:
+    """Loss weight of each class; 0 for a class without training pixels.
+
+    `inverse_log`: 1 / ln(1.02 + p), p = share of the labelled pixels; 1.4 for p = 1 to 50.5 for p near 0
+    (Paszke et al., "ENet", 2016, section 5.2). `median_frequency`: median(p) / p over the classes that occur, after
+    Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", 2015, section 4.3.2, with the share
+    taken over the whole split.
+
+    Args:
+        pixels: Training pixels of each class, by train id.
+        method: Name of the rule; `none` gives 1 to every class that occurs.
+    """
+    total = sum(pixels)
+    shares = [p / total if total else 0.0 for p in pixels]
+    middle = median([s for s in shares if s > 0] or [1.0])
+    return tuple(_weight(s, middle, method) for s in shares)
+
+
+def _weight(share: float, middle: float, method: str) -> float:
+    if share <= 0:
+        return 0.0
+    if method == "inverse_log":
+        weight = 1 / math.log(1.02 + share)
+    elif method == "median_frequency":
+        weight = middle / share
+    else:
+        weight = 1.0
+    return round(weight, 6)
+
+
+def mirrored_pairs(names_en: Sequence[str], names_zh: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Pairs of classes that differ only in left and right, by train id: they change places in a mirrored picture.
+
+    Args:
+        names_en: English names of the classes, by train id.
+        names_zh: Chinese names, in the same order.
+    """
+    pairs = set()
+    for names, left, right in ((names_zh, "左", "右"), (names_en, "left", "right")):
+        where = {name.lower(): i for i, name in enumerate(names)}
+        for name, i in where.items():
+            other = where.get(name.replace(left, right)) if left in name else None
+            if other is not None:
+                pairs.add((i, other))
+    return tuple(sorted(pairs))

@@ -1,0 +1,75 @@
+"""What one rank needs to know to train: plain values, so that they can be handed to another process as JSON."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.training.recipe import TrainingRecipe
+
+#: Loader processes for each GPU when the setting is "as many as fit"; on CPU the cores are busy anyway.
+GPU_LOADERS: Final = 8
+
+
+@dataclass(frozen=True)
+class Work:
+    """One training run in one workspace.
+
+    Attributes:
+        recipe: What is done.
+        source: Text of the network's `network.py`, as it was when the task was started.
+        dataset: Folder of the dataset.
+        base_dataset: Folder of the dataset that it extends, when only the increment is trained on.
+        task: Folder of the training task.
+        threads: Threads of torch for all ranks together; 0 = as many as cores.
+        loaders: Processes that read pictures, for each rank; negative = as many as fit.
+    """
+
+    recipe: TrainingRecipe
+    source: str
+    dataset: Path
+    base_dataset: Path | None
+    task: Path
+    threads: int
+    loaders: int
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.task / "checkpoints"
+
+    @property
+    def results(self) -> Path:
+        """Folder of the model files."""
+        return self.task / "output" / "models"
+
+    @property
+    def metrics(self) -> Path:
+        """The curves."""
+        return self.task / "log" / "metrics.jsonl"
+
+    @property
+    def start_weights(self) -> Path | None:
+        """The task's own copy of the file to begin from."""
+        start = self.recipe.start_weights
+        return None if start is None else self.task / "models" / start.name.replace("/", "_")
+
+    def to_json(self) -> str:
+        """One line of JSON; `from_json` reads it back."""
+        values: dict[str, Any] = asdict(self) | {"recipe": self.recipe.model_dump(mode="json")}
+        return json.dumps(values, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Work":
+        """The work that `to_json` wrote."""
+        values = json.loads(text)
+        base = values["base_dataset"]
+        return cls(
+            recipe=TrainingRecipe.model_validate(values["recipe"]),
+            source=values["source"],
+            dataset=Path(values["dataset"]),
+            base_dataset=Path(base) if base else None,
+            task=Path(values["task"]),
+            threads=values["threads"],
+            loaders=values["loaders"],
+        )

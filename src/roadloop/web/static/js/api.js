@@ -1,0 +1,104 @@
+// @ts-check
+/** The only module that talks to the server. Everything else takes data. */
+
+import { language } from "./preferences.js";
+
+/** @typedef {Record<string, any>} Reply  The JSON of a successful answer. */
+
+/** A failure that the server explained: what is wrong and what to do. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status HTTP status; 0 when the server could not be reached.
+   * @param {string} code Stable code, for example `not_found`.
+   * @param {string} message In the language of the page.
+   * @param {Record<string, any>} details
+   */
+  constructor(status, code, message, details) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+
+  /** Whether the same request may succeed later by itself. */
+  get passing() {
+    return this.status === 0 || this.status >= 500;
+  }
+}
+
+/**
+ * Read. @param {string} path @param {Record<string, any>} [parameters] @param {AbortSignal} [signal]
+ * @returns {Promise<Reply>}
+ */
+export function get(path, parameters = {}, signal) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return send(query ? `${path}?${query}` : path, { signal });
+}
+
+/**
+ * Read through one of the documented POSTs. @param {string} path @param {Record<string, any>} [body]
+ * @param {AbortSignal} [signal] @returns {Promise<Reply>}
+ */
+export const query = (path, body = {}, signal) => send(path, { ...asJson(body), signal });
+
+/** Keys of requests whose outcome is unknown: asking again with the same key does nothing twice. */
+const unsettled = new Map();
+
+/**
+ * Do something. Should the answer get lost, the same call again carries the same Idempotency-Key.
+ * @param {string} path @param {Record<string, any>} [body] @returns {Promise<Reply>}
+ */
+export async function act(path, body = {}) {
+  const options = asJson(body);
+  const what = `${path} ${options.body}`;
+  const key = unsettled.get(what) ?? newKey();
+  unsettled.set(what, key);
+  try {
+    const reply = await send(path, { ...options, headers: { ...options.headers, "Idempotency-Key": key } });
+    unsettled.delete(what);
+    return reply;
+  } catch (error) {
+    if (error instanceof ApiError && !error.passing) unsettled.delete(what);
+    throw error;
+  }
+}
+
+/** @param {Record<string, any>} body */
+const asJson = (body) => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+const newKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** @param {string} path @param {RequestInit} options @returns {Promise<Reply>} */
+async function send(path, options) {
+  const headers = { Accept: "application/json", "Accept-Language": language(), ...options.headers };
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw unreachable();
+  }
+  const reply = await response.json().catch(() => null);
+  if (response.ok && reply !== null && (reply.errno === 1 || !("errno" in reply))) return reply;
+  if (reply === null || reply.errno !== 0) throw unreadable(response.status);
+  throw new ApiError(response.status, reply.error, reply.message, reply.details ?? {});
+}
+
+function unreachable() {
+  const zh = "连不上服务。请确认 roadloop serve 正在运行；已提交的任务不受影响。";
+  const en = "The server cannot be reached. Is roadloop serve running? Jobs that were started are not affected.";
+  return new ApiError(0, "unreachable", language() === "zh" ? zh : en, {});
+}
+
+/** @param {number} status */
+function unreadable(status) {
+  const zh = `服务的回答无法读取（HTTP ${status}）。`;
+  const en = `The server's answer cannot be read (HTTP ${status}).`;
+  return new ApiError(status, "unreadable", language() === "zh" ? zh : en, {});
+}

@@ -1,0 +1,66 @@
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from roadloop.devices import service
+from roadloop.errors import InvalidValueError
+from roadloop.settings import Settings
+
+TWO = """
+import json
+print(json.dumps([
+    {"index": i, "uuid": f"GPU-{i}", "name": "NVIDIA A100", "utilisation": 0.5, "total_mib": 40960, "free_mib": 30720}
+    for i in range(2)
+]))
+"""
+
+
+def with_probe(settings: Settings, tmp_path: Path, program: str) -> Settings:
+    path = tmp_path / "probe.py"
+    path.write_text(program)
+    return settings.model_copy(update={"gpu_probe": (sys.executable, str(path))})
+
+
+def test_inventory__what_the_driver_says(settings: Settings, tmp_path: Path) -> None:
+    gpus = service.inventory(with_probe(settings, tmp_path, TWO))
+    assert [(gpu.index, gpu.uuid, gpu.free_mib) for gpu in gpus] == [(0, "GPU-0", 30720), (1, "GPU-1", 30720)]
+
+
+@pytest.mark.parametrize(
+    "program", ["import time; time.sleep(60)", "print('garbage')", "print('[{}]')", "raise SystemExit(1)"]
+)
+def test_inventory__hung_or_senseless_drivers_mean_none_within_a_second(
+    settings: Settings, tmp_path: Path, program: str
+) -> None:
+    broken = with_probe(settings, tmp_path, program)
+    began = time.monotonic()
+    assert service.inventory(broken) == ()
+    assert service.inventory(broken) == ()  # not asked again
+    assert time.monotonic() - began < 10
+
+
+def test_inventory__no_driver_at_all(settings: Settings) -> None:
+    assert isinstance(service.inventory(settings), tuple)
+
+
+@pytest.mark.parametrize(
+    ("text", "indices"), [("", []), ("cpu", []), ("0,1,2", [0, 1, 2]), (" 1 ", [1]), ("0，2", [0, 2])]
+)
+def test_wanted__texts(text: str, indices: list[int]) -> None:
+    assert service.wanted(text) == indices
+
+
+@pytest.mark.parametrize("text", ["a", "0,,1", "0,0", "-2", "1;2", "99999"])
+def test_wanted__nonsense(text: str) -> None:
+    with pytest.raises(InvalidValueError):
+        service.wanted(text)
+
+
+def test_check__says_which_gpus_there_are(settings: Settings, tmp_path: Path) -> None:
+    two = with_probe(settings, tmp_path, TWO)
+    assert service.check(two, "1") == [1]
+    with pytest.raises(InvalidValueError, match="There are: 0, 1") as caught:
+        service.check(two, "0,5")
+    assert caught.value.details["available"] == [0, 1]

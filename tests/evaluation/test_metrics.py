@@ -1,0 +1,121 @@
+"""The numbers are small enough to check by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from roadloop.evaluation.metrics import Counts, confusion_matrix, count, image_miou, mean, scores
+
+
+def ids(*rows: list[int]) -> NDArray[np.uint8]:
+    return np.array(rows, np.uint8)
+
+
+# Two pictures of eight pixels, three classes; class 2 is never true and once predicted, one pixel is ignored.
+TRUTH_A, GUESS_A = ids([0, 0, 0, 0], [1, 1, 1, 1]), ids([0, 0, 0, 1], [1, 1, 1, 1])
+TRUTH_B, GUESS_B = ids([0, 0, 0, 0], [0, 0, 0, 255]), ids([0, 0, 0, 0], [0, 0, 2, 1])
+
+
+def both() -> Counts:
+    return count(GUESS_A, TRUTH_A, 3) + count(GUESS_B, TRUTH_B, 3)
+
+
+def test_confusion_matrix__rows_are_truth_and_ignored_pixels_are_dropped() -> None:
+    assert confusion_matrix(GUESS_B, TRUTH_B, 3).tolist() == [[6, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert confusion_matrix(GUESS_A, TRUTH_A, 3).dtype == np.int64
+
+
+def test_count__predictions_on_ignored_pixels_are_counted_apart() -> None:
+    counted = both()
+    assert counted.matrix.tolist() == [[9, 1, 1], [0, 4, 0], [0, 0, 0]]
+    assert counted.void.tolist() == [0, 1, 0]
+    assert counted.labelled == 15
+
+
+def test_scores__three_numbers_called_miou_are_kept_apart() -> None:
+    counted = both()
+    found = scores(counted.matrix, counted.void)
+    assert found.iou.tolist() == [9 / 11, 4 / 5, 0.0]
+    assert found.miou == pytest.approx((9 / 11 + 4 / 5 + 0) / 3)
+    assert found.miou_void_fp == pytest.approx((9 / 11 + 4 / 6 + 0) / 3)
+    by_picture = image_miou([count(GUESS_A, TRUTH_A, 3), count(GUESS_B, TRUTH_B, 3)])
+    assert by_picture == pytest.approx(((3 / 4 + 4 / 5) / 2 + (6 / 7 + 0) / 2) / 2)
+
+
+def test_scores__precision_recall_and_accuracies() -> None:
+    found = scores(both().matrix)
+    assert found.precision.tolist() == [1.0, 4 / 5, 0.0]
+    assert found.recall[:2].tolist() == [9 / 11, 1.0]
+    assert math.isnan(found.recall[2])
+    assert found.pixel_accuracy == 13 / 15
+    assert found.class_accuracy == pytest.approx((9 / 11 + 1) / 2)
+    assert found.present.tolist() == [True, True, False]
+    assert found.truth_pixels.tolist() == [11, 4, 0]
+    assert found.predicted_pixels.tolist() == [9, 5, 1]
+
+
+def test_scores__class_only_predicted_counts_as_zero() -> None:
+    assert scores(np.array([[3, 1], [0, 0]])).iou.tolist() == [0.75, 0.0]
+
+
+def test_scores__class_absent_and_unpredicted_is_left_out() -> None:
+    found = scores(np.array([[3, 0, 0], [1, 2, 0], [0, 0, 0]]))
+    assert math.isnan(found.iou[2])
+    assert found.miou == pytest.approx((3 / 4 + 2 / 3) / 2)
+
+
+def test_scores__class_true_but_never_predicted_has_no_precision() -> None:
+    found = scores(np.array([[3, 0], [1, 0]]))
+    assert math.isnan(found.precision[1])
+    assert (found.recall[1], found.iou[1]) == (0.0, 0.0)
+
+
+def test_scores__class_predicted_only_on_ignored_pixels_is_zero_with_void_counted() -> None:
+    found = scores(np.array([[4, 0], [0, 0]]), np.array([0, 2]))
+    assert (found.miou, found.miou_void_fp) == (1.0, 0.5)
+
+
+def test_scores__nothing_labelled_is_nan_not_zero() -> None:
+    found = scores(count(ids([0, 1]), ids([255, 255]), 2).matrix)
+    assert math.isnan(found.miou)
+    assert math.isnan(found.pixel_accuracy)
+    assert math.isnan(image_miou([]))
+
+
+def test_image_miou__picture_without_labels_is_left_out() -> None:
+    unlabelled = count(ids([0, 1]), ids([255, 255]), 2)
+    assert image_miou([unlabelled, count(ids([0, 1]), ids([0, 1]), 2)]) == 1.0
+
+
+def test_count__ids_outside_the_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="outside the 2 classes"):
+        count(ids([2]), ids([0]), 2)
+    with pytest.raises(ValueError, match="outside the 2 classes"):
+        count(ids([0]), ids([7]), 2)
+    with pytest.raises(ValueError, match="outside the 2 classes"):
+        count(ids([255]), ids([255]), 2)
+
+
+def test_count__shapes_and_types_must_agree() -> None:
+    with pytest.raises(ValueError, match="target is"):
+        count(ids([0, 0]), ids([0]), 2)
+    with pytest.raises(ValueError, match="uint8"):
+        count(np.zeros((1, 1), np.int64), ids([0]), 2)
+
+
+def test_count__equals_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+    prediction = rng.integers(0, 5, (40, 30), dtype=np.uint8)
+    target = rng.choice(np.array([0, 1, 2, 3, 4, 255], np.uint8), (40, 30))
+    slow = np.zeros((5, 5), np.int64)
+    for row, column in zip(target.ravel(), prediction.ravel(), strict=True):
+        if row != 255:
+            slow[row, column] += 1
+    assert np.array_equal(confusion_matrix(prediction, target, 5), slow)
+
+
+def test_mean__of_nothing_is_nan() -> None:
+    assert math.isnan(mean(np.array([np.nan])))
+    assert Counts.zero(2).labelled == 0

@@ -1,0 +1,118 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from roadloop.errors import LabelMapError
+from roadloop.labels.label_map import LabelMap, MapEntry, default_map, parse_map
+from roadloop.labels.table import ClassTable, LabelClass, shipped
+
+TABLE = ClassTable(
+    "t",
+    (
+        LabelClass(0, "road", "道路", (1, 0, 0), 0),
+        LabelClass(1, "car", "车", (0, 1, 0), 4),
+        LabelClass(2, "bus", "客车", (0, 0, 1), 4),
+        LabelClass(7, "void", "空", (9, 9, 9), 255),
+    ),
+)
+
+
+def test_default_map__train_id_column_made_consecutive() -> None:
+    label_map = default_map(TABLE)
+    assert label_map.num_classes == 2
+    assert label_map.lut()[[0, 1, 2, 7, 8, 255]].tolist() == [0, 1, 1, 255, 255, 255]
+    assert label_map.lut().dtype == np.uint8
+    assert label_map.names("zh") == ("道路", "车")
+    assert label_map.names("en") == ("road", "car")
+    assert label_map.colors(TABLE) == ((1, 0, 0), (0, 1, 0))
+    assert label_map.raw_ids(1) == (1, 2)
+
+
+@pytest.mark.parametrize(("template", "road"), [("", 9), ("general", 9), ("hd-13", 9)])
+def test_default_map__hd_road_has_13_classes_in_palette_colours(template: str, road: int) -> None:
+    label_map = default_map(shipped(), template)
+    assert label_map.num_classes == 13
+    assert label_map.template == (template or "general")
+    assert label_map.lut()[18] == road
+    assert label_map.colors(shipped())[9] == (128, 64, 128)
+    assert label_map.classes(shipped())[9][:3] == (9, "road", "道路")
+
+
+def test_default_map__template_on_part_of_hd_road() -> None:
+    part = ClassTable("p", tuple(c for c in shipped().classes if c.raw_id in {2, 18, 38}))
+    label_map = default_map(part, "general")
+    assert label_map.lut()[[2, 18, 38]].tolist() == [0, 1, 2]
+    assert label_map.template == ""
+    assert label_map.colors(part)[1] == (192, 192, 192)
+
+
+def test_default_map__template_on_other_classes_refused() -> None:
+    with pytest.raises(LabelMapError) as caught:
+        default_map(TABLE, "general")
+    assert caught.value.details["raw_ids"] == [0, 1, 2, 7]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (["auto", "汽车", "3"], MapEntry(1, "auto", "汽车")),
+        (["3", "auto", "汽车"], MapEntry(1, "auto", "汽车")),
+        ([3, "auto", "汽车"], MapEntry(1, "auto", "汽车")),
+        ([4, "auto", "汽车", 3], MapEntry(1, "auto", "汽车")),
+        (["4", "auto", "汽车", "255"], MapEntry(255, "auto", "汽车")),
+        (["", "", 3], MapEntry(1, "car", "车")),
+        (["auto", "2", 3], MapEntry(1, "auto", "2")),
+    ],
+)
+def test_parse_map__forms(entry: list[Any], expected: MapEntry) -> None:
+    label_map = parse_map({"0": ["road", "道路", 0], "1": entry, "2": ["bus", "客车", 7]}, TABLE)
+    assert label_map.entries[1] == expected
+    assert label_map.entries[7].train_id == 255
+
+
+def test_parse_map__train_ids_consecutive_and_ascending() -> None:
+    label_map = parse_map({"0": ["r", "路", 12], "1": ["c", "车", 5], "2": ["b", "客", "5"]}, TABLE)
+    assert label_map.to_maps() == {
+        "0": ["1", "r", "路"],
+        "1": ["0", "c", "车"],
+        "2": ["0", "b", "客"],
+        "7": ["255", "void", "空"],
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"0": ["road", "道路", 0]},
+        {"0": ["road", "道路", 0], "1": ["car", "车", 0]},
+        {"0": ["road", "道路", 0], "3": ["x", "x", 1]},
+        {"0": ["road", "道路", 0], "00": ["x", "x", 1]},
+        {"0": ["road", "道路", 0], "1": ["car", "车", 256]},
+        {"0": ["road", "道路", 0], "1": ["car", "车", -1]},
+        {"0": ["road", "道路", 0], "1": ["1", "2", "3"]},
+        {"0": ["road", "道路", 0], "1": ["car", "车"]},
+        {"0": ["road", "道路", 0], "1": "car"},
+        {"0": ["road", "道路", 0], "x": ["car", "车", 1]},
+        {"0": ["road", "道路", 0], "1": ["car", "车", True]},
+    ],
+)
+def test_parse_map__refused(value: dict[str, Any]) -> None:
+    with pytest.raises(LabelMapError):
+        parse_map(value, TABLE)
+
+
+def test_label_map__json_round_trip() -> None:
+    for label_map in (default_map(TABLE), default_map(shipped(), "hd-13")):
+        assert LabelMap.from_json(label_map.to_json()) == label_map
+
+
+def test_label_map__raw_255_cannot_be_a_class() -> None:
+    with pytest.raises(LabelMapError):
+        LabelMap({0: MapEntry(0, "a", "a"), 255: MapEntry(1, "b", "b")})
+
+
+def test_label_map__gap_refused() -> None:
+    with pytest.raises(LabelMapError):
+        LabelMap({0: MapEntry(0, "a", "a"), 1: MapEntry(2, "b", "b")})

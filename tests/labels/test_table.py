@@ -1,0 +1,93 @@
+import pytest
+
+from roadloop.errors import LabelMapError, NotFoundError
+from roadloop.labels.table import (
+    ClassTable,
+    LabelClass,
+    different_meanings,
+    format_csv,
+    from_rows,
+    parse_csv,
+    shipped,
+    target_palette,
+    template_train_ids,
+    union,
+)
+
+HEAD = "raw_id,name_en,name_zh,r,g,b,train_id\n"
+
+
+def test_shipped__hd_road_has_81_classes_with_the_general_train_ids() -> None:
+    table = shipped()
+    assert len(table.classes) == 81
+    assert table.raw_ids[-3:] == (97, 98, 99)
+    assert table.classes[2] == LabelClass(2, "lane", "车道标线-白色", (255, 0, 0), 0)
+    assert [c.raw_id for c in table.classes if c.train_id == 9] == [18, 20, 21, 22, 43, 45, 46]
+    assert table.find(47) is not None
+    assert table.find(47).train_id == 255  # type: ignore[union-attr]
+
+
+def test_shipped__unknown_name() -> None:
+    with pytest.raises(NotFoundError):
+        shipped("moon-road")
+
+
+def test_template_train_ids__hd_13_ignores_signs_and_moves_station_lines() -> None:
+    assert template_train_ids("hd-13")[28] == 255
+    assert template_train_ids("hd-13")[12] == 0
+    assert template_train_ids("general")[12] == 6
+    with pytest.raises(LabelMapError):
+        template_train_ids("hd-99")
+
+
+def test_target_palette__road() -> None:
+    assert target_palette()[9] == (128, 64, 128)
+
+
+def test_parse_csv__blank_train_id_bom_crlf_and_order() -> None:
+    data = ("\ufeff" + HEAD + "5,b,乙,1,2,3,\n0,a,甲,4,5,6,0\n").replace("\n", "\r\n").encode()
+    table = parse_csv(data, "t")
+    assert table.classes == (LabelClass(0, "a", "甲", (4, 5, 6), 0), LabelClass(5, "b", "乙", (1, 2, 3), 255))
+
+
+def test_parse_csv__gbk_bytes() -> None:
+    table = parse_csv((HEAD + "0,a,车道,4,5,6,0\n").encode("gbk"), "t")
+    assert table.classes[0].name_zh == "车道"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raw_id,name_en\n0,a\n",
+        HEAD,
+        HEAD + "x,a,b,1,2,3,0\n",
+        HEAD + "256,a,b,1,2,3,0\n",
+        HEAD + "0,a,b,1,2,300,0\n",
+        HEAD + "0,a,b,1,2,3,-1\n",
+        HEAD + "0,a,b,1,2\n",
+        HEAD + "0,a,b,1,2,3,0\n0,c,d,1,2,4,1\n",
+        HEAD + "255,a,b,1,2,3,0\n",
+    ],
+)
+def test_parse_csv__refused(text: str) -> None:
+    with pytest.raises(LabelMapError):
+        parse_csv(text.encode(), "t")
+
+
+def test_format_csv__round_trip() -> None:
+    table = shipped()
+    assert parse_csv(format_csv(table).encode(), table.name) == table
+    assert from_rows(table.name, table.to_rows()) == table
+
+
+def test_class_table__numbers_outside_a_byte_refused() -> None:
+    with pytest.raises(LabelMapError):
+        ClassTable("t", (LabelClass(0, "a", "b", (0, 0, 256)),))
+
+
+def test_different_meanings_and_union() -> None:
+    a = ClassTable("a", (LabelClass(0, "x", "x", (0, 0, 0)), LabelClass(1, "y", "y", (0, 0, 1))))
+    b = ClassTable("b", (LabelClass(1, "z", "z", (0, 0, 1)), LabelClass(2, "w", "w", (0, 0, 2))))
+    assert different_meanings(a, b) == [1]
+    assert different_meanings(a, a) == []
+    assert [c.name_en for c in union("u", [a, b]).classes] == ["x", "y", "w"]

@@ -1,0 +1,137 @@
+"""A real server on loopback for tests, and a client that holds every answer against the API description."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import jsonschema
+
+from roadloop.jobs import processes
+from roadloop.settings import Settings
+
+ENDED = {"succeeded", "failed", "cancelled"}
+
+
+class Described:
+    """Checks answers against /openapi.json: the path is described, its status too, and the body fits its schema."""
+
+    def __init__(self, description: dict[str, Any]) -> None:
+        self._components = description.get("components", {})
+        self._paths = [
+            (re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", path) + "$"), operations)
+            for path, operations in description["paths"].items()
+        ]
+
+    def check(self, response: httpx.Response) -> None:
+        """Fail when an answer is not as described."""
+        method, path = response.request.method.lower(), response.request.url.path
+        operations = next((ops for pattern, ops in self._paths if pattern.match(path)), None)
+        if operations is None or method not in operations or response.status_code == 500:
+            return
+        answers = operations[method]["responses"]
+        assert str(response.status_code) in answers, f"{method} {path}: {response.status_code} is not described"
+        schema = answers[str(response.status_code)].get("content", {}).get("application/json", {}).get("schema")
+        if schema is not None and "json" in response.headers.get("content-type", ""):
+            response.read()
+            jsonschema.validate(response.json(), {**schema, "components": self._components})
+
+
+class LiveServer:
+    """`roadloop serve` in a process of its own.
+
+    Args:
+        settings: Its settings, handed over as a job's would be.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.process: subprocess.Popen[str]
+        self.url = ""
+        self.output: list[str] = []
+        self._clients: list[httpx.Client] = []
+
+    @property
+    def home(self) -> Path:
+        """The workspace."""
+        return self.settings.home
+
+    def start(self, *options: str) -> float:
+        """Start it and wait until it answers; returns the seconds that took."""
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "roadloop", "serve", *options],
+            env=self.settings.child_environment() | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output.append(line)
+            if found := re.search(r"http://[\d.]+:\d+", line):
+                self.url = found[0]
+                break
+        else:
+            raise AssertionError("the server did not start:\n" + "".join(self.output))
+        threading.Thread(target=self._drain, args=(self.process.stdout,), daemon=True).start()
+        return time.monotonic() - began
+
+    def _drain(self, stream: Any) -> None:
+        for line in stream:
+            self.output.append(line)
+
+    def client(self, *, check: bool = True, language: str = "en") -> httpx.Client:
+        """A client; with `check` every answer is held against the API description."""
+        client = httpx.Client(base_url=self.url, timeout=60, headers={"accept-language": language})
+        self._clients.append(client)
+        if check:
+            described = Described(client.get("/openapi.json").json())
+            client.event_hooks["response"].append(described.check)
+        return client
+
+    def kill(self) -> None:
+        """`kill -9`; its jobs go on."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> str:
+        """Stop it as Ctrl-C does; returns what it printed."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=30)
+        time.sleep(0.1)
+        return "".join(self.output)
+
+    def close(self) -> None:
+        """End it and everything that it started."""
+        for client in self._clients:
+            client.close()
+        if self.process.poll() is None:
+            self.kill()
+        for process in processes.find(""):
+            if str(self.home) in _environment(process.pid):
+                process.kill()
+
+    def wait(self, path: str, task_id: str, *, seconds: float = 120, client: httpx.Client | None = None) -> Any:
+        """Poll a status endpoint until the job has ended; returns its row."""
+        client = client or self.client()
+        method = "GET" if path.startswith("/v1/") or path == "/network_history" else "POST"
+        deadline = time.monotonic() + seconds
+        while True:
+            row = client.request(method, path, params={"task_id": task_id}).json()["data"]
+            if row["state"] in ENDED:
+                return row
+            assert time.monotonic() < deadline, f"{path} {task_id}: still {row['state']} {row['progress']}"
+            time.sleep(0.1)
+
+
+def _environment(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,103 @@
+"""Exports: checked against torch, readable without roadloop, whole or absent."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+import typer
+from safetensors import safe_open
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+from roadloop.errors import BrokenFileError, InvalidValueError, JobError
+from roadloop.models import cli, export, files, load
+from roadloop.networks.folder import TEMPLATES, digest, read_source
+
+SavePair = Callable[..., Path]
+
+
+@pytest.mark.parametrize("name", ["enet", "fast-scnn"])
+def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, save_pair: SavePair, name: str) -> None:
+    source = read_source(TEMPLATES / name)
+    part = {"name": name, "digest": digest(source), "settings": {"width": 0.25}, "source": source}
+    path = save_pair(tmp_path, network=part)
+    target = tmp_path / "out" / "模型.onnx"
+    report = export.export_onnx(path, target, size=(45, 64))
+    assert report.size == (45, 64)
+    assert report.difference < 1e-4
+    assert [p.name for p in target.parent.iterdir()] == ["模型.onnx"]
+    network, _ = load.load_model(path)
+    picture = torch.rand(4, 3, 45, 64)
+    session = onnxruntime.InferenceSession(target.read_bytes())
+    with torch.no_grad():
+        expected = network(picture).numpy()
+    got = session.run(["logits"], {"image": picture.numpy()})[0]
+    assert np.abs(got - expected).max() < 1e-4 * np.abs(expected).max()
+    model = onnx.load(target)
+    assert [o.version for o in model.opset_import if o.domain == ""] == [20]
+    facts = {p.key: p.value for p in model.metadata_props}
+    assert json.loads(facts["classes"])[2]["name_zh"] == "类2"
+    assert json.loads(facts["normalisation"]) == {"mean": [0.5] * 3, "std": [0.25] * 3}
+
+
+def test_export_onnx__network_that_cannot_be_exported_writes_nothing(tmp_path: Path, save_pair: SavePair) -> None:
+    source = """
+import torch
+from torch import nn
+
+class Moody(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = nn.Conv2d(3, n, 1)
+
+    def forward(self, x):
+        return self.layer(x) if float(x.sum()) > -1e9 else self.layer(-x)
+
+def build(num_classes):
+    return Moody(num_classes)
+"""
+    part = {"name": "moody", "digest": digest(source), "settings": {}, "source": source}
+    path = save_pair(tmp_path, network=part)
+    with pytest.raises(JobError, match="cannot be exported to ONNX"):
+        export.export_onnx(path, tmp_path / "out" / "m.onnx")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_export_safetensors__holds_the_same_numbers(tmp_path: Path, save_pair: SavePair) -> None:
+    path = save_pair(tmp_path)
+    target = tmp_path / "m.safetensors"
+    export.export_safetensors(path, target)
+    stored = files.read_state(path, files.load_description(path))
+    back = load_file(target)
+    assert back.keys() == stored.keys()
+    assert all(np.array_equal(back[name], stored[name]) for name in stored)
+    with safe_open(target, "np") as opened:
+        assert json.loads(opened.metadata()["roadloop"])["task"] == "苏州任务"
+
+
+def test_export_safetensors__damaged_pair_is_refused(tmp_path: Path, save_pair: SavePair) -> None:
+    path = save_pair(tmp_path)
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(BrokenFileError):
+        export.export_safetensors(path, tmp_path / "m.safetensors")
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_export_command__writes_both(tmp_path: Path, save_pair: SavePair) -> None:
+    app = typer.Typer()
+    app.command()(cli.export)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, [str(save_pair(tmp_path)), "--out", str(out), "--size", "16x24"])
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.safetensors"]
+    assert "image [N, 3, 16, 24]" in result.output
+
+
+def test_export_command__bad_size_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match="360x480"):
+        cli.export(tmp_path / "x.params", onnx=True, size="big")

@@ -1,0 +1,104 @@
+"""Model files as networks again, and start weights."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError
+from roadloop.models import files, load
+from roadloop.models.params import read_params, write_params
+from roadloop.networks.folder import TEMPLATES, digest, read_source
+from roadloop.networks.load import load_network, load_source
+from roadloop.storage import publish
+
+SavePair = Callable[..., Path]
+
+
+def test_load_model__is_the_saved_network_bit_for_bit(tmp_path: Path, save_pair: SavePair) -> None:
+    path = save_pair(tmp_path)
+    network, record = load.load_model(path)
+    assert not network.training
+    assert record.num_classes == 3
+    state = network.state_dict()
+    assert state["1.num_batches_tracked"].item() == 1
+    stored = files.read_state(path, record)
+    assert all(np.array_equal(np.atleast_1d(value.numpy()), stored[name]) for name, value in state.items())
+
+
+@pytest.mark.parametrize("name", ["enet", "fast-scnn"])
+def test_load_model__templates_answer_the_same_after_the_round_trip(
+    tmp_path: Path, save_pair: SavePair, name: str
+) -> None:
+    source = read_source(TEMPLATES / name)
+    part = {"name": name, "digest": digest(source), "settings": {"width": 0.25}, "source": source}
+    path = save_pair(tmp_path, network=part)
+    first, _ = load.load_model(path)
+    again = load_network(TEMPLATES / name, 3, {"width": 0.25})
+    report = load.load_start_weights(path, again)
+    assert len(report.taken) == len(again.state_dict())
+    picture = torch.rand(1, 3, 33, 40)
+    with torch.no_grad():
+        assert torch.equal(first(picture), again.eval()(picture))
+
+
+def test_load_model__refuses_another_file_s_tensors(tmp_path: Path, save_pair: SavePair) -> None:
+    path, other = save_pair(tmp_path, epoch=5), save_pair(tmp_path, epoch=6)
+    path.write_bytes(other.read_bytes())
+    with pytest.raises(BrokenFileError, match="sha256"):
+        load.load_model(path)
+
+
+def test_load_model__refuses_tensors_that_do_not_fit_the_source(tmp_path: Path, save_pair: SavePair) -> None:
+    path = save_pair(tmp_path)
+    arrays = read_params(path.read_bytes())
+    arrays["arg:extra"] = np.zeros(2, np.float32)
+    data = write_params(arrays)
+    path.write_bytes(data)
+    description = files.description_path(path)
+    values = json.loads(description.read_text(encoding="utf-8"))
+    description.write_text(json.dumps(values | {"params_sha256": publish.sha256_file(path)}))
+    with pytest.raises(BrokenFileError, match="1 tensors differ in name or shape, such as extra"):
+        load.load_model(path)
+
+
+def test_load_start_weights__takes_what_fits_and_reports_the_rest(tmp_path: Path, save_pair: SavePair) -> None:
+    path = save_pair(tmp_path)
+    source = files.load_description(path).network.source.replace("nn.ReLU(), ", "nn.ReLU(), nn.Identity(), ")
+    network = load_source(source, 3)
+    before = network.state_dict()["4.weight"].clone()
+    report = load.load_start_weights(path, network)
+    assert report.taken[:2] == ("0.weight", "0.bias")
+    assert report.missing == ("4.weight", "4.bias")
+    assert report.unused == ("3.weight", "3.bias")
+    assert torch.equal(network.state_dict()["4.weight"], before)
+    stored = files.read_state(path, files.load_description(path))
+    assert np.array_equal(network.state_dict()["0.weight"].numpy(), stored["0.weight"])
+
+
+def test_load_start_weights__another_number_of_classes(tmp_path: Path, save_pair: SavePair) -> None:
+    path = save_pair(tmp_path)
+    network = load_source(files.load_description(path).network.source, 7)
+    report = load.load_start_weights(path, network)
+    assert report.skipped == (("3.weight", (3, 4, 1, 1), (7, 4, 1, 1)), ("3.bias", (3,), (7,)))
+    assert "7 tensors taken, 2 of another shape (3.weight [3, 4, 1, 1]/[7, 4, 1, 1]" in report.text().en
+
+
+def test_load_start_weights__a_params_file_alone(tmp_path: Path, save_pair: SavePair) -> None:
+    path = save_pair(tmp_path)
+    source = files.load_description(path).network.source
+    files.description_path(path).unlink()
+    assert len(load.load_start_weights(path, load_source(source, 3)).taken) == 9
+
+
+def test_load_start_weights__nothing_fits(tmp_path: Path, save_pair: SavePair) -> None:
+    with pytest.raises(InvalidValueError, match=r"Not one tensor of kd_suzhou_ep-0005\.params fits"):
+        load.load_start_weights(save_pair(tmp_path), torch.nn.Linear(2, 2))
+    with pytest.raises(NotFoundError):
+        load.load_start_weights(tmp_path / "absent.params", torch.nn.Linear(2, 2))
+    (tmp_path / "odd.params").write_bytes(b"not one")
+    with pytest.raises(BrokenFileError):
+        load.load_start_weights(tmp_path / "odd.params", torch.nn.Linear(2, 2))

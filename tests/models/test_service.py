@@ -1,0 +1,90 @@
+"""Which model files there are, in which order, and what can start a training."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from roadloop.errors import InvalidNameError, NotFoundError
+from roadloop.jobs import queue
+from roadloop.models import files, service
+from roadloop.models.api import routes
+from roadloop.networks.folder import NetworkInfo, digest
+from roadloop.storage.platform import Platform
+
+SavePair = Callable[..., Path]
+
+
+def submit(platform: Platform, task: str) -> None:
+    with platform.database.transaction() as db:
+        queue.submit(db, queue.Submission("train", {}, task, pool="training"))
+
+
+def test_model__newest_task_and_epoch_first(platform: Platform, save_pair: SavePair) -> None:
+    for task, epochs in (("b", (1, 12, 3)), ("a", (1,)), ("苏州", (10000,))):
+        submit(platform, task)
+        for epoch in epochs:
+            save_pair(service.models_folder(platform.workspace, task), epoch=epoch)
+    save_pair(service.models_folder(platform.workspace, "by hand"))
+    (platform.workspace.tasks / "empty").mkdir()
+    folder = service.models_folder(platform.workspace, "b")
+    files.description_path(folder / "kd_suzhou_ep-0003.params").unlink()  # half a pair is no model
+    (folder / ".kd_suzhou_ep-0004.params.partial").touch()
+    app = FastAPI()
+    app.include_router(routes(platform))
+    with TestClient(app) as client:
+        reply = client.get("/model").json()
+    assert reply["errno"] == 1
+    assert list(reply["data"]) == ["苏州", "a", "b", "by hand"]
+    assert reply["data"]["b"] == [
+        "kd_suzhou_ep-0012.params",
+        "kd_suzhou_ep-0012.json",
+        "kd_suzhou_ep-0001.params",
+        "kd_suzhou_ep-0001.json",
+    ]
+    assert reply["data"]["苏州"][0] == "kd_suzhou_ep-10000.params"
+
+
+def test_compatible_weights__same_network_first(platform: Platform, save_pair: SavePair, tmp_path: Path) -> None:
+    for task in ("old", "newest", "self"):
+        submit(platform, task)
+    tasks = platform.workspace
+    save_pair(service.models_folder(tasks, "old"), epoch=1)
+    save_pair(service.models_folder(tasks, "old"), epoch=2)
+    other = "from torch import nn\ndef build(num_classes):\n    return nn.Conv2d(3, num_classes, 1)\n"
+    part = {"name": "other", "digest": digest(other), "settings": {}, "source": other}
+    save_pair(service.models_folder(tasks, "newest"), network=part)
+    save_pair(service.models_folder(tasks, "self"))
+    imported = save_pair(tasks.weights, "imported", num_classes=5)
+    (tasks.weights / "cityscapes_rna-a1_cls19_s8_ep-0001.params").write_bytes(b"foreign")
+    (tasks.weights / "notes.txt").touch()
+    source = files.load_description(imported).network.source
+    network = NetworkInfo("c_network", tmp_path, digest(source))
+    found = service.compatible_weights(platform, network, 3, leave_out="self")
+    assert [(w.name, w.compatible) for w in found] == [
+        ("old/kd_suzhou_ep-0002.params", True),
+        ("old/kd_suzhou_ep-0001.params", True),
+        ("imported_ep-0005.params", True),
+        ("newest/kd_suzhou_ep-0005.params", False),
+        ("cityscapes_rna-a1_cls19_s8_ep-0001.params", False),
+    ]
+    for weights in found:
+        assert service.find_weights(platform, weights.name) == weights.path
+    renamed = NetworkInfo("other", tmp_path, "0" * 64)
+    assert service.compatible_weights(platform, renamed, 3)[0].name == "newest/kd_suzhou_ep-0005.params"
+
+
+def test_find_model__refuses_unknown_and_outside(platform: Platform, save_pair: SavePair) -> None:
+    path = save_pair(service.models_folder(platform.workspace, "suzhou"))
+    assert service.find_model(platform, "suzhou", path.name) == path
+    with pytest.raises(NotFoundError, match=r"newest are: kd_suzhou_ep-0005\.params"):
+        service.find_model(platform, "suzhou", "kd_suzhou_ep-0009.params")
+    with pytest.raises(NotFoundError):
+        service.find_model(platform, "suzhou", files.description_path(path).name)
+    with pytest.raises(NotFoundError, match="newest are: none"):
+        service.find_weights(platform, "absent.params")
+    for name in ("../suzhou/x.params", "a/../../x.params", "suzhou/", "/etc/passwd"):
+        with pytest.raises(InvalidNameError):
+            service.find_weights(platform, name)

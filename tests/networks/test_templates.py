@@ -1,0 +1,112 @@
+"""The shipped networks: published counts, any size, one value per channel, and the real ENet weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from roadloop.evaluation.metrics import Counts, count, scores
+from roadloop.networks import load
+from roadloop.networks.folder import DATA, FILES, TEMPLATES, TRAIN, read_defaults
+from roadloop.training.recipe import DataConfig, TrainConfig
+
+NAMES = ("enet", "fast-scnn")
+DATA_BESIDE = Path(__file__).parents[3] / "shared" / "data"
+
+
+def build(name: str, num_classes: int, **settings: object) -> torch.nn.Module:
+    return load.load_network(TEMPLATES / name, num_classes, settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "parameters", "multiply_adds"),
+    [("enet", 20, 360_932, 1_819_411_200), ("fast-scnn", 19, 1_137_795, 753_171_200)],
+)
+def test_build__has_the_counts_of_its_readme(name: str, classes: int, parameters: int, multiply_adds: int) -> None:
+    network = build(name, classes)
+    assert load.count_parameters(network) == parameters
+    assert load.count_multiply_adds(network, (360, 640)) == multiply_adds
+    assert f"{parameters:,}" in (TEMPLATES / name / "README.md").read_text(encoding="utf-8")
+
+
+def test_build__fast_scnn_has_the_1_11_million_of_its_paper_without_batch_norm() -> None:
+    convolutions = [m for m in build("fast-scnn", 19).modules() if isinstance(m, torch.nn.Conv2d)]
+    assert sum(p.numel() for m in convolutions for p in m.parameters()) == 1_114_115
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (32, 32), (33, 65), (48, 40)])
+def test_forward__takes_any_size_even_one_picture_in_training(name: str, size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network = build(name, 4, width=0.25)
+    logits = network.train()(torch.randn(1, 3, *size))
+    assert logits.shape == (1, 4, *size)
+    logits.mean().backward()
+    assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in network.parameters())
+    assert network.eval()(torch.randn(2, 3, *size)).shape == (2, 4, *size)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_forward__padding_leaves_sizes_that_need_none_alone(name: str) -> None:
+    network = build(name, 3, width=0.25).eval()
+    picture = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        assert torch.equal(network(picture), network(picture))
+        assert network(picture[..., :61, :90]).shape == (1, 3, 61, 90)
+
+
+def test_build__auxiliary_heads_answer_only_while_training() -> None:
+    network = build("fast-scnn", 5, width=0.25, auxiliary=True)
+    heads = network.train()(torch.rand(2, 3, 64, 64))
+    assert [tuple(h.shape) for h in heads] == [(2, 5, 64, 64)] * 3
+    assert network.eval()(torch.rand(2, 3, 64, 64)).shape == (2, 5, 64, 64)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_build__same_seed_gives_same_values(name: str) -> None:
+    states = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        states.append(build(name, 3, width=0.25).state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_templates__are_whole_and_their_defaults_are_valid(name: str) -> None:
+    assert all((TEMPLATES / name / file).is_file() for file in FILES)
+    train = TrainConfig.model_validate(read_defaults(TEMPLATES / name, TRAIN))
+    DataConfig.model_validate(read_defaults(TEMPLATES / name, DATA))
+    load.try_network(build(name, 3, **train.network_settings), 3)
+
+
+@pytest.mark.camvid
+def test_enet__real_weights_give_the_published_miou_on_camvid() -> None:
+    """Its author's code gives mIoU 65.54, class average 79.66, accuracy 92.34 on these 101 pictures."""
+    weights = DATA_BESIDE / "weights" / "enet" / "ENet_default_camvid_921e40c.pth"
+    camvid = DATA_BESIDE / "camvid"
+    if not (weights.is_file() and camvid.is_dir()):
+        pytest.skip("the ENet weights and CamVid are not beside the project (../shared/data)")
+    network = build("enet", 12)
+    foreign = torch.load(weights, weights_only=True, map_location="cpu")
+    own = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
+    assert [foreign[k].shape for k in foreign] == [network.state_dict()[name].shape for name in own]
+    network.load_state_dict(dict(zip(own, foreign.values(), strict=True)), strict=False)
+    network.eval()
+    counts = Counts.zero(11)
+    pictures = sorted((camvid / "val").iterdir())
+    assert len(pictures) == 101
+    for path in pictures:
+        with Image.open(path) as picture:
+            rgb = torch.from_numpy(np.array(picture.convert("RGB")))
+        with Image.open(camvid / "valannot" / f"{path.stem}.png") as label:
+            target = np.array(label)
+        with torch.inference_mode():
+            logits = network(rgb.permute(2, 0, 1)[None].float() / 255)
+        prediction = logits[0, :11].argmax(0).to(torch.uint8).numpy()
+        counts += count(prediction, np.where(target == 11, np.uint8(255), target), 11)
+    result = scores(counts.matrix)
+    assert 100 * result.miou == pytest.approx(65.54, abs=0.05)
+    assert 100 * result.class_accuracy == pytest.approx(79.66, abs=0.05)
+    assert 100 * result.pixel_accuracy == pytest.approx(92.34, abs=0.05)

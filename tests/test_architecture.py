@@ -1,0 +1,81 @@
+"""The building's rules that import-linter cannot say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+from roadloop.jobs.registry import TASKS
+
+SOURCE = Path(__file__).parents[1] / "src" / "roadloop"
+FEATURES = {"sources", "datasets", "networks", "training", "models", "evaluation", "releases"}
+INNER = {"store", "api", "tasks", "cli"}  # a feature's own business; others talk to its service and records
+HTTP = {"fastapi", "starlette", "uvicorn"}
+GRAPH = grimp.build_graph("roadloop", include_external_packages=True)
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in SOURCE.rglob("*.py") if "templates" not in path.parts)
+
+
+def test_features__use_each_others_services_only() -> None:
+    trespasses = []
+    for module in GRAPH.modules:
+        feature = module.split(".")[1] if module.count(".") > 1 else ""
+        if feature not in FEATURES:
+            continue
+        for imported in GRAPH.find_modules_directly_imported_by(module):
+            parts = imported.split(".")
+            if len(parts) > 2 and parts[1] in FEATURES - {feature} and parts[2] in INNER:
+                trespasses.append(f"{module} -> {imported}")
+    assert trespasses == []
+
+
+def test_http__is_known_at_the_edges_only() -> None:
+    strangers = []
+    for module in GRAPH.modules:
+        if not module.startswith("roadloop.") or module.startswith("roadloop.web") or module.endswith(".api"):
+            continue
+        if module in {"roadloop.server", "roadloop.jobs.history", "roadloop.cli.operate"}:
+            continue
+        known = HTTP & GRAPH.find_modules_directly_imported_by(module)
+        strangers += [f"{module} -> {name}" for name in known]
+    assert strangers == []
+
+
+def test_server__starts_without_torch() -> None:
+    program = (
+        "import sys, roadloop.server, roadloop.cli.main;"
+        " sys.exit(' '.join({'torch', 'onnx', 'onnxruntime', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_commit__stands_in_the_database_module_alone() -> None:
+    found = [p.relative_to(SOURCE).as_posix() for p in modules() if re.search(r"\.commit\(|COMMIT", p.read_text())]
+    assert found == ["storage/database.py"]
+
+
+def test_modules__are_short_and_have_real_names() -> None:
+    for path in modules():
+        assert len(path.read_text().splitlines()) <= 400, path
+        assert path.stem not in {"utils", "helpers", "common", "manager", "misc"}, path
+
+
+@pytest.mark.parametrize("target", sorted(TASKS.values()))
+def test_registry__every_task_exists(target: str) -> None:
+    program = f"import pkgutil; assert callable(pkgutil.resolve_name({target!r}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_tests__stand_where_the_code_stands() -> None:
+    tests = Path(__file__).parent
+    apart = {"end_to_end", "browser", "reliability"}
+    for path in tests.rglob("test_*.py"):
+        folder = path.relative_to(tests).parts[0]
+        assert folder in apart or (SOURCE / folder).exists() or path.parent == tests, path
