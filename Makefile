@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/roadloop demo --home $(HOME_DIR)
 
 test: setup
-	$(PYTEST) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 # The kill tests at their first figure; see docs/reliability.md.
 reliability: setup

@@ -46,7 +46,11 @@ class Settings(BaseSettings):
     gpu_probe: tuple[str, ...] = Field(
         (), description="Command that prints this host's GPUs as JSON; empty means NVIDIA's NVML."
     )
+    fail_point: str = Field("", description="For reliability tests: where a job's first attempt kills itself.")
     torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
+    loader_workers: int = Field(
+        -1, ge=-1, description="Processes that read training pictures, for each device; -1: 8 for a GPU, 0 on CPU."
+    )
 
     def child_environment(self) -> dict[str, str]:
         """The whole environment of a child process, with these settings in it."""

@@ -82,6 +82,12 @@ def request(**changes: Any) -> Request:
     return Request(**(values | changes))
 
 
+@pytest.fixture
+def make_request() -> Callable[..., Request]:
+    """Calls of /create_data with some parameters changed."""
+    return request
+
+
 Submit = Callable[..., str]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from roadloop.datasets.info import ClassCount, DatasetInfo, Leak
 from roadloop.datasets.reader import DatasetReader
-from roadloop.datasets.service import require
+from roadloop.datasets.service import Request, create, require
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs.queue import Job
@@ -78,41 +78,20 @@ def test_build__samples_come_back_as_they_were(platform: Platform, make_set: Mak
             assert sample.track == sample.name[2]
 
 
-def test_build__same_call_same_bytes(tmp_path: Path, make_set: MakeSet, submit: Submit, platform: Platform) -> None:
-    # The second home and the one process show that neither place nor number of processes matters.
+def test_build__same_call_same_bytes(
+    settings: Settings, tmp_path: Path, make_set: MakeSet, run_job: RunJob, make_request: Callable[..., Request]
+) -> None:
+    # Another home and another number of processes: neither may matter.
     manifests = []
-    for home, processes in ((platform, 2), (_other_home(tmp_path), 1)):
-        make_set(home, tracks={"a": 150, "b": 20})
-        _build_in(home, processes)
-        manifests.append((home.workspace.datasets / "20180801" / "manifest.json").read_bytes())
+    for home, processes in (("one", 2), ("two", 1)):
+        opened = open_platform(settings.model_copy(update={"home": tmp_path / home}), upgrade=True)
+        make_set(opened, tracks={"a": 150, "b": 20})
+        with opened.database.transaction() as db:
+            task_id = create(db, opened, make_request(thread=processes))
+        assert run_job(opened, task_id).state == "succeeded"
+        manifests.append((opened.workspace.datasets / "20180801" / "manifest.json").read_bytes())
+        opened.database.close()
     assert manifests[0] == manifests[1]
-
-
-def _other_home(tmp_path: Path) -> Platform:
-    return open_platform(Settings(home=tmp_path / "other"), upgrade=True)
-
-
-def _build_in(platform: Platform, processes: int) -> None:
-    from roadloop.datasets.service import Request, create  # noqa: PLC0415
-    from roadloop.jobs import queue, run  # noqa: PLC0415
-
-    call = Request(
-        data_name="20180801",
-        sour_data="镇",
-        data_type="all",
-        shares={"train": 0.8, "val": 0.2},
-        lists=False,
-        split_by="track",
-        seed=0,
-        max_bad=0,
-        base_data="",
-        thread=processes,
-        data_desc="",
-    )
-    with platform.database.transaction() as db:
-        task_id = create(db, platform, call)
-        job = queue.claim(db, task_id, (), "test")
-    run.run(platform, job)
 
 
 def test_build__broken_files_cost_a_line_each(platform: Platform, make_set: MakeSet, build: Build) -> None:
@@ -290,7 +269,8 @@ def test_build__warnings_and_counts_stand_in_the_row(
     assert job.result is not None
     assert job.result["counts"] == {"train": 6, "val": 0, "test": 0}
     assert [w.en for w in job.warnings] == [
-        "No pictures in val, test: fewer tracks than shares, or empty lists. Training without val validates on nothing"
+        "No pictures in val, test: fewer tracks than shares, or empty lists",
+        "Without val a training validates on nothing",
     ]
     assert job.progress == 1
 

@@ -203,16 +203,20 @@ def _warnings(
     whole: Tally,
     bad: int,
 ) -> list[Text]:
-    empty = [s for s in SPLITS if not counts[s] and (recipe.lists or recipe.shares.get(s, 0) > 0)]
+    wanted = ("train", "val") if recipe.lists else [s for s in SPLITS if recipe.shares.get(s, 0) > 0]
+    empty = [s for s in wanted if not counts[s]]
     named = ", ".join(leak.track for leak in leaks[:_MOST_LEAKS_NAMED])
     texts = (
         (
             bool(empty),
             Text(
-                f"{'、'.join(empty)} 没有图片：轨迹数少于划分数，或列表为空；没有 val 的训练不会做验证",
-                f"No pictures in {', '.join(empty)}: fewer tracks than shares, or empty lists."
-                " Training without val validates on nothing",
+                f"{'、'.join(empty)} 没有图片：轨迹数少于划分数，或列表为空",
+                f"No pictures in {', '.join(empty)}: fewer tracks than shares, or empty lists",
             ),
+        ),
+        (
+            not counts["val"],
+            Text("没有 val，训练时将无法验证", "Without val a training validates on nothing"),
         ),
         (
             bool(leaks),

@@ -135,6 +135,12 @@ def require(platform: Platform, name: str, db: sa.Connection | None = None) -> D
         return _require(connection, platform, name)
 
 
+def description(db: sa.Connection, name: str) -> str:
+    """The free text that a dataset was created with; empty when there is no such dataset."""
+    row = store.find_live(db, name)
+    return "" if row is None else str(row.description)
+
+
 def sample(platform: Platform, name: str, split: str, index: int) -> PackedSample:
     """One sample of a finished dataset, `index` from 0.
 

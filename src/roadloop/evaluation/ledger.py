@@ -85,7 +85,7 @@ class Ledger:
         self.path: Final = path
         self.classes: Final = tuple(classes)
         new = not path.exists()
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(path)
         # No waiting for the disk: after a power cut every output is verified by its sha256 before it counts.
         self._db.execute("PRAGMA synchronous = OFF")
         if new:
@@ -101,21 +101,21 @@ class Ledger:
 
     def add(self, picture: Done, results: Sequence[Result], bad: Sequence[BadPicture] = ()) -> None:
         """Write down a picture with what every model made of it, in the order of the models: all or nothing."""
-        self._db.execute("BEGIN")
-        self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
-        self._db.executemany(
-            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (picture.number, k, r.miou, r.accuracy, pack(r.counts), " ".join(r.digests))
-                for k, r in enumerate(results)
-            ],
-        )
-        self._db.executemany("INSERT INTO bad VALUES (?, ?, ?, ?)", [(b.number, b.name, *b.reason) for b in bad])
-        self._db.execute("COMMIT")
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (picture.number, k, r.miou, r.accuracy, pack(r.counts), " ".join(r.digests))
+                    for k, r in enumerate(results)
+                ],
+            )
+            self._db.executemany("INSERT INTO bad VALUES (?, ?, ?, ?)", [(b.number, b.name, *b.reason) for b in bad])
 
     def add_bad(self, bad: BadPicture) -> None:
         """Write down a picture that is left out."""
-        self._db.execute("INSERT INTO bad VALUES (?, ?, ?, ?)", (bad.number, bad.name, *bad.reason))
+        with self._db:
+            self._db.execute("INSERT INTO bad VALUES (?, ?, ?, ?)", (bad.number, bad.name, *bad.reason))
 
     def find(self, number: int) -> Done | None:
         """One predicted picture; None when it was not predicted yet."""

@@ -121,6 +121,11 @@ class TaskContext:
         if self.should_stop():
             raise JobCancelled
 
+    def reach(self, point: str) -> None:
+        """A named fail point: where the reliability tests (R03) kill a job's first attempt."""
+        if self.platform.settings.fail_point == point and self.job.attempt == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone. Not created."""
         return target.parent / f".{target.name}.{self.job.id[:8]}-{self.job.token}{publish.PARTIAL}"
@@ -166,8 +171,11 @@ class TaskContext:
         if memo is not None:
             self.memo.update(memo)
         values = {"moves": [[str(a), str(b)] for a, b in moves], "memo": self.memo, "losses": 0}
+        self.reach("publish.before")
         self._write(values)
+        self.reach("publish.chosen")
         apply_moves(moves)
+        self.reach("publish.moved")
         self._write({"moves": None})
 
     # --- what jobs.run calls -----------------------------------------------------------------------------------
@@ -191,6 +199,7 @@ class TaskContext:
         Raises:
             StaleRunError: Another attempt owns the job; nothing was made visible.
         """
+        self.reach("finish.before")
         self._write(
             {
                 "moves": [[str(a), str(b)] for a, b in outcome.moves],
@@ -199,12 +208,14 @@ class TaskContext:
             }
         )
         apply_moves(outcome.moves)
+        self.close()  # a sign of life after the end would take itself for a lost worker's
         with self.platform.database.transaction() as db:
             queue.finish(db, self.job, JobState.SUCCEEDED)
 
     def end(self, state: JobState, reason: Text | None = None, error: str | None = None) -> None:
         """End the job without output: failed or cancelled."""
         self._write({})
+        self.close()
         with self.platform.database.transaction() as db:
             queue.finish(db, self.job, state, reason=reason, error=error)
 

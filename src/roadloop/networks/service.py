@@ -10,7 +10,7 @@ from roadloop.networks.store import networks
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 
-__all__ = ["create", "list_networks", "read_defaults", "require"]
+__all__ = ["create", "description", "list_networks", "read_defaults", "require"]
 
 _GIVEN_UP = (JobState.FAILED.value, JobState.CANCELLED.value)
 
@@ -77,6 +77,12 @@ def require(platform: Platform, name: str) -> NetworkInfo:
         )
     folder = platform.workspace.networks / name
     return NetworkInfo(name, folder, digest(read_source(folder)))
+
+
+def description(db: sa.Connection, name: str) -> str:
+    """The free text that a network was created with; empty when there is no such network."""
+    text = db.scalar(sa.select(networks.c.description).where(networks.c.live, networks.c.name == name))
+    return text or ""
 
 
 def _free_name(db: sa.Connection, platform: Platform, name: str) -> None:

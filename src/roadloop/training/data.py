@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from roadloop.errors import BrokenFileError
-from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.imaging.decode import MAX_PIXELS, decode_image, decode_label
 from roadloop.labels.table import IGNORE
 from roadloop.training.augment import Augmentation
 from roadloop.training.sampler import Draw
@@ -71,11 +71,13 @@ class Sampling:
         pictures: The split.
         lut: uint8 [256], raw id -> train id.
         indices: Places in the split that are used, or None for all.
+        max_pixels: Of the largest picture that is decoded.
     """
 
     pictures: Pictures
     lut: UInt8
     indices: Sequence[int] | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __len__(self) -> int:
         return len(self.pictures) if self.indices is None else len(self.indices)
@@ -88,7 +90,7 @@ class Sampling:
         """
         packed = self.pictures.sample(index if self.indices is None else self.indices[index])
         try:
-            image, label = decode_image(packed.image), decode_label(packed.label)
+            image, label = decode_image(packed.image, self.max_pixels), decode_label(packed.label, self.max_pixels)
         except BrokenFileError as error:
             raise BrokenFileError(error.text, name=packed.name) from error
         return packed.name, image, self.lut[label]

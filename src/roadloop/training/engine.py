@@ -127,11 +127,11 @@ def make_run(
     recipe = work.recipe
     lut = LabelMap.from_json(recipe.label_map).lut()
     train_split, val_split = reader.split("train"), reader.split("val")
-    taken = Sampling(train_split, lut, new_indices(train_split.names(), work.base_dataset))
+    taken = Sampling(train_split, lut, new_indices(train_split, work.base_dataset), work.max_pixels)
     plan = BatchPlan(len(taken), recipe.train.batch_size, recipe.epochs, recipe.train.seed)
     check_pictures(plan, group)
     samples = data.TrainingSamples(taken, Augmentation.of(recipe), recipe.train.seed)
-    whole = data.WholePictures(Sampling(val_split, lut))
+    whole = data.WholePictures(Sampling(val_split, lut, max_pixels=work.max_pixels))
     loaders = loader_processes(work, group)
     mine = list(range(group.rank, len(val_split), group.size))
 

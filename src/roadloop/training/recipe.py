@@ -33,10 +33,15 @@ def _as_pair(value: Any) -> Any:
     return value * 2 if isinstance(value, list) and len(value) == 1 else value
 
 
-Ints = Annotated[tuple[int, ...], BeforeValidator(_as_list)]
-Floats = Annotated[tuple[float, ...], BeforeValidator(_as_list)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Three = Annotated[tuple[float, float, float], BeforeValidator(_as_list)]
+Means = Annotated[tuple[Share, Share, Share], BeforeValidator(_as_list)]
+Deviation = Annotated[float, Field(gt=0, le=10)]
+Deviations = Annotated[tuple[Deviation, Deviation, Deviation], BeforeValidator(_as_list)]
+Side = Annotated[int, Field(ge=8, le=8192)]
+Magnification = Annotated[float, Field(ge=0.05, le=20)]
+Iteration = Annotated[int, Field(ge=1, le=10**9)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+TrainId = Annotated[int, Field(ge=0, le=254)]
 
 
 class Record(BaseModel):
@@ -63,7 +68,9 @@ class TrainConfig(Record):
     schedule: Literal["auto", "step", "poly"] = Field(
         "auto", description="Shape of the learning rate; auto = step when `steps` are given, else poly."
     )
-    steps: Ints = Field((), description="Iterations after which a step schedule multiplies by `step_factor`.")
+    steps: Annotated[tuple[Iteration, ...], BeforeValidator(_as_list)] = Field(
+        (), description="Iterations after which a step schedule multiplies by `step_factor`."
+    )
     step_factor: float = Field(0.1, gt=0, le=1, description="Factor at each of `steps`.")
     poly_power: float = Field(0.9, gt=0, le=10, description="Exponent of the poly schedule.")
     warmup_steps: int = Field(0, ge=0, le=1_000_000, description="Iterations of linear warm-up.")
@@ -71,7 +78,9 @@ class TrainConfig(Record):
         "inverse_log",
         description="How class weights follow from the training pixels: ENet's 1/ln(1.02+p), median(p)/p.",
     )
-    class_weights: Floats | None = Field(None, description="Loss weight of each class, by train id; follows.")
+    class_weights: Annotated[tuple[Weight, ...], BeforeValidator(_as_list)] | None = Field(
+        None, description="Loss weight of each class, by train id; follows."
+    )
     auxiliary_weight: float = Field(0.4, ge=0, le=10, description="Loss weight of each auxiliary head.")
     seed: int = Field(0, ge=0, lt=2**31, description="First weights, order and augmentation follow from it.")
     deterministic: bool = Field(True, description="CUDA: only kernels that give the same bits each time.")
@@ -88,16 +97,16 @@ class DataConfig(Record):
     data_type: Literal["all", "aug"] = Field(
         "all", description="all = every training picture; aug = only those that an increment added."
     )
-    mean: Three = Field((0.485, 0.456, 0.406), description="Red, green, blue mean, 0..1, subtracted.")
-    std: Three = Field((0.229, 0.224, 0.225), description="Red, green, blue deviation, 0..1, divided by.")
-    crop: Annotated[tuple[int, int], BeforeValidator(_as_pair)] | None = Field(
+    mean: Means = Field((0.485, 0.456, 0.406), description="Red, green, blue mean, 0..1, subtracted.")
+    std: Deviations = Field((0.229, 0.224, 0.225), description="Red, green, blue deviation, 0..1, divided by.")
+    crop: Annotated[tuple[Side, Side], BeforeValidator(_as_pair)] | None = Field(
         None, description="Height and width of what the network sees while training, pixels; follows."
     )
-    scale: Annotated[tuple[float, float], BeforeValidator(_as_pair)] = Field(
+    scale: Annotated[tuple[Magnification, Magnification], BeforeValidator(_as_pair)] = Field(
         (0.75, 1.5), description="Smallest and largest random magnification."
     )
     flip: Share = Field(0.5, description="Share of samples mirrored left to right.")
-    flip_pairs: tuple[tuple[int, int], ...] | None = Field(
+    flip_pairs: tuple[tuple[TrainId, TrainId], ...] | None = Field(
         None, description="Train ids that change places in a mirrored sample (left and right edge); follows."
     )
     brightness: Share = Field(0.2, description="Largest random change of brightness.")

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from roadloop.imaging.decode import MAX_PIXELS
 from roadloop.training.recipe import TrainingRecipe
 
 #: Loader processes for each GPU when the setting is "as many as fit"; on CPU the cores are busy anyway.
@@ -23,6 +24,7 @@ class Work:
         task: Folder of the training task.
         threads: Threads of torch for all ranks together; 0 = as many as cores.
         loaders: Processes that read pictures, for each rank; negative = as many as fit.
+        max_pixels: Of the largest picture that is decoded.
     """
 
     recipe: TrainingRecipe
@@ -32,6 +34,7 @@ class Work:
     task: Path
     threads: int
     loaders: int
+    max_pixels: int = MAX_PIXELS
 
     @property
     def checkpoints(self) -> Path:
@@ -72,4 +75,5 @@ class Work:
             task=Path(values["task"]),
             threads=values["threads"],
             loaders=values["loaders"],
+            max_pixels=values["max_pixels"],
         )

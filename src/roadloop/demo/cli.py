@@ -1,0 +1,123 @@
+"""`roadloop demo`: the guided tour."""
+
+import locale
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from roadloop.demo import report
+from roadloop.demo.child import ServerChild, serving
+from roadloop.demo.client import Client
+from roadloop.demo.stage import Stage
+from roadloop.demo.tour import Found, Script, Tour
+from roadloop.errors import InvalidValueError, Language, Text
+from roadloop.settings import Settings
+from roadloop.storage.paths import Workspace
+
+DATABASE = "roadloop.db"
+
+
+def demo(
+    home: Annotated[Path, typer.Option(help="The workspace to make 工作区目录.")] = Path("roadloop-demo"),
+    host: Annotated[str, typer.Option(help="Loopback address of the demo's server.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 picks a free one.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the world, the split and the training.")] = 0,
+    keep_serving: Annotated[
+        bool, typer.Option("--keep-serving", help="Afterwards leave the server running until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Go once round the whole loop in about four minutes 演示完整闭环.
+
+    Draws a synthetic road world, starts a server of its own and drives its HTTP interface: pictures, dataset,
+    network, training, evaluation on held-out tracks, release. Ends with a table of the steps, their times and the IoU
+    of every class, and leaves the workspace to look at. The same command again goes on where it was interrupted.
+    """
+    folder = home.resolve()
+    _check_home(folder)
+    language = _language()
+    console = Console(soft_wrap=True, highlight=False)
+    signal.signal(signal.SIGTERM, _interrupt)
+    settings = Settings(home=folder, host=host, port=port)
+    stage, script = Stage(console, language), Script(seed=seed)
+    with serving(settings) as server:
+        where = Text(f"工作区 {folder}  服务 {server.url}", f"workspace {folder}  server {server.url}")
+        console.print(where.pick(language))
+        with Client(server.url, language, server.check) as client:
+            tour = Tour(client, Workspace(folder, ()), stage, script, processes=_cores())
+            found = tour.run()
+            paths = (
+                report.write_report(folder, stage.steps, found, script),
+                report.write_sheet(folder, found, client.read),
+            )
+        _show(stage, found, script)
+        _point(console, folder, paths, language)
+        if keep_serving:
+            _keep(server, console, language)
+
+
+def _show(stage: Stage, found: Found, script: Script) -> None:
+    language, console = stage.language, stage.console
+    console.print()
+    console.print(report.steps_table(stage.steps, language))
+    console.print(report.classes_table(found, language))
+    miou = report.demo_miou(found)
+    color = "green" if miou > report.GOAL else "yellow"
+    console.print(f"[bold {color}]{report.summary(found, script).pick(language)}[/]\n")
+
+
+def _point(console: Console, folder: Path, paths: tuple[Path, Path], language: Language) -> None:
+    lines = Text(
+        f"看结果：roadloop serve --home {folder}  然后打开 http://127.0.0.1:8600\n"
+        f"图片（原图、真值、预测）：{paths[1]}\n报告：{paths[0]}\n"
+        f"模型包：{folder / 'models'}   训练：{folder / 'tasks'}   评估：{folder / 'evaluations'}",
+        f"Look at it: roadloop serve --home {folder}  then open http://127.0.0.1:8600\n"
+        f"Pictures (picture, truth, prediction): {paths[1]}\nReport: {paths[0]}\n"
+        f"Release bundle: {folder / 'models'}   training: {folder / 'tasks'}   evaluation: {folder / 'evaluations'}",
+    )
+    console.print(lines.pick(language))
+
+
+def _keep(server: ServerChild, console: Console, language: Language) -> None:
+    text = Text(f"服务仍在运行：{server.url}（Ctrl-C 结束）", f"Still serving: {server.url} (Ctrl-C ends it)")
+    console.print(text.pick(language))
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        return
+
+
+def _check_home(folder: Path) -> None:
+    """Refuse a folder that holds something else.
+
+    Raises:
+        InvalidValueError: It is a file, or a folder that is neither empty nor a workspace.
+    """
+    if folder.is_dir() and (not any(folder.iterdir()) or (folder / DATABASE).exists()):
+        return
+    if folder.exists():
+        raise InvalidValueError(
+            Text(
+                f"{folder} 已存在，但不是 roadloop 工作区；没有改动任何内容。请用 --home 选另一个目录。",
+                f"{folder} exists and is no roadloop workspace; nothing was changed. Choose another folder with --home.",
+            ),
+            home=str(folder),
+        )
+
+
+def _language() -> Language:
+    locale.setlocale(locale.LC_ALL, "")
+    name = locale.getlocale(locale.LC_MESSAGES)[0] or ""
+    return "zh" if name.startswith("zh") else "en"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

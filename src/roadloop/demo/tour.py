@@ -1,0 +1,297 @@
+"""`roadloop demo`: once round the loop through the HTTP interface of a server of its own.
+
+Every step first looks whether an earlier, interrupted tour of the same home has done it: a finished step is
+shown, a running one followed, a failed one tried again. Nothing is ever replaced.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from roadloop.demo.classes import LEARNT, map_value
+from roadloop.demo.client import Client, Row
+from roadloop.demo.stage import Line, Stage
+from roadloop.demo.write import Drives, write_source_set
+from roadloop.errors import JobError, Text
+from roadloop.storage.paths import Workspace
+
+CITIES: Final = ("suzhou", "beijing")
+DATA: Final = "demo-data"
+NETWORK: Final = "demo-fast-scnn"
+TASK: Final = "demo-train"
+RELEASE: Final = {"type": "车道线", "version": "demo-1", "env": "演示", "adcode": "320500"}
+RUNNING: Final = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the tour does; everything that decides its numbers.
+
+    Attributes:
+        seed: Of the world, the split and the training.
+        size: Width and height of the pictures in pixels.
+        tracks: Drives in each city.
+        frames: Pictures of each drive.
+        every: Frames of 0.4 s between them.
+        shares: Of train, val and test, by track.
+        template: The network template.
+        epochs: Passes over the training pictures.
+        batch: Pictures in a step.
+        train_con: What else the training's configuration says.
+        data_con: What the data's configuration says.
+    """
+
+    seed: int = 0
+    size: tuple[int, int] = (320, 240)
+    tracks: int = 28
+    frames: int = 12
+    every: int = 5
+    shares: tuple[float, float, float] = (0.8, 0.05, 0.15)
+    template: str = "fast-scnn"
+    epochs: int = 8
+    batch: int = 6
+    train_con: dict[str, Any] = field(
+        default_factory=lambda: {
+            "optimizer": "adamw",
+            "base_lr": 0.005,
+            "weight_decay": 0.0002,
+            "schedule": "poly",
+            "warmup_steps": 20,
+            "network_settings": {"auxiliary": False},
+            "log_every": 5,
+        }
+    )
+    data_con: dict[str, Any] = field(default_factory=lambda: {"scale": [0.9, 1.25]})
+
+
+@dataclass
+class Found:
+    """What the tour brings home.
+
+    Attributes:
+        counts: Pictures by split.
+        tracks: Tracks by split.
+        model: Name of the released `.params`.
+        evaluation: Task id of the evaluation.
+        report: The evaluation's entry for the model: scores and classes.
+        shown: Pictures of the evaluation.
+        release: The release record.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    tracks: dict[str, int] = field(default_factory=dict)
+    model: str = ""
+    evaluation: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+    shown: int = 0
+    release: dict[str, Any] = field(default_factory=dict)
+
+
+class Tour:
+    """One tour.
+
+    Args:
+        client: Of the demo's server.
+        workspace: The home that it serves; only the synthetic source sets are written into it directly.
+        stage: Where progress is shown.
+        script: What to do.
+        processes: How many draw pictures at once.
+    """
+
+    def __init__(self, client: Client, workspace: Workspace, stage: Stage, script: Script, processes: int) -> None:
+        self.client = client
+        self.stage = stage
+        self.script = script
+        self.found = Found()
+        self._workspace = workspace
+        self._processes = processes
+
+    def run(self) -> Found:
+        """Go round the loop.
+
+        Raises:
+            JobError: A step failed; says what, and where the log is.
+        """
+        self._sources()
+        self._dataset()
+        self._network()
+        self._train()
+        self._evaluate()
+        self._release()
+        return self.found
+
+    def _sources(self) -> None:
+        script = self.script
+        present = self.client.get("/data")["data"]
+        for city in CITIES:
+            with self.stage.step(Text("合成源数据", "draw source set"), "/data", _set_name(city)) as line:
+                if _set_name(city) in present:
+                    line.done(Text("已存在", "already there"))
+                    continue
+                drives = Drives(city, range(script.tracks), script.frames, script.every, script.size, script.seed)
+                count = write_source_set(
+                    self._workspace, _set_name(city), [drives], processes=self._processes, progress=line.count
+                )
+                line.done(Text(f"{script.tracks} 条轨迹，{count} 张", f"{script.tracks} tracks, {count} pictures"))
+        missing = {_set_name(city) for city in CITIES} - set(self.client.get("/data")["data"])
+        if missing:
+            raise JobError(Text(f"/data 没有列出 {missing}", f"/data does not list {missing}"))
+
+    def _dataset(self) -> None:
+        script = self.script
+        train, val, test = script.shares
+        with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", DATA) as line:
+            task_id = (
+                self._unfinished("/data_history", "data_name", DATA)
+                or self.client.post(
+                    "/create_data",
+                    data_name=DATA,
+                    data_type="all",
+                    sour_data=",".join(_set_name(city) for city in CITIES),
+                    thread=self._processes,
+                    train=train,
+                    val=val,
+                    test=test,
+                    data_desc="合成道路世界：苏州与北京 synthetic road world",
+                    l_value=1,
+                    seed=script.seed,
+                )["data"]
+            )
+            row = self._follow("post", "/data_history", task_id, line)
+            self.found.counts = row["counts"]
+            self.found.tracks = self._tracks()
+            pictures = " / ".join(str(row["counts"][split]) for split in ("train", "val", "test"))
+            line.done(Text(f"按轨迹划分 {pictures}", f"split by track {pictures}"))
+
+    def _tracks(self) -> dict[str, int]:
+        details = self.client.get(f"/v1/datasets/{DATA}")["data"]
+        return {split: int(number) for split, number in details["tracks"].items()}
+
+    def _network(self) -> None:
+        template = self.script.template
+        with self.stage.step(Text("创建网络", "create network"), "/create_net", NETWORK) as line:
+            offered = self.client.get("/src_network")["data"]
+            if template not in offered:
+                raise JobError(Text(f"没有网络模板 {template}", f"There is no network template {template}"))
+            task_id = (
+                self._unfinished("/network_history", "net_name", NETWORK)
+                or self.client.post("/create_net", network_name=NETWORK, src_net=template, net_describe="演示网络")[
+                    "data"
+                ]
+            )
+            self._follow("get", "/network_history", task_id, line)
+            line.done(Text(f"模板 {template}，已试运行", f"template {template}, built and run once"))
+
+    def _train(self) -> None:
+        with self.stage.step(Text("训练", "train"), "/starttask", TASK) as line:
+            rows = [r for r in self.client.post("/train_history", q=TASK)["data"] if r["task_name"] == TASK]
+            if not rows:
+                task_id = self.client.post(
+                    "/create_train", train_name=TASK, network=NETWORK, data=DATA, task_desc="演示训练任务"
+                )["data"]
+                self._start(task_id)
+            else:
+                task_id = rows[0]["task_id"]
+                if rows[0]["state"] == "created":
+                    self._start(task_id)
+                elif rows[0]["state"] in ("failed", "cancelled"):
+                    self.client.post("/continue_task", task_id=task_id)
+            self._follow("post", "/train_history", task_id, line, detail=self._last_line(task_id))
+            files = self.client.get("/model")["data"][TASK]
+            models = [name for name in files if name.endswith(".params")]
+            self.found.model = models[0]
+            line.done(Text(f"{models[0]}", f"{models[0]}"))
+
+    def _start(self, task_id: str) -> None:
+        script, client = self.script, self.client
+        client.post("/maps", task_id=task_id)
+        client.post("/save_map", task_id=task_id, map_value=map_value())
+        client.get("/train_config", task_id=task_id)
+        client.get("/data_config", task_id=task_id)
+        client.get("/calculate", task_id=task_id, batch_val=script.batch)
+        client.post(
+            "/starttask",
+            task_id=task_id,
+            data_type="all",
+            num_classes=len(LEARNT),
+            num_epoch=script.epochs,
+            batch_size=script.batch,
+            gpus="",
+            model="demo",
+            steps="",
+            base_lr=script.train_con["base_lr"],
+            start_date=time.strftime("%Y-%m-%d %H:%M:%S"),
+            train_con={**script.train_con, "seed": script.seed},
+            data_con=script.data_con,
+            weights="",
+        )
+
+    def _last_line(self, task_id: str) -> Callable[[], str]:
+        def newest() -> str:
+            lines = self.client.get("/output_log", task_id=task_id)["data"]
+            return next((_short(text) for text in reversed(lines) if "epoch=" in text and "loss=" in text), "")
+
+        return newest
+
+    def _evaluate(self) -> None:
+        with self.stage.step(Text("评估", "evaluate"), "/starteva", f"dataset:{DATA}/test") as line:
+            task_id = self.client.post(
+                "/starteva",
+                dicts={TASK: [self.found.model]},
+                type="full",
+                sour_dir=f"dataset:{DATA}/test",
+                gpus="",
+                single_gpu=4,
+            )["data"]
+            row = self._follow("post", "/eva_rate", task_id, line)
+            self.found.evaluation = task_id
+            self.found.report = row["report"][0]
+            self.found.shown = int(self.client.post("/show", task_id=task_id, cur_img=1)["total_img"])
+            line.done(Text(f"{self.found.shown} 张未见过的图片", f"{self.found.shown} held-out pictures"))
+
+    def _release(self) -> None:
+        with self.stage.step(Text("发布", "release"), "/release", f"{RELEASE['type']} {RELEASE['version']}") as line:
+            tab = self.client.get("/release_tab", page=1)
+            items = [item for item in tab["items"] if item["version"] == RELEASE["version"]]
+            if items:
+                self.found.release = items[0]
+                line.done(Text("已存在", "already there"))
+                return
+            line.wait(Text("导出 ONNX，核对，打包", "export to ONNX, check, bundle"))
+            model = self.found.model
+            pair = [model, model.removesuffix(".params") + ".json"]
+            answer = self.client.post(
+                "/release",
+                dicts={TASK: pair},
+                page=1,
+                **RELEASE,
+                desc="演示模型 demo",
+                time=time.strftime("%Y-%m-%d %H:%M:%S"),
+            )
+            self.found.release = answer["data"]
+            line.done(Text(answer["data"]["folder"], answer["data"]["folder"]))
+
+    def _unfinished(self, path: str, key: str, name: str) -> str | None:
+        """The task id of an earlier tour's row of that name that need not be made again."""
+        method = self.client.get if path == "/network_history" else self.client.post
+        for row in method(path, q=name)["data"]:
+            if row[key] == name and row["state"] in (*RUNNING, "succeeded"):
+                return str(row["task_id"])
+        return None
+
+    def _follow(self, method: str, path: str, task_id: str, line: Line, detail: Callable[[], str] | None = None) -> Row:
+        ask = self.client.get if method == "get" else self.client.post
+        return self.client.follow(
+            lambda: dict(ask(path, task_id=task_id)["data"]),
+            lambda row: line.job(row, detail() if detail is not None and row["state"] == "running" else ""),
+        )
+
+
+def _set_name(city: str) -> str:
+    return f"demo-{city}"
+
+
+def _short(text: str) -> str:
+    words = [word for word in text.split() if word.startswith(("epoch=", "loss="))]
+    return " ".join(words)

@@ -1,0 +1,260 @@
+"""From what people set to what a run does: fill in what follows from the task, and refuse what does not fit. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from roadloop.datasets.info import DatasetInfo
+from roadloop.errors import InvalidValueError, Text
+from roadloop.labels.label_map import LabelMap
+from roadloop.training.recipe import DataConfig, R, TrainConfig
+from roadloop.training.sampler import BatchPlan
+from roadloop.training.weighting import class_pixels, class_weights, mirrored_pairs
+
+UPDATES = 10_000
+FEWEST_EPOCHS = 300
+LARGEST_CROP = 1024
+CROP_STEP = 32
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What a training task is made of.
+
+    Attributes:
+        name: Its name.
+        network: Name of its network.
+        dataset: Its dataset.
+        label_map: Raw id -> train id.
+        added: Training pictures that the dataset has and its base has not; None when it is not an increment.
+    """
+
+    name: str
+    network: str
+    dataset: DatasetInfo
+    label_map: LabelMap
+    added: int | None = None
+
+    def pictures(self, data: DataConfig) -> int:
+        """Training pictures that a configuration uses."""
+        return self.dataset.counts["train"] if data.data_type == "all" else self.added or 0
+
+    @property
+    def pixels(self) -> tuple[int, ...]:
+        """Training pixels of each class, by train id."""
+        return class_pixels(self.label_map, self.dataset.pixels("train"))
+
+    def follows(self) -> dict[str, str]:
+        """The fields that the task alone decides, in both configurations."""
+        return {
+            "network_path": f"networks/{self.network}",
+            "output_path": f"tasks/{self.name}/output/models",
+            "data_path": f"datasets/{self.dataset.name}",
+        }
+
+
+def epochs_for(pictures: int, batch_size: int) -> int:
+    """Epochs that give about 10,000 updates, and at least 300."""
+    return max(FEWEST_EPOCHS, UPDATES // max(1, pictures // batch_size))
+
+
+def fill_data(config: DataConfig, facts: TaskFacts) -> DataConfig:
+    """The configuration with every empty field filled; full ones stay."""
+    names_en, names_zh = facts.label_map.names("en"), facts.label_map.names("zh")
+    return _filled(
+        config,
+        {
+            "data_path": facts.follows()["data_path"],
+            "crop": usual_crop(facts.dataset.sizes),
+            "flip_pairs": mirrored_pairs(names_en, names_zh),
+        },
+    )
+
+
+def fill_train(config: TrainConfig, data: DataConfig, facts: TaskFacts) -> TrainConfig:
+    """The configuration with every empty field filled; full ones stay."""
+    follows = facts.follows()
+    return _filled(
+        config,
+        {
+            "network_path": follows["network_path"],
+            "output_path": follows["output_path"],
+            "num_classes": facts.label_map.num_classes,
+            "num_epoch": epochs_for(facts.pictures(data), config.batch_size),
+            "model": facts.name,
+            "class_weights": class_weights(facts.pixels, config.class_weighting),
+        },
+    )
+
+
+def _filled(config: R, values: Mapping[str, Any]) -> R:
+    empty = {name: value for name, value in values.items() if getattr(config, name) is None}
+    return config.model_copy(update=empty)
+
+
+def usual_crop(sizes: Mapping[str, int]) -> tuple[int, int]:
+    """The size that most pictures have, down to a multiple of 32 and at most 1024.
+
+    Args:
+        sizes: `<width>x<height>` -> pictures.
+    """
+    usual = max(sorted(sizes), key=lambda size: sizes[size], default=f"{LARGEST_CROP}x{LARGEST_CROP}")
+    width, height = (int(side) for side in usual.split("x"))
+    return _fitted(height), _fitted(width)
+
+
+def _fitted(side: int) -> int:
+    return max(CROP_STEP, min(LARGEST_CROP, side // CROP_STEP * CROP_STEP))
+
+
+def check(train: TrainConfig, data: DataConfig, facts: TaskFacts) -> None:
+    """Hold what was set against the task. Empty fields are fine.
+
+    Raises:
+        InvalidValueError: Names the field, what it is, and what it must be.
+    """
+    for name, value in facts.follows().items():
+        given = getattr(data if name == "data_path" else train, name)
+        if given not in {None, value}:
+            raise _wrong(name, given, f"由任务决定，应为 {value}", f"the task decides it: {value}")
+    classes = facts.label_map.num_classes
+    if train.num_classes not in {None, classes}:
+        raise _wrong(
+            "num_classes",
+            train.num_classes,
+            f"应等于标签映射的类别数 {classes}；要改变它请用 /save_map",
+            f"the label map has {classes}; change that with /save_map",
+        )
+    _check_weights(train, facts)
+    if any(b <= a for a, b in zip(train.steps, train.steps[1:], strict=False)):
+        raise _wrong("steps", list(train.steps), "应逐个增大", "each must be larger than the one before")
+    if train.schedule == "step" and not train.steps:
+        raise _wrong("steps", "", "step 方式需要 steps", "a step schedule needs them")
+    _check_data(data, facts)
+
+
+def _check_weights(train: TrainConfig, facts: TaskFacts) -> None:
+    weights, classes = train.class_weights, facts.label_map.num_classes
+    if weights is None:
+        return
+    if len(weights) != classes:
+        raise _wrong(
+            "class_weights",
+            f"{len(weights)}",
+            f"应有 {classes} 个，每个类别一个；设为 null 则自动计算",
+            f"there must be {classes}, one for each class; null computes them",
+        )
+    if not any(w > 0 and p > 0 for w, p in zip(weights, facts.pixels, strict=True)):
+        raise _wrong(
+            "class_weights",
+            "0",
+            "训练集中出现的类别权重全为 0，什么也学不到；请检查标签映射",
+            "no class with training pixels has a weight, so nothing can be learned; look at the label map",
+        )
+
+
+def _check_data(data: DataConfig, facts: TaskFacts) -> None:
+    if data.scale[0] > data.scale[1]:
+        raise _wrong("scale", list(data.scale), "应为 [最小, 最大]", "it must be [smallest, largest]")
+    for pair in data.flip_pairs or ():
+        if max(pair) >= facts.label_map.num_classes or pair[0] == pair[1]:
+            raise _wrong(
+                "flip_pairs",
+                [list(p) for p in data.flip_pairs or ()],
+                "应为两个不同的 train id；设为 null 则自动推断",
+                "each must be two different train ids; null infers them",
+            )
+    if data.data_type == "aug" and facts.added is None:
+        raise _wrong(
+            "data_type",
+            "aug",
+            f"data {facts.dataset.name} 不是增量数据，或其基础数据已不在；请用 all",
+            f"the dataset {facts.dataset.name} is not an increment, or its base is gone; use all",
+        )
+    if facts.pictures(data) == 0:
+        raise InvalidValueError(
+            Text(
+                f"data {facts.dataset.name} 没有可用于训练的图片；请重新生成，并给 train 大于 0 的比例。",
+                f"The dataset {facts.dataset.name} has no picture to train on; build it with a train share above 0.",
+            ),
+            parameter="data",
+        )
+
+
+def _wrong(name: str, value: Any, zh: str, en: str) -> InvalidValueError:
+    return InvalidValueError(
+        Text(f"{name} 的值 {value} 不适合该任务：{zh}。", f"{name}: {value} does not fit this task: {en}."),
+        parameter=name,
+    )
+
+
+def check_devices(train: TrainConfig, pictures: int, devices: int) -> None:
+    """Each device needs a picture of every batch.
+
+    Raises:
+        InvalidValueError: Names the batch size and the devices.
+    """
+    if min(train.batch_size, pictures) < devices:
+        raise _wrong(
+            "batch_size",
+            train.batch_size,
+            f"{pictures} 张训练图片分给 {devices} 个设备，每个设备每步至少一张",
+            f"with {pictures} training pictures on {devices} devices, each needs one picture a step",
+        )
+
+
+def warnings(train: TrainConfig, data: DataConfig, facts: TaskFacts) -> list[Text]:
+    """What somebody should know before a complete configuration is trained; none of it forbids it."""
+    found = absent_classes(facts)
+    plan = BatchPlan(facts.pictures(data), train.batch_size, train.num_epoch or 0, train.seed)
+    beyond = [s for s in train.steps if s >= plan.total_steps]
+    if beyond:
+        found.append(
+            Text(
+                f"steps 中的 {beyond} 超出总步数 {plan.total_steps}，不会生效。",
+                f"steps {beyond} lie beyond the {plan.total_steps} steps of this training; they have no effect.",
+            )
+        )
+    if plan.batch < train.batch_size:
+        found.append(
+            Text(
+                f"只有 {plan.pictures} 张训练图片，每步用 {plan.batch} 张而不是 {train.batch_size} 张。",
+                f"There are {plan.pictures} training pictures: each step takes {plan.batch}, not {train.batch_size}.",
+            )
+        )
+    if not facts.dataset.counts["val"]:
+        found.append(
+            Text(
+                "验证集为空：不会有验证指标，最后一轮的模型视为最佳。",
+                "The validation split is empty: there will be no scores, and the newest epoch counts as the best.",
+            )
+        )
+    if data.crop is not None and not _crop_fits(data.crop, facts.dataset.sizes):
+        found.append(
+            Text(
+                f"裁剪 {data.crop[0]}x{data.crop[1]} 大于所有图片，多出的部分以忽略填充。",
+                f"Crops of {data.crop[0]}x{data.crop[1]} are larger than every picture; the rest is filled as ignored.",
+            )
+        )
+    return found
+
+
+def absent_classes(facts: TaskFacts) -> list[Text]:
+    """A warning for the classes without training pixels."""
+    names_en, names_zh = facts.label_map.names("en"), facts.label_map.names("zh")
+    absent = [i for i, pixels in enumerate(facts.pixels) if pixels == 0]
+    if not absent:
+        return []
+    zh = "、".join(f"{i} {names_zh[i]}" for i in absent)
+    en = ", ".join(f"{i} {names_en[i]}" for i in absent)
+    return [
+        Text(
+            f"训练集中没有这些类别的像素：{zh}。它们的损失权重为 0，指标中标为缺失。",
+            f"No training pixels of these classes: {en}. Their loss weight is 0 and they are reported as absent.",
+        )
+    ]
+
+
+def _crop_fits(crop: tuple[int, int], sizes: Mapping[str, int]) -> bool:
+    found = [tuple(int(side) for side in size.split("x")) for size in sizes]
+    return not found or any(height >= crop[0] or width >= crop[1] for width, height in found)

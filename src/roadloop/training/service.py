@@ -1,0 +1,306 @@
+"""What a caller can do with training tasks before and between their runs. One function, one use case; no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from roadloop.datasets import service as datasets
+from roadloop.errors import ConflictError, NameTakenError, NotFoundError, Text
+from roadloop.jobs import queue
+from roadloop.jobs.queue import Job, JobState, Submission
+from roadloop.labels.label_map import LabelMap, default_map, parse_map
+from roadloop.models.service import compatible_weights
+from roadloop.networks import folder
+from roadloop.networks import service as networks
+from roadloop.storage.paths import check_name
+from roadloop.storage.platform import Platform
+from roadloop.training import store
+from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train
+from roadloop.training.increment import count_new
+from roadloop.training.recipe import DataConfig, TrainConfig, parse
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A call of /create_train; the fields are its parameters."""
+
+    train_name: str
+    network: str
+    data: str
+    task_desc: str = ""
+    maps: str = ""
+    base_task: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A training task as it stands in the database.
+
+    Attributes:
+        row: Its row with the configuration.
+        job: Its job.
+    """
+
+    row: sa.Row[Any]
+    job: Job
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.row.name)
+
+    @property
+    def started(self) -> bool:
+        """Whether /starttask has fixed its recipe."""
+        return self.row.recipe is not None
+
+    @property
+    def label_map(self) -> LabelMap:
+        """Raw id -> train id."""
+        return LabelMap.from_json(self.row.label_map)
+
+    @property
+    def train_con(self) -> TrainConfig:
+        """The stored training configuration."""
+        return TrainConfig.model_validate(self.row.train_con)
+
+    @property
+    def data_con(self) -> DataConfig:
+        """The stored data configuration."""
+        return DataConfig.model_validate(self.row.data_con)
+
+
+def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
+    """Create a training task; nothing runs yet.
+
+    Returns:
+        The task id.
+
+    Raises:
+        InvalidNameError: `train_name` cannot be a name.
+        NotFoundError: The network, the dataset or the base task is unknown.
+        ConflictError: The dataset is not finished.
+        NameTakenError: Another task has the name.
+        InvalidValueError: The label map template is unknown or does not fit, or the network's train.json or data.json
+            holds a key that no configuration has.
+    """
+    name = check_name(new.train_name, "train_name")
+    if holder := store.find_name(db, name):
+        raise NameTakenError(
+            Text(
+                f"已有名为 {name} 的训练任务；请换一个名称。", f"A training task named {name} exists; choose another."
+            ),
+            task_id=holder,
+            parameter="train_name",
+        )
+    if new.base_task:
+        require(db, new.base_task)
+    network = networks.require(platform, new.network)
+    info = datasets.require(platform, new.data, db)
+    template = "" if new.maps == info.table.name else new.maps
+    label_map = default_map(info.table, template)
+    where = f"networks/{network.name}"
+    train = parse(TrainConfig, folder.read_defaults(network.folder, folder.TRAIN), f"{where}/{folder.TRAIN}")
+    data = parse(DataConfig, folder.read_defaults(network.folder, folder.DATA), f"{where}/{folder.DATA}")
+    task_id = queue.submit(
+        db,
+        Submission(
+            kind="train",
+            payload={"task": name},
+            title=name,
+            pool="training",
+            state=JobState.CREATED,
+            log=f"tasks/{name}/log/train.log",
+        ),
+    )
+    task = {
+        "task_id": task_id,
+        "name": name,
+        "network": network.name,
+        "data": info.name,
+        "base_task": new.base_task,
+        "task_desc": new.task_desc,
+        "net_desc": networks.description(db, network.name),
+        "data_desc": datasets.description(db, info.name),
+        "shown": shown(train, data, "", label_map.num_classes),
+        "start_date": "",
+        "end_date": "",
+    }
+    config = {"train_con": dump(train), "data_con": dump(data), "label_map": label_map.to_json()}
+    store.insert(db, task, config)
+    return task_id
+
+
+def require(db: sa.Connection, task_id: str) -> Task:
+    """A training task by its id.
+
+    Raises:
+        NotFoundError: No training task has that id.
+    """
+    found = store.find(db, task_id)
+    if found is None:
+        raise NotFoundError(
+            Text(
+                f"没有 task_id 为 {task_id[:80]!r} 的训练任务；/train_history 列出全部。",
+                f"No training task has the id {task_id[:80]!r}; /train_history lists them.",
+            ),
+            parameter="task_id",
+            task_id=task_id[:80],
+        )
+    return Task(*found)
+
+
+def require_open(db: sa.Connection, task_id: str) -> Task:
+    """A training task that has not been started, so that its configuration may change.
+
+    Raises:
+        NotFoundError: No training task has that id.
+        ConflictError: It was started: its recipe is fixed.
+    """
+    task = require(db, task_id)
+    if task.started:
+        raise ConflictError(
+            Text(
+                f"任务 {task.name} 已经开始，配置与映射不能再修改。要继续训练请用 /continue_task；要用别的配置请新建任务。",
+                f"Task {task.name} has been started; its configuration and label map are fixed."
+                " Use /continue_task to go on, or create a new task.",
+            ),
+            task_id=task_id,
+            state=task.job.state.value,
+        )
+    return task
+
+
+def facts_of(db: sa.Connection, platform: Platform, task: Task) -> TaskFacts:
+    """What a task is made of.
+
+    Raises:
+        NotFoundError: Its dataset is gone.
+    """
+    info = datasets.require(platform, task.row.data, db)
+    added = None
+    if info.base_data:
+        base = platform.workspace.datasets / info.base_data
+        if base.is_dir():
+            added = count_new(platform.workspace.datasets / info.name, base)
+    return TaskFacts(task.name, task.row.network, info, task.label_map, added)
+
+
+def configs(db: sa.Connection, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The stored `train_con` and `data_con`, as they are."""
+    task = require(db, task_id)
+    return task.row.train_con, task.row.data_con
+
+
+def fill(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fill every field that follows from the task into the stored configurations, and return them.
+
+    A second call changes nothing more; the configuration of a started task is complete already.
+    """
+    task = require(db, task_id)
+    if not task.started:
+        facts = facts_of(db, platform, task)
+        data = fill_data(task.data_con, facts)
+        train = fill_train(task.train_con, data, facts)
+        _save(db, task, train, data)
+        return dump(train), dump(data)
+    return task.row.train_con, task.row.data_con
+
+
+def save_configs(
+    db: sa.Connection,
+    platform: Platform,
+    task_id: str,
+    *,
+    train_con: Mapping[str, Any] | None = None,
+    data_con: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Put edited values into the stored configurations; keys that are not sent stay, null empties a field.
+
+    Returns:
+        Both as they are stored now.
+
+    Raises:
+        ConflictError: The task was started.
+        InvalidValueError: An unknown key, a wrong value, or one that does not fit the task.
+    """
+    task = require_open(db, task_id)
+    train = parse(TrainConfig, {**task.row.train_con, **(train_con or {})}, "train_con")
+    data = parse(DataConfig, {**task.row.data_con, **(data_con or {})}, "data_con")
+    check(train, data, facts_of(db, platform, task))
+    _save(db, task, train, data)
+    return dump(train), dump(data)
+
+
+def save_map(
+    db: sa.Connection, platform: Platform, task_id: str, value: Mapping[str, Any]
+) -> tuple[LabelMap, list[Text]]:
+    """Save a task's label map. Configured values that followed from the old one are emptied.
+
+    Returns:
+        The map as saved, and warnings about classes without training pixels.
+
+    Raises:
+        ConflictError: The task was started.
+        LabelMapError: An entry that cannot be read, an unknown raw id, fewer than two classes.
+    """
+    task = require_open(db, task_id)
+    facts = facts_of(db, platform, task)
+    label_map = parse_map(value, facts.dataset.table)
+    store.update_config(db, task_id, label_map=label_map.to_json())
+    train, data = task.train_con, task.data_con
+    if label_map.lut().tolist() != task.label_map.lut().tolist():
+        train = train.model_copy(update={"num_classes": None, "class_weights": None})
+        data = data.model_copy(update={"flip_pairs": None})
+    _save(db, task, train, data, num_classes=label_map.num_classes)
+    return label_map, absent_classes(TaskFacts(facts.name, facts.network, facts.dataset, label_map, facts.added))
+
+
+def list_weights(platform: Platform, task_id: str) -> list[str]:
+    """Names of the files that can start a task, those that fit best first.
+
+    Raises:
+        NotFoundError: No training task has that id, or its network is gone.
+    """
+    with platform.database.reading() as db:
+        task = require(db, task_id)
+    network = networks.require(platform, task.row.network)
+    files = compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name)
+    return [file.name for file in files]
+
+
+def calculate(db: sa.Connection, platform: Platform, task_id: str, batch_size: int) -> int:
+    """Epochs that give about 10,000 updates with a batch size, and at least 300."""
+    task = require(db, task_id)
+    return epochs_for(facts_of(db, platform, task).pictures(task.data_con), batch_size)
+
+
+def shown(train: TrainConfig, data: DataConfig, gpus: str, num_classes: int) -> dict[str, Any]:
+    """The values of a history row that follow from the configuration."""
+    return {
+        "category_num": num_classes,
+        "iter_num": train.num_epoch,
+        "learning_rate": train.base_lr,
+        "steps": ",".join(map(str, train.steps)),
+        "batch_size": train.batch_size,
+        "gpus": gpus,
+        "model": train.model or "",
+        "weights": train.weights,
+        "data_type": data.data_type,
+    }
+
+
+def dump(config: TrainConfig | DataConfig) -> dict[str, Any]:
+    """A configuration as plain JSON values."""
+    return config.model_dump(mode="json")
+
+
+def _save(
+    db: sa.Connection, task: Task, train: TrainConfig, data: DataConfig, *, num_classes: int | None = None
+) -> None:
+    task_id = task.job.id
+    classes = num_classes or task.label_map.num_classes
+    store.update_config(db, task_id, train_con=dump(train), data_con=dump(data))
+    store.update_task(db, task_id, shown=shown(train, data, "", classes))

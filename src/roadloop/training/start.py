@@ -1,0 +1,231 @@
+"""Starting, continuing and stopping training tasks: everything is checked before anything begins. No torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from roadloop.devices import service as devices
+from roadloop.errors import ConflictError, Text
+from roadloop.jobs import queue
+from roadloop.jobs.queue import JobState
+from roadloop.models.service import find_weights
+from roadloop.networks import service as networks
+from roadloop.networks.folder import digest, read_source
+from roadloop.storage.paths import check_name
+from roadloop.storage.platform import Platform
+from roadloop.storage.publish import sha256_file
+from roadloop.training import store
+from roadloop.training.configure import check, check_devices, fill_data, fill_train, warnings
+from roadloop.training.recipe import DataConfig, Named, R, TrainConfig, TrainingRecipe, parse
+from roadloop.training.service import Task, dump, facts_of, require, require_open, shown
+
+
+@dataclass(frozen=True)
+class Start:
+    """A call of /starttask.
+
+    Attributes:
+        task_id: The task.
+        train: Flat parameters that belong to `train_con`, under its names; they win over everything.
+        data: Flat parameters that belong to `data_con`.
+        train_con: Sent configuration; wins over the stored one.
+        data_con: Sent configuration; wins over the stored one.
+        gpus: GPU indices, or "" or `cpu`.
+        start_date: Kept as it is.
+    """
+
+    task_id: str
+    train: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    train_con: Mapping[str, Any] = field(default_factory=dict)
+    data_con: Mapping[str, Any] = field(default_factory=dict)
+    gpus: str = ""
+    start_date: str = ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A start that was checked.
+
+    Attributes:
+        task_id: The task.
+        recipe: The resolved recipe.
+        source: Text of the network's `network.py`.
+        warnings: What somebody should know.
+        start_date: Kept as it is.
+    """
+
+    task_id: str
+    recipe: TrainingRecipe
+    source: str
+    warnings: list[Text]
+    start_date: str
+
+
+def prepare(platform: Platform, start: Start) -> Prepared:
+    """Check a start and resolve its recipe. Reads files, so it stands outside of any transaction.
+
+    Raises:
+        NotFoundError: The task, its network, its dataset or the start weights are gone.
+        ConflictError: The task was started before, or its base task has no model file yet.
+        InvalidValueError: A value that is unknown, wrong, or does not fit; names it.
+    """
+    with platform.database.reading() as db:
+        task = _require_unstarted(db, start.task_id)
+        facts = facts_of(db, platform, task)
+    train = parse(TrainConfig, {**task.row.train_con, **start.train_con}, "train_con")
+    data = parse(DataConfig, {**task.row.data_con, **start.data_con}, "data_con")
+    train = _with_flat(TrainConfig, train, start.train)
+    data = _with_flat(DataConfig, data, start.data)
+    check(train, data, facts)
+    data = fill_data(data, facts)
+    train = fill_train(train, data, facts)
+    check(train, data, facts)
+    assert train.model is not None
+    check_name(train.model, "model")
+    gpus = ",".join(map(str, devices.check(platform.settings, start.gpus)))
+    weights = _start_weights(platform, task, train.weights)
+    network = networks.require(platform, task.row.network)
+    source = read_source(network.folder)
+    recipe = TrainingRecipe(
+        task=task.name,
+        dataset=Named(name=facts.dataset.name, digest=facts.dataset.digest),
+        network=Named(name=network.name, digest=digest(source)),
+        start_weights=weights,
+        label_map=facts.label_map.to_json(),
+        gpus=gpus,
+        train=train.model_copy(update={"weights": weights.name if weights else ""}),
+        data=data,
+    )
+    check_devices(train, facts.pictures(data), recipe.devices)
+    return Prepared(start.task_id, recipe, source, warnings(train, data, facts), start.start_date)
+
+
+def _with_flat(kind: type[R], config: R, flat: Mapping[str, Any]) -> R:
+    return parse(kind, {**config.model_dump(mode="json"), **flat}, "starttask") if flat else config
+
+
+def _require_unstarted(db: sa.Connection, task_id: str) -> Task:
+    task = require_open(db, task_id)
+    if task.job.state not in {JobState.CREATED, JobState.CANCELLED}:
+        raise ConflictError(
+            Text(
+                f"任务 {task.name} 已经开始（{task.job.state}）。",
+                f"Task {task.name} has been started ({task.job.state}).",
+            ),
+            task_id=task_id,
+        )
+    return task
+
+
+def _start_weights(platform: Platform, task: Task, name: str) -> Named | None:
+    """The file to begin from: the one that was chosen, else the best model of the base task, else none."""
+    if not name and task.row.base_task:
+        with platform.database.reading() as db:
+            base = require(db, task.row.base_task)
+        best = base.job.memo.get("best")
+        if best is None:
+            raise ConflictError(
+                Text(
+                    f"base_task {base.name} 还没有模型文件；请等它完成一轮，或用 weights 指定文件。",
+                    f"The base task {base.name} has no model file yet; wait for its first epoch, or name a file in weights.",
+                ),
+                task_id=task.row.base_task,
+            )
+        name = f"{base.name}/{best['file']}"
+    if not name:
+        return None
+    return Named(name=name, digest=sha256_file(find_weights(platform, name)))
+
+
+def commit(db: sa.Connection, prepared: Prepared) -> list[Text]:
+    """Fix the recipe and queue the job, in one transaction.
+
+    Returns:
+        The warnings.
+
+    Raises:
+        ConflictError: Somebody else started the task a moment ago.
+    """
+    task = _require_unstarted(db, prepared.task_id)
+    recipe = prepared.recipe
+    store.update_config(
+        db,
+        prepared.task_id,
+        recipe=recipe.model_dump(mode="json"),
+        source=prepared.source,
+        train_con=dump(recipe.train),
+        data_con=dump(recipe.data),
+    )
+    store.update_task(
+        db,
+        prepared.task_id,
+        shown=shown(recipe.train, recipe.data, recipe.gpus, recipe.num_classes),
+        start_date=prepared.start_date,
+    )
+    queue.start(db, task.job.id, gpus=recipe.gpus)
+    return prepared.warnings
+
+
+def resume(db: sa.Connection, platform: Platform, task_id: str) -> None:
+    """Let a stopped or failed task go on from its newest good checkpoint: same id, new attempt.
+
+    Raises:
+        NotFoundError: No training task has that id, or its dataset is gone.
+        ConflictError: It was never started, is at work, or is finished.
+        InvalidValueError: A GPU that it needs is not there any more.
+    """
+    task = require(db, task_id)
+    if not task.started:
+        raise ConflictError(
+            Text(
+                f"任务 {task.name} 还没有开始过；请用 /starttask。",
+                f"Task {task.name} was never started; use /starttask.",
+            ),
+            task_id=task_id,
+        )
+    _check_can_go_on(task)
+    facts_of(db, platform, task)
+    devices.check(platform.settings, task.row.recipe["gpus"])
+    queue.start(db, task_id)
+
+
+def _check_can_go_on(task: Task) -> None:
+    state = task.job.state
+    if state in {JobState.QUEUED, JobState.RUNNING}:
+        raise ConflictError(
+            Text(
+                f"任务 {task.name} 正在进行（{state}），无需继续。", f"Task {task.name} is at work already ({state})."
+            ),
+            task_id=task.job.id,
+            state=state.value,
+        )
+    if state is JobState.SUCCEEDED:
+        raise ConflictError(
+            Text(
+                f"任务 {task.name} 已经完成。要接着训练，请新建任务并把 base_task 设为它。",
+                f"Task {task.name} is completed. To train further, create a task with it as base_task.",
+            ),
+            task_id=task.job.id,
+            state=state.value,
+        )
+
+
+def stop(db: sa.Connection, task_id: str, end_date: str) -> None:
+    """Ask a task to stop: within ten seconds it has saved a checkpoint and its processes are gone.
+
+    Raises:
+        NotFoundError: No training task has that id.
+        ConflictError: It was never started, or has ended.
+    """
+    task = require(db, task_id)
+    if not task.started:
+        raise ConflictError(
+            Text(f"任务 {task.name} 还没有开始，无需停止。", f"Task {task.name} was never started; nothing to stop."),
+            task_id=task_id,
+            state=task.job.state.value,
+        )
+    queue.cancel(db, task_id)
+    store.update_task(db, task_id, end_date=end_date)

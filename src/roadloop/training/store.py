@@ -1,0 +1,69 @@
+"""Rows of training tasks. No decisions here."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.jobs.queue import Job, get
+from roadloop.storage.database import metadata
+
+training_tasks: Final = sa.Table(
+    "training_tasks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),  # train_name; the folder's name
+    sa.Column("network", sa.Text, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("base_task", sa.Text, nullable=False),  # task id, or ""
+    sa.Column("task_desc", sa.Text, nullable=False),
+    sa.Column("net_desc", sa.Text, nullable=False),
+    sa.Column("data_desc", sa.Text, nullable=False),
+    sa.Column("shown", sa.JSON, nullable=False),  # the values of a history row that follow from the configuration
+    sa.Column("start_date", sa.Text, nullable=False),  # as the client sent it
+    sa.Column("end_date", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: Apart from the rows above, because lists do not need them.
+training_configs: Final = sa.Table(
+    "training_configs",
+    metadata,
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("label_map", sa.JSON, nullable=False),
+    sa.Column("train_con", sa.JSON, nullable=False),
+    sa.Column("data_con", sa.JSON, nullable=False),
+    sa.Column("recipe", sa.JSON),  # resolved by /starttask, never changed afterwards
+    sa.Column("source", sa.Text),  # the network's network.py as it was then
+)
+
+
+def find(db: sa.Connection, task_id: str) -> tuple[sa.Row[Any], Job] | None:
+    """A task's row with its configuration, and its job."""
+    row = db.execute(
+        sa.select(training_tasks, training_configs)
+        .join(training_configs, training_configs.c.task_id == training_tasks.c.task_id)
+        .where(training_tasks.c.task_id == task_id)
+    ).first()
+    return None if row is None else (row, get(db, task_id))
+
+
+def find_name(db: sa.Connection, name: str) -> str | None:
+    """The task id that holds a name."""
+    return db.scalar(sa.select(training_tasks.c.task_id).where(training_tasks.c.name == name))
+
+
+def insert(db: sa.Connection, task: dict[str, Any], config: dict[str, Any]) -> None:
+    """Add a task and its configuration."""
+    db.execute(training_tasks.insert().values(**task))
+    db.execute(training_configs.insert().values(task_id=task["task_id"], **config))
+
+
+def update_task(db: sa.Connection, task_id: str, **values: Any) -> None:
+    """Change a task's row."""
+    db.execute(training_tasks.update().where(training_tasks.c.task_id == task_id).values(**values))
+
+
+def update_config(db: sa.Connection, task_id: str, **values: Any) -> None:
+    """Change a task's configuration."""
+    db.execute(training_configs.update().where(training_configs.c.task_id == task_id).values(**values))

@@ -1,0 +1,119 @@
+// @ts-check
+/** The frame of the page: the loop as navigation, where you are, what runs, language and theme. */
+
+import { get } from "./api.js";
+import { Tray } from "./components/tray.js";
+import { count, setServerNow, t } from "./i18n.js";
+import { html, render, useEffect } from "./lib.js";
+import { usePoll } from "./poll.js";
+import { language, setLanguage, setTheme, theme, usePreferences } from "./preferences.js";
+import { to, useRoute } from "./router.js";
+import { PLACES, pageOf } from "./places.js";
+
+/** @typedef {import("./places.js").Active} Active */
+
+const NOTHING = { data: [], total: 0 };
+
+function App() {
+  usePreferences();
+  const route = useRoute();
+  const active = usePoll(
+    (signal) => get("/v1/jobs", { active: 1, page: 1, page_size: 200 }, signal),
+    [],
+    (reply) => (reply.data.length > 0 ? 1500 : 2500),
+  );
+  const health = usePoll((signal) => get("/v1/health", {}, signal), [], () => 60_000);
+  if (health.data) setServerNow(health.data.data.now);
+  /** @type {Active} */
+  const jobs = /** @type {any} */ (active.data ?? NOTHING).data;
+  const { view, crumbs, key, wide } = pageOf(route);
+  const title = crumbs[crumbs.length - 1][0];
+  useEffect(() => void (document.title = `${title} · roadloop`), [title]);
+  useEffect(() => scrollTo(0, 0), [key]);
+  return html`
+    <div class="frame">
+      <${Rail} jobs=${jobs} place=${route.path[0] ?? ""} health=${health.data?.data} />
+      <div>
+        <header class="topbar">
+          <${Crumbs} of=${crumbs} />
+          <${Tray} jobs=${jobs} />
+          <${Switches} />
+        </header>
+        ${active.error?.status === 0 && html`<div class="offline" role="alert"><span aria-hidden="true">✕</span>${active.error.message}</div>`}
+        ${health.data?.data.disk_low && html`<div class="offline" role="alert"><span aria-hidden="true">⚠</span>${lowDisk(health.data.data.disk_free_mib)}</div>`}
+        <main class=${`content ${wide ? "wide" : ""}`} key=${key}><${view} route=${route} active=${jobs} /></main>
+      </div>
+    </div>
+  `;
+}
+
+/** @param {number} mib */
+const lowDisk = (mib) =>
+  t(
+    `磁盘只剩 ${count(mib)} MiB，新任务会等待；请清理磁盘。`,
+    `Only ${count(mib)} MiB of disk are left; new jobs wait. Make room on the disk.`,
+  );
+
+/** @param {{jobs: Active, place: string, health: any}} props */
+const Rail = ({ jobs, place, health }) => html`
+  <aside class="rail">
+    <a class="brand" href="#/"><img src="/static/icon.svg" alt="" /><span>roadloop</span></a>
+    <nav aria-label=${t("主导航", "Main")}>
+      <a class="plain" href="#/" aria-current=${place === "" ? "page" : undefined}><span class="node"></span><span class="grow">${t("总览", "Overview")}</span></a>
+      <hr />
+      <div class="loop">
+        ${PLACES.filter((p) => p.loop).map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
+      </div>
+      <hr />
+      ${PLACES.filter((p) => !p.loop).map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
+      <a class="plain" href="/docs"><span class="node"></span><span class="grow">${t("接口文档", "API reference")}</span></a>
+    </nav>
+    <footer>${health && html`roadloop ${health.version}<br />${t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`)}`}</footer>
+  </aside>
+`;
+
+/** @param {{disk_free_mib: number}} health */
+const gib = (health) => `${(health.disk_free_mib / 1024).toFixed(health.disk_free_mib < 10240 ? 1 : 0)} GiB`;
+
+/** @param {{of: import("./places.js").Place, jobs: Active, now: boolean}} props */
+function RailLink({ of, jobs, now }) {
+  const mine = jobs.filter((job) => of.kinds.includes(job.kind));
+  const running = mine.filter((job) => job.state === "running").length;
+  const waiting = mine.length - running;
+  return html`
+    <a class=${of.loop ? "" : "plain"} href=${to(of.path)} aria-current=${now ? "page" : undefined} title=${of.name()}>
+      <span class="node"></span><span class="grow">${of.name()}</span>
+      ${running > 0 && html`<span class="count running" title=${t(`${running} 个进行中`, `${running} running`)}>▶${running}</span>`}
+      ${waiting > 0 && html`<span class="count waiting" title=${t(`${waiting} 个等待中`, `${waiting} waiting`)}>${waiting}</span>`}
+    </a>
+  `;
+}
+
+/** @param {{of: [string, string][]}} props */
+const Crumbs = ({ of }) => html`
+  <nav class="crumbs" aria-label=${t("位置", "Where you are")}>
+    ${of.map(([name, address], i) =>
+      i === of.length - 1
+        ? html`<span aria-current="page">${name}</span>`
+        : html`<a href=${address}>${name}</a><span class="slash" aria-hidden="true">/</span>`,
+    )}
+  </nav>
+`;
+
+const Switches = () => html`
+  <div class="segmented" role="group" aria-label=${t("语言", "Language")}>
+    <button type="button" lang="zh" aria-pressed=${String(language() === "zh")} onClick=${() => setLanguage("zh")}>中文</button>
+    <button type="button" lang="en" aria-pressed=${String(language() === "en")} onClick=${() => setLanguage("en")}>EN</button>
+  </div>
+  <button
+    type="button"
+    class="button plain theme"
+    title=${t("切换浅色与深色", "Switch between light and dark")}
+    aria-label=${t("切换浅色与深色", "Switch between light and dark")}
+    onClick=${() => setTheme(theme() === "dark" ? "light" : "dark")}
+  >
+    ${theme() === "dark" ? "☀" : "☾"}
+  </button>
+`;
+
+render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));

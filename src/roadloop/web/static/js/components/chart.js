@@ -1,0 +1,72 @@
+// @ts-check
+/** Curves: one line over steps or epochs, the value under the pointer beside its name. */
+
+import uPlot from "../../vendor/uplot-1.6.32.js";
+import { html, useLayoutEffect, useRef } from "../lib.js";
+import { theme } from "../preferences.js";
+
+/** @typedef {{name: string, color: string, values: (number | null)[], dash?: number[]}} Curve  `color` names a token. */
+
+/**
+ * @param {{x: number[], curves: Curve[], xName: string, range?: [number, number], height?: number, label: string}} props
+ *   `range` fixes the y axis.
+ */
+export function Chart({ x, curves, xName, range, height = 220, label }) {
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const plot = useRef(/** @type {uPlot | null} */ (null));
+  const shape = JSON.stringify([curves.map((curve) => [curve.name, curve.color]), xName, range, height, theme()]);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return undefined;
+    const made = new uPlot(options(element.clientWidth, height, curves, xName, range), [x, ...curves.map((c) => c.values)], element);
+    plot.current = made;
+    const watch = new ResizeObserver(() => {
+      if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height });
+    });
+    watch.observe(element);
+    return () => {
+      watch.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [shape]);
+  useLayoutEffect(() => plot.current?.setData([x, ...curves.map((curve) => curve.values)]), [x.length, x.at(-1), shape]);
+  return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
+}
+
+/** @param {string} name */
+const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/**
+ * @param {number} width @param {number} height @param {Curve[]} curves @param {string} xName
+ * @param {[number, number] | undefined} range
+ */
+function options(width, height, curves, xName, range) {
+  const axis = {
+    stroke: token("text-3"),
+    font: `11px ${token("font")}`,
+    grid: { stroke: token("line"), width: 1 },
+    ticks: { stroke: token("line"), width: 1, size: 4 },
+  };
+  return {
+    width,
+    height,
+    cursor: { y: false, points: { size: 6 } },
+    scales: { x: { time: false }, y: range ? { range } : {} },
+    axes: [{ ...axis, size: 30, incrs: WHOLE }, { ...axis, size: 46 }],
+    series: [
+      { label: xName },
+      ...curves.map((curve) => ({
+        label: curve.name,
+        stroke: token(curve.color),
+        width: 1.75,
+        dash: curve.dash,
+        points: { show: curve.values.length < 40, size: 5 },
+        value: (/** @type {unknown} */ _, /** @type {number | null} */ v) => (v == null ? "–" : v.toFixed(4)),
+      })),
+    ],
+  };
+}
+
+/** Distances of x ticks: steps and epochs are whole numbers. */
+const WHOLE = [1, 2, 5].flatMap((first) => Array.from({ length: 8 }, (_, power) => first * 10 ** power)).sort((a, b) => a - b);

@@ -1,0 +1,55 @@
+// @ts-check
+/** Tables, the workhorse: sticky head, numbers to the right, a row opens what it names. */
+
+import { html } from "../lib.js";
+import { go } from "../router.js";
+import { Empty } from "./layout.js";
+
+/**
+ * @template T
+ * @typedef {{head: any, cell: (row: T) => any, num?: boolean, class?: string, title?: string}} Column
+ */
+
+/**
+ * The first column is the human name; it carries the link, so that keyboards and middle clicks work too.
+ * @template T
+ * @param {{columns: Column<T>[], rows: T[], address?: (row: T) => string, empty?: any, chosen?: (row: T) => boolean}} props
+ */
+export function Table({ columns, rows, address, empty, chosen }) {
+  if (rows.length === 0 && empty) return html`<${Empty}>${empty}<//>`;
+  return html`
+    <div class="table-box">
+      <table>
+        <thead>
+          <tr>${columns.map((column) => html`<th class=${cellClass(column)} scope="col" title=${column.title}>${column.head}</th>`)}</tr>
+        </thead>
+        <tbody>
+          ${rows.map(
+            (row) => html`
+              <tr
+                class=${`${address ? "opens" : ""} ${chosen?.(row) ? "chosen" : ""}`}
+                onClick=${address ? (/** @type {MouseEvent} */ e) => open(e, address(row)) : undefined}
+              >
+                ${columns.map((column, i) =>
+                  i === 0 && address
+                    ? html`<td class=${cellClass(column)}><a class="name" href=${address(row)}>${column.cell(row)}</a></td>`
+                    : html`<td class=${cellClass(column)}>${column.cell(row)}</td>`,
+                )}
+              </tr>
+            `,
+          )}
+        </tbody>
+      </table>
+    </div>
+  `;
+}
+
+/** @param {{num?: boolean, class?: string}} column */
+const cellClass = (column) => `${column.num ? "num" : ""} ${column.class ?? ""}`;
+
+/** @param {MouseEvent} event @param {string} address */
+function open(event, address) {
+  const target = /** @type {Element} */ (event.target);
+  const selecting = String(getSelection() ?? "") !== "";
+  if (!selecting && !target.closest("a, button, input, select, label")) go(address);
+}

@@ -1,0 +1,82 @@
+// @ts-check
+/** The places of the page: one table from routes to views. */
+
+import { t } from "./i18n.js";
+import { useName } from "./names.js";
+import { to } from "./router.js";
+import { DatasetList, DatasetNew, DatasetPage } from "./views/datasets.js";
+import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluations.js";
+import { GpuPage } from "./views/gpus.js";
+import { JobList, JobPage } from "./views/jobs.js";
+import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
+import { Overview } from "./views/overview.js";
+import { ReleaseNew, ReleasePage } from "./views/releases.js";
+import { TrainingList } from "./views/training-list.js";
+import { TrainingNew } from "./views/training-new.js";
+import { TrainingPage } from "./views/training.js";
+
+/** @typedef {(import("./components/state.js").JobFields & {kind: string, title: string})[]} Active  Jobs that have not ended. */
+/**
+ * @typedef {object} Place
+ * @property {string} path
+ * @property {boolean} loop Whether it is a stage of the loop.
+ * @property {string[]} kinds Kinds of jobs that are counted here.
+ * @property {() => string} name
+ * @property {any} list
+ * @property {any} [make] What stands at `<path>/new`.
+ * @property {() => string} [making]
+ * @property {any} [one] What stands at `<path>/<id>`.
+ * @property {boolean} [wide]
+ */
+
+/** @type {Place[]} */
+export const PLACES = [
+  {
+    path: "datasets", loop: true, kinds: ["create_data"], name: () => t("数据", "Datasets"),
+    list: DatasetList, make: DatasetNew, making: () => t("生成数据", "New dataset"), one: DatasetPage,
+  },
+  {
+    path: "networks", loop: true, kinds: ["create_net"], name: () => t("网络", "Networks"),
+    list: NetworkList, make: NetworkNew, making: () => t("创建网络", "New network"), one: NetworkPage,
+  },
+  {
+    path: "training", loop: true, kinds: ["train"], name: () => t("训练", "Training"),
+    list: TrainingList, make: TrainingNew, making: () => t("新训练任务", "New training task"), one: TrainingPage,
+  },
+  {
+    path: "evaluation", loop: true, kinds: ["evaluate"], name: () => t("评估", "Evaluation"),
+    list: EvaluationList, make: EvaluationNew, making: () => t("开始评估", "New evaluation"), one: EvaluationPage, wide: true,
+  },
+  {
+    path: "release", loop: true, kinds: ["release"], name: () => t("发布", "Release"),
+    list: ReleasePage, make: ReleaseNew, making: () => t("发布模型", "Release a model"),
+  },
+  { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
+  { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },
+];
+
+/**
+ * The view at a route, and the names of the way there.
+ * @param {import("./router.js").Route} route
+ * @returns {{view: any, crumbs: [string, string][], key: string, wide: boolean}}
+ */
+export function pageOf(route) {
+  const [first, second] = route.path;
+  const name = useName(second);
+  const place = PLACES.find((p) => p.path === first);
+  const key = route.path.slice(0, 2).join("/");
+  if (!place) return { view: Overview, crumbs: [[t("总览", "Overview"), "#/"]], key, wide: false };
+  /** @type {[string, string][]} */
+  const crumbs = [[place.name(), to(place.path)]];
+  if (second === "new" && place.make) {
+    return { view: place.make, crumbs: [...crumbs, [place.making?.() ?? "", ""]], key, wide: false };
+  }
+  if (second && place.one) return { view: place.one, crumbs: [...crumbs, [name, ""]], key, wide: place.wide ?? false };
+  return { view: place.list, crumbs, key, wide: false };
+}
+
+/** Where a job is shown. @param {{kind: string, task_id: string}} job */
+export function addressOf(job) {
+  const place = PLACES.find((p) => p.kinds.includes(job.kind) && p.one);
+  return to(place?.path ?? "jobs", job.task_id);
+}

@@ -1,0 +1,99 @@
+import multiprocessing
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from roadloop.datasets.info import Shard, from_json, read_info
+from roadloop.datasets.reader import DatasetReader, Split
+from roadloop.datasets.shards import Row, ShardReader, schema, writing_shard
+from roadloop.errors import BrokenFileError, NotFoundError
+from roadloop.storage.platform import Platform
+
+MakeSet = Callable[..., Path]
+
+
+def _row(number: int) -> Row:
+    name = f"1/a_{number}"
+    image, label = bytes([number]) * 9, b"label"
+    return Row(name, "s", "1", f"a_{number}", "a", str(number), "", 3, 2, image, "jpeg", label, "ab", "cd")
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Split:
+    shards = []
+    for number, rows in enumerate((17, 16, 1)):
+        with writing_shard(tmp_path / f"{number}.arrow") as shard:
+            for i in range(rows):
+                shard.add(_row(100 * number + i if number < 2 else 250))
+        shards.append(Shard(f"{number}.arrow", rows))
+    return Split(tmp_path, tuple(shards))
+
+
+def test_split__random_access_over_shards_and_batches(split: Split) -> None:
+    assert len(split) == 34
+    assert split.names()[15:19] == ["1/a_15", "1/a_16", "1/a_100", "1/a_101"]
+    for index in (33, 0, 16, 17, 32, 5):
+        sample = split.sample(index)
+        assert sample.name == split.names()[index]
+        assert sample.image == bytes([int(sample.point)]) * 9
+        assert (sample.width, sample.height, sample.track, sample.label) == (3, 2, "a", b"label")
+    for index in (-1, 34):
+        with pytest.raises(IndexError):
+            split.sample(index)
+
+
+def _first_name(split: Split) -> str:
+    return split.sample(0).name
+
+
+def test_split__travels_to_other_processes(split: Split) -> None:
+    assert split.sample(0).name == "1/a_0"
+    again = pickle.loads(pickle.dumps(split))  # noqa: TID251 - what DataLoader workers do
+    assert again.sample(33).name == "1/a_250"
+    for method in ("fork", "spawn"):
+        context = multiprocessing.get_context(method)
+        with context.Pool(1) as pool:
+            assert pool.apply(_first_name, (split,)) == "1/a_0"
+
+
+def test_writing_shard__readable_without_roadloop(split: Split, tmp_path: Path) -> None:
+    table = pa.ipc.open_file(tmp_path / "0.arrow").read_all()
+    assert table.schema == schema()
+    assert table.column("stem").to_pylist()[:2] == ["a_0", "a_1"]
+    assert list(ShardReader(tmp_path / "1.arrow").column("track")) == ["a"] * 16
+    assert len(split) == 34
+
+
+def test_split__empty(tmp_path: Path) -> None:
+    assert len(Split(tmp_path, ())) == 0
+    assert Split(tmp_path, ()).names() == []
+
+
+def test_dataset_reader__info_round_trip(
+    platform: Platform,
+    make_set: MakeSet,
+    submit: Callable[..., str],
+    run_job: Callable[[Platform, str], object],
+) -> None:
+    make_set(platform, tracks={"a": 4, "b": 3})
+    run_job(platform, submit(split_by="picture"))
+    folder = platform.workspace.datasets / "20180801"
+    reader = DatasetReader(folder)
+    assert from_json(reader.info.to_json()) == reader.info
+    assert sum(len(reader.split(s)) for s in ("train", "val", "test")) == 7
+    with pytest.raises(NotFoundError):
+        reader.split("all")
+    (folder / "dataset.json").write_text("{}")
+    with pytest.raises(BrokenFileError):
+        read_info(folder)
+
+
+def test_reader__import_needs_no_pyarrow() -> None:
+    script = "import sys, roadloop.datasets.api, roadloop.sources.api; print({'pyarrow', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

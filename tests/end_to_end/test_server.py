@@ -1,0 +1,152 @@
+"""The server as a process: fresh homes, restarts, running jobs, refusals."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from live import LiveServer
+from roadloop.jobs import queue
+from roadloop.jobs.states import JobState
+from roadloop.settings import Settings
+from roadloop.storage.platform import open_platform
+
+
+def submit(live: LiveServer, *, steps: int = 1000, pause: float = 0.05) -> str:
+    platform = open_platform(live.settings)
+    with platform.database.transaction() as db:
+        payload = {"steps": steps, "pause": pause, "name": "counted"}
+        task_id = queue.submit(db, queue.Submission("rehearsal", payload, "数数"))
+    platform.database.close()
+    return task_id
+
+
+def row(live: LiveServer, task_id: str) -> queue.Job:
+    platform = open_platform(live.settings)
+    with platform.database.reading() as db:
+        job = queue.get(db, task_id)
+    platform.database.close()
+    return job
+
+
+def until_running(live: LiveServer, task_id: str) -> queue.Job:
+    deadline = time.monotonic() + 30
+    while not ((job := row(live, task_id)).state is JobState.RUNNING and job.progress > 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return job
+
+
+def test_serve__sets_up_a_fresh_home_and_answers(server: LiveServer) -> None:
+    client = server.client()
+    health = client.get("/v1/health").json()
+    assert health["errno"] == 1
+    assert health["data"]["jobs"]["running"] == 0
+    assert client.get("/").status_code == 200
+    assert "text/html" in client.get("/").headers["content-type"]
+    assert client.get("/docs").status_code == 200
+    assert (server.home / "roadloop.db").exists()
+
+
+def test_serve__unknown_paths_and_wrong_methods(server: LiveServer) -> None:
+    client = server.client()
+    missing = client.get("/v1/nothing")
+    assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
+    wrong = client.get("/create_data")
+    assert (wrong.status_code, wrong.json()["error"], wrong.headers["allow"]) == (405, "method_not_allowed", "POST")
+    assert client.get("/static/../server.py").status_code == 404
+
+
+def test_serve__stopping_leaves_jobs_running_and_says_so(server: LiveServer) -> None:
+    task_id = submit(server)
+    job = until_running(server, task_id)
+    assert "go on without the server" in server.stop()
+    before = row(server, task_id).progress
+    time.sleep(1.5)
+    assert row(server, task_id).progress > before
+    server.start()
+    client = server.client()
+    found = client.get("/v1/jobs", params={"task_id": task_id}).json()["data"]
+    assert (found["state"], found["attempt"]) == ("running", 1)
+    assert row(server, task_id).pid == job.pid
+    client.post(f"/v1/jobs/{task_id}/cancel")
+    assert server.wait("/v1/jobs", task_id, seconds=15)["state"] == "cancelled"
+
+
+def test_serve__stop_jobs_ends_them(settings: Settings) -> None:
+    live = LiveServer(settings)
+    live.start("--stop-jobs")
+    task_id = submit(live)
+    until_running(live, task_id)
+    assert "no jobs are running" in live.stop()
+    assert row(live, task_id).state is JobState.CANCELLED
+    live.close()
+
+
+def test_serve__killed_while_a_job_runs_disturbs_nothing(server: LiveServer) -> None:
+    task_id = submit(server, steps=80)
+    until_running(server, task_id)
+    server.kill()
+    server.start()
+    done = server.wait("/v1/jobs", task_id)
+    assert (done["state"], done["attempt"]) == ("succeeded", 1)
+
+
+def test_serve__a_second_server_on_the_same_home_is_refused(server: LiveServer) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "roadloop", "serve", "--home", str(server.home), "--port", "0"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Another roadloop server" in done.stderr
+
+
+def test_serve__a_taken_port_is_explained(server: LiveServer, settings: Settings) -> None:
+    port = server.url.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "roadloop", "serve", "--home", str(settings.home) + "2", "--port", port],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"Port {port} cannot be used" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "::"])
+def test_serve__other_addresses_are_refused(settings: Settings, host: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "roadloop", "serve", "--home", str(settings.home), "--host", host],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Refusing to listen" in done.stderr) == (1, True)
+
+
+def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(server: LiveServer) -> None:
+    client = server.client()
+    task_id = submit(server)
+    other = sqlite3.connect(server.home / "roadloop.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert client.get("/v1/jobs").status_code == 200  # readers do not wait
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"import httpx2; print(httpx2.post({server.url!r} + '/v1/jobs/{task_id}/cancel', timeout=30).status_code)"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(2)
+    assert process.poll() is None
+    other.execute("COMMIT")
+    other.close()
+    assert process.communicate(timeout=30)[0].strip() == "200"
+
+
+def test_status_and_fsck__as_a_user(server: LiveServer) -> None:
+    task_id = submit(server, steps=2)
+    server.wait("/v1/jobs", task_id)
+    for command, words in (("status --once", "数数"), ("fsck", "0 problems"), ("migrate", "schema")):
+        done = subprocess.run(
+            [sys.executable, "-m", "roadloop", *command.split(), "--home", str(server.home)],
+            capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "200"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert words in done.stdout

@@ -1,0 +1,187 @@
+"""The routes of evaluations over HTTP, with the document's example values."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from roadloop.errors import RoadloopError
+from roadloop.evaluation.api import routes
+from roadloop.jobs import queue
+from roadloop.storage.platform import Platform
+from roadloop.web import errors
+
+RunJob = Callable[[Platform, str], queue.Job]
+
+
+@pytest.fixture
+def client(platform: Platform) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.include_router(routes(platform))
+
+    def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RoadloopError)
+        return errors.answer(request, error)
+
+    app.add_exception_handler(RoadloopError, answer)
+    with TestClient(app) as opened:
+        yield opened
+
+
+def example(**changes: Any) -> dict[str, Any]:
+    """The document's own example, with names that exist."""
+    return {
+        "dicts": {"苏州": ["kd_suzhou_ep-0005.params"]},
+        "type": "full",
+        "sour_dir": "图片",
+        "dest_dir": "label_dir",
+        "single_gpu": "2",
+        **changes,
+    }
+
+
+def pixels(data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+@pytest.fixture
+def finished(client: TestClient, platform: Platform, run_job: RunJob, pictures: Path, model: Path) -> str:
+    """The id of a finished evaluation of three pictures."""
+    reply = client.post("/starteva", json=example()).json()
+    assert reply["message"] == "模型预测完成"
+    run_job(platform, reply["data"])
+    return str(reply["data"])
+
+
+@pytest.mark.usefixtures("pictures", "model")
+@pytest.mark.parametrize("kind", ["form", "query"])
+def test_starteva__takes_json_as_text(client: TestClient, kind: str) -> None:
+    values = example(dicts=json.dumps({"苏州": ["kd_suzhou_ep-0005.params"]}))
+    sent = client.post("/starteva", data=values) if kind == "form" else client.post("/starteva", params=values)
+    reply = sent.json()
+    assert reply["errno"] == 1
+    row = client.post("/eva_rate", data={"task_id": reply["data"]}).json()["data"]
+    assert (row["status"], row["single_gpu"], row["total_img"]) == ("starting", 2, None)
+    assert row["model"] == {"苏州": ["kd_suzhou_ep-0005.params"]}
+
+
+@pytest.mark.usefixtures("pictures", "model")
+@pytest.mark.parametrize(
+    ("changes", "status", "word"),
+    [
+        ({"dicts": {"suzhou": ["kd_suzhou_test02_ep_0205.params"]}}, 404, "kd_suzhou_test02_ep_0205.params"),
+        ({"dicts": "sad"}, 422, "dicts"),
+        ({"type": "sad"}, 422, "type"),
+        ({"sour_dir": "image_dir"}, 404, "image_dir"),
+        ({"sour_dir": "../x"}, 403, "sour_dir"),
+        ({"gpus": "0,1,2"}, 422, "gpus"),
+        ({"single_gpu": "0"}, 422, "single_gpu"),
+        ({"dest_dir": "图片/out"}, 409, "dest_dir"),
+    ],
+)
+def test_starteva__filler_values_get_a_clear_answer(
+    client: TestClient, changes: dict[str, Any], status: int, word: str
+) -> None:
+    for language in ("zh", "en"):
+        reply = client.post("/starteva", json=example(**changes), headers={"accept-language": language})
+        assert reply.status_code == status
+        assert reply.json()["errno"] == 0
+        assert word in reply.json()["message"]
+
+
+@pytest.mark.usefixtures("pictures", "model")
+def test_starteva__same_key_is_answered_again_even_when_it_has_finished(
+    client: TestClient, platform: Platform, run_job: RunJob
+) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    first = client.post("/starteva", json=example(), headers=headers).json()
+    run_job(platform, first["data"])
+    assert client.post("/starteva", json=example(), headers=headers).json() == first
+    assert client.post("/starteva", json=example()).status_code == 409
+
+
+def test_eva_rate__finished_row_has_the_scores(client: TestClient, finished: str) -> None:
+    row = client.post("/eva_rate", json={"task_id": finished}).json()["data"]
+    assert (row["status"], row["total_img"], row["bad_lines"]) == ("completed!", 3, 1)
+    (scores,) = row["report"]
+    assert scores["miou"] == pytest.approx(0.566667)
+    assert [c["name_zh"] for c in scores["classes"]] == ["红", "绿", "蓝"]
+    assert client.post("/eva_rate").json()["data"][0]["task_id"] == finished
+    assert client.post("/eva_rate", json={"task_id": "sadsa"}).status_code == 404
+
+
+def test_show__picture_and_predictions(client: TestClient, finished: str) -> None:
+    reply = client.post("/show", data={"task_id": finished, "cur_img": "1"}).json()
+    assert (reply["total_img"], reply["name"], reply["track"]) == (3, "a/t1_001", "t1")
+    assert base64.b64decode(reply["or_data"])[:2] == b"\xff\xd8"
+    (shown,) = reply["la_data"]
+    assert shown["name"] == "苏州/kd_suzhou_ep-0005"
+    assert shown["image_miou"] == 1.0
+    color = pixels(base64.b64decode(shown["data"]))
+    assert color[:, 0].tolist() == [[255, 0, 0]] * 4 + [[0, 0, 255]] * 4
+    assert np.array_equal(color, pixels(client.get(shown["url"]).content))
+    assert np.array_equal(color, pixels(client.get(reply["truth_url"]).content))
+    ids = np.asarray(Image.open(io.BytesIO(client.get(shown["id_url"]).content)))
+    assert ids[:, 0].tolist() == [0] * 4 + [2] * 4
+    for url, kind in ((reply["or_url"], "jpeg"), (shown["overlay_url"], "jpeg"), (shown["errors_url"], "jpeg")):
+        answer = client.get(url)
+        assert answer.headers["content-type"] == f"image/{kind}"
+        assert pixels(answer.content).shape == (8, 8, 3)
+
+
+def test_show__picture_without_label_has_no_truth(client: TestClient, finished: str) -> None:
+    reply = client.post("/show", json={"task_id": finished, "cur_img": 3}).json()
+    assert reply["name"] == "b/t2_001"
+    assert reply["truth_url"] is None
+    assert reply["la_data"][0]["image_miou"] is None
+    assert client.get(f"/v1/evaluations/{finished}/pictures/3/truth").status_code == 404
+
+
+@pytest.mark.parametrize("number", [0, -1, 4, 10**12])
+def test_show__out_of_range_says_the_range(client: TestClient, finished: str, number: int) -> None:
+    reply = client.post("/show", json={"task_id": finished, "cur_img": number})
+    assert reply.status_code == 404
+    assert reply.json()["details"] == {"first": 1, "last": 3}
+
+
+@pytest.mark.usefixtures("pictures", "model")
+def test_show__unknown_unfinished_and_gone(client: TestClient, platform: Platform, run_job: RunJob) -> None:
+    assert client.post("/show", json={"task_id": "sadsa", "cur_img": 1}).status_code == 404
+    task_id = client.post("/starteva", json=example()).json()["data"]
+    reply = client.post("/show", json={"task_id": task_id})
+    assert (reply.status_code, reply.json()["details"]["state"]) == (409, "queued")
+    run_job(platform, task_id)
+    (platform.workspace.home / "label_dir").rename(platform.workspace.home / "elsewhere")
+    assert client.post("/show", json={"task_id": task_id}).status_code == 404
+
+
+def test_show__replaced_by_another_evaluation(
+    client: TestClient, platform: Platform, run_job: RunJob, finished: str
+) -> None:
+    second = client.post("/starteva", json=example(overwrite="1")).json()["data"]
+    run_job(platform, second)
+    assert client.post("/show", json={"task_id": second}).json()["errno"] == 1
+    reply = client.post("/show", json={"task_id": finished})
+    assert reply.status_code == 404
+    assert "label_dir" in reply.json()["message"]
+
+
+def test_evaluation_picture__unknown_model_or_view(client: TestClient, finished: str) -> None:
+    base = f"/v1/evaluations/{finished}/pictures/1"
+    assert client.get(f"{base}/color?model=2").json()["details"] == {"first": 1, "last": 1}
+    assert client.get(f"{base}/html").status_code == 422
+    assert client.get(f"/v1/evaluations/{finished}/pictures/x/color").status_code == 422
+
+
+def test_evaluation_report__is_the_published_one(client: TestClient, platform: Platform, finished: str) -> None:
+    report = json.loads((platform.workspace.home / "label_dir" / "report.json").read_text())
+    assert client.get(f"/v1/evaluations/{finished}/report").json()["data"] == report

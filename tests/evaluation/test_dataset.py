@@ -1,0 +1,72 @@
+"""Evaluating one split of a built dataset."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from roadloop.datasets import service as datasets
+from roadloop.errors import NotFoundError
+from roadloop.evaluation import service
+from roadloop.evaluation.service import EvaluationRequest
+from roadloop.evaluation.show import open_finished
+from roadloop.imaging.encode import encode_color, encode_label
+from roadloop.jobs import queue
+from roadloop.jobs.states import JobState
+from roadloop.labels.table import from_rows
+from roadloop.models.files import load_description
+from roadloop.sources.writer import NewSample, writing_set
+from roadloop.storage.platform import Platform
+
+RunJob = Callable[[Platform, str], queue.Job]
+
+
+@pytest.fixture
+def dataset(platform: Platform, run_job: RunJob, model: Path) -> str:
+    """Four pictures of two drives: each red, every label red but the last one's, which is green."""
+    rows: Any = load_description(model).class_table
+    image = np.full((8, 8, 3), (250, 10, 10), np.uint8)
+    with writing_set(platform.workspace, "set", from_rows("set", rows)) as writer:
+        for i, stem in enumerate(("x_1", "x_2", "y_1", "y_2")):
+            image[0, 0] = i
+            raw = np.full((8, 8), 20 if i == 3 else 10, np.uint8)
+            writer.add(NewSample("1", stem, encode_color(image), encode_label(raw)))
+    request = datasets.Request(
+        data_name="d", sour_data="set", data_type="all", shares={"train": 0.0, "val": 1.0, "test": 0.0}, lists=False,
+        split_by="track", seed=0, max_bad=0.05, base_data="", thread=1, data_desc="",
+    )  # fmt: skip
+    with platform.database.transaction() as db:
+        task_id = datasets.create(db, platform, request)
+    job = run_job(platform, task_id)
+    assert job.state is JobState.SUCCEEDED, job.reason
+    return "dataset:d/val"
+
+
+def test_evaluate__split_of_a_dataset(platform: Platform, run_job: RunJob, dataset: str) -> None:
+    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
+    with platform.database.transaction() as db:
+        task_id = service.start(db, platform, request)
+    job = run_job(platform, task_id)
+    assert job.state is JobState.SUCCEEDED, job.reason
+    assert job.result is not None
+    (scores,) = job.result["models"]
+    assert scores["pixel_accuracy"] == 0.75
+    assert scores["classes"][0]["iou"] == 0.75
+    outputs = platform.workspace.home / "out" / "苏州" / "kd_suzhou_ep-0005"
+    with (outputs / "tracks.csv").open(newline="") as stream:
+        assert [(r["track"], r["pixel_accuracy"]) for r in csv.DictReader(stream)] == [("x", "1.0"), ("y", "0.5")]
+    shown = open_finished(platform, task_id).picture(4)
+    assert (shown.row.name, shown.row.mious) == ("1/y_2", (0.0,))
+    assert shown.render("truth")[1] == "image/png"
+    assert shown.render("image")[0][:2] == b"\xff\xd8"
+
+
+def test_start__empty_split_is_refused(platform: Platform, dataset: str) -> None:
+    request = EvaluationRequest(
+        {"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "dataset:e/val", "", "", 1, overwrite=False
+    )
+    with platform.database.transaction() as db, pytest.raises(NotFoundError):
+        service.start(db, platform, request)

@@ -1,0 +1,60 @@
+"""The ledger gives back what was put in, in every order that a table needs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from roadloop.errors import Text
+from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result, pack, unpack
+from roadloop.evaluation.metrics import Counts
+
+
+def counts(*diagonal: int) -> Counts:
+    return Counts(np.diag(diagonal).astype(np.int64), np.array([7, 0], np.int64))
+
+
+def done(number: int, track: str = "t") -> Done:
+    return Done(number, f"p{number}", f"p{number}.jpg".encode(), track, 8, 4)
+
+
+def test_ledger__tables_in_every_order(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger", [2]) as ledger:
+        ledger.add(done(3, "b"), [Result(counts(1, 1), 0.9, 0.8, ("x", "y"))])
+        ledger.add(done(1, "b"), [Result(counts(2, 0), 0.1, 0.2, ("x", "y"))])
+        ledger.add(done(2, "a"), [Result(None, None, None, ("x", "y"))], [BadPicture(2, "p2", Text("坏", "bad"))])
+        ledger.add_bad(BadPicture(4, "p4", Text("断", "torn")))
+    with Ledger(tmp_path / "ledger", [2]) as ledger:
+        assert [p.number for p in ledger.pictures()] == [1, 2, 3]
+        assert [s.picture.name for s in ledger.worst_first(0)] == ["p1", "p3", "p2"]
+        assert [b.reason.en for b in ledger.bad()] == ["bad", "torn"]
+        ((track, pictures, total),) = ledger.by_track(0)
+        assert (track, pictures, total.matrix.tolist(), total.void.tolist()) == ("b", 2, [[3, 0], [0, 1]], [14, 0])
+        assert ledger.image_miou(0) == 0.5
+        assert ledger.sizes() == {"8x4": 3}
+        assert ledger.count() == 3
+        assert ledger.find(4) is None
+        found = ledger.results(3)[0]
+        assert found.counts is not None
+        assert found.counts.matrix.tolist() == [[1, 0], [0, 1]]
+
+
+def test_ledger__without_labels_there_are_no_scores(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger", [2]) as ledger:
+        ledger.add(done(1), [Result(None, None, None, ("x", "y"))])
+        assert list(ledger.by_track(0)) == []
+        assert ledger.image_miou(0) is None
+
+
+def test_pack__is_small_and_exact() -> None:
+    matrix = np.zeros((254, 254), np.int64)
+    matrix[3, 253] = 64_000_000
+    void = np.zeros(254, np.int64)
+    void[253] = 5
+    data = pack(Counts(matrix, void))
+    assert data is not None
+    assert len(data) == 16
+    found = unpack(data, 254)
+    assert found is not None
+    assert np.array_equal(found.matrix, matrix)
+    assert np.array_equal(found.void, void)
+    assert unpack(pack(None), 3) is None

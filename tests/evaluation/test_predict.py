@@ -1,0 +1,133 @@
+"""The predicting pipeline: order of work, sizes, memory, and what a network's outputs become."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
+
+UInt8 = NDArray[np.uint8]
+CPU = torch.device("cpu")
+
+
+class Brightest(torch.nn.Module):
+    """Logits are the input channels; remembers the batches it saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Size] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(x.shape)
+        return x
+
+
+def network(**changes: Any) -> Network:
+    values: dict[str, Any] = {
+        "module": Brightest(),
+        "mean": (0, 0, 0),
+        "std": (1, 1, 1),
+        "outputs": 3,
+        "used": [0, 1, 2],
+    }
+    return Network(**{**values, **changes})
+
+
+def image(*channel: int, height: int = 1) -> UInt8:
+    """uint8 [height, W, 3] whose brightest channels are given."""
+    return np.tile(np.eye(3, dtype=np.uint8)[list(channel)] * 100, (height, 1, 1))
+
+
+def test_predictor__argmax_of_the_normalised_picture() -> None:
+    (found,) = Predictor(network(), CPU, remote=False)([image(0, 2, 1)])
+    assert found.tolist() == [[0, 2, 1]]
+    assert found.dtype == np.uint8
+    # 100/255 = 0.39; minus 0.5 it is below the other channels' 0.
+    (found,) = Predictor(network(mean=(0.5, 0, 0)), CPU, remote=False)([image(0, 2, 1)])
+    assert found.tolist() == [[1, 2, 1]]
+
+
+def test_predictor__outputs_left_out_are_never_chosen() -> None:
+    (found,) = Predictor(network(used=[1, 2]), CPU, remote=False)([image(0, 2, 1)])
+    assert found.tolist() == [[1, 2, 1]]
+
+
+def test_predictor__remote_sees_the_bottom_half_and_keeps_the_size() -> None:
+    net = network()
+    (found,) = Predictor(net, CPU, remote=True)([image(2, height=5)])
+    assert found.tolist() == [[255], [255], [2], [2], [2]]
+    assert net.module.seen == [(1, 3, 3, 1)]
+
+
+def through(images: list[UInt8], batch: int, places: int = 1) -> tuple[list[tuple[int, UInt8]], Brightest]:
+    net = network()
+    predictors = [[Predictor(net, CPU, remote=False)] for _ in range(places)]
+    stages: Stages[int, tuple[int, UInt8], tuple[int, UInt8]] = Stages(
+        lambda i: (i, images[i]), lambda loaded: loaded[1], lambda loaded, ids: (loaded[0], ids[0])
+    )
+    done = list(run(range(len(images)), stages, predictors, batch))
+    assert isinstance(net.module, Brightest)
+    return done, net.module
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_run__every_picture_once_with_its_own_prediction(places: int) -> None:
+    images = [image(i % 3, (i + 1) % 3, height=1 + i % 4) for i in range(50)]
+    done, _ = through(images, 3, places)
+    assert sorted(i for i, _ in done) == list(range(50))
+    for i, ids in done:
+        assert ids.tolist() == [[i % 3, (i + 1) % 3]] * (1 + i % 4)
+
+
+def test_run__pictures_of_one_size_form_batches() -> None:
+    _, module = through([image(0, height=1 + i % 2) for i in range(10)], 2)
+    assert sorted(shape[0] for shape in module.seen) == [1, 1, 2, 2, 2, 2]
+    _, module = through([image(0, height=1 + i) for i in range(30)], 8)
+    assert len(module.seen) == 30
+
+
+def test_run__left_out_pictures_are_passed_over() -> None:
+    stages: Stages[int, UInt8, int] = Stages(
+        lambda i: image(0) if i % 2 else None, lambda one: one, lambda _, ids: len(ids)
+    )
+    predictors = [[Predictor(network(), CPU, remote=False), Predictor(network(), CPU, remote=False)]]
+    assert list(run(range(9), stages, predictors, 4)) == [2] * 4
+
+
+def test_run__reads_only_a_bounded_number_ahead() -> None:
+    read, lock = 0, threading.Lock()
+
+    def load(_: int) -> UInt8:
+        nonlocal read
+        with lock:
+            read += 1
+        return image(0)
+
+    stages: Stages[int, UInt8, int] = Stages(load, lambda one: one, lambda _, ids: len(ids))
+    results = run(range(10_000), stages, [[Predictor(network(), CPU, remote=False)]], 2)
+    for _ in range(10):
+        next(results)
+    assert read < 100
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_run__an_error_ends_it_and_its_threads() -> None:
+    def pictures() -> Iterator[int]:
+        yield from range(20)
+        raise KeyError("stop")
+
+    stages: Stages[int, UInt8, int] = Stages(lambda _: image(0), lambda one: one, lambda _, ids: len(ids))
+    before = threading.active_count()
+    with pytest.raises(KeyError):
+        list(run(pictures(), stages, [[Predictor(network(), CPU, remote=False)]], 2))
+    assert threading.active_count() == before
+
+
+def test_devices__one_for_each_gpu_or_thread() -> None:
+    assert devices(("GPU-a", "GPU-b"), 8) == [torch.device("cuda", 0), torch.device("cuda", 1)]
+    assert devices((), 2) == [CPU, CPU]

@@ -1,0 +1,209 @@
+"""Releases over HTTP with a supervisor's part played by a thread: it runs each job as it is queued."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.testclient import TestClient
+
+from roadloop.errors import RoadloopError
+from roadloop.jobs import queue
+from roadloop.jobs.context import TaskContext
+from roadloop.models.files import load_description
+from roadloop.releases import index, tasks
+from roadloop.releases.api import routes
+from roadloop.settings import Settings
+from roadloop.storage import publish
+from roadloop.storage.platform import Platform
+from roadloop.web import errors
+
+RunJob = Callable[[Platform, str], queue.Job]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"release_wait_seconds": 60.0})
+
+
+@pytest.fixture
+def client(platform: Platform) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.include_router(routes(platform))
+
+    def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RoadloopError)
+        return errors.answer(request, error)
+
+    app.add_exception_handler(RoadloopError, answer)
+    with TestClient(app) as opened:
+        yield opened
+
+
+@pytest.fixture
+def worker(platform: Platform, run_job: RunJob) -> Iterator[None]:
+    """Run queued jobs until the test is over."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.02):
+            with platform.database.reading() as db:
+                waiting = queue.queued(db)
+            for job in waiting:
+                run_job(platform, job.id)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.fixture
+def model(platform: Platform, write_model: Callable[..., Path]) -> Path:
+    return write_model(platform.workspace.tasks / "20180427" / "output" / "models", "kdss", 1)
+
+
+def example(**changes: Any) -> dict[str, Any]:
+    """The document's own example, with files that exist."""
+    return {
+        "dicts": {"20180427": ["kdss_ep-0001.params", "kdss_ep-0001.json"]},
+        "page": "1",
+        "version": "20180731",
+        "env": "北京",
+        "adcode": "1110000",
+        "desc": "北京模型",
+        "type": "车道线",
+        "time": "2018-07-31 12:22:30",
+        **changes,
+    }
+
+
+@pytest.mark.usefixtures("worker", "model")
+def test_release__bundle_index_tab_and_history(client: TestClient, platform: Platform) -> None:
+    reply = client.post("/release", json=example(), headers={"accept-language": "en"}).json()
+    assert reply["errno"] == 1, reply
+    data = reply["data"]
+    assert (data["folder"], data["time"]) == ("models/车道线/20180731/北京-1110000", "2018-07-31 12:22:30")
+    assert "seven digits" in reply["warnings"][0]
+    bundle = platform.workspace.home / data["folder"]
+    assert publish.verify(bundle) == []
+    assert data["files"] == [
+        "classes.csv", "kdss_ep-0001.json", "kdss_ep-0001.onnx", "kdss_ep-0001.params", "label_map.json",
+        "manifest.json", "metrics.json", "release.json",
+    ]  # fmt: skip
+    assert data["metrics"]["training"] == {"miou": 0.5}
+    assert (bundle / "classes.csv").read_text().splitlines()[1] == "10,red,红,255,0,0,0"
+    assert load_description(bundle / "kdss_ep-0001.params", verify=True).params_sha256 == data["params_sha256"]
+    assert onnxruntime.InferenceSession(bundle / "kdss_ep-0001.onnx").get_inputs()[0].shape[1:] == [3, 8, 8]
+    listed = json.loads((platform.workspace.models / "index.json").read_text())
+    assert [r["folder"] for r in listed["releases"]] == ["车道线/20180731/北京-1110000"]
+
+    tab = client.get("/release_tab", params={"page": "1"}).json()
+    assert (tab["name"], tab["total"]) == ("车道线", 3)
+    assert tab["data"] == {"20180731": ["kdss_ep-0001.params", "kdss_ep-0001.json"]}
+    assert (tab["items"][0]["env"], tab["items"][0]["adcode"]) == ("北京", "1110000")
+    assert client.get("/release_tab?page=2").json()["data"] == {}
+    row = client.get("/v1/releases", params={"task_id": data["task_id"]}).json()["data"]
+    assert (row["status"], row["desc"]) == ("completed!", "北京模型")
+
+    again = client.post("/release", json=example())
+    assert (again.status_code, again.json()["details"]["task_id"]) == (409, data["task_id"])
+
+    # The release is itself a source: the next environment takes the same files.
+    files = tab["data"]["20180731"]
+    onwards = client.post("/release", json=example(dicts={"车道线/20180731": files}, env="上海", adcode=310000)).json()
+    assert onwards["data"]["source"] == "车道线/20180731"
+    assert client.get("/release_tab").json()["data"] == {"20180731": files}
+    listed = json.loads((platform.workspace.models / "index.json").read_text())
+    assert len(listed["releases"]) == 2
+    assert not list(platform.workspace.models.rglob("*.partial"))
+
+
+@pytest.mark.usefixtures("model")
+def test_release__busy_then_the_same_values_or_key_give_the_result(
+    client: TestClient, platform: Platform, run_job: RunJob
+) -> None:
+    object.__setattr__(platform, "settings", platform.settings.model_copy(update={"release_wait_seconds": 0.2}))
+    headers = {"Idempotency-Key": "k"}
+    first = client.post("/release", json=example(), headers=headers)
+    assert (first.status_code, first.json()["error"]) == (503, "busy")
+    task_id = first.json()["details"]["task_id"]
+    assert client.post("/release", json=example(desc="另一个")).status_code == 409
+    assert client.post("/release", json=example()).json()["details"]["task_id"] == task_id
+    run_job(platform, task_id)
+    assert client.post("/release", json=example(), headers=headers).json()["data"]["task_id"] == task_id
+    assert client.post("/release", json=example(), headers=headers).json()["data"]["task_id"] == task_id
+    assert client.post("/release", json=example()).status_code == 409
+
+
+@pytest.mark.usefixtures("worker")
+def test_release__failed_one_says_why_and_gives_its_place_up(
+    client: TestClient, platform: Platform, model: Path
+) -> None:
+    good = model.read_bytes()
+    model.write_bytes(good[:-1])
+    reply = client.post("/release", json=example(), headers={"accept-language": "en"})
+    assert reply.status_code == 422
+    assert "sha256" in reply.json()["message"]
+    assert not (platform.workspace.models / "车道线" / "20180731" / "北京-1110000").exists()
+    model.write_bytes(good)
+    assert client.post("/release", json=example()).json()["errno"] == 1
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"dicts": {"20180427": ["kdss.params", "kdss.json"]}}, 404),
+        ({"dicts": {"20180427": ["kdss_ep-0001.params"]}}, 422),
+        ({"dicts": "ss"}, 422),
+        ({"adcode": "ss"}, 422),
+        ({"type": "ss"}, 422),
+        ({"time": "ss"}, 422),
+        ({"version": "../x"}, 422),
+    ],
+)
+def test_release__filler_values_get_a_clear_answer(client: TestClient, changes: dict[str, Any], status: int) -> None:
+    reply = client.post(
+        "/release", data={k: json.dumps(v) if k == "dicts" else v for k, v in example(**changes).items()}
+    )
+    assert (reply.status_code, reply.json()["errno"]) == (status, 0)
+
+
+def test_release_tab__page_out_of_range(client: TestClient) -> None:
+    reply = client.get("/release_tab?page=4")
+    assert (reply.status_code, reply.json()["details"]) == (404, {"first": 1, "last": 3})
+
+
+@pytest.mark.usefixtures("model")
+def test_release__killed_after_publishing_is_completed(
+    client: TestClient, platform: Platform, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object.__setattr__(platform, "settings", platform.settings.model_copy(update={"release_wait_seconds": 0.1}))
+    task_id = client.post("/release", json=example()).json()["details"]["task_id"]
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "test")
+
+    def killed(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(publish, "move", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.release(TaskContext(platform, job))
+    monkeypatch.undo()
+    assert index.read_bundles(platform.workspace.models) == []
+    with platform.database.transaction() as db:
+        current = queue.get(db, task_id)
+        queue.finish(db, job, queue.JobState.FAILED)
+        db.execute(queue.jobs.update().values(state="queued", moves=[list(m) for m in current.moves]))
+    done = run_job(platform, task_id)
+    assert done.state is queue.JobState.SUCCEEDED, done.reason
+    assert publish.verify(platform.workspace.models / "车道线" / "20180731" / "北京-1110000") == []
+    assert len(json.loads((platform.workspace.models / "index.json").read_text())["releases"]) == 1
+    assert not list(platform.workspace.models.rglob("*.partial"))

@@ -1,0 +1,82 @@
+"""What a release can be asked with."""
+
+from typing import Any
+
+import pytest
+
+from roadloop.errors import InvalidNameError, InvalidValueError
+from roadloop.releases.request import check_adcode, check_request, check_time, choose_pair
+
+CATEGORIES = ("车道线", "路牌", "灯杆")
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    """The document's own example."""
+    return {
+        "dicts": {"20180427": ["kdss.params", "kdss.json"]},
+        "page": 1,
+        "version": "20180731",
+        "env": "北京",
+        "adcode": "1110000",
+        "desc": "北京模型",
+        "type": "车道线",
+        "time": "2018-07-31 12:22:30",
+        **changes,
+    }
+
+
+def test_check_request__document_s_example_is_accepted_with_a_warning() -> None:
+    request = check_request(values(), CATEGORIES)
+    assert request.folder == "车道线/20180731/北京-1110000"
+    assert (request.source, request.file) == ("20180427", "kdss.params")
+    assert "110000" in request.warnings[0].en
+
+
+@pytest.mark.parametrize("adcode", ["110000", "310000", "0"])
+def test_check_adcode__real_codes(adcode: str) -> None:
+    assert check_adcode(adcode) is None
+
+
+@pytest.mark.parametrize("adcode", ["", "00", "12345", "1110001", "011000", "11000a", "１１００００"])
+def test_check_adcode__anything_else_is_refused(adcode: str) -> None:
+    with pytest.raises(InvalidValueError):
+        check_adcode(adcode)
+
+
+@pytest.mark.parametrize(
+    "dicts",
+    [
+        {},
+        {"a": []},
+        {"a": ["x.params"]},
+        {"a": ["x.params", "y.json"]},
+        {"a": ["x.json", "x.json"]},
+        {"a": ["x.params", "x.json", "y.params"]},
+        {"a": ["x.params", "x.json"], "b": ["x.params", "x.json"]},
+        {"a": "x.params"},
+        {"a": [".params", ".json"]},
+        {"a": [1, 2]},
+    ],
+)
+def test_choose_pair__exactly_one_pair(dicts: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValueError):
+        choose_pair(dicts)
+
+
+def test_choose_pair__order_does_not_matter() -> None:
+    assert choose_pair({"a": ["x.json", "x.params"]}) == ("a", "x.params")
+
+
+def test_check_time__as_given_or_refused() -> None:
+    assert check_time("2018-07-31 12:22:30") == "2018-07-31 12:22:30"
+    assert check_time("") == ""
+    with pytest.raises(InvalidValueError):
+        check_time("ss")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"), [({"type": "ss"}, InvalidValueError), ({"env": "a/b"}, InvalidNameError)]
+)
+def test_check_request__unknown_category_and_bad_names(changes: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        check_request(values(**changes), CATEGORIES)
