@@ -55,6 +55,7 @@ class LiveServer:
         self.url = ""
         self.output: list[str] = []
         self._clients: list[httpx.Client] = []
+        self._reader: threading.Thread | None = None
 
     @property
     def home(self) -> Path:
@@ -78,9 +79,18 @@ class LiveServer:
                 self.url = found[0]
                 break
         else:
+            self._reap()
             raise AssertionError("the server did not start:\n" + "".join(self.output))
-        threading.Thread(target=self._drain, args=(self.process.stdout,), daemon=True).start()
+        self._reader = threading.Thread(target=self._drain, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
         return time.monotonic() - began
+
+    def _reap(self) -> None:
+        self.process.wait(timeout=30)
+        if self._reader is not None:
+            self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def _drain(self, stream: Any) -> None:
         for line in stream:
@@ -98,13 +108,12 @@ class LiveServer:
     def kill(self) -> None:
         """`kill -9`; its jobs go on."""
         self.process.kill()
-        self.process.wait()
+        self._reap()
 
     def stop(self) -> str:
         """Stop it as Ctrl-C does; returns what it printed."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
-        time.sleep(0.1)
+        self._reap()
         return "".join(self.output)
 
     def close(self) -> None:

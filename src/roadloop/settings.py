@@ -46,6 +46,15 @@ class Settings(BaseSettings):
     gpu_probe: tuple[str, ...] = Field(
         (), description="Command that prints this host's GPUs as JSON; empty means NVIDIA's NVML."
     )
+    track_service_url: str = Field(
+        "", description="Base URL of an HTTP track service, asked for tracks that no tracks/ folder has; empty: none."
+    )
+    track_service_timeout: float = Field(10, gt=0, description="The track service may be silent for this long, s.")
+    track_service_retries: int = Field(3, ge=0, le=20, description="Further tries when the track service fails.")
+    track_service_parallel: int = Field(8, ge=1, le=64, description="Requests to the track service at once.")
+    track_service_type: str = Field("0", description="Value of `type` in the track service's image/get.")
+    track_service_seq: str = Field("0", description="Value of `seq` in the track service's image/get.")
+    track_service_image_type: str = Field("0", description="Value of `imageType` in the track service's image/get.")
     fail_point: str = Field("", description="For reliability tests: where a job's first attempt kills itself.")
     torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
     loader_workers: int = Field(

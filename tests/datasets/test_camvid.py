@@ -25,8 +25,8 @@ def test_camvid__exact_with_the_official_split(
     platform: Platform, submit: Callable[..., str], run_job: Callable[[Platform, str], Job]
 ) -> None:
     with writing_set(platform.workspace, "camvid", camvid.TABLE) as writer:
-        for sample in camvid.read(camvid.find(SHARED)):
-            writer.add(sample)
+        for new in camvid.read(camvid.find(SHARED)):
+            writer.add(new)
     job = run_job(platform, submit(data_name="camvid", sour_data="camvid", lists=True, shares={}))
     assert job.state == "succeeded", job.reason
     reader = DatasetReader(platform.workspace.datasets / "camvid")

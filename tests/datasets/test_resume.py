@@ -22,7 +22,7 @@ from roadloop.storage.platform import Platform, open_platform
 from roadloop.storage.publish import verify
 
 TABLE = ClassTable("t", (LabelClass(0, "road", "道路", (1, 1, 1), 0), LabelClass(1, "car", "车", (2, 2, 2), 1)))
-PICTURES = 640  # five shards
+PICTURES = 512  # 25 shards
 
 
 def _home(settings: Settings, folder: Path, make_request: Callable[..., Request]) -> tuple[Platform, str]:

@@ -185,3 +185,14 @@ def test_evaluation_picture__unknown_model_or_view(client: TestClient, finished:
 def test_evaluation_report__is_the_published_one(client: TestClient, platform: Platform, finished: str) -> None:
     report = json.loads((platform.workspace.home / "label_dir" / "report.json").read_text())
     assert client.get(f"/v1/evaluations/{finished}/report").json()["data"] == report
+
+
+def test_evaluation_model__confusion_tracks_and_worst_pictures(client: TestClient, finished: str) -> None:
+    path = f"/v1/evaluations/{finished}/models/1"
+    tables = client.get(path, params={"worst": 1}).json()["data"]
+    assert tables["confusion"] == [[32, 0, 0], [128, 128, 0], [0, 0, 32]]
+    assert tables["void"] == [0, 0, 0]
+    assert [(row["track"], row["pictures"]) for row in tables["tracks"]] == [("t1", 2)]
+    (worst,) = tables["worst"]
+    assert (worst["number"], worst["name"], worst["pixel_accuracy"]) == (2, "a/t1_002", 0.5)
+    assert client.get(f"/v1/evaluations/{finished}/models/2").status_code == 404

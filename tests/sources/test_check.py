@@ -8,7 +8,7 @@ from PIL import Image
 from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable, LabelClass
-from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.check import Checked, check_sample, count_ids
 from roadloop.sources.layout import Facts, Pair, Problem, Sample, make_sample
 
 TABLE = ClassTable("t", (LabelClass(0, "a", "甲", (1, 1, 1), 0), LabelClass(7, "b", "乙", (7, 7, 7), 1)))
@@ -116,3 +116,12 @@ def test_check_sample__bad_files(sample: Sample) -> None:
     assert "Cannot be read" in _reason(sample)
     sample.image.write_bytes(image)
     assert isinstance(check_sample(sample, TABLE, max_pixels=599), Problem)
+
+
+def test_count_ids__exact_beyond_float32() -> None:
+    ids = np.full((4099, 4099), 7, dtype=np.uint8)
+    ids[-1, :2] = 255
+    counts = count_ids(ids)
+    assert (counts[7], counts[255], counts.sum()) == (4099 * 4099 - 2, 2, 4099 * 4099)
+    assert count_ids(np.arange(256, dtype=np.uint8).reshape(1, 256)[:, ::-1]).tolist() == [1] * 256
+    assert count_ids(np.zeros((1, 1), dtype=np.uint8))[0] == 1

@@ -1,23 +1,37 @@
 """A tiny dataset of synthetic pictures, a tiny network, and a reporter made of lists."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from roadloop.datasets.info import DATASET, SPLITS, ClassCount, DatasetInfo, Shard
 from roadloop.datasets.shards import Row, writing_shard
-from roadloop.errors import Text
+from roadloop.datasets.store import datasets
+from roadloop.errors import RoadloopError, Text
 from roadloop.imaging.encode import encode_color, encode_label
+from roadloop.jobs import queue
 from roadloop.labels.label_map import LabelMap, MapEntry
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.networks.folder import digest
+from roadloop.networks.store import networks
 from roadloop.storage import publish
+from roadloop.storage.platform import Platform
+from roadloop.training import checkpoint, engine
+from roadloop.training.api import routes
+from roadloop.training.group import Group
 from roadloop.training.recipe import DataConfig, Named, TrainConfig, TrainingRecipe
 from roadloop.training.work import Work
+from roadloop.web import errors
 
 TABLE = ClassTable(
     "tiny",
@@ -130,14 +144,14 @@ def make_recipe(info: DatasetInfo, source: str = NETWORK, *, gpus: str = "", **v
     )  # fmt: skip
 
 
-def make_work(tmp_path: Path, info: DatasetInfo, source: str = NETWORK, task: str = "任务", **values: Any) -> Work:
-    """A piece of work in folders under `tmp_path`; the dataset stands in `tmp_path/<its name>`."""
+def make_work(path: Path, info: DatasetInfo, source: str, task: str, **values: Any) -> Work:
+    """A piece of work in folders under `path`, where the dataset stands."""
     return Work(
         recipe=make_recipe(info, source, **values),
         source=source,
-        dataset=tmp_path / info.name,
+        dataset=path / info.name,
         base_dataset=None,
-        task=tmp_path / task,
+        task=path / task,
         threads=1,
         loaders=0,
     )
@@ -153,6 +167,7 @@ class Notes:
         self.warnings: list[Text] = []
         self.memo: dict[str, Any] = {}
         self.asked = 0
+        self.finished: bool | None = None
         self.shares: list[float] = []
 
     def log(self, line: str) -> None:
@@ -176,3 +191,123 @@ class Notes:
         self.memo |= dict(memo or {})
         for scratch, target in moves:
             publish.move(scratch, target)
+
+
+@dataclass
+class Bench:
+    """Runs the engine in this process, in folders under `path`, on the synthetic dataset `数据`."""
+
+    path: Path
+    info: DatasetInfo
+
+    def work(self, task: str = "任务", source: str = NETWORK, **values: Any) -> Work:
+        """A piece of work; keys of `train_con` and `data_con` as keywords."""
+        return make_work(self.path, self.info, source, task, **values)
+
+    def notes(self, attempt: int = 1, stop_after: int | None = None) -> Notes:
+        """A reporter made of lists."""
+        return Notes(attempt, stop_after)
+
+    def run(self, work: Work, notes: Notes | None = None) -> Notes:
+        """Run the engine; returns what it reported."""
+        notes = notes or Notes()
+        notes.finished = engine.run(work, Group(torch.device("cpu")), notes)
+        return notes
+
+    def outcome(self, work: Work) -> dict[str, str]:
+        """sha256 of everything that a finished run leaves: last checkpoint, curves, model files."""
+        last = checkpoint.listed(work.checkpoints)[-1]
+        models = sorted(path for path in work.results.iterdir() if path.name[0] != ".")
+        paths = [last / checkpoint.TENSORS, last / checkpoint.METRICS, work.metrics, *models]
+        return {path.name: publish.sha256_file(path) for path in paths}
+
+    def lines(self, work: Work) -> list[dict[str, Any]]:
+        """The lines of its curves."""
+        return [json.loads(line) for line in work.metrics.read_text().splitlines()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, write_dataset: WriteDataset) -> Bench:
+    """Eight pictures to train on and three to validate."""
+    return Bench(tmp_path, write_dataset(tmp_path / "数据"))
+
+
+@dataclass
+class Site:
+    """A workspace with a finished dataset `20180727` and a finished network `c_network`, and its training API."""
+
+    platform: Platform
+    client: TestClient
+
+    def call(self, path: str, status: int = 200, **values: Any) -> Any:
+        """POST JSON and return the reply."""
+        reply = self.client.post(path, json=values)
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+    def get(self, path: str, status: int = 200, **values: Any) -> Any:
+        """GET with a query and return the reply."""
+        reply = self.client.get(path, params=values)
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+    def create(self, name: str = "suzhou", **values: Any) -> str:
+        """Create a training task."""
+        reply = self.call("/create_train", train_name=name, network="c_network", data="20180727", **values)
+        return str(reply["data"])
+
+    def row(self, task_id: str) -> dict[str, Any]:
+        """A task's history row."""
+        return dict(self.call("/train_history", task_id=task_id)["data"])
+
+    def folder(self, name: str = "suzhou") -> Path:
+        """A task's folder."""
+        return self.platform.workspace.tasks / name
+
+
+def finished_job(platform: Platform, kind: str, name: str) -> str:
+    """A job that has succeeded."""
+    with platform.database.transaction() as db:
+        task_id = queue.submit(db, queue.Submission(kind=kind, payload={}, title=name))
+        db.execute(queue.jobs.update().where(queue.jobs.c.id == task_id).values(state="succeeded"))
+    return task_id
+
+
+def add_network(platform: Platform, name: str = "c_network", source: str = NETWORK) -> None:
+    """A finished network."""
+    folder = platform.workspace.networks / name
+    publish.write_text(folder / "network.py", source)
+    publish.write_json(folder / "train.json", {"optimizer": "sgd", "class_weighting": "none"})
+    publish.write_json(folder / "data.json", {"mean": [0.4, 0.4, 0.4], "std": [0.25, 0.25, 0.25]})
+    task_id = finished_job(platform, "create_net", name)
+    row = {"task_id": task_id, "name": name, "template": "enet", "description": "神经网络", "live": True}
+    with platform.database.transaction() as db:
+        db.execute(networks.insert().values(**row))
+
+
+def add_dataset(platform: Platform, write: WriteDataset, name: str = "20180727", **counts: int) -> DatasetInfo:
+    """A finished dataset."""
+    info = write(platform.workspace.datasets / name, **counts)
+    row = {"name": name, "description": "苏州数据", "data_type": "all", "sour_data": "s"}
+    shares = {"train": 0.7, "val": 0.3, "test": 0.0}
+    task_id = finished_job(platform, "create_data", name)
+    with platform.database.transaction() as db:
+        db.execute(datasets.insert().values(task_id=task_id, live=True, **row, **shares))
+    return info
+
+
+@pytest.fixture
+def site(platform: Platform, write_dataset: WriteDataset) -> Iterator[Site]:
+    """A workspace ready to train in."""
+    add_network(platform)
+    add_dataset(platform, write_dataset)
+    app = FastAPI()
+    app.include_router(routes(platform))
+
+    def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RoadloopError)
+        return errors.answer(request, error)
+
+    app.add_exception_handler(RoadloopError, answer)
+    with TestClient(app) as client:
+        yield Site(platform, client)

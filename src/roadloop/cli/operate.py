@@ -1,12 +1,12 @@
 """Commands for operators: serve, status, fsck, migrate, rehearse."""
 
+import contextlib
 import logging
 import signal
 import socket
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -60,11 +60,13 @@ def serve(
             )
         )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
     platform = open_platform(settings, upgrade=True)
     supervisor = Supervisor(platform)
     try:
-        _serve_until_stopped(platform, supervisor, listener)
+        with contextlib.suppress(KeyboardInterrupt):
+            _serve_until_stopped(platform, supervisor, listener)
     finally:
         left = supervisor.close(stop_jobs=stop_jobs)
         listener.close()
@@ -100,7 +102,9 @@ def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: s
     url = f"http://{platform.settings.host}:{port}"
     announced = threading.Thread(target=_announce, args=(server, url, platform.workspace.home), daemon=True)
     announced.start()
-    signal.signal(signal.SIGHUP, lambda number, frame: _stop(server, number, frame))
+    # uvicorn shuts down on SIGINT and SIGTERM, then raises the signal again for us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, lambda *_: server.handle_exit(signal.SIGINT, None))
     server.run(sockets=[listener])
 
 
@@ -110,10 +114,6 @@ def _announce(server: uvicorn.Server, url: str, home: Path) -> None:
     if server.started:
         console.print(f"roadloop  {url}   (page 网页; {url}/docs interface 接口说明)")
         console.print(f"workspace 工作区 {home}\nCtrl-C stops the server; jobs go on. 停止服务不影响运行中的任务。")
-
-
-def _stop(server: uvicorn.Server, _number: int, _frame: FrameType | None) -> None:
-    server.should_exit = True
 
 
 def _say_goodbye(left: list[queue.Job], *, stopped: bool) -> None:

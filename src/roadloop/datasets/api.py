@@ -14,7 +14,7 @@ from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenE
 from roadloop.jobs.history import JobFields, history
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import History, NoParameters, Parameters
+from roadloop.web.parameters import History, JsonObject, NoParameters, Parameters
 
 SplitName = Literal["train", "val", "test"]
 _FIRST = 12
@@ -37,6 +37,12 @@ class CreateData(Parameters):
     split_by: Literal["track", "picture"] = Field("track", description="What is never torn apart.")
     seed: int = Field(0, ge=0, lt=2**63, description="Draws the split; the same call gives the same bytes.")
     base_data: str = Field("", description="For aug: the dataset to start from; default: the newest that fits.")
+    filter: JsonObject = Field(
+        {},
+        description="Only pictures whose manifest says so: field (city, author, source, annotype, datakind, imgoprange,"
+        " track, package, set, time) -> value or list; time also {from, to}.",
+        examples=[{"city": ["苏州"]}],
+    )
     max_bad: float = Field(0.05, ge=0, le=1, description="A larger share of bad files fails the job.")
 
     def request(self) -> service.Request:
@@ -50,6 +56,7 @@ class CreateData(Parameters):
             lists=not self.l_value,
             split_by=self.split_by,
             seed=self.seed,
+            filter=self.filter,
             max_bad=self.max_bad,
             base_data=self.base_data,
             thread=self.thread,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import wait
 from multiprocessing.process import parent_process
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -25,8 +25,6 @@ from roadloop.labels.table import IGNORE, ClassTable
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.layout import Problem, Sample
 from roadloop.storage import publish
-
-SHARD_ROWS: Final = 128
 
 
 class ShardPlan(NamedTuple):

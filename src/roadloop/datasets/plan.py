@@ -3,18 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from roadloop.datasets.info import SPLITS, DatasetInfo
-from roadloop.datasets.pack import SHARD_ROWS, ShardPlan
+from roadloop.datasets.pack import ShardPlan
 from roadloop.datasets.reader import DatasetReader
 from roadloop.datasets.recipe import DatasetRecipe
+from roadloop.datasets.shards import BATCH_ROWS
 from roadloop.datasets.split import LEFT_OUT, assign, normalise_shares
 from roadloop.errors import JobError, Text
 from roadloop.labels.table import ClassTable
+from roadloop.sources.choice import passes
 from roadloop.sources.layout import Problem, Sample
 from roadloop.sources.service import open_set, read_splits, scan
 from roadloop.storage.paths import Workspace
+
+MOST_ROWS: Final = 128
+MANY_SHARDS: Final = 24
 
 
 class Base(NamedTuple):
@@ -69,19 +74,22 @@ def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
     official: dict[str, str] = {}
     problems: list[Problem] = []
     first = base.info.sources[0] if base else recipe.sources[0]
+    left_out = 0
     for source_name in recipe.sources:
         source = open_set(workspace, source_name)
         tables[source_name] = source.table
         found = scan(source)
         problems += found.problems
         lists = read_splits(source) if recipe.lists else {}
-        for sample in found.samples:
+        chosen = [sample for sample in found.samples if passes(sample, recipe.filter)]
+        left_out += len(found.samples) - len(chosen)
+        for sample in chosen:
             name = sample.key if source_name == first else f"{source_name}/{sample.key}"
             if base is None or name not in base.names:
                 named[name] = sample
                 official[name] = lists.get(sample.key, LEFT_OUT)
     if not named:
-        raise _nothing(recipe, base, problems)
+        raise _nothing(recipe, base, problems, left_out)
     warnings: list[Text] = []
     if recipe.lists:
         splits = official
@@ -138,11 +146,17 @@ def _unlisted(official: Mapping[str, str]) -> Iterator[Text]:
 
 
 def _shards(named: Mapping[str, Sample], splits: Mapping[str, str], base: Base | None) -> Iterator[ShardPlan]:
+    rows = shard_rows(len(named))
     for split in SPLITS:
         start = _next_number(base.info, split) if base else 0
         names = [name for name in named if splits[name] == split]
-        for number, chosen in enumerate(_chunks(names, SHARD_ROWS), start):
+        for number, chosen in enumerate(_chunks(names, rows), start):
             yield ShardPlan(split, number, tuple(named[n] for n in chosen), tuple(chosen))
+
+
+def shard_rows(pictures: int) -> int:
+    """Samples in a shard: enough shards to keep many processes busy, none smaller than a batch."""
+    return min(MOST_ROWS, max(BATCH_ROWS, pictures // MANY_SHARDS))
 
 
 def _next_number(info: DatasetInfo, split: str) -> int:
@@ -155,8 +169,16 @@ def _chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
         yield items[start : start + size]
 
 
-def _nothing(recipe: DatasetRecipe, base: Base | None, problems: Sequence[Problem]) -> JobError:
+def _nothing(recipe: DatasetRecipe, base: Base | None, problems: Sequence[Problem], left_out: int) -> JobError:
     sets = ", ".join(recipe.sources)
+    if left_out:
+        return JobError(
+            Text(
+                f"filter 排除了源数据 {sets} 的全部 {left_out} 张（新）图片；请检查取值是否与 manifest.csv 一致",
+                f"The filter leaves out all {left_out} (new) pictures of {sets};"
+                " compare its values with the sets' manifest.csv",
+            )
+        )
     if base:
         return JobError(
             Text(

@@ -18,4 +18,5 @@ class DatasetRecipe(BaseModel):
     lists: bool = Field(False, description="Use the sets' official lists instead of splitting.")
     split_by: Literal["track", "picture"] = Field("track", description="What is never torn apart.")
     seed: int = Field(0, description="Draws the split.")
+    filter: dict[str, tuple[str, ...] | dict[str, str]] = Field({}, description="Which pictures; see sources.choice.")
     max_bad: float = Field(0.05, description="Larger shares of bad files fail the job.")

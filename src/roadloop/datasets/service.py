@@ -1,7 +1,7 @@
 """What a caller can do with datasets: create, list, look into, require. No torch, no pyarrow at import."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.queue import JobState, Submission
 from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable, different_meanings, union
+from roadloop.sources.choice import parse_filter
 from roadloop.sources.service import SourceSet, has_pictures, open_set, read_splits
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
@@ -42,6 +43,7 @@ class Request:
     Attributes:
         shares: Those that were sent; none at all means 0.8, 0.1, 0.1.
         lists: Use the sets' official lists (`l_value=0`).
+        filter: Which pictures; see `sources.choice`.
         base_data: For an increment; "" takes the newest finished dataset with the same class table.
         thread: Worker processes.
     """
@@ -57,6 +59,7 @@ class Request:
     base_data: str
     thread: int
     data_desc: str
+    filter: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create(db: sa.Connection, platform: Platform, request: Request) -> str:
@@ -69,7 +72,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         NotFoundError: A source set or the base is unknown.
         NameTakenError: There is, or soon will be, a dataset of that name.
         ConflictError: Two class tables give one raw id different meanings, or the base is not finished.
-        InvalidValueError: A share is wrong, a set has no pictures, or official lists are missing.
+        InvalidValueError: A share or the filter is wrong, a set has no pictures, or official lists are missing.
     """
     name = check_name(request.data_name, "data_name")
     _take_name(db, platform, name)
@@ -91,6 +94,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
             "lists": request.lists,
             "split_by": request.split_by,
             "seed": request.seed,
+            "filter": parse_filter(request.filter),
             "max_bad": request.max_bad,
         }
     )

@@ -1,8 +1,8 @@
-"""A `roadloop serve` of the demo's own: a child process on a free loopback port."""
+"""A `roadloop serve` of the demo's own: a child process on a loopback port."""
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,33 +11,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import httpx2
-
 from roadloop.errors import JobError, Text
 from roadloop.settings import Settings
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
+ANNOUNCED: Final = re.compile(r"http://\S+:\d+")
 
 
 class ServerChild:
     """The running server.
 
     Attributes:
-        url: Where it answers.
+        url: Where it answers; known when it is ready.
         log: Its output.
     """
 
     def __init__(self, settings: Settings, log: Path) -> None:
+        self.url = ""
         self.log = log
-        self._settings = settings
-        port = settings.port or _free_port(settings.host)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self.url = f"http://{host}:{port}"
-        command = [sys.executable, "-m", "roadloop", "serve", "--port", str(port), "--stop-jobs"]
+        self._begin = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "roadloop", "serve", "--stop-jobs"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -62,7 +58,7 @@ class ServerChild:
             )
 
     def wait_until_ready(self) -> None:
-        """Return when it answers.
+        """Return when it answers: it then says where.
 
         Raises:
             JobError: It ended, or does not answer within a minute.
@@ -70,11 +66,11 @@ class ServerChild:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             self.check()
-            try:
-                if httpx2.get(f"{self.url}/v1/health", timeout=5.0).status_code == 200:
-                    return
-            except httpx2.TransportError:
-                time.sleep(0.1)
+            announced = ANNOUNCED.search(self._output())
+            if announced:
+                self.url = announced[0]
+                return
+            time.sleep(0.1)
         raise JobError(
             Text(
                 f"服务在 {START_SECONDS:.0f} 秒内没有应答。日志：{self.log}\n{self._tail()}",
@@ -96,9 +92,11 @@ class ServerChild:
         """Return when it ends by itself."""
         self._process.wait()
 
+    def _output(self) -> str:
+        return self.log.read_bytes()[self._begin :].decode(errors="replace")
+
     def _tail(self) -> str:
-        text = self.log.read_bytes()[-3000:].decode(errors="replace")
-        return "\n".join(text.splitlines()[-12:])
+        return "\n".join(self._output().splitlines()[-12:])
 
 
 @contextmanager
@@ -116,10 +114,3 @@ def serving(settings: Settings) -> Iterator[ServerChild]:
         yield child
     finally:
         child.stop()
-
-
-def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port

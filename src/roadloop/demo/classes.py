@@ -1,5 +1,6 @@
 """What the demo's network learns: 13 classes out of the raw ids that the world paints."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from roadloop.demo.cities import Raw
@@ -68,7 +69,7 @@ def map_value() -> dict[str, list[str]]:
     }
 
 
-def target_miou(ious: dict[str, float | None]) -> float:
+def target_miou(ious: Mapping[str, float | None]) -> float:
     """Mean IoU of the target classes; an absent class (None) is left out, one never found counts 0.
 
     Args:

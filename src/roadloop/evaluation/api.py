@@ -12,6 +12,7 @@ from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundEr
 from roadloop.evaluation import service
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
+from roadloop.evaluation.tables import read_tables
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
 from roadloop.storage.platform import Platform
@@ -63,6 +64,13 @@ class OneEvaluation(Parameters):
     """Names one evaluation."""
 
     task_id: str = Field(description="The evaluation's id.")
+
+
+class OneModel(OneEvaluation):
+    """Names one model of an evaluation."""
+
+    model: int = Field(ge=1, description="Which model, from 1, in the order of the report.")
+    worst: int = Field(12, ge=0, le=1000, description="How many of the worst pictures.")
 
 
 class EvaluationRow(JobFields):
@@ -172,6 +180,17 @@ def routes(platform: Platform) -> APIRouter:
     def evaluation_report(_call: Call, p: OneEvaluation) -> Answer:
         """The whole report of a finished evaluation."""
         return {"data": open_finished(platform, p.task_id).report}
+
+    @router.get(
+        "/v1/evaluations/{task_id}/models/{model}",
+        OneModel,
+        reply={"data": {"confusion": [[9, 1], [0, 9]], "void": [3, 0], "tracks": [{"track": "a"}], "worst": []}},
+        errors=(NotFoundError, ConflictError),
+    )
+    def evaluation_model(_call: Call, p: OneModel) -> Answer:
+        """One model's confusion matrix (rows truth, columns prediction), its tracks and its worst pictures."""
+        finished = open_finished(platform, p.task_id)
+        return {"data": read_tables(finished.folder, finished.model_name(p.model), p.worst)}
 
     return router.api
 

@@ -74,7 +74,7 @@ class Finished:
         Raises:
             NotFoundError: There is no such model.
         """
-        path = self.folder / self._name(model) / MODEL_FILE
+        path = self.folder / self.model_name(model) / MODEL_FILE
         return ModelView.of(json.loads(_read(path)))
 
     def output(self, model: int, kind: str, name: str) -> bytes:
@@ -83,9 +83,14 @@ class Finished:
         Raises:
             NotFoundError: There is no such model, or the file is gone.
         """
-        return _read(output_path(self.folder, self._name(model), kind, name))
+        return _read(output_path(self.folder, self.model_name(model), kind, name))
 
-    def _name(self, model: int) -> str:
+    def model_name(self, model: int) -> str:
+        """The name of model 1..n, which is also its folder.
+
+        Raises:
+            NotFoundError: There is no such model.
+        """
         if not 1 <= model <= len(self.models):
             raise NotFoundError(
                 Text(

@@ -33,6 +33,7 @@ DISK_LOW: Final = Text(
 )
 
 
+START_SECONDS: Final = 60  # a new process has so long until its first sign of life
 LEAVE_SECONDS: Final = 5  # an ended job's process may take so long to leave
 _left_running: Final[list[subprocess.Popen[bytes]]] = []
 
@@ -161,8 +162,13 @@ class Supervisor:
             self._seen[job.id] = seen = _Seen(job.token, job.beat, now)
         if child is None and job.pid is not None and not self._has_process(job):
             self._recover(job, _exit_text(None), counts=True)
-        elif now - seen.at > self.platform.settings.lease_seconds:
+        elif now - seen.at > self._patience(job):
             self._recover(job, _SILENT, counts=True)
+
+    def _patience(self, job: Job) -> float:
+        """How long a job may be silent; a process that is still being loaded gets longer."""
+        lease = self.platform.settings.lease_seconds
+        return lease if job.beat else max(lease, START_SECONDS)
 
     def _has_process(self, job: Job) -> bool:
         if job.host not in {None, socket.gethostname()}:

@@ -16,6 +16,7 @@ from roadloop.errors import LabelMapError, NotFoundError, Text
 
 IGNORE: Final = 255
 HD_ROAD: Final = "hd-road"
+SHIPPED: Final = (HD_ROAD, "camvid", "camvid-32", "cityscapes", "voc")
 COLUMNS: Final = ("raw_id", "name_en", "name_zh", "r", "g", "b", "train_id")
 _TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {"general": "train_id_general", "hd-13": "train_id_13"}
 
@@ -89,7 +90,7 @@ def parse_csv(data: bytes, name: str) -> ClassTable:
     Raises:
         LabelMapError: A column is missing, a number is not one, an id occurs twice, or there is no class.
     """
-    reader = csv.DictReader(io.StringIO(_decode(data), newline=""))
+    reader = csv.DictReader(io.StringIO(decode(data), newline=""))
     missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
     if missing:
         columns = ", ".join(missing)
@@ -116,16 +117,21 @@ def format_csv(table: ClassTable) -> str:
 
 @cache
 def shipped(name: str = HD_ROAD) -> ClassTable:
-    """The class table that roadloop ships under `name`; its train ids are the template `general`.
+    """The class table that roadloop ships under `name`; the train ids of `hd-road` are the template `general`.
 
     Raises:
         NotFoundError: No such table is shipped.
     """
-    if name != HD_ROAD:
+    if name not in SHIPPED:
+        known = ", ".join(SHIPPED)
         raise NotFoundError(
-            Text(f"没有名为 {name} 的内置类别表；可用：{HD_ROAD}", f"No class table {name} is shipped; try {HD_ROAD}"),
+            Text(
+                f"没有名为 {name} 的内置类别表；可用：{known}", f"No class table {name} is shipped; there are {known}"
+            ),
             name=name,
         )
+    if name != HD_ROAD:
+        return parse_csv((files("roadloop.labels") / "tables" / f"{name}.csv").read_bytes(), name)
     train_ids = template_train_ids("general")
     classes = tuple(
         LabelClass(int(row["raw_id"]), row["name_en"], row["name_zh"], _row_color(row), train_ids[int(row["raw_id"])])
@@ -173,7 +179,8 @@ def _color(values: Iterable[int]) -> Color:
     return r, g, b
 
 
-def _decode(data: bytes) -> str:
+def decode(data: bytes) -> str:
+    """Text from a file of unknown age: UTF-8, with or without a byte order mark, else GBK."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

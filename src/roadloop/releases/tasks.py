@@ -30,13 +30,15 @@ def release(context: TaskContext) -> Outcome:
     target = models / context.payload["folder"]
     if not context.memo.get("published"):
         scratch = context.scratch(target)
-        context.clear_older_scratch(target)
+        for place in (target, models / INDEX):
+            context.clear_older_scratch(place)
         try:
             record = _build(context, scratch)
             context.check_stop()
             _publish(context, scratch, target, record)
         except Exception:
             shutil.rmtree(scratch, ignore_errors=True)
+            context.scratch(models / INDEX).unlink(missing_ok=True)
             raise
     with locked(models):  # once more: a killed attempt's index may be older than another release
         publish.write_json(models / INDEX, index_of(models))

@@ -5,7 +5,7 @@ package; where both stand, `X.png` wins. A picture `X.png` needs its label as `l
 """
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Final, Literal, NamedTuple
 
@@ -34,11 +34,29 @@ class Problem(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a set's manifest says about a picture; empty text where it says nothing."""
+    """What a set's manifest says about a picture; empty text where it says nothing.
+
+    Attributes:
+        track: Track id.
+        point: Track point id.
+        city: Free text.
+        author: Free text.
+        source: `0` online, `1` offline, `2` hand-picked.
+        annotype: `0` first annotation, `1` rework, `2` second rework.
+        datakind: `0` production, `1` test.
+        imgoprange: `0` half of the picture, `1` all of it.
+        time: When it was taken, `YYYY-MM-DD HH:MM:SS`.
+    """
 
     track: str = ""
     point: str = ""
     city: str = ""
+    author: str = ""
+    source: str = ""
+    annotype: str = ""
+    datakind: str = ""
+    imgoprange: str = ""
+    time: str = ""
 
 
 class Sample(NamedTuple):
@@ -48,12 +66,13 @@ class Sample(NamedTuple):
         source: Name of the source set.
         folder: Its package's folder.
         stem: Name without ending, NFC; `package/stem` is unique in a set.
-        image_name: File name of the picture, as on the disk.
-        label_name: File name of the label.
+        image_name: File name of the picture, as on the disk; an absolute path where the set only refers to it.
+        label_name: File name of the label, likewise.
         label_kind: `id` (pixel = raw id) or `color` (colours of the class table).
         track: Track id.
         point: Track point id; text order is time order.
         city: Free text.
+        facts: All that the set's manifest says.
     """
 
     source: str
@@ -65,6 +84,7 @@ class Sample(NamedTuple):
     track: str
     point: str
     city: str
+    facts: Facts = Facts()
 
     @property
     def package(self) -> str:
@@ -108,6 +128,11 @@ def point_of(stem: str) -> str:
     return tail if head and tail else stem
 
 
+def printable(name: str) -> str:
+    """A file name with bytes that are no UTF-8 made visible."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def make_sample(source: str, folder: Path, pair: Pair, facts: Facts) -> Sample:
     """A sample with what the manifest says, else what the file's name says."""
     return Sample(
@@ -117,6 +142,7 @@ def make_sample(source: str, folder: Path, pair: Pair, facts: Facts) -> Sample:
         facts.track or track_of(pair.stem),
         facts.point or point_of(pair.stem),
         facts.city,
+        facts,
     )
 
 
@@ -183,8 +209,3 @@ def _alone(stem: str) -> Text:
 
 def _twin(other: str) -> Text:
     return Text(f"与 {other} 重名", f"The same name as {other}")
-
-
-def describe(facts: Mapping[str, str]) -> Facts:
-    """The facts in one row of a manifest."""
-    return Facts(*(unicodedata.normalize("NFC", (facts.get(c) or "").strip()) for c in ("track", "point", "city")))

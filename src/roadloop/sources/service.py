@@ -1,10 +1,10 @@
 """What can be done with source sets: list, open, scan, read the official split lists."""
 
-import csv
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +12,18 @@ from roadloop.errors import InvalidNameError, InvalidValueError, NotFoundError, 
 from roadloop.labels.table import ClassTable, parse_csv, shipped
 from roadloop.sources.layout import (
     CLASSES,
-    MANIFEST,
     SPLIT_NAMES,
     SPLITS,
     Facts,
+    LabelKind,
+    Pair,
     Problem,
     Sample,
-    describe,
     make_sample,
     pair_files,
+    printable,
 )
+from roadloop.sources.manifest import Row, read_manifest
 from roadloop.storage.paths import Workspace, check_name
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -35,11 +37,13 @@ class SourceSet:
         name: The folder's name.
         path: The folder.
         table: Its `classes.csv`, or the shipped HD-road table.
+        workspace: Where the set belongs; pictures that it only refers to must lie in there or in a root.
     """
 
     name: str
     path: Path
     table: ClassTable
+    workspace: Workspace = field(repr=False, compare=False)
 
     def packages(self) -> Iterator[Path]:
         """The package folders, in order of their names."""
@@ -88,47 +92,111 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
         )
     classes = path / CLASSES
     table = parse_csv(classes.read_bytes(), name) if classes.is_file() else shipped()
-    return SourceSet(name, path, table)
+    return SourceSet(name, path, table, workspace)
 
 
 def has_pictures(source: SourceSet) -> bool:
-    """Whether any package holds a file that could be a picture; stops at the first."""
+    """Whether any package holds a file that could be a picture, or the set refers to one; stops at the first."""
     return any(
         name.lower().endswith(_PICTURE_ENDINGS) for package in source.packages() for name in _file_names(package)
-    )
+    ) or any(row.image for row in read_manifest(source.path).values())
 
 
 def scan(source: SourceSet) -> Scan:
-    """Pair up all pictures and labels of a set, in order of package and stem; no file is decoded."""
-    facts = _read_manifest(source)
-    samples: list[Sample] = []
-    problems = [
-        Problem(
-            f"{source.name}/{name}",
-            Text("不在任务包目录中，应为 <源数据>/<包>/<图片>", "Not in a package: <set>/<package>/<picture>"),
-        )
-        for name in sorted(_file_names(source.path))
-        if name.lower().endswith(_PICTURE_ENDINGS)
-    ]
-    for folder in source.packages():
-        package = unicodedata.normalize("NFC", folder.name)
-        if not _is_name(package):
-            problems.append(
-                Problem(
-                    f"{source.name}/{_printable(package)}",
-                    Text("目录名不能用作包名", "The folder's name cannot be used"),
-                )
+    """Pair up all pictures and labels of a set, in order of package and stem; no file is decoded.
+
+    Pictures that the manifest only refers to are looked for where it says; they must lie in the workspace or a root.
+    """
+    rows = read_manifest(source.path)
+    found = Scan(
+        [],
+        [
+            Problem(
+                f"{source.name}/{printable(name)}",
+                Text("不在任务包目录中，应为 <源数据>/<包>/<图片>", "Not in a package: <set>/<package>/<picture>"),
             )
+            for name in sorted(_file_names(source.path))
+            if name.lower().endswith(_PICTURE_ENDINGS)
+        ],
+    )
+    folders = {folder.name: folder for folder in source.packages()}
+    referred: dict[str, list[Row]] = {}
+    for row in rows.values():
+        if row.image:
+            referred.setdefault(row.package, []).append(row)
+    locate = _locator(source.workspace)
+    for name in sorted({*folders, *referred}):
+        package = unicodedata.normalize("NFC", name)
+        if not _is_name(package):
+            file = f"{source.name}/{printable(package)}"
+            found.problems.append(Problem(file, Text("目录名不能用作包名", "The folder's name cannot be used")))
             continue
-        pairs, alone = pair_files(_file_names(folder))
-        problems += [Problem(f"{source.name}/{package}/{_printable(n)}", why) for n, why in alone]
-        for pair in pairs:
-            if _is_name(pair.stem):
-                samples.append(make_sample(source.name, folder, pair, facts.get(f"{package}/{pair.stem}", Facts())))
-            else:
-                file = f"{source.name}/{package}/{_printable(pair.image_name)}"
-                problems.append(Problem(file, Text("文件名不可用", "The file's name cannot be used")))
-    return Scan(samples, problems)
+        folder = folders.get(name, source.path / name)
+        samples = _referred(source, folder, referred.get(package, []), locate, found.problems)
+        if name in folders:
+            taken = {Path(s.label_name).name for s in samples}
+            samples += _local(source, folder, rows, taken, found.problems)
+        found.samples.extend(sorted(samples, key=lambda s: s.stem))
+    return found
+
+
+def _local(
+    source: SourceSet, folder: Path, rows: Mapping[str, Row], taken: set[str], problems: list[Problem]
+) -> list[Sample]:
+    """The samples whose files stand in a package; `taken` are labels of pictures that stand elsewhere."""
+    package = unicodedata.normalize("NFC", folder.name)
+    place = f"{source.name}/{package}"
+    pairs, alone = pair_files(n for n in _file_names(folder) if n not in taken)
+    problems += [Problem(f"{place}/{printable(n)}", why) for n, why in alone]
+    samples = []
+    for pair in pairs:
+        if _is_name(pair.stem):
+            row = rows.get(f"{package}/{pair.stem}")
+            samples.append(make_sample(source.name, folder, pair, row.facts if row else Facts()))
+        else:
+            why = Text("文件名不可用", "The file's name cannot be used")
+            problems.append(Problem(f"{place}/{printable(pair.image_name)}", why))
+    return samples
+
+
+def _referred(
+    source: SourceSet, folder: Path, rows: list[Row], locate: Callable[[str], Path | None], problems: list[Problem]
+) -> list[Sample]:
+    """The samples of a package whose pictures stand elsewhere; their labels stand there too, or in the package."""
+    samples = []
+    for row in rows:
+        image = locate(row.image)
+        label = locate(row.label) if row.label else folder / f"{row.stem}.png"
+        if image is None or label is None or not image.is_file() or not label.is_file():
+            lost = row.image if image is None or not image.is_file() else row.label or f"{row.stem}.png"
+            shown = printable(lost)
+            why = Text(
+                f"引用的文件不在了，或不在工作区与配置的根目录内：{shown}",
+                f"The file that the set refers to is gone, or outside the workspace and its roots: {shown}",
+            )
+            problems.append(Problem(f"{source.name}/{row.key}", why))
+            continue
+        kind: LabelKind = "color" if row.label_kind == "color" else "id"
+        name = str(label) if row.label else label.name
+        samples.append(make_sample(source.name, folder, Pair(row.stem, str(image), name, kind), row.facts))
+    return samples
+
+
+def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
+    """Finds the file that a manifest's path means; None outside the workspace and its roots. Follows links first."""
+    roots = [root.path for root in workspace.roots]
+    resolve = cache(Path.resolve)
+
+    def locate(text: str) -> Path | None:
+        if "\0" in text:
+            return None
+        place = workspace.home / text
+        path = resolve(place.parent) / place.name
+        if path.is_symlink():
+            path = path.resolve()
+        return path if path.name != ".." and any(path.is_relative_to(root) for root in roots) else None
+
+    return locate
 
 
 def read_splits(source: SourceSet) -> dict[str, str]:
@@ -170,15 +238,6 @@ def _file_names(folder: Path) -> Iterator[str]:
                 yield entry.name
 
 
-def _read_manifest(source: SourceSet) -> Mapping[str, Facts]:
-    path = source.path / MANIFEST
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        rows = csv.DictReader(stream)
-        return {unicodedata.normalize("NFC", f"{row.get('package')}/{row.get('stem')}"): describe(row) for row in rows}
-
-
 def _is_name(text: str) -> bool:
     try:
         text.encode()
@@ -186,8 +245,3 @@ def _is_name(text: str) -> bool:
     except (UnicodeEncodeError, InvalidNameError):
         return False
     return True
-
-
-def _printable(name: str) -> str:
-    """A file name with undecodable bytes made visible."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,14 +1,12 @@
 """Write a source set: whole or absent."""
 
-import csv
-import io
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from roadloop.errors import NameTakenError, Text
 from roadloop.imaging.decode import decode_label
@@ -17,10 +15,9 @@ from roadloop.imaging.header import read_header
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable, format_csv
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
+from roadloop.sources.manifest import ALWAYS, Row, format_manifest
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace, check_name
-
-_COLUMNS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude")
 
 
 class NewSample(NamedTuple):
@@ -59,7 +56,7 @@ class SourceSetWriter:
     def __init__(self, folder: Path, table: ClassTable) -> None:
         self._folder = folder
         self._coder = ColorCoder(table)
-        self._rows: list[tuple[str, ...]] = []
+        self._rows: list[Row] = []
         self._splits: dict[str, list[str]] = {}
         (folder / CLASSES).write_text(format_csv(table), encoding="utf-8")
 
@@ -83,17 +80,13 @@ class SourceSetWriter:
             (folder / f"{stem}.png").write_bytes(sample.image)
             (folder / f"{LABEL_PREFIX}{stem}.png").write_bytes(colors)
         row = {**sample._asdict(), "stem": stem}
-        self._rows.append(tuple(str(row[column]) for column in _COLUMNS))
+        self._rows.append(Row(*(str(row[column]) for column in ALWAYS)))
         if sample.split:
             self._splits.setdefault(sample.split, []).append(f"{sample.package}/{stem}")
 
     def finish(self) -> None:
         """Write the manifest and the split lists."""
-        out = io.StringIO()
-        rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(_COLUMNS)
-        rows.writerows(sorted(self._rows))
-        (self._folder / MANIFEST).write_text(out.getvalue(), encoding="utf-8")
+        (self._folder / MANIFEST).write_bytes(format_manifest(self._rows))
         if self._splits:
             (self._folder / SPLITS).mkdir()
             for split in SPLIT_NAMES:

@@ -5,6 +5,7 @@ network, decoding or torch inside: SQLite has one writer at a time.
 """
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ class Database:
         self.engine: Final = sa.create_engine(url, **_engine_options(url))
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
+        # SQLite lets waiting writers poll, and some starve; threads of one process queue up here instead.
+        self._turn = threading.Lock()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -54,7 +57,7 @@ class Database:
             BusyError: Another process held the database for 30 s.
             DiskFullError: The disk is full; nothing was changed.
         """
-        with _named_errors(), self.engine.connect() as connection:
+        with self._turn, _named_errors(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:

@@ -170,7 +170,7 @@ def read(path: Path, recipe: str) -> Checkpoint:
         BrokenFileError: It is damaged, incomplete, of another form, or of another recipe.
     """
     if problems := publish.verify(path):
-        raise _refused(path, problems[0].zh, problems[0].en)
+        raise _refused(path, problems[0].zh.rstrip("。"), problems[0].en.rstrip("."))
     try:
         description = json.loads((path / STATE).read_text(encoding="utf-8"))
         tensors = safetensors.torch.load((path / TENSORS).read_bytes())

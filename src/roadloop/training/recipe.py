@@ -177,7 +177,7 @@ def parse(kind: type[R], values: Mapping[str, Any], parameter: str) -> R:
     Args:
         kind: `TrainConfig` or `DataConfig`.
         values: Keys and values; numbers may be text.
-        parameter: `train_con` or `data_con`, for the message.
+        parameter: `train_con`, `data_con` or a file, for the message; "" where the keys are parameters themselves.
 
     Raises:
         InvalidValueError: An unknown key, or a value of the wrong type or range; names the key.
@@ -191,16 +191,14 @@ def parse(kind: type[R], values: Mapping[str, Any], parameter: str) -> R:
 def _refusal(kind: type[Record], error: ValidationError, parameter: str) -> InvalidValueError:
     first = error.errors(include_url=False, include_context=False)[0]
     key = ".".join(str(part) for part in first["loc"]) or "?"
+    where = f"{parameter}: " if parameter else ""
     if first["type"] == "extra_forbidden":
         known = ", ".join(kind.model_fields)
         text = Text(
-            f"{parameter} 中有未知的键 {key[:80]!r}。可用的键：{known}。",
-            f"{parameter}: unknown key {key[:80]!r}. It can hold: {known}.",
+            f"{where}没有名为 {key[:80]!r} 的配置项。可用的有：{known}。",
+            f"{where}there is no key {key[:80]!r}. It can hold: {known}.",
         )
     else:
         got, why = repr(first["input"])[:80], first["msg"]
-        text = Text(
-            f"{parameter} 的 {key} 的值 {got} 无效：{why}。",
-            f"{parameter}: {key} cannot be {got}: {why}.",
-        )
-    return InvalidValueError(text, parameter=parameter, key=key)
+        text = Text(f"{where}{key} 的值 {got} 无效（{why}）。", f"{where}{key} cannot be {got}: {why}.")
+    return InvalidValueError(text, parameter=parameter or key, key=key)

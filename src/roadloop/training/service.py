@@ -1,16 +1,18 @@
 """What a caller can do with training tasks before and between their runs. One function, one use case; no torch."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from roadloop.datasets import service as datasets
-from roadloop.errors import ConflictError, NameTakenError, NotFoundError, Text
+from roadloop.errors import BrokenFileError, ConflictError, NameTakenError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job, JobState, Submission
 from roadloop.labels.label_map import LabelMap, default_map, parse_map
+from roadloop.labels.table import Color
 from roadloop.models.service import compatible_weights
 from roadloop.networks import folder
 from roadloop.networks import service as networks
@@ -186,6 +188,18 @@ def facts_of(db: sa.Connection, platform: Platform, task: Task) -> TaskFacts:
         if base.is_dir():
             added = count_new(platform.workspace.datasets / info.name, base)
     return TaskFacts(task.name, task.row.network, info, task.label_map, added)
+
+
+def classes_of(db: sa.Connection, platform: Platform, task: Task) -> list[dict[str, Any]]:
+    """What a task's network learns: `train_id`, both names and `color`, which is None when the dataset is gone."""
+    colors: tuple[Color | None, ...] = (None,) * task.label_map.num_classes
+    with suppress(NotFoundError, ConflictError, BrokenFileError):
+        colors = task.label_map.colors(datasets.require(platform, task.row.data, db).table)
+    names = zip(task.label_map.names("en"), task.label_map.names("zh"), colors, strict=True)
+    return [
+        {"train_id": i, "name_en": en, "name_zh": zh, "color": None if color is None else list(color)}
+        for i, (en, zh, color) in enumerate(names)
+    ]
 
 
 def configs(db: sa.Connection, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,6 +10,7 @@ from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import JobState
+from roadloop.models.files import description_path, load_description
 from roadloop.models.service import find_weights
 from roadloop.networks import service as networks
 from roadloop.networks.folder import digest, read_source
@@ -17,7 +18,7 @@ from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.storage.publish import sha256_file
 from roadloop.training import store
-from roadloop.training.configure import check, check_devices, fill_data, fill_train, warnings
+from roadloop.training.configure import TaskFacts, check, check_devices, fill_data, fill_train, warnings
 from roadloop.training.recipe import DataConfig, Named, R, TrainConfig, TrainingRecipe, parse
 from roadloop.training.service import Task, dump, facts_of, require, require_open, shown
 
@@ -45,128 +46,88 @@ class Start:
     start_date: str = ""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A start that was checked.
+def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
+    """Check a start, fix the task's recipe and queue its job.
 
-    Attributes:
-        task_id: The task.
-        recipe: The resolved recipe.
-        source: Text of the network's `network.py`.
-        warnings: What somebody should know.
-        start_date: Kept as it is.
-    """
-
-    task_id: str
-    recipe: TrainingRecipe
-    source: str
-    warnings: list[Text]
-    start_date: str
-
-
-def prepare(platform: Platform, start: Start) -> Prepared:
-    """Check a start and resolve its recipe. Reads files, so it stands outside of any transaction.
+    Returns:
+        What somebody should know, although it forbids nothing.
 
     Raises:
         NotFoundError: The task, its network, its dataset or the start weights are gone.
         ConflictError: The task was started before, or its base task has no model file yet.
         InvalidValueError: A value that is unknown, wrong, or does not fit; names it.
     """
-    with platform.database.reading() as db:
-        task = _require_unstarted(db, start.task_id)
-        facts = facts_of(db, platform, task)
-    train = parse(TrainConfig, {**task.row.train_con, **start.train_con}, "train_con")
-    data = parse(DataConfig, {**task.row.data_con, **start.data_con}, "data_con")
-    train = _with_flat(TrainConfig, train, start.train)
-    data = _with_flat(DataConfig, data, start.data)
-    check(train, data, facts)
-    data = fill_data(data, facts)
-    train = fill_train(train, data, facts)
-    check(train, data, facts)
-    assert train.model is not None
-    check_name(train.model, "model")
-    gpus = ",".join(map(str, devices.check(platform.settings, start.gpus)))
-    weights = _start_weights(platform, task, train.weights)
+    task = require_open(db, request.task_id)
+    facts = facts_of(db, platform, task)
+    train, data = _resolved(task, facts, request)
     network = networks.require(platform, task.row.network)
     source = read_source(network.folder)
+    weights = _start_weights(db, platform, task, train.weights)
     recipe = TrainingRecipe(
         task=task.name,
         dataset=Named(name=facts.dataset.name, digest=facts.dataset.digest),
         network=Named(name=network.name, digest=digest(source)),
         start_weights=weights,
         label_map=facts.label_map.to_json(),
-        gpus=gpus,
+        gpus=",".join(map(str, devices.check(platform.settings, request.gpus))),
         train=train.model_copy(update={"weights": weights.name if weights else ""}),
         data=data,
     )
     check_devices(train, facts.pictures(data), recipe.devices)
-    return Prepared(start.task_id, recipe, source, warnings(train, data, facts), start.start_date)
+    store.update_config(
+        db,
+        request.task_id,
+        recipe=recipe.model_dump(mode="json"),
+        source=source,
+        train_con=dump(recipe.train),
+        data_con=dump(recipe.data),
+    )
+    values = shown(recipe.train, recipe.data, recipe.gpus, recipe.num_classes)
+    store.update_task(db, request.task_id, shown=values, start_date=request.start_date)
+    queue.start(db, request.task_id, gpus=recipe.gpus)
+    return warnings(train, data, facts)
+
+
+def _resolved(task: Task, facts: TaskFacts, request: Start) -> tuple[TrainConfig, DataConfig]:
+    """Both configurations, complete and checked: flat parameters over sent ones over stored ones."""
+    train = parse(TrainConfig, {**task.row.train_con, **request.train_con}, "train_con")
+    data = parse(DataConfig, {**task.row.data_con, **request.data_con}, "data_con")
+    train = _with_flat(TrainConfig, train, request.train)
+    data = _with_flat(DataConfig, data, request.data)
+    check(train, data, facts)
+    data = fill_data(data, facts)
+    train = fill_train(train, data, facts)
+    check(train, data, facts)
+    assert train.model is not None
+    check_name(train.model, "model")
+    return train, data
 
 
 def _with_flat(kind: type[R], config: R, flat: Mapping[str, Any]) -> R:
-    return parse(kind, {**config.model_dump(mode="json"), **flat}, "starttask") if flat else config
+    return parse(kind, {**config.model_dump(mode="json"), **flat}, "") if flat else config
 
 
-def _require_unstarted(db: sa.Connection, task_id: str) -> Task:
-    task = require_open(db, task_id)
-    if task.job.state not in {JobState.CREATED, JobState.CANCELLED}:
-        raise ConflictError(
-            Text(
-                f"任务 {task.name} 已经开始（{task.job.state}）。",
-                f"Task {task.name} has been started ({task.job.state}).",
-            ),
-            task_id=task_id,
-        )
-    return task
-
-
-def _start_weights(platform: Platform, task: Task, name: str) -> Named | None:
+def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str) -> Named | None:
     """The file to begin from: the one that was chosen, else the best model of the base task, else none."""
     if not name and task.row.base_task:
-        with platform.database.reading() as db:
-            base = require(db, task.row.base_task)
+        base = require(db, task.row.base_task)
         best = base.job.memo.get("best")
         if best is None:
             raise ConflictError(
                 Text(
                     f"base_task {base.name} 还没有模型文件；请等它完成一轮，或用 weights 指定文件。",
-                    f"The base task {base.name} has no model file yet; wait for its first epoch, or name a file in weights.",
+                    f"The base task {base.name} has no model file yet; wait for an epoch, or name a file in weights.",
                 ),
                 task_id=task.row.base_task,
             )
         name = f"{base.name}/{best['file']}"
     if not name:
         return None
-    return Named(name=name, digest=sha256_file(find_weights(platform, name)))
-
-
-def commit(db: sa.Connection, prepared: Prepared) -> list[Text]:
-    """Fix the recipe and queue the job, in one transaction.
-
-    Returns:
-        The warnings.
-
-    Raises:
-        ConflictError: Somebody else started the task a moment ago.
-    """
-    task = _require_unstarted(db, prepared.task_id)
-    recipe = prepared.recipe
-    store.update_config(
-        db,
-        prepared.task_id,
-        recipe=recipe.model_dump(mode="json"),
-        source=prepared.source,
-        train_con=dump(recipe.train),
-        data_con=dump(recipe.data),
-    )
-    store.update_task(
-        db,
-        prepared.task_id,
-        shown=shown(recipe.train, recipe.data, recipe.gpus, recipe.num_classes),
-        start_date=prepared.start_date,
-    )
-    queue.start(db, task.job.id, gpus=recipe.gpus)
-    return prepared.warnings
+    for part in name.split("/", 1):
+        check_name(part, "weights")
+    path = find_weights(platform, name)
+    described = description_path(path).is_file()
+    return Named(name=name, digest=load_description(path).params_sha256 if described else sha256_file(path))
 
 
 def resume(db: sa.Connection, platform: Platform, task_id: str) -> None:

@@ -5,31 +5,30 @@ Brostow et al., PRL 2009; Badrinarayanan, Kendall, Cipolla, PAMI 2017.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from roadloop.errors import InvalidValueError, Text
-from roadloop.labels.table import IGNORE, ClassTable, LabelClass
+from roadloop.labels.table import shipped
+from roadloop.sources.importers.found import (
+    NO_LABEL,
+    NO_PICTURE,
+    Fate,
+    FileLabel,
+    LegendClass,
+    Line,
+    leftovers,
+    make_item,
+)
+from roadloop.sources.importers.found import Found as FoundTree
+from roadloop.sources.importers.legend import LEGEND_FILE, find_legend
+from roadloop.sources.importers.tree import Tree, split_of
 from roadloop.sources.layout import SPLIT_NAMES
 from roadloop.sources.writer import NewSample
 
-TABLE: Final = ClassTable(
-    "camvid",
-    (
-        LabelClass(0, "Sky", "天空", (128, 128, 128), 0),
-        LabelClass(1, "Building", "建筑物", (128, 0, 0), 1),
-        LabelClass(2, "Pole", "杆", (192, 192, 128), 2),
-        LabelClass(3, "Road", "道路", (128, 64, 128), 3),
-        LabelClass(4, "Pavement", "人行道", (60, 40, 222), 4),
-        LabelClass(5, "Tree", "树木", (128, 128, 0), 5),
-        LabelClass(6, "SignSymbol", "交通标志", (192, 128, 128), 6),
-        LabelClass(7, "Fence", "围栏", (64, 64, 128), 7),
-        LabelClass(8, "Car", "车辆", (64, 0, 128), 8),
-        LabelClass(9, "Pedestrian", "行人", (64, 64, 0), 9),
-        LabelClass(10, "Bicyclist", "骑车人", (0, 128, 192), 10),
-        LabelClass(11, "Unlabelled", "未标注", (0, 0, 0), IGNORE),
-    ),
-)
+TABLE: Final = shipped("camvid")
+ANNOTATED: Final = "annot"  # ends the name of a folder of id labels
+COLORED: Final = "_L"  # ends the name of a colour label
 
 
 class Found(NamedTuple):
@@ -77,3 +76,62 @@ def read(found: list[Found]) -> Iterator[NewSample]:
     """Read what `find` found, one at a time; tracks follow from the file names."""
     for split, image, label in found:
         yield NewSample(split, image.stem, image.read_bytes(), label.read_bytes(), split=split)
+
+
+def find_tree(tree: Tree) -> FoundTree | None:
+    """The labelled pictures of a listed CamVid folder, or None when it is none.
+
+    Two forms: the SegNet tutorial's ids (`train/X.png` with `trainannot/X.png`), and the original colours
+    (`X.png` with `X_L.png`, in any folders), whose legend is a file `label_colors.txt`, else the shipped `camvid-32`.
+    """
+    return _ids(tree) or _colors(tree)
+
+
+def _ids(tree: Tree) -> FoundTree | None:
+    folders = {PurePosixPath(f).parent for f in tree.files}
+    labelled = {f.with_name(f.name.removesuffix(ANNOTATED)) for f in folders if _is_annotated(f)} & folders
+    labels = {f for f in tree.pictures() if _is_annotated(PurePosixPath(f).parent)}
+    items, lines = [], []
+    for file in tree.pictures():
+        path = PurePosixPath(file)
+        if path.parent not in labelled:
+            continue
+        label = (path.parent.with_name(path.parent.name + ANNOTATED) / f"{path.stem}.png").as_posix()
+        if label in labels:
+            items.append(make_item(file, FileLabel(label, "id"), split=split_of(file)))
+            labels.discard(label)
+        else:
+            lines.append(Line(file, Fate.MISSING, NO_LABEL))
+    if not items:
+        return None
+    lines += [Line(label, Fate.MISSING, NO_PICTURE) for label in sorted(labels)]
+    legend = tuple(LegendClass(c.name_en, c.raw_id) for c in TABLE.classes)
+    return FoundTree(tuple(items), leftovers(tree, tuple(items), lines), legend, TABLE)
+
+
+def _is_annotated(folder: PurePosixPath) -> bool:
+    return folder.name.endswith(ANNOTATED) and folder.name != ANNOTATED
+
+
+def _colors(tree: Tree) -> FoundTree | None:
+    labels = {PurePosixPath(f).stem.removesuffix(COLORED): f for f in tree.pictures() if _is_colored(f)}
+    if not labels:
+        return None
+    file, table = find_legend(tree) or ("", shipped("camvid-32"))
+    items, lines = [], [Line(file, Fate.USED, LEGEND_FILE)] if file else []
+    for picture in tree.pictures():
+        if _is_colored(picture):
+            continue
+        label = labels.pop(PurePosixPath(picture).stem, None)
+        if label is None:
+            lines.append(Line(picture, Fate.MISSING, NO_LABEL))
+        else:
+            items.append(make_item(picture, FileLabel(label, "color"), split=split_of(picture)))
+    lines += [Line(label, Fate.MISSING, NO_PICTURE) for label in labels.values()]
+    legend = tuple(LegendClass(c.name_en, color=c.color) for c in table.classes)
+    return FoundTree(tuple(items), leftovers(tree, tuple(items), lines), legend, table) if items else None
+
+
+def _is_colored(file: str) -> bool:
+    path = PurePosixPath(file)
+    return path.suffix.lower() == ".png" and path.stem.endswith(COLORED)

@@ -5,8 +5,9 @@ import { language } from "./preferences.js";
 
 /**
  * The text for the language in use.
- * @param {string} zh
- * @param {string} en
+ * @template T
+ * @param {T} zh
+ * @param {T} en
  */
 export const t = (zh, en) => (language() === "zh" ? zh : en);
 

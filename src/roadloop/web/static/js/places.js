@@ -74,9 +74,3 @@ export function pageOf(route) {
   if (second && place.one) return { view: place.one, crumbs: [...crumbs, [name, ""]], key, wide: place.wide ?? false };
   return { view: place.list, crumbs, key, wide: false };
 }
-
-/** Where a job is shown. @param {{kind: string, task_id: string}} job */
-export function addressOf(job) {
-  const place = PLACES.find((p) => p.kinds.includes(job.kind) && p.one);
-  return to(place?.path ?? "jobs", job.task_id);
-}

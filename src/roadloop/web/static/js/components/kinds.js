@@ -1,17 +1,21 @@
 // @ts-check
-/** What the kinds of jobs are called. */
+/** The kinds of jobs: what they are called and where on the page they are shown. */
 
 import { t } from "../i18n.js";
+import { to } from "../router.js";
 
-/** @type {Record<string, () => string>} */
-const NAMES = {
-  create_data: () => t("生成数据", "Dataset"),
-  create_net: () => t("创建网络", "Network"),
-  train: () => t("训练", "Training"),
-  evaluate: () => t("评估", "Evaluation"),
-  release: () => t("发布", "Release"),
-  rehearsal: () => t("自检", "Rehearsal"),
+/** @type {Record<string, [string, () => string]>} kind -> place, name */
+const KINDS = {
+  create_data: ["datasets", () => t("生成数据", "Dataset")],
+  create_net: ["networks", () => t("创建网络", "Network")],
+  train: ["training", () => t("训练", "Training")],
+  evaluate: ["evaluation", () => t("评估", "Evaluation")],
+  release: ["jobs", () => t("发布", "Release")],
+  rehearsal: ["jobs", () => t("自检", "Rehearsal")],
 };
 
 /** @param {string} kind */
-export const kindName = (kind) => NAMES[kind]?.() ?? kind;
+export const kindName = (kind) => KINDS[kind]?.[1]() ?? kind;
+
+/** Where a job is shown. @param {{kind: string, task_id: string}} job */
+export const addressOf = (job) => to(KINDS[job.kind]?.[0] ?? "jobs", job.task_id);

@@ -3,10 +3,9 @@
 
 import { t } from "../i18n.js";
 import { html, useEffect, useRef, useState } from "../lib.js";
-import { addressOf } from "../places.js";
 import { to } from "../router.js";
 import { Empty } from "./layout.js";
-import { kindName } from "./kinds.js";
+import { addressOf, kindName } from "./kinds.js";
 import { JobState } from "./state.js";
 
 const AROUND = 2 * Math.PI * 7;

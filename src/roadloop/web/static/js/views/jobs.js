@@ -3,14 +3,13 @@
 
 import { get } from "../api.js";
 import { Failure, Facts, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
-import { kindName } from "../components/kinds.js";
+import { addressOf, kindName } from "../components/kinds.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, duration, seconds, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { addressOf } from "../places.js";
 import { isLive, listPause, usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
 

@@ -1,0 +1,141 @@
+"""What a division is going to give out: pictures in track order, and known ones among them as a test."""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, NamedTuple
+
+from roadloop.errors import JobError, Text
+from roadloop.imaging.header import read_header
+from roadloop.packages import places
+from roadloop.packages.listing import list_pictures
+from roadloop.packages.manifest import PICTURE_PREFIX
+from roadloop.packages.plan import Plan
+from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.layout import Problem, Sample, point_of
+from roadloop.sources.service import open_set, scan
+from roadloop.storage.paths import Workspace
+
+
+class Candidate(NamedTuple):
+    """A picture that is to be labelled.
+
+    Attributes:
+        origin: Its file, relative to the workspace, or absolute outside of it.
+        name: File name, unique in the division.
+        track: Track id.
+        point: Track point id.
+        facts: City, time, longitude, latitude where known.
+        truth: Key of the sample in the gold set whose label is known; else "".
+    """
+
+    origin: str
+    name: str
+    track: str
+    point: str
+    facts: dict[str, str]
+    truth: str = ""
+
+
+def of_version(workspace: Workspace, version: str, leave_out: set[str]) -> tuple[list[Candidate], list[Problem]]:
+    """The pictures of `images/<version>` in track order, those left out that are in packages already.
+
+    Raises:
+        NotFoundError: The version's folder is gone.
+    """
+    base = f"{places.IMAGES}/{version}"
+    found, problems = list_pictures(places.existing(workspace, places.IMAGES, version))
+    candidates = [Candidate(f"{base}/{p.path}", p.name, p.track, p.point, p.facts) for p in found]
+    return [c for c in candidates if c.origin not in leave_out], problems
+
+
+def again(rows: Sequence[Any]) -> list[Candidate]:
+    """The pictures of rejected rows."""
+    return [
+        Candidate(row.origin, row.name.removeprefix(PICTURE_PREFIX), row.track, row.point, dict(row.facts))
+        for row in rows
+    ]
+
+
+def draw_gold(workspace: Workspace, name: str, wanted: int, seed: int, max_pixels: int) -> list[Candidate]:
+    """Draw labelled pictures from a source set; only those whose picture and label are good.
+
+    Raises:
+        NotFoundError: The set is gone.
+        JobError: It has too few good pictures.
+    """
+    if not wanted:
+        return []
+    source = open_set(workspace, name, "gold_set")
+    samples = scan(source).samples
+    random.Random(f"{seed}:gold").shuffle(samples)
+    drawn: list[Candidate] = []
+    for sample in samples:
+        checked = check_sample(sample, source.table, max_pixels)
+        if isinstance(checked, Checked) and not checked.unknown_pixels:
+            drawn.append(_gold(workspace, sample))
+        if len(drawn) == wanted:
+            return drawn
+    raise JobError(
+        Text(
+            f"源数据 {name} 只有 {len(drawn)} 张可用作检验的图片，需要 {wanted} 张；请减小 gold。",
+            f"The source set {name} has only {len(drawn)} pictures that can be tests, {wanted} are asked for;"
+            " lower gold.",
+        )
+    )
+
+
+def _gold(workspace: Workspace, sample: Sample) -> Candidate:
+    image = sample.image.resolve()
+    origin = image.relative_to(workspace.home) if image.is_relative_to(workspace.home) else image
+    return Candidate(origin.as_posix(), sample.image.name, "", "", {}, sample.key)
+
+
+def disguise(plan: Plan[Candidate], seed: int) -> Iterator[list[tuple[Candidate, str]]]:
+    """Give known pictures names like those of their neighbours, so that nobody sees which they are.
+
+    Yields:
+        For each package (picture, role) in the order of their names.
+    """
+    taken = {PurePath(p.picture.name).stem for package in plan.packages for p in package if p.role != "gold"}
+    drawn = random.Random(f"{seed}:names")
+    for package in plan.packages:
+        ordinary = [p.picture for p in package if p.role != "gold"]
+        entries: list[tuple[Candidate, str]] = [(p.picture, p.role) for p in package if p.role != "gold"]
+        for place in package:
+            if place.role == "gold":
+                entries.append((_renamed(place.picture, drawn.choice(ordinary), taken, drawn), "gold"))
+        yield sorted(entries, key=lambda e: (e[0].track, e[0].point, e[0].name))
+
+
+def _renamed(gold: Candidate, neighbour: Candidate, taken: set[str], drawn: random.Random) -> Candidate:
+    pattern = PurePath(neighbour.name).stem
+    digits = list(re.finditer(r"\d+", pattern))
+    stem = pattern
+    for n in range(1000):
+        if digits and n < 500:
+            last = digits[-1]
+            width = last.end() - last.start()
+            stem = f"{pattern[: last.start()]}{drawn.randrange(10**width):0{width}d}{pattern[last.end() :]}"
+        else:
+            stem = f"{pattern}_{n}"
+        if stem not in taken:
+            break
+    taken.add(stem)
+    ending = PurePosixPath(gold.name).suffix
+    return gold._replace(
+        name=f"{stem}{ending}", track=neighbour.track, point=point_of(stem), facts=dict(neighbour.facts)
+    )
+
+
+def read_whole(workspace: Workspace, origin: str) -> bytes:
+    """The bytes of a candidate's file.
+
+    Raises:
+        OSError: It cannot be read.
+        BrokenFileError: It is neither JPEG nor PNG.
+    """
+    data = (workspace.home / Path(origin)).read_bytes()
+    read_header(data)
+    return data

@@ -1,0 +1,110 @@
+"""Which pictures a version has, in track order. Nothing is decoded here.
+
+The track of `images/<version>/<track>/<point>.jpg` is its folder; of a picture that stands directly in the version's
+folder it is what `selection.csv` beside it says, else the stem up to the last `_`.
+"""
+
+import csv
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from roadloop.errors import InvalidNameError, Text
+from roadloop.packages.manifest import FACTS
+from roadloop.sources.layout import Problem, point_of, track_of
+from roadloop.storage.paths import check_name
+
+SELECTION: Final = "selection.csv"
+_ENDINGS: Final = (".jpg", ".jpeg", ".png")
+
+
+class Found(NamedTuple):
+    """One picture to be labelled.
+
+    Attributes:
+        path: Relative to the version's folder, as on the disk.
+        name: File name that is unique in the version; of `<track>/<point>.jpg` it is `<track>_<point>.jpg`.
+        track: Track id.
+        point: Track point id; text order is time order.
+        facts: What `selection.csv` knows of city, time, longitude, latitude.
+    """
+
+    path: str
+    name: str
+    track: str
+    point: str
+    facts: dict[str, str]
+
+    @property
+    def stem(self) -> str:
+        """The name without ending."""
+        return PurePosixPath(self.name).stem
+
+
+def list_pictures(folder: Path) -> tuple[list[Found], list[Problem]]:
+    """All pictures of a version in track order, and files that cannot be used with the reason."""
+    notes = _read_selection(folder)
+    found: dict[str, Found] = {}
+    problems: list[Problem] = []
+    for path in walk(folder):
+        picture = _describe(path, notes)
+        if not _is_name(picture.name):
+            problems.append(Problem(_printable(path), Text("文件名不可用", "The file's name cannot be used")))
+        elif (twin := found.get(picture.stem)) is not None:
+            problems.append(Problem(path, Text(f"与 {twin.path} 重名", f"The same name as {twin.path}")))
+        else:
+            found[picture.stem] = picture
+    return sorted(found.values(), key=lambda p: (p.track, p.point, p.name)), problems
+
+
+def walk(folder: Path) -> Iterator[str]:
+    """Paths of all picture files below a folder, relative to it, in order; hidden names and links are passed over."""
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        place = Path(base).relative_to(folder)
+        for name in sorted(files):
+            if name.lower().endswith(_ENDINGS) and not name.startswith(".") and not (Path(base) / name).is_symlink():
+                yield (place / name).as_posix()
+
+
+def _describe(path: str, notes: dict[str, dict[str, str]]) -> Found:
+    place = PurePosixPath(unicodedata.normalize("NFC", path))
+    note = notes.get(place.as_posix()) or notes.get(place.name) or {}
+    name = "_".join(place.parts)
+    inside = "_".join(place.parent.parts)
+    track = note.get("track") or inside or track_of(place.stem)
+    point = note.get("point") or (place.stem if inside else point_of(place.stem))
+    return Found(path, name, track, point, {key: note[key] for key in FACTS if note.get(key)})
+
+
+def _read_selection(folder: Path) -> dict[str, dict[str, str]]:
+    """Rows of `selection.csv` by every name that a picture of theirs could have."""
+    path = folder / SELECTION
+    if not path.is_file():
+        return {}
+    notes: dict[str, dict[str, str]] = {}
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        for row in csv.DictReader(stream):
+            note = {k: v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)}
+            track, point = note.get("track", ""), note.get("point", "")
+            names = [note.get(key, "") for key in ("file", "name", "picture", "image")]
+            if point:
+                names += [f"{stem}{ending}" for stem in (f"{track}_{point}", point) for ending in _ENDINGS]
+            for name in filter(None, names):
+                notes.setdefault(unicodedata.normalize("NFC", name), note)
+    return notes
+
+
+def _is_name(name: str) -> bool:
+    try:
+        name.encode()
+        check_name(f"ext-label-{name}", "name")
+    except (UnicodeEncodeError, InvalidNameError):
+        return False
+    return True
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

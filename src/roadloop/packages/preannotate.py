@@ -1,0 +1,53 @@
+"""What a model thinks of a picture, in raw ids: the first draft that annotators correct. Needs torch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.evaluation.predict import Network, Predictor, devices
+from roadloop.labels.label_map import LabelMap
+from roadloop.labels.table import IGNORE
+from roadloop.models.files import ModelFile, mismatch
+from roadloop.models.load import load_model
+from roadloop.packages.compose import Annotate
+
+UInt8 = NDArray[np.uint8]
+
+
+def open_annotator(model: Mapping[str, str], gpus: tuple[str, ...]) -> Annotate:
+    """Load a model that draws labels.
+
+    Args:
+        model: `path` and `sha256` of a `.params` file.
+        gpus: UUIDs of the leased GPUs; none = CPU.
+
+    Raises:
+        BrokenFileError: The file is not the one that was chosen.
+    """
+    path = Path(model["path"])
+    module, record = load_model(path)
+    if record.params_sha256 != model["sha256"]:
+        raise mismatch(path)
+    used = [c.train_id for c in record.classes]
+    norm = record.normalisation
+    network = Network(module, norm.mean, norm.std, record.num_classes, used)
+    predictor = Predictor(network, devices(gpus, 1)[0], remote=False)
+    raw_ids = raw_id_table(record)
+
+    def annotate(image: UInt8) -> UInt8:
+        return raw_ids[predictor([image])[0]]
+
+    return annotate
+
+
+def raw_id_table(record: ModelFile) -> UInt8:
+    """uint8 [256]: train id -> the first raw id that is learned as it; 255 elsewhere."""
+    table = np.full(256, IGNORE, np.uint8)
+    label_map = LabelMap.from_json(record.label_map)
+    for c in record.classes:
+        raw = label_map.raw_ids(c.train_id)
+        if raw:
+            table[c.train_id] = raw[0]
+    return table

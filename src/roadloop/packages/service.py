@@ -1,0 +1,348 @@
+"""What can be done with packages: divide, publish returned labels, look at them. No torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.devices import service as devices
+from roadloop.errors import BrokenFileError, ConflictError, InvalidValueError, NotFoundError, Text
+from roadloop.evaluation.service import find_model
+from roadloop.jobs import queue
+from roadloop.labels.table import SHIPPED, ClassTable, different_meanings, from_rows, shipped
+from roadloop.models.files import load_description
+from roadloop.packages import places, store
+from roadloop.packages.listing import list_pictures, walk
+from roadloop.packages.manifest import PackageManifest, read
+from roadloop.packages.plan import parse_amount
+from roadloop.packages.returned import ResultType, accepts, result_prefix
+from roadloop.sources.service import has_pictures, list_sets, open_set
+from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.platform import Platform
+
+MAX_STEP: Final = 100_000
+
+
+@dataclass(frozen=True)
+class DivideRequest:
+    """What /task_divide was asked; the fields are its parameters."""
+
+    version: str
+    step: int
+    types: str
+    rejected: bool = False
+    again: bool = False
+    overlap: str = ""
+    gold: str = ""
+    gold_set: str = ""
+    pre_model: str = ""
+    table: str = ""
+    gpus: str = ""
+    seed: int = 0
+
+
+def divide(db: sa.Connection, platform: Platform, request: DivideRequest) -> str:
+    """Check a division, and write its row and its job.
+
+    Returns:
+        The task id.
+
+    Raises:
+        NotFoundError: No such version, gold set, class table or model.
+        InvalidValueError: The version has no pictures, or an option is wrong.
+        ConflictError: Every picture is in a package already, or the version is being divided just now.
+    """
+    version = check_name(request.version, "version")
+    active = store.active_division(db, version, request.types)
+    if active is not None:
+        raise ConflictError(
+            Text(f"版本 {version} 正在划分任务包，请等它完成。", f"Version {version} is being divided; wait for that."),
+            task_id=active,
+        )
+    if request.rejected:
+        _check_rejected(db, version)
+    else:
+        _check_pictures(db, platform, version, request)
+    for parameter in ("overlap", "gold"):
+        parse_amount(getattr(request, parameter), parameter)
+    table = _class_table(platform, request)
+    devices.check(platform.settings, request.gpus)
+    payload = {
+        "version": version,
+        "step": request.step,
+        "types": request.types,
+        "rejected": request.rejected,
+        "again": request.again,
+        "overlap": request.overlap,
+        "gold": request.gold,
+        "gold_set": request.gold_set,
+        "pre_model": _model_file(platform, request.pre_model, table),
+        "table": {"name": table.name, "rows": table.to_rows()},
+        "seed": request.seed,
+    }
+    task_id = queue.submit(db, queue.Submission("task_divide", payload, version, gpus=request.gpus))
+    names = ("step", "types", "rejected", "overlap", "gold", "gold_set", "pre_model")
+    values = {name: getattr(request, name) for name in names}
+    db.execute(store.divisions.insert().values(task_id=task_id, version=version, **values))
+    return task_id
+
+
+def publish_labels(
+    db: sa.Connection, platform: Platform, version: str, types: ResultType, date: str, *, new: bool = False
+) -> str:
+    """Check what came back for a version, choose the source set's name, and write row and job.
+
+    Args:
+        db: The transaction that row and job share.
+        platform: The installation.
+        version: Folder under `released/`.
+        types: `remote` | `lane` | `union`.
+        date: `YYYYMMDD`, for the name.
+        new: Leave out pictures that an earlier run published.
+
+    Returns:
+        The task id.
+
+    Raises:
+        NotFoundError: Nothing was returned under that version.
+        InvalidValueError: Nothing in it fits `types`.
+        BrokenFileError: No returned package is known.
+    """
+    version = check_name(version, "version")
+    folder = places.existing(platform.workspace, places.RELEASED, version)
+    _check_returned(platform.workspace, version, folder, types)
+    name = _free_name(db, platform.workspace, f"{result_prefix(types)}-{date}")
+    payload = {"version": version, "types": types, "name": name, "new": new}
+    task_id = queue.submit(db, queue.Submission("process_label", payload, f"{version} · {name}"))
+    db.execute(store.label_runs.insert().values(task_id=task_id, version=version, types=types, name=name))
+    return task_id
+
+
+def overview(platform: Platform, version: str = "") -> list[dict[str, Any]]:
+    """The packages that stand in the workspace, ascending by number, plain values."""
+    workspace = platform.workspace
+    rows = []
+    for name, number, folder in places.all_packages(workspace):
+        if version and name != version:
+            continue
+        entry: dict[str, Any] = {"version": name, "number": number, "problem": None}
+        try:
+            manifest = read(folder)
+        except BrokenFileError as error:
+            entry |= {"type": "", "border": 0, "pictures": 0, "returned": 0, "problem": error.text}
+        else:
+            back = workspace.home / places.RELEASED / name / str(number)
+            returned = sum((back / p.label).is_file() for p in manifest.pictures)
+            entry |= {
+                "type": manifest.type,
+                "border": manifest.border,
+                "pictures": len(manifest.pictures),
+                "returned": returned,
+            }
+        rows.append(entry)
+    return sorted(rows, key=lambda row: int(row["number"]))
+
+
+def require(platform: Platform, version: str, number: int) -> tuple[Path, PackageManifest]:
+    """A package's folder and manifest.
+
+    Raises:
+        NotFoundError: There is no such package.
+        BrokenFileError: It has no valid manifest.
+    """
+    folder = places.existing(platform.workspace, places.PACKAGES, version) / str(number)
+    if not folder.is_dir():
+        there = ", ".join(map(str, places.numbered(folder.parent))) or "-"
+        raise NotFoundError(
+            Text(
+                f"版本 {version} 没有任务包 {number}；现有：{there}",
+                f"{version} has no package {number}; it has {there}",
+            ),
+            version=version,
+            number=number,
+        )
+    return folder, read(folder)
+
+
+def find(platform: Platform, number: int) -> tuple[Path, PackageManifest] | None:
+    """A package's folder and manifest by its number, which is unique over all versions; None when there is none.
+
+    Raises:
+        BrokenFileError: It has no valid manifest.
+    """
+    folder = places.find_package(platform.workspace, number)
+    return None if folder is None else (folder, read(folder))
+
+
+def released_folder(workspace: Workspace, version: str, parameter: str = "version") -> Path:
+    """Where returned labels of a version are put; it need not exist.
+
+    Raises:
+        InvalidNameError: `version` cannot be a name.
+    """
+    return places.folder_of(workspace, places.RELEASED, version, parameter)
+
+
+def _check_rejected(db: sa.Connection, version: str) -> None:
+    if not store.rejected_pictures(db, version):
+        raise InvalidValueError(
+            Text(
+                f"版本 {version} 没有等待重做的标注；/label_history 列出各次发布退回的数量。",
+                f"Version {version} has no rejected labels that wait to be sent out again; /label_history says what"
+                " each run rejected.",
+            ),
+            parameter="rejected",
+        )
+
+
+def _check_pictures(db: sa.Connection, platform: Platform, version: str, request: DivideRequest) -> None:
+    folder = places.existing(platform.workspace, places.IMAGES, version)
+    if next(walk(folder), None) is None:
+        raise InvalidValueError(
+            Text(
+                f"images/{version} 中没有图片（.jpg、.jpeg、.png）。",
+                f"images/{version} holds no pictures (.jpg, .png).",
+            ),
+            parameter="version",
+        )
+    packed = set() if request.again else store.packed_origins(db, version, request.types)
+    base = f"{places.IMAGES}/{version}"
+    if packed and all(f"{base}/{p.path}" in packed for p in list_pictures(folder)[0]):
+        raise ConflictError(
+            Text(
+                f"images/{version} 的全部图片都已在 {request.types} 任务包中；要重新划分请加 again=1。",
+                f"Every picture of images/{version} is in a {request.types} package already; again=1 cuts them again.",
+            ),
+            parameter="version",
+        )
+
+
+def _class_table(platform: Platform, request: DivideRequest) -> ClassTable:
+    """The classes to be painted: as asked, else the gold set's, else the model's, else HD-road."""
+    amount = parse_amount(request.gold, "gold")
+    if amount(1_000_000) and not request.gold_set:
+        raise InvalidValueError(
+            Text("gold 需要 gold_set：已标注的源数据名称。", "gold needs gold_set: the name of a labelled source set."),
+            parameter="gold_set",
+        )
+    gold = open_set(platform.workspace, request.gold_set, "gold_set") if request.gold_set else None
+    if gold is not None and not has_pictures(gold):
+        raise InvalidValueError(
+            Text(f"源数据 {gold.name} 中没有图片。", f"The source set {gold.name} holds no pictures."),
+            parameter="gold_set",
+        )
+    if request.table:
+        table = named_table(platform.workspace, request.table)
+    elif gold is not None:
+        table = gold.table
+    elif request.pre_model:
+        table = _model_table(platform, request.pre_model)
+    else:
+        table = shipped()
+    if gold is not None:
+        _check_meanings(gold.table, table, "gold_set")
+    return table
+
+
+def named_table(workspace: Workspace, name: str) -> ClassTable:
+    """The class table of that name: a shipped one, or a source set's.
+
+    Raises:
+        NotFoundError: There is neither.
+    """
+    if name in SHIPPED:
+        return shipped(name)
+    if check_name(name, "table") not in list_sets(workspace):
+        raise NotFoundError(
+            Text(
+                f"没有名为 {name} 的类别表；可用：{', '.join(SHIPPED)}，或任一源数据的名称",
+                f"There is no class table {name}; use {', '.join(SHIPPED)}, or the name of a source set",
+            ),
+            parameter="table",
+        )
+    return open_set(workspace, name, "table").table
+
+
+def _check_meanings(theirs: ClassTable, table: ClassTable, parameter: str) -> None:
+    different = different_meanings(theirs, table)
+    if different:
+        raise ConflictError(
+            Text(
+                f"{parameter} 的类别表与 {table.name} 对这些编号含义不同：{different}",
+                f"{parameter}: its class table and {table.name} give these raw ids different meanings: {different}",
+            ),
+            parameter=parameter,
+            raw_ids=different,
+        )
+
+
+def _model_path(platform: Platform, name: str) -> Path:
+    source, _, file = name.rpartition("/")
+    return find_model(platform, source or "weights", file).path
+
+
+def _model_table(platform: Platform, name: str) -> ClassTable:
+    rows: Any = load_description(_model_path(platform, name)).class_table
+    return from_rows("model", rows)
+
+
+def _model_file(platform: Platform, name: str, table: ClassTable) -> Mapping[str, str] | None:
+    if not name:
+        return None
+    _check_meanings(_model_table(platform, name), table, "pre_model")
+    path = _model_path(platform, name)
+    return {"name": name, "path": str(path), "sha256": load_description(path).params_sha256}
+
+
+def _check_returned(workspace: Workspace, version: str, folder: Path, types: ResultType) -> None:
+    """Fail early where nothing can come of it."""
+    numbers = places.numbered(folder)
+    if not numbers:
+        raise InvalidValueError(
+            Text(
+                f"released/{version} 中没有任务包（以数字命名的目录，内含 ext-label-*.png）。",
+                f"released/{version} holds no packages (folders named by a number, with ext-label-*.png in them).",
+            ),
+            parameter="version",
+        )
+    kinds: set[str] = set()
+    problem: BrokenFileError | None = None
+    for number in numbers:
+        package = places.find_package(workspace, number, version)
+        try:
+            kinds |= {read(package).type} if package is not None else set()
+        except BrokenFileError as error:
+            problem = error
+    if problem is not None and not kinds:
+        raise problem
+    if not kinds:
+        raise NotFoundError(
+            Text(
+                f"released/{version} 中的任务包 {list(numbers)[:20]} 都不是由 /task_divide 生成的，没有对应的清单。",
+                f"None of the packages {list(numbers)[:20]} in released/{version} was made by /task_divide: there is no"
+                " manifest for them.",
+            ),
+            parameter="version",
+        )
+    if not any(types in accepts(kind) for kind in kinds):
+        there = " / ".join(sorted(kinds))
+        fitting = ", ".join(t for kind in sorted(kinds) for t in accepts(kind))
+        raise InvalidValueError(
+            Text(
+                f"released/{version} 的任务包是 {there} 类型，不能发布为 {types}；可用：{fitting}。",
+                f"types: the packages of released/{version} are of type {there}, which {types} cannot be made of;"
+                f" use {fitting}.",
+            ),
+            parameter="types",
+        )
+
+
+def _free_name(db: sa.Connection, workspace: Workspace, base: str) -> str:
+    taken = store.held_names(db) | set(list_sets(workspace))
+    name, n = base, 1
+    while name in taken:
+        n += 1
+        name = f"{base}-{n}"
+    return name

@@ -1,0 +1,196 @@
+"""Rows of packages. No decisions here."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.jobs.queue import JobState, jobs
+from roadloop.storage.database import metadata
+
+divisions: Final = sa.Table(
+    "divisions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("types", sa.String(10), nullable=False),  # full | remote
+    sa.Column("rejected", sa.Boolean, nullable=False),  # sends rejected pictures out again
+    sa.Column("overlap", sa.Text, nullable=False),  # as sent
+    sa.Column("gold", sa.Text, nullable=False),  # as sent
+    sa.Column("gold_set", sa.Text, nullable=False),
+    sa.Column("pre_model", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+packages: Final = sa.Table(
+    "packages",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("divisions.task_id"), nullable=False, index=True),
+    sa.Column("version", sa.Text, nullable=False, index=True),
+    sa.Column("types", sa.String(10), nullable=False),
+)
+
+package_pictures: Final = sa.Table(
+    "package_pictures",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.Integer, sa.ForeignKey("packages.number"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),  # in the package, ext-<name>
+    sa.Column("origin", sa.Text, nullable=False),  # relative to the workspace
+    sa.Column("track", sa.Text, nullable=False),
+    sa.Column("point", sa.Text, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("role", sa.String(10), nullable=False),  # base | overlap | gold
+    sa.Column("truth", sa.Text, nullable=False),  # gold: the sample's key in the gold set
+    sa.Column("outcome", sa.String(10), nullable=False),  # "" | published | rejected | broken | resent
+    sa.Column("reason", sa.JSON),  # [zh, en] of a rejection
+    sa.Column("label", sa.Text, nullable=False),  # rejected: where the label is kept, relative to the workspace
+    sa.UniqueConstraint("number", "name"),
+    sqlite_autoincrement=True,
+)
+
+label_runs: Final = sa.Table(
+    "label_runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("types", sa.String(10), nullable=False),  # remote | lane | union
+    sa.Column("name", sa.Text, nullable=False, index=True),  # of the source set
+    sqlite_autoincrement=True,
+)
+
+_GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
+
+
+def active_division(db: sa.Connection, version: str, types: str) -> str | None:
+    """The task that divides a version just now, if there is one."""
+    ended = (JobState.SUCCEEDED.value, *_GIVEN_UP)
+    return db.scalar(
+        sa.select(divisions.c.task_id)
+        .join(jobs, jobs.c.id == divisions.c.task_id)
+        .where(divisions.c.version == version, divisions.c.types == types, jobs.c.state.not_in(ended))
+    )
+
+
+def packed_origins(db: sa.Connection, version: str, types: str) -> set[str]:
+    """Pictures of a version that are in packages of a type already, relative to the workspace."""
+    rows = db.scalars(
+        sa.select(package_pictures.c.origin)
+        .join(packages, packages.c.number == package_pictures.c.number)
+        .join(jobs, jobs.c.id == packages.c.task_id)
+        .where(
+            packages.c.version == version,
+            packages.c.types == types,
+            package_pictures.c.role == "base",
+            package_pictures.c.outcome != "broken",
+            jobs.c.state == JobState.SUCCEEDED.value,
+        )
+    )
+    return set(rows)
+
+
+def resent_origins(db: sa.Connection, version: str) -> dict[str, int]:
+    """Pictures of a version that were sent out again: origin -> newest package number that has them."""
+    query = (
+        sa.select(package_pictures.c.origin, sa.func.max(package_pictures.c.number))
+        .join(packages, packages.c.number == package_pictures.c.number)
+        .join(divisions, divisions.c.task_id == packages.c.task_id)
+        .join(jobs, jobs.c.id == packages.c.task_id)
+        .where(packages.c.version == version, divisions.c.rejected, jobs.c.state.not_in(_GIVEN_UP))
+        .group_by(package_pictures.c.origin)
+    )
+    return {row[0]: row[1] for row in db.execute(query)}
+
+
+def rejected_pictures(db: sa.Connection, version: str) -> list[sa.Row[Any]]:
+    """Rejected pictures of a version that have not been sent out again, in track order, each once."""
+    p = package_pictures
+    rows = db.execute(
+        sa.select(p)
+        .join(packages, packages.c.number == p.c.number)
+        .where(packages.c.version == version, p.c.outcome == "rejected", p.c.role != "gold")
+        .order_by(p.c.track, p.c.point, p.c.name, p.c.id)
+    )
+    resent = resent_origins(db, version)
+    found = {row.origin: row for row in rows if resent.get(row.origin, 0) <= row.number}
+    return list(found.values())
+
+
+def drop_given_up(db: sa.Connection) -> None:
+    """Forget the packages of divisions that failed or were cancelled; they never became visible."""
+    dead = sa.select(packages.c.number).join(jobs, jobs.c.id == packages.c.task_id).where(jobs.c.state.in_(_GIVEN_UP))
+    numbers = list(db.scalars(dead))
+    db.execute(package_pictures.delete().where(package_pictures.c.number.in_(numbers)))
+    db.execute(packages.delete().where(packages.c.number.in_(numbers)))
+
+
+def highest_number(db: sa.Connection) -> int:
+    """The highest package number that any row has; 0 without rows."""
+    return int(db.scalar(sa.select(sa.func.coalesce(sa.func.max(packages.c.number), 0))) or 0)
+
+
+def insert_packages(db: sa.Connection, rows: Sequence[dict[str, Any]], pictures: Sequence[dict[str, Any]]) -> None:
+    """Add packages and what is planned to be in them."""
+    db.execute(packages.insert(), list(rows))
+    db.execute(package_pictures.insert(), list(pictures))
+
+
+def pictures_of(db: sa.Connection, task_id: str) -> list[sa.Row[Any]]:
+    """What a division planned, by package and place."""
+    p = package_pictures
+    query = sa.select(p).join(packages, packages.c.number == p.c.number).where(packages.c.task_id == task_id)
+    return list(db.execute(query.order_by(p.c.number, p.c.id)))
+
+
+def pictures_in(db: sa.Connection, number: int) -> dict[str, sa.Row[Any]]:
+    """What the rows know of a package's pictures: name in the package -> row."""
+    rows = db.execute(sa.select(package_pictures).where(package_pictures.c.number == number))
+    return {row.name: row for row in rows}
+
+
+def set_outcomes(db: sa.Connection, ids: Iterable[int], outcome: str) -> None:
+    """Note what became of pictures."""
+    for chunk in _chunks(list(ids)):
+        db.execute(
+            package_pictures.update()
+            .where(package_pictures.c.id.in_(chunk))
+            .values(outcome=outcome, reason=None, label="")
+        )
+
+
+def set_rejected(db: sa.Connection, values: Iterable[tuple[int, Any, str]]) -> None:
+    """Note rejected pictures: (id, [zh, en], where the label is kept)."""
+    for row_id, reason, label in values:
+        db.execute(
+            package_pictures.update()
+            .where(package_pictures.c.id == row_id)
+            .values(outcome="rejected", reason=reason, label=label)
+        )
+
+
+def gold_set_of(db: sa.Connection, number: int) -> str:
+    """The source set that a package's gold pictures come from."""
+    return str(
+        db.scalar(
+            sa.select(divisions.c.gold_set)
+            .join(packages, packages.c.task_id == divisions.c.task_id)
+            .where(packages.c.number == number)
+        )
+        or ""
+    )
+
+
+def held_names(db: sa.Connection) -> set[str]:
+    """Names of source sets that a run has made or is going to make."""
+    rows = db.scalars(
+        sa.select(label_runs.c.name).join(jobs, jobs.c.id == label_runs.c.task_id).where(jobs.c.state.not_in(_GIVEN_UP))
+    )
+    return set(rows)
+
+
+def _chunks(ids: list[int], size: int = 500) -> Iterable[list[int]]:
+    return (ids[i : i + size] for i in range(0, len(ids), size))

@@ -1,0 +1,209 @@
+"""What the jobs of /task_divide and /process_label run."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from roadloop.errors import JobError, Text
+from roadloop.jobs import queue
+from roadloop.jobs.context import Move, Outcome, TaskContext
+from roadloop.labels.table import from_rows
+from roadloop.packages import choose, places, store
+from roadloop.packages.choose import Candidate
+from roadloop.packages.compose import Annotate, Brief, fill
+from roadloop.packages.manifest import PICTURE_PREFIX
+from roadloop.packages.plan import make_plan, parse_amount
+from roadloop.packages.process import LabelRun
+from roadloop.sources.layout import Problem
+from roadloop.storage import publish
+
+
+def divide(context: TaskContext) -> Outcome:
+    """Cut a version into packages and publish all of them at once.
+
+    The plan and the package numbers are rows, written once; an attempt that follows a killed one keeps them, and
+    takes over the packages that were finished.
+
+    Raises:
+        JobError: Not one picture can be used.
+        InvalidValueError: The options leave no room.
+    """
+    rows, problems = _planned(context)
+    brief = _brief(context)
+    base = places.folder_of(context.platform.workspace, places.PACKAGES, brief.version)
+    base.mkdir(parents=True, exist_ok=True)
+    moves: list[Move] = []
+    broken: list[int] = []
+    done = 0
+    try:
+        for number, group in groupby(rows, key=lambda row: int(row.number)):
+            context.check_stop()
+            planned = list(group)
+            scratch = context.scratch(base / str(number))
+            bad, ids = _package(context, brief, number, planned)
+            problems += bad
+            broken += ids
+            done += len(planned)
+            context.progress(done, len(rows), Text(f"任务包 {number}", f"Package {number}"))
+            if len(ids) < len(planned):
+                moves.append((scratch, base / str(number)))
+            else:
+                shutil.rmtree(scratch)
+            context.reach("divide.package")
+        if not moves:
+            raise _nothing(problems)
+    except BaseException:
+        for number in {int(row.number) for row in rows}:
+            shutil.rmtree(context.scratch(base / str(number)), ignore_errors=True)
+        raise
+    _note(context, broken)
+    return Outcome(_divided(context, rows, moves, problems, len(broken)), moves)
+
+
+def process(context: TaskContext) -> Outcome:
+    """Publish returned labels as a source set, and keep aside what is rejected.
+
+    Raises:
+        JobError: Not one label can be used; what is rejected is kept nevertheless.
+        NameTakenError: Somebody made a source set of that name meanwhile.
+    """
+    return LabelRun(context).publish()
+
+
+def _planned(context: TaskContext) -> tuple[list[Any], list[Problem]]:
+    """The plan's rows; made by the first attempt, read by the next ones."""
+    with context.platform.database.reading() as db:
+        rows = store.pictures_of(db, context.job.id)
+    if rows:
+        return rows, []
+    pictures, problems = _candidates(context)
+    if not pictures:
+        raise _nothing(problems)
+    payload = context.payload
+    gold = parse_amount(payload["gold"], "gold")(len(pictures)) if payload["gold_set"] else 0
+    limit = context.platform.settings.max_picture_mpix * 1_000_000
+    known = choose.draw_gold(context.platform.workspace, payload["gold_set"], gold, payload["seed"], limit)
+    overlap = parse_amount(payload["overlap"], "overlap")(len(pictures))
+    plan = make_plan(pictures, payload["step"], overlap, known, payload["seed"])
+    _insert(context, [list(package) for package in choose.disguise(plan, payload["seed"])])
+    context.reach("divide.planned")
+    with context.platform.database.reading() as db:
+        return store.pictures_of(db, context.job.id), problems
+
+
+def _candidates(context: TaskContext) -> tuple[list[Candidate], list[Problem]]:
+    payload = context.payload
+    with context.platform.database.reading() as db:
+        if payload["rejected"]:
+            return choose.again(store.rejected_pictures(db, payload["version"])), []
+        leave_out = set() if payload["again"] else store.packed_origins(db, payload["version"], payload["types"])
+    return choose.of_version(context.platform.workspace, payload["version"], leave_out)
+
+
+def _insert(context: TaskContext, plan: Sequence[Sequence[tuple[Candidate, str]]]) -> None:
+    """Number the packages, one after the highest that any folder or row has, and store the plan."""
+    payload = context.payload
+    on_disk = max((n for _, n, _ in places.all_packages(context.platform.workspace)), default=0)
+    with context.platform.database.transaction() as db:
+        queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})
+        earlier = {row.origin: row for row in store.rejected_pictures(db, payload["version"])}
+        store.drop_given_up(db)
+        first = max(on_disk, store.highest_number(db)) + 1
+        packages, pictures = [], []
+        for number, entries in enumerate(plan, start=first):
+            packages.append(
+                {
+                    "number": number,
+                    "task_id": context.job.id,
+                    "version": payload["version"],
+                    "types": payload["types"],
+                }
+            )
+            for candidate, role in entries:
+                before = earlier.get(candidate.origin) if payload["rejected"] else None
+                pictures.append(
+                    {
+                        "number": number,
+                        "name": f"{PICTURE_PREFIX}{candidate.name}",
+                        "origin": candidate.origin,
+                        "track": candidate.track,
+                        "point": candidate.point,
+                        "facts": candidate.facts,
+                        "role": role,
+                        "truth": candidate.truth,
+                        "outcome": "",
+                        "reason": before.reason if before is not None else None,
+                        "label": before.label if before is not None else "",
+                    }
+                )
+        store.insert_packages(db, packages, pictures)
+
+
+def _brief(context: TaskContext) -> Brief:
+    payload = context.payload
+    annotate: Annotate | None = None
+    if payload["pre_model"]:
+        from roadloop.packages.preannotate import open_annotator  # noqa: PLC0415 - torch only where a model draws
+
+        annotate = open_annotator(payload["pre_model"], context.gpus)
+    table = from_rows(payload["table"]["name"], payload["table"]["rows"])
+    version = payload["version"]
+    limit = context.platform.settings.max_picture_mpix * 1_000_000
+    return Brief(version, payload["types"], f"{places.IMAGES}/{version}", table, annotate, limit)
+
+
+def _package(context: TaskContext, brief: Brief, number: int, rows: Sequence[Any]) -> tuple[list[Problem], list[int]]:
+    """Fill one package, or take it over from a killed attempt that had finished it without losing a picture."""
+    workspace = context.platform.workspace
+    target = places.folder_of(workspace, places.PACKAGES, brief.version) / str(number)
+    scratch = context.scratch(target)
+    for older in reversed(context.older_scratch(target)):
+        whole = not publish.verify(older) and all((older / row.name).is_file() for row in rows)
+        if whole and not scratch.exists():
+            older.rename(scratch)
+    context.clear_older_scratch(target)
+    if scratch.exists():
+        return [], []
+    return fill(workspace, scratch, number, brief, rows)
+
+
+def _note(context: TaskContext, broken: Iterable[int]) -> None:
+    with context.platform.database.transaction() as db:
+        queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})
+        store.set_outcomes(db, broken, "broken")
+
+
+def _divided(
+    context: TaskContext, rows: Sequence[Any], moves: Sequence[Move], problems: Sequence[Problem], broken: int
+) -> dict[str, Any]:
+    for problem in problems:
+        context.log(f"left out: {problem.file}: {problem.reason.en} | {problem.reason.zh}")
+    if problems:
+        context.warn(
+            Text(
+                f"{len(problems)} 个文件不能使用，未放入任务包；原因见日志。例如 {problems[0].file}：{problems[0].reason.zh}",
+                f"{len(problems)} files cannot be used and are in no package; the log says why."
+                f" Such as {problems[0].file}: {problems[0].reason.en}",
+            )
+        )
+    numbers = [int(target.name) for _, target in moves]
+    return {
+        "packages": len(numbers),
+        "first": numbers[0],
+        "last": numbers[-1],
+        "pictures": len(rows) - broken,
+        "bad": len(problems),
+        "overlap": sum(row.role == "overlap" for row in rows),
+        "gold": sum(row.role == "gold" for row in rows),
+    }
+
+
+def _nothing(problems: Sequence[Problem]) -> JobError:
+    first = f"{problems[0].file}：{problems[0].reason.zh}" if problems else "没有新图片"
+    first_en = f"{problems[0].file}: {problems[0].reason.en}" if problems else "there are no new pictures"
+    return JobError(
+        Text(
+            f"没有一张图片可以放入任务包；例如 {first}", f"Not one picture can be put into a package; such as {first_en}"
+        )
+    )

@@ -1,0 +1,1 @@
+"""Selection: which pictures of survey drives are worth labelling next."""

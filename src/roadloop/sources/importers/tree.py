@@ -1,0 +1,130 @@
+"""The folder that is imported: its files, listed once, and reading them when they may have gone."""
+
+import json
+import os
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, NamedTuple
+
+from roadloop.sources.layout import printable
+
+PICTURES: Final = frozenset({".jpg", ".jpeg", ".png"})
+OTHER_PICTURES: Final = frozenset({".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".heic", ".ppm", ".pgm"})
+_MOST_JSON: Final = 50
+_MOST_JSON_BYTES: Final = 2**30
+
+
+class Lost(NamedTuple):
+    """A folder or link that could not be followed: its place, the system's reason, and whether it had gone."""
+
+    file: str
+    why: str
+    gone: bool
+
+
+class Tree:
+    """A listed folder.
+
+    Args:
+        root: The folder.
+        files: All files below it, relative, in order, hidden ones left out.
+        lost: What could not be listed.
+        hidden: Hidden files and folders, links to folders: passed over.
+    """
+
+    def __init__(self, root: Path, files: Sequence[str], lost: Sequence[Lost] = (), hidden: Sequence[str] = ()) -> None:
+        self.root: Final = root
+        self.files: Final = tuple(files)
+        self.lost: Final = tuple(lost)
+        self.hidden: Final = tuple(hidden)
+        self._json: dict[str, Any] = {}
+
+    def read(self, file: str) -> bytes:
+        """The bytes of a file; an OSError when it cannot be read."""
+        return (self.root / file).read_bytes()
+
+    def pictures(self) -> list[str]:
+        """The files that end like a JPEG or PNG."""
+        return [f for f in self.files if PurePosixPath(f).suffix.lower() in PICTURES]
+
+    def json_files(self) -> dict[str, Any]:
+        """The JSON documents of the folder that could describe a whole set: largest first, polygons left out."""
+        if not self._json:
+            names = [f for f in self.files if f.lower().endswith(".json") and not f.endswith("_polygons.json")]
+            sized = sorted(((self._size(f), f) for f in names), reverse=True)[:_MOST_JSON]
+            self._json = {f: value for size, f in sized if size <= _MOST_JSON_BYTES and (value := self._load(f))}
+        return self._json
+
+    def by_name(self) -> dict[str, list[str]]:
+        """The files by their last part."""
+        found: dict[str, list[str]] = {}
+        for file in self.files:
+            found.setdefault(PurePosixPath(file).name, []).append(file)
+        return found
+
+    def _size(self, file: str) -> int:
+        try:
+            return (self.root / file).stat().st_size
+        except OSError:
+            return 0
+
+    def _load(self, file: str) -> Any:
+        try:
+            return json.loads(self.read(file))
+        except (OSError, ValueError, RecursionError):
+            return None
+
+
+def list_tree(root: Path, check_stop: Callable[[], None]) -> Tree:
+    """List a folder. Links to folders are not followed; what cannot be listed is kept as `lost`.
+
+    Args:
+        root: The folder.
+        check_stop: Called for each folder; raises to stop.
+    """
+    files: list[str] = []
+    lost: list[Lost] = []
+    hidden: list[str] = []
+
+    def failed(error: OSError) -> None:
+        place = Path(error.filename or root)
+        shown = place.relative_to(root).as_posix() if place.is_relative_to(root) else place.name
+        lost.append(Lost(shown, error.strerror or type(error).__name__, isinstance(error, FileNotFoundError)))
+
+    for folder, folders, names in os.walk(root, onerror=failed):
+        check_stop()
+        place = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        links = [f for f in folders if f.startswith(".") or os.path.islink(os.path.join(folder, f))]  # noqa: PTH114, PTH118 - speed
+        hidden += [(place / name).as_posix() for name in links]
+        folders[:] = sorted(set(folders) - set(links))
+        for name in sorted(names):
+            (hidden if name.startswith(".") else files).append((place / name).as_posix())
+    return Tree(root, files, lost, hidden)
+
+
+def readable(name: str) -> str:
+    """A file name as text: NFC; bytes that are no UTF-8 are read as GBK where that is possible."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        try:
+            name = os.fsencode(name).decode("gb18030")
+        except UnicodeDecodeError:
+            name = printable(name)
+    return unicodedata.normalize("NFC", name)
+
+
+def package_of(folder: str) -> str:
+    """The package for pictures of a folder: its path with dashes, `1` for the top."""
+    parts = [readable(part) for part in PurePosixPath(folder).parts if part != "."]
+    return "-".join(parts) or "1"
+
+
+def split_of(file: str) -> str:
+    """The official split that a path tells: a folder that is called, or begins with, train, val or test."""
+    for part in reversed(PurePosixPath(file).parts[:-1]):
+        for split in ("train", "val", "test"):
+            if part.lower() == split or part.lower().startswith((f"{split}_", f"{split}2", f"{split}-")):
+                return split
+    return ""

@@ -1,0 +1,98 @@
+"""A source set's `manifest.csv`: what is known of each picture, and where it is when the set only refers to it.
+
+The first eight columns are always there; the rest only in sets that need them. Paths may hold bytes that are no
+UTF-8 (old GBK disks), so they are kept as they are; every other column is clean text.
+"""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from roadloop.sources.layout import MANIFEST, Facts
+
+ALWAYS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude")
+PATHS: Final = frozenset({"origin", "image", "label"})
+
+
+class Row(NamedTuple):
+    """One picture.
+
+    Attributes:
+        package: Its folder in the set.
+        stem: Its name without ending.
+        track: Track id; empty = derived from the stem.
+        point: Track point id; empty = derived from the stem.
+        city: Free text, as the rest down to `imgoprange`; see `layout.Facts`.
+        longitude: Degrees east.
+        latitude: Degrees north.
+        origin: Where it was imported from, relative to the imported folder.
+        image_sha256: Of the picture when it was imported.
+        label_sha256: Of what its label was made from.
+        image: Where the picture is: relative to the workspace, or absolute in a root; empty = in the package.
+        label: Where the label is, likewise; empty = `<package>/<stem>.png` or `label-<stem>.png`.
+        label_kind: `id` or `color`, for a label that is not in the package.
+    """
+
+    package: str
+    stem: str
+    track: str = ""
+    point: str = ""
+    city: str = ""
+    time: str = ""
+    longitude: str = ""
+    latitude: str = ""
+    author: str = ""
+    source: str = ""
+    annotype: str = ""
+    datakind: str = ""
+    imgoprange: str = ""
+    origin: str = ""
+    image_sha256: str = ""
+    label_sha256: str = ""
+    image: str = ""
+    label: str = ""
+    label_kind: str = ""
+
+    @property
+    def key(self) -> str:
+        """`<package>/<stem>`."""
+        return f"{self.package}/{self.stem}"
+
+    @property
+    def facts(self) -> Facts:
+        """What it says about the picture."""
+        return Facts(*(getattr(self, name) for name in Facts._fields))
+
+
+def read_manifest(folder: Path) -> dict[str, Row]:
+    """The rows of a set by `<package>/<stem>`; none where there is no manifest. Unknown columns are passed over."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        rows = [_row(values) for values in csv.DictReader(stream)]
+    return {row.key: row for row in rows}
+
+
+def format_manifest(rows: Iterable[Row]) -> bytes:
+    """The file's bytes, rows in order of package and stem."""
+    ordered = sorted(rows)
+    columns = [c for c in Row._fields if c in ALWAYS or any(getattr(row, c) for row in ordered)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([getattr(row, c) for c in columns] for row in ordered)
+    return out.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _row(values: Mapping[str, str | None]) -> Row:
+    texts = {name: (values.get(name) or "").strip() for name in Row._fields}
+    clean = {name: text if name in PATHS else _clean(text) for name, text in texts.items()}
+    return Row(**clean)
+
+
+def _clean(text: str) -> str:
+    return unicodedata.normalize("NFC", text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))

@@ -1,0 +1,8 @@
+"""Placeholder: selections."""
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,1 @@
+"""Track stores: where the pictures of survey drives are, in folders or behind an HTTP service."""

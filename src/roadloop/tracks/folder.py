@@ -1,0 +1,223 @@
+"""Tracks as folders: `tracks/<track>/<point>.jpg` below the workspace and every configured root.
+
+Beside the pictures `track.csv` may say more about them: `point,time,longitude,latitude,city,adcode`. Beside the
+tracks `tasks.csv` (`task,track`) may say which tracks a survey task has.
+"""
+
+import csv
+import io
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from roadloop.errors import BrokenFileError, InvalidNameError, NotFoundError, PathOutsideError, Text
+from roadloop.imaging.decode import check_image
+from roadloop.storage.paths import check_name
+from roadloop.tracks.records import Listing, Problem, TrackPoint
+
+FOLDER: Final = "tracks"
+FACTS: Final = "track.csv"
+TASKS: Final = "tasks.csv"
+MAX_PICTURE: Final = 256 * 2**20  #: bytes of one picture file
+MAX_TABLE: Final = 256 * 2**20  #: bytes of a `track.csv` or `tasks.csv`
+_ENDINGS: Final = (".jpg", ".jpeg")
+
+
+class FolderStore:
+    """Tracks below some folders; where two of them have the same track, the first one counts.
+
+    Args:
+        folders: Folders that hold a folder for each track. They need not exist.
+        roots: Resolved folders that no symbolic link may leave.
+        max_pixels: Largest picture that counts as one.
+    """
+
+    def __init__(self, folders: Sequence[Path], roots: Sequence[Path], max_pixels: int) -> None:
+        self._folders: Final = tuple(folders)
+        self._roots: Final = tuple(roots)
+        self._max_pixels: Final = max_pixels
+
+    def points(self, track: str) -> Listing:
+        """The points of a track, in text order.
+
+        Raises:
+            NotFoundError: There is no such track.
+        """
+        folder = self._find(track)
+        if folder is None:
+            raise unknown_track(track)
+        facts = _read_facts(folder / FACTS)
+        points: dict[str, TrackPoint] = {}
+        problems = []
+        for name in sorted(_picture_names(folder), key=os.fsencode):
+            try:
+                point = _point_id(name)
+            except InvalidNameError as error:
+                problems.append(Problem(_printable(name), error.text))
+                continue
+            if point in points:
+                problems.append(
+                    Problem(name, Text(f"与 {points[point].file} 重名。", f"A twin of {points[point].file}."))
+                )
+                continue
+            points[point] = _described(TrackPoint(track, point, file=name), facts.get(point, {}))
+        return Listing([points[point] for point in sorted(points)], problems)
+
+    def picture(self, point: TrackPoint) -> bytes:
+        """The bytes of a point's picture.
+
+        Raises:
+            NotFoundError: It is gone, or cannot be read.
+            BrokenFileError: Truncated, no picture, or too large.
+            PathOutsideError: A symbolic link leads out of the workspace and its roots.
+        """
+        folder = self._find(point.track)
+        if folder is None:
+            raise unknown_track(point.track)
+        path = folder / point.file
+        if not self._inside(path):
+            raise PathOutsideError(
+                Text(f"图片 {point.stem} 指向工作区之外。", f"The picture {point.stem} leads out of the workspace.")
+            )
+        try:
+            if path.stat().st_size > MAX_PICTURE:
+                raise BrokenFileError(
+                    Text(f"图片 {point.stem} 过大。", f"The file of picture {point.stem} is too large.")
+                )
+            data = path.read_bytes()
+        except OSError as error:
+            raise NotFoundError(
+                Text(
+                    f"读不到图片 {point.stem}：{error.strerror}。",
+                    f"Cannot read the picture {point.stem}: {error.strerror}.",
+                )
+            ) from error
+        check_image(data, self._max_pixels)
+        return data
+
+    def tracks_of_task(self, task: str) -> list[str]:
+        """The tracks of a survey task, as the `tasks.csv` files say.
+
+        Raises:
+            NotFoundError: No file names the task.
+        """
+        found: dict[str, None] = {}
+        for folder in self._folders:
+            for row in _read_table(folder / TASKS):
+                if (row.get("task") or "").strip() == task and (row.get("track") or "").strip():
+                    found[(row["track"] or "").strip()] = None
+        if not found:
+            raise NotFoundError(
+                Text(
+                    f"没有采集任务 {task[:80]}：tracks/{TASKS}（task,track 两列）中没有它，也没有配置轨迹服务。",
+                    f"There is no survey task {task[:80]}: tracks/{TASKS} (columns task,track) does not name it, and"
+                    " no track service is configured.",
+                ),
+                task=task[:80],
+            )
+        return list(found)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _find(self, track: str) -> Path | None:
+        """The folder of a track, whichever way its name is written on the disk."""
+        names = {track: None, unicodedata.normalize("NFD", track): None}
+        if not track.isascii():
+            names[os.fsdecode(track.encode("gb18030", "replace"))] = None
+        for folder in self._folders:
+            for name in names:
+                path = folder / name
+                if path.is_dir() and self._inside(path):
+                    return path
+        return None
+
+    def _inside(self, path: Path) -> bool:
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError):
+            return False
+        return any(real.is_relative_to(root) for root in self._roots)
+
+
+def unknown_track(track: str) -> NotFoundError:
+    """The error for a track that no store has."""
+    return NotFoundError(Text(f"没有轨迹 {track[:100]}。", f"There is no track {track[:100]}."), track=track[:100])
+
+
+def _picture_names(folder: Path) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.lower().endswith(_ENDINGS) and not entry.name.startswith(".") and entry.is_file():
+                yield entry.name
+
+
+def _point_id(name: str) -> str:
+    """The point id of a file name; names in GBK bytes are read as such.
+
+    Raises:
+        InvalidNameError: It cannot be a name.
+    """
+    stem = name.rpartition(".")[0]
+    try:
+        stem.encode()
+    except UnicodeEncodeError:
+        stem = os.fsencode(stem).decode("gb18030", "replace")
+        if "\ufffd" in stem:
+            raise InvalidNameError(
+                Text("文件名既不是 UTF-8 也不是 GBK 编码。", "The file's name is neither UTF-8 nor GBK.")
+            ) from None
+    return check_name(stem, "point")
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _read_facts(path: Path) -> dict[str, Mapping[str, str]]:
+    facts: dict[str, Mapping[str, str]] = {}
+    for row in _read_table(path):
+        key = next((row[c] for c in ("point", "trackPointId", "name", "file") if row.get(c)), "")
+        key = unicodedata.normalize("NFC", key.strip())
+        if key.lower().endswith(_ENDINGS):
+            key = key.rpartition(".")[0]
+        facts[key] = row
+    return facts
+
+
+def _read_table(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file in UTF-8 or GBK; none where it is missing, unreadable or huge."""
+    try:
+        if path.stat().st_size > MAX_TABLE:
+            return
+        data = path.read_bytes()
+    except OSError:
+        return
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030", "replace")
+    yield from csv.DictReader(io.StringIO(text.replace("\0", ""), newline=""))
+
+
+def _described(point: TrackPoint, row: Mapping[str, str]) -> TrackPoint:
+    if not row:
+        return point
+    return point._replace(
+        time=(row.get("time") or "").strip()[:40],
+        longitude=degrees(row.get("longitude"), 180),
+        latitude=degrees(row.get("latitude"), 90),
+        city=(row.get("city") or "").strip()[:100],
+        adcode=(row.get("adcode") or "").strip()[:20],
+    )
+
+
+def degrees(value: object, limit: float) -> float | None:
+    """A coordinate; None where it is missing or impossible."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if -limit <= number <= limit else None

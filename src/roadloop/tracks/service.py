@@ -1,0 +1,97 @@
+"""What other features can do with tracks: open the store that the settings describe."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.storage.platform import Platform
+from roadloop.tracks.folder import FOLDER, FolderStore
+from roadloop.tracks.parallel import overlapped
+from roadloop.tracks.records import Listing, Problem, TrackPoint, TrackStore
+from roadloop.tracks.remote import HttpStore, ServiceOptions
+
+__all__ = ["Listing", "Problem", "TrackPoint", "TrackStore", "open_store", "overlapped", "track_folders"]
+
+
+def track_folders(platform: Platform) -> list[Path]:
+    """Where tracks may stand: `tracks/` below the workspace and below every configured root."""
+    return [root.path / FOLDER for root in platform.workspace.roots]
+
+
+def open_store(platform: Platform) -> TrackStore:
+    """The track store of an installation: its folders first, then the HTTP service if one is configured.
+
+    Raises:
+        InvalidValueError: `track_service_url` is no http or https address.
+    """
+    settings = platform.settings
+    max_pixels = settings.max_picture_mpix * 1_000_000
+    roots = [root.path for root in platform.workspace.roots]
+    folders = FolderStore(track_folders(platform), roots, max_pixels)
+    if not settings.track_service_url:
+        return folders
+    if not settings.track_service_url.lower().startswith(("http://", "https://")):
+        raise InvalidValueError(
+            Text(
+                f"设置 track_service_url 的值 {settings.track_service_url!r} 不是 http(s) 地址。",
+                f"The setting track_service_url, {settings.track_service_url!r}, is no http(s) address.",
+            ),
+            parameter="track_service_url",
+        )
+    options = ServiceOptions(
+        url=settings.track_service_url,
+        timeout=settings.track_service_timeout,
+        retries=settings.track_service_retries,
+        image_query={
+            "type": settings.track_service_type,
+            "seq": settings.track_service_seq,
+            "imageType": settings.track_service_image_type,
+        },
+        parallel=settings.track_service_parallel,
+        max_pixels=max_pixels,
+    )
+    return ChainStore([folders, HttpStore(options)])
+
+
+class ChainStore:
+    """Several stores; the first one that has a track answers for it.
+
+    Args:
+        stores: In the order in which they are asked.
+    """
+
+    def __init__(self, stores: Sequence[TrackStore]) -> None:
+        self._stores: Final = tuple(stores)
+
+    def points(self, track: str) -> Listing:
+        """The points of a track; see `TrackStore`."""
+        for store in self._stores[:-1]:
+            try:
+                return store.points(track)
+            except NotFoundError:
+                continue
+        return self._stores[-1].points(track)
+
+    def picture(self, point: TrackPoint) -> bytes:
+        """The bytes of a point's picture; see `TrackStore`."""
+        for store in self._stores[:-1]:
+            try:
+                return store.picture(point)
+            except NotFoundError:
+                continue
+        return self._stores[-1].picture(point)
+
+    def tracks_of_task(self, task: str) -> list[str]:
+        """The tracks of a survey task; see `TrackStore`."""
+        for store in self._stores[:-1]:
+            try:
+                return store.tracks_of_task(task)
+            except NotFoundError:
+                continue
+        return self._stores[-1].tracks_of_task(task)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for store in self._stores:
+            store.close()

@@ -1,0 +1,290 @@
+"""HTTP routes of training tasks (chapter 一, sections 1 to 14)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter
+
+from roadloop.errors import ConflictError, Language, NameTakenError, NotFoundError
+from roadloop.jobs.history import history
+from roadloop.storage.platform import Platform
+from roadloop.training import service, start
+from roadloop.training.curves import curves
+from roadloop.training.forms import (
+    Calculate,
+    CreateTrain,
+    EndTask,
+    Metrics,
+    SaveDataConfig,
+    SaveMap,
+    SaveTrainConfig,
+    StartTask,
+    TaskId,
+    TrainingRows,
+)
+from roadloop.training.service import NewTask
+from roadloop.training.start import Start
+from roadloop.training.store import training_tasks
+from roadloop.web.endpoint import Answer, Call, Endpoints
+from roadloop.web.parameters import History
+
+FLAT: Final = ("num_classes", "num_epoch", "batch_size", "model", "steps", "base_lr", "weights")
+EXAMPLE_ID: Final = "0123456789abcdef0123456789abcdef"
+
+
+def routes(platform: Platform) -> APIRouter:
+    """The router of this feature."""
+    router = Endpoints(platform, tag="training")
+    _tasks(router, platform)
+    _configurations(router, platform)
+    _label_maps(router, platform)
+    _runs(router, platform)
+    return router.api
+
+
+def _tasks(router: Endpoints, platform: Platform) -> None:
+    @router.post(
+        "/create_train",
+        CreateTrain,
+        reply={"message": "Autosele start", "data": EXAMPLE_ID},
+        errors=(NotFoundError, NameTakenError, ConflictError),
+    )
+    def create_train(call: Call, p: CreateTrain) -> Answer:
+        """Create a training task (创建训练任务).
+
+        Nothing runs yet: look at its label map and configuration, then call /starttask.
+        """
+        new = NewTask(**p.model_dump())
+        return call.write(
+            lambda db: service.create(db, platform, new),
+            lambda task_id: {"message": "Autosele start", "data": task_id},
+        )
+
+    @router.post("/train_history", History, reply=TrainingRows, errors=(NotFoundError,))
+    def train_history(call: Call, p: History) -> Answer:
+        """List the training tasks, or look at one (查询历史任务, 查询任务详情)."""
+        columns = [training_tasks.c.task_desc, training_tasks.c.network, training_tasks.c.data]
+        return history(call, p, table=training_tasks, render=_row, search=columns)
+
+    @router.get(
+        "/v1/tasks/{task_id}/metrics",
+        Metrics,
+        reply={
+            "data": {
+                "steps": [{"step": 10, "epoch": 1, "loss": 0.7, "lr": 0.01}],
+                "epochs": [{"epoch": 1, "step": 50, "loss": 0.6, "miou": 0.51, "iou": [0.5, None]}],
+                "classes": [{"train_id": 0, "name_en": "road", "name_zh": "道路", "color": [192, 192, 192]}],
+            }
+        },
+        errors=(NotFoundError,),
+    )
+    def task_metrics(_call: Call, p: Metrics) -> Answer:
+        """The curves of a training task: loss and learning rate by step, scores by epoch."""
+        with platform.database.reading() as db:
+            task = service.require(db, p.task_id)
+            classes = service.classes_of(db, platform, task)
+        path = platform.workspace.tasks / task.name / "log" / "metrics.jsonl"
+        return {"data": {**curves(path, p.points), "classes": classes}}
+
+
+def _configurations(router: Endpoints, platform: Platform) -> None:
+    @router.get("/train_configs", TaskId, reply={"data": {"base_lr": 0.01}}, errors=(NotFoundError,))
+    def train_configs(_call: Call, p: TaskId) -> Answer:
+        """The stored training configuration (查询训练配置)."""
+        with platform.database.reading() as db:
+            return {"data": service.configs(db, p.task_id)[0]}
+
+    @router.get("/data_configs", TaskId, reply={"resp": {"flip": 0.5}, "data": {"flip": 0.5}}, errors=(NotFoundError,))
+    def data_configs(_call: Call, p: TaskId) -> Answer:
+        """The stored data configuration (查询数据配置)."""
+        with platform.database.reading() as db:
+            stored = service.configs(db, p.task_id)[1]
+        return {"resp": stored, "data": stored}
+
+    @router.get(
+        "/train_config",
+        TaskId,
+        reply={"message": "query success", "data": {"num_classes": 13, "num_epoch": 300}},
+        errors=(NotFoundError, ConflictError),
+    )
+    def train_config(call: Call, p: TaskId) -> Answer:
+        """The training configuration, filled in and stored (查询修改训练配置).
+
+        What follows from the task is filled in: paths, number of classes, class weights, epochs. A second call changes
+        nothing more.
+        """
+        return call.write(
+            lambda db: service.fill(db, platform, p.task_id),
+            lambda filled: {"message": "query success", "data": filled[0]},
+        )
+
+    @router.get(
+        "/data_config",
+        TaskId,
+        reply={"message": "query success", "data": {"crop": [352, 480]}},
+        errors=(NotFoundError, ConflictError),
+    )
+    def data_config(call: Call, p: TaskId) -> Answer:
+        """The data configuration, filled in and stored (查询修改数据配置)."""
+        return call.write(
+            lambda db: service.fill(db, platform, p.task_id),
+            lambda filled: {"message": "query success", "data": filled[1]},
+        )
+
+    @router.post(
+        "/train_config",
+        SaveTrainConfig,
+        reply={"message": "save success", "data": {"base_lr": 0.01}},
+        errors=(NotFoundError, ConflictError),
+    )
+    def save_train_config(call: Call, p: SaveTrainConfig) -> Answer:
+        """Save an edited training configuration."""
+        return call.write(
+            lambda db: service.save_configs(db, platform, p.task_id, train_con=p.train_con),
+            lambda stored: {"message": "save success", "data": stored[0]},
+        )
+
+    @router.post(
+        "/data_config",
+        SaveDataConfig,
+        reply={"message": "save success", "data": {"flip": 0.5}},
+        errors=(NotFoundError, ConflictError),
+    )
+    def save_data_config(call: Call, p: SaveDataConfig) -> Answer:
+        """Save an edited data configuration."""
+        return call.write(
+            lambda db: service.save_configs(db, platform, p.task_id, data_con=p.data_con),
+            lambda stored: {"message": "save success", "data": stored[1]},
+        )
+
+
+def _label_maps(router: Endpoints, platform: Platform) -> None:
+    maps_example = {"0": ["12", "other", "其他"], "1": ["255", "ignore", "Ignore"]}
+
+    @router.post("/maps", TaskId, reply={"data": maps_example}, errors=(NotFoundError,))
+    def maps(_call: Call, p: TaskId) -> Answer:
+        """The label map of a task: raw id to train id (获取label_map映射)."""
+        with platform.database.reading() as db:
+            return {"data": service.require(db, p.task_id).label_map.to_maps()}
+
+    @router.post(
+        "/save_map",
+        SaveMap,
+        reply={"message": "save success", "data": maps_example, "warnings": ["..."]},
+        errors=(NotFoundError, ConflictError),
+    )
+    def save_map(call: Call, p: SaveMap) -> Answer:
+        """Save the label map of a task (保存label_map映射).
+
+        Train ids are made consecutive from 0 in ascending order; 255 is ignored, and so is every raw id that is not
+        mentioned.
+        """
+        return call.write(
+            lambda db: service.save_map(db, platform, p.task_id, p.map_value),
+            lambda saved: {
+                "message": "save success",
+                "data": saved[0].to_maps(),
+                "warnings": [text.pick(call.language) for text in saved[1]],
+            },
+        )
+
+
+def _runs(router: Endpoints, platform: Platform) -> None:
+    @router.get(
+        "/weights",
+        TaskId,
+        reply={"message": "query success", "data": ["cityscapes_rna-a1_cls19_s8_ep-0001.params"]},
+        errors=(NotFoundError,),
+    )
+    def weights(_call: Call, p: TaskId) -> Answer:
+        """Files that can start this task, those that fit best first (选择weights)."""
+        return {"message": "query success", "data": service.list_weights(platform, p.task_id)}
+
+    @router.get(
+        "/calculate", Calculate, reply={"message": "success", "data": 300}, errors=(NotFoundError, ConflictError)
+    )
+    def calculate(_call: Call, p: Calculate) -> Answer:
+        """Epochs for about 10,000 updates, at least 300 (参数自动计算)."""
+        with platform.database.reading() as db:
+            return {"message": "success", "data": service.calculate(db, platform, p.task_id, p.batch_val)}
+
+    @router.post(
+        "/starttask",
+        StartTask,
+        reply={"message": "任务开始", "data": EXAMPLE_ID, "warnings": []},
+        errors=(NotFoundError, ConflictError),
+    )
+    def starttask(call: Call, p: StartTask) -> Answer:
+        """Start a training task (开始训练任务).
+
+        Everything is checked before anything begins. Flat parameters win over train_con and data_con, which win over
+        the stored configuration; the resolved recipe is kept with the task.
+        """
+        return call.write(
+            lambda db: start.start(db, platform, _start(p)),
+            lambda texts: {
+                "message": "任务开始",
+                "data": p.task_id,
+                "warnings": [text.pick(call.language) for text in texts],
+            },
+        )
+
+    @router.post(
+        "/endtask",
+        EndTask,
+        reply={"message": "任务结束", "data": EXAMPLE_ID},
+        errors=(NotFoundError, ConflictError),
+    )
+    def endtask(call: Call, p: EndTask) -> Answer:
+        """Stop a training task (结束训练任务).
+
+        Within ten seconds it has saved a checkpoint and its processes are gone; /continue_task goes on from there.
+        """
+        return call.write(
+            lambda db: start.stop(db, p.task_id, p.end_date), lambda _: {"message": "任务结束", "data": p.task_id}
+        )
+
+    @router.post(
+        "/continue_task",
+        TaskId,
+        reply={"message": "任务继续", "data": EXAMPLE_ID},
+        errors=(NotFoundError, ConflictError),
+    )
+    def continue_task(call: Call, p: TaskId) -> Answer:
+        """Let a stopped or failed training task go on from its newest good checkpoint."""
+        return call.write(
+            lambda db: start.resume(db, platform, p.task_id), lambda _: {"message": "任务继续", "data": p.task_id}
+        )
+
+
+def _start(p: StartTask) -> Start:
+    flat = {name: value for name in FLAT if (value := getattr(p, name)) is not None}
+    return Start(
+        task_id=p.task_id,
+        train=flat,
+        data={} if p.data_type is None else {"data_type": p.data_type},
+        train_con=p.train_con,
+        data_con=p.data_con,
+        gpus=p.gpus,
+        start_date=p.start_date,
+    )
+
+
+def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    memo = row["job"].memo
+    return {
+        "task_name": row["name"],
+        "network": row["network"],
+        "data": row["data"],
+        "network_path": f"networks/{row['network']}",
+        "data_path": f"datasets/{row['data']}",
+        **row["shown"],
+        "start_date": row["start_date"],
+        "end_date": row["end_date"],
+        "task_desc": row["task_desc"],
+        "net_desc": row["net_desc"],
+        "data_desc": row["data_desc"],
+        "base_task": row["base_task"],
+        "epoch": memo.get("epoch", 0),
+        "best": memo.get("best"),
+    }

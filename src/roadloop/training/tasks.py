@@ -1,0 +1,146 @@
+"""What the job of a training task runs."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from roadloop.errors import BrokenFileError, Text
+from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
+from roadloop.labels.label_map import LabelMap
+from roadloop.models.service import find_weights
+from roadloop.storage import publish
+from roadloop.training import engine
+from roadloop.training.configure import TaskFacts, warnings
+from roadloop.training.crew import train_together
+from roadloop.training.group import Group
+from roadloop.training.recipe import TrainingRecipe
+from roadloop.training.service import facts_of, require
+from roadloop.training.work import Work
+
+CONFIGURATION: Final = "conf"
+_OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
+
+
+def train(context: TaskContext) -> Outcome:
+    """Train the task of the payload, from its newest good checkpoint on.
+
+    Returns:
+        The result: `epochs`, and `best` with epoch, mIoU and model file.
+
+    Raises:
+        RoadloopError: A named failure.
+        JobCancelled: Somebody asked for the end; a checkpoint has been saved.
+    """
+    work, facts = load_work(context)
+    for folder in (work.checkpoints, work.results, work.metrics.parent, work.task / CONFIGURATION):
+        clear_remains(folder, context.job.token)
+    for text in warnings(work.recipe.train, work.recipe.data, facts):
+        context.warn(text)
+    write_configuration(context, work)
+    copy_start_weights(context, work)
+    if not train_here(context, work):
+        raise JobCancelled
+    return Outcome({"epochs": work.recipe.epochs, "best": context.memo.get("best")})
+
+
+def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
+    """The task's fixed recipe, and where its parts are."""
+    platform = context.platform
+    with platform.database.reading() as db:
+        task = require(db, context.job.id)
+        facts = facts_of(db, platform, task)
+    recipe = TrainingRecipe.model_validate(task.row.recipe)
+    base = None
+    if recipe.data.data_type == "aug":
+        base = platform.workspace.datasets / facts.dataset.base_data
+    work = Work(
+        recipe=recipe,
+        source=task.row.source,
+        dataset=platform.workspace.datasets / recipe.dataset.name,
+        base_dataset=base,
+        task=platform.workspace.tasks / recipe.task,
+        threads=platform.settings.torch_threads,
+        loaders=platform.settings.loader_workers,
+        max_pixels=platform.settings.max_picture_mpix * 1_000_000,
+    )
+    return work, facts
+
+
+def train_here(context: TaskContext, work: Work) -> bool:
+    """Train in this process on one device, or with a process for each of several."""
+    cuda = bool(context.gpus)
+    size = len(context.gpus) if cuda else work.recipe.train.cpu_processes
+    if size > 1:
+        return train_together(work, size=size, cuda=cuda, reporter=context)
+    return engine.run(work, Group(torch.device("cuda", 0) if cuda else torch.device("cpu")), context)
+
+
+def clear_remains(folder: Path, token: int) -> None:
+    """Make the folder, and remove what attempts before `token` left half-done in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(f".*{publish.PARTIAL}"):
+        owner = _OWNER.search(path.name)
+        if owner is not None and int(owner["token"]) >= token:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def write_configuration(context: TaskContext, work: Work) -> None:
+    """Leave the recipe, the label map and the network's code in the task's folder, for people to read."""
+    folder, recipe = work.task / CONFIGURATION, work.recipe
+    label_map = LabelMap.from_json(recipe.label_map)
+    values = {
+        "recipe.json": {"digest": recipe.digest(), **recipe.model_dump(mode="json")},
+        "train.json": recipe.train.model_dump(mode="json"),
+        "data.json": recipe.data.model_dump(mode="json"),
+        "label_map.json": label_map.to_maps(),
+    }
+    moves = [(context.scratch(folder / name), folder / name) for name in (*values, "network.py")]
+    for value, (scratch, _target) in zip(values.values(), moves[:-1], strict=True):
+        publish.write_json(scratch, value)
+    publish.write_text(moves[-1][0], work.source)
+    context.publish(moves)
+
+
+def copy_start_weights(context: TaskContext, work: Work) -> None:
+    """Keep the task's own copy of its start weights, so that every attempt begins from the same bytes.
+
+    Raises:
+        NotFoundError: The file is gone.
+        BrokenFileError: It is not the one that was chosen.
+    """
+    target, start = work.start_weights, work.recipe.start_weights
+    if target is None or start is None:
+        return
+    if not target.is_file():
+        source = find_weights(context.platform, start.name)
+        pairs = [(source, target), (source.with_suffix(".json"), target.with_suffix(".json"))]
+        context.publish(copied(context, [pair for pair in pairs if pair[0].is_file()]))
+    if publish.sha256_file(target) != start.digest:
+        raise BrokenFileError(
+            Text(
+                f"初始权重 {start.name} 的内容在任务开始后改变了；请恢复该文件，或新建任务。",
+                f"The start weights {start.name} have changed since the task was started;"
+                " put the file back, or create a new task.",
+            ),
+            path=str(target),
+        )
+
+
+def copied(context: TaskContext, pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """Copy files under scratch names; returns what is to be renamed."""
+    moves = []
+    for source, target in pairs:
+        scratch = context.scratch(target)
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        with publish.disk_errors(target):
+            shutil.copyfile(source, scratch)
+        moves.append((scratch, target))
+    return moves

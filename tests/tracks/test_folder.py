@@ -1,0 +1,81 @@
+"""Tracks as folders: order, facts, odd names, links."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from roadloop.errors import BrokenFileError, NotFoundError, PathOutsideError
+from roadloop.tracks.folder import FolderStore
+from roadloop.tracks.records import TrackPoint
+
+
+@pytest.fixture
+def folder(tmp_path: Path, jpeg: bytes) -> Path:
+    """A root with the track 苏州-1 of three points."""
+    track = tmp_path / "root" / "tracks" / "苏州-1"
+    track.mkdir(parents=True)
+    for name in ("p2.jpg", "p1.JPG", "p3.jpeg", "note.txt", ".hidden.jpg"):
+        (track / name).write_bytes(jpeg)
+    return track
+
+
+def opened(folder: Path) -> FolderStore:
+    return FolderStore([folder.parent], [folder.parents[1].resolve()], 10**6)
+
+
+def test_points__come_in_text_order_with_the_facts_of_track_csv(folder: Path) -> None:
+    text = "point,time,longitude,latitude,city,adcode\np1,2026-03-02 07:00:00,120.6,31.3,苏州,320500\np2.jpg,,999,x,,\n"
+    (folder / "track.csv").write_bytes(text.encode("gbk"))
+    one, two, three = opened(folder).points("苏州-1").points
+    assert one == TrackPoint("苏州-1", "p1", "2026-03-02 07:00:00", 120.6, 31.3, "苏州", "320500", "p1.JPG")
+    assert (two.point, two.longitude, two.latitude) == ("p2", None, None)
+    assert (three.file, three.stem) == ("p3.jpeg", "苏州-1_p3")
+
+
+def test_points__unknown_track(folder: Path) -> None:
+    with pytest.raises(NotFoundError, match="nowhere"):
+        opened(folder).points("nowhere")
+
+
+def test_points__names_in_gbk_bytes_are_read_and_impossible_ones_named(folder: Path, jpeg: bytes) -> None:
+    for name in ("路口.jpg".encode("gbk"), b"\xff\xfe\xff.jpg"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(jpeg)
+    store = opened(folder)
+    listing = store.points("苏州-1")
+    point = next(p for p in listing.points if p.point == "路口")
+    assert store.picture(point) == jpeg
+    assert len(listing.problems) == 1
+    folder.rename(os.fsdecode(os.fsencode(folder.parent) + "/轨迹".encode("gbk")))
+    assert len(store.points("轨迹").points) == 4
+
+
+def test_picture__broken_gone_and_outside(folder: Path, jpeg: bytes, tmp_path: Path) -> None:
+    store = opened(folder)
+    point = store.points("苏州-1").points[0]
+    assert store.picture(point) == jpeg
+    (folder / "p1.JPG").write_bytes(jpeg[:-20])
+    with pytest.raises(BrokenFileError):
+        store.picture(point)
+    (folder / "p1.JPG").unlink()
+    with pytest.raises(NotFoundError, match="苏州-1_p1"):
+        store.picture(point)
+    (tmp_path / "secret.jpg").write_bytes(jpeg)
+    (folder / "p1.JPG").symlink_to(tmp_path / "secret.jpg")
+    with pytest.raises(PathOutsideError):
+        store.picture(point)
+
+
+def test_points__a_track_that_is_a_link_out_is_not_there(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (folder.parent / "out").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NotFoundError):
+        opened(folder).points("out")
+
+
+def test_tracks_of_task__reads_tasks_csv(folder: Path) -> None:
+    (folder.parent / "tasks.csv").write_text("task,track\n7,苏州-1\n8,b\n7,c\n7,苏州-1\n")
+    store = opened(folder)
+    assert store.tracks_of_task("7") == ["苏州-1", "c"]
+    with pytest.raises(NotFoundError, match=r"tasks\.csv"):
+        store.tracks_of_task("9")

@@ -1,0 +1,262 @@
+"""The engine in this process: it learns, resumes bit by bit, and names what goes wrong."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from roadloop.datasets.reader import DatasetReader
+from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NonFiniteLossError, OutOfMemoryError, Text
+from roadloop.models.load import load_model
+from roadloop.networks.folder import TEMPLATES
+from roadloop.training import checkpoint
+
+BROKEN = """
+import torch
+from torch import nn
+
+
+def build(num_classes, at, how):
+    return Broken(num_classes, at, how)
+
+
+class Broken(nn.Module):
+    def __init__(self, num_classes, at, how):
+        super().__init__()
+        self.layer = nn.Conv2d(3, num_classes, 1)
+        self.root = nn.Parameter(torch.tensor(0.0))
+        self.register_buffer("steps", torch.tensor(0))
+        self.at, self.how = at, how
+
+    def forward(self, x):
+        y = self.layer(x)
+        if self.training:
+            self.steps += 1
+        if self.training and self.steps == self.at:
+            if self.how == "nan":
+                return y * float("nan")
+            if self.how == "gradient":
+                return y + 0 * self.root.sqrt()
+            if self.how == "memory":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            if self.how == "host":
+                raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
+            raise ValueError("Expected more than 1 value per channel when training")
+        return y
+"""
+
+
+def test_run__learns_two_classes(bench: Any) -> None:
+    work = bench.work(num_epoch=12, optimizer="adamw", base_lr=0.02, momentum=0.9, batch_size=4)
+    notes = bench.run(work)
+    assert notes.finished is True
+    assert notes.memo["best"]["miou"] > 0.95
+    assert notes.shares == sorted(notes.shares)
+    network, record = load_model(work.results / notes.memo["best"]["file"])
+    assert record.training["miou"] == notes.memo["best"]["miou"]
+    assert record.input.size == (32, 48)
+    assert sum(p.numel() for p in network.parameters()) > 0
+
+
+def test_run__log_lines_and_model_files(bench: Any) -> None:
+    work = bench.work(num_epoch=5, save_every=3, log_every=2)
+    notes = bench.run(work)
+    steps = [line for line in notes.lines if "images_per_second" in line]
+    assert len(steps) == 6
+    assert all(f"{key}=" in line for line in notes.lines for key in ("epoch", "step", "loss", "lr"))
+    best = {line["epoch"] for line, said in zip(
+        [x for x in bench.lines(work) if x["kind"] == "epoch"], [x for x in notes.lines if "finished" in x], strict=True
+    ) if said.endswith("best=True")}  # fmt: skip
+    saved = {int(path.stem[-4:]) for path in work.results.glob("*.params")}
+    assert saved == {3, 5} | best
+    assert len(checkpoint.listed(work.checkpoints)) <= 3
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_run__stopped_anywhere_ends_in_the_same_bits(bench: Any, optimizer: str) -> None:
+    whole = bench.work("whole", num_epoch=3, optimizer=optimizer)
+    bench.run(whole)
+    for stops in ([1], [2], [4], [6], [1, 1, 1, 1], [7, 2]):
+        work = bench.work(f"stopped {stops}", num_epoch=3, optimizer=optimizer)
+        for attempt, stop in enumerate(stops):
+            assert bench.run(work, bench.notes(attempt, stop)).finished is False
+        assert bench.run(work, bench.notes(99)).finished is True
+        assert bench.outcome(work) == bench.outcome(whole)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Mortal:
+    """A reporter whose process is killed after so many reports, before or after a publication too."""
+
+    def __init__(self, notes: Any, lives: int) -> None:
+        self.notes = notes
+        self.lives = lives
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.notes, name)
+
+    def _live(self) -> None:
+        self.lives -= 1
+        if self.lives < 0:
+            raise Killed
+
+    def progress(self, done: float, total: float, note: Text | None = None) -> None:
+        self._live()
+        self.notes.progress(done, total, note)
+
+    def publish(self, moves: Sequence[tuple[Path, Path]], memo: Mapping[str, Any] | None = None) -> None:
+        self._live()
+        self.notes.publish(moves, memo)
+        self._live()
+
+
+def test_run__killed_anywhere_ends_in_the_same_bits(bench: Any) -> None:
+    values = {"num_epoch": 2, "checkpoint_every": 1}
+    whole, work = bench.work("whole", **values), bench.work("mortal", **values)
+    bench.run(whole)
+    attempts = 0
+    finished = False
+    while not finished:
+        attempts += 1
+        with contextlib.suppress(Killed):
+            finished = bool(bench.run(work, Mortal(bench.notes(attempts), attempts % 4 + 1)).finished)
+    assert attempts > 5
+    assert bench.outcome(work) == bench.outcome(whole)
+
+
+@pytest.mark.parametrize("template", ["enet", "fast-scnn"])
+def test_run__shipped_networks_resume_in_the_middle_of_an_epoch(bench: Any, template: str) -> None:
+    source = (TEMPLATES / template / "network.py").read_text(encoding="utf-8")
+    values = {"source": source, "network_settings": {"width": 0.25}, "num_epoch": 2, "seed": 5}
+    whole, work = bench.work("whole", **values), bench.work("stopped", **values)
+    bench.run(whole)
+    bench.run(work, bench.notes(1, 1))
+    assert checkpoint.listed(work.checkpoints)[-1].name == "epoch-000000-step-000000001"
+    bench.run(work, bench.notes(2))
+    assert bench.outcome(work) == bench.outcome(whole)
+
+
+def test_run__a_damaged_checkpoint_costs_steps_not_bits(bench: Any) -> None:
+    values = {"num_epoch": 3, "checkpoint_every": 1}
+    whole, work = bench.work("whole", **values), bench.work("damaged", **values)
+    bench.run(whole)
+    bench.run(work, bench.notes(1, 6))
+    last = checkpoint.listed(work.checkpoints)[-1]
+    (last / checkpoint.TENSORS).write_bytes(b"")
+    notes = bench.run(work, bench.notes(2))
+    assert last.name in notes.warnings[0].en
+    assert bench.outcome(work) == bench.outcome(whole)
+
+
+def test_run__all_checkpoints_damaged_is_a_named_failure(bench: Any) -> None:
+    work = bench.work()
+    bench.run(work, bench.notes(1, 1))
+    for path in checkpoint.listed(work.checkpoints):
+        (path / checkpoint.STATE).write_text("{}")
+    with pytest.raises(BrokenFileError):
+        bench.run(work, bench.notes(2))
+
+
+def broken(bench: Any, how: str, at: int = 3, **values: Any) -> Any:
+    settings = {"at": at, "how": how}
+    return bench.work(source=BROKEN, network_settings=settings, checkpoint_every=1, num_epoch=4, **values)
+
+
+@pytest.mark.parametrize("how", ["nan", "gradient"])
+def test_run__nan_stops_and_is_never_kept(bench: Any, how: str) -> None:
+    work = broken(bench, how)
+    with pytest.raises(NonFiniteLossError) as caught:
+        bench.run(work)
+    assert caught.value.details["step"] == 3
+    assert caught.value.details["samples"][0].startswith("1/图_")
+    assert "base_lr" in caught.value.text.zh
+    newest = checkpoint.newest(work.checkpoints, work.recipe.digest())
+    assert newest is not None
+    assert newest.state.step == 2
+    assert all(bool(t.isfinite().all()) for t in newest.tensors.values() if t.is_floating_point())
+
+
+@pytest.mark.parametrize(("how", "error"), [("memory", OutOfMemoryError), ("host", OutOfMemoryError), ("x", JobError)])
+def test_run__failures_below_get_names(bench: Any, how: str, error: type[JobError]) -> None:
+    with pytest.raises(error) as caught:
+        bench.run(broken(bench, how, batch_size=4))
+    assert "4" in caught.value.text.en
+    if error is OutOfMemoryError:
+        assert caught.value.details["try_batch_size"] == 2
+
+
+def test_run__other_errors_of_a_network_pass(bench: Any) -> None:
+    source = BROKEN.replace("Expected more than 1 value per channel when training", "something else")
+    work = bench.work(source=source, network_settings={"at": 1, "how": "x"})
+    with pytest.raises(ValueError, match="something else"):
+        bench.run(work)
+
+
+def test_run__pictures_of_mixed_sizes(tmp_path: Path, bench: Any, write_dataset: Any) -> None:
+    bench.info = write_dataset(tmp_path / "mixed", mixed=True, train=7, val=4)
+    notes = bench.run(bench.work(num_epoch=1))
+    assert notes.memo["latest"]["miou"] is not None
+
+
+def test_run__nothing_to_validate_makes_the_newest_epoch_the_best(
+    tmp_path: Path, bench: Any, write_dataset: Any
+) -> None:
+    bench.info = write_dataset(tmp_path / "no val", val=0)
+    work = bench.work(num_epoch=3)
+    notes = bench.run(work)
+    assert notes.memo["best"] == {"epoch": 3, "miou": None, "file": "模型_ep-0003.params"}
+    assert [line["miou"] for line in bench.lines(work) if line["kind"] == "epoch"] == [None] * 3
+
+
+def test_run__nothing_labelled_is_not_nan(tmp_path: Path, bench: Any) -> None:
+    work = bench.work(num_epoch=1)
+    label_map = work.recipe.label_map["entries"]
+    label_map["7"], label_map["23"], label_map["24"], label_map["25"] = [255, "", ""], [255, "", ""], [0, "a", "a"], [1, "b", "b"]  # fmt: skip
+    notes = bench.run(work)
+    assert notes.memo["latest"] == {"loss": 0.0, "miou": None}
+    assert notes.finished
+
+
+def test_run__a_damaged_sample_is_reported_once_and_teaches_nothing(bench: Any) -> None:
+    work = bench.work(num_epoch=2, batch_size=8)
+    shard = work.dataset / "train-00000.arrow"
+    packed = DatasetReader(work.dataset).split("train").sample(2)
+    data = shard.read_bytes()
+    assert data.count(packed.image) == 1
+    shard.write_bytes(data.replace(packed.image, bytes(len(packed.image))))
+    notes = bench.run(work)
+    assert notes.finished
+    assert {text.en.split()[0] for text in notes.warnings} == {packed.name}
+
+
+def test_run__another_dataset_is_refused(bench: Any, tmp_path: Path, write_dataset: Any) -> None:
+    work = bench.work()
+    other = write_dataset(tmp_path / "other", seed=9)
+    (work.dataset / "dataset.json").write_bytes((tmp_path / other.name / "dataset.json").read_bytes())
+    with pytest.raises(InvalidValueError, match="changed"):
+        bench.run(work)
+
+
+def test_run__loader_processes_change_nothing(bench: Any) -> None:
+    alone = bench.work("alone", num_epoch=1)
+    bench.run(alone)
+    helped = bench.work("helped", num_epoch=1)
+    object.__setattr__(helped, "loaders", 2)
+    bench.run(helped)
+    assert bench.outcome(helped) == bench.outcome(alone)
+
+
+def test_run__an_increment_trains_on_its_new_pictures_only(bench: Any, tmp_path: Path, write_dataset: Any) -> None:
+    base = tmp_path / "base"
+    write_dataset(base, train=5, val=1)
+    work = bench.work(num_epoch=1, batch_size=1)
+    object.__setattr__(work, "base_dataset", base)
+    notes = bench.run(work)
+    assert len([line for line in notes.lines if "images_per_second" in line]) == 2  # 8 - 5 - 1 pictures
+    assert np.isfinite(notes.memo["latest"]["loss"])

@@ -1,0 +1,57 @@
+import pytest
+
+from roadloop.errors import InvalidValueError
+from roadloop.training.recipe import DataConfig, Named, TrainConfig, TrainingRecipe, parse
+
+
+def test_parse__numbers_and_lists_may_be_text() -> None:
+    config = parse(TrainConfig, {"batch_size": "24", "base_lr": "0.014", "steps": "10000,20000，30000"}, "train_con")
+    assert (config.batch_size, config.base_lr, config.steps) == (24, 0.014, (10000, 20000, 30000))
+    assert parse(TrainConfig, {"steps": ""}, "").steps == ()
+    assert parse(DataConfig, {"crop": 512, "scale": "1"}, "data_con").crop == (512, 512)
+    assert parse(DataConfig, {"crop": "352,480"}, "data_con").crop == (352, 480)
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"ss": "sdas"}, "ss"),
+        ({"base_lr": float("nan")}, "base_lr"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"optimizer": "sgdm"}, "optimizer"),
+        ({"class_weights": "1,x"}, "class_weights.1"),
+        ({"steps": [0]}, "steps.0"),
+    ],
+)
+def test_parse__names_the_key(values: dict[str, object], key: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        parse(TrainConfig, values, "train_con")
+    assert caught.value.details == {"parameter": "train_con", "key": key}
+    assert key in caught.value.text.zh
+    assert key in caught.value.text.en
+
+
+def test_every_field_is_described() -> None:
+    for kind in (TrainConfig, DataConfig, Named, TrainingRecipe):
+        assert all(field.description for field in kind.model_fields.values()), kind
+
+
+def test_digest__changes_with_any_value_and_survives_json() -> None:
+    thing = Named(name="n", digest="d")
+    recipe = TrainingRecipe(
+        task="任务", dataset=thing, network=thing, start_weights=None, label_map={}, gpus="",
+        train=TrainConfig(steps=(5,), base_lr=0.1), data=DataConfig(),
+    )  # fmt: skip
+    assert TrainingRecipe.model_validate_json(recipe.model_dump_json()).digest() == recipe.digest()
+    other = recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": 1})})
+    assert other.digest() != recipe.digest()
+
+
+def test_devices__gpus_or_processes() -> None:
+    thing = Named(name="n", digest="d")
+    recipe = TrainingRecipe(
+        task="t", dataset=thing, network=thing, start_weights=None, label_map={}, gpus="0,2",
+        train=TrainConfig(cpu_processes=4), data=DataConfig(),
+    )  # fmt: skip
+    assert recipe.devices == 2
+    assert recipe.model_copy(update={"gpus": ""}).devices == 4

@@ -1,0 +1,114 @@
+"""Training jobs under the supervisor, in processes of their own: killed, stopped, continued."""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from roadloop.jobs import queue
+from roadloop.jobs.queue import Job, JobState
+from roadloop.jobs.supervisor import Supervisor
+from roadloop.settings import Settings
+from roadloop.storage import publish
+from roadloop.training import checkpoint
+
+VALUES = {
+    "num_epoch": 6,
+    "batch_size": 2,
+    "model": "m",
+    "train_con": {"log_every": 1, "checkpoint_every": 3},
+    "data_con": {"crop": [24, 32]},
+}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lease_seconds": 20, "training_slots": 2})
+
+
+@pytest.fixture
+def supervisor(site: Any) -> Iterator[Supervisor]:
+    one = Supervisor(site.platform)
+    one.start()
+    yield one
+    one.close(stop_jobs=True)
+
+
+def read(site: Any, task_id: str) -> Job:
+    with site.platform.database.reading() as db:
+        return queue.get(db, task_id)
+
+
+def steps(site: Any, name: str) -> int:
+    path = site.folder(name) / "log" / "metrics.jsonl"
+    return path.read_text().count('"kind": "step"') if path.is_file() else 0
+
+
+def wait(site: Any, task_id: str, name: str, until_step: int, seconds: float = 120) -> Job:
+    """Wait for a step or for the end."""
+    deadline = time.monotonic() + seconds
+    while True:
+        job = read(site, task_id)
+        if job.finished_at is not None or steps(site, name) >= until_step:
+            return job
+        assert time.monotonic() < deadline, (site.folder(name) / "log" / "train.log").read_text()
+        time.sleep(0.02)
+
+
+def outcome(folder: Path) -> dict[str, str]:
+    last = checkpoint.listed(folder / "checkpoints")[-1]
+    models = sorted((folder / "output" / "models").glob("*.params"))
+    paths = [last / checkpoint.TENSORS, folder / "log" / "metrics.jsonl", *models]
+    return {path.name: publish.sha256_file(path) for path in paths}
+
+
+@pytest.mark.reliability
+def test_train__killed_three_times_ends_in_the_same_bits(site: Any, supervisor: Supervisor) -> None:
+    names = ("whole", "killed")
+    ids = {name: site.create(name) for name in names}
+    for name in names:
+        site.call("/starttask", task_id=ids[name], **VALUES)
+    points = sorted(random.Random(0).sample(range(1, 23), 3))
+    for kill, point in enumerate(points):
+        job = wait(site, ids["killed"], "killed", point)
+        assert job.state is JobState.RUNNING
+        assert job.pid is not None
+        psutil.Process(job.pid).kill()
+        while (job := read(site, ids["killed"])).attempt < kill + 2:
+            time.sleep(0.02)
+    for name in names:
+        job = wait(site, ids[name], name, 10**6)
+        assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
+    assert read(site, ids["killed"]).attempt == 4
+    assert outcome(site.folder("killed")) == outcome(site.folder("whole"))
+    assert not list(site.folder("killed").rglob("*.partial"))
+    log = (site.folder("killed") / "log" / "train.log").read_text()
+    assert log.count("resumed from") >= 1
+
+
+def test_train__stopped_within_ten_seconds_and_continued(site: Any, supervisor: Supervisor) -> None:
+    task_id = site.create()
+    values = {**VALUES, "num_epoch": 20_000, "train_con": {"log_every": 1, "checkpoint_every": 100_000}}
+    site.call("/starttask", task_id=task_id, **values)
+    job = wait(site, task_id, "suzhou", 2)
+    begin = time.monotonic()
+    site.call("/endtask", task_id=task_id)
+    job = wait(site, task_id, "suzhou", 10**9, 10)
+    assert job.state is JobState.CANCELLED
+    assert time.monotonic() - begin < 10
+    assert job.pid is not None
+    assert not psutil.pid_exists(job.pid) or psutil.Process(job.pid).status() == psutil.STATUS_ZOMBIE
+    saved = checkpoint.listed(site.folder() / "checkpoints")[-1]
+    done = steps(site, "suzhou")
+    assert saved.name.endswith(f"-step-{done:09d}")
+    site.call("/continue_task", task_id=task_id)
+    job = wait(site, task_id, "suzhou", done + 2)
+    assert (job.state, job.attempt) == (JobState.RUNNING, 2)
+    assert f"resumed from {saved.name}" in (site.folder() / "log" / "train.log").read_text()
+    row = site.row(task_id)
+    assert row["state"] == "running"
+    assert row["status"].endswith("%")

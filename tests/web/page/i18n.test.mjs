@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { PAGE } from "./browser.mjs";
+
+const { duration, percent, score, seconds, setServerNow, share, t } = await import(`${PAGE}/i18n.js`);
+
+test("t: the language of the document decides", () => {
+  assert.equal(t("数据", "data"), "data");
+  document.documentElement.lang = "zh";
+  assert.equal(t("数据", "data"), "数据");
+  document.documentElement.lang = "en";
+});
+
+test("duration: the two largest units that matter", () => {
+  assert.deepEqual([8, 61, 3599, 7500, 260_000].map(duration), ["8 s", "1 min", "1 h 0 min", "2 h 5 min", "3 days"]);
+});
+
+test("percent, score: an absent number is a dash", () => {
+  assert.deepEqual([percent(0.1234), percent(null), score(0.5), score(undefined)], ["12.3 %", "–", "0.500", "–"]);
+});
+
+test("share: rarer classes get more digits", () => {
+  assert.deepEqual([0, 0.00001, 0.0042, 0.389].map(share), ["0", "< 0.01 %", "0.42 %", "38.9 %"]);
+});
+
+test("seconds: the server's clock counts, not the browser's", () => {
+  setServerNow("2031-05-06 12:00:00");
+  assert.ok(Math.abs(seconds("2031-05-06 11:59:00") - 60) < 2);
+  assert.equal(seconds("2031-05-06 11:00:00", "2031-05-06 11:01:30"), 90);
+});
