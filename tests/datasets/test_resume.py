@@ -25,25 +25,35 @@ TABLE = ClassTable("t", (LabelClass(0, "road", "道路", (1, 1, 1), 0), LabelCla
 PICTURES = 512  # 25 shards
 
 
-def _home(settings: Settings, folder: Path, make_request: Callable[..., Request]) -> tuple[Platform, str]:
+def _home(
+    settings: Settings, folder: Path, make_request: Callable[..., Request], pictures: int = PICTURES
+) -> tuple[Platform, str]:
     platform = open_platform(settings.model_copy(update={"home": folder}), upgrade=True)
     draw = np.random.default_rng(0)
     image = encode_jpeg(draw.integers(0, 255, (300, 400, 3), dtype=np.uint8))
     label = encode_label(np.zeros((300, 400), dtype=np.uint8))
     with writing_set(platform.workspace, "镇", TABLE) as writer:
-        for i in range(PICTURES):
+        for i in range(pictures):
             writer.add(NewSample("1", f"t_{i:04d}", image, label))
     with platform.database.transaction() as db:
         return platform, create(db, platform, make_request(shares={"train": 1.0}))
 
 
-def _kill_after_first_shard(platform: Platform, task_id: str, settings: Settings) -> None:
+def _start(platform: Platform, task_id: str, settings: Settings) -> tuple[queue.Job, subprocess.Popen[bytes]]:
     with platform.database.transaction() as db:
         job = queue.claim(db, task_id, (), "test")
     command = [sys.executable, "-m", "roadloop.jobs.run", task_id, str(job.token), ""]
-    process = subprocess.Popen(
-        command, env=settings.child_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    environment = settings.child_environment()
+    return job, subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def _requeue(platform: Platform, job: queue.Job) -> None:
+    with platform.database.transaction() as db:
+        queue.requeue(db, job, Text("测试", "test"), counts=False)
+
+
+def _kill_after_first_shard(platform: Platform, task_id: str, settings: Settings) -> None:
+    job, process = _start(platform, task_id, settings)
     deadline = time.monotonic() + 60
     while not list(platform.workspace.datasets.glob(".*.partial/*.json")):
         assert process.poll() is None, process.stdout and process.stdout.read().decode()
@@ -55,8 +65,7 @@ def _kill_after_first_shard(platform: Platform, task_id: str, settings: Settings
     # Nobody killed the workers: they end by themselves.
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
-    with platform.database.transaction() as db:
-        queue.requeue(db, job, Text("测试", "test"), counts=False)
+    _requeue(platform, job)
 
 
 @pytest.mark.reliability
@@ -87,3 +96,29 @@ def test_build__killed_twice_ends_in_the_same_bytes(
     assert list(killed.workspace.home.rglob("*.partial")) == []
     for platform in (whole, killed):
         platform.database.close()
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("point", ["build.packed", "build.assembled", "finish.before"])
+def test_build__killed_at_a_fail_point_packs_nothing_twice(
+    settings: Settings,
+    tmp_path: Path,
+    make_request: Callable[..., Request],
+    run_job: Callable[[Platform, str], queue.Job],
+    capsys: pytest.CaptureFixture[str],
+    point: str,
+) -> None:
+    platform, task_id = _home(settings, tmp_path / "home", make_request, pictures=40)
+    places = {"home": tmp_path / "home", "lease_seconds": 60, "fail_point": point}
+    job, process = _start(platform, task_id, settings.model_copy(update=places))
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert not (platform.workspace.datasets / "20180801").exists()
+    _requeue(platform, job)
+    job = run_job(platform, task_id)
+    assert job.state == "succeeded", job.reason
+    taken = int(capsys.readouterr().out.partition("taken_over=")[2].split()[0])
+    assert taken == (0 if point == "finish.before" else 3)
+    assert verify(platform.workspace.datasets / "20180801") == []
+    assert list(platform.workspace.home.rglob("*.partial")) == []
+    platform.database.close()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -199,6 +200,24 @@ def test_supervisor__completes_a_publication_that_a_kill_interrupted(platform: P
     one.close()
 
 
+def stop_between_transactions(platform: Platform, pid: int) -> None:
+    """SIGSTOP a worker while it does not hold the database, which would make everybody wait for it."""
+    for _ in range(100):
+        os.kill(pid, signal.SIGSTOP)
+        other = sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None, timeout=0.2)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.05)
+        else:
+            return
+        finally:
+            other.close()
+    raise AssertionError("the worker never lets go of the database")
+
+
 def test_run__a_given_up_worker_that_wakes_up_writes_nothing(platform: Platform) -> None:
     task_id = submit(platform, steps=200, pause=0.02)
     with platform.database.transaction() as db:
@@ -206,7 +225,7 @@ def test_run__a_given_up_worker_that_wakes_up_writes_nothing(platform: Platform)
     log = platform.workspace.home / old.log
     worker = processes.start(platform.settings, old, (), log)
     wait(platform, task_id, lambda job: job.progress > 0)
-    os.kill(worker.pid, signal.SIGSTOP)
+    stop_between_transactions(platform, worker.pid)
     with platform.database.transaction() as db:
         queue.requeue(db, old, _WHY, counts=True)
         new = queue.claim(db, task_id, (), "here")

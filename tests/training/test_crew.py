@@ -59,7 +59,7 @@ def test_train_together__a_killed_rank_costs_steps_not_bits(bench: Any) -> None:
     alone = bench.work("alone", **values)
     assert train_together(whole, size=2, cuda=False, reporter=bench.notes())
     notes = bench.notes()
-    when(lambda: len(notes.shares) >= 3, lambda: ranks()[1].kill())
+    when(lambda: len(notes.shares) >= 3, lambda: ranks()[1].send_signal(signal.SIGKILL))
     assert train_together(work, size=2, cuda=False, reporter=notes)
     assert [text.en[:26] for text in notes.warnings] == ["Rank 1 was killed by SIGKI"]
     assert bench.outcome(work) == bench.outcome(whole)

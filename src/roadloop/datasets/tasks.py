@@ -32,11 +32,13 @@ def build(context: TaskContext) -> Outcome:
     try:
         plan = make_plan(context.platform.workspace, recipe)
         reports = _pack(context, plan, parts, parts_target)
+        context.reach("build.packed")
         _check(context, recipe, plan, reports)
         context.clear_older_scratch(target)
         context.progress(plan.pictures, plan.pictures, Text("写入清单与统计", "Writing lists and statistics"))
         with publish.disk_errors(target):
             info = assemble(scratch, parts, recipe, plan, reports)
+        context.reach("build.assembled")
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from roadloop.errors import Language, Text
 
@@ -83,13 +84,15 @@ class Stage:
         """Show one step while the block runs."""
         begun = time.monotonic()
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            TextColumn("{task.description}", table_column=Column(width=16, no_wrap=True)),
+            TextColumn("[cyan]{task.fields[path]}", table_column=Column(width=12, no_wrap=True)),
+            BarColumn(bar_width=16),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", table_column=Column(ratio=1, no_wrap=True)),
         )
-        with Progress(*columns, console=self.console) as progress:
-            label = f"{title.pick(self.language):<16} [cyan]{path}[/] {name}"
-            line = Line(progress, progress.add_task(label, total=None, detail=""), self.language)
+        with Progress(*columns, console=self.console, expand=True) as progress:
+            label = title.pick(self.language)
+            task = progress.add_task(label, total=None, path=path, detail=name)
+            line = Line(progress, task, self.language)
             yield line
         self.steps.append(Done(title, path, name, line.result, time.monotonic() - begun))

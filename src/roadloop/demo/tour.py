@@ -44,13 +44,13 @@ class Script:
 
     seed: int = 0
     size: tuple[int, int] = (320, 240)
-    tracks: int = 28
-    frames: int = 12
-    every: int = 5
+    tracks: int = 40
+    frames: int = 9
+    every: int = 7
     shares: tuple[float, float, float] = (0.8, 0.05, 0.15)
     template: str = "fast-scnn"
     epochs: int = 8
-    batch: int = 6
+    batch: int = 8
     train_con: dict[str, Any] = field(
         default_factory=lambda: {
             "optimizer": "adamw",
@@ -58,6 +58,8 @@ class Script:
             "weight_decay": 0.0002,
             "schedule": "poly",
             "warmup_steps": 20,
+            "class_weighting": "none",
+            "cpu_processes": 2,
             "network_settings": {"auxiliary": False},
             "log_every": 5,
         }

@@ -1,78 +1,136 @@
-"""Where an evaluation may write: a new or empty folder, away from everything that is a source.
+"""Where a job may write a folder of results: a new or empty one, away from everything that is a source.
 
 Results never mix with what is already there, and a slip of the pen never overwrites labels. With `overwrite` the
-folder of an earlier evaluation is replaced, if it holds nothing but what that evaluation wrote.
+folder of an earlier job of the same kind is replaced, if it holds nothing but what that job wrote.
 """
 
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import BrokenFileError, ConflictError, Text
+from roadloop.jobs.context import TaskContext
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace, check_name
 
-#: Folders of the workspace that hold what evaluations read, or what other work owns.
+#: Folders of the workspace that hold what jobs read, or what other work owns.
 RESERVED: Final = (
     "sources", "datasets", "networks", "tasks", "weights", "models", "imports", "logs",
-    "tracks", "selections", "images", "packages", "released",
+    "tracks", "selections", "images", "packages", "released", "evaluations",
 )  # fmt: skip
 
 
-def check_destination(workspace: Workspace, target: Path, source: Path | None, *, overwrite: bool) -> None:
+@dataclass(frozen=True)
+class OutputRule:
+    """What one kind of job calls its output folder, and where it may stand.
+
+    Attributes:
+        parameter: Name of the request's parameter.
+        own: Reserved folders of the workspace inside which it may stand.
+        marks: Files that every finished output of this kind has.
+    """
+
+    parameter: str
+    own: tuple[str, ...]
+    marks: tuple[str, ...]
+
+
+EVALUATION: Final = OutputRule("dest_dir", ("evaluations",), ("report.json", "pictures.csv"))
+
+
+def check_destination(
+    workspace: Workspace, target: Path, source: Path | None, *, overwrite: bool, rule: OutputRule = EVALUATION
+) -> None:
     """Refuse an output folder that could harm something.
 
     Args:
-        workspace: Its folders are out of bounds, `evaluations/<name>` excepted.
+        workspace: Its folders are out of bounds, except inside those that the rule owns.
         target: The resolved output folder.
-        source: The resolved picture folder; None for a dataset.
-        overwrite: The folder may hold an earlier evaluation.
+        source: The resolved picture folder; None where there is none.
+        overwrite: The folder may hold an earlier output of the same kind.
+        rule: Of the kind of job.
 
     Raises:
         ConflictError: It is not empty, or lies inside or above a source.
         InvalidNameError: Its last part cannot be a name.
     """
-    check_name(target.name, "dest_dir")
-    reserved = [workspace.home / name for name in RESERVED]
+    check_name(target.name, rule.parameter)
+    reserved = [workspace.home / name for name in RESERVED if name not in rule.own]
     for folder in [*reserved, *([source] if source is not None else [])]:
         if target.is_relative_to(folder) or folder.is_relative_to(target):
             raise _refused(
+                rule,
                 target,
                 f"它与 {folder} 相互包含，结果不能写在数据目录之内或之上",
                 f"it lies inside or above {folder}, which holds other data",
             )
-    if workspace.evaluations.is_relative_to(target):
-        raise _refused(target, "它包含其他评估的结果", "it holds the results of all evaluations")
+    if any((workspace.home / name).is_relative_to(target) for name in rule.own):
+        raise _refused(rule, target, "它包含其他任务的结果", "it holds the results of other jobs")
     if target.exists() and not target.is_dir():
-        raise _refused(target, "它是一个文件", "it is a file")
+        raise _refused(rule, target, "它是一个文件", "it is a file")
     if not target.exists() or not any(target.iterdir()):
         return
     if not overwrite:
         raise _refused(
+            rule,
             target,
-            "它不是空目录；请换一个目录，或用 overwrite=1 替换先前的评估结果",
-            "it is not empty; choose another one, or replace an earlier evaluation with overwrite=1",
+            "它不是空目录；请换一个目录，或用 overwrite=1 替换先前的同类结果",
+            "it is not empty; choose another one, or replace an earlier result of the same kind with overwrite=1",
         )
-    extra = foreign_files(target)
+    extra = foreign_files(target, rule)
     if extra:
         raise _refused(
-            target, f"其中有不属于评估结果的文件：{extra[:5]}", f"it holds files that no evaluation wrote: {extra[:5]}"
+            rule,
+            target,
+            f"其中有不属于先前结果的文件：{extra[:5]}",
+            f"it holds files that no earlier job wrote: {extra[:5]}",
         )
 
 
-def foreign_files(folder: Path) -> list[str]:
-    """What stands in a folder without being in the manifest of an evaluation; all of it when there is none."""
+def foreign_files(folder: Path, rule: OutputRule = EVALUATION) -> list[str]:
+    """What stands in a folder without being in the manifest of such a job; all of it when there is none."""
     present = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir())
     try:
         manifest: dict[str, Any] = publish.read_manifest(folder)
         files = set(manifest["files"])
     except (BrokenFileError, KeyError, TypeError):
         return present
-    if "report.json" not in files or "pictures.csv" not in files:
+    if not files.issuperset(rule.marks):
         return present
     return [name for name in present if name not in files and name != publish.MANIFEST]
 
 
-def _refused(target: Path, zh: str, en: str) -> ConflictError:
+def clear(context: TaskContext, target: Path, rule: OutputRule = EVALUATION) -> None:
+    """Remove the earlier output that this job replaces, if it still is one and untouched.
+
+    Raises:
+        ConflictError: Something in it is not as the earlier job wrote it.
+        StaleRunError: Another attempt owns the job; nothing was removed.
+    """
+    if not target.exists() or not any(target.iterdir()):
+        return
+    extra = [Text(f"{name} 不在清单里。", f"{name} is not in the manifest.") for name in foreign_files(target, rule)]
+    for change in extra or publish.verify(target):
+        raise ConflictError(
+            Text(
+                f"{rule.parameter} {target} 里的文件已被改动或增加，未覆盖：{change.zh}",
+                f"Files in {rule.parameter} {target} were changed or added, so it was not replaced: {change.en}",
+            )
+        )
+    context.publish([])
+    old = context.scratch(replaced(target))
+    target.rename(old)
+    shutil.rmtree(old)
+
+
+def replaced(target: Path) -> Path:
+    """What an earlier output is called while it is removed."""
+    return target.with_name(f"{target.name}.replaced")
+
+
+def _refused(rule: OutputRule, target: Path, zh: str, en: str) -> ConflictError:
+    name = rule.parameter
     return ConflictError(
-        Text(f"dest_dir {target} 不能使用：{zh}。", f"dest_dir {target} cannot be used: {en}."), parameter="dest_dir"
+        Text(f"{name} {target} 不能使用：{zh}。", f"{name} {target} cannot be used: {en}."), parameter=name
     )

@@ -27,6 +27,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 P = TypeVar("P")
 L = TypeVar("L")
+V = TypeVar("V")
 R = TypeVar("R")
 
 CODEC_THREADS: Final = 4  #: threads that decode, and as many that encode, for each device
@@ -116,17 +117,20 @@ def devices(gpus: Sequence[str], threads: int) -> list[torch.device]:
     return [torch.device("cpu")] * max(1, threads)
 
 
+Model = Callable[[Sequence[UInt8]], list[V]]  # pictures of one size to what is made of each; a `Predictor` is one
+
+
 @dataclass(frozen=True)
-class Stages(Generic[P, L, R]):
-    """What to do with a picture P: load it to L (None leaves it out), predict L's image, finish to R."""
+class Stages(Generic[P, L, V, R]):
+    """What to do with a picture P: load it to L (None leaves it out), predict L's image to V, finish to R."""
 
     load: Callable[[P], L | None]
     image: Callable[[L], UInt8]
-    finish: Callable[[L, list[UInt8]], R]
+    finish: Callable[[L, list[V]], R]
 
 
 def run(
-    pictures: Iterable[P], stages: Stages[P, L, R], predictors: Sequence[Sequence[Predictor]], batch: int
+    pictures: Iterable[P], stages: Stages[P, L, V, R], predictors: Sequence[Sequence[Model[V]]], batch: int
 ) -> Iterator[R]:
     """Carry pictures through all stages, several at a time.
 
@@ -139,11 +143,11 @@ def run(
     Yields:
         What `finish` returned, about in the order of the pictures.
     """
-    free: queue.SimpleQueue[Sequence[Predictor]] = queue.SimpleQueue()
+    free: queue.SimpleQueue[Sequence[Model[V]]] = queue.SimpleQueue()
     for models in predictors:
         free.put(models)
 
-    def predict(loaded: list[L]) -> list[tuple[L, list[UInt8]]]:
+    def predict(loaded: list[L]) -> list[tuple[L, list[V]]]:
         models = free.get()
         try:
             images = [stages.image(one) for one in loaded]
@@ -152,7 +156,7 @@ def run(
             free.put(models)
         return [(one, [ids[i] for ids in by_model]) for i, one in enumerate(loaded)]
 
-    def finish(pair: tuple[L, list[UInt8]]) -> R:
+    def finish(pair: tuple[L, list[V]]) -> R:
         return stages.finish(*pair)
 
     width = len(predictors)

@@ -9,9 +9,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
-from roadloop.errors import ConflictError, JobError, Text
+from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
-from roadloop.evaluation.destination import foreign_files
+from roadloop.evaluation.destination import clear, replaced
 from roadloop.evaluation.ledger import BadPicture, Ledger
 from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
 from roadloop.evaluation.pictures import Picture, PictureSource, open_source
@@ -46,7 +46,7 @@ def evaluate(context: TaskContext) -> Outcome:
     try:
         report = _fill(context, source, scratch)
         if payload["overwrite"]:
-            _clear(context, target)
+            clear(context, target)
     except Exception:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
@@ -135,7 +135,7 @@ def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, le
             except sqlite3.DatabaseError as error:  # torn by a power cut: predict again
                 context.log(f"WARNING the ledger of an earlier attempt cannot be read: {error}")
         shutil.rmtree(older)
-    context.clear_older_scratch(_replaced(target))
+    context.clear_older_scratch(replaced(target))
     if taken:
         context.log(f"{taken} pictures of an earlier attempt are taken over")
 
@@ -190,34 +190,6 @@ def _note_bad(ledger: Ledger, bad: "SimpleQueue[BadPicture]") -> int:
         ledger.add_bad(bad.get())
         count += 1
     return count
-
-
-def _clear(context: TaskContext, target: Path) -> None:
-    """Remove the earlier evaluation that this one replaces, if it still is one and untouched.
-
-    Raises:
-        ConflictError: Something in it is not as that evaluation wrote it.
-        StaleRunError: Another attempt owns the job; nothing was removed.
-    """
-    if not target.exists() or not any(target.iterdir()):
-        return
-    extra = [Text(f"{name} 不在清单里。", f"{name} is not in the manifest.") for name in foreign_files(target)]
-    for change in extra or publish.verify(target):
-        raise ConflictError(
-            Text(
-                f"dest_dir {target} 里的文件已被改动或增加，未覆盖：{change.zh}",
-                f"Files in dest_dir {target} were changed or added, so it was not replaced: {change.en}",
-            )
-        )
-    context.publish([])
-    old = context.scratch(_replaced(target))
-    target.rename(old)
-    shutil.rmtree(old)
-
-
-def _replaced(target: Path) -> Path:
-    """What an earlier evaluation is called while it is removed."""
-    return target.with_name(f"{target.name}.replaced")
 
 
 def _result(report: dict[str, Any]) -> dict[str, Any]:

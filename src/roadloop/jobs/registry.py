@@ -6,8 +6,11 @@ from typing import Final
 TASKS: Final[Mapping[str, str]] = {
     "create_data": "roadloop.datasets.tasks:build",
     "create_net": "roadloop.networks.tasks:create",
+    "offimport": "roadloop.sources.tasks:offimport",
     "train": "roadloop.training.tasks:train",
     "evaluate": "roadloop.evaluation.tasks:evaluate",
     "release": "roadloop.releases.tasks:release",
+    "task_divide": "roadloop.packages.tasks:divide",
+    "process_label": "roadloop.packages.tasks:process",
     "rehearsal": "roadloop.jobs.rehearsal:count",
 }

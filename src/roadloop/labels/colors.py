@@ -115,3 +115,16 @@ def _runs(values: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Starts of the runs of equal values: labels have few, so the search is over runs, not pixels."""
     starts = np.flatnonzero(values[1:] != values[:-1]) + 1
     return np.concatenate((np.zeros(min(1, values.size), dtype=np.int64), starts)).astype(np.int64)
+
+
+def distinct_colors(count: int) -> list[Color]:
+    """`count` (at most 255) different colours, none of them black: Pascal VOC's colour map from 1 on."""
+    colors = []
+    for number in range(1, count + 1):
+        channels, rest = [0, 0, 0], number
+        for shift in range(7, -1, -1):
+            for channel in range(3):
+                channels[channel] |= (rest >> channel & 1) << shift
+            rest >>= 3
+        colors.append((channels[0], channels[1], channels[2]))
+    return colors

@@ -103,9 +103,8 @@ def disguise(plan: Plan[Candidate], seed: int) -> Iterator[list[tuple[Candidate,
     for package in plan.packages:
         ordinary = [p.picture for p in package if p.role != "gold"]
         entries: list[tuple[Candidate, str]] = [(p.picture, p.role) for p in package if p.role != "gold"]
-        for place in package:
-            if place.role == "gold":
-                entries.append((_renamed(place.picture, drawn.choice(ordinary), taken, drawn), "gold"))
+        known = [p.picture for p in package if p.role == "gold"]
+        entries += [(_renamed(p, drawn.choice(ordinary), taken, drawn), "gold") for p in known]
         yield sorted(entries, key=lambda e: (e[0].track, e[0].point, e[0].name))
 
 

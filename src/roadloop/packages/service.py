@@ -11,7 +11,8 @@ from roadloop.devices import service as devices
 from roadloop.errors import BrokenFileError, ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.service import find_model
 from roadloop.jobs import queue
-from roadloop.labels.table import SHIPPED, ClassTable, different_meanings, from_rows, shipped
+from roadloop.labels.library import find_table
+from roadloop.labels.table import ClassTable, different_meanings, from_rows, shipped
 from roadloop.models.files import load_description
 from roadloop.packages import places, store
 from roadloop.packages.listing import list_pictures, walk
@@ -38,7 +39,7 @@ class DivideRequest:
     gold: str = ""
     gold_set: str = ""
     pre_model: str = ""
-    table: str = ""
+    roadelement: str = ""
     gpus: str = ""
     seed: int = 0
 
@@ -233,8 +234,8 @@ def _class_table(platform: Platform, request: DivideRequest) -> ClassTable:
             Text(f"源数据 {gold.name} 中没有图片。", f"The source set {gold.name} holds no pictures."),
             parameter="gold_set",
         )
-    if request.table:
-        table = named_table(platform.workspace, request.table)
+    if request.roadelement:
+        table = find_table(platform.workspace.home, request.roadelement)
     elif gold is not None:
         table = gold.table
     elif request.pre_model:
@@ -244,25 +245,6 @@ def _class_table(platform: Platform, request: DivideRequest) -> ClassTable:
     if gold is not None:
         _check_meanings(gold.table, table, "gold_set")
     return table
-
-
-def named_table(workspace: Workspace, name: str) -> ClassTable:
-    """The class table of that name: a shipped one, or a source set's.
-
-    Raises:
-        NotFoundError: There is neither.
-    """
-    if name in SHIPPED:
-        return shipped(name)
-    if check_name(name, "table") not in list_sets(workspace):
-        raise NotFoundError(
-            Text(
-                f"没有名为 {name} 的类别表；可用：{', '.join(SHIPPED)}，或任一源数据的名称",
-                f"There is no class table {name}; use {', '.join(SHIPPED)}, or the name of a source set",
-            ),
-            parameter="table",
-        )
-    return open_set(workspace, name, "table").table
 
 
 def _check_meanings(theirs: ClassTable, table: ClassTable, parameter: str) -> None:

@@ -1,6 +1,7 @@
 """Rows of packages. No decisions here."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -194,3 +195,26 @@ def held_names(db: sa.Connection) -> set[str]:
 
 def _chunks(ids: list[int], size: int = 500) -> Iterable[list[int]]:
     return (ids[i : i + size] for i in range(0, len(ids), size))
+
+
+def finished_runs(db: sa.Connection, version: str, types: str) -> list[str]:
+    """Names of the source sets that were made of a version, by type."""
+    return list(
+        db.scalars(
+            sa.select(label_runs.c.name)
+            .join(jobs, jobs.c.id == label_runs.c.task_id)
+            .where(
+                label_runs.c.version == version,
+                label_runs.c.types == types,
+                jobs.c.state == JobState.SUCCEEDED.value,
+            )
+        )
+    )
+
+
+def origins_by_stem(db: sa.Connection, number: int) -> dict[str, str]:
+    """Origin of each picture of a package by its stem without `ext-`."""
+    rows = db.execute(
+        sa.select(package_pictures.c.name, package_pictures.c.origin).where(package_pictures.c.number == number)
+    )
+    return {PurePath(row.name).stem.removeprefix("ext-"): row.origin for row in rows}

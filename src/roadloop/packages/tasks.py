@@ -204,6 +204,7 @@ def _nothing(problems: Sequence[Problem]) -> JobError:
     first_en = f"{problems[0].file}: {problems[0].reason.en}" if problems else "there are no new pictures"
     return JobError(
         Text(
-            f"没有一张图片可以放入任务包；例如 {first}", f"Not one picture can be put into a package; such as {first_en}"
+            f"没有一张图片可以放入任务包；例如 {first}",
+            f"Not one picture can be put into a package; such as {first_en}",
         )
     )

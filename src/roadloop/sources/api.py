@@ -1,11 +1,80 @@
-"""Route of source sets: /data."""
+"""Routes of source sets: /data, /offimport, /off_status, and the pages' own."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from fastapi import APIRouter
+from pydantic import Field
+from starlette.responses import FileResponse
 
-from roadloop.sources import service
+from roadloop.errors import ConflictError, Language, NameTakenError, NotFoundError, PathOutsideError
+from roadloop.jobs.history import JobFields, history
+from roadloop.labels.library import find_table, list_tables
+from roadloop.sources import offimport, service, store
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import NoParameters
+from roadloop.web.endpoint import Answer, Call, Endpoints, Success
+from roadloop.web.parameters import History, NoParameters, Parameters
+
+
+class OffImport(Parameters):
+    """Parameters of /offimport."""
+
+    src: str = Field(description="Folder under imports/, or absolute in a root.", examples=["imports/suzhou"])
+    dest: str = Field(description="Name of the source set.", examples=["lane-suzhou-20180710"])
+    roadelement: str = Field(
+        "",
+        description="Class table (/v1/class-tables); absent: the one that comes with the data.",
+        examples=["hd-road"],
+    )
+    source: str = Field("1", description="0 online, 1 offline, 2 hand-picked.", examples=["1"])
+    author: str = Field("", max_length=200, description="Who annotated.", examples=["张三"])
+    annotype: str = Field("0", description="0 first annotation, 1 rework, 2 second rework.", examples=["0"])
+    datakind: str = Field("0", description="0 production, 1 test.", examples=["0"])
+    city: str = Field("", max_length=200, description="Kept for every picture.", examples=["苏州"])
+    imgoprange: str = Field("1", description="0 half of the picture, 1 all of it.", examples=["1"])
+    mode: Literal["copy", "reference"] = Field(
+        "copy", alias="import", description="copy, or reference: the pictures stay where they are."
+    )
+    layout: str = Field(
+        "auto", description="auto, label-studio, coco, cityscapes, cvat, voc, camvid or pairs.", examples=["auto"]
+    )
+
+    def request(self) -> offimport.Request:
+        """What the service is asked for."""
+        return offimport.Request(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class ImportRow(JobFields):
+    """One import."""
+
+    roadelement: str = Field(description="Class table as asked for; empty: the data's own.")
+    source: str
+    author: str
+    annotype: str
+    datakind: str
+    city: str
+    imgoprange: str
+    src: str
+    dest: str
+    mode: str = Field(alias="import", description="copy or reference")
+    layout: str = Field(description="As recognised; as asked for while it is not known.")
+    table: str | None = Field(description="Name of the class table that was used.")
+    pictures: int | None = Field(description="Pictures added.")
+    counts: dict[str, int] | None = Field(description="Files by what became of them.")
+    report_url: str = Field(description="The report, file by file, once it has ended.")
+
+
+class ImportHistory(Success):
+    """Reply of /off_status; with task_id `data` is the one object."""
+
+    data: list[ImportRow] | ImportRow
+    total: int | None = None
+
+
+class Task(Parameters):
+    """Names one job."""
+
+    task_id: str = Field(description="Its task id.")
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -17,4 +86,58 @@ def routes(platform: Platform) -> APIRouter:
         """Names of the source sets (选择data源文件夹)."""
         return {"data": service.list_sets(platform.workspace)}
 
+    @router.get("/v1/class-tables", NoParameters, reply={"data": [{"name": "hd-road", "classes": []}]})
+    def class_tables(_call: Call, _p: NoParameters) -> Answer:
+        """The class tables: the shipped ones, and the files in class-tables/."""
+        home = platform.workspace.home
+        return {"data": [{"name": name, "classes": find_table(home, name).to_rows()} for name in list_tables(home)]}
+
+    _import_routes(router, platform)
     return router.api
+
+
+def _import_routes(router: Endpoints, platform: Platform) -> None:
+    @router.post(
+        "/offimport",
+        OffImport,
+        reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
+        errors=(NotFoundError, NameTakenError, ConflictError, PathOutsideError),
+    )
+    def off_import(call: Call, p: OffImport) -> Answer:
+        """Bring a folder of labelled pictures into a source set (离线导入).
+
+        Answers at once with the task id; /off_status shows the progress. Importing the same folder into the same set
+        again adds what is new.
+        """
+        return call.write(
+            lambda db: offimport.create(db, platform, p.request()),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.post("/off_status", History, reply=ImportHistory, errors=(NotFoundError,))
+    def off_status(call: Call, p: History) -> Answer:
+        """List imports, or show one with its progress (离线导入进度)."""
+        search = [store.imports.c.dest, store.imports.c.src, store.imports.c.author, store.imports.c.city]
+        return history(call, p, table=store.imports, render=_render, search=search)
+
+    @router.get("/v1/imports/{task_id}/report", Task, reply="text/csv", errors=(NotFoundError,))
+    def import_report(_call: Call, p: Task) -> Answer:
+        """What became of every file of an import, as csv: file, outcome, reason in Chinese and English."""
+        path = offimport.find_report(platform, p.task_id)
+        return FileResponse(path, media_type="text/csv", filename=f"import-{p.task_id[:8]}.csv")
+
+
+def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    result = row["job"].result or {}
+    asked = (
+        "roadelement", "source", "author", "annotype", "datakind", "city", "imgoprange", "src", "dest", "layout",
+    )  # fmt: skip
+    return {
+        **{name: row[name] for name in asked},
+        "import": row["mode"],
+        "layout": result.get("layout", row["layout"]),
+        "table": result.get("table"),
+        "pictures": result.get("pictures"),
+        "counts": result.get("counts"),
+        "report_url": f"/v1/imports/{row['task_id']}/report",
+    }

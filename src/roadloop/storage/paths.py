@@ -83,13 +83,15 @@ class Workspace:
         self.weights: Final = self.home / "weights"
         self.models: Final = self.home / "models"
         self.imports: Final = self.home / "imports"
+        self.tracks: Final = self.home / "tracks"
+        self.selections: Final = self.home / "selections"
         self.logs: Final = self.home / "logs"
 
     def create_folders(self) -> None:
         """Make the workspace's folders."""
         for folder in (
             self.sources, self.datasets, self.networks, self.tasks, self.evaluations,
-            self.weights, self.models, self.imports, self.logs,
+            self.weights, self.models, self.imports, self.tracks, self.selections, self.logs,
         ):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
 

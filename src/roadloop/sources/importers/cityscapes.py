@@ -44,9 +44,7 @@ def find(tree: Tree) -> Found | None:
             continue
         name = readable(stem)
         city = name.partition("_")[0]
-        items.append(
-            make_item(file, FileLabel(label, "id"), package=city, stem=name, city=city, split=split_of(file))
-        )
+        items.append(make_item(file, FileLabel(label, "id"), package=city, stem=name, city=city, split=split_of(file)))
     if not items:
         return None
     lines += [Line(file, Fate.MISSING, NO_PICTURE) for file in labels.values()]

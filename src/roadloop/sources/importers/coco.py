@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from roadloop.errors import Text
-from roadloop.imaging.palette import distinct_colors
+from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
 from roadloop.sources.importers.found import (
     NO_LABEL,
@@ -23,7 +23,7 @@ from roadloop.sources.importers.found import (
     leftovers,
     make_item,
 )
-from roadloop.sources.importers.tree import Tree, split_of
+from roadloop.sources.importers.tree import Tree, odd_json, split_of
 
 _USED: Final = Text("COCO 说明文件，已读取", "COCO's description; it was read")
 
@@ -36,11 +36,16 @@ def find(tree: Tree) -> Found | None:
     for file, value in tree.json_files().items():
         if not _is_coco(value):
             continue
-        named = _panoptic(tree, file, value) if _segments(value) else _stuff(tree, file, value)
+        try:
+            named = _panoptic(tree, file, value) if _segments(value) else _stuff(tree, file, value)
+            classes = _categories(value)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            lines.append(Line(file, Fate.BROKEN, odd_json(error)))
+            continue
         if named:
             items.update({item.image: item for item in named if item.image not in items})
             lines.append(Line(file, Fate.USED, _USED))
-            categories.update({c.value: c for c in _categories(value) if c.value is not None})
+            categories.update({c.value: c for c in classes if c.value is not None})
     if not items:
         return None
     return _found(tree, tuple(items.values()), lines, categories)
@@ -56,7 +61,8 @@ def _found(tree: Tree, items: tuple[Item, ...], lines: list[Line], categories: d
         if file not in known and parent in folders | images:
             lines.append(Line(file, Fate.MISSING, NO_PICTURE if parent in folders else NO_LABEL))
     legend = tuple(categories[i] for i in sorted(categories))
-    return Found(items, leftovers(tree, items, lines), legend, _table(legend))
+    unlabelled = () if 0 in categories else (0,)
+    return Found(items, leftovers(tree, items, lines), legend, _table(legend), unlabelled)
 
 
 def _is_coco(value: Any) -> bool:
@@ -79,7 +85,7 @@ def _categories(value: Any) -> list[LegendClass]:
 
 def _panoptic(tree: Tree, file: str, value: Any) -> list[Item]:
     masks = _masks_of(tree, file)
-    pictures = _Pictures(tree, {m for m in masks.values()})
+    pictures = _Pictures(tree, set(masks.values()))
     names = {row["id"]: str(row["file_name"]) for row in value["images"]}
     items = []
     for row in value["annotations"]:

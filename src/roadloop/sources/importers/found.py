@@ -13,8 +13,6 @@ from roadloop.labels.table import ClassTable, Color
 from roadloop.sources.importers.tree import Tree, package_of, readable
 
 
-
-
 class Fate(StrEnum):
     """What became of a file; every file under the imported folder has exactly one."""
 
@@ -160,12 +158,14 @@ class Found:
         lines: Files that ended already.
         legend: What the labels mean; empty: they are ids or colours of the class table itself.
         table: The layout's own class table.
+        unlabelled: Pixel values that mean "nobody said", besides 255: they are ignored, not unknown.
     """
 
     items: tuple[Item, ...]
     lines: tuple[Line, ...] = ()
     legend: tuple[LegendClass, ...] = ()
     table: ClassTable | None = None
+    unlabelled: tuple[int, ...] = ()
 
 
 def make_item(image: str, label: Label, **known: Any) -> Item:

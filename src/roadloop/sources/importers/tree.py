@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
+from roadloop.errors import Text
 from roadloop.sources.layout import printable
 
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".png"})
@@ -113,6 +114,12 @@ def readable(name: str) -> str:
         except UnicodeDecodeError:
             name = printable(name)
     return unicodedata.normalize("NFC", name)
+
+
+def odd_json(error: Exception) -> Text:
+    """What is said of a JSON whose form is not what it should be."""
+    what = f"{type(error).__name__}: {error}"[:200]
+    return Text(f"JSON 的内容不符合格式：{what}", f"The JSON does not have the form it should have: {what}")
 
 
 def package_of(folder: str) -> str:

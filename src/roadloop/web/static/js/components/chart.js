@@ -61,6 +61,7 @@ function options(width, height, curves, xName, range) {
         stroke: token(curve.color),
         width: 1.75,
         dash: curve.dash,
+        spanGaps: true,
         points: { show: curve.values.length < 40, size: 5 },
         value: (/** @type {unknown} */ _, /** @type {number | null} */ v) => (v == null ? "–" : v.toFixed(4)),
       })),

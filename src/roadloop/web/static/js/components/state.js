@@ -79,6 +79,7 @@ export const StopButton = ({ job, done }) =>
   isLive(job) &&
   html`
     <${ConfirmButton}
+      class="small-button"
       label=${t("停止", "Stop")}
       sure=${t("确定停止？", "Really stop?")}
       run=${() => act(`/v1/jobs/${job.task_id}/cancel`).then(done)}

@@ -2,7 +2,7 @@
 /** What is taken for what, and the pictures where a model does worst. */
 
 import { get } from "../api.js";
-import { className, Swatch } from "../components/classes.js";
+import { className, shortModel, Swatch } from "../components/classes.js";
 import { Failure, Loading, Panel } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { count, percent, score, t } from "../i18n.js";
@@ -19,7 +19,7 @@ export function Confusion({ task, report, show }) {
     <div class="stack">
       ${labelled.length > 1 && html`
         <div class="segmented" role="group">
-          ${labelled.map((/** @type {any} */ m) => html`<button type="button" aria-pressed=${String(m.number === number)} onClick=${() => setNumber(m.number)}>${m.name}</button>`)}
+          ${labelled.map((/** @type {any} */ m) => html`<button type="button" aria-pressed=${String(m.number === number)} onClick=${() => setNumber(m.number)}>${shortModel(m.name)}</button>`)}
         </div>
       `}
       <${Failure} error=${error} retry=${reload} />

@@ -44,7 +44,7 @@ function EvaluationForm({ models, built, task }) {
   const n = values.dicts.length;
   return html`
     <${FormBox} form=${form} fields=${FIELDS} cancel=${to("evaluation")} disabled=${n === 0}
-      go=${t(`用 ${n} 个模型在 ${devices(values.gpus)} 上评估`, `Evaluate ${n} model${n === 1 ? "" : "s"} on ${devices(values.gpus)}`)}>
+      go=${n === 0 ? t("先选择模型", "Choose a model first") : t(`用 ${n} 个模型在 ${devices(values.gpus)} 上评估`, `Evaluate ${n} model${n === 1 ? "" : "s"} on ${devices(values.gpus)}`)}>
       <div class="wide"><${Models} form=${form} models=${models} /></div>
       <${Select} form=${form} name="kind" label=${t("图片来自", "Pictures from")} options=${[...(built.length ? [["dataset", t("数据的一个划分", "A split of a dataset")]] : []), ["folder", t("一个目录", "A folder")]]} />
       ${values.kind === "dataset"

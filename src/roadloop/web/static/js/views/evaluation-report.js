@@ -1,7 +1,7 @@
 // @ts-check
 /** The report of an evaluation: a headline for each model, then every class. */
 
-import { ClassName, Meter } from "../components/classes.js";
+import { ClassName, Meter, shortModel } from "../components/classes.js";
 import { Panel } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { count, percent, score, t } from "../i18n.js";
@@ -24,7 +24,7 @@ const best = (models) => Math.max(...models.map((m) => m.miou ?? 0));
 /** @param {{model: any, best: number}} props */
 const Headline = ({ model, best: top }) => html`
   <${Panel} class="headline">
-    <h3 class="wrap">${model.name}</h3>
+    <h3 class="wrap">${shortModel(model.name)}</h3>
     <div class="row"><span class="big">${score(model.miou)}</span><span class="quiet">mIoU</span>${model.miou === top && html`<span class="chip good"><span aria-hidden="true">✓</span>${t("最好", "best")}</span>`}</div>
     <dl class="facts small">
       <div><dt>${t("像素准确率", "Pixel accuracy")}</dt><dd>${percent(model.pixel_accuracy, 2)}</dd></div>
@@ -47,7 +47,7 @@ function Classes({ model, others }) {
       <button type="button" aria-pressed=${String(order === "iou")} onClick=${() => setOrder("iou")}>${t("最差在前", "Worst first")}</button>
     </div>
   `;
-  return html`<${Panel} title=${model.name} aside=${aside} flush><div class="dense"><${Table} rows=${rows} columns=${columns(total, others)} /></div><//>`;
+  return html`<${Panel} title=${shortModel(model.name)} aside=${aside} flush><div class="dense"><${Table} rows=${rows} columns=${columns(total, others)} /></div><//>`;
 }
 
 /** @param {number} total @param {any[]} others */
@@ -56,7 +56,7 @@ const columns = (total, others) => [
   { head: t("类别", "Class"), cell: (/** @type {any} */ c) => html`<${ClassName} of=${c} />`, class: "nowrap" },
   { head: "IoU", num: true, cell: (/** @type {any} */ c) => html`<${Meter} value=${c.iou} text=${score(c.iou)} />` },
   ...others.map((other) => ({
-    head: t(`相对 ${other.name}`, `vs ${other.name}`), num: true,
+    head: t(`相对 ${shortModel(other.name)}`, `vs ${shortModel(other.name)}`), num: true,
     cell: (/** @type {any} */ c) => difference(c, other),
   })),
   { head: t("精确率", "Precision"), num: true, cell: (/** @type {any} */ c) => score(c.precision) },

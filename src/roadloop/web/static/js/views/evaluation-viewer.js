@@ -2,7 +2,7 @@
 /** The viewer: picture, truth and predictions side by side or laid over each other; keys for everything. */
 
 import { query } from "../api.js";
-import { className, Swatch } from "../components/classes.js";
+import { className, shortModel, Swatch } from "../components/classes.js";
 import { Failure, Loading } from "../components/layout.js";
 import { MaskLayer, NOTHING, useMask } from "../components/mask.js";
 import { count, score, t } from "../i18n.js";
@@ -93,7 +93,7 @@ function Picture({ shown, report, look, change }) {
   const layers = /** @type {Layer[]} */ ([
     ...(shown.truth_url ? [{ key: "truth", name: t("标注", "Truth"), mask: truth, classes, predicted: false }] : []),
     ...shown.la_data.map((/** @type {any} */ model, /** @type {number} */ k) => ({
-      key: String(k + 1), name: model.name, note: model.image_miou == null ? "" : `mIoU ${score(model.image_miou)}`,
+      key: String(k + 1), name: shortModel(model.name), note: model.image_miou == null ? "" : `mIoU ${score(model.image_miou)}`,
       mask: useMask(model.id_url), classes: report.models[k].classes, predicted: true,
     })),
   ]);

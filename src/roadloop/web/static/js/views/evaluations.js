@@ -2,6 +2,7 @@
 /** Evaluations: the list, and one of them with its viewer, report and log. */
 
 import { get, query } from "../api.js";
+import { shortModel } from "../components/classes.js";
 import { Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
@@ -21,7 +22,7 @@ export { EvaluationNew } from "./evaluation-new.js";
 
 /** The models of an evaluation in words. @param {Row} row */
 const modelsOf = (row) =>
-  Object.entries(row.model).flatMap(([source, files]) => files.map((/** @type {string} */ file) => `${source} / ${file.replace(/\.params$/, "")}`));
+  Object.entries(row.model).flatMap(([source, files]) => files.map((/** @type {string} */ file) => shortModel(`${source}/${file.replace(/\.params$/, "")}`)));
 
 export function EvaluationList() {
   const { data, error, reload } = usePoll((signal) => query("/eva_rate", {}, signal), [], /** @type {any} */ (listPause));

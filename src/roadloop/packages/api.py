@@ -1,0 +1,201 @@
+"""Routes of annotation packages: /task_divide, /divide_history, /process_label, /label_history, /v1/packages."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
+from roadloop.jobs.history import JobFields, history
+from roadloop.packages import service, store
+from roadloop.storage.platform import Platform
+from roadloop.web.endpoint import Answer, Call, Endpoints, Success
+from roadloop.web.parameters import History, Parameters
+
+_TASK = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
+
+
+class Divide(Parameters):
+    """Parameters of /task_divide."""
+
+    version: str = Field(description="Folder under images/.", examples=["20180801"])
+    step: int = Field(ge=1, le=service.MAX_STEP, description="Most pictures in a package.", examples=[5])
+    types: Literal["full", "remote"] = Field(
+        "full", description="full: whole pictures. remote: the bottom half with a white border of 50 pixels."
+    )
+    rejected: bool = Field(
+        False, description="Send the pictures of this version out again whose labels /process_label rejected."
+    )
+    again: bool = Field(False, description="Also cut pictures that are in packages of this type already.")
+    overlap: str = Field(
+        "", max_length=20, description="So many pictures (20) or such a share (5%) are given to two packages."
+    )
+    gold: str = Field(
+        "", max_length=20, description="So many pictures, or such a share, with known labels are hidden among them."
+    )
+    gold_set: str = Field("", description="The source set that they are drawn from.")
+    pre_model: str = Field(
+        "",
+        max_length=400,
+        description="Model file that draws a first label: `<task>/<file>.params`, or a file of weights/.",
+    )
+    roadelement: str = Field(
+        "", description="Class table to paint with; absent: that of gold_set, else of pre_model, else hd-road."
+    )
+    gpus: str = Field("", max_length=200, description="GPU numbers for pre_model; absent or cpu: CPU.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Draws overlap and gold.")
+
+
+class ProcessLabel(Parameters):
+    """Parameters of /process_label."""
+
+    version: str = Field(description="Folder under released/.", examples=["20180801"])
+    types: Literal["remote", "lane", "union"] = Field(
+        description="remote: half pictures. lane: the bottom half of full pictures. union: full pictures.",
+        examples=["remote"],
+    )
+    new: bool = Field(False, description="Leave out pictures that an earlier call published.")
+
+
+class PackageList(Parameters):
+    """Parameters of /v1/packages."""
+
+    version: str = Field("", description="Only this version.")
+
+
+class DivisionRow(JobFields):
+    """One call of /task_divide."""
+
+    version: str
+    step: int
+    types: str
+    rejected: bool
+    pre_model: str
+    packages: int | None = Field(description="How many packages; null before the end.")
+    first: int | None = Field(description="Their first number.")
+    last: int | None = Field(description="Their last number.")
+    pictures: int | None = Field(description="Pictures in them, second copies included.")
+    bad: int | None = Field(description="Files that could not be used; the log names them.")
+    overlap: int | None = Field(description="Pictures that are in two packages.")
+    gold: int | None = Field(description="Hidden pictures with known labels.")
+
+
+class DivisionList(Success):
+    """Calls of /task_divide, newest first; with task_id the one object."""
+
+    data: list[DivisionRow] | DivisionRow
+    total: int = 0
+
+
+class LabelRow(JobFields):
+    """One call of /process_label."""
+
+    version: str
+    types: str
+    name: str = Field(description="The source set.")
+    published_pictures: int | None = Field(description="null before the end.")
+    rejected_pictures: int | None
+    missing_pictures: int | None = Field(description="Pictures whose label did not come back.")
+    agreement: list[dict[str, Any]] | None = Field(description="Between packages that hold the same pictures.")
+    gold: list[dict[str, Any]] | None = Field(description="Score of each package on pictures with known labels.")
+    report: str | None = Field(description="The whole report, relative to the workspace.")
+    rejected_folder: str | None = Field(description="Where rejected labels are kept, with reasons.")
+
+
+class LabelList(Success):
+    """Calls of /process_label, newest first; with task_id the one object."""
+
+    data: list[LabelRow] | LabelRow
+    total: int = 0
+
+
+class PackageRow(BaseModel):
+    """One package folder."""
+
+    version: str
+    number: int
+    type: str = Field(description="full or remote; empty when its manifest cannot be read.")
+    border: int = Field(description="Pixels on each side.")
+    pictures: int
+    returned: int = Field(description="Labels that stand in released/<version>/<number>.")
+    problem: str | None = Field(description="Why it cannot be read.")
+
+
+class Packages(Success):
+    """Packages, ascending by number."""
+
+    data: list[PackageRow]
+
+
+def routes(platform: Platform) -> APIRouter:
+    """All routes of this feature."""
+    router = Endpoints(platform, tag="annotation packages")
+    errors = (NotFoundError, ConflictError, BrokenFileError, PathOutsideError)
+
+    @router.post("/task_divide", Divide, reply=_TASK, errors=errors)
+    def task_divide(call: Call, p: Divide) -> Answer:
+        """Cut the pictures of a version into numbered packages for annotators (任务包生成).
+
+        They stand in packages/<version>/<n>/; /divide_history shows the progress.
+        """
+        request = service.DivideRequest(**p.model_dump())
+        return call.write(
+            lambda db: service.divide(db, platform, request), lambda task_id: {"message": "success", "data": task_id}
+        )
+
+    @router.post("/divide_history", History, reply=DivisionList, errors=(NotFoundError,))
+    def divide_history(call: Call, p: History) -> Answer:
+        """How far divisions are, and what they made (任务包生成进度)."""
+        return history(call, p, table=store.divisions, render=_division, search=[store.divisions.c.version])
+
+    @router.post("/process_label", ProcessLabel, reply=_TASK, errors=errors)
+    def process_label(call: Call, p: ProcessLabel) -> Answer:
+        """Publish the labels that came back for a version as a source set (任务包发布).
+
+        Labels stand in released/<version>/<n>/. What is rejected is kept aside and explained; /label_history shows
+        the progress.
+        """
+        today = datetime.now().astimezone().strftime("%Y%m%d")
+        return call.write(
+            lambda db: service.publish_labels(db, platform, p.version, p.types, today, new=p.new),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.post("/label_history", History, reply=LabelList, errors=(NotFoundError,))
+    def label_history(call: Call, p: History) -> Answer:
+        """How far publications of labels are, and what they found (任务包发布进度)."""
+        search = [store.label_runs.c.version, store.label_runs.c.name]
+        return history(call, p, table=store.label_runs, render=_run, search=search)
+
+    @router.get("/v1/packages", PackageList, reply=Packages)
+    def package_list(call: Call, p: PackageList) -> Answer:
+        """The packages that stand in the workspace, and how many of their labels came back."""
+        rows = service.overview(platform, p.version)
+        for row in rows:
+            row["problem"] = row["problem"].pick(call.language) if row["problem"] else None
+        return {"data": rows}
+
+    return router.api
+
+
+def _division(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    result = row["job"].result or {}
+    made = ("packages", "first", "last", "pictures", "bad", "overlap", "gold")
+    sent = ("version", "step", "types", "rejected", "pre_model")
+    return {**{name: row[name] for name in sent}, **{name: result.get(name) for name in made}}
+
+
+def _run(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    result = row["job"].result or {}
+    made = (
+        "published_pictures",
+        "rejected_pictures",
+        "missing_pictures",
+        "agreement",
+        "gold",
+        "report",
+        "rejected_folder",
+    )
+    return {**{name: row[name] for name in ("version", "types", "name")}, **{name: result.get(name) for name in made}}

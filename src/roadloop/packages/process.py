@@ -1,0 +1,359 @@
+"""Returned labels become a source set; what cannot be used is kept aside and explained.
+
+A picture that was given to several annotators, or sent out again, is published once: the label of the newest package
+made from rejected pictures wins, then that of the lowest package number. Labels of one picture are compared.
+"""
+
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from roadloop.errors import BrokenFileError, JobError, LabelMapError, NameTakenError, RoadloopError, Text
+from roadloop.imaging.encode import encode_label
+from roadloop.imaging.header import read_header
+from roadloop.jobs import queue
+from roadloop.jobs.context import Move, Outcome, TaskContext
+from roadloop.labels.table import ClassTable, different_meanings, union
+from roadloop.packages import places, store
+from roadloop.packages.agreement import Agreement
+from roadloop.packages.evidence import Returned, Truths, load_image
+from roadloop.packages.manifest import PackageManifest, read
+from roadloop.packages.report import Report
+from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, accepts, check_label, truth_part
+from roadloop.sources.service import open_set, scan
+from roadloop.sources.writer import NewSample, SourceSetWriter
+from roadloop.storage import publish
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+_THREADS: Final = min(4, os.cpu_count() or 1)
+
+
+@dataclass
+class _Found:
+    """What one run has found so far."""
+
+    report: Report
+    published: dict[str, Returned] = field(default_factory=dict)
+    copies: dict[str, list[Returned]] = field(default_factory=dict)
+    rejected: list[tuple[Returned, Rejected]] = field(default_factory=list)
+    gold: dict[int, Agreement] = field(default_factory=dict)
+
+
+class LabelRun:
+    """One run of /process_label.
+
+    Args:
+        context: Of the job.
+    """
+
+    def __init__(self, context: TaskContext) -> None:
+        self._context: Final = context
+        self._workspace: Final = context.platform.workspace
+        self._version: Final[str] = context.payload["version"]
+        self._wanted: Final[ResultType] = context.payload["types"]
+        self._name: Final[str] = context.payload["name"]
+        self._limit: Final = context.platform.settings.max_picture_mpix * 1_000_000
+        self._released: Final = places.folder_of(self._workspace, places.RELEASED, self._version)
+        self._truths: Final[dict[str, Truths]] = {}
+
+    def publish(self) -> Outcome:
+        """Read every label and publish set, rejected labels and report.
+
+        Raises:
+            JobError: No label can be used.
+            NameTakenError: The set exists by now.
+        """
+        context = self._context
+        target = self._workspace.sources / self._name
+        task = context.job.id[:8]
+        kept = self._released / places.REJECTED / task
+        page = self._released / places.REPORTS / f"{task}.json"
+        for path in (target, kept, page):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            context.clear_older_scratch(path)
+        scratch = context.scratch(target)
+        try:
+            moves, result = self._work(scratch, [(context.scratch(kept), kept), (context.scratch(page), page)])
+            if target.exists():
+                raise _taken(self._name)
+        except BaseException:
+            for path in (target, kept):
+                shutil.rmtree(context.scratch(path), ignore_errors=True)
+            raise
+        return Outcome(result, [(scratch, target), *moves])
+
+    def _work(self, scratch: Path, aside: list[Move]) -> tuple[list[Move], dict[str, Any]]:
+        context, found = self._context, _Found(Report(self._version, self._wanted, self._name))
+        with publish.disk_errors(scratch):
+            packages = list(self._packages(found.report))
+            table = _common_table([manifest for _, manifest in packages])
+            scratch.mkdir()
+            writer = SourceSetWriter(scratch, table)
+            self._read_all(packages, writer, found)
+            writer.finish()
+            moves, result = self._conclude(found, table, aside)
+            os.sync()  # one flush for thousands of small files
+        self._note(found)
+        for text in found.report.warnings():
+            context.warn(text)
+        if not found.published:
+            shutil.rmtree(scratch)
+            context.publish(moves)
+            raise found.report.nothing_published()
+        return moves, result
+
+    def _packages(self, report: Report) -> Iterator[tuple[Path, PackageManifest]]:
+        """The returned packages that fit, those with pictures sent out again first, then ascending."""
+        with self._context.platform.database.reading() as db:
+            again = set(store.resent_origins(db, self._version).values())
+        numbers = places.numbered(self._released)
+        for number in sorted(numbers, key=lambda n: (n not in again, -n if n in again else n)):
+            package = places.find_package(self._workspace, number, self._version)
+            if package is None:
+                report.skip(number, Text("没有这个编号的任务包", "there is no package of this number"))
+                continue
+            try:
+                manifest = read(package)
+            except BrokenFileError as error:
+                report.skip(number, error.text)
+                continue
+            if self._wanted in accepts(manifest.type):
+                yield package, manifest
+            else:
+                report.skip(number, Text(f"任务包类型是 {manifest.type}", f"its type is {manifest.type}"))
+
+    def _read_all(self, packages: list[tuple[Path, PackageManifest]], writer: SourceSetWriter, found: _Found) -> None:
+        total, done = sum(len(m.pictures) for _, m in packages), 0
+        before = self._published_before() if self._context.payload["new"] else set()
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as pool:
+            for package, manifest in packages:
+                back = [label for label in self._labels(package, manifest, found) if label.origin not in before]
+                for label, verdict in _ahead(pool, self._check, back):
+                    self._context.check_stop()
+                    self._sort(label, verdict, writer, found)
+                done += len(manifest.pictures)
+                self._context.progress(done, total, Text(f"任务包 {manifest.number}", f"Package {manifest.number}"))
+                self._context.reach("process.package")
+
+    def _labels(self, package: Path, manifest: PackageManifest, found: _Found) -> Iterator[Returned]:
+        with self._context.platform.database.reading() as db:
+            rows = store.pictures_in(db, manifest.number)
+        folder = self._released / str(manifest.number)
+        for picture in manifest.pictures:
+            file = folder / picture.label
+            if file.is_file():
+                yield Returned(package, manifest, picture, file, rows.get(picture.name))
+            else:
+                found.report.missing(manifest.number, picture.name)
+
+    def _check(self, label: Returned) -> Accepted | Rejected:
+        try:
+            data = label.file.read_bytes()
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            return Rejected(Text(f"无法读取：{what}", f"Cannot be read: {what}"))
+        return check_label(data, label.picture, label.manifest, self._wanted, self._limit)
+
+    def _sort(self, label: Returned, verdict: Accepted | Rejected, writer: SourceSetWriter, found: _Found) -> None:
+        number = label.manifest.number
+        if label.gold:
+            if isinstance(verdict, Rejected):
+                found.rejected.append((label, verdict))
+            elif (truth := self._known(label, verdict.ids.shape)) is not None:
+                found.gold.setdefault(number, Agreement()).add(truth, verdict.ids)
+            else:
+                found.report.skip_gold(number, label.picture.name)
+            return
+        if isinstance(verdict, Accepted) and label.origin not in found.published:
+            try:
+                self._write(label, verdict, writer)
+            except (RoadloopError, OSError) as error:
+                verdict = Rejected(_reason(error))
+            else:
+                found.published[label.origin] = label
+                found.report.accept(verdict)
+        if isinstance(verdict, Rejected):
+            found.rejected.append((label, verdict))
+        else:
+            found.copies.setdefault(label.origin, []).append(label)
+
+    def _write(self, label: Returned, verdict: Accepted, writer: SourceSetWriter) -> None:
+        picture, image = label.picture, load_image(self._workspace, label, self._wanted, self._limit)
+        if verdict.unknown_pixels and read_header(image).format == "png" and _has_black(label.manifest.table):
+            raise LabelMapError(
+                Text(
+                    "少量像素颜色未知；PNG 图片的标注以颜色保存，而类别表含黑色，无法标记为忽略",
+                    "Some pixels have unknown colours; a PNG picture's label is kept in colours, and the class table"
+                    " has black, so they cannot be marked as ignored",
+                )
+            )
+        writer.add(
+            NewSample(
+                package=str(label.manifest.number),
+                stem=picture.stem,
+                image=image,
+                label=encode_label(verdict.ids),
+                track=picture.track,
+                point=picture.point,
+                **picture.facts,
+            )
+        )
+
+    def _known(self, label: Returned, shape: tuple[int, ...]) -> UInt8 | None:
+        """The true label of a gold picture, cut as the result is; None when the gold set does not have it now."""
+        with self._context.platform.database.reading() as db:
+            name = store.gold_set_of(db, label.manifest.number)
+        if name not in self._truths:
+            self._truths[name] = Truths(self._workspace, name, self._limit)
+        truth = self._truths[name].find(label.row.truth)
+        part = None if truth is None else truth_part(self._wanted)(truth)
+        return part if part is not None and part.shape == shape else None
+
+    def _conclude(self, found: _Found, table: ClassTable, aside: list[Move]) -> tuple[list[Move], dict[str, Any]]:
+        """Compare copies, keep rejected labels aside, write the report."""
+        (kept, kept_target), (page, page_target) = aside
+        report = found.report
+        for (first, second), agreement in sorted(self._compare(found).items()):
+            report.add_agreement(first, second, agreement.summary(table))
+        for number, agreement in sorted(found.gold.items()):
+            report.add_gold(number, agreement.summary(table))
+        resent = self._resent()
+        moves: list[Move] = []
+        for label, verdict in found.rejected:
+            if label.origin in found.published or resent.get(label.origin, 0) > label.manifest.number:
+                report.supersede(label.manifest.number, label.picture.name)
+                continue
+            report.reject(label.manifest.number, label.picture.name, label.picture.label, verdict)
+            folder = kept / str(label.manifest.number)
+            folder.mkdir(parents=True, exist_ok=True)
+            if label.file.is_file():
+                shutil.copyfile(label.file, folder / label.picture.label)
+        value = report.to_json()
+        if kept.is_dir():
+            publish.write_json(kept / "report.json", value["rejected"])
+            (kept / "report.csv").write_text(report.rejected_csv(), encoding="utf-8-sig")
+            publish.seal(kept)
+            moves.append((kept, kept_target))
+        publish.write_json(page, value)
+        moves.append((page, page_target))
+        home = self._workspace.home
+        places_of = {
+            "report": str(page_target.relative_to(home)),
+            "rejected_folder": str(kept_target.relative_to(home)) if kept.is_dir() else None,
+        }
+        return moves, {**report.summary(), **places_of}
+
+    def _compare(self, found: _Found) -> dict[tuple[int, int], Agreement]:
+        """Agreement between packages that hold the same pictures."""
+        pairs: dict[tuple[int, int], Agreement] = {}
+        for labels in found.copies.values():
+            first, *others = sorted(labels, key=lambda r: r.manifest.number)
+            if not others:
+                continue
+            base = self._check(first)
+            for other in others:
+                verdict = self._check(other)
+                if isinstance(base, Accepted) and isinstance(verdict, Accepted) and base.ids.shape == verdict.ids.shape:
+                    key = (first.manifest.number, other.manifest.number)
+                    pairs.setdefault(key, Agreement()).add(base.ids, verdict.ids)
+        return pairs
+
+    def _resent(self) -> dict[str, int]:
+        with self._context.platform.database.reading() as db:
+            return store.resent_origins(db, self._version)
+
+    def _published_before(self) -> set[str]:
+        """Origins that an earlier run of this version and type published, as far as its set still stands."""
+        with self._context.platform.database.reading() as db:
+            names = store.finished_runs(db, self._version, self._wanted)
+            standing = [open_set(self._workspace, n) for n in names if (self._workspace.sources / n).is_dir()]
+            found: set[str] = set()
+            for source in standing:
+                for package, samples in groupby(scan(source).samples, key=lambda s: s.package):
+                    origins = store.origins_by_stem(db, int(package)) if package.isdigit() else {}
+                    found |= {origins[s.stem] for s in samples if s.stem in origins}
+            return found
+
+    def _note(self, found: _Found) -> None:
+        """Write what became of each picture into the rows, as the holder of the job."""
+        context, home = self._context, self._workspace.home
+        kept = (self._released / places.REJECTED / context.job.id[:8]).relative_to(home)
+        good = [label.row.id for labels in found.copies.values() for label in labels if label.row is not None]
+        bad, over = [], []
+        resent = self._resent()
+        for label, verdict in found.rejected:
+            if label.row is None:
+                continue
+            if label.origin in found.published or resent.get(label.origin, 0) > label.manifest.number:
+                over.append(label.row.id)
+            else:
+                place = f"{kept.as_posix()}/{label.manifest.number}/{label.picture.label}"
+                bad.append((label.row.id, list(verdict.reason), place))
+        with context.platform.database.transaction() as db:
+            queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})
+            store.set_outcomes(db, good, "published")
+            store.set_outcomes(db, over, "superseded")
+            store.set_rejected(db, bad)
+
+
+def _ahead(pool: ThreadPoolExecutor, read: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
+    """(item, what `read` made of it), in order, with few items under way, so that memory stays small."""
+    pending: deque[tuple[A, Future[B]]] = deque()
+    for item in items:
+        pending.append((item, pool.submit(read, item)))
+        if len(pending) > 2 * _THREADS:
+            first, future = pending.popleft()
+            yield first, future.result()
+    for first, future in pending:
+        yield first, future.result()
+
+
+def _common_table(manifests: list[PackageManifest]) -> ClassTable:
+    """One class table for all packages.
+
+    Raises:
+        JobError: None of the packages can be used, or two give one raw id different meanings.
+    """
+    tables = [m.table for m in manifests]
+    if not tables:
+        raise JobError(Text("没有可用的任务包。", "There is no package that can be used."))
+    for manifest, table in zip(manifests, tables, strict=True):
+        different = different_meanings(tables[0], table)
+        if different:
+            raise JobError(
+                Text(
+                    f"任务包 {manifests[0].number} 与 {manifest.number} 的类别表对编号 {different} 含义不同；请分开发布。",
+                    f"Packages {manifests[0].number} and {manifest.number} give the raw ids {different} different"
+                    " meanings; return them under different versions.",
+                )
+            )
+    return union(tables[0].name, tables)
+
+
+def _has_black(table: ClassTable) -> bool:
+    return any(c.color == (0, 0, 0) for c in table.classes)
+
+
+def _reason(error: RoadloopError | OSError) -> Text:
+    if isinstance(error, RoadloopError):
+        return error.text
+    what = error.strerror or type(error).__name__
+    return Text(f"无法读写：{what}", f"Cannot be read or written: {what}")
+
+
+def _taken(name: str) -> NameTakenError:
+    return NameTakenError(
+        Text(
+            f"源数据 {name} 刚刚被别的任务生成，未作任何改动；请再提交一次，会得到新的名称",
+            f"Something else has just made a source set {name}; nothing was changed. Submit again to get another name",
+        ),
+        name=name,
+    )

@@ -1,0 +1,139 @@
+"""What a selection leaves in its folder: pictures, `selection.csv`, `task_list.json`, contact sheets, `report.json`.
+
+Pictures stand directly in the folder, mined and control ones together, so that the folder can be cut into packages
+as it is and annotators do not see which arm a picture belongs to; `selection.csv` knows.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from roadloop.errors import BrokenFileError, Text
+from roadloop.evaluation.destination import OutputRule
+from roadloop.imaging.decode import decode_image
+from roadloop.imaging.encode import encode_color
+from roadloop.selection.contact_sheet import Tile, contact_sheet, places
+from roadloop.storage import publish
+from roadloop.tracks.service import TrackPoint
+
+Arm = Literal["random", "mined", "control"]
+
+FORMAT: Final = "roadloop-selection/1"
+REPORT: Final = "report.json"
+TABLE: Final = "selection.csv"
+TASK_LIST: Final = "task_list.json"
+RULE: Final = OutputRule("output_dir", ("selections", "images"), (REPORT, TABLE, TASK_LIST))
+_COLUMNS: Final = (
+    "track", "point", "score", "rank", "reason", "reason_en", "arm", "file",
+    "city", "adcode", "time", "longitude", "latitude",
+)  # fmt: skip
+
+
+class Selected(NamedTuple):
+    """One line of `selection.csv`.
+
+    Attributes:
+        point: The picture.
+        file: Its file name in the folder.
+        arm: random (sampled), mined, or control (the random arm beside a mined one).
+        rank: From 1 within its arm.
+        score: Uncertainty 0..1; None where nothing was scored.
+        reason: Why it was taken.
+    """
+
+    point: TrackPoint
+    file: str
+    arm: Arm
+    rank: int
+    score: float | None
+    reason: Text
+
+
+def write_tables(folder: Path, selected: Sequence[Selected], max_pixels: int) -> None:
+    """Write everything but the pictures and the report.
+
+    Args:
+        folder: Holds the pictures already.
+        selected: By arm, then by rank.
+        max_pixels: Largest picture that is decoded for the contact sheets.
+
+    Raises:
+        DiskFullError: No space is left.
+    """
+    with publish.disk_errors(folder):
+        _write_csv(folder / TABLE, map(_row, selected))
+        publish.write_json(folder / TASK_LIST, task_list(selected))
+        for arm in dict.fromkeys(s.arm for s in selected):
+            mine = [s for s in selected if s.arm == arm]
+            (folder / f"{arm}.txt").write_text("".join(f"{s.file}\n" for s in mine), encoding="utf-8")
+            _write_sheet(folder, arm, mine, max_pixels)
+
+
+def task_list(selected: Iterable[Selected]) -> dict[str, Any]:
+    """The selected pictures by track, in text order, each once: what goes to the annotators."""
+    tracks: dict[str, dict[str, Selected]] = {}
+    for one in selected:
+        tracks.setdefault(one.point.track, {}).setdefault(one.point.point, one)
+    return {
+        "format": "roadloop-task-list/1",
+        "tracks": [
+            {
+                "track": track,
+                "city": next(iter(points.values())).point.city,
+                "adcode": next(iter(points.values())).point.adcode,
+                "points": [{"point": point, "file": points[point].file} for point in sorted(points)],
+            }
+            for track, points in sorted(tracks.items())
+        ],
+    }
+
+
+def read_report(folder: Path) -> dict[str, Any] | None:
+    """The report of a published selection; None when there is none, or it is something else's."""
+    try:
+        report = json.loads((folder / REPORT).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) and report.get("format") == FORMAT else None
+
+
+def write_report(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Write `report.json` and give it back."""
+    report = {"format": FORMAT, **about}
+    publish.write_json(folder / REPORT, report)
+    return report
+
+
+def _row(one: Selected) -> tuple[object, ...]:
+    point = one.point
+    score = "" if one.score is None else f"{one.score:.6f}"
+    place = ["" if value is None else f"{value:.7f}" for value in (point.longitude, point.latitude)]
+    return (
+        point.track, point.point, score, one.rank, one.reason.zh, one.reason.en, one.arm, one.file,
+        point.city, point.adcode, point.time, *place,
+    )  # fmt: skip
+
+
+def _write_csv(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows(rows)
+
+
+def _write_sheet(folder: Path, arm: str, selected: Sequence[Selected], max_pixels: int) -> None:
+    tiles = []
+    for k in places(len(selected)):
+        one = selected[k]
+        try:
+            image = decode_image((folder / one.file).read_bytes(), max_pixels)
+        except BrokenFileError:
+            continue  # its header is fine, its pixels are not: it stays in the table
+        score = "" if one.score is None else f"  {one.score:.3f}"
+        track = one.point.track if one.point.track.isascii() else ""
+        tiles.append(Tile(image, f"{one.rank}{score}  {track}"[:34]))
+    if tiles:
+        title = f"{arm}: {len(tiles)} of {len(selected)} pictures, by rank"
+        publish.write_bytes(folder / f"contact-sheet-{arm}.png", encode_color(contact_sheet(tiles, title)))

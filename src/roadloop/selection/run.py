@@ -1,0 +1,161 @@
+"""What both kinds of selection job share: opening the list of tracks, the folder, the end."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.evaluation.destination import clear, replaced
+from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.selection.candidates import Sampling, Tracks
+from roadloop.selection.left_out import LeftOut
+from roadloop.selection.output import RULE, read_report
+from roadloop.storage import publish
+from roadloop.tracks.service import TrackStore, open_store, overlapped
+
+RESOLVED: Final = ".tracks"  #: the tracks of the survey tasks, one a line; removed at the end
+
+Fill = Callable[["Run"], dict[str, Any]]
+
+
+class Run:
+    """One attempt of a selection job.
+
+    Attributes:
+        context: The job's.
+        store: The tracks.
+        scratch: The folder that is being filled.
+        older: What killed attempts left, newest first.
+        left_out: Learns what cannot be used.
+    """
+
+    def __init__(self, context: TaskContext, store: TrackStore, scratch: Path, left_out: LeftOut) -> None:
+        self.context: Final = context
+        self.store: Final = store
+        self.scratch: Final = scratch
+        self.left_out: Final = left_out
+        target = Path(context.payload["output_path"])
+        self.older: Final = tuple(reversed(context.older_scratch(target)))
+        self.max_pixels: Final = context.platform.settings.max_picture_mpix * 1_000_000
+
+    @property
+    def parallel(self) -> int:
+        """Tracks or pictures fetched at once."""
+        return self.context.platform.settings.track_service_parallel
+
+    def tracks(self) -> Tracks:
+        """The tracks of the request, as a file of ids.
+
+        Raises:
+            JobError: Not one survey task is known.
+        """
+        payload = self.context.payload
+        path = Path(payload["track_path"]) if payload["track_path"] else self._resolved()
+        sampling = Sampling(payload["seed"], payload["isshuffle"], self.parallel)
+        return Tracks(path, self.store, sampling, self.left_out, self.context.check_stop)
+
+    def _resolved(self) -> Path:
+        """Ask for the tracks of every survey task and write them down."""
+
+        def ask(task: str) -> tuple[str, list[str] | RoadloopError]:
+            try:
+                return task, self.store.tracks_of_task(task)
+            except JobError:
+                raise
+            except RoadloopError as error:
+                return task, error
+
+        path = self.scratch / RESOLVED
+        count = 0
+        with path.open("w", encoding="utf-8") as stream:
+            for task, found in overlapped(ask, self.context.payload["tasks"], self.parallel):
+                self.context.check_stop()
+                if isinstance(found, RoadloopError):
+                    self.left_out.add(f"task {task}", "", found.text)
+                    continue
+                count += len(found)
+                stream.writelines(f"{track}\n" for track in found)
+        if not count:
+            why = self.left_out.first or Text("采集任务没有轨迹。", "The survey tasks have no tracks.")
+            raise JobError(why)
+        return path
+
+    def note_lines(self, tracks: Tracks) -> dict[str, Any]:
+        """Note bad lines of the list; returns what the report says about the list."""
+        for number, reason in tracks.counts.examples:
+            self.left_out.line(number, reason)
+        if tracks.counts.bad:
+            number, reason = tracks.counts.examples[0]
+            self.context.warn(
+                Text(
+                    f"轨迹列表有 {tracks.counts.bad} 行无效，例如第 {number} 行：{reason.zh}",
+                    f"{tracks.counts.bad} lines of the list are no track ids, such as line {number}: {reason.en}",
+                )
+            )
+        return {"lines": tracks.counts.lines, "blank_lines": tracks.counts.blank, "bad_lines": tracks.counts.bad,
+                "tracks_opened": tracks.opened}  # fmt: skip
+
+    def warn_left_out(self) -> dict[str, int]:
+        """Warn when something could not be used; returns how much of what."""
+        counts = dict(self.left_out.counts)
+        if counts:
+            self.context.warn(
+                Text(
+                    f"有未能使用的轨迹（{counts.get('tracks', 0)}）或图片（{counts.get('pictures', 0)}），详见 left_out.csv。",
+                    f"Some tracks ({counts.get('tracks', 0)}) or pictures ({counts.get('pictures', 0)}) could not be"
+                    " used; see left_out.csv.",
+                )
+            )
+        return counts
+
+
+def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
+    """Let `fill` write the output folder and hand it over, whole or not at all.
+
+    Args:
+        context: The job's; its payload has `output_path` and `overwrite`.
+        fill: Fills the run's scratch folder and returns the report that it wrote there.
+
+    Raises:
+        ConflictError: The output folder is in use by now.
+    """
+    target = Path(context.payload["output_path"])
+    published = read_report(target)
+    if published is not None and published["task_id"] == context.job.id:
+        return Outcome(published["summary"])  # the last attempt was killed between publishing and saying so
+    scratch = context.scratch(target)
+    scratch.mkdir(parents=True)
+    store = open_store(context.platform)
+    try:
+        with LeftOut(scratch) as left_out:
+            run = Run(context, store, scratch, left_out)
+            report = fill(run)
+        (scratch / RESOLVED).unlink(missing_ok=True)
+        for older in run.older:
+            shutil.rmtree(older)
+        context.clear_older_scratch(replaced(target))
+        context.check_stop()
+        publish.seal(scratch)
+        if context.payload["overwrite"]:
+            clear(context, target, RULE)
+    except Exception:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    finally:
+        store.close()
+    return Outcome(report["summary"], [(scratch, target)])
+
+
+def require_some(run: Run, count: int) -> None:
+    """Fail when not one picture could be had; says why the first one could not.
+
+    Raises:
+        JobError: `count` is 0.
+    """
+    if count:
+        return
+    first = run.left_out.first or Text("轨迹中没有图片", "the tracks have no pictures")
+    raise JobError(
+        Text(f"没有得到一张图片；例如：{first.zh}", f"Not one picture could be had; for example: {first.en}")
+    )

@@ -1,0 +1,50 @@
+"""The table of selections. No decisions here."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.jobs import queue
+from roadloop.jobs.states import ENDED, JobState
+from roadloop.storage.database import metadata
+
+selections: Final = sa.Table(
+    "selections",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("task_type", sa.String(10), nullable=False),  # sam | sele
+    sa.Column("output_dir", sa.Text, nullable=False),  # as sent
+    sa.Column("output_path", sa.Text, nullable=False, index=True),  # resolved, absolute
+    sa.Column("gpus", sa.Text, nullable=False),
+    sa.Column("sele_ratio", sa.Text, nullable=False),  # as sent
+    sa.Column("weights_dir", sa.Text, nullable=False),
+    sa.Column("track_file", sa.Text, nullable=False),
+    sa.Column("task_file", sa.Text, nullable=False),
+    sa.Column("isshuffle", sa.Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+_ACTIVE: Final = tuple(state.value for state in JobState if state not in ENDED)
+
+
+def insert(db: sa.Connection, values: dict[str, Any]) -> None:
+    """Add a row."""
+    db.execute(selections.insert().values(**values))
+
+
+def find(db: sa.Connection, task_id: str) -> sa.Row[Any] | None:
+    """The row of a task id."""
+    return db.execute(sa.select(selections).where(selections.c.task_id == task_id)).first()
+
+
+def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
+    """(task id, resolved output folder) of the selections that have not ended."""
+    rows = db.execute(
+        sa.select(selections.c.task_id, selections.c.output_path)
+        .join(queue.jobs, queue.jobs.c.id == selections.c.task_id)
+        .where(queue.jobs.c.state.in_(_ACTIVE))
+    )
+    for row in rows:
+        yield row.task_id, row.output_path

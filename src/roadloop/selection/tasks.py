@@ -1,0 +1,82 @@
+"""What a sampling job does: draw, fetch, write, publish the folder whole. No torch here; mining is in `mining`."""
+
+from fractions import Fraction
+from typing import Any
+
+from roadloop.errors import Text
+from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.selection.gather import Fetched, Gatherer
+from roadloop.selection.output import Selected, write_report, write_tables
+from roadloop.selection.run import Run, publish_folder, require_some
+from roadloop.selection.sampling import parse_ratio
+
+
+def sample(context: TaskContext) -> Outcome:
+    """Take pictures at random or evenly spaced, and publish them with their tables as one folder.
+
+    Raises:
+        JobError: Not one picture could be had.
+        ConflictError: The output folder is in use by now.
+    """
+    return publish_folder(context, _fill)
+
+
+def _fill(run: Run) -> dict[str, Any]:
+    context, payload = run.context, run.context.payload
+    ratio = parse_ratio(payload["sele_ratio"])
+    tracks = run.tracks()
+    gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
+
+    def done(count: int) -> None:
+        context.check_stop()
+        context.progress(count, ratio.number or count * 2)
+
+    fetched = gatherer.draws(tracks.draws(ratio), ratio.number, done)
+    context.reach("sample.fetched")
+    about = run.note_lines(tracks)
+    require_some(run, len(fetched))
+    fetched.sort(key=lambda f: (f.point.track, f.point.point))
+    if len(fetched) < ratio.number:
+        context.warn(
+            Text(
+                f"要求 {ratio.number} 张，只得到 {len(fetched)} 张：没有更多可用的图片。",
+                f"{ratio.number} pictures were asked for, {len(fetched)} could be had: there are no more.",
+            )
+        )
+    reasons = _Reasons(shuffle=payload["isshuffle"], seed=payload["seed"], share=ratio.share)
+    selected = [Selected(f.point, f.file, "random", rank, None, reasons.of(f)) for rank, f in enumerate(fetched, 1)]
+    write_tables(run.scratch, selected, run.max_pixels)
+    summary = {"pictures": len(selected), "tracks": len({f.point.track for f in fetched}), **about}
+    return write_report(
+        run.scratch,
+        {
+            "task_id": context.job.id,
+            "task_type": "sam",
+            "request": {k: payload[k] for k in ("sele_ratio", "track_file", "task_file", "isshuffle", "seed")},
+            "left_out": run.warn_left_out(),
+            "summary": summary,
+        },
+    )
+
+
+class _Reasons:
+    """Says why a sampled picture was taken."""
+
+    def __init__(self, *, shuffle: bool, seed: int, share: Fraction) -> None:
+        self._shuffle = shuffle
+        self._seed = seed
+        self._share = share
+
+    def of(self, fetched: Fetched) -> Text:
+        """The reason of one picture."""
+        share = f"，比例 {float(self._share):g}" if self._share else ""
+        share_en = f", share {float(self._share):g}" if self._share else ""
+        if self._shuffle:
+            return Text(
+                f"随机抽取：轨迹共 {fetched.size} 张（种子 {self._seed}{share}）",
+                f"drawn at random from the {fetched.size} pictures of its track (seed {self._seed}{share_en})",
+            )
+        return Text(
+            f"均匀抽取：沿轨迹的 {fetched.size} 张等距选取{share}",
+            f"evenly spaced along the {fetched.size} pictures of its track{share_en}",
+        )

@@ -1,0 +1,216 @@
+"""Put imported pictures into a source set: a new one, which appears as a whole, or new packages of one that is there."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.errors import InvalidNameError, Text
+from roadloop.imaging.encode import encode_color, encode_label
+from roadloop.jobs.context import Move
+from roadloop.labels.colors import ColorCoder, distinct_colors
+from roadloop.labels.table import IGNORE, ClassTable, LabelClass, format_csv
+from roadloop.sources.importers.found import Fate, Line
+from roadloop.sources.importers.read import Ready, files_of
+from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
+from roadloop.sources.manifest import Row, format_manifest, read_manifest
+from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, format_origin
+from roadloop.storage.paths import check_name
+
+Scratch = Callable[[Path], Path]
+
+_TAKEN: Final = Text("与另一张图片同包同名", "Another picture of the package has the same name")
+_BLACK: Final = (0, 0, 0)
+
+
+class Deposit:
+    """Receives the good pictures of one import.
+
+    Args:
+        target: The source set's folder; it may be there already.
+        table: Its class table.
+        recipe: The import; what it says is kept for every picture.
+        locate: Text for the manifest of a file in the imported folder, for imports by reference.
+        scratch: Gives a scratch path beside a target.
+    """
+
+    def __init__(
+        self, target: Path, table: ClassTable, recipe: ImportRecipe, locate: Callable[[str], str], scratch: Scratch
+    ) -> None:
+        self._target: Final = target
+        self._table = table
+        self._recipe: Final = recipe
+        self._locate: Final = locate
+        self._scratch: Final = scratch
+        self._grows: Final = target.is_dir()
+        self._old: Final = read_manifest(target) if self._grows else {}
+        self._by_origin: Final = {row.origin: row for row in self._old.values() if row.origin}
+        self._rows: Final[dict[str, Row]] = {}
+        self._splits: Final[dict[str, list[str]]] = {}
+        self._packages: Final[dict[str, str]] = {}
+        self._folders: Final[dict[str, Path]] = {}
+        self._coder: ColorCoder | None = None
+        self._new_table = not self._grows
+        self._whole: Final = scratch(target)
+        if not self._grows:
+            self._whole.mkdir(parents=True)
+
+    @property
+    def added(self) -> int:
+        """How many pictures have been added."""
+        return len(self._rows)
+
+    def known(self, image: str) -> tuple[str, str] | None:
+        """The sha256 of picture and label when this file was imported before."""
+        row = self._by_origin.get(image)
+        return (row.image_sha256, row.label_sha256) if row else None
+
+    def add(self, ready: Ready) -> list[Line]:
+        """Add one picture; returns the lines of its files."""
+        item = ready.item
+        try:
+            package, stem = self._package(item.package), check_name(item.stem, "stem")
+            if stem.startswith(LABEL_PREFIX):
+                raise InvalidNameError(Text("图片名不能以 label- 开头", "A picture's name must not begin with label-"))
+        except InvalidNameError as error:
+            return [Line(file, Fate.BAD_NAME, error.text) for file in files_of(item)]
+        row = self._row(ready, package, stem)
+        if row.key in self._rows:
+            return [Line(file, Fate.TAKEN, _TAKEN) for file in files_of(item)]
+        if self._recipe.mode == "reference":
+            row = self._refer(ready, row)
+        else:
+            self._write(ready, row)
+        self._rows[row.key] = row
+        if item.split:
+            self._splits.setdefault(item.split, []).append(row.key)
+        return [Line(file, Fate.ADDED, ready.note) for file in files_of(item)]
+
+    def finish(self, layout: str) -> list[Move]:
+        """Write what describes the set; returns the renames that make everything visible, none when nothing is new.
+
+        Copied pictures come after their manifest, labels of pictures elsewhere before it, so that nobody who reads
+        the set between two renames finds a wrong fact.
+        """
+        if not self._rows:
+            self.drop()
+            return []
+        moves = [(folder, self._target / name) for name, folder in sorted(self._folders.items())]
+        described = self._describe(layout)
+        os.sync()  # one flush for thousands of small files
+        if not self._grows:
+            return [(self._whole, self._target)]
+        return [*moves, *described] if self._recipe.mode == "reference" else [*described, *moves]
+
+    def drop(self) -> None:
+        """Remove everything that is not visible yet."""
+        for folder in (self._whole, *self._folders.values()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _row(self, ready: Ready, package: str, stem: str) -> Row:
+        item, recipe = ready.item, self._recipe
+        return Row(
+            package=package,
+            stem=stem,
+            track=item.track,
+            point=item.point,
+            city=recipe.city or item.city,
+            time=item.time,
+            author=recipe.author,
+            source=recipe.source,
+            annotype=recipe.annotype,
+            datakind=recipe.datakind,
+            imgoprange=recipe.imgoprange,
+            origin=item.image,
+            image_sha256=ready.image_sha256,
+            label_sha256=ready.label_sha256,
+        )
+
+    def _package(self, wanted: str) -> str:
+        """The package's name in the set; in a set that grows it must be a new one."""
+        if wanted not in self._packages:
+            name, number = check_name(wanted, "package"), 2
+            taken = {row.package for row in self._old.values()} | set(self._packages.values())
+            while self._grows and (name in taken or (self._target / name).exists()):
+                name, number = check_name(f"{wanted}-{number}", "package"), number + 1
+            self._packages[wanted] = name
+        return self._packages[wanted]
+
+    def _folder(self, package: str) -> Path:
+        if package not in self._folders:
+            folder = self._scratch(self._target / package) if self._grows else self._whole / package
+            folder.mkdir()
+            self._folders[package] = folder
+        return self._folders[package]
+
+    def _refer(self, ready: Ready, row: Row) -> Row:
+        """The row of a picture that stays where it is; a label that had to be translated is written into the set."""
+        row = row._replace(image=self._locate(ready.item.image))
+        if ready.stays is None:
+            (self._folder(row.package) / f"{row.stem}.png").write_bytes(encode_label(ready.ids))
+            return row
+        label = files_of(ready.item)[1]
+        return row._replace(label=self._locate(label), label_kind=ready.stays)
+
+    def _write(self, ready: Ready, row: Row) -> None:
+        folder = self._folder(row.package)
+        if ready.image_format == "jpeg":
+            (folder / f"{row.stem}.jpg").write_bytes(ready.image)
+            (folder / f"{row.stem}.png").write_bytes(encode_label(ready.ids))
+        else:
+            (folder / f"{row.stem}.png").write_bytes(ready.image)
+            (folder / f"{LABEL_PREFIX}{row.stem}.png").write_bytes(encode_color(self._colors(ready.ids)))
+
+    def _colors(self, ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The label of a PNG picture, in colours. What nobody labelled needs a colour of its own."""
+        if bool((ids == IGNORE).any()) and _needs_void(self._table):
+            self._table, self._coder, self._new_table = _with_void(self._table), None, True
+        self._coder = self._coder or ColorCoder(self._table)
+        return self._coder.to_rgb(ids)
+
+    def _describe(self, layout: str) -> list[Move]:
+        moves: list[Move] = []
+
+        def write(name: str, data: bytes) -> None:
+            target = self._target / name
+            path = self._scratch(target) if self._grows else self._whole / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+            moves.append((path, target))
+
+        if self._new_table:
+            write(CLASSES, format_csv(self._table).encode())
+        if not self._grows:
+            origin = Origin(src=self._recipe.src, mode=self._recipe.mode, layout=layout)
+            write(ORIGIN, format_origin(origin).encode())
+        for split in SPLIT_NAMES if self._splits else ():
+            older = self._older_list(split)
+            keys = sorted({*older, *self._splits.get(split, [])})
+            write(f"{SPLITS}/{split}.txt", "".join(f"{key}\n" for key in keys).encode())
+        write(MANIFEST, format_manifest([*self._old.values(), *self._rows.values()]))
+        return moves
+
+    def _older_list(self, split: str) -> list[str]:
+        path = self._target / SPLITS / f"{split}.txt"
+        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def place_text(home: Path, path: Path) -> str:
+    """How a manifest names a file: relative to the workspace where it is in there, else absolute."""
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
+
+
+def _needs_void(table: ClassTable) -> bool:
+    """Whether no class stands for "nobody said": neither 255, nor black as an ignored class."""
+    return not any(c.raw_id == IGNORE or (c.color == _BLACK and c.train_id == IGNORE) for c in table.classes)
+
+
+def _with_void(table: ClassTable) -> ClassTable:
+    used = {c.color for c in table.classes}
+    free = next(color for color in (_BLACK, *reversed(distinct_colors(255))) if color not in used)
+    return ClassTable(table.name, (*table.classes, LabelClass(IGNORE, "ignore", "忽略", free, IGNORE)))

@@ -1,0 +1,222 @@
+"""What a caller can do with imports: start one, find its report. No pictures are read here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from roadloop.errors import (
+    ConflictError,
+    InvalidValueError,
+    NameTakenError,
+    NotFoundError,
+    PathOutsideError,
+    Text,
+)
+from roadloop.jobs import queue
+from roadloop.jobs.queue import Submission
+from roadloop.labels.library import find_table
+from roadloop.labels.table import IGNORE, ClassTable
+from roadloop.sources import store
+from roadloop.sources.importers.recognise import AUTO, LAYOUTS
+from roadloop.sources.recipe import ImportRecipe, Mode, read_origin
+from roadloop.sources.service import open_set
+from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.platform import Platform
+
+CODES: Final[Mapping[str, Mapping[str, Text]]] = {
+    "source": {"0": Text("线上", "online"), "1": Text("线下", "offline"), "2": Text("人工挑选", "hand-picked")},
+    "annotype": {"0": Text("首次标注", "first"), "1": Text("返工", "rework"), "2": Text("二次返工", "second rework")},
+    "datakind": {"0": Text("生产", "production"), "1": Text("测试", "test")},
+    "imgoprange": {"0": Text("半图", "half of the picture"), "1": Text("全图", "the whole picture")},
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call of /offimport; the fields are its parameters, `mode` is `import`."""
+
+    src: str
+    dest: str
+    roadelement: str
+    source: str
+    author: str
+    annotype: str
+    datakind: str
+    city: str
+    imgoprange: str
+    mode: Mode
+    layout: str
+
+
+def create(db: sa.Connection, platform: Platform, request: Request) -> str:
+    """Check a request, and write the import's row and its job.
+
+    Returns:
+        The task id.
+
+    Raises:
+        NotFoundError: The folder or the class table is not there.
+        NameTakenError: There is a source set of that name that came from elsewhere, or an import into it goes on.
+        ConflictError: The set that is there has another class table.
+        InvalidValueError: A code, the layout or a name is wrong.
+        PathOutsideError: The folder is neither under imports/ nor in a root.
+    """
+    for name in CODES:
+        _check_code(name, getattr(request, name))
+    layout = request.layout or AUTO
+    if layout != AUTO and layout not in LAYOUTS:
+        known = ", ".join((AUTO, *LAYOUTS))
+        raise InvalidValueError(
+            Text(f"没有布局 {layout}；可用：{known}", f"There is no layout {layout}; there are {known}"),
+            parameter="layout",
+        )
+    dest = check_name(request.dest, "dest")
+    table = find_table(platform.workspace.home, request.roadelement) if request.roadelement else None
+    folder = find_folder(platform.workspace, request.src)
+    recipe = ImportRecipe(
+        dest=dest,
+        src=_stable(platform.workspace, folder),
+        mode=request.mode,
+        layout=layout,
+        roadelement=request.roadelement,
+        source=request.source,
+        author=request.author,
+        annotype=request.annotype,
+        datakind=request.datakind,
+        city=request.city,
+        imgoprange=request.imgoprange,
+    )
+    _check_dest(db, platform, recipe, table)
+    payload = {"recipe": recipe.model_dump(mode="json")}
+    task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=dest))
+    store.insert_import(db, {"task_id": task_id, **recipe.model_dump(), "src": request.src})
+    return task_id
+
+
+def find_folder(workspace: Workspace, text: str) -> Path:
+    """The folder that `src` names: under `imports/`, with or without that word, or absolute in a root.
+
+    Raises:
+        NotFoundError: It is not there.
+        PathOutsideError: It is in another part of the workspace, or outside.
+        InvalidValueError: It holds the workspace itself, or is not a path.
+    """
+    path = workspace.resolve(text, "src")
+    if not path.is_dir() and not Path(text).is_absolute():
+        path = workspace.resolve(f"{workspace.imports.name}/{text}", "src")
+    if workspace.home.is_relative_to(path):
+        raise InvalidValueError(
+            Text("src 不能包含工作区本身", "src must not hold the workspace itself"), parameter="src"
+        )
+    if path.is_relative_to(workspace.home) and not path.is_relative_to(workspace.imports):
+        raise PathOutsideError(
+            Text(
+                f"src：{text[:200]} 在工作区内，但不在 imports/ 下；请把要导入的目录放到 imports/ 中",
+                f"src: {text[:200]} is in the workspace, but not under imports/; put the folder there",
+            ),
+            parameter="src",
+        )
+    if not path.is_dir():
+        raise NotFoundError(
+            Text(
+                f"没有目录 {text[:200]}；请把它放入 {workspace.imports}，或给出配置的根目录内的绝对路径",
+                f"There is no folder {text[:200]}; put it into {workspace.imports}, or name an absolute path in a root",
+            ),
+            parameter="src",
+        )
+    return path
+
+
+def find_report(platform: Platform, task_id: str) -> Path:
+    """The report of an import.
+
+    Raises:
+        NotFoundError: No such import, or it has not got that far.
+    """
+    with platform.database.reading() as db:
+        known = store.is_import(db, task_id)
+    path = report_path(platform.workspace, task_id)
+    if not known or not path.is_file():
+        raise NotFoundError(
+            Text(
+                "没有这个导入任务的报告；任务结束后才会生成",
+                "There is no report of such an import; it comes with the import's end",
+            ),
+            task_id=task_id[:80],
+        )
+    return path
+
+
+def report_path(workspace: Workspace, task_id: str) -> Path:
+    """Where an import's report stands."""
+    return workspace.logs / f"{task_id}.report.csv"
+
+
+def _check_code(name: str, value: str) -> None:
+    codes = CODES[name]
+    if value not in codes:
+        zh = "，".join(f"{code} {text.zh}" for code, text in codes.items())
+        en = ", ".join(f"{code} {text.en}" for code, text in codes.items())
+        raise InvalidValueError(
+            Text(f"{name} 的值“{value[:80]}”无效，应为：{zh}", f"{name}: '{value[:80]}' is not valid; it is {en}"),
+            parameter=name,
+        )
+
+
+def _stable(workspace: Workspace, folder: Path) -> str:
+    """How the recipe names the folder, so that a moved workspace still knows it."""
+    return folder.relative_to(workspace.home).as_posix() if folder.is_relative_to(workspace.home) else str(folder)
+
+
+def _check_dest(db: sa.Connection, platform: Platform, recipe: ImportRecipe, table: ClassTable | None) -> None:
+    busy = store.import_under_way(db, recipe.dest)
+    if busy is not None:
+        raise NameTakenError(
+            Text(
+                f"正在向源数据 {recipe.dest} 导入（任务 {busy}）；请等它结束",
+                f"An import into {recipe.dest} goes on (job {busy}); wait for its end",
+            ),
+            parameter="dest",
+            task_id=busy,
+        )
+    target = platform.workspace.sources / recipe.dest
+    if not target.exists():
+        return
+    origin = read_origin(target)
+    if origin is None or (origin.src, origin.mode) != (recipe.src, recipe.mode):
+        come = f"{origin.src} ({origin.mode})" if origin else "-"
+        raise NameTakenError(
+            Text(
+                f"源数据 {recipe.dest} 已存在，来自别处（{come}），未作任何改动；请换一个 dest。"
+                "只有同一目录、同一方式（copy/reference）的导入才会追加新图片",
+                f"There is a source set {recipe.dest} already, from elsewhere ({come}); nothing was changed. Choose"
+                " another dest: only an import of the same folder in the same way (copy/reference) adds to a set",
+            ),
+            parameter="dest",
+            name=recipe.dest,
+        )
+    if recipe.layout not in (AUTO, origin.layout):
+        raise ConflictError(
+            Text(
+                f"源数据 {recipe.dest} 按 {origin.layout} 布局导入；请用 layout=auto 追加",
+                f"{recipe.dest} was imported with the layout {origin.layout}; add to it with layout=auto",
+            ),
+            parameter="layout",
+        )
+    if table is not None and _named(table) != _named(open_set(platform.workspace, recipe.dest, "dest").table):
+        raise ConflictError(
+            Text(
+                f"源数据 {recipe.dest} 的类别表与 {recipe.roadelement} 不同；请换一个 dest，或不填 roadelement",
+                f"The class table of {recipe.dest} is not {recipe.roadelement}; choose another dest, or leave"
+                " roadelement out",
+            ),
+            parameter="roadelement",
+        )
+
+
+def _named(table: ClassTable) -> list[tuple[int, str, str]]:
+    """The classes of a table, without 255."""
+    return [(c.raw_id, c.name_en, c.name_zh) for c in table.classes if c.raw_id != IGNORE]

@@ -1,0 +1,188 @@
+"""What the jobs of source sets run: imports and examinations."""
+
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+
+from roadloop.errors import JobError, Text
+from roadloop.jobs.context import Move, Outcome, TaskContext
+from roadloop.labels.library import find_table
+from roadloop.labels.table import ClassTable, shipped
+from roadloop.sources.deposit import Deposit, place_text
+from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
+from roadloop.sources.importers.read import ItemReader, Ready
+from roadloop.sources.importers.recognise import recognise
+from roadloop.sources.importers.report import Report, shown
+from roadloop.sources.importers.translate import Translation, check_fits
+from roadloop.sources.importers.tree import Tree, list_tree
+from roadloop.sources.offimport import report_path
+from roadloop.sources.recipe import ImportRecipe, read_origin
+from roadloop.sources.service import open_set
+from roadloop.storage import publish
+from roadloop.storage.paths import Workspace
+
+_THREADS: Final = 4
+_AHEAD: Final = 3  # items under way for each thread
+_LINKED: Final = Text("隐藏文件、隐藏目录或指向目录的链接，已跳过", "A hidden file or folder, or a link to a folder")
+
+
+def offimport(context: TaskContext) -> Outcome:
+    """Import the folder that the payload's recipe names.
+
+    Raises:
+        JobError: Not one picture could be imported, or the layout is not the one that was named; the report is kept.
+        LabelMapError: The class table has none of the data's classes, or twin colours.
+        DiskFullError: No space is left; nothing was changed.
+    """
+    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    workspace = context.platform.workspace
+    target = workspace.sources / recipe.dest
+    _clear(context, target)
+    tree = list_tree(workspace.resolve(recipe.src, "src"), context.check_stop)
+    context.log(f"files={len(tree.files)} hidden={len(tree.hidden)} lost={len(tree.lost)}")
+    context.reach("offimport.listed")
+    origin = read_origin(target)
+    layout, found = recognise(tree, origin.layout if origin else recipe.layout)
+    table = _table(workspace, recipe, found, grows=origin is not None)
+    context.log(f"layout={layout} table={table.name} classes={len(table.classes)} pairs={len(found.items)}")
+    report = Report([*_unlisted(tree), *found.lines])
+
+    def locate(file: str) -> str:
+        return place_text(workspace.home, tree.root / file)
+
+    deposit: Deposit | None = None
+    try:
+        with publish.disk_errors(target):
+            deposit = Deposit(target, table, recipe, locate, context.scratch)
+            _take(context, deposit, _reader(context, tree, found, table), found.items, report)
+            moves = deposit.finish(layout)
+    except BaseException:
+        if deposit is not None:
+            deposit.drop()
+        raise
+    context.reach("offimport.written")
+    facts = {"layout": layout, "table": table.name, "pictures": deposit.added}
+    return _conclude(context, report, facts, [*moves, _report_move(context, report)])
+
+
+def _clear(context: TaskContext, target: Path) -> None:
+    """Remove what earlier attempts of this job left beside the set, and in it."""
+    context.clear_older_scratch(target)
+    context.clear_older_scratch(report_path(context.platform.workspace, context.job.id))
+    mark = f".{context.job.id[:8]}-"
+    for folder in (target, target / "splits"):
+        for path in folder.glob(f".*{publish.PARTIAL}"):
+            if mark in path.name:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _table(workspace: Workspace, recipe: ImportRecipe, found: Found, *, grows: bool) -> ClassTable:
+    """The class table: the set's own where it grows, the one asked for, the data's own, or the shipped one."""
+    if grows:
+        return open_set(workspace, recipe.dest, "dest").table
+    if recipe.roadelement:
+        return find_table(workspace.home, recipe.roadelement)
+    return found.table or shipped()
+
+
+def _reader(context: TaskContext, tree: Tree, found: Found, table: ClassTable) -> ItemReader:
+    translation = Translation(table, found.legend, found.unlabelled)
+    check_fits(table, translation, found.legend)
+    if translation.unmatched:
+        some = ", ".join(translation.unmatched[:20])
+        context.warn(
+            Text(
+                f"数据中的这些类别不在类别表 {table.name} 中，它们的像素按未知处理：{some}",
+                f"These classes of the data are not in the class table {table.name}; their pixels are unknown: {some}",
+            )
+        )
+    roots = [root.path for root in context.platform.workspace.roots]
+
+    def inside(path: Path) -> bool:
+        return any(path.is_relative_to(root) for root in roots)
+
+    return ItemReader(tree, translation, inside, context.platform.settings.max_picture_mpix * 1_000_000)
+
+
+def _take(context: TaskContext, deposit: Deposit, reader: ItemReader, items: Sequence[Item], report: Report) -> None:
+    note = Text("检查并导入图片", "Checking and importing pictures")
+
+    def read(item: Item) -> Ready | list[Line]:
+        return reader.read(item, deposit.known(item.image))
+
+    for done, result in enumerate(_ahead(read, items), 1):
+        lines = deposit.add(result) if isinstance(result, Ready) else result
+        report.add(lines)
+        for line in lines:
+            if line.fate in BAD:
+                context.log(f"left out: {shown(line.file)}: {line.text.en} | {line.text.zh}")
+        context.progress(done, len(items), note)
+        context.check_stop()
+
+
+def _ahead(read: Callable[[Item], Any], items: Sequence[Item]) -> Iterator[Any]:
+    """Read items in threads, a few ahead, and yield the results in order."""
+    cv2.setNumThreads(1)
+    threads = min(_THREADS, len(os.sched_getaffinity(0)))
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+    waiting: deque[Future[Any]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(read, item))
+            if len(waiting) > threads * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _unlisted(tree: Tree) -> list[Line]:
+    lines = [Line(file, Fate.NOT_USED, _LINKED) for file in tree.hidden]
+    for lost in tree.lost:
+        fate = Fate.VANISHED if lost.gone else Fate.UNREADABLE
+        text = Text(f"目录无法列出：{lost.why}", f"The folder cannot be listed: {lost.why}")
+        lines.append(Line(lost.file, fate, text))
+    return lines
+
+
+def _report_move(context: TaskContext, report: Report) -> Move:
+    target = report_path(context.platform.workspace, context.job.id)
+    scratch = context.scratch(target)
+    with publish.disk_errors(target):
+        report.write(scratch)
+        publish.fsync_file(scratch)
+    return scratch, target
+
+
+def _conclude(context: TaskContext, report: Report, facts: dict[str, Any], moves: Sequence[Move]) -> Outcome:
+    counts = report.counts()
+    bad = {Fate(name): number for name, number in counts.items() if Fate(name) in BAD}
+    zh = "，".join(f"{FATES[fate].zh} {number}" for fate, number in bad.items())
+    en = ", ".join(f"{number} {FATES[fate].en}" for fate, number in bad.items())
+    if Fate.ADDED.value not in counts and Fate.ALREADY.value not in counts and Fate.CHANGED.value not in counts:
+        context.publish(moves)
+        first = report.first(BAD)
+        example = (
+            Text(f"；例如 {shown(first.file)}：{first.text.zh}", f"; for example {shown(first.file)}: {first.text.en}")
+            if first
+            else Text("", "")
+        )
+        raise JobError(
+            Text(
+                f"没有一张可导入的图片（{zh or '目录中没有成对的图片与标注'}），未生成源数据；逐个文件的原因见报告{example.zh}",
+                f"Not one picture could be imported ({en or 'no picture with its label'}), so there is no source set;"
+                f" the report says why, file by file{example.en}",
+            ),
+            report=str(moves[-1][1].name),
+        )
+    if bad:
+        context.warn(Text(f"未使用的文件：{zh}；逐个原因见报告", f"Files left out: {en}; the report says why"))
+    context.log(f"counts={counts}")
+    return Outcome({**facts, "counts": counts}, moves)

@@ -1,0 +1,61 @@
+"""A real server and a real Chromium. Tests are skipped where Chromium or its driver is absent."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+from chromium import Browser, resize
+from live import LiveServer
+from roadloop.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for the tests of one module, which must not rely on what another left."""
+    home = tmp_path_factory.mktemp("site") / "home"
+    live = LiveServer(Settings(home=home, port=0, poll_seconds=0.05, min_free_mib=0, torch_threads=1))
+    live.start()
+    yield live
+    live.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One Chromium for the tests of one module."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium chromium-driver)")
+    options = Options()
+    options.binary_location = binary
+    profile: Path = tmp_path_factory.mktemp("profile")
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        f"--user-data-dir={profile}",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def browser(chromium: webdriver.Chrome, site: LiveServer) -> Iterator[Browser]:
+    """The page in Chinese and light, 1440 x 900, nothing remembered."""
+    resize(chromium, 1440, 900)
+    opened = Browser(chromium, site.url)
+    opened.open("/")
+    opened.run(
+        "localStorage.clear(); localStorage.setItem('roadloop.language', 'zh'); localStorage.setItem('roadloop.theme', 'light')"
+    )
+    opened.problems()
+    yield opened
+    chromium.get("about:blank")

@@ -1,0 +1,145 @@
+"""The page in a real Chromium against a real server."""
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from chromium import Browser, resize
+from live import LiveServer
+from roadloop.jobs import queue
+from roadloop.storage.platform import open_platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PLACES = ("/", "/#/datasets", "/#/datasets/new", "/#/networks", "/#/networks/new", "/#/training", "/#/training/new",
+          "/#/evaluation", "/#/evaluation/new", "/#/release", "/#/release/new", "/#/gpus", "/#/jobs")  # fmt: skip
+EVIL = "<img src=x onerror=window.pwned=1><b>粗</b>"
+
+
+def count_slowly(site: LiveServer, title: str) -> str:
+    """Submit a job that counts for a minute."""
+    platform = open_platform(site.settings)
+    with platform.database.transaction() as db:
+        payload = {"steps": 600, "pause": 0.1, "name": f"counted-{title[:3]}"}
+        task_id = queue.submit(db, queue.Submission("rehearsal", payload, title))
+    platform.database.close()
+    return task_id
+
+
+@pytest.mark.parametrize(("language", "theme"), [("zh", "light"), ("en", "dark")])
+def test_page__every_place_loads_without_complaints(browser: Browser, language: str, theme: str) -> None:
+    browser.run(
+        f"localStorage.setItem('roadloop.language', '{language}'); localStorage.setItem('roadloop.theme', '{theme}')"
+    )
+    resize(browser.driver, 1024, 700)
+    for place in PLACES:
+        browser.open(place)
+        browser.until(
+            lambda: browser.run("return document.querySelector('main h1') && !document.querySelector('[aria-busy]')")
+        )
+        assert browser.run("return document.documentElement.dataset.theme") == theme
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), place
+        assert browser.problems() == [], place
+
+
+def test_page__language_switches_and_is_remembered(browser: Browser) -> None:
+    browser.open("/#/networks")
+    browser.find("h1", "网络")
+    browser.find(".segmented button", "EN").click()
+    browser.find("h1", "Networks")
+    browser.shows("No networks yet.")
+    browser.open("/#/datasets")
+    browser.find("h1", "Datasets")
+    assert browser.run("return document.documentElement.lang") == "en"
+
+
+def test_page__theme_switches(browser: Browser) -> None:
+    browser.open("/")
+    before = browser.run("return getComputedStyle(document.body).backgroundColor")
+    browser.find("button.theme").click()
+    assert browser.run("return getComputedStyle(document.body).backgroundColor") != before
+
+
+def test_page__a_job_shows_progress_and_is_stopped(browser: Browser, site: LiveServer) -> None:
+    count_slowly(site, "数到六百")
+    browser.open("/#/jobs")
+    row = browser.find("tbody tr", "数到六百")
+    browser.until(
+        lambda: browser.run(
+            "return +document.querySelector('tbody [role=progressbar]')?.getAttribute('aria-valuenow') > 0"
+        )
+    )
+    browser.find(".tray-button", "1 进行中")
+    row.find_element("css selector", ".confirm button").click()
+    browser.find("tbody .confirm button", "确定停止？").click()
+    browser.find("tbody tr", "已停止")
+    browser.find(".tray-button", "空闲")
+
+
+def test_page__log_grows_while_it_is_followed(browser: Browser, site: LiveServer) -> None:
+    task_id = count_slowly(site, "日志")
+    browser.open(f"/#/jobs/{task_id}")
+    browser.until(lambda: str(browser.run("return document.querySelector('.log pre')?.textContent")).count("\n") > 3)
+    site.client().post(f"/v1/jobs/{task_id}/cancel")
+    browser.find(".chip", "已停止")
+
+
+def test_page__markup_in_names_is_text(browser: Browser, site: LiveServer) -> None:
+    task_id = count_slowly(site, EVIL)
+    client = site.client()
+    network = client.post("/create_net", json={"network_name": "evil", "src_net": "enet", "net_describe": EVIL}).json()[
+        "data"
+    ]
+    try:
+        for place in ("/", "/#/jobs", f"/#/jobs/{task_id}", "/#/networks", f"/#/networks/{network}"):
+            browser.open(place)
+            browser.shows(EVIL)
+            browser.find(".tray-button").click()
+            browser.shows("全部任务")
+            assert browser.run(
+                "return [window.pwned === undefined, document.querySelectorAll('img[src=x]').length]"
+            ) == [True, 0]
+    finally:
+        client.post(f"/v1/jobs/{task_id}/cancel")
+        client.post(f"/v1/jobs/{network}/cancel")
+
+
+def test_page__a_refusal_stands_at_its_field_with_the_cure(browser: Browser) -> None:
+    browser.open("/#/networks/new")
+    browser.find("input[name=network_name]").send_keys("../x")
+    browser.find("button.primary", "../x").click()
+    alert = browser.find(".field.wrong [role=alert]")
+    assert "network_name" in alert.text or "名" in alert.text
+    browser.find("input[name=network_name]").send_keys(Keys.BACKSPACE)
+
+
+def test_page__lists_what_is_there_to_do_first(browser: Browser) -> None:
+    browser.open("/")
+    browser.shows("下一步")
+    browser.shows("roadloop demo")
+    browser.open("/#/datasets/new")
+    browser.shows("还没有源数据")
+
+
+def test_page__says_when_the_server_is_gone_and_recovers(browser: Browser) -> None:
+    browser.open("/#/jobs")
+    browser.find("h1", "任务")
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    away = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", away)
+    try:
+        browser.find(".offline", "连不上服务")
+    finally:
+        browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**away, "offline": False})
+    browser.until(lambda: browser.run("return !document.querySelector('.offline')"))
+
+
+def test_docs__lists_endpoints_and_tries_one(browser: Browser) -> None:
+    browser.open("/docs#starttask")
+    entry = browser.find("details[open]", "/starttask")
+    for word in ("num_epoch", "batch_size", "not_found"):
+        assert word in entry.text
+    browser.find("nav a", "/create_data")
+    browser.open("/docs#health")
+    browser.find("details[open] button.primary").click()
+    browser.find(".try pre", '"disk_free_mib"')
+    assert browser.problems() == []

@@ -1,0 +1,65 @@
+"""Chromium for tests: one page, and what a person would do and see on it."""
+
+from collections.abc import Callable
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+SECONDS = 20  # until something must have appeared
+
+
+class Browser:
+    """Chromium on the page of one server."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver = driver
+        self.url = url
+
+    def open(self, path: str) -> None:
+        """Load a page anew."""
+        self.driver.get("about:blank")
+        self.driver.get(self.url + path)
+
+    def until(self, condition: Callable[[], object], what: str = "") -> object:
+        """Wait for a condition to be true; returns what it gave."""
+        return WebDriverWait(self.driver, SECONDS, poll_frequency=0.05).until(lambda _: condition(), what)
+
+    def find(self, selector: str, text: str = "") -> WebElement:
+        """The first visible element that a CSS selector finds and that contains a text; waits for it."""
+
+        def found() -> WebElement | None:
+            program = (
+                "return [...document.querySelectorAll(arguments[0])]"
+                ".find((e) => e.textContent.includes(arguments[1]) && e.getClientRects().length)"
+            )
+            element: WebElement | None = self.driver.execute_script(program, selector, text)
+            return element
+
+        element = self.until(found, f"no {selector} with {text!r} in: {self.text()[:1000]}")
+        assert isinstance(element, WebElement)
+        return element
+
+    def text(self) -> str:
+        """What the page says."""
+        return str(self.driver.find_element(By.TAG_NAME, "body").text)
+
+    def shows(self, text: str) -> None:
+        """Wait until the page says something."""
+        self.until(lambda: text in self.text(), f"{text!r} is not on the page: {self.text()[:1000]}")
+
+    def run(self, program: str, *arguments: object) -> object:
+        """Run a program in the page."""
+        return self.driver.execute_script(program, *arguments)
+
+    def problems(self, *, but: str = "nothing") -> list[str]:
+        """What the console has complained about since the last time, except for complaints that contain `but`."""
+        entries = self.driver.execute("getLog", {"type": "browser"})["value"]
+        return [entry["message"] for entry in entries if entry["level"] != "INFO" and but not in entry["message"]]
+
+
+def resize(driver: webdriver.Chrome, width: int, height: int) -> None:
+    """Give the page a size in CSS pixels, whatever the window's frame takes."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

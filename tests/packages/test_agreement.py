@@ -1,0 +1,25 @@
+import numpy as np
+
+from package_data import TABLE
+from roadloop.packages.agreement import Agreement
+
+
+def test_agreement__by_hand() -> None:
+    first = np.array([[1, 1, 1, 2], [255, 2, 2, 2]], np.uint8)
+    second = np.array([[1, 1, 2, 2], [1, 2, 2, 255]], np.uint8)
+    agreement = Agreement()
+    agreement.add(first, second)
+    found = agreement.summary(TABLE)
+    # Six pixels are known in both; class 1: 2 of 3, class 2: 3 of 4.
+    assert (found["pictures"], found["pixels"], found["pixel_agreement"]) == (1, 6, round(5 / 6, 6))
+    assert [(c["raw_id"], c["iou"]) for c in found["classes"]] == [(1, round(2 / 3, 6)), (2, 0.75)]
+    assert found["miou"] == round((round(2 / 3, 6) + 0.75) / 2, 6)
+    agreement.merge(agreement)
+    assert (agreement.pictures, agreement.summary(TABLE)["pixels"]) == (2, 12)
+
+
+def test_agreement__without_pixels_is_null() -> None:
+    agreement = Agreement()
+    agreement.add(np.full((2, 2), 255, np.uint8), np.zeros((2, 2), np.uint8))
+    found = agreement.summary(TABLE)
+    assert (found["pixel_agreement"], found["miou"], found["classes"]) == (None, None, [])

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+from roadloop.packages.listing import list_pictures
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def test_list_pictures__orders_by_track_and_point(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "b_2.jpg", "b_1.png", "a_10.jpg", "a_09.jpg", "notes.txt", ".hidden.jpg", "苏州/p1.JPG", "苏州/p0.jpg"
+    )
+    found, problems = list_pictures(tmp_path)
+    assert problems == []
+    assert [(p.track, p.point, p.name) for p in found] == [
+        ("a", "09", "a_09.jpg"),
+        ("a", "10", "a_10.jpg"),
+        ("b", "1", "b_1.png"),
+        ("b", "2", "b_2.jpg"),
+        ("苏州", "p0", "苏州_p0.jpg"),
+        ("苏州", "p1", "苏州_p1.JPG"),
+    ]
+
+
+def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> None:
+    touch(tmp_path, "x1.jpg", "x0.jpg", "t9_7.jpg")
+    (tmp_path / "selection.csv").write_text(
+        "file,track,point,score,city,time\nx1.jpg,t1,0001,0.5,苏州,2026-01-01 00:00:00\nx0.jpg,t2,0000,,,\n,t9,7,,南京,\n",
+        encoding="utf-8",
+    )
+    found, _ = list_pictures(tmp_path)
+    assert [(p.name, p.track, p.point) for p in found] == [
+        ("x1.jpg", "t1", "0001"),
+        ("x0.jpg", "t2", "0000"),
+        ("t9_7.jpg", "t9", "7"),
+    ]
+    assert found[0].facts == {"city": "苏州", "time": "2026-01-01 00:00:00"}
+    assert (found[1].facts, found[2].facts) == ({}, {"city": "南京"})
+
+
+def test_list_pictures__twins_and_links_are_named_or_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b.jpg", "a_b.png", "w_1.jpg")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "w_1.jpg")
+    found, problems = list_pictures(tmp_path)
+    assert [p.path for p in found] == ["a_b.png", "w_1.jpg"]
+    assert [(p.file, "a_b.png" in p.reason.en) for p in problems] == [("a/b.jpg", True)]
