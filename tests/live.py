@@ -1,7 +1,9 @@
 """A real server on loopback for tests, and a client that holds every answer against the API description."""
 
+import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ import jsonschema
 
 from roadloop.jobs import processes
 from roadloop.settings import Settings
+from roadloop.storage.platform import Platform
 
 ENDED = {"succeeded", "failed", "cancelled"}
 
@@ -144,3 +147,21 @@ def _environment(pid: int) -> str:
         return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
     except OSError:
         return ""
+
+
+def stop_between_transactions(platform: Platform, pid: int) -> None:
+    """SIGSTOP a worker while it does not hold the database, which would make everybody wait for it."""
+    for _ in range(200):
+        os.kill(pid, signal.SIGSTOP)
+        other = sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None, timeout=0.2)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.05)
+        else:
+            return
+        finally:
+            other.close()
+    raise AssertionError("the worker never lets go of the database")

@@ -11,7 +11,7 @@ import pytest
 from roadloop.jobs.registry import TASKS
 
 SOURCE = Path(__file__).parents[1] / "src" / "roadloop"
-FEATURES = {"sources", "datasets", "networks", "training", "models", "evaluation", "releases"}
+FEATURES = {"sources", "datasets", "networks", "training", "models", "evaluation", "releases", "tracks", "selection"}
 INNER = {"store", "api", "tasks", "cli"}  # a feature's own business; others talk to its service and records
 HTTP = {"fastapi", "starlette", "uvicorn"}
 GRAPH = grimp.build_graph("roadloop", include_external_packages=True)

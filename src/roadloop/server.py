@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as RoutingProblem  # noqa: TID251 - what starlette's router raises
 from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.types import Scope
 
 from roadloop import __version__
 from roadloop.datasets import api as datasets
@@ -20,6 +21,7 @@ from roadloop.jobs import api as jobs
 from roadloop.models import api as models
 from roadloop.networks import api as networks
 from roadloop.releases import api as releases
+from roadloop.selection import api as selection
 from roadloop.sources import api as sources
 from roadloop.storage.platform import Platform
 from roadloop.training import api as training
@@ -37,6 +39,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     models.routes,
     evaluation.routes,
     releases.routes,
+    selection.routes,
     jobs.routes,
     devices.routes,
 )
@@ -70,9 +73,19 @@ def create_app(platform: Platform, port: int) -> FastAPI:
     app.add_exception_handler(RoutingProblem, _routing)
     app.add_exception_handler(Exception, _unexpected)
     app.add_api_route("/", _page, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
     return app
+
+
+class _Static(StaticFiles):
+    """The page's files; asked for again each time, so that no browser mixes the modules of two versions."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """One file, or 304 when the browser has it."""
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 def _page() -> Response:

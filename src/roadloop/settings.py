@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     track_service_type: str = Field("0", description="Value of `type` in the track service's image/get.")
     track_service_seq: str = Field("0", description="Value of `seq` in the track service's image/get.")
     track_service_image_type: str = Field("0", description="Value of `imageType` in the track service's image/get.")
+    label_studio_url: str = Field(
+        "", description="Label Studio server that annotates packages; empty: annotators work in folders."
+    )
+    label_studio_token: str = Field("", description="Its access token: 40 hex digits, or a personal access token.")
+    annotation_inbox: str = Field(
+        "imports/annotations", description="Folder where annotators put finished packages, for /linedown."
+    )
+    annotation_outbox: str = Field(
+        "", description="Folder that packages are copied to when pushed; empty: annotators take them from packages/."
+    )
     fail_point: str = Field("", description="For reliability tests: where a job's first attempt kills itself.")
     torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
     loader_workers: int = Field(

@@ -1,5 +1,7 @@
 """The page's pure modules, tested by Node's own runner."""
 
+import hashlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = sorted((Path(__file__).parents[1] / "web" / "page").glob("*.test.mjs"))
+STATIC = Path(__file__).parents[2] / "src" / "roadloop" / "web" / "static"
 
 
 def test_modules__node_tests_pass() -> None:
@@ -18,5 +21,18 @@ def test_modules__node_tests_pass() -> None:
 
 
 def test_modules__are_short() -> None:
-    scripts = Path(__file__).parents[2] / "src" / "roadloop" / "web" / "static" / "js"
-    assert {p.name for p in scripts.rglob("*.js") if len(p.read_text().splitlines()) >= 250} == set()
+    assert {p.name for p in (STATIC / "js").rglob("*.js") if len(p.read_text().splitlines()) >= 250} == set()
+
+
+def test_vendor__files_are_the_ones_that_were_checked_in() -> None:
+    vendor = STATIC / "vendor"
+    listed = dict(re.findall(r"^\| `(\S+)` .*`([0-9a-f]{64})` \|$", (vendor / "VENDOR.md").read_text(), re.MULTILINE))
+    found = {p.name for p in vendor.iterdir() if p.suffix in {".js", ".css"}}
+    assert found == set(listed)
+    assert {name: hashlib.sha256((vendor / name).read_bytes()).hexdigest() for name in listed} == listed
+
+
+def test_html__has_nothing_inline_and_nothing_from_elsewhere() -> None:
+    for page in STATIC.glob("*.html"):
+        text = page.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?://", text), page

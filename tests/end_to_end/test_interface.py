@@ -354,9 +354,11 @@ def test_show__pictures_and_out_of_range(journey: Journey) -> None:
     body = journey.client.post("/show", data={"cur_img": 1, "task_id": journey.ids["evaluation"]}).json()
     assert body["total_img"] == 60
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(body["or_data"]), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
     assert picture.shape == (72, 96, 3)
     assert [entry["name"] for entry in body["la_data"]] == [f"suzhou/{journey.model}"] or len(body["la_data"]) == 1
     drawn = cv2.imdecode(np.frombuffer(base64.b64decode(body["la_data"][0]["data"]), np.uint8), cv2.IMREAD_COLOR)
+    assert drawn is not None
     assert drawn.shape == (72, 96, 3)
     assert journey.client.get(body["or_url"]).headers["content-type"].startswith("image/")
     for page in (0, 61, -1):

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from live import stop_between_transactions
 from roadloop.errors import ConflictError, StaleRunError, Text
 from roadloop.jobs import processes, queue
 from roadloop.jobs.states import JobState
@@ -198,24 +198,6 @@ def test_supervisor__completes_a_publication_that_a_kill_interrupted(platform: P
     assert wait(platform, task_id, ended).state is JobState.SUCCEEDED
     assert target.read_text() == "whole"
     one.close()
-
-
-def stop_between_transactions(platform: Platform, pid: int) -> None:
-    """SIGSTOP a worker while it does not hold the database, which would make everybody wait for it."""
-    for _ in range(100):
-        os.kill(pid, signal.SIGSTOP)
-        other = sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None, timeout=0.2)
-        try:
-            other.execute("BEGIN IMMEDIATE")
-            other.execute("ROLLBACK")
-        except sqlite3.OperationalError:
-            os.kill(pid, signal.SIGCONT)
-            time.sleep(0.05)
-        else:
-            return
-        finally:
-            other.close()
-    raise AssertionError("the worker never lets go of the database")
 
 
 def test_run__a_given_up_worker_that_wakes_up_writes_nothing(platform: Platform) -> None:

@@ -130,6 +130,7 @@ def test_process__rejected_labels_are_kept_explained_and_sent_out_again(
     write_images(platform, "v1", ["a_1.jpg", "a_2.jpg", "a_3.jpg"])
     divide("v1", 2)
     annotate(platform, "v1", 1, truth)
+    annotate(platform, "v1", 2, truth, only=set())
     bad = spoil(platform, 1, "a_2").read_bytes()
     job = publish_labels("v1", "union")
     assert job.result is not None

@@ -6,7 +6,7 @@ from roadloop.imaging.encode import encode_color, encode_jpeg
 from roadloop.labels.colors import ColorCoder
 from roadloop.packages.cut import framed
 from roadloop.packages.manifest import PackageManifest, PackedPicture
-from roadloop.packages.returned import Accepted, Rejected, check_label
+from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, check_label
 
 CODER = ColorCoder(TABLE)
 
@@ -31,7 +31,8 @@ def packed(kind: str = "full", width: int = 20, height: int = 10) -> tuple[Packe
 
 def test_check_label__exact_colours() -> None:
     ids = mask(3, 20, 10, TABLE)
-    for wanted, part in (("union", ids), ("lane", ids[5:])):
+    cases: list[tuple[ResultType, UInt8]] = [("union", ids), ("lane", ids[5:])]
+    for wanted, part in cases:
         found = check_label(encode_color(CODER.to_rgb(ids)), *packed(), wanted, 1000)
         assert isinstance(found, Accepted)
         assert (found.ids == part).all()

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from live import LiveServer
 
+from live import LiveServer, stop_between_transactions
 from roadloop.demo.write import Drives, write_source_set
 from roadloop.errors import Text
 from roadloop.jobs import processes, queue
@@ -160,24 +159,6 @@ def test_r04__everything_killed_five_times_ends_in_the_same_bytes(
         assert site.bits(name) == bits
     site.client = site.live.client()
     assert inspect(site.platform, hashes=True).problems == []
-
-
-def stop_between_transactions(platform: Platform, pid: int) -> None:
-    """SIGSTOP a worker while it does not hold the database, which would make everybody wait for it."""
-    for _ in range(200):
-        os.kill(pid, signal.SIGSTOP)
-        other = sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None, timeout=0.2)
-        try:
-            other.execute("BEGIN IMMEDIATE")
-            other.execute("ROLLBACK")
-        except sqlite3.OperationalError:
-            os.kill(pid, signal.SIGCONT)
-            time.sleep(0.05)
-        else:
-            return
-        finally:
-            other.close()
-    raise AssertionError("the worker never lets go of the database")
 
 
 def test_r07__a_stopped_worker_that_wakes_up_writes_nothing(

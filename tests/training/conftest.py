@@ -167,6 +167,7 @@ class Notes:
         self.warnings: list[Text] = []
         self.memo: dict[str, Any] = {}
         self.asked = 0
+        self.points: list[str] = []
         self.finished: bool | None = None
         self.shares: list[float] = []
 
@@ -183,6 +184,9 @@ class Notes:
     def should_stop(self) -> bool:
         self.asked += 1
         return self.stop_after is not None and self.asked >= self.stop_after
+
+    def reach(self, point: str) -> None:
+        self.points.append(point)
 
     def scratch(self, target: Path) -> Path:
         return target.parent / f".{target.name}.{self.attempt}{publish.PARTIAL}"

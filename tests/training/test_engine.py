@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NonFiniteLossError, OutOfMemoryError, Text
 from roadloop.models.load import load_model
 from roadloop.networks.folder import TEMPLATES
-from roadloop.training import checkpoint
+from roadloop.training import checkpoint, engine
+from roadloop.training.group import Group
 
 BROKEN = """
 import torch
@@ -110,6 +112,10 @@ class Mortal:
         self._live()
         self.notes.progress(done, total, note)
 
+    def reach(self, point: str) -> None:
+        self._live()
+        self.notes.reach(point)
+
     def publish(self, moves: Sequence[tuple[Path, Path]], memo: Mapping[str, Any] | None = None) -> None:
         self._live()
         self.notes.publish(moves, memo)
@@ -119,7 +125,7 @@ class Mortal:
 def test_run__killed_anywhere_ends_in_the_same_bits(bench: Any) -> None:
     values = {"num_epoch": 2, "checkpoint_every": 1}
     whole, work = bench.work("whole", **values), bench.work("mortal", **values)
-    bench.run(whole)
+    assert set(bench.run(whole).points) == {"train.saved", "train.validated", "train.epoch"}
     attempts = 0
     finished = False
     while not finished:
@@ -191,11 +197,13 @@ def test_run__failures_below_get_names(bench: Any, how: str, error: type[JobErro
         assert caught.value.details["try_batch_size"] == 2
 
 
-def test_run__other_errors_of_a_network_pass(bench: Any) -> None:
+def test_run__an_error_in_the_network_names_file_and_line(bench: Any) -> None:
     source = BROKEN.replace("Expected more than 1 value per channel when training", "something else")
     work = bench.work(source=source, network_settings={"at": 1, "how": "x"})
-    with pytest.raises(ValueError, match="something else"):
+    with pytest.raises(JobError, match="something else") as caught:
         bench.run(work)
+    assert caught.value.details["file"] == "networks/net/network.py"
+    assert "raise ValueError" in caught.value.text.zh
 
 
 def test_run__pictures_of_mixed_sizes(tmp_path: Path, bench: Any, write_dataset: Any) -> None:
@@ -260,3 +268,17 @@ def test_run__an_increment_trains_on_its_new_pictures_only(bench: Any, tmp_path:
     notes = bench.run(work)
     assert len([line for line in notes.lines if "images_per_second" in line]) == 2  # 8 - 5 - 1 pictures
     assert np.isfinite(notes.memo["latest"]["loss"])
+
+
+@pytest.mark.gpu
+def test_run__on_a_gpu_stopped_anywhere_ends_in_the_same_bits(bench: Any) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU")
+    source = (TEMPLATES / "enet" / "network.py").read_text(encoding="utf-8")
+    values = {"source": source, "gpus": "0", "num_epoch": 2}
+    whole, work = bench.work("whole", **values), bench.work("stopped", **values)
+    gpu = Group(torch.device("cuda", 0))
+    engine.run(whole, gpu, bench.notes())
+    engine.run(work, gpu, bench.notes(1, 1))
+    engine.run(work, gpu, bench.notes(2))
+    assert bench.outcome(work) == bench.outcome(whole)

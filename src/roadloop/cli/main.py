@@ -19,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""The loop of road-scene segmentation in one tool 道路场景分割的数据闭环:
     import → datasets → networks → train → evaluate → release.

@@ -12,5 +12,9 @@ TASKS: Final[Mapping[str, str]] = {
     "release": "roadloop.releases.tasks:release",
     "task_divide": "roadloop.packages.tasks:divide",
     "process_label": "roadloop.packages.tasks:process",
+    "sample": "roadloop.selection.tasks:sample",
+    "select": "roadloop.selection.mining:select",
+    "linedown": "roadloop.annotators.tasks:pull",
+    "push_package": "roadloop.annotators.tasks:push",
     "rehearsal": "roadloop.jobs.rehearsal:count",
 }

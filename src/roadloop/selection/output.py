@@ -16,6 +16,7 @@ from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color
 from roadloop.selection.contact_sheet import Tile, contact_sheet, places
 from roadloop.storage import publish
+from roadloop.storage.platform import Platform
 from roadloop.tracks.service import TrackPoint
 
 Arm = Literal["random", "mined", "control"]
@@ -49,6 +50,11 @@ class Selected(NamedTuple):
     rank: int
     score: float | None
     reason: Text
+
+
+def destination(platform: Platform, task_id: str, output_path: str) -> Path:
+    """The output folder of a selection: as asked, else one of its own."""
+    return Path(output_path) if output_path else platform.workspace.selections / task_id
 
 
 def write_tables(folder: Path, selected: Sequence[Selected], max_pixels: int) -> None:

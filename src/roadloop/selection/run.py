@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.errors import JobError, RoadloopError, StaleRunError, Text
 from roadloop.evaluation.destination import clear, replaced
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.candidates import Sampling, Tracks
 from roadloop.selection.left_out import LeftOut
-from roadloop.selection.output import RULE, read_report
+from roadloop.selection.output import RULE, destination, read_report
 from roadloop.storage import publish
 from roadloop.tracks.service import TrackStore, open_store, overlapped
 
@@ -35,7 +35,7 @@ class Run:
         self.store: Final = store
         self.scratch: Final = scratch
         self.left_out: Final = left_out
-        target = Path(context.payload["output_path"])
+        target = destination(context.platform, context.job.id, context.payload["output_path"])
         self.older: Final = tuple(reversed(context.older_scratch(target)))
         self.max_pixels: Final = context.platform.settings.max_picture_mpix * 1_000_000
 
@@ -120,7 +120,7 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
     Raises:
         ConflictError: The output folder is in use by now.
     """
-    target = Path(context.payload["output_path"])
+    target = destination(context.platform, context.job.id, context.payload["output_path"])
     published = read_report(target)
     if published is not None and published["task_id"] == context.job.id:
         return Outcome(published["summary"])  # the last attempt was killed between publishing and saying so
@@ -139,8 +139,11 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
         publish.seal(scratch)
         if context.payload["overwrite"]:
             clear(context, target, RULE)
+    except StaleRunError:
+        raise  # what is left belongs to the attempt that took over
     except Exception:
         shutil.rmtree(scratch, ignore_errors=True)
+        context.clear_older_scratch(target)
         raise
     finally:
         store.close()

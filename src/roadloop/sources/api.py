@@ -1,13 +1,21 @@
 """Routes of source sets: /data, /offimport, /off_status, and the pages' own."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import FileResponse
 
-from roadloop.errors import ConflictError, Language, NameTakenError, NotFoundError, PathOutsideError
+from roadloop.errors import (
+    ConflictError,
+    InvalidValueError,
+    Language,
+    NameTakenError,
+    NotFoundError,
+    PathOutsideError,
+)
 from roadloop.jobs.history import JobFields, history
 from roadloop.labels.library import find_table, list_tables
 from roadloop.sources import offimport, service, store
@@ -87,13 +95,23 @@ def routes(platform: Platform) -> APIRouter:
         return {"data": service.list_sets(platform.workspace)}
 
     @router.get("/v1/class-tables", NoParameters, reply={"data": [{"name": "hd-road", "classes": []}]})
-    def class_tables(_call: Call, _p: NoParameters) -> Answer:
-        """The class tables: the shipped ones, and the files in class-tables/."""
+    def class_tables(call: Call, _p: NoParameters) -> Answer:
+        """The class tables: the shipped ones, and the files in class-tables/.
+
+        A file that is no class table has a `problem` instead of classes.
+        """
         home = platform.workspace.home
-        return {"data": [{"name": name, "classes": find_table(home, name).to_rows()} for name in list_tables(home)]}
+        return {"data": [_describe_table(home, name, call.language) for name in list_tables(home)]}
 
     _import_routes(router, platform)
     return router.api
+
+
+def _describe_table(home: Path, name: str, language: Language) -> dict[str, Any]:
+    try:
+        return {"name": name, "classes": find_table(home, name).to_rows()}
+    except InvalidValueError as error:
+        return {"name": name, "classes": [], "problem": error.text.pick(language)}
 
 
 def _import_routes(router: Endpoints, platform: Platform) -> None:

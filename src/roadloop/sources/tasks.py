@@ -1,19 +1,15 @@
 """What the jobs of source sets run: imports and examinations."""
 
-import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-
-import cv2
 
 from roadloop.errors import JobError, Text
 from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, shipped
+from roadloop.sources.ahead import read_ahead
 from roadloop.sources.deposit import Deposit, place_text
 from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
 from roadloop.sources.importers.read import ItemReader, Ready
@@ -27,8 +23,6 @@ from roadloop.sources.service import open_set
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
-_THREADS: Final = 4
-_AHEAD: Final = 3  # items under way for each thread
 _LINKED: Final = Text("隐藏文件、隐藏目录或指向目录的链接，已跳过", "A hidden file or folder, or a link to a folder")
 
 
@@ -116,7 +110,7 @@ def _take(context: TaskContext, deposit: Deposit, reader: ItemReader, items: Seq
     def read(item: Item) -> Ready | list[Line]:
         return reader.read(item, deposit.known(item.image))
 
-    for done, result in enumerate(_ahead(read, items), 1):
+    for done, result in enumerate(read_ahead(read, items), 1):
         lines = deposit.add(result) if isinstance(result, Ready) else result
         report.add(lines)
         for line in lines:
@@ -124,23 +118,6 @@ def _take(context: TaskContext, deposit: Deposit, reader: ItemReader, items: Seq
                 context.log(f"left out: {shown(line.file)}: {line.text.en} | {line.text.zh}")
         context.progress(done, len(items), note)
         context.check_stop()
-
-
-def _ahead(read: Callable[[Item], Any], items: Sequence[Item]) -> Iterator[Any]:
-    """Read items in threads, a few ahead, and yield the results in order."""
-    cv2.setNumThreads(1)
-    threads = min(_THREADS, len(os.sched_getaffinity(0)))
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
-    waiting: deque[Future[Any]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(read, item))
-            if len(waiting) > threads * _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _unlisted(tree: Tree) -> list[Line]:

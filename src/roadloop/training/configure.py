@@ -13,6 +13,7 @@ from roadloop.training.weighting import class_pixels, class_weights, mirrored_pa
 
 UPDATES = 10_000
 FEWEST_EPOCHS = 300
+MODEL_FILES = 100
 LARGEST_CROP = 1024
 CROP_STEP = 32
 
@@ -74,13 +75,15 @@ def fill_data(config: DataConfig, facts: TaskFacts) -> DataConfig:
 def fill_train(config: TrainConfig, data: DataConfig, facts: TaskFacts) -> TrainConfig:
     """The configuration with every empty field filled; full ones stay."""
     follows = facts.follows()
+    epochs = config.num_epoch or epochs_for(facts.pictures(data), config.batch_size)
     return _filled(
         config,
         {
             "network_path": follows["network_path"],
             "output_path": follows["output_path"],
             "num_classes": facts.label_map.num_classes,
-            "num_epoch": epochs_for(facts.pictures(data), config.batch_size),
+            "num_epoch": epochs,
+            "save_every": -(-epochs // MODEL_FILES),
             "model": facts.name,
             "class_weights": class_weights(facts.pixels, config.class_weighting),
         },

@@ -123,18 +123,17 @@ class Crew:
         while len(gone) < self._size:
             try:
                 rank, message = self._inbox.get(timeout=0.5)
-            except queue.Empty:
-                pass
+            except queue.Empty:  # only now: what a busy crew has not read yet is a sign of life too
+                silent = [r for r, at in heard.items() if r not in gone and time.monotonic() - at > silent_seconds]
+                if silent:
+                    raise _lost(silent[0], "没有响应", "showed no life") from None
+                continue
+            heard[rank] = time.monotonic()
+            if message is None:
+                gone.add(rank)
+                self._check_exit(rank)
             else:
-                heard[rank] = time.monotonic()
-                if message is None:
-                    gone.add(rank)
-                    self._check_exit(rank)
-                else:
-                    self._answer(rank, message)
-            silent = [r for r, at in heard.items() if r not in gone and time.monotonic() - at > silent_seconds]
-            if silent:
-                raise _lost(silent[0], "没有响应", "showed no life")
+                self._answer(rank, message)
         return self._ended[0]
 
     def _answer(self, rank: int, message: dict[str, Any]) -> None:
@@ -156,6 +155,8 @@ class Crew:
         match call, arguments:
             case "should_stop", []:
                 return self._reporter.should_stop()
+            case "reach", [point]:
+                return self._reporter.reach(point)
             case "scratch", [target]:
                 return str(self._reporter.scratch(Path(target)))
             case "publish", [moves, memo]:

@@ -45,8 +45,8 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
         check_digest(reader, recipe)
         torch.manual_seed(recipe.train.seed)
         seed_step(recipe.train.seed, 0, 0)  # first weights: the same on every rank
-        file = f"networks/{recipe.network.name}/network.py"
-        network = load_source(work.source, recipe.num_classes, recipe.train.network_settings, file=file)
+        settings = recipe.train.network_settings
+        network = load_source(work.source, recipe.num_classes, settings, file=recipe.network_file)
         network = network.to(group.device)
         optimizer = make_optimizer(recipe.train, network)
         place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)

@@ -1,11 +1,12 @@
 """Names for what goes wrong below us while training: memory, loader, network. Each says its cure."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, Text
+from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, RoadloopError, Text
 from roadloop.training.recipe import TrainingRecipe
 
 
@@ -15,7 +16,7 @@ def named_failures(recipe: TrainingRecipe) -> Iterator[None]:
 
     Raises:
         OutOfMemoryError: GPU or host memory; names the batch size that was tried.
-        JobError: A loader process was killed, or the batch is too small for batch norm.
+        JobError: A loader process was killed, the batch is too small for batch norm, or the network's code failed.
     """
     try:
         yield
@@ -23,7 +24,9 @@ def named_failures(recipe: TrainingRecipe) -> Iterator[None]:
         raise _out_of_memory(recipe, gpu=True) from error
     except MemoryError as error:
         raise _out_of_memory(recipe, gpu=False) from error
-    except (RuntimeError, ValueError) as error:
+    except RoadloopError:
+        raise
+    except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         message = str(error)
         if "allocate memory" in message or "std::bad_alloc" in message:
             raise _out_of_memory(recipe, gpu=False) from error
@@ -44,7 +47,25 @@ def named_failures(recipe: TrainingRecipe) -> Iterator[None]:
                 ),
                 batch_size=recipe.train.batch_size,
             ) from error
+        _blame_network(recipe, error)
         raise
+
+
+def _blame_network(recipe: TrainingRecipe, error: Exception) -> None:
+    """Name the line of the team's network.py that an error came through, if it did."""
+    file = recipe.network_file
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    if frames:
+        line, text = frames[-1].lineno, frames[-1].line or ""
+        what = f"{type(error).__name__}: {error}"[:500]
+        raise JobError(
+            Text(
+                f"{file} 第 {line} 行（{text}）出错：{what}。请改正网络（或裁剪尺寸）后新建任务。",
+                f"{file}, line {line} ({text}) failed: {what}. Correct the network (or the crop) and create a new task.",
+            ),
+            file=file,
+            line=line,
+        ) from error
 
 
 def _out_of_memory(recipe: TrainingRecipe, *, gpu: bool) -> OutOfMemoryError:

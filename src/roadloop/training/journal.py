@@ -92,6 +92,7 @@ class TaskJournal:
     def save(self, state: RunState) -> None:
         """Publish a checkpoint."""
         self._publish(state, [], {})
+        self._reporter.reach("train.saved")
 
     def epoch(self, state: RunState, loss: float, result: Scores | None) -> None:
         """Publish what a finished epoch leaves: a line of metrics, a checkpoint, a model file pair."""
@@ -103,7 +104,7 @@ class TaskJournal:
         is_best = state.best.epoch == state.epoch
         memo: dict[str, Any] = {"epoch": state.epoch, "latest": plain(summary)}
         moves: list[Move] = []
-        if last or is_best or state.epoch % recipe.train.save_every == 0:
+        if last or is_best or state.epoch % (recipe.train.save_every or 1) == 0:
             training = {"step": state.step, "best_so_far": is_best, **plain(summary)}
             moves = save_model(
                 self._work.results,
@@ -119,7 +120,9 @@ class TaskJournal:
                 "miou": state.best.miou,
                 "file": file_name(recipe.prefix, state.epoch),
             }
+        self._reporter.reach("train.validated")
         self._publish(state, moves, memo)
+        self._reporter.reach("train.epoch")
         miou = "" if result is None else f" miou={result.miou:.4f} pixel_accuracy={result.pixel_accuracy:.4f}"
         self._reporter.log(
             f"epoch={state.epoch} step={state.step} loss={loss:.5f} lr={self._rate:.6g} finished{miou} best={is_best}"

@@ -110,13 +110,14 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
             state.step += 1
             state.loss_sum += mean
             journal.step(state, mean, rate)
-            reporter.progress(state.step, plan.total_steps)
+            reporter.progress(state.step, plan.total_steps, _note(run, state, "训练", "training"))
             stop = group.any(flag=reporter.should_stop())
             if stop or journal.due(state):
                 require_finite(run, state, batch.names)
                 journal.save(state)
             if stop:
                 return False
+        reporter.progress(state.step, plan.total_steps, _note(run, state, "验证", "validating"))
         counts = validate(run, reporter)
         require_finite(run, state, [])
         if counts is None:
@@ -200,3 +201,8 @@ def is_better(result: Scores | None, best: Best | None) -> bool:
     if result is None or best is None or best.miou is None:
         return True
     return result.miou > best.miou
+
+
+def _note(run: Run, state: RunState, zh: str, en: str) -> Text:
+    epoch, epochs = state.epoch + 1, run.plan.epochs
+    return Text(f"{zh}第 {epoch}/{epochs} 轮", f"{en} epoch {epoch} of {epochs}")

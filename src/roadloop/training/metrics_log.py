@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from roadloop.storage import publish
 from roadloop.training.reporting import Reporter
 
 
@@ -27,12 +28,19 @@ class MetricsLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = reporter.scratch(path)
         self._handle = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        os.write(self._handle, history)
+        self._path = path
+        with publish.disk_errors(path):
+            os.write(self._handle, history)
         reporter.publish([(scratch, path)])
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add one line; NaN and infinity become null."""
-        os.write(self._handle, (json.dumps(plain(line), ensure_ascii=False) + "\n").encode())
+        """Add one line; NaN and infinity become null.
+
+        Raises:
+            DiskFullError: The disk is full; the checkpoints are untouched.
+        """
+        with publish.disk_errors(self._path):
+            os.write(self._handle, (json.dumps(plain(line), ensure_ascii=False) + "\n").encode())
 
     def contents(self) -> bytes:
         """Everything so far, flushed to the disk."""

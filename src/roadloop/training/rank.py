@@ -86,6 +86,10 @@ class Speaking(Forwarding):
         """Whether somebody asked for the end."""
         return bool(self._line.ask("should_stop"))
 
+    def reach(self, point: str) -> None:
+        """A named fail point: kills the job's process, and so all ranks."""
+        self._line.ask("reach", point)
+
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone."""
         return Path(self._line.ask("scratch", str(target)))
@@ -127,11 +131,11 @@ def work(line: Line) -> bool:
     device = torch.device("cuda", rank) if cuda else torch.device("cpu")
     store = dist.FileStore(line.assignment["store"], size)  # type: ignore[attr-defined]
     dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=size)
-    try:
-        reporter = Speaking(line) if rank == 0 else Forwarding(line)
-        return run(Work.from_json(line.assignment["work"]), Group(device, rank, size), reporter)
-    finally:
-        dist.destroy_process_group()
+    reporter = Speaking(line) if rank == 0 else Forwarding(line)
+    finished = run(Work.from_json(line.assignment["work"]), Group(device, rank, size), reporter)
+    dist.barrier()  # nobody leaves while another still publishes; after an error nothing here may wait
+    dist.destroy_process_group()
+    return finished
 
 
 if __name__ == "__main__":

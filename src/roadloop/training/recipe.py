@@ -85,7 +85,9 @@ class TrainConfig(Record):
     seed: int = Field(0, ge=0, lt=2**31, description="First weights, order and augmentation follow from it.")
     deterministic: bool = Field(True, description="CUDA: only kernels that give the same bits each time.")
     cpu_processes: int = Field(1, ge=1, le=64, description="Without GPUs: processes that share each batch.")
-    save_every: int = Field(1, ge=1, description="Epochs between model files; the last epoch always has one.")
+    save_every: int | None = Field(
+        None, ge=1, description="Epochs between model files, besides those of the best and the last; follows."
+    )
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints inside an epoch.")
     log_every: int = Field(10, ge=1, description="Steps between lines of the log and points of the curve.")
 
@@ -161,6 +163,11 @@ class TrainingRecipe(Record):
     def prefix(self) -> str:
         """Prefix of the model files."""
         return self.train.model or self.task
+
+    @property
+    def network_file(self) -> str:
+        """What messages and tracebacks call the network's code."""
+        return f"networks/{self.network.name}/network.py"
 
     def digest(self) -> str:
         """sha256 of the recipe in canonical JSON."""

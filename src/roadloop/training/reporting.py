@@ -25,6 +25,9 @@ class Reporter(Protocol):
         """Whether somebody asked for the end."""
         ...
 
+    def reach(self, point: str) -> None:
+        """A named fail point, for the reliability tests."""
+
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone."""
         ...
@@ -48,6 +51,9 @@ class Silent:
     def should_stop(self) -> bool:
         """Only the first rank listens; it tells the others."""
         return False
+
+    def reach(self, point: str) -> None:
+        """Only the first rank reaches anything."""
 
     def scratch(self, target: Path) -> Path:
         """Never called: only the first rank writes."""

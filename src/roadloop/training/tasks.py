@@ -42,6 +42,7 @@ def train(context: TaskContext) -> Outcome:
         context.warn(text)
     write_configuration(context, work)
     copy_start_weights(context, work)
+    context.reach("train.configured")
     if not train_here(context, work):
         raise JobCancelled
     return Outcome({"epochs": work.recipe.epochs, "best": context.memo.get("best")})

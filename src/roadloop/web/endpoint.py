@@ -136,7 +136,7 @@ async def _serve(platform: Platform, request: Request, model: type[P], handler: 
     values = await read_parameters(request, platform.settings.max_body_mib * 2**20)
     # What stands in the path wins: it says which thing is meant.
     values |= request.path_params
-    unknown = sorted(set(values) - set(model.model_fields))
+    unknown = sorted(set(values) - {field.alias or name for name, field in model.model_fields.items()})
     if unknown:
         log.warning("%s %s: unknown parameters ignored: %s", request.method, request.url.path, unknown[:20])
     parameters = parse(model, values)

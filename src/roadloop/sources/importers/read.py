@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import RoadloopError, Text
+from roadloop.annotators import brush
+from roadloop.annotators.polygons import fill
+from roadloop.errors import BrokenFileError, RoadloopError, Text
 from roadloop.imaging.decode import check_image, decode_color_label, decode_label
 from roadloop.imaging.header import GREY, PALETTE, Format, broken, read_header
-from roadloop.labels.brush import decode_brush
 from roadloop.labels.table import IGNORE
 from roadloop.sources.check import MAX_UNKNOWN
 from roadloop.sources.importers.found import DrawnLabel, Fate, FileLabel, Item, Label, Line
@@ -199,15 +199,18 @@ _VANISHED: Final = Text("列出之后又消失了", "It was there when the folde
 
 def _mask(kind: str, value: Any, width: int, height: int) -> NDArray[np.bool_]:
     if kind == "rle":
-        return decode_brush(value, width, height)
+        return brush.decode(value, width, height)
     try:
         points = np.array(value, np.float64).reshape(-1, 2) * (width / 100, height / 100)
-        corners = np.round(points).astype(np.int32)
     except (ValueError, TypeError) as error:
-        raise broken("多边形的点无效", "The polygon's points are not valid") from error
-    mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [corners], 1)
-    return mask.astype(np.bool_)
+        raise _odd_points() from error
+    if len(points) < 3 or not np.isfinite(points).all():
+        raise _odd_points()
+    return fill(points, width, height)
+
+
+def _odd_points() -> BrokenFileError:
+    return broken("多边形的点无效", "The polygon's points are not valid")
 
 
 def _other_size(label: tuple[int, ...], picture: tuple[int, int]) -> Text:

@@ -22,8 +22,7 @@ function App() {
     [],
     (reply) => (reply.data.length > 0 ? 1500 : 2500),
   );
-  const health = usePoll((signal) => get("/v1/health", {}, signal), [], () => 60_000);
-  if (health.data) setServerNow(health.data.data.now);
+  const health = usePoll(loadHealth, [], () => 60_000);
   /** @type {Active} */
   const jobs = /** @type {any} */ (active.data ?? NOTHING).data;
   const { view, crumbs, key, wide } = pageOf(route);
@@ -45,6 +44,13 @@ function App() {
       </div>
     </div>
   `;
+}
+
+/** @param {AbortSignal} signal */
+async function loadHealth(signal) {
+  const reply = await get("/v1/health", {}, signal);
+  setServerNow(reply.data.now);
+  return reply;
 }
 
 /** @param {number} mib */

@@ -3,6 +3,7 @@
 
 import { get } from "./api.js";
 import { Fields, typeOf } from "./components/schema.js";
+import { Code, InLanguage, Prose } from "./components/prose.js";
 import { Failure, Loading } from "./components/layout.js";
 import { TryIt } from "./components/try-it.js";
 import { t } from "./i18n.js";
@@ -72,7 +73,7 @@ function Docs() {
           </div>
         </div>
         <h1>${data.info.title} ${data.info.version}</h1>
-        <p class="docs-intro">${data.info.description}</p>
+        <${InLanguage} text=${data.info.description} />
         ${tags.map((tag) => html`
           <h2 class="group-name">${tag}</h2>
           ${found.filter((e) => e.tag === tag).map((e) => html`<${Entry} key=${e.id} of=${e} api=${data} open=${e.id === opened} />`)}
@@ -101,12 +102,12 @@ function Entry({ of, api, open }) {
 /** @param {{of: Endpoint, api: any}} props */
 function Body({ of, api }) {
   const parameters = parametersOf(of.operation);
-  const more = (of.operation.description ?? "").split("\n").slice(1).map((/** @type {string} */ line) => line.trim()).join("\n").trim();
+  const more = (of.operation.description ?? "").split("\n").slice(1).join("\n");
   const answers = Object.entries(of.operation.responses).filter(([status]) => status !== "200");
   const success = of.operation.responses["200"]?.content ?? {};
   return html`
     <div class="body">
-      ${more && html`<p class="about">${more}</p>`}
+      <${Prose} text=${more} />
       <section>
         <h3>${t("参数", "Parameters")}</h3>
         ${parameters.length === 0 ? html`<p class="quiet">${t("没有。", "None.")}</p>` : html`
@@ -122,7 +123,7 @@ function Body({ of, api }) {
       </section>
       <section>
         <h3>${t("失败", "Failures")}</h3>
-        <ul class="fields">${answers.map(([status, answer]) => html`<li><code>${status}</code> <span class="quiet">${answer.description}</span></li>`)}</ul>
+        <ul class="fields">${answers.map(([status, answer]) => html`<li><code>${status}</code> <span class="quiet"><${Code} text=${answer.description} /></span></li>`)}</ul>
       </section>
       <${TryIt} method=${of.method} path=${of.path} parameters=${parameters} />
     </div>
@@ -135,7 +136,7 @@ const ParameterRow = ({ of, api }) => html`
     <td>${of.name}${of.required && html` <span class="required" title=${t("必填", "required")}>*</span>`}</td>
     <td class="type">${typeOf(of.schema, api)}</td>
     <td class="type">${of.schema.default === undefined ? "" : JSON.stringify(of.schema.default)}</td>
-    <td>${of.description}${of.schema.examples && html` <span class="faint">${t("例如", "e.g.")} <code>${JSON.stringify(of.schema.examples[0])}</code></span>`}</td>
+    <td><${Code} text=${of.description} />${of.schema.examples && html` <span class="faint">${t("例如", "e.g.")} <code>${JSON.stringify(of.schema.examples[0])}</code></span>`}</td>
   </tr>
 `;
 

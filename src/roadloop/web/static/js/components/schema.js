@@ -3,6 +3,7 @@
 
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
+import { Code } from "./prose.js";
 
 const DEEPEST = 4;
 
@@ -49,7 +50,7 @@ export function Fields({ schema, api, depth = 0 }) {
       ${Object.entries(first.properties).map(
         ([name, field]) => html`
           <li>
-            <code>${name}</code> <span class="type">${typeOf(field, api)}</span> <span class="quiet">${resolve(field, api) === field ? field.description : (field.description ?? "")}</span>
+            <code>${name}</code> <span class="type">${typeOf(field, api)}</span> <span class="quiet"><${Code} text=${field.description} /></span>
             <${Fields} schema=${field} api=${api} depth=${depth + 1} />
           </li>
         `,

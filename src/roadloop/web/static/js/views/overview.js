@@ -8,6 +8,7 @@ import { html } from "../lib.js";
 import { listPause, usePoll } from "../poll.js";
 import { to } from "../router.js";
 import { JobTable } from "./jobs.js";
+import { loadCategories } from "./releases.js";
 
 /** @typedef {{name: string, address: string, number: number, unit: string, next: any}} Stage */
 
@@ -50,7 +51,7 @@ async function loadStages(signal) {
     get("/network", {}, signal).then((reply) => reply.data.length),
     query("/train_history", one, signal).then((reply) => reply.total),
     query("/eva_rate", one, signal).then((reply) => reply.total),
-    get("/v1/releases", one, signal).then((reply) => reply.total),
+    loadCategories(signal).then((categories) => categories.reduce((sum, category) => sum + category.items.length, 0)),
   ]);
   return [
     { name: t("源数据", "Source sets"), address: to("datasets", "new"), number: sources, unit: t("个目录", "folders"), next: firstSources() },

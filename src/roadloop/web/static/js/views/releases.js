@@ -11,7 +11,7 @@ import { usePoll } from "../poll.js";
 import { to } from "../router.js";
 
 /** All categories with their releases. @param {AbortSignal} signal */
-async function loadCategories(signal) {
+export async function loadCategories(signal) {
   const first = await get("/release_tab", { page: 1 }, signal);
   const pages = Array.from({ length: first.total - 1 }, (_, k) => get("/release_tab", { page: k + 2 }, signal));
   return [first, ...(await Promise.all(pages))];
@@ -43,7 +43,7 @@ const columns = () => [
   { head: t("环境", "Environment"), cell: (/** @type {any} */ r) => r.env },
   { head: "adcode", cell: (/** @type {any} */ r) => (r.adcode === "0" ? t("0（各地）", "0 (everywhere)") : r.adcode) },
   { head: t("模型", "Model"), cell: (/** @type {any} */ r) => html`<div>${r.model}</div><div class="small faint">${t("来自", "from")} ${r.source}</div>`, class: "text" },
-  { head: "mIoU", num: true, cell: (/** @type {any} */ r) => score(r.metrics?.evaluation?.miou ?? r.metrics?.training?.miou) },
+  { head: "mIoU", num: true, cell: (/** @type {any} */ r) => html`<span title=${r.metrics?.evaluation_miou == null ? t("训练时的验证成绩", "From validation while training") : t("最近一次评估", "From the newest evaluation")}>${score(r.metrics?.evaluation_miou ?? r.metrics?.training?.miou)}</span>` },
   { head: t("描述", "Description"), cell: (/** @type {any} */ r) => r.desc, class: "text" },
   { head: t("发布时间", "Released"), cell: (/** @type {any} */ r) => html`<span class="nowrap">${r.time}</span>` },
   { head: t("目录", "Folder"), cell: (/** @type {any} */ r) => html`<span class="mono small wrap" title=${(r.files ?? []).join("\n")}>${r.folder}</span>`, class: "text" },

@@ -1,0 +1,136 @@
+"""Routes of annotators: /linedown, /line_status, /v1/packages/{version}/{n}/push, /v1/pushes."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from roadloop.annotators import service, store
+from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
+from roadloop.jobs.history import JobFields, history
+from roadloop.storage.platform import Platform
+from roadloop.web.endpoint import Answer, Call, Endpoints, Success
+from roadloop.web.parameters import History, Parameters
+
+_TASK = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
+
+
+class Download(Parameters):
+    """Parameters of /linedown."""
+
+    taskid_start: int = Field(
+        ge=0, le=service.MAX_ID, description="First annotation task; a package number for folders.", examples=[11]
+    )
+    taskid_end: int = Field(ge=0, le=service.MAX_ID, description="Last annotation task, included.", examples=[20])
+    dest: str = Field(description="Version under released/ that gets the labels.", examples=["20180801"])
+    unpainted: int | None = Field(
+        None, ge=0, le=255, description="Label Studio: raw id of pixels that nobody painted; absent: unknown."
+    )
+
+
+class Push(Parameters):
+    """Names a package, and says how it is pushed."""
+
+    version: str = Field(description="Folder under packages/.")
+    n: int = Field(ge=1, le=10**9, description="Package number.")
+    shape: Literal["brush", "polygon"] = Field(
+        "brush", description="Label Studio: what pre-annotations are pushed as; polygons lose some pixels."
+    )
+
+
+class DownloadRow(JobFields):
+    """One call of /linedown."""
+
+    taskid_start: int
+    taskid_end: int
+    dest: str
+    annotator: str = Field(description="folder or label-studio")
+    tasks: int | None = Field(description="Annotation tasks in the range; null before the end.")
+    finished: int | None = Field(description="Labels fetched by this call.")
+    already: int | None = Field(description="Labels that stood there already, unchanged.")
+    unfinished: int | None
+    bad: int | None = Field(description="What could not be read; warnings and log say why.")
+    overlap: int | None = Field(description="Pixels that regions of different classes claimed; the later has them.")
+
+
+class DownloadList(Success):
+    """Calls of /linedown, newest first; with task_id the one object."""
+
+    data: list[DownloadRow] | DownloadRow
+    total: int = 0
+
+
+class PushRow(JobFields):
+    """One package handed to an annotator."""
+
+    version: str
+    number: int
+    annotator: str = Field(description="folder or label-studio")
+    place: str | None = Field(description="Where annotators find it; null before the end.")
+    pictures: int | None
+    already: int | None = Field(description="Pictures that were there before.")
+    taskid_start: int | None = Field(description="Label Studio: first task id, for /linedown.")
+    taskid_end: int | None
+    polygon_loss: list[dict[str, Any]] | None = Field(description="Pixels changed by class, when pushed as polygons.")
+
+
+class PushList(Success):
+    """Packages handed over, newest first; with task_id the one object."""
+
+    data: list[PushRow] | PushRow
+    total: int = 0
+
+
+def routes(platform: Platform) -> APIRouter:
+    """All routes of this feature."""
+    router = Endpoints(platform, tag="annotators")
+    errors = (NotFoundError, ConflictError, BrokenFileError, PathOutsideError)
+
+    @router.post("/linedown", Download, reply=_TASK, errors=errors)
+    def linedown(call: Call, p: Download) -> Answer:
+        """Fetch finished annotations from the annotator (在线下载).
+
+        They are put into released/<dest>/<package>/; /line_status shows the progress. Calling it again fetches what is
+        new or has changed.
+        """
+        request = service.DownloadRequest(p.taskid_start, p.taskid_end, p.dest, p.unpainted)
+        return call.write(
+            lambda db: service.download(db, platform, request), lambda task_id: {"message": "success", "data": task_id}
+        )
+
+    @router.post("/line_status", History, reply=DownloadList, errors=(NotFoundError,))
+    def line_status(call: Call, p: History) -> Answer:
+        """How far downloads are, and what they found (在线下载进度)."""
+        return history(call, p, table=store.downloads, render=_download, search=[store.downloads.c.dest])
+
+    @router.post("/v1/packages/{version}/{n}/push", Push, reply=_TASK, errors=errors)
+    def push_package(call: Call, p: Push) -> Answer:
+        """Hand a package to the annotator: a Label Studio project, or a copy in the outbox.
+
+        Pushing again hands over only what is missing.
+        """
+        return call.write(
+            lambda db: service.push(db, platform, p.version, p.n, p.shape),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.get("/v1/pushes", History, reply=PushList, errors=(NotFoundError,))
+    def push_history(call: Call, p: History) -> Answer:
+        """Packages that were handed to the annotator, newest first."""
+        return history(call, p, table=store.pushes, render=_push, search=[store.pushes.c.version])
+
+    return router.api
+
+
+def _download(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    result = row["job"].result or {}
+    made = ("tasks", "finished", "already", "unfinished", "bad", "overlap")
+    sent = ("taskid_start", "taskid_end", "dest", "annotator")
+    return {**{name: row[name] for name in sent}, **{name: result.get(name) for name in made}}
+
+
+def _push(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    result = row["job"].result or {}
+    made = ("place", "pictures", "already", "taskid_start", "taskid_end", "polygon_loss")
+    return {**{name: row[name] for name in ("version", "number", "annotator")}, **{n: result.get(n) for n in made}}

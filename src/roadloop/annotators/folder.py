@@ -1,0 +1,114 @@
+"""The folder annotator: people take packages from a folder and put results into another.
+
+Packages are picked up in `packages/`, or, where an outbox is set, in a copy of them there. Results are put into the
+inbox as `<n>/ext-label-*.png` or `<version>/<n>/ext-label-*.png`.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.annotators.protocol import Pulled, Watch
+from roadloop.errors import BrokenFileError, ConflictError, Text
+from roadloop.imaging.header import check_complete, read_header
+from roadloop.packages import service as packages
+from roadloop.packages.manifest import PackageManifest
+from roadloop.storage import publish
+from roadloop.storage.platform import Platform
+
+
+class FolderAnnotator:
+    """Packages and labels as folders.
+
+    Args:
+        platform: The installation.
+    """
+
+    kind: Final = "folder"
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform: Final = platform
+        settings = platform.settings
+        self.inbox: Final = platform.workspace.resolve(settings.annotation_inbox, "annotation_inbox")
+        outbox = settings.annotation_outbox
+        self.outbox: Final = platform.workspace.resolve(outbox, "annotation_outbox", write=True) if outbox else None
+
+    def push(self, folder: Path, manifest: PackageManifest, watch: Watch) -> dict[str, Any]:
+        """Copy a package to the outbox, whole or not at all; without an outbox it lies ready where it is.
+
+        Raises:
+            ConflictError: Another package lies there under that number.
+        """
+        total = len(manifest.pictures)
+        if self.outbox is None:
+            return {"place": f"packages/{manifest.version}/{manifest.number}", "pictures": total, "already": total}
+        target = self.outbox / manifest.version / str(manifest.number)
+        if target.exists():
+            if not publish.verify(target) and publish.read_manifest(target) == publish.read_manifest(folder):
+                return {"place": str(target), "pictures": total, "already": total}
+            raise ConflictError(
+                Text(
+                    f"{target} 已存在且内容不同，未覆盖；请先移走它。",
+                    f"{target} is there already and differs; it was not replaced. Move it away first.",
+                )
+            )
+        scratch = target.with_name(f".{target.name}.push{publish.PARTIAL}")
+        shutil.rmtree(scratch, ignore_errors=True)
+        with publish.disk_errors(target):
+            scratch.mkdir(parents=True)
+            files = sorted(p for p in folder.rglob("*") if p.is_file())
+            for n, file in enumerate(files):
+                watch(n * total // len(files), total)
+                copy = scratch / file.relative_to(folder)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)
+                publish.fsync_file(copy)
+        publish.move(scratch, target)
+        return {"place": str(target), "pictures": total, "already": 0}
+
+    def tasks(self, start: int, end: int) -> list[int]:
+        """Numbers of the packages that lie in the inbox."""
+        return [number for number in sorted(self._folders()) if start <= number <= end]
+
+    def pull(self, task: int, standing: Path) -> Iterator[Pulled]:
+        """The labels of one package that lie in the inbox."""
+        folder = self._folders()[task]
+        try:
+            found = packages.find(self._platform, task)
+        except BrokenFileError as error:
+            yield Pulled(task, task, "", "bad", reason=error.text)
+            return
+        if found is None:
+            why = Text(f"没有编号为 {task} 的任务包", f"there is no package {task}")
+            yield Pulled(task, task, "", "bad", reason=why)
+            return
+        for picture in found[1].pictures:
+            yield self._one(task, folder / picture.label, standing / str(task) / picture.label)
+
+    def remember(self, standing: Path, pulled: Sequence[Pulled]) -> None:
+        """Nothing to note: the files say it."""
+
+    def _one(self, task: int, file: Path, target: Path) -> Pulled:
+        if not file.is_file():
+            return Pulled(task, task, file.name, "unfinished")
+        try:
+            data = file.read_bytes()
+            check_complete(data, read_header(data))
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            return Pulled(task, task, file.name, "bad", reason=Text(f"无法读取：{what}", f"Cannot be read: {what}"))
+        except BrokenFileError as error:
+            return Pulled(task, task, file.name, "bad", reason=error.text)
+        same = target.is_file() and target.read_bytes() == data
+        return Pulled(task, task, file.name, "already" if same else "finished", data)
+
+    def _folders(self) -> dict[int, Path]:
+        """Package number -> folder in the inbox; `<n>` wins over `<version>/<n>`."""
+        found: dict[int, Path] = {}
+        if self.inbox.is_dir():
+            for folder in sorted(self.inbox.iterdir()):
+                if folder.is_dir() and not folder.name.isdigit() and not folder.name.startswith("."):
+                    found |= packages.numbered(folder)
+            found |= packages.numbered(self.inbox)
+        return found

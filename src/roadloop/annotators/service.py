@@ -1,0 +1,109 @@
+"""What can be done with annotators: push a package, pull what is finished. No torch here."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from roadloop.annotators import store
+from roadloop.annotators.folder import FolderAnnotator
+from roadloop.annotators.markup import Shape
+from roadloop.annotators.protocol import Annotator
+from roadloop.annotators.server import LabelStudioAnnotator
+from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.jobs import queue
+from roadloop.packages import service as packages
+from roadloop.storage.paths import check_name
+from roadloop.storage.platform import Platform
+
+MAX_ID: Final = 2**62
+
+
+@dataclass(frozen=True)
+class DownloadRequest:
+    """What /linedown was asked; the fields are its parameters."""
+
+    taskid_start: int
+    taskid_end: int
+    dest: str
+    unpainted: int | None = None
+
+
+def open_annotator(platform: Platform, shape: Shape = "brush", unpainted: int | None = None) -> Annotator:
+    """The annotator that the settings name: Label Studio where its URL is set, else folders.
+
+    Raises:
+        PathOutsideError: A configured folder lies outside the workspace and its roots.
+    """
+    if platform.settings.label_studio_url:
+        return LabelStudioAnnotator(platform, shape, unpainted)
+    return FolderAnnotator(platform)
+
+
+def push(db: sa.Connection, platform: Platform, version: str, number: int, shape: Shape) -> str:
+    """Check a package, and write the job that hands it to the annotator.
+
+    Returns:
+        The task id.
+
+    Raises:
+        NotFoundError: There is no such package.
+        BrokenFileError: Its manifest cannot be read.
+    """
+    version = check_name(version, "version")
+    packages.require(platform, version, number)
+    annotator = open_annotator(platform).kind
+    payload = {"version": version, "number": number, "shape": shape}
+    task_id = queue.submit(db, queue.Submission("push_package", payload, f"{version}/{number}"))
+    db.execute(store.pushes.insert().values(task_id=task_id, version=version, number=number, annotator=annotator))
+    return task_id
+
+
+def download(db: sa.Connection, platform: Platform, request: DownloadRequest) -> str:
+    """Check a range of annotation tasks, and write the job that fetches what is finished.
+
+    Returns:
+        The task id.
+
+    Raises:
+        InvalidValueError: The range is upside down.
+        NotFoundError: The annotator has nothing in it.
+    """
+    dest = check_name(request.dest, "dest")
+    packages.released_folder(platform.workspace, dest, "dest")
+    start, end = request.taskid_start, request.taskid_end
+    if start > end:
+        raise InvalidValueError(
+            Text(
+                f"taskid_start {start} 大于 taskid_end {end}；请交换两者。",
+                f"taskid_start {start} is above taskid_end {end}; swap them.",
+            ),
+            parameter="taskid_start",
+        )
+    annotator = open_annotator(platform)
+    if not annotator.tasks(start, end):
+        raise _nothing(annotator, start, end)
+    payload = {"start": start, "end": end, "dest": dest, "unpainted": request.unpainted}
+    task_id = queue.submit(db, queue.Submission("linedown", payload, f"{start}..{end} → {dest}"))
+    values = {"taskid_start": start, "taskid_end": end, "dest": dest, "annotator": annotator.kind}
+    db.execute(store.downloads.insert().values(task_id=task_id, **values))
+    return task_id
+
+
+def _nothing(annotator: Annotator, start: int, end: int) -> NotFoundError:
+    there = annotator.tasks(0, MAX_ID)
+    known = f"{there[0]}..{there[-1]}" if there else "-"
+    if isinstance(annotator, FolderAnnotator):
+        text = Text(
+            f"收件目录 {annotator.inbox} 中没有编号 {start}..{end} 的任务包；现有：{known}。"
+            "标注员应把结果放在 <收件目录>/<编号>/ext-label-*.png。",
+            f"The inbox {annotator.inbox} has no package numbered {start}..{end}; it has: {known}. Annotators put"
+            " results into <inbox>/<number>/ext-label-*.png.",
+        )
+    else:
+        text = Text(
+            f"没有推送过编号 {start}..{end} 的标注任务；已推送：{known}。先用 POST /v1/packages/<版本>/<编号>/push 推送任务包。",
+            f"No annotation task from {start} to {end} was pushed from here; pushed: {known}."
+            " POST /v1/packages/<version>/<n>/push pushes a package.",
+        )
+    return NotFoundError(text, parameter="taskid_start")

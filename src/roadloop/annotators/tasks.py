@@ -1,0 +1,115 @@
+"""What the jobs of /linedown and of a package's push run."""
+
+from collections import Counter
+from typing import Any, Final
+
+from roadloop.annotators.protocol import Annotator, Pulled
+from roadloop.annotators.service import open_annotator
+from roadloop.errors import Text
+from roadloop.jobs.context import Move, Outcome, TaskContext
+from roadloop.packages import service as packages
+from roadloop.storage import publish
+
+_BATCH: Final = 20
+
+
+def push(context: TaskContext) -> Outcome:
+    """Hand one package to the annotator; what it has already is not handed over again.
+
+    Raises:
+        JobError: The annotator cannot be reached; what was done is kept.
+        ConflictError: Another package lies in the outbox under that number.
+    """
+    payload = context.payload
+    folder, manifest = packages.require(context.platform, payload["version"], payload["number"])
+
+    def watch(done: int, total: int) -> None:
+        context.progress(done, total)
+        context.check_stop()
+        if done:
+            context.reach("push.picture")
+
+    result = open_annotator(context.platform, payload["shape"]).push(folder, manifest, watch)
+    changed = sum(row["lost"] for row in result.get("polygon_loss", ()))
+    if changed:
+        context.warn(
+            Text(
+                f"预标注转成多边形后有 {changed} 个像素改变，按类别列在结果里；要逐像素一致请用 brush。",
+                f"As polygons the pre-annotations differ in {changed} pixels, listed by class in the result; brush"
+                " changes none.",
+            )
+        )
+    return Outcome(result)
+
+
+def pull(context: TaskContext) -> Outcome:
+    """Bring finished labels of a range of annotation tasks into `released/<dest>/<n>/`.
+
+    Labels become visible in batches; running it again fetches what is new or has changed.
+
+    Raises:
+        JobError: The annotator cannot be reached; what was fetched is kept.
+    """
+    return _Download(context).run()
+
+
+class _Download:
+    """One run of /linedown."""
+
+    def __init__(self, context: TaskContext) -> None:
+        payload = context.payload
+        self._context: Final = context
+        self._annotator: Final[Annotator] = open_annotator(context.platform, unpainted=payload["unpainted"])
+        self._standing: Final = packages.released_folder(context.platform.workspace, payload["dest"], "dest")
+        self._counts: Final[Counter[str]] = Counter()
+        self._bad: Final[list[str]] = []
+        self._batch: list[tuple[Pulled, Move]] = []
+
+    def run(self) -> Outcome:
+        context, payload = self._context, self._context.payload
+        tasks = self._annotator.tasks(payload["start"], payload["end"])
+        for n, task in enumerate(tasks):
+            context.check_stop()
+            context.progress(n, len(tasks))
+            for pulled in self._annotator.pull(task, self._standing):
+                self._take(pulled)
+            if len(self._batch) >= _BATCH:
+                self._flush()
+        self._flush()
+        names = ("finished", "already", "unfinished", "bad", "overlap")
+        return Outcome({"tasks": len(tasks), **{name: self._counts[name] for name in names}})
+
+    def _take(self, pulled: Pulled) -> None:
+        self._counts[pulled.status] += 1
+        self._counts["overlap"] += pulled.overlap
+        if pulled.reason is not None:
+            self._complain(pulled, pulled.reason)
+        if pulled.status == "finished":
+            target = self._standing / str(pulled.number) / pulled.label
+            scratch = self._context.scratch(target)
+            with publish.disk_errors(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._context.clear_older_scratch(target)
+                scratch.write_bytes(pulled.data)
+            self._batch.append((pulled._replace(data=b""), (scratch, target)))
+
+    def _flush(self) -> None:
+        """Make a batch visible, then note which annotations it holds."""
+        if not self._batch:
+            return
+        self._context.publish([move for _, move in self._batch], {"batches": self._context.memo.get("batches", 0) + 1})
+        self._context.reach("pull.batch")
+        self._annotator.remember(self._standing, [pulled for pulled, _ in self._batch])
+        self._batch = []
+
+    def _complain(self, pulled: Pulled, reason: Text) -> None:
+        place: Any = f"{pulled.number}/{pulled.label}" if pulled.label else pulled.number
+        self._context.log(f"task {pulled.task} ({place}): {reason.en} | {reason.zh}")
+        self._bad.append(str(place))
+        if len(self._bad) <= 5:
+            self._context.warn(
+                Text(
+                    f"标注任务 {pulled.task}（{place}）：{reason.zh}",
+                    f"Annotation task {pulled.task} ({place}): {reason.en}",
+                )
+            )

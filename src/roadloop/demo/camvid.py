@@ -1,0 +1,132 @@
+"""CamVid round the loop with one command: import, official split, a few epochs, evaluation on val."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.demo.client import Client
+from roadloop.demo.stage import Stage
+from roadloop.demo.tour import Found, Script, Tour
+from roadloop.errors import Text
+from roadloop.sources.importers import camvid
+from roadloop.sources.writer import writing_set
+from roadloop.storage.paths import Workspace
+
+SET: Final = "camvid"
+NETWORK: Final = "camvid-net"
+TASK: Final = "camvid-train"
+SPLIT: Final = f"dataset:{SET}/val"
+
+SCRIPT: Final = Script(
+    epochs=3,
+    batch=8,
+    train_con={
+        "optimizer": "adamw",
+        "base_lr": 0.003,
+        "schedule": "poly",
+        "warmup_steps": 10,
+        "network_settings": {"auxiliary": False},
+        "log_every": 5,
+    },
+    data_con={"crop": [240, 320], "scale": [0.6, 1.2]},
+)
+
+
+class CamvidTour(Tour):
+    """CamVid, from its folder to an evaluation on val.
+
+    Args:
+        client: Of the demo's server.
+        workspace: The home that it serves.
+        stage: Where progress is shown.
+        folder: The CamVid folder: train/, trainannot/, val/, valannot/.
+        processes: How many build the dataset at once.
+    """
+
+    def __init__(self, client: Client, workspace: Workspace, stage: Stage, folder: Path, processes: int) -> None:
+        super().__init__(client, workspace, stage, SCRIPT, processes)
+        self._folder = folder
+
+    def run(self) -> Found:
+        """Go.
+
+        Raises:
+            JobError: A step failed; says what, and where the log is.
+            InvalidValueError: The folder is not CamVid.
+        """
+        self._sources()
+        self._dataset()
+        self._network()
+        self._train()
+        self._evaluate()
+        return self.found
+
+    def _sources(self) -> None:
+        with self.stage.step(Text("导入", "import"), "/data", SET) as line:
+            if SET in self.client.get("/data")["data"]:
+                line.done(Text("已存在", "already there"))
+                return
+            pictures = camvid.find(self._folder)
+            with writing_set(self._workspace, SET, camvid.TABLE) as writer:
+                for number, sample in enumerate(camvid.read(pictures), 1):
+                    writer.add(sample)
+                    line.count(number, len(pictures))
+            line.done(Text(f"{len(pictures)} 张", f"{len(pictures)} pictures"))
+
+    def _dataset(self) -> None:
+        with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", SET) as line:
+            sent = {"data_name": SET, "sour_data": SET, "l_value": 0, "data_desc": "CamVid，官方划分 official split"}
+            task_id = self._unfinished("/data_history", "data_name", SET) or str(
+                self.client.post("/create_data", **sent, thread=self._processes)["data"]
+            )
+            self.found.counts = self._follow("post", "/data_history", task_id, line)["counts"]
+            details = self.client.get(f"/v1/datasets/{SET}")["data"]
+            self.found.tracks = {split: int(number) for split, number in details["tracks"].items()}
+            leaks = ", ".join(str(leak["track"]) for leak in details["leaks"]) or "-"
+            pictures = " / ".join(str(self.found.counts[split]) for split in ("train", "val", "test"))
+            line.done(
+                Text(f"官方划分 {pictures}；跨划分的轨迹 {leaks}", f"official split {pictures}; leaking tracks {leaks}")
+            )
+
+    def _network(self) -> None:
+        with self.stage.step(Text("创建网络", "create network"), "/create_net", NETWORK) as line:
+            sent = {"network_name": NETWORK, "src_net": self.script.template, "net_describe": "CamVid"}
+            task_id = self._unfinished("/network_history", "net_name", NETWORK) or str(
+                self.client.post("/create_net", **sent)["data"]
+            )
+            self._follow("get", "/network_history", task_id, line)
+            line.done(Text(f"模板 {self.script.template}", f"template {self.script.template}"))
+
+    def _train(self) -> None:
+        with self.stage.step(Text("训练", "train"), "/starttask", TASK) as line:
+            rows = [r for r in self.client.post("/train_history", q=TASK)["data"] if r["task_name"] == TASK]
+            task_id = rows[0]["task_id"] if rows else self._create()
+            if not rows or rows[0]["state"] == "created":
+                self._start(task_id)
+            elif rows[0]["state"] in {"failed", "cancelled"}:
+                self.client.post("/continue_task", task_id=task_id)
+            self._follow("post", "/train_history", task_id, line, detail=self._last_line(task_id))
+            files = self.client.get("/model")["data"][TASK]
+            self.found.model = next(name for name in files if name.endswith(".params"))
+            line.done(Text(f"{self.script.epochs} 轮", f"{self.script.epochs} epochs"))
+
+    def _create(self) -> str:
+        sent = {"train_name": TASK, "network": NETWORK, "data": SET, "task_desc": "CamVid"}
+        return str(self.client.post("/create_train", **sent)["data"])
+
+    def _start(self, task_id: str) -> None:
+        script = self.script
+        sent: dict[str, Any] = {
+            "task_id": task_id, "data_type": "all", "num_classes": 11, "num_epoch": script.epochs,
+            "batch_size": script.batch, "gpus": "", "model": SET, "steps": "", "base_lr": script.train_con["base_lr"],
+            "train_con": script.train_con, "data_con": script.data_con, "weights": "",
+        }  # fmt: skip
+        self.client.post("/starttask", **sent)
+
+    def _evaluate(self) -> None:
+        with self.stage.step(Text("评估", "evaluate"), "/starteva", SPLIT) as line:
+            sent = {"dicts": {TASK: [self.found.model]}, "type": "full", "sour_dir": SPLIT, "gpus": "", "single_gpu": 4}
+            task_id = str(self.client.post("/starteva", **sent)["data"])
+            self.found.report = self._follow("post", "/eva_rate", task_id, line)["report"][0]
+            self.found.evaluation = task_id
+            self.found.shown = int(self.client.post("/show", task_id=task_id, cur_img=1)["total_img"])
+            line.done(Text(f"{self.found.shown} 张", f"{self.found.shown} pictures"))

@@ -1,0 +1,270 @@
+"""HTTP routes of selections: /sam_value, /auto_sam, /sele_value, /auto_sele, and the pages' own /v1/selections."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import FileResponse
+
+from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
+from roadloop.jobs import queue
+from roadloop.jobs.history import JobFields, history
+from roadloop.selection import service
+from roadloop.selection.output import TABLE, read_report
+from roadloop.selection.store import selections
+from roadloop.storage.platform import Platform
+from roadloop.web.endpoint import Answer, Call, Endpoints
+from roadloop.web.parameters import History, Parameters
+
+_ID = "0123456789abcdef0123456789abcdef"
+
+
+class Sample(Parameters):
+    """What `/sam_value` takes."""
+
+    output_dir: str = Field(
+        "", description="Output folder, new or empty; absent: `selections/<task id>`.", examples=["selections/a"]
+    )
+    ratio: str = Field(
+        max_length=40, description="A number of pictures, a share below 1, or percent such as 10%.", examples=["1"]
+    )
+    track_file: str = Field("", description="Text file with one track id a line.", examples=["tracks.txt"])
+    task_file: str = Field(
+        "", description="Instead: a text file with survey task ids, or the ids with commas.", max_length=100_000
+    )
+    isshuffle: bool = Field(True, description="1: at random. 0: evenly spaced along each track.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Of every draw: the same call takes the same pictures.")
+    overwrite: bool = Field(False, description="Replace an earlier selection that stands in `output_dir`.")
+
+    def request(self) -> service.SampleRequest:
+        """What the service is asked for."""
+        return service.SampleRequest(
+            self.output_dir,
+            self.ratio,
+            self.track_file,
+            self.task_file,
+            self.isshuffle,
+            self.seed,
+            self.overwrite,
+        )
+
+
+class Mine(Sample):
+    """What `/sele_value` takes."""
+
+    weights_dir: str = Field(
+        description="A training task (its best model), or a folder with model files.", examples=["suzhou"]
+    )
+    gpus: str = Field("", max_length=200, description="GPU numbers separated by commas; absent or cpu: CPU.")
+    single_gpu: int = Field(1, ge=1, le=256, description="Pictures scored at once on each GPU (batch size).")
+    classes: str = Field(
+        "",
+        max_length=2000,
+        description="Names or train ids of the classes wanted, with commas; absent: the weak ones of the last evaluation.",
+    )
+    control: int = Field(0, ge=0, le=1_000_000, description="Size of the random control arm.")
+    method: service.Method = Field("margin", description="How the uncertainty of a pixel is measured.")
+    candidates: int = Field(50_000, ge=1, le=1_000_000, description="Pictures that are looked at, at most.")
+    per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")
+    gap_frames: int = Field(5, ge=0, description="Least distance of two pictures of a track, in points of it.")
+    gap_seconds: float = Field(0, ge=0, allow_inf_nan=False, description="The same in seconds, where times are known.")
+    gap_metres: float = Field(0, ge=0, allow_inf_nan=False, description="The same in metres, where places are known.")
+    labelled: str = Field(
+        "", max_length=4000, description="Source sets whose pictures are not taken again; absent: all; `none`: none."
+    )
+
+    def options(self) -> service.MiningOptions:
+        """What the service is asked for besides."""
+        names = service.MiningOptions.__dataclass_fields__
+        return service.MiningOptions(**{name: getattr(self, name) for name in names})
+
+
+class One(Parameters):
+    """Names one selection."""
+
+    task_id: str = Field(description="The selection's id.")
+
+
+class OneSheet(One):
+    """Names one contact sheet."""
+
+    arm: Literal["random", "mined", "control"]
+
+
+class Compare(One):
+    """Which trainings are compared."""
+
+    mined: str = Field(description="Training tasks that had the mined pictures, one for each seed, with commas.")
+    control: str = Field(description="Training tasks that had the control arm instead, with commas.")
+
+
+class SelectionRow(JobFields):
+    """One selection."""
+
+    task_type: str = Field(description="sam: sampled. sele: mined.")
+    output_dir: str
+    gpus: str
+    sele_ratio: str = Field(description="As sent.")
+    weights_dir: str
+    track_file: str
+    task_file: str
+    isshuffle: bool
+    summary: dict[str, Any] | None = Field(description="Pictures taken, lines read and so on; null before the end.")
+
+
+class SelectionList(BaseModel):
+    """Selections, newest first; one object with a task id."""
+
+    errno: int = 1
+    data: list[SelectionRow] | SelectionRow
+    total: int = 0
+
+
+class Span(BaseModel):
+    """Several runs of one arm."""
+
+    mean: float
+    lowest: float
+    highest: float
+    runs: int
+
+
+class Measure(BaseModel):
+    """One measure of both arms."""
+
+    measure: str = Field(description="aimed, miou, or iou:<train id>.")
+    name: str
+    mined: Span
+    control: Span
+    difference: float = Field(description="Mean of the mined arm minus mean of the control arm.")
+    verdict: Literal["paid", "not_paid", "unclear"]
+
+
+class Comparison(BaseModel):
+    """Whether mining paid."""
+
+    errno: int = 1
+    verdict: Literal["paid", "not_paid", "unclear"]
+    sentence: str
+    scored_on: str
+    caution: str | None
+    measures: list[Measure]
+    runs: dict[str, list[dict[str, Any]]]
+
+
+def routes(platform: Platform) -> APIRouter:
+    """The router of this feature."""
+    router = Endpoints(platform, tag="selection 筛选数据")
+    failures = (NotFoundError, ConflictError, PathOutsideError)
+
+    @router.post("/sam_value", Sample, reply={"message": "success", "data": _ID}, errors=failures)
+    def sam_value(call: Call, p: Sample) -> Answer:
+        """Take pictures of drives at random or evenly spaced (随机抽图).
+
+        Give exactly one of `track_file` and `task_file`. The folder appears whole at the end: pictures,
+        `selection.csv`, `task_list.json`, a contact sheet.
+        """
+        return call.write(
+            lambda db: service.start_sampling(db, platform, p.request()),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.post("/auto_sam", History, reply=SelectionList, errors=(NotFoundError,))
+    def auto_sam(call: Call, p: History) -> Answer:
+        """How far samplings are, and what they took (随机抽图进度)."""
+        return _history(call, p, "sam")
+
+    @router.post("/sele_value", Mine, reply={"message": "success", "data": _ID}, errors=(*failures, BrokenFileError))
+    def sele_value(call: Call, p: Mine) -> Answer:
+        """Choose the pictures of drives that a model would learn most from (自动挑图).
+
+        Pictures are scored by the model's uncertainty about the classes asked for, by default those that its last
+        evaluation found weak; among the best ones different-looking pictures are chosen.
+        """
+        return call.write(
+            lambda db: service.start_mining(db, platform, p.request(), p.options()),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.post("/auto_sele", History, reply=SelectionList, errors=(NotFoundError,))
+    def auto_sele(call: Call, p: History) -> Answer:
+        """How far minings are, and what they took (自动挑图进度)."""
+        return _history(call, p, "sele")
+
+    _add_views(router, platform)
+    return router.api
+
+
+def _add_views(router: Endpoints, platform: Platform) -> None:
+    """The pages' own routes: report, table, contact sheet, comparison of the arms."""
+    missing = (NotFoundError, ConflictError)
+
+    @router.get(
+        "/v1/selections/{task_id}/report",
+        One,
+        reply={"data": {"format": "roadloop-selection/1", "task_type": "sele", "summary": {"pictures": 50}}},
+        errors=missing,
+    )
+    def selection_report(_call: Call, p: One) -> Answer:
+        """The whole report of a finished selection."""
+        with platform.database.reading() as db:
+            return {"data": read_report(service.output_folder(db, p.task_id))}
+
+    @router.get("/v1/selections/{task_id}/table", One, reply="text/csv", errors=missing)
+    def selection_table(_call: Call, p: One) -> Answer:
+        """`selection.csv` of a finished selection."""
+        with platform.database.reading() as db:
+            folder = service.output_folder(db, p.task_id)
+        return FileResponse(folder / TABLE, media_type="text/csv; charset=utf-8", filename=f"selection-{p.task_id}.csv")
+
+    @router.get("/v1/selections/{task_id}/sheet/{arm}", OneSheet, reply="image/png", errors=missing)
+    def selection_sheet(_call: Call, p: OneSheet) -> Answer:
+        """The contact sheet of one arm of a finished selection."""
+        with platform.database.reading() as db:
+            path = service.contact_sheet(db, p.task_id, p.arm)
+        return FileResponse(path, media_type="image/png")
+
+    @router.get("/v1/selections/{task_id}/compare", Compare, reply=Comparison, errors=(*missing, BrokenFileError))
+    def selection_compare(call: Call, p: Compare) -> Answer:
+        """Whether mining paid: trainings with the mined arm against trainings with the control arm.
+
+        Several seeds of each are needed to tell; the answer says so when there are too few, and also when mining did
+        not pay.
+        """
+        with platform.database.reading() as db:
+            found = service.compare_arms(db, platform, p.task_id, _names(p.mined), _names(p.control))
+        return in_language(found, call.language)
+
+
+def in_language(found: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    """A comparison with its texts in one language."""
+    pick = 0 if language == "zh" else 1
+    measures = [
+        {**{k: v for k, v in m.items() if not k.startswith("name_")}, "name": m[f"name_{language}"]}
+        for m in found["measures"]
+    ]
+    caution = found["caution"]
+    return {
+        **found,
+        "sentence": found["sentence"][pick],
+        "caution": caution[pick] if caution else None,
+        "measures": measures,
+    }
+
+
+def _history(call: Call, p: History, task_type: str) -> Answer:
+    search = [selections.c.output_dir, selections.c.track_file, selections.c.weights_dir]
+    return history(call, p, table=selections, render=_row, search=search, where=selections.c.task_type == task_type)
+
+
+def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    job: queue.Job = row["job"]
+    names = (
+        "task_type", "output_dir", "gpus", "sele_ratio", "weights_dir", "track_file", "task_file", "isshuffle",
+    )  # fmt: skip
+    return {**{name: row[name] for name in names}, "summary": job.result or None}
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]

@@ -1,0 +1,329 @@
+"""What a caller can do with selections. One function, one use case; no torch here."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+
+from roadloop.devices import service as devices
+from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
+from roadloop.evaluation.destination import check_destination
+from roadloop.jobs import queue
+from roadloop.jobs.states import JobState
+from roadloop.models.files import load_description
+from roadloop.selection import store
+from roadloop.selection.compare import ArmResult, compare, result_of
+from roadloop.selection.lines import LineCounts, ids_of
+from roadloop.selection.model import Aim, aims, choose_model
+from roadloop.selection.output import RULE, destination, read_report
+from roadloop.selection.sampling import MOST, parse_ratio
+from roadloop.sources.service import open_set
+from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.platform import Platform
+
+MOST_TASKS: Final = 100_000  #: survey tasks in one request
+
+Method = Literal["margin", "entropy", "least_confidence"]
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What `/sam_value` was asked.
+
+    Attributes:
+        output_dir: Output folder; "" takes `selections/<task id>`.
+        ratio: How many; see `sampling.parse_ratio`.
+        track_file: Text file with one track id a line, or "".
+        task_file: Text file with survey task ids, or a comma list of them, or "".
+        isshuffle: At random; else evenly spaced along each track.
+        seed: Of every draw.
+        overwrite: Replace an earlier selection in `output_dir`.
+    """
+
+    output_dir: str
+    ratio: str
+    track_file: str
+    task_file: str
+    isshuffle: bool
+    seed: int
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class MiningOptions:
+    """What `/sele_value` takes besides.
+
+    Attributes:
+        weights_dir: Training task, or folder with model files.
+        gpus: Indices separated by commas; "" or cpu = CPU.
+        single_gpu: Pictures scored at once on each device.
+        classes: Names or train ids; "" for the weak classes of the last evaluation.
+        control: Size of the random control arm; 0 for none.
+        method: How a pixel's uncertainty is measured.
+        candidates: Pictures that are looked at, at most.
+        per_track: Pictures of one track at most; 0 works it out.
+        gap_frames: Least distance of two pictures of a track, in points of it.
+        gap_seconds: The same in seconds, where times are known; 0 = off.
+        gap_metres: The same in metres, where positions are known; 0 = off.
+        labelled: Source sets whose pictures are not taken again, with commas; "" = all, `none` = none.
+    """
+
+    weights_dir: str
+    gpus: str = ""
+    single_gpu: int = 1
+    classes: str = ""
+    control: int = 0
+    method: Method = "margin"
+    candidates: int = 50_000
+    per_track: int = 0
+    gap_frames: int = 5
+    gap_seconds: float = 0.0
+    gap_metres: float = 0.0
+    labelled: str = ""
+
+
+def start_sampling(db: sa.Connection, platform: Platform, request: SampleRequest) -> str:
+    """Check a sampling and queue its job.
+
+    Returns:
+        The job's task id.
+
+    Raises:
+        InvalidValueError: `ratio`, or not exactly one of `track_file` and `task_file`.
+        NotFoundError: A list file does not exist.
+        ConflictError: `output_dir` cannot be used.
+        PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
+    """
+    payload, target = _check(db, platform, request)
+    title = f"{request.track_file or request.task_file[:60]} · {request.ratio}"
+    task_id = queue.submit(db, queue.Submission("sample", payload, title))
+    _insert(db, platform, request, (task_id, "sam", target), "", "")
+    return task_id
+
+
+def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, options: MiningOptions) -> str:
+    """Check a mining and queue its job.
+
+    Returns:
+        The job's task id.
+
+    Raises:
+        InvalidValueError: As `start_sampling`; also a class that the model does not have, or a GPU that is not there.
+        NotFoundError: A list file, the model or a source set does not exist.
+        BrokenFileError: A model file without a valid description.
+        ConflictError: `output_dir` cannot be used.
+        PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
+    """
+    devices.check(platform.settings, options.gpus)
+    payload, target = _check(db, platform, request)
+    params = choose_model(platform, options.weights_dir)
+    record = load_description(params)
+    found = aims(db, params, record, options.classes)
+    payload |= {
+        **{k: v for k, v in asdict(options).items() if k not in {"gpus", "classes", "labelled"}},
+        "model_path": str(params),
+        "model_sha256": record.params_sha256,
+        "aims": [aim.to_json() for aim in found.classes],
+        "aims_source": list(found.source),
+        "labelled": _labelled(platform.workspace, options.labelled),
+    }
+    title = f"{options.weights_dir} · {request.track_file or request.task_file[:60]} · {request.ratio}"
+    task_id = queue.submit(db, queue.Submission("select", payload, title, gpus=options.gpus))
+    _insert(db, platform, request, (task_id, "sele", target), options.gpus, options.weights_dir)
+    return task_id
+
+
+def output_folder(db: sa.Connection, task_id: str) -> Path:
+    """The folder of a finished selection.
+
+    Raises:
+        NotFoundError: No selection has that id, or its folder is gone.
+        ConflictError: It has not finished.
+    """
+    row = store.find(db, task_id)
+    if row is None:
+        raise NotFoundError(
+            Text(f"没有 task_id 为 {task_id[:80]!r} 的选图任务。", f"No selection has the task_id {task_id[:80]!r}."),
+            task_id=task_id[:80],
+        )
+    if queue.get(db, task_id).state is not JobState.SUCCEEDED:
+        raise ConflictError(Text("这个选图任务尚未完成。", "This selection has not finished."), task_id=task_id)
+    folder = Path(row.output_path)
+    if read_report(folder) is None:
+        raise NotFoundError(
+            Text(f"选图结果 {folder} 已不存在。", f"The selection's folder {folder} is gone."), task_id=task_id
+        )
+    return folder
+
+
+def contact_sheet(db: sa.Connection, task_id: str, arm: str) -> Path:
+    """The contact sheet of one arm of a finished selection.
+
+    Raises:
+        NotFoundError: No selection has that id, its folder is gone, or it has no such arm.
+        ConflictError: It has not finished.
+    """
+    path = output_folder(db, task_id) / f"contact-sheet-{arm}.png"
+    if not path.is_file():
+        raise NotFoundError(
+            Text(f"这个选图任务没有 {arm} 组的缩略图。", f"This selection has no contact sheet of the arm {arm}."),
+            task_id=task_id,
+        )
+    return path
+
+
+def compare_arms(
+    db: sa.Connection, platform: Platform, task_id: str, mined: list[str], control: list[str]
+) -> dict[str, Any]:
+    """Whether mining paid: what training on the mined arm brought against training on the control arm.
+
+    Args:
+        db: An open connection.
+        platform: The installation.
+        task_id: The selection; its classes are compared one by one.
+        mined: Training tasks that had the mined pictures, one for each seed.
+        control: Training tasks that had the control arm instead.
+
+    Returns:
+        See `compare.compare`.
+
+    Raises:
+        NotFoundError: The selection or a training task does not exist.
+        InvalidValueError: An arm without a training task.
+        ConflictError: The models were not scored on the same pictures.
+    """
+    report = read_report(output_folder(db, task_id))
+    assert report is not None
+    aimed = [Aim(**values) for values in report.get("classes", [])]
+    arms: dict[str, list[ArmResult]] = {}
+    for name, tasks in (("mined", mined), ("control", control)):
+        if not tasks:
+            raise InvalidValueError(
+                Text(
+                    f"{name} 为空；请给出训练任务名，用逗号分隔。",
+                    f"{name} is empty; name training tasks, with commas.",
+                ),
+                parameter=name,
+            )
+        arms[name] = [result_of(db, task, choose_model(platform, task)) for task in tasks]
+    return {"task_id": task_id, **compare(arms["mined"], arms["control"], aimed)}
+
+
+def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tuple[dict[str, Any], Path | None]:
+    """Check what both kinds of request have in common; returns the payload and the output folder."""
+    ratio = parse_ratio(request.ratio)
+    assert ratio.number <= MOST
+    if bool(request.track_file) == bool(request.task_file):
+        raise InvalidValueError(
+            Text("track_file 与 task_file 必须且只能给出一个。", "Give exactly one of track_file and task_file."),
+            parameter="track_file",
+        )
+    workspace = platform.workspace
+    track_path = _list_file(workspace, request.track_file, "track_file") if request.track_file else None
+    tasks = _survey_tasks(workspace, request.task_file) if request.task_file else []
+    target = None
+    if request.output_dir:
+        target = workspace.resolve(request.output_dir, "output_dir", write=True)
+        check_destination(workspace, target, None, overwrite=request.overwrite, rule=RULE)
+        _require_free(db, target, request.output_dir)
+    payload = {
+        "output_path": str(target or ""),
+        "overwrite": request.overwrite,
+        "sele_ratio": request.ratio,
+        "track_file": request.track_file,
+        "task_file": request.task_file,
+        "track_path": str(track_path or ""),
+        "tasks": tasks,
+        "isshuffle": request.isshuffle,
+        "seed": request.seed,
+    }
+    return payload, target
+
+
+def _insert(
+    db: sa.Connection,
+    platform: Platform,
+    request: SampleRequest,
+    job: tuple[str, str, Path | None],
+    gpus: str,
+    weights_dir: str,
+) -> None:
+    task_id, task_type, target = job
+    store.insert(
+        db,
+        {
+            "task_id": task_id,
+            "task_type": task_type,
+            "output_dir": request.output_dir or f"selections/{task_id}",
+            "output_path": str(destination(platform, task_id, str(target or ""))),
+            "gpus": gpus,
+            "sele_ratio": request.ratio,
+            "weights_dir": weights_dir,
+            "track_file": request.track_file,
+            "task_file": request.task_file,
+            "isshuffle": request.isshuffle,
+        },
+    )
+
+
+def _list_file(workspace: Workspace, text: str, parameter: str) -> Path:
+    path = workspace.resolve(text, parameter)
+    if not path.is_file():
+        raise NotFoundError(
+            Text(
+                f"{parameter}：没有文件 {text}；应为每行一个 id 的文本文件。",
+                f"{parameter}: there is no file {text}; it should be a text file with one id a line.",
+            ),
+            parameter=parameter,
+        )
+    if not path.stat().st_size:
+        raise InvalidValueError(
+            Text(f"{parameter}：{text} 是空文件。", f"{parameter}: {text} is empty."), parameter=parameter
+        )
+    return path
+
+
+def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
+    """The survey task ids of a file, or of a comma list."""
+    plain = "/" not in text and "\\" not in text
+    if plain and not (workspace.home / text.strip()).exists():
+        parts = text.replace("，", ",").split(",")
+        tasks = list(dict.fromkeys(check_name(part.strip(), "task_file") for part in parts if part.strip()))
+    else:
+        path = _list_file(workspace, text, "task_file")
+        tasks = list(dict.fromkeys(ids_of(path, LineCounts())))
+    if not 1 <= len(tasks) <= MOST_TASKS:
+        raise InvalidValueError(
+            Text(
+                f"task_file：应有 1 到 {MOST_TASKS} 个采集任务号，现有 {len(tasks)} 个。",
+                f"task_file: 1 to {MOST_TASKS} survey task ids are needed, there are {len(tasks)}.",
+            ),
+            parameter="task_file",
+        )
+    return tasks
+
+
+def _require_free(db: sa.Connection, target: Path, sent: str) -> None:
+    for task_id, path in store.active_outputs(db):
+        other = Path(path)
+        if target.is_relative_to(other) or other.is_relative_to(target):
+            raise ConflictError(
+                Text(
+                    f"output_dir {sent} 正被另一个选图任务（{task_id}）使用；请换一个目录或等它完成。",
+                    f"output_dir {sent} is in use by another selection ({task_id}); choose another folder, or wait"
+                    " until it has ended.",
+                ),
+                parameter="output_dir",
+                task_id=task_id,
+            )
+
+
+def _labelled(workspace: Workspace, text: str) -> list[str] | None:
+    """Names of the labelled source sets; None means all there are when the job runs."""
+    if text.strip().lower() == "none":
+        return []
+    names = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
+    for name in names:
+        open_set(workspace, name, "labelled")
+    return names or None

@@ -1,0 +1,214 @@
+"""Examine a source set: read every picture once and gather what is wrong, missing or double."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from roadloop.errors import RoadloopError
+from roadloop.imaging.decode import check_image, decode_image
+from roadloop.labels.table import ClassTable
+from roadloop.sources.ahead import read_ahead
+from roadloop.sources.check import check_sample
+from roadloop.sources.health.coverage import Coverage
+from roadloop.sources.health.fingerprint import Fingerprint, fingerprint
+from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS, Judge, Piece, find_pieces
+from roadloop.sources.health.similar import DISTANCE, find_alike
+from roadloop.sources.layout import Problem, Sample, printable
+from roadloop.sources.service import list_sets, open_set, scan
+from roadloop.storage.paths import Workspace
+
+MOST_LISTED: Final = 1000  #: of each kind in the JSON; the csv files hold more
+MOST_KEPT: Final = 100_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a set is examined.
+
+    Attributes:
+        against: Other sets that are searched for the same pictures and tracks.
+        distance: Bits in which the hashes of nearly the same pictures may differ.
+        confidence: A model's certainty below which its disagreement means nothing.
+        min_pixels: Smaller pieces of disagreement are passed over.
+        max_pixels: Larger pictures are left out.
+    """
+
+    against: tuple[str, ...] = ()
+    distance: int = DISTANCE
+    confidence: float = CONFIDENCE
+    min_pixels: int = MIN_PIXELS
+    max_pixels: int = 64_000_000
+
+
+class Double(NamedTuple):
+    """Two pictures, `<package>/<stem>` or `<set>/<package>/<stem>`; distance -1 = byte for byte the same."""
+
+    first: str
+    second: str
+    distance: int
+    same_track: bool
+
+
+class Noise(NamedTuple):
+    """A piece of a picture whose label is doubtful."""
+
+    picture: str
+    piece: Piece
+
+
+@dataclass
+class Health:
+    """What an examination found."""
+
+    name: str
+    table: ClassTable
+    against: tuple[str, ...]
+    problems: list[Problem] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Coverage)
+    doubles: list[Double] = field(default_factory=list)
+    leaks: list[Double] = field(default_factory=list)
+    leaking_tracks: list[tuple[str, dict[str, int]]] = field(default_factory=list)
+    noise: list[Noise] | None = None
+    noise_pieces: int = 0
+
+
+class _Seen(NamedTuple):
+    sample: Sample
+    print: Fingerprint
+
+
+def others(workspace: Workspace, name: str) -> tuple[str, ...]:
+    """All other source sets."""
+    return tuple(other for other in list_sets(workspace) if other != name)
+
+
+def examine(
+    workspace: Workspace, name: str, options: Options, judge: Judge | None, watch: Callable[[int, int], None]
+) -> Health:
+    """Examine one source set.
+
+    Args:
+        workspace: Where it is.
+        name: Its name.
+        options: How.
+        judge: A model for the search for label noise.
+        watch: Called with (pictures read, pictures in all); raises to stop.
+
+    Raises:
+        NotFoundError: There is no such set.
+        LabelMapError: Its class table cannot be used.
+    """
+    source = open_set(workspace, name, "name")
+    found = scan(source)
+    strangers = [s for other in options.against for s in scan(open_set(workspace, other, "against")).samples]
+    health = Health(name, source.table, options.against, list(found.problems))
+    health.noise = [] if judge else None
+    total = len(found.samples) + len(strangers)
+
+    def look(sample: Sample) -> _Seen | None:
+        return _look(sample, options)
+
+    seen: list[_Seen] = []
+    for one in _own(found.samples, health, options, judge):
+        watch(len(seen), total)
+        seen.append(one)
+    own = len(seen)
+    for stranger in read_ahead(look, strangers):
+        if stranger is not None:
+            seen.append(stranger)
+        watch(len(seen), total)
+    _compare(health, seen, own, options.distance)
+    health.leaking_tracks = _leaking_tracks(name, [s.sample for s in seen])
+    return health
+
+
+def _own(samples: Sequence[Sample], health: Health, options: Options, judge: Judge | None) -> Iterator[_Seen]:
+    for sample in samples:
+        checked = check_sample(sample, health.table, options.max_pixels)
+        if isinstance(checked, Problem):
+            health.problems.append(checked)
+            continue
+        health.coverage.add(sample.city, sample.facts.time, checked.counts)
+        if judge is not None and health.noise is not None:
+            opinion = judge(decode_image(checked.image, options.max_pixels))
+            pieces = find_pieces(checked.ids, opinion, options.confidence, options.min_pixels)
+            health.noise_pieces += len(pieces)
+            health.noise += [Noise(sample.key, piece) for piece in pieces]
+            if len(health.noise) > 2 * MOST_KEPT:
+                health.noise = most_doubtful(health.noise)[:MOST_KEPT]
+        yield _Seen(sample, fingerprint(checked.image, (checked.width, checked.height)))
+
+
+def most_doubtful(noise: Sequence[Noise]) -> list[Noise]:
+    """Largest and surest disagreement first."""
+    return sorted(noise, key=lambda n: (-n.piece.pixels * n.piece.confidence, n.picture, n.piece.y, n.piece.x))
+
+
+def _look(sample: Sample, options: Options) -> _Seen | None:
+    """A picture of another set; None when it cannot be read, which is that set's own trouble."""
+    try:
+        data = sample.image.read_bytes()
+        return _Seen(sample, fingerprint(data, check_image(data, options.max_pixels).size))
+    except (OSError, RoadloopError):
+        return None
+
+
+def _compare(health: Health, seen: Sequence[_Seen], own: int, distance: int) -> None:
+    for first, second, bits in find_alike([s.print for s in seen], distance):
+        a, b = seen[first].sample, seen[second].sample
+        if first >= own:
+            continue
+        if second < own:
+            health.doubles.append(Double(a.key, b.key, bits, a.track == b.track))
+        else:
+            health.leaks.append(Double(a.key, f"{b.source}/{b.key}", bits, a.track == b.track))
+
+
+def _leaking_tracks(name: str, samples: Sequence[Sample]) -> list[tuple[str, dict[str, int]]]:
+    counts: dict[str, Counter[str]] = {}
+    for sample in samples:
+        counts.setdefault(sample.track, Counter())[sample.source] += 1
+    return [(printable(track), dict(sets)) for track, sets in sorted(counts.items()) if name in sets and len(sets) > 1]
+
+
+def summary(health: Health, names: dict[int, tuple[str, str]] | None = None) -> dict[str, Any]:
+    """Plain values for JSON: totals, coverage, and the first of each list."""
+    exact = sum(d.distance < 0 for d in health.doubles)
+    totals = {
+        "pictures": health.coverage.pictures,
+        "problems": len(health.problems),
+        "duplicates": exact,
+        "near_duplicates": len(health.doubles) - exact,
+        "leaking_pictures": len(health.leaks),
+        "leaking_tracks": len(health.leaking_tracks),
+        "label_noise": None if health.noise is None else health.noise_pieces,
+    }
+    return {
+        "name": health.name,
+        "against": list(health.against),
+        "totals": totals,
+        "coverage": health.coverage.to_json(health.table),
+        "problems": [
+            {"file": p.file, "reason_zh": p.reason.zh, "reason_en": p.reason.en} for p in health.problems[:MOST_LISTED]
+        ],
+        "duplicates": [d._asdict() for d in health.doubles[:MOST_LISTED]],
+        "leaks": [d._asdict() for d in health.leaks[:MOST_LISTED]],
+        "leaking_tracks": [{"track": track, "sets": sets} for track, sets in health.leaking_tracks[:MOST_LISTED]],
+        "label_noise": [noise_row(health, n, names or {}) for n in most_doubtful(health.noise or [])[:MOST_LISTED]],
+    }
+
+
+def noise_row(health: Health, noise: Noise, names: dict[int, tuple[str, str]]) -> dict[str, Any]:
+    """One doubtful piece as plain values."""
+    labelled = health.table.find(noise.piece.labelled)
+    zh, en = names.get(noise.piece.predicted, ("", ""))
+    return {
+        "picture": noise.picture,
+        **noise.piece._asdict(),
+        "confidence": round(noise.piece.confidence, 4),
+        "labelled_zh": labelled.name_zh if labelled else "",
+        "labelled_en": labelled.name_en if labelled else "",
+        "predicted_zh": zh,
+        "predicted_en": en,
+    }

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from package_data import TABLE
+from roadloop.annotators.polygons import fill, loss, outlines, rasterise
+
+
+def test_fill__pixels_whose_centre_is_inside() -> None:
+    square = np.array([[1, 1], [4, 1], [4, 3], [1, 3]], float)
+    assert fill(square, 6, 4).sum() == 6
+    assert fill(square, 6, 4)[1:3, 1:4].all()
+    triangle = np.array([[0, 0], [4, 0], [0, 4]], float)
+    assert fill(triangle, 4, 4).sum(axis=1).tolist() == [3, 2, 1, 0]  # centres on the line are outside
+    outside = np.array([[-5, -5], [20, -5], [20, 20], [-5, 20]], float)
+    assert fill(outside, 4, 4).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_outlines__without_tolerance_lose_nothing(seed: int) -> None:
+    ids = np.random.default_rng(seed).choice(np.array([1, 2, 3], np.uint8), (9, 13))
+    ids = np.repeat(np.repeat(ids, 1 + seed % 3, axis=0), 1 + seed % 2, axis=1)
+    back = rasterise(outlines(ids, 0), ids.shape[1], ids.shape[0])
+    assert (back == ids).all()
+    assert all(row["lost"] == row["gained"] == 0 for row in loss(ids, back, TABLE))
+
+
+def test_outlines__what_lies_in_a_hole_is_drawn_on_top() -> None:
+    ids = np.ones((20, 20), np.uint8)
+    ids[5:15, 5:15] = 2
+    ids[8:12, 8:12] = 1
+    polygons = outlines(ids)
+    assert [p.raw_id for p in polygons] == [1, 2, 1]
+    assert (rasterise(polygons, 20, 20) == ids).all()
+
+
+def test_loss__is_reported_by_class_in_pixels() -> None:
+    y, x = np.mgrid[:60, :60]
+    ids = np.where((x - 30) ** 2 + (y - 30) ** 2 < 20**2, 2, 1).astype(np.uint8)
+    back = rasterise(outlines(ids, 2.0), 60, 60)
+    rows = loss(ids, back, TABLE)
+    assert [row["raw_id"] for row in rows] == [1, 2]
+    changed = int((ids != back).sum())
+    assert 0 < changed < 200
+    assert sum(row["lost"] for row in rows) == sum(row["gained"] for row in rows) == changed
+    assert rows[1]["pixels"] == int((ids == 2).sum())
+
+
+def test_outlines__ignored_pixels_are_not_drawn() -> None:
+    ids = np.full((6, 6), 255, np.uint8)
+    ids[2, 3] = 3
+    polygons = outlines(ids)
+    assert [p.raw_id for p in polygons] == [3]
+    assert (rasterise(polygons, 6, 6) == ids).all()

@@ -1,0 +1,45 @@
+"""The routes of jobs that no other test drives: the list of what has not ended, and health."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from roadloop.jobs import queue
+from roadloop.jobs.api import routes
+from roadloop.storage.platform import Platform
+
+
+@pytest.fixture
+def client(platform: Platform) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.include_router(routes(platform))
+    with TestClient(app) as opened:
+        yield opened
+
+
+def submit(platform: Platform, title: str) -> str:
+    with platform.database.transaction() as db:
+        return queue.submit(db, queue.Submission("rehearsal", {"steps": 1, "pause": 0, "name": title}, title))
+
+
+def test_list_jobs__active_leaves_out_what_has_ended(client: TestClient, platform: Platform) -> None:
+    ended, waiting = submit(platform, "ended"), submit(platform, "waiting")
+    assert client.post(f"/v1/jobs/{ended}/cancel").json()["data"] == "cancelled"
+    every = client.get("/v1/jobs").json()
+    active = client.get("/v1/jobs", params={"active": "1", "page": 1}).json()
+    assert [row["task_id"] for row in every["data"]] == [waiting, ended]
+    assert ([row["task_id"] for row in active["data"]], active["total"]) == ([waiting], 1)
+    assert client.get("/v1/jobs", params={"active": "1", "q": "ended"}).json()["total"] == 0
+
+
+def test_health__tells_the_server_s_clock_and_counts(client: TestClient, platform: Platform) -> None:
+    submit(platform, "waiting")
+    health = client.get("/v1/health").json()["data"]
+    assert health["jobs"]["queued"] == 1
+    assert (
+        abs((datetime.fromisoformat(health["now"]) - datetime.now().astimezone().replace(tzinfo=None)).total_seconds())
+        < 60
+    )

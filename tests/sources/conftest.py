@@ -1,0 +1,44 @@
+"""Imports without HTTP."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from roadloop.sources.offimport import Request, create
+from roadloop.storage.platform import Platform
+
+Submit = Callable[..., str]
+
+
+def request(src: str = "imports/in", dest: str = "苏州", **changes: Any) -> Request:
+    """A call of /offimport with some parameters changed."""
+    values: dict[str, Any] = {
+        "roadelement": "",
+        "source": "1",
+        "author": "张三",
+        "annotype": "0",
+        "datakind": "0",
+        "city": "",
+        "imgoprange": "1",
+        "mode": "copy",
+        "layout": "auto",
+    }
+    return Request(src=src, dest=dest, **(values | changes))
+
+
+@pytest.fixture
+def make_request() -> Callable[..., Request]:
+    """Calls of /offimport with some parameters changed."""
+    return request
+
+
+@pytest.fixture
+def submit(platform: Platform) -> Submit:
+    """Call the service of /offimport; returns the task id."""
+
+    def call(**changes: Any) -> str:
+        with platform.database.transaction() as db:
+            return create(db, platform, request(**changes))
+
+    return call
