@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 
-.PHONY: setup demo test check format reliability clean
+.PHONY: setup demo test test-services check format reliability clean
 
 setup: .venv/ready
 
@@ -29,6 +29,15 @@ test: setup
 # The kill tests at their first figure; see docs/reliability.md.
 reliability: setup
 	$(PYTEST) -m reliability --full $(PYTEST_ARGS)
+
+# Once round a real Label Studio, installed in an environment of its own (1 GB, minutes the first time).
+.services/label-studio/ready:
+	$(PYTHON) -m venv .services/label-studio
+	.services/label-studio/bin/python -m pip install --quiet --disable-pip-version-check label-studio==1.23.2
+	@touch $@
+
+test-services: setup .services/label-studio/ready
+	$(PYTEST) -m services $(PYTEST_ARGS)
 
 check: setup
 	$(BIN)/ruff format --check src tests

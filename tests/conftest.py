@@ -26,6 +26,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of services run only when asked for: make test-services."""
+    if "services" in str(config.option.markexpr):
+        return
+    asked = [item for item in items if item.get_closest_marker("services")]
+    if asked:
+        config.hook.pytest_deselected(items=asked)
+        items[:] = [item for item in items if item not in asked]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Name the skips that `--no-skips` does not excuse."""
     for report in _unexcused(terminalreporter, config):

@@ -1,12 +1,18 @@
 """Pictures to be labelled, and people who label them, for tests of packages and annotators."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roadloop.errors import Text
 from roadloop.imaging.encode import encode_color, encode_jpeg
+from roadloop.jobs import queue
+from roadloop.jobs.context import apply_moves
+from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable, LabelClass, shipped
 from roadloop.packages import manifest, places
@@ -14,6 +20,7 @@ from roadloop.packages.cut import framed, lower_half
 from roadloop.storage.platform import Platform
 
 UInt8 = NDArray[np.uint8]
+RunJob = Callable[[Platform, str], queue.Job]
 TABLE = ClassTable(
     "tiny",
     (
@@ -59,3 +66,25 @@ def annotate(
             ids = truth(one.stem)
             part = lower_half(ids) if record.type == "remote" else ids
             (back / one.label).write_bytes(encode_color(framed(coder.to_rgb(part), record.border, 255)))
+
+
+def kill_then_run(platform: Platform, run_job: RunJob, task_id: str, point: str) -> queue.Job:
+    """Run a job in a process that kills itself at `point`; then do what the supervisor does."""
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "test")
+    done = subprocess.run(
+        [sys.executable, "-m", "roadloop.jobs.run", task_id, str(job.token), ""],
+        env=platform.settings.model_copy(update={"fail_point": point}).child_environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -9, done.stderr.decode()
+    with platform.database.reading() as db:
+        job = queue.get(db, task_id)
+    apply_moves([(Path(a), Path(b)) for a, b in job.moves])
+    with platform.database.transaction() as db:
+        if job.finishing:
+            queue.finish(db, job, JobState.SUCCEEDED)
+            return queue.get(db, task_id)
+        queue.requeue(db, job, Text("x", "x"), counts=True)
+    return run_job(platform, task_id)

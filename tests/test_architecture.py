@@ -11,7 +11,19 @@ import pytest
 from roadloop.jobs.registry import TASKS
 
 SOURCE = Path(__file__).parents[1] / "src" / "roadloop"
-FEATURES = {"sources", "datasets", "networks", "training", "models", "evaluation", "releases", "tracks", "selection"}
+FEATURES = {
+    "sources",
+    "datasets",
+    "networks",
+    "training",
+    "models",
+    "evaluation",
+    "releases",
+    "tracks",
+    "selection",
+    "packages",
+    "annotators",
+}
 INNER = {"store", "api", "tasks", "cli"}  # a feature's own business; others talk to its service and records
 HTTP = {"fastapi", "starlette", "uvicorn"}
 GRAPH = grimp.build_graph("roadloop", include_external_packages=True)
@@ -75,7 +87,7 @@ def test_registry__every_task_exists(target: str) -> None:
 
 def test_tests__stand_where_the_code_stands() -> None:
     tests = Path(__file__).parent
-    apart = {"end_to_end", "browser", "reliability"}
+    apart = {"end_to_end", "browser", "reliability", "services"}
     for path in tests.rglob("test_*.py"):
         folder = path.relative_to(tests).parts[0]
         assert folder in apart or (SOURCE / folder).exists() or path.parent == tests, path

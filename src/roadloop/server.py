@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Scope
 
 from roadloop import __version__
+from roadloop.annotators import api as annotators
 from roadloop.datasets import api as datasets
 from roadloop.devices import api as devices
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
@@ -20,6 +21,7 @@ from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
 from roadloop.models import api as models
 from roadloop.networks import api as networks
+from roadloop.packages import api as packages
 from roadloop.releases import api as releases
 from roadloop.selection import api as selection
 from roadloop.sources import api as sources
@@ -40,6 +42,8 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     evaluation.routes,
     releases.routes,
     selection.routes,
+    packages.routes,
+    annotators.routes,
     jobs.routes,
     devices.routes,
 )

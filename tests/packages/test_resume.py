@@ -1,43 +1,15 @@
 """Killed at a fail point and run again: the same output, nothing twice (R03)."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from package_data import annotate, mask, write_images
-from roadloop.errors import Text
+from package_data import RunJob, annotate, kill_then_run, mask, write_images
 from roadloop.jobs import queue
-from roadloop.jobs.context import apply_moves
 from roadloop.jobs.states import JobState
 from roadloop.packages import service
 from roadloop.storage.platform import Platform
-
-RunJob = Callable[[Platform, str], queue.Job]
-
-
-def kill_then_run(platform: Platform, run_job: RunJob, task_id: str, point: str) -> queue.Job:
-    """Run a job in a process that kills itself at `point`; then do what the supervisor does."""
-    with platform.database.transaction() as db:
-        job = queue.claim(db, task_id, (), "test")
-    done = subprocess.run(
-        [sys.executable, "-m", "roadloop.jobs.run", task_id, str(job.token), ""],
-        env=platform.settings.model_copy(update={"fail_point": point}).child_environment(),
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -9, done.stderr.decode()
-    with platform.database.reading() as db:
-        job = queue.get(db, task_id)
-    apply_moves([(Path(a), Path(b)) for a, b in job.moves])
-    with platform.database.transaction() as db:
-        if job.finishing:
-            queue.finish(db, job, JobState.SUCCEEDED)
-            return queue.get(db, task_id)
-        queue.requeue(db, job, Text("x", "x"), counts=True)
-    return run_job(platform, task_id)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

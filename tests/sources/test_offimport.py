@@ -176,7 +176,39 @@ def test_offimport__coco_panoptic(platform: Platform, bring: Import) -> None:
     assert job.result["layout"] == "coco"
     assert labels(platform) == {"val2017/000000000139": {3: pixels(3), 149: pixels(HEIGHT - 4), 255: pixels(1)}}
     assert [c.color for c in open_set(platform.workspace, "苏州").table.classes] == [(0, 0, 142), (128, 64, 128)]
-    assert report(platform, job)["val2017/000000000140.jpg"] == "missing_partner"
+    assert report(platform, job) == {
+        "annotations/instances_val2017.json": "not_used",
+        "annotations/panoptic_val2017.json": "used",
+        "annotations/panoptic_val2017/000000000139.png": "added",
+        "val2017/000000000139.jpg": "added",
+        "val2017/000000000140.jpg": "missing_partner",
+    }
+
+
+def test_offimport__odd_json_is_no_obstacle(platform: Platform, bring: Import) -> None:
+    folders.plain(src(platform))
+    odd = (
+        '{"categories": [{}], "images": [{}], "annotations": [{"segments_info": 1}]}',
+        "[" * 2000,
+        "{}",
+        "[]",
+        '[{"data": 1}]',
+    )
+    for number, text in enumerate(
+        (*odd, '{"categories": [], "images": 3, "annotations": 5}', '{"categories": [1], "images": []}')
+    ):
+        put(src(platform) / f"{number}.json", text)
+    (src(platform) / "labelmap.txt").symlink_to("/etc/passwd")
+    job = bring()
+    assert job.result is not None
+    assert (job.result["layout"], job.result["pictures"]) == ("pairs", 2)
+    put(
+        src(platform) / "x" / "export.json",
+        '[{"data": {"image": "t_1.jpg"}, "annotations": [{"result": [{"type": "brushlabels", "value": {"brushlabels": ["1 a"]}}]}]}]',
+    )
+    job = bring(dest="b")
+    assert job.result is not None
+    assert (job.result["layout"], job.result["pictures"]) == ("pairs", 2)
 
 
 def test_offimport__coco_stuff(platform: Platform, bring: Import) -> None:

@@ -128,6 +128,16 @@ def test_configurations__are_filled_once_and_saved(site: Any) -> None:
     assert site.call("/data_config", task_id=task_id, data_con={"flip": 0})["data"]["flip"] == 0
 
 
+def test_train_config__another_weighting_gives_other_weights(site: Any) -> None:
+    task_id = site.create()
+    whole = site.get("/train_config", task_id=task_id)["data"]
+    site.call("/train_config", task_id=task_id, train_con={**whole, "class_weighting": "inverse_log"})
+    weights = site.get("/train_config", task_id=task_id)["data"]["class_weights"]
+    assert all(1.4 < w < 3 for w in weights)
+    site.call("/train_config", task_id=task_id, train_con={"class_weighting": "none", "class_weights": [2, 3]})
+    assert site.get("/train_config", task_id=task_id)["data"]["class_weights"] == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("path", "values", "named"),
     [

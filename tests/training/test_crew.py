@@ -13,27 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from roadloop.errors import NonFiniteLossError
 from roadloop.training import checkpoint
 from roadloop.training.crew import Crew, RankLostError, train_together
-
-NAN = """
-import torch
-from torch import nn
-
-
-def build(num_classes):
-    return Nan(num_classes)
-
-
-class Nan(nn.Module):
-    def __init__(self, num_classes):
-        super().__init__()
-        self.layer = nn.Conv2d(3, num_classes, 1)
-
-    def forward(self, x):
-        return self.layer(x) * float("nan")
-"""
 
 
 def ranks() -> list[psutil.Process]:
@@ -78,14 +59,10 @@ def test_run__a_frozen_rank_is_noticed_and_all_end(bench: Any) -> None:
     assert not ranks()
 
 
-def test_train_together__stops_when_asked_and_failures_keep_their_names(bench: Any) -> None:
+def test_train_together__stops_when_asked(bench: Any) -> None:
     work = bench.work(cpu_processes=2, batch_size=4, num_epoch=500)
     assert train_together(work, size=2, cuda=False, reporter=bench.notes(1, 3)) is False
     assert checkpoint.listed(work.checkpoints)
-    work = bench.work("nan", source=NAN, cpu_processes=2, batch_size=4)
-    with pytest.raises(NonFiniteLossError) as caught:
-        train_together(work, size=2, cuda=False, reporter=bench.notes())
-    assert caught.value.details["step"] == 1
     assert not ranks()
 
 

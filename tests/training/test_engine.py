@@ -131,7 +131,7 @@ def test_run__killed_anywhere_ends_in_the_same_bits(bench: Any) -> None:
     while not finished:
         attempts += 1
         with contextlib.suppress(Killed):
-            finished = bool(bench.run(work, Mortal(bench.notes(attempts), attempts % 4 + 1)).finished)
+            finished = bool(bench.run(work, Mortal(bench.notes(attempts), attempts % 9 + 1)).finished)
     assert attempts > 5
     assert bench.outcome(work) == bench.outcome(whole)
 

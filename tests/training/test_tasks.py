@@ -31,6 +31,28 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"lease_seconds": 20, "training_slots": 2})
 
 
+#: Its third training step answers NaN.
+NAN = """
+import torch
+from torch import nn
+
+
+def build(num_classes):
+    return Nan(num_classes)
+
+
+class Nan(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.layer = nn.Conv2d(3, num_classes, 1)
+        self.register_buffer("steps", torch.tensor(0))
+
+    def forward(self, x):
+        self.steps += int(self.training)
+        return self.layer(x) * (float("nan") if self.training and self.steps == 3 else 1)
+"""
+
+
 @contextmanager
 def supervised(site: Any) -> Iterator[None]:
     """A supervisor at work."""
@@ -89,7 +111,7 @@ def test_train__killed_three_times_ends_in_the_same_bits(site: Any, run_job: Any
             point = rng.randint(1, 6)
             while steps_of_attempt(site, "killed", attempt) < point:
                 assert read(site, task_id).state is not JobState.FAILED
-                time.sleep(0.005)
+                time.sleep(0.03)
             job = read(site, task_id)
             assert job.pid is not None
             psutil.Process(job.pid).kill()
@@ -124,3 +146,17 @@ def test_train__stopped_within_ten_seconds_and_continued(site: Any) -> None:
         row = site.row(task_id)
         assert row["state"] == "running"
         assert row["status"].endswith("%")
+
+
+def test_train__two_processes_share_a_job_and_name_their_failure(site: Any, run_job: Any) -> None:
+    (site.platform.workspace.networks / "c_network" / "network.py").write_text(NAN)
+    task_id = site.create()
+    train = {"log_every": 1, "cpu_processes": 2}
+    site.call("/starttask", task_id=task_id, **{**VALUES, "batch_size": 4, "train_con": train})
+    job = run_job(site.platform, task_id)
+    assert (job.state, job.error) == (JobState.FAILED, "non_finite_loss")
+    assert "第 3 步" in job.reason.zh
+    row = site.row(task_id)
+    assert (row["epoch"], row["best"]["epoch"], row["status"]) == (1, 1, "failed")
+    assert [path.name for path in checkpoint.listed(site.folder() / "checkpoints")] == ["epoch-000001-step-000000002"]
+    assert (site.folder() / "output" / "models" / "m_ep-0001.params").is_file()

@@ -27,11 +27,19 @@ class LabelStudio:
         self.url: Final = url.rstrip("/")
         self._token: Final = token
         self._access = ""
-        self._http: Final = httpx.Client(base_url=self.url, timeout=timeout)
+        self._timeout: Final = timeout
+        self._client: httpx.Client | None = None
+
+    @property
+    def _http(self) -> httpx.Client:
+        if self._client is None:
+            self._client = httpx.Client(base_url=self.url, timeout=self._timeout)
+        return self._client
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        if self._client is not None:
+            self._client.close()
 
     def find_project(self, key: str) -> int | None:
         """The project whose description is `key`."""
@@ -47,7 +55,7 @@ class LabelStudio:
 
     def has_project(self, project: int) -> bool:
         """Whether a project is still there."""
-        return self._get(f"/api/projects/{project}/", missing={}) != {}
+        return bool(self._get(f"/api/projects/{project}/", missing={}))
 
     def create_project(self, title: str, key: str, config: str) -> int:
         """Make a project; returns its id."""

@@ -45,7 +45,7 @@ class FolderAnnotator:
             return {"place": f"packages/{manifest.version}/{manifest.number}", "pictures": total, "already": total}
         target = self.outbox / manifest.version / str(manifest.number)
         if target.exists():
-            if not publish.verify(target) and publish.read_manifest(target) == publish.read_manifest(folder):
+            if publish.read_manifest(target) == publish.read_manifest(folder) and not publish.verify(target):
                 return {"place": str(target), "pictures": total, "already": total}
             raise ConflictError(
                 Text(
@@ -88,6 +88,9 @@ class FolderAnnotator:
 
     def remember(self, standing: Path, pulled: Sequence[Pulled]) -> None:
         """Nothing to note: the files say it."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _one(self, task: int, file: Path, target: Path) -> Pulled:
         if not file.is_file():

@@ -62,3 +62,6 @@ class Annotator(Protocol):
 
     def remember(self, standing: Path, pulled: Sequence[Pulled]) -> None:
         """Note what stands in `released/<version>` now."""
+
+    def close(self) -> None:
+        """Close connections, where there are any."""

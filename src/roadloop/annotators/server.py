@@ -134,6 +134,10 @@ class LabelStudioAnnotator:
         stamps = {p.task: p.stamp for p in pulled if p.stamp}
         store.set_pulled(self._platform.database, self._server.url, standing.name, stamps)
 
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._server.close()
+
     def _draw(
         self, task: int, number: int, annotation: Mapping[str, Any], picture: PackedPicture, manifest: PackageManifest
     ) -> Pulled:
@@ -166,14 +170,15 @@ class LabelStudioAnnotator:
             rgb = decode_color_label(file.read_bytes(), self._limit)
         except BrokenFileError:  # a rejected label that nothing can read: the annotator begins anew
             return []
-        if rgb.shape[:2] != (picture.size.height, picture.size.width):
+        width, height = picture.size
+        if rgb.shape != (height, width, 3):
             return []
         table, border = manifest.table, manifest.border
-        ids = np.full(rgb.shape[:2], IGNORE, np.uint8)
-        inside = np.s_[border : rgb.shape[0] - border, border : rgb.shape[1] - border]
+        ids = np.full((height, width), IGNORE, np.uint8)
+        inside = np.s_[border : height - border, border : width - border]
         ids[inside] = ColorCoder(table).to_ids(rgb[inside]).ids
         if self._shape == "polygon":
-            back = rasterise(outlines(ids), ids.shape[1], ids.shape[0])
+            back = rasterise(outlines(ids), width, height)
             for row in loss(ids, back, table):
                 total = lost.setdefault(row["raw_id"], {**row, "pixels": 0, "lost": 0, "gained": 0})
                 for name in ("pixels", "lost", "gained"):

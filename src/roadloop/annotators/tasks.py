@@ -1,6 +1,7 @@
 """What the jobs of /linedown and of a package's push run."""
 
 from collections import Counter
+from contextlib import closing
 from typing import Any, Final
 
 from roadloop.annotators.protocol import Annotator, Pulled
@@ -29,7 +30,8 @@ def push(context: TaskContext) -> Outcome:
         if done:
             context.reach("push.picture")
 
-    result = open_annotator(context.platform, payload["shape"]).push(folder, manifest, watch)
+    with closing(open_annotator(context.platform, payload["shape"])) as annotator:
+        result = annotator.push(folder, manifest, watch)
     changed = sum(row["lost"] for row in result.get("polygon_loss", ()))
     if changed:
         context.warn(
@@ -50,17 +52,17 @@ def pull(context: TaskContext) -> Outcome:
     Raises:
         JobError: The annotator cannot be reached; what was fetched is kept.
     """
-    return _Download(context).run()
+    with closing(open_annotator(context.platform, unpainted=context.payload["unpainted"])) as annotator:
+        return _Download(context, annotator).run()
 
 
 class _Download:
     """One run of /linedown."""
 
-    def __init__(self, context: TaskContext) -> None:
-        payload = context.payload
+    def __init__(self, context: TaskContext, annotator: Annotator) -> None:
         self._context: Final = context
-        self._annotator: Final[Annotator] = open_annotator(context.platform, unpainted=payload["unpainted"])
-        self._standing: Final = packages.released_folder(context.platform.workspace, payload["dest"], "dest")
+        self._annotator: Final = annotator
+        self._standing: Final = packages.released_folder(context.platform.workspace, context.payload["dest"], "dest")
         self._counts: Final[Counter[str]] = Counter()
         self._bad: Final[list[str]] = []
         self._batch: list[tuple[Pulled, Move]] = []

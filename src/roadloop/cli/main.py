@@ -8,10 +8,11 @@ from rich.console import Console
 
 from roadloop import __version__
 from roadloop.cli import operate
-from roadloop.cli.options import language
+from roadloop.console import language
 from roadloop.demo import cli as demo
 from roadloop.errors import RoadloopError
 from roadloop.models import cli as models
+from roadloop.selection import cli as selection
 from roadloop.sources import cli as sources
 
 app = typer.Typer(
@@ -32,8 +33,14 @@ app.command("demo")(demo.demo)
 app.command("status")(operate.status)
 app.command("export")(models.export)
 app.command("fsck")(operate.fsck)
+app.command("health")(sources.health)
 app.command("migrate")(operate.migrate)
 app.command("rehearse")(operate.rehearse)
+app.command("selection")(selection.selection)
+bench = typer.Typer(help="Benchmarks: ratios measured side by side in one run.", no_args_is_help=True)
+bench.command("selection")(selection.bench)
+bench.callback()(lambda: None)
+app.add_typer(bench, name="bench")
 app.add_typer(sources.app, name="import")
 
 

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from roadloop.cli.options import Home, language, settings_of
+from roadloop.console import Home, language, settings_of
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.fsck import inspect

@@ -1,4 +1,4 @@
-"""What the demo's network learns: 13 classes out of the raw ids that the world paints."""
+"""What the demo's network learns: 13 classes out of the raw ids that the world paints; billboards are ignored."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -43,7 +43,7 @@ LEARNT: Final = (
     LearntClass("pavement", "人行道", (Raw.PAVEMENT,), target=True),
     LearntClass("vehicle", "车辆", (Raw.VEHICLE, Raw.BUS, Raw.TRUCK), target=True),
     LearntClass("person, rider", "行人与骑行者", (Raw.PEDESTRIAN, Raw.SCOOTER), target=False),
-    LearntClass("building", "建筑物", (Raw.BUILDING, Raw.BILLBOARD), target=True),
+    LearntClass("building", "建筑物", (Raw.BUILDING,), target=True),
     LearntClass("vegetation", "草木", (Raw.VEGETATION,), target=True),
     LearntClass("sky", "天空", (Raw.SKY,), target=True),
     LearntClass("pole, lamp", "杆与灯", (Raw.POLE, Raw.LAMP), target=False),

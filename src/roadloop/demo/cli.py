@@ -41,15 +41,27 @@ def demo(
     _check_home(folder)
     language = _language()
     console = Console(soft_wrap=True, highlight=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     settings = Settings(home=folder, host=host, port=port)
-    stage, script = Stage(console, language), Script(seed=seed)
+    try:
+        _go_round(settings, Script(seed=seed), Stage(console, language), keep_serving=keep_serving)
+    except KeyboardInterrupt:
+        text = Text(
+            "已中断：服务与任务已停止，完成的部分都保留；同一命令会接着做。",
+            "Interrupted: server and jobs are stopped, what is finished stays; the same command goes on.",
+        )
+        console.print(text.pick(language))
+        raise typer.Exit(130) from None
+
+
+def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving: bool) -> None:
+    folder, console, language = settings.home, stage.console, stage.language
     with serving(settings) as server:
         where = Text(f"工作区 {folder}  服务 {server.url}", f"workspace {folder}  server {server.url}")
         console.print(where.pick(language))
         with Client(server.url, language, server.check) as client:
-            tour = Tour(client, Workspace(folder, ()), stage, script, processes=_cores())
-            found = tour.run()
+            found = Tour(client, Workspace(folder), stage, script, processes=_cores()).run()
             paths = (
                 report.write_report(folder, stage.steps, found, script),
                 report.write_sheet(folder, found, client.read),

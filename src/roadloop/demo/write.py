@@ -1,6 +1,7 @@
 """Write the synthetic world as a source set, several processes drawing."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -107,7 +108,10 @@ def _drawn(jobs: list[tuple[Drives, int]], processes: int) -> Iterator[list[NewS
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(processes, len(jobs)), mp_context=context, initializer=_alone) as pool:
-        yield from pool.map(draw_track, *zip(*jobs, strict=True))
+        try:
+            yield from pool.map(draw_track, *zip(*jobs, strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @lru_cache(maxsize=2)
@@ -117,3 +121,4 @@ def _world(seed: int, city: str, size: tuple[int, int]) -> World:
 
 def _alone() -> None:
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits

@@ -3,13 +3,15 @@
 import shutil
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-from roadloop.errors import JobError, Text
+from roadloop.errors import BrokenFileError, JobError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.labels.table import from_rows
 from roadloop.packages import choose, places, store
+from roadloop.packages import manifest as manifests
 from roadloop.packages.choose import Candidate
 from roadloop.packages.compose import Annotate, Brief, fill
 from roadloop.packages.manifest import PICTURE_PREFIX
@@ -159,13 +161,21 @@ def _package(context: TaskContext, brief: Brief, number: int, rows: Sequence[Any
     target = places.folder_of(workspace, places.PACKAGES, brief.version) / str(number)
     scratch = context.scratch(target)
     for older in reversed(context.older_scratch(target)):
-        whole = not publish.verify(older) and all((older / row.name).is_file() for row in rows)
-        if whole and not scratch.exists():
+        if not scratch.exists() and _whole(older, rows):
             older.rename(scratch)
     context.clear_older_scratch(target)
     if scratch.exists():
         return [], []
     return fill(workspace, scratch, number, brief, rows)
+
+
+def _whole(folder: Path, rows: Sequence[Any]) -> bool:
+    """Whether a killed attempt had finished a package, with every picture that was planned."""
+    try:
+        manifest = manifests.read(folder)
+    except BrokenFileError:
+        return False
+    return {p.name for p in manifest.pictures} == {row.name for row in rows} and not publish.verify(folder)
 
 
 def _note(context: TaskContext, broken: Iterable[int]) -> None:

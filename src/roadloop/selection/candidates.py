@@ -24,11 +24,13 @@ class Draw(NamedTuple):
 
     Attributes:
         points: To be taken.
+        frames: Their places on the track, from 0.
         spares: Stand-ins for those that turn out broken.
         size: Points of the whole track.
     """
 
     points: list[TrackPoint]
+    frames: list[int]
     spares: list[TrackPoint]
     size: int
 
@@ -148,7 +150,7 @@ class Tracks:
         points = listing.points
         order = preferred(points[0].track, len(points), quota, seed=self._sampling.seed, shuffle=self._sampling.shuffle)
         spares = order[quota : quota + max(quota, SPARES)]
-        return Draw([points[i] for i in order[:quota]], [points[i] for i in spares], len(points))
+        return Draw([points[i] for i in order[:quota]], order[:quota], [points[i] for i in spares], len(points))
 
     def _require_lines(self) -> None:
         if self.counts.lines:

@@ -14,7 +14,7 @@ import numpy as np
 from roadloop.errors import InvalidValueError, Text
 
 MOST: Final = 1_000_000  #: pictures in one selection
-_NUMBER: Final = re.compile(r"\d{1,12}(\.\d{1,12})?|\.\d{1,12}")
+_NUMBER: Final = re.compile(r"\d{1,12}(\.\d{1,12})?|\.\d{1,12}", re.ASCII)
 
 
 class Ratio(NamedTuple):
@@ -26,7 +26,7 @@ class Ratio(NamedTuple):
     """
 
     number: int
-    share: Fraction
+    share: Fraction = Fraction(0)
 
 
 def parse_ratio(text: str) -> Ratio:
@@ -115,7 +115,9 @@ def preferred(track: str, size: int, quota: int, *, seed: int, shuffle: bool) ->
     rest = [i for i in range(size) if i not in taken]
     if not chosen:
         return rest
-    gaps = np.abs(np.array(rest, np.int64)[:, None] - np.array(chosen[:1000], np.int64)).min(axis=1, initial=size)
+    fences = np.array([-size, *chosen, 2 * size], np.int64)
+    after = np.searchsorted(fences, rest)
+    gaps = np.minimum(fences[after] - rest, rest - fences[after - 1])
     return [*chosen, *(rest[i] for i in np.argsort(gaps, kind="stable"))]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -19,9 +19,14 @@ from roadloop.errors import (
 from roadloop.jobs.history import JobFields, history
 from roadloop.labels.library import find_table, list_tables
 from roadloop.sources import offimport, service, store
+from roadloop.sources.health import service as health
+from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS
+from roadloop.sources.health.similar import DISTANCE
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints, Success
 from roadloop.web.parameters import History, NoParameters, Parameters
+
+_MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png"}
 
 
 class OffImport(Parameters):
@@ -79,6 +84,50 @@ class ImportHistory(Success):
     total: int | None = None
 
 
+class CheckHealth(Parameters):
+    """Parameters of an examination."""
+
+    name: str = Field(description="Name of a source set.")
+    model: str = Field("", description="Model file <task>/<file>.params that looks for label noise; absent: none.")
+    against: str = Field("", description="Sets searched for the same pictures: a comma list, or none; absent: all.")
+    confidence: float = Field(CONFIDENCE, ge=0, le=1, description="Certainty from which a model's word counts.")
+    min_pixels: int = Field(MIN_PIXELS, ge=1, description="Smaller pieces of disagreement are passed over.")
+    distance: int = Field(DISTANCE, ge=0, le=16, description="Bits (of 64) in which near-duplicates may differ.")
+    gpus: str = Field("", description="GPU for the model; absent or cpu: CPU.")
+
+    def request(self) -> health.Request:
+        """What the service is asked for."""
+        return health.Request(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class OneSet(Parameters):
+    """Names one source set."""
+
+    name: str = Field(description="Name of a source set.")
+
+
+class HealthFile(Parameters):
+    """Names one file of an examination."""
+
+    task_id: str = Field(description="Task id of the examination.")
+    file: str = Field(description="health.json, coverage.png or one of the csv files.")
+
+
+class HealthRow(JobFields):
+    """One examination."""
+
+    name: str = Field(description="The source set.")
+    model: str = Field(description="Model file; empty: none.")
+    totals: dict[str, int | None] | None = Field(description="What was found, in numbers; null before the end.")
+
+
+class HealthHistory(Success):
+    """Examinations; with task_id `data` is the one object."""
+
+    data: list[HealthRow] | HealthRow
+    total: int | None = None
+
+
 class Task(Parameters):
     """Names one job."""
 
@@ -104,6 +153,7 @@ def routes(platform: Platform) -> APIRouter:
         return {"data": [_describe_table(home, name, call.language) for name in list_tables(home)]}
 
     _import_routes(router, platform)
+    _health_routes(router, platform)
     return router.api
 
 
@@ -143,6 +193,44 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         """What became of every file of an import, as csv: file, outcome, reason in Chinese and English."""
         path = offimport.find_report(platform, p.task_id)
         return FileResponse(path, media_type="text/csv", filename=f"import-{p.task_id[:8]}.csv")
+
+
+def _health_routes(router: Endpoints, platform: Platform) -> None:
+    @router.post(
+        "/v1/sources/{name}/health",
+        CheckHealth,
+        reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
+        errors=(NotFoundError,),
+    )
+    def check_health(call: Call, p: CheckHealth) -> Answer:
+        """Examine a source set: duplicates, coverage, leaks across sets, label noise. Answers with the task id."""
+        return call.write(
+            lambda db: health.create(db, platform, p.request()),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.get("/v1/sources/{name}/health", OneSet, reply={"data": {"task_id": "8a4f0c2e"}}, errors=(NotFoundError,))
+    def source_health(_call: Call, p: OneSet) -> Answer:
+        """The newest finished examination of a source set, with the URLs of its lists and its plot."""
+        found = health.newest(platform, p.name)
+        files = {file: f"/v1/source_health/{found['task_id']}/{file}" for file in found["files"]}
+        return {"data": {**found, "files": files}}
+
+    @router.get("/v1/source_health", History, reply=HealthHistory, errors=(NotFoundError,))
+    def health_history(call: Call, p: History) -> Answer:
+        """Examinations of source sets, newest first, or one with its progress."""
+        return history(call, p, table=store.health, render=_render_health, search=[store.health.c.name])
+
+    @router.get("/v1/source_health/{task_id}/{file}", HealthFile, reply="text/csv", errors=(NotFoundError,))
+    def health_file(_call: Call, p: HealthFile) -> Answer:
+        """A file of an examination: health.json, coverage.png, or one of the csv lists."""
+        path = health.find_file(platform, p.task_id, p.file)
+        return FileResponse(path, media_type=_MEDIA[path.suffix])
+
+
+def _render_health(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    result = row["job"].result or {}
+    return {"name": row["name"], "model": row["model"], "totals": result.get("totals")}
 
 
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:

@@ -70,10 +70,13 @@ class Row(NamedTuple):
 def read_manifest(folder: Path) -> dict[str, Row]:
     """The rows of a set by `<package>/<stem>`; none where there is no manifest. Unknown columns are passed over."""
     path = folder / MANIFEST
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        rows = [_row(values) for values in csv.DictReader(stream)]
+    return parse_manifest(path.read_bytes()) if path.is_file() else {}
+
+
+def parse_manifest(data: bytes) -> dict[str, Row]:
+    """The rows of a manifest's bytes by `<package>/<stem>`."""
+    text = data.decode("utf-8-sig", "surrogateescape")
+    rows = [_row(values) for values in csv.DictReader(io.StringIO(text, newline=""))]
     return {row.key: row for row in rows}
 
 

@@ -184,7 +184,6 @@ def _referred(
 
 def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
     """Finds the file that a manifest's path means; None outside the workspace and its roots. Follows links first."""
-    roots = [root.path for root in workspace.roots]
     resolve = cache(Path.resolve)
 
     def locate(text: str) -> Path | None:
@@ -194,7 +193,7 @@ def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
         path = resolve(place.parent) / place.name
         if path.is_symlink():
             path = path.resolve()
-        return path if path.name != ".." and any(path.is_relative_to(root) for root in roots) else None
+        return path if path.name != ".." and workspace.holds(path) else None
 
     return locate
 

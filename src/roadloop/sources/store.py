@@ -72,3 +72,8 @@ def newest_health(db: sa.Connection, name: str) -> str | None:
         .order_by(health.c.id.desc())
         .limit(1)
     )
+
+
+def is_health(db: sa.Connection, task_id: str) -> bool:
+    """Whether a task id is one of an examination."""
+    return db.scalar(sa.select(health.c.id).where(health.c.task_id == task_id)) is not None

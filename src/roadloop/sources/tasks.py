@@ -9,8 +9,13 @@ from roadloop.errors import JobError, Text
 from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, shipped
+from roadloop.models.service import find_weights
 from roadloop.sources.ahead import read_ahead
 from roadloop.sources.deposit import Deposit, place_text
+from roadloop.sources.health.examine import Options, examine
+from roadloop.sources.health.noise import Judge
+from roadloop.sources.health.service import folder_of
+from roadloop.sources.health.write import write_health
 from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
 from roadloop.sources.importers.read import ItemReader, Ready
 from roadloop.sources.importers.recognise import recognise
@@ -38,7 +43,7 @@ def offimport(context: TaskContext) -> Outcome:
     workspace = context.platform.workspace
     target = workspace.sources / recipe.dest
     _clear(context, target)
-    tree = list_tree(workspace.resolve(recipe.src, "src"), context.check_stop)
+    tree = list_tree(workspace.resolve(recipe.src, "src"), workspace.holds, context.check_stop)
     context.log(f"files={len(tree.files)} hidden={len(tree.hidden)} lost={len(tree.lost)}")
     context.reach("offimport.listed")
     origin = read_origin(target)
@@ -96,12 +101,7 @@ def _reader(context: TaskContext, tree: Tree, found: Found, table: ClassTable) -
                 f"These classes of the data are not in the class table {table.name}; their pixels are unknown: {some}",
             )
         )
-    roots = [root.path for root in context.platform.workspace.roots]
-
-    def inside(path: Path) -> bool:
-        return any(path.is_relative_to(root) for root in roots)
-
-    return ItemReader(tree, translation, inside, context.platform.settings.max_picture_mpix * 1_000_000)
+    return ItemReader(tree, translation, context.platform.settings.max_picture_mpix * 1_000_000)
 
 
 def _take(context: TaskContext, deposit: Deposit, reader: ItemReader, items: Sequence[Item], report: Report) -> None:
@@ -163,3 +163,52 @@ def _conclude(context: TaskContext, report: Report, facts: dict[str, Any], moves
         context.warn(Text(f"未使用的文件：{zh}；逐个原因见报告", f"Files left out: {en}; the report says why"))
     context.log(f"counts={counts}")
     return Outcome({**facts, "counts": counts}, moves)
+
+
+def health(context: TaskContext) -> Outcome:
+    """Examine the source set that the payload names.
+
+    Raises:
+        NotFoundError: It, or the model file, is gone.
+        LabelMapError: Its class table cannot be used.
+    """
+    plan = context.payload
+    workspace = context.platform.workspace
+    target = folder_of(workspace, context.job.id)
+    context.clear_older_scratch(target)
+    judge, names = _judge(context, str(plan["model"])) if plan["model"] else (None, {})
+    options = Options(
+        against=tuple(plan["against"]),
+        distance=int(plan["distance"]),
+        confidence=float(plan["confidence"]),
+        min_pixels=int(plan["min_pixels"]),
+        max_pixels=context.platform.settings.max_picture_mpix * 1_000_000,
+    )
+    note = Text("检查图片与标注", "Examining pictures and labels")
+
+    def watch(done: int, total: int) -> None:
+        context.progress(done, total, note)
+        context.check_stop()
+
+    found = examine(workspace, str(plan["name"]), options, judge, watch)
+    scratch = context.scratch(target)
+    try:
+        value = write_health(scratch, found, names)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    context.log(f"totals={value['totals']}")
+    return Outcome({"totals": value["totals"]}, [(scratch, target)])
+
+
+def _judge(context: TaskContext, model: str) -> tuple[Judge, dict[int, tuple[str, str]]]:
+    """A model file as the judge of labels; torch is loaded here, because an import does not need it."""
+    import torch  # noqa: PLC0415
+
+    from roadloop.sources.health.judge import load_judge  # noqa: PLC0415
+
+    threads = context.platform.settings.torch_threads
+    if threads:
+        torch.set_num_threads(threads)
+    device = torch.device("cuda", 0) if context.gpus else torch.device("cpu")
+    return load_judge(find_weights(context.platform, model), device)

@@ -17,14 +17,7 @@ from sqlalchemy import event
 
 from roadloop.errors import BusyError, DiskFullError, Text
 
-metadata: Final = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata: Final = sa.MetaData()
 
 BUSY_SECONDS: Final = 30
 

@@ -138,6 +138,10 @@ class Workspace:
             )
         return path
 
+    def holds(self, path: Path) -> bool:
+        """Whether a path without symbolic links lies in the workspace or one of the roots."""
+        return any(path.is_relative_to(root.path) for root in self.roots)
+
     def _outside(self, text: str, parameter: str) -> PathOutsideError:
         allowed = "、".join(str(r.path) for r in self.roots)
         return PathOutsideError(

@@ -7,13 +7,12 @@ from typing import Any
 from roadloop.datasets.info import DatasetInfo
 from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap
-from roadloop.training.recipe import DataConfig, R, TrainConfig
+from roadloop.training.recipe import DataConfig, R, TrainConfig, parse
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.weighting import class_pixels, class_weights, mirrored_pairs
 
 UPDATES = 10_000
 FEWEST_EPOCHS = 300
-MODEL_FILES = 100
 LARGEST_CROP = 1024
 CROP_STEP = 32
 
@@ -75,15 +74,13 @@ def fill_data(config: DataConfig, facts: TaskFacts) -> DataConfig:
 def fill_train(config: TrainConfig, data: DataConfig, facts: TaskFacts) -> TrainConfig:
     """The configuration with every empty field filled; full ones stay."""
     follows = facts.follows()
-    epochs = config.num_epoch or epochs_for(facts.pictures(data), config.batch_size)
     return _filled(
         config,
         {
             "network_path": follows["network_path"],
             "output_path": follows["output_path"],
             "num_classes": facts.label_map.num_classes,
-            "num_epoch": epochs,
-            "save_every": -(-epochs // MODEL_FILES),
+            "num_epoch": epochs_for(facts.pictures(data), config.batch_size),
             "model": facts.name,
             "class_weights": class_weights(facts.pixels, config.class_weighting),
         },
@@ -93,6 +90,21 @@ def fill_train(config: TrainConfig, data: DataConfig, facts: TaskFacts) -> Train
 def _filled(config: R, values: Mapping[str, Any]) -> R:
     empty = {name: value for name, value in values.items() if getattr(config, name) is None}
     return config.model_copy(update=empty)
+
+
+def merge_train(stored: Mapping[str, Any], given: Mapping[str, Any]) -> TrainConfig:
+    """A stored training configuration with sent values on top.
+
+    Class weights that followed from the stored `class_weighting` are emptied when another one is sent without weights
+    of its own.
+
+    Raises:
+        InvalidValueError: An unknown key, or a wrong value; names the key.
+    """
+    config = parse(TrainConfig, {**stored, **given}, "train_con")
+    before = parse(TrainConfig, stored, "train_con")
+    other = config.class_weighting != before.class_weighting and config.class_weights == before.class_weights
+    return config.model_copy(update={"class_weights": None}) if other else config
 
 
 def usual_crop(sizes: Mapping[str, int]) -> tuple[int, int]:

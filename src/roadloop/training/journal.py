@@ -104,7 +104,7 @@ class TaskJournal:
         is_best = state.best.epoch == state.epoch
         memo: dict[str, Any] = {"epoch": state.epoch, "latest": plain(summary)}
         moves: list[Move] = []
-        if last or is_best or state.epoch % (recipe.train.save_every or 1) == 0:
+        if last or is_best or state.epoch % recipe.save_every == 0:
             training = {"step": state.step, "best_so_far": is_best, **plain(summary)}
             moves = save_model(
                 self._work.results,

@@ -16,6 +16,7 @@ from roadloop.errors import InvalidValueError, Text
 
 FORMAT: Final = "roadloop-recipe/1"
 MAX_EPOCHS: Final = 100_000
+MODEL_FILES: Final = 100  #: of a run, when nobody says how many
 
 
 def _as_list(value: Any) -> Any:
@@ -86,7 +87,7 @@ class TrainConfig(Record):
     deterministic: bool = Field(True, description="CUDA: only kernels that give the same bits each time.")
     cpu_processes: int = Field(1, ge=1, le=64, description="Without GPUs: processes that share each batch.")
     save_every: int | None = Field(
-        None, ge=1, description="Epochs between model files, besides those of the best and the last; follows."
+        None, ge=1, description="Epochs between model files; empty = as many as give about 100. Best and last: always."
     )
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints inside an epoch.")
     log_every: int = Field(10, ge=1, description="Steps between lines of the log and points of the curve.")
@@ -152,6 +153,11 @@ class TrainingRecipe(Record):
         """Passes over the training pictures."""
         assert self.train.num_epoch is not None
         return self.train.num_epoch
+
+    @property
+    def save_every(self) -> int:
+        """Epochs between model files."""
+        return self.train.save_every or -(-self.epochs // MODEL_FILES)
 
     @property
     def crop(self) -> tuple[int, int]:

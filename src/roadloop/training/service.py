@@ -19,7 +19,7 @@ from roadloop.networks import service as networks
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.training import store
-from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train
+from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train, merge_train
 from roadloop.training.increment import count_new
 from roadloop.training.recipe import DataConfig, TrainConfig, parse
 
@@ -241,7 +241,7 @@ def save_configs(
         InvalidValueError: An unknown key, a wrong value, or one that does not fit the task.
     """
     task = require_open(db, task_id)
-    train = parse(TrainConfig, {**task.row.train_con, **(train_con or {})}, "train_con")
+    train = merge_train(task.row.train_con, train_con or {})
     data = parse(DataConfig, {**task.row.data_con, **(data_con or {})}, "data_con")
     check(train, data, facts_of(db, platform, task))
     _save(db, task, train, data)

@@ -18,7 +18,7 @@ from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.storage.publish import sha256_file
 from roadloop.training import store
-from roadloop.training.configure import TaskFacts, check, check_devices, fill_data, fill_train, warnings
+from roadloop.training.configure import TaskFacts, check, check_devices, fill_data, fill_train, merge_train, warnings
 from roadloop.training.recipe import DataConfig, Named, R, TrainConfig, TrainingRecipe, parse
 from roadloop.training.service import Task, dump, facts_of, require, require_open, shown
 
@@ -90,7 +90,7 @@ def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
 
 def _resolved(task: Task, facts: TaskFacts, request: Start) -> tuple[TrainConfig, DataConfig]:
     """Both configurations, complete and checked: flat parameters over sent ones over stored ones."""
-    train = parse(TrainConfig, {**task.row.train_con, **request.train_con}, "train_con")
+    train = merge_train(task.row.train_con, request.train_con)
     data = parse(DataConfig, {**task.row.data_con, **request.data_con}, "data_con")
     train = _with_flat(TrainConfig, train, request.train)
     data = _with_flat(DataConfig, data, request.data)

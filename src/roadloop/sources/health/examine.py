@@ -1,7 +1,7 @@
 """Examine a source set: read every picture once and gather what is wrong, missing or double."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -9,7 +9,7 @@ from roadloop.errors import RoadloopError
 from roadloop.imaging.decode import check_image, decode_image
 from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
-from roadloop.sources.check import check_sample
+from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.health.coverage import Coverage
 from roadloop.sources.health.fingerprint import Fingerprint, fingerprint
 from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS, Judge, Piece, find_pieces
@@ -78,6 +78,11 @@ class _Seen(NamedTuple):
     print: Fingerprint
 
 
+class _Good(NamedTuple):
+    checked: Checked
+    seen: _Seen
+
+
 def others(workspace: Workspace, name: str) -> tuple[str, ...]:
     """All other source sets."""
     return tuple(other for other in list_sets(workspace) if other != name)
@@ -105,39 +110,48 @@ def examine(
     health = Health(name, source.table, options.against, list(found.problems))
     health.noise = [] if judge else None
     total = len(found.samples) + len(strangers)
+    seen: list[_Seen] = []
+
+    def check(sample: Sample) -> _Good | Problem:
+        return _check(sample, health.table, options)
 
     def look(sample: Sample) -> _Seen | None:
         return _look(sample, options)
 
-    seen: list[_Seen] = []
-    for one in _own(found.samples, health, options, judge):
-        watch(len(seen), total)
-        seen.append(one)
+    for done, result in enumerate(read_ahead(check, found.samples), 1):
+        if isinstance(result, Problem):
+            health.problems.append(result)
+        else:
+            seen.append(result.seen)
+            _count(health, result, options, judge)
+        watch(done, total)
     own = len(seen)
-    for stranger in read_ahead(look, strangers):
-        if stranger is not None:
-            seen.append(stranger)
-        watch(len(seen), total)
+    for done, stranger in enumerate(read_ahead(look, strangers), len(found.samples) + 1):
+        seen += [stranger] if stranger is not None else []
+        watch(done, total)
     _compare(health, seen, own, options.distance)
     health.leaking_tracks = _leaking_tracks(name, [s.sample for s in seen])
     return health
 
 
-def _own(samples: Sequence[Sample], health: Health, options: Options, judge: Judge | None) -> Iterator[_Seen]:
-    for sample in samples:
-        checked = check_sample(sample, health.table, options.max_pixels)
-        if isinstance(checked, Problem):
-            health.problems.append(checked)
-            continue
-        health.coverage.add(sample.city, sample.facts.time, checked.counts)
-        if judge is not None and health.noise is not None:
-            opinion = judge(decode_image(checked.image, options.max_pixels))
-            pieces = find_pieces(checked.ids, opinion, options.confidence, options.min_pixels)
-            health.noise_pieces += len(pieces)
-            health.noise += [Noise(sample.key, piece) for piece in pieces]
-            if len(health.noise) > 2 * MOST_KEPT:
-                health.noise = most_doubtful(health.noise)[:MOST_KEPT]
-        yield _Seen(sample, fingerprint(checked.image, (checked.width, checked.height)))
+def _check(sample: Sample, table: ClassTable, options: Options) -> _Good | Problem:
+    checked = check_sample(sample, table, options.max_pixels)
+    if isinstance(checked, Problem):
+        return checked
+    return _Good(checked, _Seen(sample, fingerprint(checked.image, (checked.width, checked.height))))
+
+
+def _count(health: Health, good: _Good, options: Options, judge: Judge | None) -> None:
+    checked, sample = good.checked, good.seen.sample
+    health.coverage.add(sample.city, sample.facts.time, checked.counts)
+    if judge is None or health.noise is None:
+        return
+    opinion = judge(decode_image(checked.image, options.max_pixels))
+    pieces = find_pieces(checked.ids, opinion, options.confidence, options.min_pixels)
+    health.noise_pieces += len(pieces)
+    health.noise += [Noise(sample.key, piece) for piece in pieces]
+    if len(health.noise) > 2 * MOST_KEPT:
+        health.noise = most_doubtful(health.noise)[:MOST_KEPT]
 
 
 def most_doubtful(noise: Sequence[Noise]) -> list[Noise]:

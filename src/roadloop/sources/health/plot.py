@@ -19,6 +19,7 @@ _TOP: Final = 60
 _GAP: Final = 40
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _INK: Final = (40, 40, 40)
+_PAPER: Final = (255, 255, 255)
 _FULL: Final = np.array((20, 90, 160), np.float64)
 _NONE: Final = (250, 225, 220)
 _MOST: Final = 24  # columns of one panel
@@ -57,11 +58,11 @@ def ascii_name(name: str, instead: str) -> str:
 def _column(sheet: UInt8, x: int, counts: Sequence[int], pictures: int) -> None:
     for k, count in enumerate(counts):
         y = _TOP + k * _CELL[1]
-        share = np.log1p(count) / np.log1p(max(1, pictures))
+        share = (count / max(1, pictures)) ** 0.5  # so that rare classes differ too
         color = _NONE if not count else tuple(int(v) for v in 255 - (255 - _FULL) * (0.1 + 0.8 * share))
         cv2.rectangle(sheet, (x, y), (x + _CELL[0] - 2, y + _CELL[1] - 2), color, -1)
-        _write(sheet, str(count), (x + 4, y + 14), 0.38)
+        _write(sheet, str(count), (x + 4, y + 14), 0.38, _PAPER if share > 0.6 else _INK)
 
 
-def _write(sheet: UInt8, text: str, place: tuple[int, int], size: float) -> None:
-    cv2.putText(sheet, text, place, _FONT, size, _INK, 1, cv2.LINE_AA)
+def _write(sheet: UInt8, text: str, place: tuple[int, int], size: float, ink: tuple[int, int, int] = _INK) -> None:
+    cv2.putText(sheet, text, place, _FONT, size, ink, 1, cv2.LINE_AA)

@@ -29,15 +29,15 @@ class Alike(NamedTuple):
 def find_alike(prints: Sequence[Fingerprint], distance: int = DISTANCE, difference: float = DIFFERENCE) -> list[Alike]:
     """All pairs of the same or nearly the same pictures, closest first.
 
-    Of n identical pictures n - 1 pairs are given, each with the one before it, not all n (n - 1) / 2; likewise of n
-    pictures with one hash.
+    Of n identical pictures n - 1 pairs are given, each with the first, not all n (n - 1) / 2; likewise of n pictures
+    with one hash.
 
     Args:
         prints: In any number.
         distance: Most bits in which the hashes may differ.
         difference: Most grey levels by which the thumbnails may differ in the mean.
     """
-    found = list(_chained(prints, difference))
+    found = list(_with_first(prints, difference))
     chosen = _first_of_each_hash(prints)
     hashes = np.array([prints[i].dhash for i in chosen], np.uint64)
     pairs = _close(hashes, distance)
@@ -49,7 +49,7 @@ def find_alike(prints: Sequence[Fingerprint], distance: int = DISTANCE, differen
     return sorted(found, key=lambda p: (p.distance, p.first, p.second))
 
 
-def _chained(prints: Sequence[Fingerprint], difference: float) -> Iterator[Alike]:
+def _with_first(prints: Sequence[Fingerprint], difference: float) -> Iterator[Alike]:
     by_sum: dict[str, int] = {}
     by_hash: dict[int, int] = {}
     for place, found in enumerate(prints):
@@ -59,8 +59,8 @@ def _chained(prints: Sequence[Fingerprint], difference: float) -> Iterator[Alike
             yield Alike(same, place, -1)
         elif alike is not None and _look_alike(prints[alike], found, difference):
             yield Alike(alike, place, 0)
-        by_sum[found.sha256] = place
-        by_hash[found.dhash] = place
+        by_sum.setdefault(found.sha256, place)
+        by_hash.setdefault(found.dhash, place)
 
 
 def _first_of_each_hash(prints: Sequence[Fingerprint]) -> list[int]:

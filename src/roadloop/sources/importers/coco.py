@@ -2,6 +2,7 @@
 
 Panoptic: a pixel is a segment's number R + 256 G + 65536 B, whose category the JSON tells (Kirillov et al., CVPR
 2019). Stuff: the pixel maps of COCO-Stuff, an 8-bit pixel = category id (Caesar, Uijlings, Ferrari, CVPR 2018).
+Its folder is called `..._pixelmaps`, or like the JSON.
 Number 0 is unlabelled in both. Outlines and run lengths in a JSON are not read: they are lossy or overlap.
 """
 
@@ -23,7 +24,7 @@ from roadloop.sources.importers.found import (
     leftovers,
     make_item,
 )
-from roadloop.sources.importers.tree import Tree, odd_json, split_of
+from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json, split_of
 
 _USED: Final = Text("COCO 说明文件，已读取", "COCO's description; it was read")
 
@@ -33,13 +34,13 @@ def find(tree: Tree) -> Found | None:
     items: dict[str, Item] = {}
     lines: list[Line] = []
     categories: dict[int, LegendClass] = {}
-    for file, value in tree.json_files().items():
-        if not _is_coco(value):
-            continue
+    documents = [(file, value) for file, value in tree.json_files().items() if _is_coco(value)]
+    # Panoptic first: other documents of the same pictures (instances, key points) have no masks of their own.
+    for file, value in sorted(documents, key=lambda d: not _segments(d[1])):
         try:
             named = _panoptic(tree, file, value) if _segments(value) else _stuff(tree, file, value)
             classes = _categories(value)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except ODD_JSON as error:
             lines.append(Line(file, Fate.BROKEN, odd_json(error)))
             continue
         if named:
@@ -70,8 +71,8 @@ def _is_coco(value: Any) -> bool:
 
 
 def _segments(value: Any) -> bool:
-    rows = value.get("annotations") or [{}]
-    return isinstance(rows[0], dict) and "segments_info" in rows[0]
+    rows = value.get("annotations")
+    return isinstance(rows, list) and bool(rows) and isinstance(rows[0], dict) and "segments_info" in rows[0]
 
 
 def _categories(value: Any) -> list[LegendClass]:
@@ -101,7 +102,7 @@ def _panoptic(tree: Tree, file: str, value: Any) -> list[Item]:
 def _stuff(tree: Tree, file: str, value: Any) -> list[Item]:
     masks: dict[str, list[str]] = {}
     for name in tree.files:
-        if name.lower().endswith(".png"):
+        if name.lower().endswith(".png") and _is_pixel_map(name, PurePosixPath(file).stem):
             masks.setdefault(PurePosixPath(name).stem, []).append(name)
     pictures = _Pictures(tree, set())
     items = []
@@ -111,6 +112,11 @@ def _stuff(tree: Tree, file: str, value: Any) -> list[Item]:
         if image and found:
             items.append(make_item(image, FileLabel(found[0], "id"), split=_split(image, file)))
     return items
+
+
+def _is_pixel_map(file: str, document: str) -> bool:
+    """Whether a PNG stands in a folder of stuff masks: `..._pixelmaps`, or named like the document."""
+    return any(part.endswith("pixelmaps") or part == document for part in PurePosixPath(file).parts[:-1])
 
 
 class _Pictures:

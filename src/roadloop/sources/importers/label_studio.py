@@ -24,7 +24,7 @@ from roadloop.sources.importers.found import (
     leftovers,
     make_item,
 )
-from roadloop.sources.importers.tree import Tree, odd_json, split_of
+from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json, split_of
 
 _USED: Final = Text("Label Studio 导出文件，已读取", "Label Studio's export; it was read")
 _HASH: Final = re.compile(r"[0-9a-f]{8}-")
@@ -43,10 +43,11 @@ def find(tree: Tree) -> Found | None:
         exported = True
         lines.append(Line(file, Fate.USED, _USED))
         for task in value:
-            image = pictures.find(task)
+            image = ""
             try:
+                image = pictures.find(task)
                 label = _label(task)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
+            except ODD_JSON as error:
                 lines += [Line(image, Fate.BROKEN, odd_json(error))] if image else []
                 continue
             if image and label and image not in items:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from roadloop.errors import Text
-from roadloop.labels.table import decode, shipped
+from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     NO_LABEL,
     Fate,
@@ -24,7 +24,7 @@ from roadloop.sources.importers.found import (
 from roadloop.sources.importers.legend import LEGEND_FILE, find_legend
 from roadloop.sources.importers.tree import OTHER_PICTURES, PICTURES, Tree, split_of
 from roadloop.sources.layout import LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
-from roadloop.sources.manifest import Row, read_manifest
+from roadloop.sources.manifest import Row, parse_manifest
 
 _IMAGES: Final = frozenset({"images", "image", "imgs", "img", "pictures", "jpegimages", "rgb", "frames", "data"})
 _LABELS: Final = ("labels", "label", "masks", "mask", "annotations", "annotation", "gt", "seg", "segmentation")
@@ -108,8 +108,7 @@ class _Known:
         self._splits: Final[dict[str, str]] = {}
         for split, file in lists.items():
             if file in present:
-                keys = decode(tree.read(file)).splitlines()
-                self._splits.update({key.strip(): split for key in keys})
+                self._splits.update({key.strip(): split for key in tree.text(file).splitlines()})
 
     def item(self, file: str, label: str) -> Item:
         """A pair with everything that is known of it."""
@@ -121,6 +120,6 @@ class _Known:
     @staticmethod
     def _read(tree: Tree) -> dict[str, Row]:
         try:
-            return read_manifest(tree.root)
+            return parse_manifest(tree.read(MANIFEST))
         except OSError:
             return {}

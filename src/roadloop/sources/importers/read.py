@@ -3,9 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +18,7 @@ from roadloop.labels.table import IGNORE
 from roadloop.sources.check import MAX_UNKNOWN
 from roadloop.sources.importers.found import DrawnLabel, Fate, FileLabel, Item, Label, Line
 from roadloop.sources.importers.translate import Painted, Translation
-from roadloop.sources.importers.tree import Tree
+from roadloop.sources.importers.tree import OutsideError, Tree
 from roadloop.sources.layout import LabelKind
 
 UInt8 = NDArray[np.uint8]
@@ -58,14 +56,12 @@ class ItemReader:
     Args:
         tree: The imported folder.
         translation: What the labels mean.
-        inside: Whether a path, links followed, may be read.
         max_pixels: Larger pictures are left out.
     """
 
-    def __init__(self, tree: Tree, translation: Translation, inside: Callable[[Path], bool], max_pixels: int) -> None:
+    def __init__(self, tree: Tree, translation: Translation, max_pixels: int) -> None:
         self._tree: Final = tree
         self._translation: Final = translation
-        self._inside: Final = inside
         self._max_pixels: Final = max_pixels
 
     def read(self, item: Item, known: tuple[str, str] | None) -> Ready | list[Line]:
@@ -106,11 +102,10 @@ class ItemReader:
         return Ready(item, image, header.format, painted.ids, stays, *sums, note)
 
     def _bytes(self, file: str, *, is_label: bool) -> bytes:
-        path = self._tree.root / file
         try:
-            if path.is_symlink() and not self._inside(path.resolve()):
-                raise _LeftOutError(Fate.OUTSIDE, _OUTSIDE, is_label=is_label)
-            return path.read_bytes()
+            return self._tree.read(file)
+        except OutsideError as error:
+            raise _LeftOutError(Fate.OUTSIDE, _OUTSIDE, is_label=is_label) from error
         except FileNotFoundError as error:
             raise _LeftOutError(Fate.VANISHED, _VANISHED, is_label=is_label) from error
         except OSError as error:

@@ -8,10 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from roadloop.errors import Text
+from roadloop.labels.table import decode
 from roadloop.sources.layout import printable
 
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".png"})
 OTHER_PICTURES: Final = frozenset({".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".heic", ".ppm", ".pgm"})
+ODD_JSON: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError)  #: what a wrong form raises
 _MOST_JSON: Final = 50
 _MOST_JSON_BYTES: Final = 2**30
 
@@ -24,26 +26,54 @@ class Lost(NamedTuple):
     gone: bool
 
 
+class OutsideError(OSError):
+    """A link leads out of the workspace and its roots."""
+
+
 class Tree:
     """A listed folder.
 
     Args:
         root: The folder.
+        inside: Whether a path, links followed, may be read.
         files: All files below it, relative, in order, hidden ones left out.
         lost: What could not be listed.
         hidden: Hidden files and folders, links to folders: passed over.
     """
 
-    def __init__(self, root: Path, files: Sequence[str], lost: Sequence[Lost] = (), hidden: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        inside: Callable[[Path], bool],
+        files: Sequence[str],
+        lost: Sequence[Lost] = (),
+        hidden: Sequence[str] = (),
+    ) -> None:
         self.root: Final = root
+        self._inside: Final = inside
         self.files: Final = tuple(files)
         self.lost: Final = tuple(lost)
         self.hidden: Final = tuple(hidden)
         self._json: dict[str, Any] = {}
 
     def read(self, file: str) -> bytes:
-        """The bytes of a file; an OSError when it cannot be read."""
-        return (self.root / file).read_bytes()
+        """The bytes of a file.
+
+        Raises:
+            OutsideError: It is a link out of the workspace and its roots.
+            OSError: It cannot be read.
+        """
+        path = self.root / file
+        if path.is_symlink() and not self._inside(path.resolve()):
+            raise OutsideError
+        return path.read_bytes()
+
+    def text(self, file: str) -> str:
+        """The text of a file, UTF-8 or GBK; empty when it cannot be read."""
+        try:
+            return decode(self.read(file))
+        except OSError:
+            return ""
 
     def pictures(self) -> list[str]:
         """The files that end like a JPEG or PNG."""
@@ -77,11 +107,12 @@ class Tree:
             return None
 
 
-def list_tree(root: Path, check_stop: Callable[[], None]) -> Tree:
+def list_tree(root: Path, inside: Callable[[Path], bool], check_stop: Callable[[], None]) -> Tree:
     """List a folder. Links to folders are not followed; what cannot be listed is kept as `lost`.
 
     Args:
         root: The folder.
+        inside: Whether a path, links followed, may be read.
         check_stop: Called for each folder; raises to stop.
     """
     files: list[str] = []
@@ -101,7 +132,7 @@ def list_tree(root: Path, check_stop: Callable[[], None]) -> Tree:
         folders[:] = sorted(set(folders) - set(links))
         for name in sorted(names):
             (hidden if name.startswith(".") else files).append((place / name).as_posix())
-    return Tree(root, files, lost, hidden)
+    return Tree(root, inside, files, lost, hidden)
 
 
 def readable(name: str) -> str:

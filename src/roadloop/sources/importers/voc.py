@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from roadloop.errors import Text
-from roadloop.labels.table import ClassTable, decode, shipped
+from roadloop.labels.table import ClassTable, shipped
 from roadloop.sources.importers.found import (
     NO_LABEL,
     NO_PICTURE,
@@ -96,16 +96,9 @@ def _splits(tree: Tree) -> _Splits:
         for file in tree.files:
             if file.endswith(f"{_LISTS}{split}.txt"):
                 found.files.append(file)
-                for line in _read_text(tree, file).splitlines():
+                for line in tree.text(file).splitlines():
                     found.of.setdefault(line.strip(), split)
     return found
-
-
-def _read_text(tree: Tree, file: str) -> str:
-    try:
-        return decode(tree.read(file))
-    except OSError:
-        return ""
 
 
 def _below(file: str, folder: str) -> bool:

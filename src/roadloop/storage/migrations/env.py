@@ -2,6 +2,8 @@
 
 from alembic import context
 
+from roadloop.storage.database import metadata
+
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, transactional_ddl=False)
+context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
 context.run_migrations()

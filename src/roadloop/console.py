@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""What the commands of all features share: the workspace option, the settings it leads to, the language."""
 
 import locale
 from pathlib import Path

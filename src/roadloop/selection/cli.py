@@ -1,0 +1,88 @@
+"""`roadloop selection` and `roadloop bench selection`."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from roadloop.console import Home, language, settings_of
+from roadloop.errors import InvalidValueError, Text
+from roadloop.selection import service
+from roadloop.selection.api import in_language
+from roadloop.selection.output import read_report
+from roadloop.storage.platform import Platform, open_platform
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def selection(
+    task_id: Annotated[str, typer.Argument(help="The selection's task id.")],
+    compare: Annotated[bool, typer.Option("--compare", help="Say whether mining paid.")] = False,
+    mined: Annotated[str, typer.Option(help="Trainings with the mined pictures, with commas; one for each seed.")] = "",
+    control: Annotated[str, typer.Option(help="Trainings with the control arm instead, with commas.")] = "",
+    home: Home = None,
+) -> None:
+    """Show what a selection took; with --compare, whether mining paid 选图结果与对照.
+
+    For --compare train with the mined pictures and, apart from that, with the control arm, a few seeds each; evaluate
+    all of these models on the same labelled pictures.
+    """
+    platform = open_platform(settings_of(home))
+    try:
+        if compare:
+            _compare(platform, task_id, _names(mined), _names(control))
+            return
+        if mined or control:
+            raise InvalidValueError(
+                Text("--mined 与 --control 只能与 --compare 一起使用。", "--mined and --control go with --compare.")
+            )
+        with platform.database.reading() as db:
+            folder = service.output_folder(db, task_id)
+        report = read_report(folder)
+        assert report is not None
+        console.print(f"[bold]{folder}[/]")
+        for name, value in report["summary"].items():
+            console.print(f"  {name}: {value}")
+    finally:
+        platform.database.close()
+
+
+def _compare(platform: Platform, task_id: str, mined: list[str], control: list[str]) -> None:
+    with platform.database.reading() as db:
+        found = in_language(service.compare_arms(db, platform, task_id, mined, control), language())
+    console.print(f"[bold]{found['sentence']}[/]")
+    if found["caution"]:
+        console.print(found["caution"])
+    table = Table("", "mined", "control", "Δ", "")
+    for measure in found["measures"]:
+        spans = [f"{s['mean']:.4f} [{s['lowest']:.4f}, {s['highest']:.4f}]" for s in _spans(measure)]
+        table.add_row(measure["name"], *spans, f"{measure['difference']:+.4f}", measure["verdict"])
+    console.print(table)
+
+
+def _spans(measure: dict[str, dict[str, float]]) -> list[dict[str, float]]:
+    return [measure["mined"], measure["control"]]
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
+
+
+def bench(
+    vectors: Annotated[int, typer.Option(min=1000, help="How many embeddings.")] = 100_000,
+    dimensions: Annotated[int, typer.Option(min=2, help="Numbers of each.")] = 256,
+    picks: Annotated[int, typer.Option(min=10, help="Pictures taken.")] = 500,
+) -> None:
+    """K-centre selection against one-by-one greedy in NumPy, in one run; CPU seconds.
+
+    Set OMP_NUM_THREADS=1 on a busy machine.
+    """
+    from roadloop.selection.bench import race  # noqa: PLC0415 - only this command needs it
+
+    console.print(f"{vectors} x {dimensions}, {picks} picks")
+    table = Table("vectors like", "one by one, s", "roadloop, s", "times as fast", "radius, roadloop / one by one")
+    for found in race(vectors, dimensions, picks):
+        figures = (found.plain, found.ours, found.ratio)
+        table.add_row(found.data, *(f"{figure:.2f}" for figure in figures), f"{found.radius:.5f}")
+    console.print(table)

@@ -1,0 +1,87 @@
+"""What a network sees in a picture, as one vector: the mean of its deepest feature map. Needs torch.
+
+Works with any network: a rehearsal with pictures of two sizes shows which module gives the smallest map that grows
+with the picture (means over fixed parts of a picture do not), before the output is made from it.
+
+N pictures, C channels, H, W pixels.
+"""
+
+import threading
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+REHEARSAL: Final = (128, 256)  #: sides of the two rehearsal pictures
+
+
+class Encoder:
+    """Catches the deepest feature map while a network runs, in whichever thread it does.
+
+    Args:
+        network: In evaluation mode; gets a hook.
+        classes: How many outputs it has.
+    """
+
+    def __init__(self, network: nn.Module, classes: int) -> None:
+        self._caught: Final = threading.local()
+        self.place: Final = deepest(network, classes)
+        network.get_submodule(self.place).register_forward_hook(self._catch)
+
+    def _catch(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        self._caught.mean_NC = _map(output).float().mean((2, 3))
+
+    def embeddings(self) -> Tensor:
+        """Vectors of length 1, float32 [N, C], of the pictures that this thread ran last."""
+        vectors: Tensor = nn.functional.normalize(self._caught.mean_NC, dim=1)
+        return vectors
+
+
+def deepest(network: nn.Module, classes: int) -> str:
+    """Name of the module whose output is the deepest feature map; "" is the network itself.
+
+    The smallest map wins; among equals the last one with more channels than classes, so that a low-resolution output
+    is not taken for features.
+
+    Args:
+        network: In evaluation mode.
+        classes: How many outputs it has.
+    """
+    small, large = (_sizes(network, side) for side in REHEARSAL)
+    factor = REHEARSAL[1] / REHEARSAL[0]
+    found = []
+    for order, (name, (channels, height)) in enumerate(small.items()):
+        grown = large.get(name, (0, 0))[1] / max(1, height)
+        if height > 1 and abs(grown / factor - 1) < 0.25:
+            found.append((height, channels <= classes, -order, name))
+    return min(found)[3] if found else ""
+
+
+def _sizes(network: nn.Module, side: int) -> dict[str, tuple[int, int]]:
+    """Module -> (channels, height) of its last output, in the order in which they ended."""
+    sizes: dict[str, tuple[int, int]] = {}
+
+    def note(name: str) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            found = _map(output)
+            if isinstance(found, Tensor) and found.ndim == 4:
+                sizes.pop(name, None)
+                sizes[name] = (found.shape[1], found.shape[2])
+
+        return hook
+
+    handles = [module.register_forward_hook(note(name)) for name, module in network.named_modules()]
+    try:
+        parameter = next(network.parameters(), None)
+        device = parameter.device if parameter is not None else torch.device("cpu")
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, side, side, device=device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return sizes
+
+
+def _map(output: Any) -> Any:
+    """A module's output; the first part of one with several."""
+    return output[0] if isinstance(output, tuple | list) and output else output

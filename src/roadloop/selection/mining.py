@@ -1,0 +1,268 @@
+"""What a mining job does: list candidates, score them, pick, draw the control arm, fetch, publish. Needs torch."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.errors import RoadloopError, Text
+from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.selection.fingerprint import fingerprint_of, near_any
+from roadloop.selection.gather import Gatherer
+from roadloop.selection.model import Aim
+from roadloop.selection.output import Selected, write_report, write_tables
+from roadloop.selection.picking import Picks, Pool, Rules, combined, pick, reason_of
+from roadloop.selection.run import Run, publish_folder, require_some
+from roadloop.selection.sampling import Ratio, parse_ratio
+from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
+from roadloop.selection.scoring import Failed, load_scorers, score
+from roadloop.sources.service import list_sets, open_set, scan
+from roadloop.tracks.service import TrackPoint, overlapped
+
+Candidate = tuple[TrackPoint, int]  # a point and its place on its track
+
+SCORING: Final = 0.9  #: share of the progress bar
+CONTROL: Final = 1  #: keeps the control arm's draw apart from all others
+
+
+def select(context: TaskContext) -> Outcome:
+    """Choose the pictures that the model would learn most from, and publish them as one folder.
+
+    Raises:
+        JobError: Not one picture could be had.
+        BrokenFileError: The model file is not the one that was chosen.
+        ConflictError: The output folder is in use by now.
+        OutOfMemoryError: A batch does not fit into a GPU.
+    """
+    return publish_folder(context, _fill)
+
+
+def _fill(run: Run) -> dict[str, Any]:
+    path = run.scratch / NAME
+    if take_over(path, run.older):
+        run.context.log("the scores of an earlier attempt are taken over")
+    with ScoreBook(path) as book:
+        report = _mine(run, book)
+    path.unlink()
+    return report
+
+
+def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
+    context, payload = run.context, run.context.payload
+    context.progress(0, 1, Text("列出候选图片", "listing candidates"))
+    candidates, about = _candidates(run)
+    context.reach("select.listed")
+    _score(run, book, [point for point, _ in candidates])
+    context.reach("select.scored")
+    pool = _columns(book, candidates)
+    require_some(run, len(pool.points))
+    usable = ~_labelled_already(run, book, pool)
+    aims = [Aim(**values) for values in payload["aims"]]
+    scores = combined(pool.classes, aims)
+    wanted = _wanted(parse_ratio(payload["sele_ratio"]), len(pool.points))
+    picks = pick(pool, scores, usable, wanted, _rules(payload, wanted, pool))
+    control = _control(payload, usable)
+    context.reach("select.picked")
+    selected = _fetch(run, pool, scores, _Arms(picks, control, aims))
+    context.reach("select.fetched")
+    _warn_fewer(context, selected, wanted, int(usable.sum()))
+    write_tables(run.scratch, selected, run.max_pixels)
+    summary = {
+        "pictures": sum(s.arm == "mined" for s in selected),
+        "control": sum(s.arm == "control" for s in selected),
+        "tracks": len({s.point.track for s in selected}),
+        "candidates": len(pool.points),
+        "labelled_already": int(np.count_nonzero(~usable)),
+        **about,
+    }
+    return write_report(run.scratch, _report(run, summary, scores, picks, aims))
+
+
+def _candidates(run: Run) -> tuple[list[Candidate], dict[str, Any]]:
+    """The pictures that will be looked at, by track and point, and what the report says about the list."""
+    tracks = run.tracks()
+    most = run.context.payload["candidates"]
+    found: dict[tuple[str, str], Candidate] = {}
+    for draw in tracks.draws(Ratio(most)):
+        for point, frame in zip(draw.points, draw.frames, strict=True):
+            found.setdefault((point.track, point.point), (point, frame))
+        if len(found) >= most:
+            break
+    return [found[key] for key in sorted(found)], run.note_lines(tracks)
+
+
+def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
+    """Score what the book does not have yet."""
+    context, payload = run.context, run.context.payload
+    todo = [point for point in points if book.find(point.track, point.point) is None]
+    if not todo:
+        return
+    scorers = load_scorers(payload, context.gpus, context.platform.settings.torch_threads)
+    done = len(points) - len(todo)
+    note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
+    for found in score(_until_stopped(run, todo), run.store, scorers, payload["single_gpu"], run.max_pixels):
+        if isinstance(found, Failed):
+            run.left_out.picture(found.point, found.reason)
+        else:
+            book.add(found[0].track, found[0].point, found[1])
+        done += 1
+        context.progress(done * SCORING, len(points), note)
+        if done == len(points) - len(todo) // 2:
+            context.reach("select.half_scored")
+
+
+def _until_stopped(run: Run, points: Sequence[TrackPoint]) -> Iterator[TrackPoint]:
+    for point in points:
+        run.context.check_stop()
+        yield point
+
+
+def _columns(book: ScoreBook, candidates: Sequence[Candidate]) -> Pool:
+    points: list[TrackPoint] = []
+    frames: list[int] = []
+    rows: list[Scored] = []
+    for point, frame in candidates:
+        found = book.find(point.track, point.point)
+        if found is not None:
+            points.append(point)
+            frames.append(frame)
+            rows.append(found)
+    if not rows:
+        nothing = np.zeros((0, 1), np.float32)
+        return Pool([], np.zeros(0, np.int64), nothing, nothing, np.zeros((0, 4), np.uint64))
+    return Pool(
+        points,
+        np.array(frames, np.int64),
+        np.stack([row.classes for row in rows]),
+        np.stack([row.vector for row in rows]),
+        np.stack([row.print for row in rows]),
+    )
+
+
+def _labelled_already(run: Run, book: ScoreBook, pool: Pool) -> NDArray[np.bool_]:
+    """Which candidates are near-duplicates of pictures in labelled source sets: bool [N]."""
+    known = dict(book.labelled())
+    pictures = [(name, path) for name, path in _labelled_pictures(run) if name not in known]
+
+    def read(picture: tuple[str, Path]) -> tuple[str, NDArray[np.uint64] | None]:
+        name, path = picture
+        try:
+            return name, fingerprint_of(path.read_bytes(), run.max_pixels)
+        except (OSError, RoadloopError):  # broken pictures of a source set are reported when a dataset is built
+            return name, None
+
+    note = Text(f"比对 {len(pictures)} 张已标注图片", f"comparing with {len(pictures)} labelled pictures")
+    new = []
+    for count, (name, found) in enumerate(overlapped(read, pictures, run.parallel), 1):
+        run.context.check_stop()
+        run.context.progress(SCORING + 0.05 * count / len(pictures), 1, note)
+        if found is not None:
+            new.append((name, found))
+        if len(new) >= 1000 or count == len(pictures):
+            book.add_labelled(new)
+            known |= dict(new)
+            new = []
+    prints = np.stack(list(known.values())) if known else np.zeros((0, 4), np.uint64)
+    return near_any(pool.prints, prints)
+
+
+def _labelled_pictures(run: Run) -> Iterator[tuple[str, Path]]:
+    workspace = run.context.platform.workspace
+    names: list[str] | None = run.context.payload["labelled"]
+    for name in list_sets(workspace) if names is None else names:
+        for sample in scan(open_set(workspace, name, "labelled")).samples:
+            yield f"{name}/{sample.key}", sample.image
+
+
+def _wanted(ratio: Ratio, candidates: int) -> int:
+    return ratio.number or max(1, round(ratio.share * candidates))
+
+
+def _rules(payload: dict[str, Any], wanted: int, pool: Pool) -> Rules:
+    tracks = len({point.track for point in pool.points})
+    per_track = payload["per_track"] or max(1, -(-3 * wanted // tracks))
+    return Rules(per_track, payload["gap_frames"], payload["gap_seconds"], payload["gap_metres"])
+
+
+def _control(payload: dict[str, Any], usable: NDArray[np.bool_]) -> list[int]:
+    """A random arm from everything that could have been mined, independent of what was."""
+    places = np.flatnonzero(usable)
+    rng = np.random.default_rng([payload["seed"], CONTROL])
+    drawn = rng.permutation(places)[: payload["control"]]
+    return [int(i) for i in drawn]
+
+
+class _Arms:
+    """What is taken in which arm."""
+
+    def __init__(self, picks: Picks, control: list[int], aims: Sequence[Aim]) -> None:
+        self.picks = picks
+        self.control = control
+        self.aims = aims
+
+
+def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms) -> list[Selected]:
+    """Fetch the pictures of both arms, each once; what is gone by now is left out."""
+    gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
+    indices = list(dict.fromkeys([*(p.row for p in arms.picks.taken), *arms.control]))
+    wanted = [pool.points[i] for i in indices]
+    files: dict[TrackPoint, str] = {}
+    for fetched in gatherer.points(wanted):
+        run.context.check_stop()
+        files[fetched.point] = fetched.file
+        run.context.progress(0.95 + 0.05 * len(files) / len(wanted), 1, Text("取回图片", "fetching pictures"))
+    order = np.sort(-scores)
+    selected: list[Selected] = []
+    for picked in arms.picks.taken:
+        point = pool.points[picked.row]
+        place = float(np.searchsorted(order, -scores[picked.row])) / len(scores)
+        if point in files:
+            reason = reason_of(pool, arms.aims, picked, place)
+            rank = len(selected) + 1
+            selected.append(Selected(point, files[point], "mined", rank, float(scores[picked.row]), reason))
+    control = [i for i in arms.control if pool.points[i] in files]
+    seed = run.context.payload["seed"]
+    reason = Text(f"随机对照组（种子 {seed}）", f"random control arm (seed {seed})")
+    for rank, i in enumerate(control, 1):
+        point = pool.points[i]
+        selected.append(Selected(point, files[point], "control", rank, float(scores[i]), reason))
+    require_some(run, len(selected))
+    return selected
+
+
+def _warn_fewer(context: TaskContext, selected: Sequence[Selected], wanted: int, usable: int) -> None:
+    for arm, asked, zh in (("mined", wanted, "挑选"), ("control", context.payload["control"], "对照")):
+        count = sum(s.arm == arm for s in selected)
+        if count < asked:
+            context.warn(
+                Text(
+                    f"{zh}组要求 {asked} 张，只得到 {count} 张（可用候选 {usable} 张；每轨迹上限、最小间隔与去重之后）。",
+                    f"{asked} pictures were asked for the {arm} arm, {count} could be had ({usable} candidates, after"
+                    " the cap per track, the gaps and near-duplicates).",
+                )
+            )
+
+
+def _report(
+    run: Run, summary: dict[str, Any], scores: NDArray[np.float32], picks: Picks, aims: Sequence[Aim]
+) -> dict[str, Any]:
+    payload = run.context.payload
+    asked = (
+        "sele_ratio", "track_file", "task_file", "isshuffle", "seed", "weights_dir", "method", "control", "candidates",
+        "per_track", "gap_frames", "gap_seconds", "gap_metres", "labelled",
+    )  # fmt: skip
+    return {
+        "task_id": run.context.job.id,
+        "task_type": "sele",
+        "request": {name: payload[name] for name in asked},
+        "model": {"path": Path(payload["model_path"]).name, "sha256": payload["model_sha256"]},
+        "classes": [aim.to_json() for aim in aims],
+        "classes_from": payload["aims_source"],
+        "scores": {f"p{q}": round(float(np.percentile(scores, q)), 6) for q in (0, 25, 50, 75, 90, 99, 100)},
+        "ruled_out": dict(sorted(picks.ruled_out.items())),
+        "radius": round(picks.radius, 6),
+        "left_out": run.warn_left_out(),
+        "summary": summary,
+    }

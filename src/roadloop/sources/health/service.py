@@ -1,0 +1,126 @@
+"""What a caller can do with source-set health: order an examination, read the newest. No torch here."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.jobs import queue
+from roadloop.jobs.queue import Submission
+from roadloop.models.service import find_weights
+from roadloop.sources import store
+from roadloop.sources.health.examine import others
+from roadloop.sources.health.write import FILES, REPORT
+from roadloop.sources.service import open_set
+from roadloop.storage.paths import Workspace
+from roadloop.storage.platform import Platform
+
+FOLDER: Final = "health"
+NONE: Final = "none"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call of POST /v1/sources/{name}/health; the fields are its parameters."""
+
+    name: str
+    model: str
+    against: str
+    confidence: float
+    min_pixels: int
+    distance: int
+    gpus: str
+
+
+def create(db: sa.Connection, platform: Platform, request: Request) -> str:
+    """Check a request, and write its row and its job.
+
+    Returns:
+        The task id.
+
+    Raises:
+        NotFoundError: The set, one of the others, or the model file is not there.
+        InvalidValueError: The set is compared with itself.
+    """
+    source = open_set(platform.workspace, request.name, "name")
+    against = choose_against(platform.workspace, source.name, request.against)
+    if request.model:
+        find_weights(platform, request.model)
+    payload = {
+        "name": source.name,
+        "model": request.model,
+        "against": list(against),
+        "confidence": request.confidence,
+        "min_pixels": request.min_pixels,
+        "distance": request.distance,
+    }
+    gpus = "" if request.gpus == "cpu" or not request.model else request.gpus
+    task_id = queue.submit(db, Submission(kind="health", payload=payload, title=source.name, gpus=gpus))
+    store.insert_health(db, {"task_id": task_id, "name": source.name, "model": request.model})
+    return task_id
+
+
+def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...]:
+    """The sets that `against` names: a comma list, all others when empty, none for `none`.
+
+    Raises:
+        NotFoundError: One is not there.
+        InvalidValueError: It is the set itself.
+    """
+    if not text:
+        return others(workspace, name)
+    names = () if text == NONE else tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for other in names:
+        if open_set(workspace, other, "against").name == name:
+            raise InvalidValueError(
+                Text(f"against 不应包含 {name} 自己", f"against must not name {name} itself"), parameter="against"
+            )
+    return names
+
+
+def folder_of(workspace: Workspace, task_id: str) -> Path:
+    """Where an examination's results stand."""
+    return workspace.home / FOLDER / task_id
+
+
+def newest(platform: Platform, name: str) -> dict[str, Any]:
+    """The newest finished examination of a set: `health.json` with `task_id` and `files` (names).
+
+    Raises:
+        NotFoundError: No such set, or it has not been examined.
+    """
+    source = open_set(platform.workspace, name, "name")
+    with platform.database.reading() as db:
+        task_id = store.newest_health(db, source.name)
+    if task_id is None:
+        raise NotFoundError(
+            Text(
+                f"源数据 {name} 还没有体检结果；请先 POST 同一路径，并等待任务完成",
+                f"{name} has not been examined yet; POST to the same path and wait for the job",
+            ),
+            name=name,
+        )
+    folder = folder_of(platform.workspace, task_id)
+    value: dict[str, Any] = json.loads(find_file(platform, task_id, REPORT).read_bytes())
+    return {"task_id": task_id, **value, "files": [file for file in FILES if (folder / file).is_file()]}
+
+
+def find_file(platform: Platform, task_id: str, file: str) -> Path:
+    """A file of a finished examination.
+
+    Raises:
+        NotFoundError: No such examination or file.
+    """
+    with platform.database.reading() as db:
+        known = store.is_health(db, task_id)
+    path = folder_of(platform.workspace, task_id) / file
+    if not known or file not in FILES or not path.is_file():
+        names = ", ".join(FILES)
+        raise NotFoundError(
+            Text(f"没有这个体检文件；可用：{names}", f"There is no such file of an examination; there are: {names}"),
+            task_id=task_id[:80],
+        )
+    return path

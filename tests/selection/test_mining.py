@@ -1,0 +1,208 @@
+"""Whole minings with a network whose uncertainty is known: it doubts where two colours are equally bright."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mining_data import BLUE, PURPLE, kill_then_run, scene, write_drives, write_network
+from roadloop.errors import InvalidValueError, NotFoundError
+from roadloop.imaging.encode import encode_jpeg, encode_label
+from roadloop.jobs import queue
+from roadloop.jobs.states import JobState
+from roadloop.labels.table import shipped
+from roadloop.selection import service
+from roadloop.selection.service import MiningOptions, SampleRequest
+from roadloop.sources.writer import NewSample, writing_set
+from roadloop.storage import publish
+from roadloop.storage.platform import Platform
+
+RunJob = Callable[[Platform, str], queue.Job]
+
+
+def start(platform: Platform, **changes: Any) -> str:
+    asked = {
+        "output_dir": "images/v1", "ratio": "3", "track_file": "tracks.txt", "task_file": "", "isshuffle": False,
+        "seed": 0, "overwrite": False,
+    }  # fmt: skip
+    request = SampleRequest(**{name: changes.pop(name, value) for name, value in asked.items()})  # type: ignore[arg-type]
+    with platform.database.transaction() as db:
+        return service.start_mining(
+            db, platform, request, MiningOptions(**{"weights_dir": "suzhou", "classes": "blue", **changes})
+        )
+
+
+def mined(platform: Platform, run_job: RunJob, **changes: Any) -> tuple[list[dict[str, str]], queue.Job, Path]:
+    folder = platform.workspace.home / str(changes.get("output_dir", "images/v1"))
+    job = run_job(platform, start(platform, **changes))
+    assert job.state is JobState.SUCCEEDED, job.reason
+    return rows_of(folder), job, folder
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "selection.csv").open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(autouse=True)
+def drives(platform: Platform) -> None:
+    """Four drives and a trained model."""
+    write_drives(platform)
+    write_network(platform.workspace.tasks / "suzhou" / "output" / "models", training={"best_so_far": True})
+
+
+def test_select__takes_the_pictures_that_the_model_doubts(platform: Platform, run_job: RunJob) -> None:
+    rows, job, folder = mined(platform, run_job, control=5)
+    taken = [r for r in rows if r["arm"] == "mined"]
+    assert sorted(r["point"] for r in taken) == ["d1_003", "d2_003", "d3_003"]
+    assert (taken[0]["point"], taken[0]["rank"]) == ("d3_003", "1")  # the largest patch first
+    assert all("蓝" in r["reason"] and "blue" in r["reason_en"] and "top" in r["reason_en"] for r in taken)
+    control = [r for r in rows if r["arm"] == "control"]
+    assert [r["rank"] for r in control] == ["1", "2", "3", "4", "5"]
+    assert {p.name for p in folder.glob("*.jpg")} == {r["file"] for r in rows}
+    report = json.loads((folder / "report.json").read_text())
+    assert [c["name_en"] for c in report["classes"]] == ["blue"]
+    assert report["summary"]["candidates"] == 24
+    assert (folder / "contact-sheet-mined.png").is_file()
+    assert (folder / "control.txt").read_text().splitlines() == [r["file"] for r in control]
+    assert publish.verify(folder) == []
+    assert job.warnings == () or list(job.warnings) == []
+    assert not [p for p in folder.rglob("*") if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("method", ["entropy", "least_confidence"])
+def test_select__every_measure_of_uncertainty_finds_them(platform: Platform, run_job: RunJob, method: str) -> None:
+    rows, _, _ = mined(platform, run_job, method=method)
+    assert sorted(r["point"] for r in rows) == ["d1_003", "d2_003", "d3_003"]
+
+
+def test_select__the_same_call_gives_the_same_bytes(platform: Platform, run_job: RunJob) -> None:
+    one, two = (mined(platform, run_job, control=4, output_dir=name)[2] for name in ("one", "two"))
+    for file in ("selection.csv", "task_list.json", "contact-sheet-mined.png"):
+        assert (one / file).read_bytes() == (two / file).read_bytes()
+
+
+def test_select__pictures_that_are_labelled_already_are_not_taken_again(platform: Platform, run_job: RunJob) -> None:
+    with writing_set(platform.workspace, "old", shipped()) as writer:
+        image = encode_jpeg(scene(303, 8), 70)  # d3_003, compressed anew
+        writer.add(NewSample("1", "x_1", image, encode_label(np.zeros((64, 64), np.uint8))))
+    rows, job, _ = mined(platform, run_job, control=24)
+    assert "d3_003" not in {r["point"] for r in rows}
+    assert job.result is not None
+    assert job.result["labelled_already"] == 1
+    assert any("对照" in w.zh for w in job.warnings)  # 24 asked, 23 there
+    rows, _, _ = mined(platform, run_job, labelled="none", output_dir="again")
+    assert "d3_003" in {r["point"] for r in rows}
+
+
+def test_select__near_duplicates_gap_and_cap(platform: Platform, run_job: RunJob) -> None:
+    folder = platform.workspace.tracks / "stop"
+    folder.mkdir()
+    for i in range(12):  # a standing vehicle, then a moving one; all of it doubtful
+        image = scene(7 if i < 6 else 7 + i, 30)
+        (folder / f"s_{i:03d}.jpg").write_bytes(encode_jpeg(image, 90 + i % 3))
+    (platform.workspace.home / "tracks.txt").write_text("stop\n")
+    rows, job, out = mined(platform, run_job, ratio="12", per_track=12, gap_frames=1)
+    assert len(rows) == 7
+    assert sum(int(r["point"][2:]) < 6 for r in rows) == 1
+    assert len(job.warnings) == 1
+    assert json.loads((out / "report.json").read_text())["ruled_out"]["near_duplicate"] == 5
+    rows, _, _ = mined(platform, run_job, ratio="12", per_track=12, gap_frames=3, output_dir="gap")
+    places = sorted(int(r["point"][2:]) for r in rows)
+    assert all(b - a >= 3 for a, b in zip(places, places[1:], strict=False))
+    rows, _, _ = mined(platform, run_job, ratio="12", per_track=2, gap_frames=1, output_dir="cap")
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(("rule", "count"), [({"gap_seconds": 25.0}, 2), ({"gap_metres": 250.0}, 2), ({}, 4)])
+def test_select__gaps_in_seconds_and_metres(
+    platform: Platform, run_job: RunJob, rule: dict[str, float], count: int
+) -> None:
+    folder = platform.workspace.tracks / "m"
+    folder.mkdir()
+    lines = ["point,time,longitude,latitude"]
+    for i in range(4):  # 10 s and 100 m apart
+        (folder / f"m_{i}.jpg").write_bytes(encode_jpeg(scene(900 + i, 20), 95))
+        lines.append(f"m_{i},2026-03-02 07:00:{10 * i:02d},120.5,{31 + i * 100 / 111_195:.7f}")
+    (folder / "track.csv").write_text("\n".join(lines))
+    (platform.workspace.home / "tracks.txt").write_text("m\n")
+    rows, _, _ = mined(platform, run_job, ratio="4", per_track=9, gap_frames=0, **rule)
+    assert len(rows) == count
+
+
+def test_select__broken_and_unknown_are_left_out(platform: Platform, run_job: RunJob) -> None:
+    (platform.workspace.tracks / "d0" / "d0_002.jpg").write_bytes(b"\xff\xd8\xff broken")
+    (platform.workspace.home / "tracks.txt").write_text("d0\nd1\nnowhere\n")
+    rows, job, folder = mined(platform, run_job, ratio="50%", control=0)
+    assert len(rows) <= 6
+    assert job.result is not None
+    assert job.result["candidates"] == 11
+    left = (folder / "left_out.csv").read_text()
+    assert "d0_002" in left
+    assert "nowhere" in left
+
+
+def test_select__fewer_candidates_are_looked_at_when_asked(platform: Platform, run_job: RunJob) -> None:
+    _, job, _ = mined(platform, run_job, candidates=8, ratio="2")
+    assert job.result is not None
+    assert job.result["candidates"] == 8
+
+
+def test_select__weak_classes_of_the_validation_are_the_default(platform: Platform, run_job: RunJob) -> None:
+    models = platform.workspace.tasks / "suzhou" / "output" / "models"
+    write_network(models, 2, training={"best_so_far": True, "iou": [0.9, 0.8, 0.1]})
+    _, _, folder = mined(platform, run_job, classes="")
+    report = json.loads((folder / "report.json").read_text())
+    assert [(c["name_en"], c["iou"], c["weight"]) for c in report["classes"]] == [("blue", 0.1, 0.9)]
+    assert report["classes_from"][1] == "the weak classes of the training's validation"
+
+
+def test_start_mining__refuses_what_is_not_there(platform: Platform) -> None:
+    with pytest.raises(InvalidValueError, match="0 red 红, 1 green 绿, 2 blue 蓝"):
+        start(platform, classes="pole")
+    with pytest.raises(NotFoundError, match="nowhere"):
+        start(platform, weights_dir="nowhere")
+    with pytest.raises(NotFoundError):
+        start(platform, labelled="nowhere")
+    with pytest.raises(InvalidValueError, match="gpus"):
+        start(platform, gpus="7")
+
+
+def test_select__nothing_to_read_fails_with_the_reason(platform: Platform, run_job: RunJob) -> None:
+    for path in (platform.workspace.tracks / "d0").iterdir():
+        path.write_bytes(b"no picture")
+    (platform.workspace.home / "tracks.txt").write_text("d0\n")
+    job = run_job(platform, start(platform))
+    assert job.state is JobState.FAILED
+    assert job.reason is not None
+    assert "JPEG" in job.reason.en
+    assert not (platform.workspace.home / "images" / "v1").exists()
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize(
+    "point",
+    ["select.listed", "select.half_scored", "select.scored", "select.picked", "select.fetched", "finish.before"],
+)
+def test_select__killed_at_a_fail_point_ends_the_same(
+    platform: Platform, run_job: RunJob, capsys: pytest.CaptureFixture[str], point: str
+) -> None:
+    _, _, whole = mined(platform, run_job, control=4, output_dir="whole")
+    task_id = start(platform, control=4, output_dir="killed")
+    job = kill_then_run(platform, run_job, task_id, point)
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2)
+    folder = platform.workspace.home / "killed"
+    for file in ("selection.csv", "task_list.json", "left_out.csv", "mined.txt"):
+        assert (folder / file).read_bytes() == (whole / file).read_bytes()
+    assert publish.verify(folder) == []
+    assert list(platform.workspace.home.rglob("*.partial")) == []
+    assert ("taken over" in capsys.readouterr().out) == (point != "finish.before")
+
+
+def test_scene__colours_are_what_the_tests_assume() -> None:
+    assert scene(1, 4)[0, 0].tolist() == list(PURPLE)
+    assert scene(1, 4, BLUE)[0, 0].tolist() == list(BLUE)

@@ -1,0 +1,60 @@
+from typing import Any
+
+import pytest
+
+from roadloop.errors import InvalidValueError
+from roadloop.labels.label_map import default_map
+from roadloop.training.configure import (
+    TaskFacts,
+    check,
+    check_devices,
+    epochs_for,
+    fill_data,
+    fill_train,
+    usual_crop,
+    warnings,
+)
+from roadloop.training.recipe import DataConfig, TrainConfig
+
+
+@pytest.fixture
+def facts(bench: Any) -> TaskFacts:
+    return TaskFacts("任务", "net", bench.info, default_map(bench.info.table))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "batch", "epochs"), [(367, 24, 666), (10_000, 10, 300), (8, 24, 10_000), (0, 1, 10_000), (100, 1, 300)]
+)
+def test_epochs_for__about_ten_thousand_updates(pictures: int, batch: int, epochs: int) -> None:
+    assert epochs_for(pictures, batch) == epochs
+
+
+def test_fill__keeps_what_is_set_and_is_stable(facts: TaskFacts) -> None:
+    data = fill_data(DataConfig(crop=(16, 24)), facts)
+    train = fill_train(TrainConfig(num_epoch=7, class_weights=(1.0, 2.0)), data, facts)
+    assert (data.crop, train.num_epoch, train.class_weights) == ((16, 24), 7, (1.0, 2.0))
+    assert fill_train(train, data, facts) == train
+    assert fill_data(data, facts) == data
+    check(train, data, facts)
+
+
+def test_usual_crop__most_pictures_down_to_32() -> None:
+    assert usual_crop({"480x360": 10, "960x720": 3}) == (352, 480)
+    assert usual_crop({"2448x2048": 1}) == (1024, 1024)
+    assert usual_crop({"20x20": 1}) == (32, 32)
+    assert usual_crop({}) == (1024, 1024)
+
+
+def test_warnings__say_what_will_not_work(facts: TaskFacts) -> None:
+    data = fill_data(DataConfig(crop=(512, 512)), facts)
+    train = fill_train(TrainConfig(num_epoch=2, batch_size=9, steps=(1, 2)), data, facts)
+    said = [text.en for text in warnings(train, data, facts)]
+    assert [s.split()[0] for s in said] == ["steps", "There", "Crops"]
+    assert warnings(fill_train(TrainConfig(num_epoch=2), data, facts), fill_data(DataConfig(), facts), facts) == []
+
+
+def test_check_devices__each_needs_a_picture() -> None:
+    check_devices(TrainConfig(batch_size=2), 8, 2)
+    for train, pictures in ((TrainConfig(batch_size=1), 8), (TrainConfig(batch_size=8), 1)):
+        with pytest.raises(InvalidValueError, match="batch_size"):
+            check_devices(train, pictures, 2)
