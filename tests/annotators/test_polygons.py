@@ -6,13 +6,18 @@ from roadloop.annotators.polygons import fill, loss, outlines, rasterise
 
 
 def test_fill__pixels_whose_centre_is_inside() -> None:
-    square = np.array([[1, 1], [4, 1], [4, 3], [1, 3]], float)
-    assert fill(square, 6, 4).sum() == 6
-    assert fill(square, 6, 4)[1:3, 1:4].all()
-    triangle = np.array([[0, 0], [4, 0], [0, 4]], float)
-    assert fill(triangle, 4, 4).sum(axis=1).tolist() == [3, 2, 1, 0]  # centres on the line are outside
-    outside = np.array([[-5, -5], [20, -5], [20, 20], [-5, 20]], float)
-    assert fill(outside, 4, 4).all()
+    square = fill(np.array([[1, 1], [4, 1], [4, 3], [1, 3]], float), 6, 4)
+    assert (square.top, square.left, square.mask.tolist()) == (1, 1, [[True] * 3] * 2)
+    triangle = fill(np.array([[0, 0], [4, 0], [0, 4]], float), 4, 4)
+    assert triangle.mask.sum(axis=1).tolist() == [3, 2, 1, 0]  # centres on the line are outside
+    around = fill(np.array([[-5, -5], [20, -5], [20, 20], [-5, 20]], float), 4, 3)
+    assert around.mask.shape == (3, 4)
+    assert around.mask.all()
+    partly = fill(np.array([[-5, 1], [2, 1], [2, 9], [-5, 9]], float), 4, 3)
+    assert (partly.top, partly.left, partly.mask.tolist()) == (1, 0, [[True] * 2] * 2)
+    assert fill(np.array([[9, 9], [12, 9], [12, 12]], float), 4, 3).mask.size == 0
+    ring = fill(np.array([[0, 0], [5, 0], [5, 5], [0, 5], [0, 0], [1, 1], [4, 1], [4, 4], [1, 4], [1, 1]], float), 5, 5)
+    assert ring.mask.sum() == 25 - 9  # even-odd: what is drawn twice is a hole
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -69,3 +69,29 @@ def test_farthest__many_equal_vectors() -> None:
     greedy = FarthestFirst(np.ones((5000, 8), np.float32))
     greedy.take(0)
     assert greedy.farthest() == (1, 0.0)
+
+
+def test_farthest__weights_multiply_distances() -> None:
+    line = np.array([[0.0], [1.0], [10.0], [6.0]], np.float32)
+    greedy = FarthestFirst(line, np.array([1, 1, 0.1, 0.5], np.float32))
+    greedy.take(0)
+    assert greedy.farthest() == (3, 3.0)
+    greedy.take(3)
+    assert greedy.farthest() == (1, 1.0)
+
+
+def test_farthest__weighted_picks_are_those_of_plain_weighted_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(k_centre, "SMALLEST", 16)
+    vectors = clustered(2000, 16, seed=4)
+    weights = np.random.default_rng(5).random(2000).astype(np.float32)
+    greedy = FarthestFirst(vectors, weights)
+    greedy.take(0)
+    nearest = np.full(2000, np.inf)
+    newest = 0
+    for _ in range(150):
+        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[newest], axis=1))
+        found = greedy.farthest()
+        assert found is not None
+        assert found[1] == pytest.approx(float((nearest * weights).max()), rel=1e-3)
+        newest = found[0]
+        greedy.take(newest)

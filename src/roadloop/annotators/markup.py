@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.annotators import brush
-from roadloop.annotators.polygons import Polygon, fill, outlines
+from roadloop.annotators.polygons import Area, Polygon, fill, outlines
 from roadloop.errors import BrokenFileError, Text
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
@@ -98,10 +98,11 @@ def read(result: Sequence[Any], size: Size, table: ClassTable) -> Drawing:
             problems.append(error.text)
             continue
         if found is not None:
-            raw_id, mask = found
-            twice |= mask & painted & (ids != raw_id)
-            ids[mask] = raw_id
-            painted |= mask
+            raw_id, area = found
+            twice_here, ids_here, painted_here = area.of(twice), area.of(ids), area.of(painted)
+            twice_here |= area.mask & painted_here & (ids_here != raw_id)
+            ids_here[area.mask] = raw_id
+            painted_here |= area.mask
     return Drawing(ids, painted, int(twice.sum()), tuple(problems))
 
 
@@ -136,8 +137,8 @@ def _percent(polygon: Polygon, width: int, height: int) -> list[list[float]]:
     return [[100 * x / width, 100 * y / height] for x, y in polygon.points.tolist()]
 
 
-def _read_region(region: Any, size: Size, table: ClassTable) -> tuple[int, Mask] | None:
-    """Raw id and mask of one region; None for what is no region, such as a relation or a comment.
+def _read_region(region: Any, size: Size, table: ClassTable) -> tuple[int, Area] | None:
+    """Raw id and pixels of one region; None for what is no region, such as a relation or a comment.
 
     Raises:
         BrokenFileError: It is one that cannot be read.
@@ -157,16 +158,16 @@ def _read_region(region: Any, size: Size, table: ClassTable) -> tuple[int, Mask]
         )
     raw_id = _raw_id(value.get(kind), table)
     if kind == "brushlabels":
-        return raw_id, brush.decode(value.get("rle") or (), size.width, size.height)
+        return raw_id, Area(0, 0, brush.decode(value.get("rle") or (), size.width, size.height))
     return raw_id, _fill(value.get("points"), size)
 
 
-def _fill(points: Any, size: Size) -> Mask:
+def _fill(points: Any, size: Size) -> Area:
     try:
         corners = np.array(points, np.float64).reshape(-1, 2) * (size.width / 100, size.height / 100)
     except (TypeError, ValueError) as error:
         raise _strange("多边形坐标无效", "the points of a polygon are not numbers") from error
-    if not np.isfinite(corners).all():
+    if not len(corners) or not np.isfinite(corners).all():
         raise _strange("多边形坐标无效", "the points of a polygon are not numbers")
     return fill(corners, size.width, size.height)
 

@@ -62,26 +62,48 @@ def _outline(piece: Mask, tolerance: float) -> tuple[float, Points]:
     return float(cv2.contourArea(contour)), (simple.reshape(-1, 2).astype(np.float64) + 0.5) / 2
 
 
-def fill(points: Points, width: int, height: int) -> Mask:
-    """Pixels whose centre lies in a polygon, bool [H, W]."""
+class Area(NamedTuple):
+    """Some pixels of a picture.
+
+    Attributes:
+        top: First row of `mask` in the picture.
+        left: First column of it.
+        mask: bool [h, w].
+    """
+
+    top: int
+    left: int
+    mask: Mask
+
+    def of(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """The part of a picture, [H, W], that `mask` covers; a view."""
+        height, width = self.mask.shape
+        return picture[self.top : self.top + height, self.left : self.left + width]
+
+
+def fill(points: Points, width: int, height: int) -> Area:
+    """Pixels of a picture of that size whose centre lies in a polygon, in the smallest box that holds them."""
+    corners = np.clip(np.ceil(points - 0.5), 0, (width, height)).astype(np.int64)
+    (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     ends = np.roll(points, -1, axis=0)
-    turns = np.zeros((height, width + 1), np.uint8)
+    turns = np.zeros((bottom - top, right - left + 1), np.uint8)
     for (x0, y0), (x1, y1) in zip(points.tolist(), ends.tolist(), strict=True):
         first, last = sorted((_row(y0, height), _row(y1, height)))
         if first == last:
             continue
         rows = np.arange(first, last)
         x = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
-        columns = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
-        np.bitwise_xor.at(turns, (rows, columns), 1)
-    return (np.cumsum(turns[:, :width], axis=1) & 1).astype(np.bool_)
+        columns = np.clip(np.ceil(x - 0.5), left, right).astype(np.int64)
+        np.bitwise_xor.at(turns, (rows - top, columns - left), 1)
+    return Area(top, left, (np.cumsum(turns[:, :-1], axis=1) & 1).astype(np.bool_))
 
 
 def rasterise(polygons: Iterable[Polygon], width: int, height: int) -> UInt8:
     """Raw ids, uint8 [H, W], of polygons drawn in order; 255 where there is none."""
     ids = np.full((height, width), IGNORE, np.uint8)
     for polygon in polygons:
-        ids[fill(polygon.points, width, height)] = polygon.raw_id
+        area = fill(polygon.points, width, height)
+        area.of(ids)[area.mask] = polygon.raw_id
     return ids
 
 

@@ -49,7 +49,7 @@ class Script:
     every: int = 7
     shares: tuple[float, float, float] = (0.8, 0.05, 0.15)
     template: str = "fast-scnn"
-    epochs: int = 8
+    epochs: int = 9
     batch: int = 6
     train_con: dict[str, Any] = field(
         default_factory=lambda: {

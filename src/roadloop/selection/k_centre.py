@@ -7,6 +7,8 @@ of those old distances, it is the farthest of all. Only when the front falls bel
 centres that its members have not seen are caught up in one matrix product. The picks are those of plain greedy, up to
 rounding.
 
+Distances may be weighted, for example by how much a vector is wanted; the same holds for them.
+
 N vectors of D numbers, K centres so far, M in the front.
 """
 
@@ -28,13 +30,15 @@ class FarthestFirst:
 
     Args:
         vectors: float32 [N, D]. Not copied, not changed.
+        weights: float32 [N], 0 or more: each vector's distances count so many times; None = once.
     """
 
-    def __init__(self, vectors: Float32) -> None:
+    def __init__(self, vectors: Float32, weights: Float32 | None = None) -> None:
         self._x_ND: Final = vectors
+        self._weights_N: Final = np.ones(len(vectors), np.float32) if weights is None else np.square(weights)
         self._squares_N: Final = np.einsum("nd,nd->n", vectors, vectors)
         count = len(vectors)
-        self._bound_N: Final = np.full(count, np.inf, np.float32)  # squared distance to the centres seen; -1 = out
+        self._bound_N: Final = np.full(count, np.inf, np.float32)  # weighted, squared; to the centres seen; -1 = out
         self._seen_N: Final = np.zeros(count, np.int64)
         self._place_N: Final = np.full(count, -1, np.int64)  # place in the front
         self._centres_KD: Float32 = np.empty((64, vectors.shape[1]), np.float32)
@@ -59,7 +63,8 @@ class FarthestFirst:
         self._count += 1
         if len(self._front):
             squares = self._squares_N[self._front] + centre @ centre
-            np.minimum(self._front_M, np.maximum(squares - 2 * (self._front_MD @ centre), 0), out=self._front_M)
+            distances = np.maximum(squares - 2 * (self._front_MD @ centre), 0) * self._weights_N[self._front]
+            np.minimum(self._front_M, distances, out=self._front_M)
 
     def exclude(self, indices: Ints) -> None:
         """Never pick these."""
@@ -68,7 +73,7 @@ class FarthestFirst:
         self._front_M[places[places >= 0]] = _OUT
 
     def farthest(self) -> tuple[int, float] | None:
-        """The vector farthest from its nearest centre, and that distance; the lowest index of equals.
+        """The vector farthest from its nearest centre, and that (weighted) distance; the lowest index of equals.
 
         None when all are centres or excluded. Without a centre every distance is infinite.
         """
@@ -85,7 +90,7 @@ class FarthestFirst:
         return None
 
     def radius(self) -> float:
-        """The largest distance of any vector that is not excluded to its nearest centre; 0 when there is none."""
+        """The largest (weighted) distance of a vector that is not excluded to its centre; 0 when there is none."""
         found = self.farthest()
         return 0.0 if found is None else found[1]
 
@@ -137,4 +142,5 @@ class FarthestFirst:
             return
         squares_K = np.einsum("kd,kd->k", centres_KD, centres_KD)
         nearest = (squares_K - 2 * (self._x_ND[indices] @ centres_KD.T)).min(axis=1) + self._squares_N[indices]
-        self._bound_N[indices] = np.minimum(self._bound_N[indices], np.maximum(nearest, 0))
+        nearest = np.maximum(nearest, 0) * self._weights_N[indices]
+        self._bound_N[indices] = np.minimum(self._bound_N[indices], nearest)

@@ -1,7 +1,7 @@
 """From scores to picks: the uncertain pictures that differ most from each other. Pure.
 
-The best-scored pictures form a pool; from it k-centre greedy takes, after the best one, always the picture that looks
-least like any taken. A pick rules others out: near-duplicates, neighbours on its track, the rest of its track when
+The best-scored pictures form a pool; from it k-centre greedy takes, after the best one, always the picture with the
+largest product of its score and its distance from all taken. A pick rules others out: near-duplicates, neighbours on its track, the rest of its track when
 that has given enough. When the pool runs dry it grows.
 
 N candidates, D numbers of an embedding, K classes.
@@ -26,7 +26,7 @@ Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 POOL: Final = 5  #: the pool holds so many pictures for each one wanted
-SMALLEST_POOL: Final = 256
+LEAST: Final = 1e-3  #: a picture never counts less than this, so that those without doubt still differ in looks
 FAINT: Final = 0.02  #: uncertainty below which a class is as good as not there
 EARTH: Final = 6_371_000.0  #: metres
 
@@ -77,7 +77,13 @@ class Pick(NamedTuple):
 
 
 class Picks(NamedTuple):
-    """What was taken, in order, why others were ruled out, and the largest distance of a pool member to a pick."""
+    """What was taken.
+
+    Attributes:
+        taken: In order.
+        ruled_out: Why how many others could not be taken any more.
+        radius: The largest product of score and distance that is left in the pool.
+    """
 
     taken: list[Pick]
     ruled_out: Counter[str]
@@ -116,18 +122,21 @@ def pick(pool: Pool, scores: Float32, usable: Bools, number: int, rules: Rules) 
     order = order[usable[order]]
     state = _State(pool, usable.copy(), rules)
     taken: list[Pick] = []
-    size, radius = max(POOL * number, SMALLEST_POOL), 0.0
+    size = POOL * number
     while True:
         members = order[:size]
-        radius = _from_pool(pool, members, state, taken, number)
+        radius = _from_pool(pool, members, np.maximum(scores[members], LEAST), state, taken, number)
         if len(taken) >= number or size >= len(order):
             return Picks(taken, state.ruled_out, radius)
         size *= 2
 
 
-def _from_pool(pool: Pool, members: NDArray[np.int64], state: "_State", taken: list[Pick], number: int) -> float:
+def _from_pool(
+    pool: Pool, members: NDArray[np.int64], weights: Float32, state: "_State", taken: list[Pick], number: int
+) -> float:
     """Take pictures from the pool until there are enough or none is left; returns the pool's radius."""
-    greedy = FarthestFirst(np.ascontiguousarray(pool.vectors[members]))
+    vectors = np.ascontiguousarray(pool.vectors[members])
+    greedy = FarthestFirst(vectors, weights)
     for before in taken:
         greedy.add(pool.vectors[before.row])
     greedy.exclude(np.flatnonzero(~state.free[members]))
@@ -136,7 +145,7 @@ def _from_pool(pool: Pool, members: NDArray[np.int64], state: "_State", taken: l
         if found is None:
             return 0.0
         place, distance = found
-        taken.append(Pick(int(members[place]), distance))
+        taken.append(Pick(int(members[place]), distance / float(weights[place])))
         state.take(int(members[place]))
         greedy.take(place)
         greedy.exclude(np.flatnonzero(~state.free[members]))
