@@ -26,7 +26,7 @@ def test_list_pictures__orders_by_track_and_point(tmp_path: Path) -> None:
 
 
 def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> None:
-    touch(tmp_path, "x1.jpg", "x0.jpg", "t9_7.jpg")
+    touch(tmp_path, "x1.jpg", "x0.jpg", "t9_7.jpg", "contact-sheet-mined.png")
     (tmp_path / "selection.csv").write_text(
         "file,track,point,score,city,time\nx1.jpg,t1,0001,0.5,苏州,2026-01-01 00:00:00\nx0.jpg,t2,0000,,,\n,t9,7,,南京,\n",
         encoding="utf-8",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mining_data import kill_then_run
 from roadloop.errors import Text
 from roadloop.imaging.decode import decode_image
 from roadloop.jobs import queue
@@ -186,3 +187,32 @@ def test_sample__survey_tasks_from_the_service(platform: Platform, run_job: RunJ
     assert rows_of(folder, "left_out.csv")[0]["track"] == "task 99"
     assert job.result is not None
     assert job.result["tracks"] == 2
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("point", ["sample.fetched", "finish.before"])
+@pytest.mark.usefixtures("tracks")
+def test_sample__killed_at_a_fail_point_ends_the_same(platform: Platform, run_job: RunJob, point: str) -> None:
+    whole, _ = sampled(platform, run_job, ratio="9", output_dir="whole")
+    job = kill_then_run(platform, run_job, start(platform, ratio="9", output_dir="killed"), point)
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2)
+    folder = platform.workspace.home / "killed"
+    for file in ("selection.csv", "task_list.json", "left_out.csv", "contact-sheet-random.png"):
+        assert (folder / file).read_bytes() == (whole / file).read_bytes()
+    assert publish.verify(folder) == []
+    assert list(platform.workspace.home.rglob("*.partial")) == []
+
+
+def test_sample__a_service_that_goes_down_ends_the_job_with_the_cure(
+    platform: Platform, run_job: RunJob, track_server: Any
+) -> None:
+    track_server.always = "503"
+    track_server.tracks = {f"t{i}": [f"t{i}_0"] for i in range(40)}
+    changes = {"track_service_url": track_server.url, "track_service_retries": 0}
+    served = Platform(platform.settings.model_copy(update=changes), platform.database, platform.workspace)
+    (platform.workspace.home / "tracks.txt").write_text("".join(f"t{i}\n" for i in range(40)))
+    job = run_job(served, start(served))
+    assert job.state is JobState.FAILED
+    assert job.reason is not None
+    assert "track_service_url" in job.reason.en
+    assert sum(track_server.asked.values()) < 40

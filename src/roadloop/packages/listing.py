@@ -17,6 +17,7 @@ from roadloop.sources.layout import Problem, point_of, track_of
 from roadloop.storage.paths import check_name
 
 SELECTION: Final = "selection.csv"
+_SHEET: Final = "contact-sheet-"
 _ENDINGS: Final = (".jpg", ".jpeg", ".png")
 
 
@@ -60,12 +61,22 @@ def list_pictures(folder: Path) -> tuple[list[Found], list[Problem]]:
 
 
 def walk(folder: Path) -> Iterator[str]:
-    """Paths of all picture files below a folder, relative to it, in order; hidden names and links are passed over."""
+    """Paths of all picture files below a folder, relative to it, in order.
+
+    Hidden names, links and the contact sheets of a selection are passed over.
+    """
+    selected = (folder / SELECTION).is_file()
     for base, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         place = Path(base).relative_to(folder)
         for name in sorted(files):
-            if name.lower().endswith(_ENDINGS) and not name.startswith(".") and not (Path(base) / name).is_symlink():
+            sheet = selected and name.startswith(_SHEET)
+            if (
+                name.lower().endswith(_ENDINGS)
+                and name[0] != "."
+                and not sheet
+                and not (Path(base) / name).is_symlink()
+            ):
                 yield (place / name).as_posix()
 
 

@@ -40,8 +40,8 @@ class Encoder:
 def deepest(network: nn.Module, classes: int) -> str:
     """Name of the module whose output is the deepest feature map; "" is the network itself.
 
-    The smallest map wins; among equals the last one with more channels than classes, so that a low-resolution output
-    is not taken for features.
+    The smallest map wins. Among equals a whole stage comes before its parts (its name has fewer dots), then the last
+    one; a map with no more channels than classes, such as a low-resolution output, comes after all others.
 
     Args:
         network: In evaluation mode.
@@ -53,8 +53,8 @@ def deepest(network: nn.Module, classes: int) -> str:
     for order, (name, (channels, height)) in enumerate(small.items()):
         grown = large.get(name, (0, 0))[1] / max(1, height)
         if height > 1 and abs(grown / factor - 1) < 0.25:
-            found.append((height, channels <= classes, -order, name))
-    return min(found)[3] if found else ""
+            found.append((height, channels <= classes, name.count("."), -order, name))
+    return min(found)[4] if found else ""
 
 
 def _sizes(network: nn.Module, side: int) -> dict[str, tuple[int, int]]:

@@ -119,6 +119,7 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
 
     Raises:
         ConflictError: The output folder is in use by now.
+        DiskFullError: No space is left.
     """
     target = destination(context.platform, context.job.id, context.payload["output_path"])
     published = read_report(target)
@@ -128,7 +129,7 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
     scratch.mkdir(parents=True)
     store = open_store(context.platform)
     try:
-        with LeftOut(scratch) as left_out:
+        with publish.disk_errors(target), LeftOut(scratch) as left_out:
             run = Run(context, store, scratch, left_out)
             report = fill(run)
         (scratch / RESOLVED).unlink(missing_ok=True)

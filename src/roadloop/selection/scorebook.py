@@ -5,12 +5,15 @@ A killed attempt is taken over picture by picture. The file is removed before th
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from roadloop.errors import DiskFullError, Text
 
 NAME: Final = ".scores"
 _SCHEMA: Final = """
@@ -57,9 +60,13 @@ class ScoreBook:
         self._db.close()
 
     def add(self, track: str, point: str, scored: Scored) -> None:
-        """Write down one picture."""
+        """Write down one picture.
+
+        Raises:
+            DiskFullError: No space is left.
+        """
         blobs = (scored.classes.tobytes(), scored.vector.tobytes(), scored.print.tobytes())
-        with self._db:
+        with self._writing():
             self._db.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", (track, point, *blobs))
 
     def find(self, track: str, point: str) -> Scored | None:
@@ -81,7 +88,7 @@ class ScoreBook:
 
     def add_labelled(self, prints: Iterable[tuple[str, NDArray[np.uint64]]]) -> None:
         """Write down fingerprints of labelled pictures."""
-        with self._db:
+        with self._writing():
             self._db.executemany(
                 "INSERT OR REPLACE INTO labelled VALUES (?, ?)", [(name, found.tobytes()) for name, found in prints]
             )
@@ -90,6 +97,19 @@ class ScoreBook:
         """The fingerprints of labelled pictures, by name."""
         for name, found in self._db.execute("SELECT picture, print FROM labelled ORDER BY picture"):
             yield name, np.frombuffer(found, np.uint64)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self._db:
+                yield
+        except sqlite3.OperationalError as error:
+            raise DiskFullError(
+                Text(
+                    f"无法写入 {self.path}（{error}）。请腾出磁盘空间后重试。",
+                    f"Cannot write {self.path} ({error}). Free some disk space and retry.",
+                )
+            ) from error
 
 
 def take_over(path: Path, older: Sequence[Path]) -> bool:

@@ -1,0 +1,47 @@
+"""Uncertainty of pixels and pictures, by hand."""
+
+import math
+
+import pytest
+import torch
+
+from roadloop.selection.acquisition import METHODS, class_scores
+
+
+def pixels(*probabilities: tuple[float, ...]) -> torch.Tensor:
+    """[1, C, 1, W] of one row of pixels."""
+    return torch.tensor(probabilities).T[None, :, None, :]
+
+
+@pytest.mark.parametrize(
+    ("method", "values"),
+    [
+        ("least_confidence", [0.0, 0.75, 1.0]),
+        ("margin", [0.0, 1.0, 1.0]),
+        ("entropy", [0.0, math.log(2) / math.log(3), 1.0]),
+    ],
+)
+def test_methods__sure_torn_and_clueless(method: str, values: list[float]) -> None:
+    p = pixels((1, 0, 0), (0.5, 0.5, 0), (1 / 3, 1 / 3, 1 / 3))
+    assert METHODS[method](p)[0, 0].tolist() == pytest.approx(values, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_methods__one_class_is_never_uncertain(method: str) -> None:
+    found = METHODS[method](pixels((1.0,)))
+    assert found.tolist() == [[[0.0]]]
+
+
+def test_class_scores__counts_pixels_that_are_or_nearly_are_of_the_class() -> None:
+    p = pixels((0.5, 0.5, 0.0), (0.6, 0.3, 0.1), (1.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+    scores = class_scores(p, [0, 1, 2], "margin", top=0.5)  # two pixels of four
+    assert scores[0].tolist() == pytest.approx([(1 + 0.7) / 2, (1 + 0.7) / 2, (0.7 * 0.1 / 0.3) / 2])
+
+
+def test_class_scores__a_thin_doubt_counts_as_much_as_a_wide_one() -> None:
+    sure, torn = (1.0, 0.0), (0.5, 0.5)
+    thin = class_scores(pixels(*[torn] * 2, *[sure] * 198), [1], "margin", top=0.01)
+    wide = class_scores(pixels(*[torn] * 150, *[sure] * 50), [1], "margin", top=0.01)
+    none = class_scores(pixels(*[sure] * 200), [1], "margin", top=0.01)
+    assert thin.item() == pytest.approx(wide.item()) == pytest.approx(1.0)
+    assert none.item() == 0
