@@ -90,7 +90,8 @@ def test_serving__the_server_ends_with_the_block(settings: Settings) -> None:
         begun = {p.pid for p in psutil.Process(os.getpid()).children(recursive=True)}
         assert begun
         child.check()
-    assert not [pid for pid in begun if psutil.pid_exists(pid)]
+    gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in begun if psutil.pid_exists(pid)], timeout=5)
+    assert not alive, gone
 
 
 def test_demo__a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:

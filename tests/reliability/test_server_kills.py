@@ -91,9 +91,8 @@ def test_r01__the_server_killed_during_submissions_loses_nothing(
     assert max(restarts) < 10 * RESTART_GOAL
     platform = open_platform(settings)
     with platform.database.reading() as db:
-        rows = dict(
-            db.execute(queue.jobs.select().with_only_columns(queue.jobs.c.title, queue.jobs.c.id)).tuples().all()
-        )
+        named = db.execute(queue.jobs.select().with_only_columns(queue.jobs.c.title, queue.jobs.c.id)).all()
+    rows = {row.title: row.id for row in named}
     assert acknowledged
     assert {name: rows.get(name) for name in acknowledged} == acknowledged
     assert len(rows) <= len(acknowledged) + times(60)  # at most one unacknowledged request a kill

@@ -35,8 +35,17 @@ class Site:
     settings: Settings
     platform: Platform
     live: LiveServer
-    client: httpx.Client
     count: int = 0
+
+    @property
+    def client(self) -> httpx.Client:
+        """A client of the server as it was started last."""
+        if str(self._client.base_url) != self.live.url:
+            self._client = self.live.client()
+        return self._client
+
+    def __post_init__(self) -> None:
+        self._client = self.live.client()
 
     def start(self, network: str = "fast", seed: int = 0) -> tuple[str, str]:
         """Create a training task and start it; returns its name and id."""
@@ -97,7 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     write_source_set(platform.workspace, "s", [Drives("suzhou", range(5), 5, size=(96, 72))], processes=1)
     live = LiveServer(settings)
     live.start()
-    made = Site(settings, platform, live, live.client())
+    made = Site(settings, platform, live)
     data = {
         "data_name": "d", "data_type": "all", "sour_data": "s", "thread": 1, "train": 0.8, "val": 0.2, "test": 0,
         "data_desc": "", "l_value": 1,
@@ -157,7 +166,6 @@ def test_r04__everything_killed_five_times_ends_in_the_same_bytes(
             site.live.start()
         site.finish(task_id)
         assert site.bits(name) == bits
-    site.client = site.live.client()
     assert inspect(site.platform, hashes=True).problems == []
 
 
@@ -176,7 +184,6 @@ def test_r07__a_stopped_worker_that_wakes_up_writes_nothing(
         job = site.job(task_id)
         if job.state is not JobState.RUNNING or job.pid is None:  # it was faster
             site.live.start()
-            site.client = site.live.client()
             continue
         stop_between_transactions(site.platform, job.pid)
         with site.platform.database.transaction() as db:
@@ -194,7 +201,6 @@ def test_r07__a_stopped_worker_that_wakes_up_writes_nothing(
         assert site.job(task_id) == done
         assert site.bits(name) == bits
         site.live.start()
-        site.client = site.live.client()
     assert inspect(site.platform, hashes=True).problems == []
 
 

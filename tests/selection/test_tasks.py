@@ -207,12 +207,12 @@ def test_sample__a_service_that_goes_down_ends_the_job_with_the_cure(
     platform: Platform, run_job: RunJob, track_server: Any
 ) -> None:
     track_server.always = "503"
-    track_server.tracks = {f"t{i}": [f"t{i}_0"] for i in range(40)}
+    track_server.tracks = {f"t{i}": [f"t{i}_0"] for i in range(300)}
     changes = {"track_service_url": track_server.url, "track_service_retries": 0}
     served = Platform(platform.settings.model_copy(update=changes), platform.database, platform.workspace)
-    (platform.workspace.home / "tracks.txt").write_text("".join(f"t{i}\n" for i in range(40)))
-    job = run_job(served, start(served))
+    (platform.workspace.home / "tracks.txt").write_text("".join(f"t{i}\n" for i in range(300)))
+    job = run_job(served, start(served, ratio="200"))
     assert job.state is JobState.FAILED
     assert job.reason is not None
     assert "track_service_url" in job.reason.en
-    assert sum(track_server.asked.values()) < 40
+    assert sum(track_server.asked.values()) < 150

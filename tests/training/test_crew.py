@@ -19,8 +19,15 @@ from roadloop.training.crew import Crew, RankLostError, train_together
 
 def ranks() -> list[psutil.Process]:
     """The rank processes of this process, the first rank first."""
-    children = psutil.Process().children(recursive=True)
-    return [p for p in children if "roadloop.training.rank" in p.cmdline()]
+    return [p for p in psutil.Process().children(recursive=True) if is_rank(p)]
+
+
+def is_rank(process: psutil.Process) -> bool:
+    """Whether a process is a rank that runs."""
+    try:
+        return "roadloop.training.rank" in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # it has just ended
+        return False
 
 
 def when(condition: Callable[[], object], then: Callable[[], object]) -> None:

@@ -11,7 +11,7 @@ from roadloop.demo.plan import KERB_HEIGHT, KERB_WIDTH, Plan, Way, chance_of
 
 STEP = 4.0
 """Metres between the corners of long polygons, so that they follow the bend."""
-LINE = 0.18
+LINE = 0.22
 """Width of a line."""
 STOP_BACK, ZEBRA = 5.4, (3.9, 0.9)
 """Stop line and zebra: metres before the junction."""

@@ -101,8 +101,8 @@ class FarthestFirst:
         self._place_N[self._front] = -1
         count = len(self._bound_N)
         if not self._seen_N.any():  # nothing is known yet: no distance is better than another
-            for start in range(0, count, _SLICE):
-                self._catch_up(np.arange(start, min(start + _SLICE, count)))
+            for start in range(0, count, 64 * _SLICE):
+                self._catch_up(slice(start, start + 64 * _SLICE))
             self._seen_N[:] = self._count
         else:
             self._resize()
@@ -135,7 +135,7 @@ class FarthestFirst:
             self._size = min(2 * self._size, max(len(self._bound_N) // 4, SMALLEST))
         self._served = 0
 
-    def _catch_up(self, indices: Ints) -> None:
+    def _catch_up(self, indices: Ints | slice) -> None:
         """Compare some vectors with the centres that they have not seen."""
         centres_KD = self._centres_KD[int(self._seen_N[indices].min()) : self._count]
         if not len(centres_KD):

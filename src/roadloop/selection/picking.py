@@ -25,7 +25,8 @@ from roadloop.tracks.service import TrackPoint
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-POOL: Final = 5  #: the pool holds so many pictures for each one wanted
+POOL: Final = 5  #: the pool holds so many pictures for each one wanted,
+POOL_SHARE: Final = 0.3  #: but no more than this share of all: the others raise too little doubt
 LEAST: Final = 1e-3  #: a picture never counts less than this, so that those without doubt still differ in looks
 FAINT: Final = 0.02  #: uncertainty below which a class is as good as not there
 EARTH: Final = 6_371_000.0  #: metres
@@ -122,7 +123,7 @@ def pick(pool: Pool, scores: Float32, usable: Bools, number: int, rules: Rules) 
     order = order[usable[order]]
     state = _State(pool, usable.copy(), rules)
     taken: list[Pick] = []
-    size = POOL * number
+    size = max(number, min(POOL * number, int(POOL_SHARE * len(order))))
     while True:
         members = order[:size]
         radius = _from_pool(pool, members, np.maximum(scores[members], LEAST), state, taken, number)

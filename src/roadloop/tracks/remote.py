@@ -182,8 +182,11 @@ class HttpStore:
             BusyError: No answer, or one that says to come again.
             NotFoundError: 404, or another refusal.
             BrokenFileError: A redirect, or a body that is too large.
+            JobError: The service is down.
         """
         deadline = time.monotonic() + PATIENCE * self._options.timeout
+        if self._silent >= OUTAGE:
+            raise self._down()
         try:
             with self._client.stream(method, path, **request) as response:
                 self._heard(response.status_code < 500)

@@ -201,7 +201,10 @@ def _mask(kind: str, value: Any, width: int, height: int) -> NDArray[np.bool_]:
         raise _odd_points() from error
     if len(points) < 3 or not np.isfinite(points).all():
         raise _odd_points()
-    return fill(points, width, height)
+    area = fill(points, width, height)
+    mask = np.zeros((height, width), np.bool_)
+    area.of(mask)[:] = area.mask
+    return mask
 
 
 def _odd_points() -> BrokenFileError:
