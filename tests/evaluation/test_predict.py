@@ -67,7 +67,7 @@ def test_predictor__remote_sees_the_bottom_half_and_keeps_the_size() -> None:
 def through(images: list[UInt8], batch: int, places: int = 1) -> tuple[list[tuple[int, UInt8]], Brightest]:
     net = network()
     predictors = [[Predictor(net, CPU, remote=False)] for _ in range(places)]
-    stages: Stages[int, tuple[int, UInt8], tuple[int, UInt8]] = Stages(
+    stages: Stages[int, tuple[int, UInt8], UInt8, tuple[int, UInt8]] = Stages(
         lambda i: (i, images[i]), lambda loaded: loaded[1], lambda loaded, ids: (loaded[0], ids[0])
     )
     done = list(run(range(len(images)), stages, predictors, batch))
@@ -92,7 +92,7 @@ def test_run__pictures_of_one_size_form_batches() -> None:
 
 
 def test_run__left_out_pictures_are_passed_over() -> None:
-    stages: Stages[int, UInt8, int] = Stages(
+    stages: Stages[int, UInt8, UInt8, int] = Stages(
         lambda i: image(0) if i % 2 else None, lambda one: one, lambda _, ids: len(ids)
     )
     predictors = [[Predictor(network(), CPU, remote=False), Predictor(network(), CPU, remote=False)]]
@@ -108,7 +108,7 @@ def test_run__reads_only_a_bounded_number_ahead() -> None:
             read += 1
         return image(0)
 
-    stages: Stages[int, UInt8, int] = Stages(load, lambda one: one, lambda _, ids: len(ids))
+    stages: Stages[int, UInt8, UInt8, int] = Stages(load, lambda one: one, lambda _, ids: len(ids))
     results = run(range(10_000), stages, [[Predictor(network(), CPU, remote=False)]], 2)
     for _ in range(10):
         next(results)
@@ -121,7 +121,7 @@ def test_run__an_error_ends_it_and_its_threads() -> None:
         yield from range(20)
         raise KeyError("stop")
 
-    stages: Stages[int, UInt8, int] = Stages(lambda _: image(0), lambda one: one, lambda _, ids: len(ids))
+    stages: Stages[int, UInt8, UInt8, int] = Stages(lambda _: image(0), lambda one: one, lambda _, ids: len(ids))
     before = threading.active_count()
     with pytest.raises(KeyError):
         list(run(pictures(), stages, [[Predictor(network(), CPU, remote=False)]], 2))

@@ -36,16 +36,14 @@ class Site:
     platform: Platform
     live: LiveServer
     count: int = 0
+    current: httpx.Client | None = None
 
     @property
     def client(self) -> httpx.Client:
         """A client of the server as it was started last."""
-        if str(self._client.base_url) != self.live.url:
-            self._client = self.live.client()
-        return self._client
-
-    def __post_init__(self) -> None:
-        self._client = self.live.client()
+        if self.current is None or str(self.current.base_url) != self.live.url:
+            self.current = self.live.client()
+        return self.current
 
     def start(self, network: str = "fast", seed: int = 0) -> tuple[str, str]:
         """Create a training task and start it; returns its name and id."""
