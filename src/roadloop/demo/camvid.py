@@ -24,6 +24,7 @@ SCRIPT: Final = Script(
         "base_lr": 0.003,
         "schedule": "poly",
         "warmup_steps": 10,
+        "cpu_processes": 2,
         "network_settings": {"auxiliary": False},
         "log_every": 5,
     },

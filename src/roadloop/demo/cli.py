@@ -11,12 +11,14 @@ import typer
 from rich.console import Console
 
 from roadloop.demo import report
+from roadloop.demo.camvid import CamvidTour
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
 from roadloop.demo.stage import Stage
 from roadloop.demo.tour import Found, Script, Tour
 from roadloop.errors import InvalidValueError, Language, Text
 from roadloop.settings import Settings
+from roadloop.sources.importers.camvid import find
 from roadloop.storage.paths import Workspace
 
 DATABASE = "roadloop.db"
@@ -30,6 +32,9 @@ def demo(
     keep_serving: Annotated[
         bool, typer.Option("--keep-serving", help="Afterwards leave the server running until Ctrl-C.")
     ] = False,
+    camvid: Annotated[
+        Path | None, typer.Option(help="Take this CamVid folder (train/, trainannot/, val/...) round instead.")
+    ] = None,
 ) -> None:
     """Go once round the whole loop in about four minutes 演示完整闭环.
 
@@ -44,8 +49,12 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     settings = Settings(home=folder, host=host, port=port)
+    stage = Stage(console, language)
     try:
-        _go_round(settings, Script(seed=seed), Stage(console, language), keep_serving=keep_serving)
+        if camvid is None:
+            _go_round(settings, Script(seed=seed), stage, keep_serving=keep_serving)
+        else:
+            _go_round_camvid(settings, camvid.resolve(), stage, keep_serving=keep_serving)
     except KeyboardInterrupt:
         text = Text(
             "已中断：服务与任务已停止，完成的部分都保留；同一命令会接着做。",
@@ -68,6 +77,23 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
             )
         _show(stage, found, script)
         _point(console, folder, paths, language)
+        if keep_serving:
+            _keep(server, console, language)
+
+
+def _go_round_camvid(settings: Settings, pictures: Path, stage: Stage, *, keep_serving: bool) -> None:
+    find(pictures)  # before anything is started
+    folder, console, language = settings.home, stage.console, stage.language
+    with serving(settings) as server:
+        with Client(server.url, language, server.check) as client:
+            found = CamvidTour(client, Workspace(folder), stage, pictures, processes=_cores()).run()
+            sheet = report.write_sheet(folder, found, client.read)
+        console.print(report.steps_table(stage.steps, language))
+        console.print(report.classes_table(found, language, report.CAMVID))
+        console.print(report.camvid_summary(found).pick(language))
+        look = f"roadloop serve --home {folder}"
+        text = Text(f"看结果：{look}\n图片：{sheet}", f"Look at it: {look}\nPictures: {sheet}")
+        console.print(text.pick(language))
         if keep_serving:
             _keep(server, console, language)
 
