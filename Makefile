@@ -28,7 +28,7 @@ test: setup
 
 # The kill tests at their first figure; see docs/reliability.md.
 reliability: setup
-	$(PYTEST) -m reliability --full $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m reliability --full $(PYTEST_ARGS)
 
 # Once round a real Label Studio, installed in an environment of its own (1 GB, minutes the first time).
 .services/label-studio/ready:

@@ -18,7 +18,7 @@ from roadloop.jobs.states import ENDED, JobState
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform
 
-pytestmark = pytest.mark.reliability
+pytestmark = [pytest.mark.reliability, pytest.mark.timeout(1500), pytest.mark.xdist_group("server-kills")]
 
 RESTART_GOAL = 3.0  # seconds; a test fails only at ten times the goal
 
