@@ -23,6 +23,7 @@ FEATURES = {
     "selection",
     "packages",
     "annotators",
+    "sweeps",
 }
 INNER = {"store", "api", "tasks", "cli"}  # a feature's own business; others talk to its service and records
 HTTP = {"fastapi", "starlette", "uvicorn"}

@@ -14,6 +14,7 @@ from roadloop.errors import RoadloopError
 from roadloop.models import cli as models
 from roadloop.selection import cli as selection
 from roadloop.sources import cli as sources
+from roadloop.sweeps import cli as sweeps
 
 app = typer.Typer(
     name="roadloop",
@@ -37,6 +38,7 @@ app.command("health")(sources.health)
 app.command("migrate")(operate.migrate)
 app.command("rehearse")(operate.rehearse)
 app.command("selection")(selection.selection)
+app.command("sweep")(sweeps.sweep)
 bench = typer.Typer(help="Benchmarks: ratios measured side by side in one run.", no_args_is_help=True)
 bench.command("selection")(selection.bench)
 bench.callback()(lambda: None)

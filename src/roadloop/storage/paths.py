@@ -85,13 +85,14 @@ class Workspace:
         self.imports: Final = self.home / "imports"
         self.tracks: Final = self.home / "tracks"
         self.selections: Final = self.home / "selections"
+        self.sweeps: Final = self.home / "sweeps"
         self.logs: Final = self.home / "logs"
 
     def create_folders(self) -> None:
         """Make the workspace's folders."""
         for folder in (
             self.sources, self.datasets, self.networks, self.tasks, self.evaluations,
-            self.weights, self.models, self.imports, self.tracks, self.selections, self.logs,
+            self.weights, self.models, self.imports, self.tracks, self.selections, self.sweeps, self.logs,
         ):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
 

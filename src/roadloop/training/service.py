@@ -154,6 +154,11 @@ def require(db: sa.Connection, task_id: str) -> Task:
     return Task(*found)
 
 
+def find_id(db: sa.Connection, name: str) -> str | None:
+    """The task id of the training task with a name; None when there is none."""
+    return store.find_name(db, name)
+
+
 def require_open(db: sa.Connection, task_id: str) -> Task:
     """A training task that has not been started, so that its configuration may change.
 

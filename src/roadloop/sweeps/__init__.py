@@ -1,0 +1,1 @@
+"""Search over recipes: many short trainings, of which the better ones go on."""
