@@ -36,7 +36,13 @@ reliability: setup
 	.services/label-studio/bin/python -m pip install --quiet --disable-pip-version-check label-studio==1.23.2
 	@touch $@
 
-test-services: setup .services/label-studio/ready
+# The real MXNet, which the files are compared with (300 MB, seconds).
+.services/mxnet/ready:
+	$(PYTHON) -m venv .services/mxnet
+	.services/mxnet/bin/python -m pip install --quiet --disable-pip-version-check mxnet==1.9.1 numpy==1.23.5
+	@touch $@
+
+test-services: setup .services/label-studio/ready .services/mxnet/ready
 	$(PYTEST) -m services $(PYTEST_ARGS)
 
 check: setup

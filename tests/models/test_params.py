@@ -147,10 +147,21 @@ def test_read_params__product_of_dims_that_overflows_is_refused() -> None:
         read_params(data)
 
 
-@pytest.mark.parametrize(("name", "says"), [("mtcnn/det1-0001.params", "legacy"), ("legacy_ndarray.v0", "legacy")])
-def test_read_params__other_layouts_are_named(name: str, says: str) -> None:
-    with pytest.raises(BrokenFileError, match=says):
-        read_params(real(name))
+def test_read_params__real_file_of_before_v1() -> None:
+    """The first network of MTCNN; the numbers are those that MXNet 1.9.1 reads."""
+    arrays = read_params(real("mtcnn/det1-0001.params"))
+    assert len(arrays) == 13
+    assert sum(array.size for array in arrays.values()) == 6632
+    assert arrays["arg:conv1_weight"].shape == (10, 3, 3, 3)
+    assert arrays["arg:conv4_2_weight"].shape == (4, 32, 1, 1)
+    assert arrays["arg:prelu1_gamma"][:2].tolist() == np.array([-0.6254063, -0.2116809], np.float32).tolist()
+    assert float(arrays["arg:conv2_weight"].astype(np.float64).sum()) == -38.56578886404168
+
+
+def test_read_params__real_list_without_names() -> None:
+    arrays = read_params(real("legacy_ndarray.v0"))
+    assert list(arrays) == ["0", "1", "2", "3", "4", "5"]
+    assert all(np.array_equal(array, np.arange(128, dtype=np.float32)) for array in arrays.values())
 
 
 def test_read_params__two_arrays_of_one_name_are_refused() -> None:
