@@ -55,3 +55,15 @@ def test_devices__gpus_or_processes() -> None:
     )  # fmt: skip
     assert recipe.devices == 2
     assert recipe.model_copy(update={"gpus": ""}).devices == 4
+
+
+def test_digest__a_later_field_counts_only_off_its_default() -> None:
+    """The digest is what it was before any field was added, so old checkpoints belong to their recipes."""
+    thing = Named(name="n", digest="d")
+    train = TrainConfig(steps=(5,), base_lr=0.1)
+    recipe = TrainingRecipe(
+        task="任务", dataset=thing, network=thing, start_weights=None, label_map={}, gpus="", train=train, data=DataConfig()
+    )  # fmt: skip
+    assert recipe.digest() == "f3c4fcf02f2c578c207a56514fa8d655ae5d11fdafe353c6ea87a5b7594125ad"
+    other = recipe.model_copy(update={"train": train.model_copy(update={"ohem_threshold": 0.7})})
+    assert other.digest() != recipe.digest()

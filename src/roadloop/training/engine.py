@@ -139,13 +139,12 @@ def make_run(
         part = plan.from_step(step, group.rank, group.size)
         return data.training_batches(samples, part, loaders, pin=group.device.type == "cuda")
 
-    assert recipe.train.class_weights is not None
     return Run(
         recipe=recipe,
         plan=plan,
         network=network,
         optimizer=optimizer,
-        criterion=SegmentationLoss(recipe.train.class_weights, recipe.train.auxiliary_weight, group.device),
+        criterion=SegmentationLoss(recipe.train, group.device),
         normalise=data.Normalise(recipe.data.mean, recipe.data.std, group.device),
         batches=batches,
         validation=lambda: data.whole_pictures(whole, mine, min(loaders, 4)),

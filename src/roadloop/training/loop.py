@@ -97,13 +97,13 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
             seed_step(run.recipe.train.seed, state.step, group.rank)
 
             image_N3HW, target_NHW = run.normalise(batch)
-            loss = run.criterion(network(image_N3HW), target_NHW)
-            weight = group.sum(loss.weight.detach().clone()).clamp_min(1e-6)
-            mean = group.sum(loss.total.detach() / weight).item()
+            weights = group.sum(run.criterion.weights(target_NHW)).clamp_min(1e-6)
+            loss = (run.criterion(network(image_N3HW), target_NHW) / weights).sum()
+            mean = group.sum(loss.detach().clone()).item()
             if not math.isfinite(mean):
                 raise not_finite(str(mean), state.step + 1, rate, batch.names)
             run.optimizer.zero_grad(set_to_none=True)
-            (loss.total / weight).backward()
+            loss.backward()
             group.share_gradients(network)
             run.optimizer.step()
 

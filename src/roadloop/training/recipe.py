@@ -18,6 +18,16 @@ FORMAT: Final = "roadloop-recipe/1"
 MAX_EPOCHS: Final = 100_000
 MODEL_FILES: Final = 100  #: of a run, when nobody says how many
 
+#: The fields of both configurations when their form was new. A field that came later is part of a recipe's digest only
+#: where it is not at its default, so that the checkpoints of older recipes still belong to them.
+FIRST_FIELDS: Final = frozenset({
+    "network_path", "output_path", "num_classes", "num_epoch", "batch_size", "model", "weights",
+    "network_settings", "optimizer", "base_lr", "momentum", "weight_decay", "schedule", "steps",
+    "step_factor", "poly_power", "warmup_steps", "class_weighting", "class_weights", "auxiliary_weight",
+    "seed", "deterministic", "cpu_processes", "save_every", "checkpoint_every", "log_every", "data_path",
+    "data_type", "mean", "std", "crop", "scale", "flip", "flip_pairs", "brightness", "contrast", "saturation",
+})  # fmt: skip
+
 
 def _as_list(value: Any) -> Any:
     """Let lists arrive as text, `"10000,20000"`, as the interface document writes them."""
@@ -66,7 +76,7 @@ class TrainConfig(Record):
     base_lr: float = Field(0.01, gt=0, le=10, description="Learning rate before any factor.")
     momentum: float = Field(0.9, ge=0, lt=1, description="SGD: momentum. AdamW: beta 1.")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="L2 penalty (SGD), decoupled decay (AdamW).")
-    schedule: Literal["auto", "step", "poly"] = Field(
+    schedule: Literal["auto", "step", "poly", "cosine"] = Field(
         "auto", description="Shape of the learning rate; auto = step when `steps` are given, else poly."
     )
     steps: Annotated[tuple[Iteration, ...], BeforeValidator(_as_list)] = Field(
@@ -83,6 +93,23 @@ class TrainConfig(Record):
         None, description="Loss weight of each class, by train id; follows."
     )
     auxiliary_weight: float = Field(0.4, ge=0, le=10, description="Loss weight of each auxiliary head.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a label that is spread over all classes.")
+    ohem_threshold: Share = Field(
+        0.0, description="OHEM: only pixels whose label has a probability below this teach (0.7 is usual); 0 = all do."
+    )
+    ohem_min_share: Share = Field(
+        0.0625, description="OHEM: share of each picture's labelled pixels, the hardest, that always teaches."
+    )
+    dice_weight: float = Field(0.0, ge=0, le=100, description="Weight of the soft Dice loss, added; 0 = without.")
+    lovasz_weight: float = Field(
+        0.0, ge=0, le=100, description="Weight of the Lovasz-softmax loss, added; 0 = without."
+    )
+    boundary_weight: float = Field(
+        20.0, ge=0, le=1000, description="Loss weight of a one-channel output, the boundary (PIDNet)."
+    )
+    boundary_aware_weight: float = Field(
+        1.0, ge=0, le=100, description="Loss weight of the main output where such an output is sure of a boundary."
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="First weights, order and augmentation follow from it.")
     deterministic: bool = Field(True, description="CUDA: only kernels that give the same bits each time.")
     cpu_processes: int = Field(1, ge=1, le=64, description="Without GPUs: processes that share each batch.")
@@ -177,8 +204,16 @@ class TrainingRecipe(Record):
 
     def digest(self) -> str:
         """sha256 of the recipe in canonical JSON."""
-        text = json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        values = self.model_dump(mode="json") | {"train": _digested(self.train), "data": _digested(self.data)}
+        text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digested(config: TrainConfig | DataConfig) -> dict[str, Any]:
+    """The values of a configuration that its recipe's digest is made of."""
+    later = type(config).model_fields.keys() - FIRST_FIELDS
+    usual = {name for name in later if getattr(config, name) == type(config).model_fields[name].default}
+    return config.model_dump(mode="json", exclude=usual)
 
 
 R = TypeVar("R", bound=Record)

@@ -1,5 +1,6 @@
 """The learning rate of a step: a pure function of the configuration and the step's number."""
 
+import math
 from collections.abc import Sequence
 
 from roadloop.training.recipe import TrainConfig
@@ -10,10 +11,13 @@ def learning_rate(config: TrainConfig, step: int, total_steps: int) -> float:
 
     `step`: base_lr times step_factor for each of `steps` that lies behind.
     `poly`: base_lr (1 - step / total)^power; Liu, Rabinovich, Berg, "ParseNet", 2015.
-    Both rise linearly over `warmup_steps` (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+    `cosine`: base_lr (1 + cos(pi step / total)) / 2; Loshchilov, Hutter, "SGDR", 2017, one period.
+    All rise linearly over `warmup_steps` (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
     """
     if is_stepped(config):
         factor = config.step_factor ** passed(config.steps, step)
+    elif config.schedule == "cosine":
+        factor = (1 + math.cos(math.pi * step / max(total_steps, 1))) / 2
     else:
         factor = float((1 - step / max(total_steps, 1)) ** config.poly_power)
     warm_up = min(1.0, (step + 1) / (config.warmup_steps + 1))
