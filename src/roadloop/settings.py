@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     loader_workers: int = Field(
         -1, ge=-1, description="Processes that read training pictures, for each device; -1: 8 for a GPU, 0 on CPU."
     )
+    decoded_cache_mib: int = Field(
+        1024, ge=0, description="Decoded training pictures that one task may keep, all its processes together, MiB."
+    )
 
     def child_environment(self) -> dict[str, str]:
         """The whole environment of a child process, with these settings in it."""

@@ -1,10 +1,12 @@
-"""What is done to one training picture: crop first, then resize, mirror, colour. Pure: arrays and a generator in.
+"""What is done to one training picture: crop first, then resize or turn, mirror, colour. Pure: arrays and a generator in.
 
 H and W are pixels of the picture, h and w those of the crop. RGB everywhere.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +17,21 @@ from roadloop.training.recipe import TrainingRecipe
 
 UInt8 = NDArray[np.uint8]
 GREY: Final = np.array([0.299, 0.587, 0.114])  # luma of Rec. 601
+DRAWS: Final = 11  #: numbers drawn for a sample; new ones are added at the end, so that older ones stay
+
+
+class Window(NamedTuple):
+    """The part of a picture that fills the crop.
+
+    Attributes:
+        scale: Magnification.
+        place: Where it lies, 0..1 of the room it has, down and right.
+        pixel: Row and column of a pixel that lies in its middle half, unless the picture's edge is near; None: any.
+    """
+
+    scale: float
+    place: tuple[float, float]
+    pixel: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -24,37 +41,51 @@ class Augmentation:
     Attributes:
         crop: h and w.
         scale: Smallest and largest magnification.
+        rotate: Largest turn to either side, degrees.
         flip: Probability of mirroring.
         flip_pairs: Train ids that change places in a mirrored picture.
         brightness: Largest shift, as a share of 255.
         contrast: Largest change of the distance from middle grey.
         saturation: Largest change of the distance from grey.
         fill: Colour outside the picture, 0..255: the mean, which is 0 for the network.
+        rare_share: Probability of a crop around a pixel of a rare class.
+        class_pixels: Pixels of each class in the training split, by train id; needed where `rare_share` > 0.
     """
 
     crop: tuple[int, int]
     scale: tuple[float, float]
+    rotate: float
     flip: float
     flip_pairs: tuple[tuple[int, int], ...]
     brightness: float
     contrast: float
     saturation: float
     fill: tuple[int, int, int]
+    rare_share: float
+    class_pixels: tuple[int, ...]
 
     @classmethod
-    def of(cls, recipe: TrainingRecipe) -> "Augmentation":
-        """The augmentation that a recipe asks for."""
+    def of(cls, recipe: TrainingRecipe, class_pixels: Sequence[int]) -> "Augmentation":
+        """The augmentation that a recipe asks for.
+
+        Args:
+            recipe: What somebody set.
+            class_pixels: Pixels of each class in the training split, by train id.
+        """
         data = recipe.data
         red, green, blue = (round(255 * m) for m in data.mean)
         return cls(
             crop=recipe.crop,
             scale=data.scale,
+            rotate=data.rotate,
             flip=data.flip,
             flip_pairs=data.flip_pairs or (),
             brightness=data.brightness,
             contrast=data.contrast,
             saturation=data.saturation,
             fill=(red, green, blue),
+            rare_share=data.rare_class_share,
+            class_pixels=tuple(class_pixels),
         )
 
     def apply(self, image: UInt8, label: UInt8, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
@@ -68,17 +99,38 @@ class Augmentation:
         Returns:
             uint8 [h, w, 3] and uint8 [h, w]; 255 where the crop reaches outside the picture.
         """
-        magnify, down, right, mirror, *color = rng.random(7)
+        magnify, down, right, mirror, *color, turn, rare, which, where = rng.random(DRAWS)
         low, high = self.scale
-        image, label = cut(
-            image, label, self.crop, low * (high / low) ** magnify, (float(down), float(right)), self.fill
-        )
+        pixel = self._rare_pixel(label, which, where) if rare < self.rare_share else None
+        window = Window(low * (high / low) ** magnify, (float(down), float(right)), pixel)
+        if self.rotate:
+            image, label = cut_turned(image, label, self.crop, window, float(2 * turn - 1) * self.rotate, self.fill)
+        else:
+            image, label = cut(image, label, self.crop, window, self.fill)
         if mirror < self.flip:
             image, label = image[:, ::-1], self._swapped()[label[:, ::-1]]
         limits = np.array([self.brightness, self.contrast, self.saturation])
         if limits.any():
             image = recolor(image, *((2 * np.array(color) - 1) * limits))
         return np.ascontiguousarray(image), np.ascontiguousarray(label)
+
+    def _rare_pixel(self, label: UInt8, which: float, where: float) -> tuple[int, int] | None:
+        """A pixel of one of the label's classes, each as likely as it is rare; None where everything is ignored.
+
+        Args:
+            label: Train ids, uint8 [H, W].
+            which: 0..1, draws the class.
+            where: 0..1, draws the pixel, each of the class as likely.
+        """
+        found = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()[: len(self.class_pixels)] > 0
+        rarity = np.array([1 / max(1, n) for n in self.class_pixels]) * found
+        if not found.any():
+            return None
+        shares = np.cumsum(rarity / rarity.sum())
+        train_id = min(int(np.searchsorted(shares, which, side="right")), int(np.flatnonzero(found)[-1]))
+        places = np.flatnonzero(label == train_id)
+        row, column = divmod(int(places[int(where * len(places))]), label.shape[1])
+        return row, column
 
     def _swapped(self) -> UInt8:
         lut = np.arange(256, dtype=np.uint8)
@@ -88,12 +140,7 @@ class Augmentation:
 
 
 def cut(
-    image: UInt8,
-    label: UInt8,
-    crop: tuple[int, int],
-    scale: float,
-    place: tuple[float, float],
-    fill: tuple[int, int, int],
+    image: UInt8, label: UInt8, crop: tuple[int, int], window: Window, fill: tuple[int, int, int]
 ) -> tuple[UInt8, UInt8]:
     """Take the window that fills the crop after magnification, then resize it: only needed pixels are resized.
 
@@ -101,15 +148,14 @@ def cut(
         image: uint8 [H, W, 3].
         label: uint8 [H, W].
         crop: h and w.
-        scale: Magnification.
-        place: Where the window lies, 0..1 of the room it has, down and right.
+        window: Which part of the picture.
         fill: Colour outside the picture.
     """
     out = np.empty((*crop, 3), np.uint8)
     out[:] = fill
     ids = np.full(crop, IGNORE, np.uint8)
-    y, into_y = _span(image.shape[0], crop[0], scale, place[0])
-    x, into_x = _span(image.shape[1], crop[1], scale, place[1])
+    y, into_y = _span(image.shape[0], crop[0], window, 0)
+    x, into_x = _span(image.shape[1], crop[1], window, 1)
     size = (into_x.stop - into_x.start, into_y.stop - into_y.start)
     smaller = size[0] < x.stop - x.start
     out[into_y, into_x] = _resize(image[y, x], size, cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
@@ -117,14 +163,58 @@ def cut(
     return out, ids
 
 
-def _span(length: int, crop: int, scale: float, place: float) -> tuple[slice, slice]:
+def cut_turned(
+    image: UInt8,
+    label: UInt8,
+    crop: tuple[int, int],
+    window: Window,
+    angle: float,
+    fill: tuple[int, int, int],
+) -> tuple[UInt8, UInt8]:
+    """As `cut`, with the window turned around its middle: one affine map, computed for the crop's pixels alone.
+
+    Between pixels the picture is linear and the label takes the nearest. A strongly reduced picture is not averaged
+    as in `cut`; thin lines may break up there.
+
+    Args:
+        image: uint8 [H, W, 3].
+        label: uint8 [H, W].
+        crop: h and w.
+        window: Which part of the picture.
+        angle: Degrees; the picture's content turns counterclockwise where it is positive.
+        fill: Colour outside the picture.
+    """
+    first, length = zip(*(_place(image.shape[k], crop[k], window, k) for k in (0, 1)), strict=True)
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    step_y, step_x = length[0] / crop[0], length[1] / crop[1]
+    turn = np.array([[cos * step_x, -sin * step_y], [sin * step_x, cos * step_y]])
+    middle = np.array([first[1] + (length[1] - 1) / 2, first[0] + (length[0] - 1) / 2])
+    shift = middle - turn @ np.array([(crop[1] - 1) / 2, (crop[0] - 1) / 2])
+    to_picture, size = np.column_stack([turn, shift]), (crop[1], crop[0])
+    flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+    out = cv2.warpAffine(image, to_picture, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=fill)
+    flags = cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST
+    ids = cv2.warpAffine(label, to_picture, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=(IGNORE,))
+    return out.astype(np.uint8, copy=False), ids.astype(np.uint8, copy=False)
+
+
+def _place(length: int, crop: int, window: Window, axis: int) -> tuple[int, int]:
+    """Along one axis: the window's first pixel, negative where it begins outside the picture, and its length."""
+    size = max(1, round(crop / window.scale))
+    room, place = length - size, window.place[axis]
+    if room < 0:
+        return -int(place * (1 - room)), size
+    if window.pixel is None:
+        return int(place * (room + 1)), size
+    return min(max(0, window.pixel[axis] - int((0.25 + place / 2) * size)), room), size
+
+
+def _span(length: int, crop: int, window: Window, axis: int) -> tuple[slice, slice]:
     """Along one axis: which pixels of the picture, and where they come to lie in the crop."""
-    window = max(1, round(crop / scale))
-    room = length - window
-    start = int(place * (room + 1)) if room >= 0 else -int(place * (1 - room))
-    first, last = max(0, start), min(length, start + window)
-    into = min(crop - 1, round((first - start) * crop / window))
-    return slice(first, last), slice(into, max(into + 1, round((last - start) * crop / window)))
+    start, size = _place(length, crop, window, axis)
+    first, last = max(0, start), min(length, start + size)
+    into = min(crop - 1, round((first - start) * crop / size))
+    return slice(first, last), slice(into, max(into + 1, round((last - start) * crop / size)))
 
 
 def _resize(pixels: UInt8, size: tuple[int, int], method: int) -> UInt8:

@@ -97,23 +97,43 @@ class Sampling:
 
 
 class TrainingSamples(Dataset[Batch]):
-    """Augmented samples; the randomness of each comes from (seed, epoch, index) alone."""
+    """Augmented samples; the randomness of each comes from (seed, epoch, index) alone.
 
-    def __init__(self, sampling: Sampling, augmentation: Augmentation, seed: int) -> None:
+    Args:
+        sampling: Of the training split.
+        augmentation: What is done to each picture.
+        seed: Of the run.
+        keep: Bytes of decoded pictures that each process may keep. Those that come first stay: with a new order in
+            every epoch, none is needed sooner than another. The samples are the same with any number.
+    """
+
+    def __init__(self, sampling: Sampling, augmentation: Augmentation, seed: int, keep: int = 0) -> None:
         self._sampling = sampling
         self._augmentation = augmentation
         self._seed = seed
+        self._room = keep
+        self._kept: dict[int, tuple[str, UInt8, UInt8]] = {}
 
     def __getitem__(self, draw: Draw) -> Batch:
         """One sample as a batch of one."""
         rng = np.random.default_rng((self._seed, draw.epoch, draw.picture))
         try:
-            name, image, label = self._sampling.decoded(draw.picture)
+            name, image, label = self._decoded(draw.picture)
         except BrokenFileError as error:
             height, width = self._augmentation.crop
             blank = np.zeros((height, width, 3), np.uint8)
             return _single(error.details["name"], blank, np.full((height, width), IGNORE, np.uint8), broken=True)
         return _single(name, *self._augmentation.apply(image, label, rng))
+
+    def _decoded(self, picture: int) -> tuple[str, UInt8, UInt8]:
+        kept = self._kept.get(picture)
+        if kept is None:
+            _name, image, label = kept = self._sampling.decoded(picture)
+            size = image.nbytes + label.nbytes
+            if size <= self._room:
+                self._room -= size
+                self._kept[picture] = kept
+        return kept
 
 
 class WholePictures(Dataset[Batch]):

@@ -26,6 +26,7 @@ from roadloop.training.losses import SegmentationLoss
 from roadloop.training.recipe import TrainConfig, TrainingRecipe
 from roadloop.training.reporting import Reporter
 from roadloop.training.sampler import BatchPlan
+from roadloop.training.weighting import class_pixels
 from roadloop.training.work import GPU_LOADERS, Work
 
 
@@ -125,14 +126,17 @@ def make_run(
 ) -> Run:
     """The loop's surroundings for one rank."""
     recipe = work.recipe
-    lut = LabelMap.from_json(recipe.label_map).lut()
+    label_map = LabelMap.from_json(recipe.label_map)
+    lut = label_map.lut()
     train_split, val_split = reader.split("train"), reader.split("val")
     taken = Sampling(train_split, lut, new_indices(train_split, work.base_dataset), work.max_pixels)
     plan = BatchPlan(len(taken), recipe.train.batch_size, recipe.epochs, recipe.train.seed)
     check_pictures(plan, group)
-    samples = data.TrainingSamples(taken, Augmentation.of(recipe), recipe.train.seed)
-    whole = data.WholePictures(Sampling(val_split, lut, max_pixels=work.max_pixels))
+    augmentation = Augmentation.of(recipe, class_pixels(label_map, reader.info.pixels("train")))
     loaders = loader_processes(work, group)
+    keep = work.decoded_cache_mib * 2**20 // (group.size * max(1, loaders))
+    samples = data.TrainingSamples(taken, augmentation, recipe.train.seed, keep)
+    whole = data.WholePictures(Sampling(val_split, lut, max_pixels=work.max_pixels))
     mine = list(range(group.rank, len(val_split), group.size))
 
     def batches(step: int) -> Iterator[Batch]:

@@ -135,6 +135,9 @@ class DataConfig(Record):
     scale: Annotated[tuple[Magnification, Magnification], BeforeValidator(_as_pair)] = Field(
         (0.75, 1.5), description="Smallest and largest random magnification."
     )
+    rotate: float = Field(
+        0.0, ge=0, le=180, description="Largest random turn to either side, degrees; 0 = none. Corners become ignored."
+    )
     flip: Share = Field(0.5, description="Share of samples mirrored left to right.")
     flip_pairs: tuple[tuple[TrainId, TrainId], ...] | None = Field(
         None, description="Train ids that change places in a mirrored sample (left and right edge); follows."
@@ -142,6 +145,11 @@ class DataConfig(Record):
     brightness: Share = Field(0.2, description="Largest random change of brightness.")
     contrast: Share = Field(0.2, description="Largest random change of contrast.")
     saturation: Share = Field(0.2, description="Largest random change of saturation.")
+    rare_class_share: Share = Field(
+        0.0,
+        description="Share of samples cropped around a pixel of a rare class: of the picture's classes one is drawn,"
+        " the rarer in the training split the likelier. 0 = crops anywhere.",
+    )
 
 
 class Named(Record):

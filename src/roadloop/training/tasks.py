@@ -67,6 +67,7 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
         threads=platform.settings.torch_threads,
         loaders=platform.settings.loader_workers,
         max_pixels=platform.settings.max_picture_mpix * 1_000_000,
+        decoded_cache_mib=platform.settings.decoded_cache_mib,
     )
     return work, facts
 

@@ -25,6 +25,7 @@ class Work:
         threads: Threads of torch for all ranks together; 0 = as many as cores.
         loaders: Processes that read pictures, for each rank; negative = as many as fit.
         max_pixels: Of the largest picture that is decoded.
+        decoded_cache_mib: Decoded pictures that all ranks and loaders together may keep.
     """
 
     recipe: TrainingRecipe
@@ -35,6 +36,7 @@ class Work:
     threads: int
     loaders: int
     max_pixels: int = MAX_PIXELS
+    decoded_cache_mib: int = 0
 
     @property
     def checkpoints(self) -> Path:
@@ -76,4 +78,5 @@ class Work:
             threads=values["threads"],
             loaders=values["loaders"],
             max_pixels=values["max_pixels"],
+            decoded_cache_mib=values["decoded_cache_mib"],
         )
