@@ -16,7 +16,7 @@ setup: .venv/ready
 		{ echo "roadloop needs Python 3.11 or newer (this is $$($(PYTHON) --version)); try make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,transformers,dev]'
 	@touch $@
 
 # Once round the whole loop on generated pictures; the workspace stays to look at.
@@ -49,6 +49,7 @@ check: setup
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
+	@for file in src/roadloop/networks/templates/*-*/network.py; do $(BIN)/mypy $$file || exit 1; done
 	$(BIN)/lint-imports
 	@if command -v npx >/dev/null 2>&1; then $(MAKE) --no-print-directory check-page; \
 		else echo "Node is not installed: the page's types are not checked here."; fi

@@ -21,7 +21,7 @@ from roadloop.networks.folder import TEMPLATES, digest, read_source
 SavePair = Callable[..., Path]
 
 
-@pytest.mark.parametrize("name", ["enet", "fast-scnn"])
+@pytest.mark.parametrize("name", ["ddrnet-23-slim", "enet", "fast-scnn", "pidnet-s"])
 def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, save_pair: SavePair, name: str) -> None:
     source = read_source(TEMPLATES / name)
     part = {"name": name, "digest": digest(source), "settings": {"width": 0.25}, "source": source}

@@ -34,7 +34,7 @@ def client(platform: Platform) -> Iterator[TestClient]:
 def test_src_network__lists_templates(client: TestClient) -> None:
     reply = client.get("/src_network").json()
     assert reply["errno"] == 1
-    assert reply["data"] == ["enet", "fast-scnn", "kd-seg.template"]
+    assert reply["data"] == ["ddrnet-23-slim", "enet", "fast-scnn", "pidnet-s", "kd-seg.template"]
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,12 @@ def test_try_network__leaves_no_gradients_and_training_mode() -> None:
     assert all(p.grad is None for p in network.parameters())
 
 
+def test_try_network__takes_a_boundary_head_of_one_channel_beside_the_main_answer() -> None:
+    load.try_network(in_forward("return (self.layer(x), self.layer(x)[:, :1]) if self.training else self.layer(x)"), 3)
+    with pytest.raises(JobError, match=r"answered torch\.float32 \[2, 1, 64, 96\]"):
+        load.try_network(in_forward("return self.layer(x)[:, :1]"), 3)
+
+
 def test_count_multiply_adds__by_hand() -> None:
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3, stride=2, padding=1),  # 5x6 places x 3*4*9

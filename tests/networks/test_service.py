@@ -33,6 +33,13 @@ def test_create__job_copies_the_template_and_says_its_cost(platform: Platform, r
     assert job.result["digest"] == service.require(platform, "车道网络").digest
 
 
+def test_create__network_with_a_boundary_head_in_training(platform: Platform, run_job: RunJob) -> None:
+    job = run_job(platform, create(platform, "pid", "pidnet-s"))
+    assert job.state is JobState.SUCCEEDED
+    assert job.result is not None
+    assert job.result["parameters"] == 7_623_651  # with 3 classes: 16 * 129 fewer than with 19
+
+
 def test_list_networks__newest_first(platform: Platform, run_job: RunJob) -> None:
     for name in ("b", "a", "c"):
         run_job(platform, create(platform, name, "fast-scnn"))
@@ -79,7 +86,7 @@ def test_create__refuses_names_that_are_no_folder(platform: Platform, name: str)
 
 
 def test_create__unknown_template_names_those_there_are(platform: Platform) -> None:
-    with pytest.raises(NotFoundError, match=r"enet、fast-scnn、kd-seg\.template"):
+    with pytest.raises(NotFoundError, match=r"enet、fast-scnn、pidnet-s.*、kd-seg\.template"):
         create(platform, template="../enet")
 
 

@@ -12,7 +12,12 @@ from roadloop.networks import load
 from roadloop.networks.folder import DATA, FILES, TEMPLATES, TRAIN, read_defaults
 from roadloop.training.recipe import DataConfig, TrainConfig
 
-NAMES = ("enet", "fast-scnn")
+NAMES = ("ddrnet-23-slim", "enet", "fast-scnn", "pidnet-s")
+TRAINING_HEADS = {  # channels of each answer while training, with 5 classes and auxiliary=True
+    "ddrnet-23-slim": [5, 5],
+    "fast-scnn": [5, 5, 5],
+    "pidnet-s": [5, 5, 1],
+}
 DATA_BESIDE = Path(__file__).parents[3] / "shared" / "data"
 
 
@@ -22,12 +27,18 @@ def build(name: str, num_classes: int, **settings: object) -> torch.nn.Module:
 
 @pytest.mark.parametrize(
     ("name", "classes", "parameters", "multiply_adds"),
-    [("enet", 20, 360_932, 1_819_411_200), ("fast-scnn", 19, 1_137_795, 753_171_200)],
+    [
+        ("ddrnet-23-slim", 19, 5_695_987, 4_043_254_784),
+        ("enet", 20, 360_932, 1_819_411_200),
+        ("fast-scnn", 19, 1_137_795, 753_171_200),
+        ("pidnet-s", 19, 7_625_715, 5_263_423_488),
+    ],
 )
 def test_build__has_the_counts_of_its_readme(name: str, classes: int, parameters: int, multiply_adds: int) -> None:
-    network = build(name, classes)
-    assert load.count_parameters(network) == parameters
-    assert load.count_multiply_adds(network, (360, 640)) == multiply_adds
+    with torch.device("meta"):
+        network = build(name, classes)
+        assert load.count_parameters(network) == parameters
+        assert load.count_multiply_adds(network, (360, 640)) == multiply_adds
     assert f"{parameters:,}" in (TEMPLATES / name / "README.md").read_text(encoding="utf-8")
 
 
@@ -57,11 +68,16 @@ def test_forward__padding_leaves_sizes_that_need_none_alone(name: str) -> None:
         assert network(picture[..., :61, :90]).shape == (1, 3, 61, 90)
 
 
-def test_build__auxiliary_heads_answer_only_while_training() -> None:
-    network = build("fast-scnn", 5, width=0.25, auxiliary=True)
-    heads = network.train()(torch.rand(2, 3, 64, 64))
-    assert [tuple(h.shape) for h in heads] == [(2, 5, 64, 64)] * 3
-    assert network.eval()(torch.rand(2, 3, 64, 64)).shape == (2, 5, 64, 64)
+@pytest.mark.parametrize(("name", "channels"), TRAINING_HEADS.items())
+def test_build__auxiliary_heads_answer_only_while_training(name: str, channels: list[int]) -> None:
+    network = build(name, 5, width=0.25, auxiliary=True)
+    heads = network.train()(torch.rand(2, 3, 33, 65))
+    assert [tuple(head.shape) for head in heads] == [(2, c, 33, 65) for c in channels]
+    torch.stack([head.square().mean() for head in heads]).sum().backward()
+    assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in network.parameters())
+    assert network.eval()(torch.rand(2, 3, 33, 65)).shape == (2, 5, 33, 65)
+    plain = build(name, 5, width=0.25)
+    assert network.state_dict().keys() > plain.state_dict().keys()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -93,6 +93,9 @@ def try_network(
 ) -> None:
     """Run a network forward and backward in training mode, then forward in evaluation mode, on random pictures.
 
+    In training mode it may answer a tuple: the main logits, then those of auxiliary heads; a head of exactly one
+    channel says where boundaries are.
+
     Args:
         network: Takes float32 [2, 3, H, W].
         num_classes: Number of outputs it must have.
@@ -109,10 +112,12 @@ def try_network(
     with _named_failures(file):
         answer = network.train()(x_NCHW)
     heads = answer if isinstance(answer, tuple | list) else (answer,)
-    for logits in heads:
-        _check_logits(logits, (2, num_classes, *size), file)
+    _check_logits(heads[0], (2, num_classes, *size), file)
+    for logits in heads[1:]:
+        boundary = isinstance(logits, Tensor) and logits.shape[1:2] == (1,)
+        _check_logits(logits, (2, 1 if boundary else num_classes, *size), file)
     with _named_failures(file):
-        torch.stack([nn.functional.cross_entropy(logits, target_NHW) for logits in heads]).sum().backward()
+        torch.stack([_trial_loss(logits, target_NHW) for logits in heads]).sum().backward()
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     if not gradients or not all(bool(torch.isfinite(g).all()) for g in gradients):
         raise JobError(
@@ -166,6 +171,12 @@ def count_multiply_adds(network: nn.Module, size: tuple[int, int]) -> int:
         for hook in hooks:
             hook.remove()
     return counted
+
+
+def _trial_loss(logits_NCHW: Tensor, target_NHW: Tensor) -> Tensor:
+    if logits_NCHW.shape[1] == 1:
+        return nn.functional.binary_cross_entropy_with_logits(logits_NCHW[:, 0], (target_NHW == 0).float())
+    return nn.functional.cross_entropy(logits_NCHW, target_NHW)
 
 
 def _check_logits(logits: object, shape: tuple[int, ...], file: str) -> None:
