@@ -19,7 +19,7 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,transformers,dev]'
 	@touch $@
 
-# Once round the whole loop on generated pictures; the workspace stays to look at.
+# Twice round the whole loop on generated pictures; the workspace stays to look at.
 demo: setup
 	$(BIN)/roadloop demo --home $(HOME_DIR)
 

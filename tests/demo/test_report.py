@@ -10,7 +10,7 @@ from rich.console import Console
 from roadloop.demo import report
 from roadloop.demo.classes import LEARNT, TARGETS
 from roadloop.demo.stage import Done
-from roadloop.demo.tour import Found, Script
+from roadloop.demo.tour import Found, Gained, Script
 from roadloop.errors import Text
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color
@@ -40,6 +40,17 @@ def found() -> Found:
         evaluation="abc",
         report={"classes": classes, "miou": 0.7},
         shown=3,
+        gained=Gained(
+            pictures={"mined": ["a"], "control": ["b"]},
+            reports={
+                name: {"miou": miou, "classes": [{**row, "iou": miou} for row in classes]}
+                for name, miou in (("before", 0.5), ("mined", 0.75), ("control", 0.625))
+            },
+            comparison={
+                "sentence": "It is not clear.",
+                "measures": [{"measure": "miou", "name": "mIoU"}, {"measure": "iou:2", "name": "路缘石"}],
+            },
+        ),
     )
 
 
@@ -63,12 +74,31 @@ def test_summary__says_classes_seed_and_split() -> None:
     assert "种子 5" in text.zh
 
 
+def test_gains__before_and_both_arms() -> None:
+    rows = {name.en: values for name, *values in report.gains(found())}
+    assert rows == {
+        "mIoU, 7 classes": [0.5, 0.75, 0.625],
+        "mIoU, all 13 classes": [0.5, 0.75, 0.625],
+        "mean of the 1 aimed at": [0.5, 0.75, 0.625],
+        "kerb": [0.5, 0.75, 0.625],
+    }
+    out = StringIO()
+    Console(file=out, width=120).print(report.gains_table(found(), "zh"))
+    assert "+12.5" in out.getvalue()  # 0.75 - 0.625 in points
+    text = report.gains_summary(found(), Script())
+    assert "mIoU 0.5000 -> 0.7500 (control 0.6250)" in text.en
+    assert "It is not clear." in text.en
+
+
 def test_write_report__can_be_read_by_programs(tmp_path: Path) -> None:
     path = report.write_report(tmp_path, STEPS, found(), Script())
     value = json.loads(path.read_text(encoding="utf-8"))
     assert value["miou"] == 0.9
     assert value["seconds"] == 63.75
     assert value["classes_in_miou"] == list(TARGETS)
+    assert value["second_lap"]["gains"][0] == {
+        "measure": "mIoU, 7 classes", "before": 0.5, "mined": 0.75, "control": 0.625,
+    }  # fmt: skip
 
 
 def test_write_sheet__picture_truth_prediction_in_rows(tmp_path: Path) -> None:

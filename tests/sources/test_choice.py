@@ -24,6 +24,8 @@ SAMPLE = make_sample(
         ({"city": "苏州", "author": "李四"}, False),
         ({"datakind": ""}, True),
         ({"track": "t", "package": "包", "set": "set"}, True),
+        ({"picture": ["t_0", "t_1"]}, True),
+        ({"picture": "t_1.jpg"}, False),
         ({"time": {"from": "2026-01-15", "to": "2026-01-16"}}, True),
         ({"time": {"from": "2026-01-16"}}, False),
         ({"time": {"to": "2026-01-15"}}, False),

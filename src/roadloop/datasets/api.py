@@ -40,7 +40,7 @@ class CreateData(Parameters):
     filter: JsonObject = Field(
         {},
         description="Only pictures whose manifest says so: field (city, author, source, annotype, datakind, imgoprange,"
-        " track, package, set, time) -> value or list; time also {from, to}.",
+        " track, package, picture (its name without ending), set, time) -> value or list; time also {from, to}.",
         examples=[{"city": ["苏州"]}],
     )
     max_bad: float = Field(0.05, ge=0, le=1, description="A larger share of bad files fails the job.")

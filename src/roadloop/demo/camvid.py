@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.demo.client import Client
+from roadloop.demo.client import Client, Row
 from roadloop.demo.stage import Stage
 from roadloop.demo.tour import Found, Script, Tour
 from roadloop.errors import Text
@@ -99,29 +99,20 @@ class CamvidTour(Tour):
 
     def _train(self) -> None:
         with self.stage.step(Text("训练", "train"), "/starttask", TASK) as line:
-            rows = [r for r in self.client.post("/train_history", q=TASK)["data"] if r["task_name"] == TASK]
-            task_id = rows[0]["task_id"] if rows else self._create()
-            if not rows or rows[0]["state"] == "created":
-                self._start(task_id)
-            elif rows[0]["state"] in {"failed", "cancelled"}:
-                self.client.post("/continue_task", task_id=task_id)
-            self._follow("post", "/train_history", task_id, line, detail=self._last_line(task_id))
+            new = {"train_name": TASK, "network": NETWORK, "data": SET, "task_desc": "CamVid"}
+            start = {"num_epoch": self.script.epochs, "base_lr": self.script.train_con["base_lr"], "weights": ""}
+            self._trained(line, new, start)
             files = self.client.get("/model")["data"][TASK]
             self.found.model = next(name for name in files if name.endswith(".params"))
             line.done(Text(f"{self.script.epochs} 轮", f"{self.script.epochs} epochs"))
 
-    def _create(self) -> str:
-        sent = {"train_name": TASK, "network": NETWORK, "data": SET, "task_desc": "CamVid"}
-        return str(self.client.post("/create_train", **sent)["data"])
-
-    def _start(self, task_id: str) -> None:
+    def _start(self, task_id: str, start: Row) -> None:
         script = self.script
         sent: dict[str, Any] = {
-            "task_id": task_id, "data_type": "all", "num_classes": 11, "num_epoch": script.epochs,
-            "batch_size": script.batch, "gpus": "", "model": SET, "steps": "", "base_lr": script.train_con["base_lr"],
-            "train_con": script.train_con, "data_con": script.data_con, "weights": "",
+            "task_id": task_id, "data_type": "all", "num_classes": 11, "batch_size": script.batch, "gpus": "",
+            "model": SET, "steps": "", "train_con": script.train_con, "data_con": script.data_con,
         }  # fmt: skip
-        self.client.post("/starttask", **sent)
+        self.client.post("/starttask", **sent, **start)
 
     def _evaluate(self) -> None:
         with self.stage.step(Text("评估", "evaluate"), "/starteva", SPLIT) as line:

@@ -14,8 +14,9 @@ from roadloop.demo import report
 from roadloop.demo.camvid import CamvidTour
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
+from roadloop.demo.second_lap import INBOX, VERSION, TwoLaps
 from roadloop.demo.stage import Stage
-from roadloop.demo.tour import Found, Script, Tour
+from roadloop.demo.tour import Found, Script
 from roadloop.errors import InvalidValueError, Language, Text
 from roadloop.settings import Settings
 from roadloop.sources.importers.camvid import find
@@ -36,11 +37,13 @@ def demo(
         Path | None, typer.Option(help="Take this CamVid folder (train/, trainannot/, val/...) round instead.")
     ] = None,
 ) -> None:
-    """Go once round the whole loop in about four minutes 演示完整闭环.
+    """Go round the whole loop twice in about eight minutes 演示完整闭环.
 
     Draws a synthetic road world, starts a server of its own and drives its HTTP interface: pictures, dataset,
-    network, training, evaluation on held-out tracks, release. Ends with a table of the steps, their times and the IoU
-    of every class, and leaves the workspace to look at. The same command again goes on where it was interrupted.
+    network, training, evaluation on held-out tracks, release. Then new drives are mined, cut into packages, annotated
+    by the world itself and learnt from, beside a random control arm. Ends with tables of the steps, their times and the
+    IoU of every class before and after, and leaves the workspace to look at. The same command again goes on where it
+    was interrupted.
     """
     folder = home.resolve()
     _check_home(folder)
@@ -48,7 +51,9 @@ def demo(
     console = Console(soft_wrap=True, highlight=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    settings = Settings(home=folder, host=host, port=port)
+    settings = Settings(
+        home=folder, host=host, port=port, annotation_inbox=INBOX, annotation_outbox="", label_studio_url=""
+    )
     stage = Stage(console, language)
     try:
         if camvid is None:
@@ -70,7 +75,7 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
         where = Text(f"工作区 {folder}  服务 {server.url}", f"workspace {folder}  server {server.url}")
         console.print(where.pick(language))
         with Client(server.url, language, server.check) as client:
-            found = Tour(client, Workspace(folder), stage, script, processes=_cores()).run()
+            found = TwoLaps(client, Workspace(folder), stage, script, processes=_cores()).run()
             paths = (
                 report.write_report(folder, stage.steps, found, script),
                 report.write_sheet(folder, found, client.read),
@@ -106,16 +111,20 @@ def _show(stage: Stage, found: Found, script: Script) -> None:
     miou = report.demo_miou(found)
     color = "green" if miou > report.GOAL else "yellow"
     console.print(f"[bold {color}]{report.summary(found, script).pick(language)}[/]\n")
+    console.print(report.gains_table(found, language))
+    console.print(f"[bold]{report.gains_summary(found, script).pick(language)}[/]\n")
 
 
 def _point(console: Console, folder: Path, paths: tuple[Path, Path], language: Language) -> None:
     lines = Text(
         f"看结果：roadloop serve --home {folder}  然后打开 http://127.0.0.1:8600\n"
         f"图片（原图、真值、预测）：{paths[1]}\n报告：{paths[0]}\n"
-        f"模型包：{folder / 'models'}   训练：{folder / 'tasks'}   评估：{folder / 'evaluations'}",
+        f"模型包：{folder / 'models'}   训练：{folder / 'tasks'}   评估：{folder / 'evaluations'}\n"
+        f"挑出的图片与理由（contact-sheet-*.png、selection.csv）：{folder / 'images' / VERSION}",
         f"Look at it: roadloop serve --home {folder}  then open http://127.0.0.1:8600\n"
         f"Pictures (picture, truth, prediction): {paths[1]}\nReport: {paths[0]}\n"
-        f"Release bundle: {folder / 'models'}   training: {folder / 'tasks'}   evaluation: {folder / 'evaluations'}",
+        f"Release bundle: {folder / 'models'}   training: {folder / 'tasks'}   evaluation: {folder / 'evaluations'}\n"
+        f"Mined pictures with reasons (contact-sheet-*.png, selection.csv): {folder / 'images' / VERSION}",
     )
     console.print(lines.pick(language))
 

@@ -1,4 +1,4 @@
-"""`roadloop demo`: once round the loop through the HTTP interface of a server of its own.
+"""`roadloop demo`: round the loop through the HTTP interface of a server of its own.
 
 Every step first looks whether an earlier, interrupted tour of the same home has done it: a finished step is
 shown, a running one followed, a failed one tried again. Nothing is ever replaced.
@@ -25,6 +25,31 @@ RUNNING: Final = ("queued", "running")
 
 
 @dataclass(frozen=True)
+class Lap:
+    """What the second lap does.
+
+    Attributes:
+        drives: Unlabelled drives in each city.
+        frames: Pictures of each drive.
+        every: Frames of 0.4 s between them.
+        picks: Pictures that are mined, and again drawn at random as control.
+        classes: What is aimed at; "" takes the weak classes of the first lap's evaluation.
+        package: Most pictures in a package.
+        epochs: Passes over old and new pictures together, from the first lap's model on.
+        base_lr: The learning rate that this begins with.
+    """
+
+    drives: int = 40
+    frames: int = 12
+    every: int = 5
+    picks: int = 96
+    classes: str = ""
+    package: int = 48
+    epochs: int = 3
+    base_lr: float = 0.003
+
+
+@dataclass(frozen=True)
 class Script:
     """What the tour does; everything that decides its numbers.
 
@@ -40,6 +65,7 @@ class Script:
         batch: Pictures in a step.
         train_con: What else the training's configuration says.
         data_con: What the data's configuration says.
+        again: The second lap.
     """
 
     seed: int = 0
@@ -70,6 +96,30 @@ class Script:
         # So few passes learn more from the pictures as they are than from varied ones.
         default_factory=lambda: {"scale": [1.0, 1.0], "brightness": 0.1, "contrast": 0.0, "saturation": 0.0}
     )
+    again: Lap = field(default_factory=Lap)
+
+
+@dataclass
+class Gained:
+    """What the second lap brings home; the arms are `mined` and `control`.
+
+    Attributes:
+        selection: Task id of the selection.
+        pictures: Arm -> stems of its pictures.
+        source: The source set that came back from the annotator.
+        published: How many labels it has.
+        evaluation: Task id of the evaluation of all three models.
+        reports: `before` and the arms -> its entry for that model.
+        comparison: Whether mining paid, and for which classes.
+    """
+
+    selection: str = ""
+    pictures: dict[str, list[str]] = field(default_factory=dict)
+    source: str = ""
+    published: int = 0
+    evaluation: str = ""
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    comparison: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -84,6 +134,7 @@ class Found:
         report: The evaluation's entry for the model: scores and classes.
         shown: Pictures of the evaluation.
         release: The release record.
+        gained: By the second lap.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -93,6 +144,7 @@ class Found:
     report: dict[str, Any] = field(default_factory=dict)
     shown: int = 0
     release: dict[str, Any] = field(default_factory=dict)
+    gained: Gained = field(default_factory=Gained)
 
 
 class Tour:
@@ -149,27 +201,31 @@ class Tour:
         script = self.script
         train, val, test = script.shares
         with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", DATA) as line:
-            task_id = (
-                self._unfinished("/data_history", "data_name", DATA)
-                or self.client.post(
-                    "/create_data",
-                    data_name=DATA,
-                    data_type="all",
-                    sour_data=",".join(_set_name(city) for city in CITIES),
-                    thread=self._processes,
-                    train=train,
-                    val=val,
-                    test=test,
-                    data_desc="合成道路世界：苏州与北京 synthetic road world",
-                    l_value=1,
-                    seed=script.seed,
-                )["data"]
+            row = self._built(
+                line,
+                DATA,
+                data_type="all",
+                sour_data=",".join(_set_name(city) for city in CITIES),
+                train=train,
+                val=val,
+                test=test,
+                data_desc="合成道路世界：苏州与北京 synthetic road world",
+                l_value=1,
             )
-            row = self._follow("post", "/data_history", task_id, line)
             self.found.counts = row["counts"]
             self.found.tracks = self._tracks()
             pictures = " / ".join(str(row["counts"][split]) for split in ("train", "val", "test"))
             line.done(Text(f"按轨迹划分 {pictures}", f"split by track {pictures}"))
+
+    def _built(self, line: Line, name: str, **sent: Any) -> Row:
+        """The row of a dataset, built unless it is there."""
+        task_id = (
+            self._unfinished("/data_history", "data_name", name)
+            or self.client.post("/create_data", data_name=name, thread=self._processes, seed=self.script.seed, **sent)[
+                "data"
+            ]
+        )
+        return self._follow("post", "/data_history", task_id, line)
 
     def _tracks(self) -> dict[str, int]:
         details = self.client.get(f"/v1/datasets/{DATA}")["data"]
@@ -192,25 +248,32 @@ class Tour:
 
     def _train(self) -> None:
         with self.stage.step(Text("训练", "train"), "/starttask", TASK) as line:
-            rows = [r for r in self.client.post("/train_history", q=TASK)["data"] if r["task_name"] == TASK]
-            if not rows:
-                task_id = self.client.post(
-                    "/create_train", train_name=TASK, network=NETWORK, data=DATA, task_desc="演示训练任务"
-                )["data"]
-                self._start(task_id)
-            else:
-                task_id = rows[0]["task_id"]
-                if rows[0]["state"] == "created":
-                    self._start(task_id)
-                elif rows[0]["state"] in ("failed", "cancelled"):
-                    self.client.post("/continue_task", task_id=task_id)
-            self._follow("post", "/train_history", task_id, line, detail=self._last_line(task_id))
+            start = {"num_epoch": self.script.epochs, "base_lr": self.script.train_con["base_lr"], "weights": ""}
+            new = {"train_name": TASK, "network": NETWORK, "data": DATA, "task_desc": "演示训练任务"}
+            self._trained(line, new, start)
             files = self.client.get("/model")["data"][TASK]
             models = [name for name in files if name.endswith(".params")]
             self.found.model = models[0]
             line.done(Text(f"{models[0]}", f"{models[0]}"))
 
-    def _start(self, task_id: str) -> None:
+    def _trained(self, line: Line, new: Row, start: Row) -> Row:
+        """The row of a finished training task.
+
+        Args:
+            line: Where it is shown.
+            new: What is sent to create it.
+            start: What is sent to start it, besides what all of the tour's trainings have in common.
+        """
+        name = new["train_name"]
+        rows = [r for r in self.client.post("/train_history", q=name)["data"] if r["task_name"] == name]
+        task_id = rows[0]["task_id"] if rows else self.client.post("/create_train", **new)["data"]
+        if not rows or rows[0]["state"] == "created":
+            self._start(task_id, start)
+        elif rows[0]["state"] in ("failed", "cancelled"):
+            self.client.post("/continue_task", task_id=task_id)
+        return self._follow("post", "/train_history", task_id, line, detail=self._last_line(task_id))
+
+    def _start(self, task_id: str, start: Row) -> None:
         script, client = self.script, self.client
         client.post("/maps", task_id=task_id)
         client.post("/save_map", task_id=task_id, map_value=map_value())
@@ -222,16 +285,14 @@ class Tour:
             task_id=task_id,
             data_type="all",
             num_classes=len(LEARNT),
-            num_epoch=script.epochs,
             batch_size=script.batch,
             gpus="",
             model="demo",
             steps="",
-            base_lr=script.train_con["base_lr"],
             start_date=time.strftime("%Y-%m-%d %H:%M:%S"),
             train_con={**script.train_con, "seed": script.seed},
             data_con=script.data_con,
-            weights="",
+            **start,
         )
 
     def _last_line(self, task_id: str) -> Callable[[], str]:
@@ -243,19 +304,20 @@ class Tour:
 
     def _evaluate(self) -> None:
         with self.stage.step(Text("评估", "evaluate"), "/starteva", f"dataset:{DATA}/test") as line:
-            task_id = self.client.post(
-                "/starteva",
-                dicts={TASK: [self.found.model]},
-                type="full",
-                sour_dir=f"dataset:{DATA}/test",
-                gpus="",
-                single_gpu=4,
-            )["data"]
-            row = self._follow("post", "/eva_rate", task_id, line)
-            self.found.evaluation = task_id
+            row = self._evaluated(line, {TASK: [self.found.model]})
+            task_id = self.found.evaluation = row["task_id"]
             self.found.report = row["report"][0]
             self.found.shown = int(self.client.post("/show", task_id=task_id, cur_img=1)["total_img"])
             line.done(Text(f"{self.found.shown} 张未见过的图片", f"{self.found.shown} held-out pictures"))
+
+    def _evaluated(self, line: Line, models: dict[str, list[str]]) -> Row:
+        """The row of a finished evaluation of some models on the held-out tracks."""
+        place = f"dataset:{DATA}/test"
+        rows = self.client.post("/eva_rate", q=place)["data"]
+        there = [r["task_id"] for r in rows if r["model"] == models and r["state"] in (*RUNNING, "succeeded")]
+        sent = {"type": "full", "sour_dir": place, "gpus": "", "single_gpu": 4}
+        task_id = there[0] if there else self.client.post("/starteva", dicts=models, **sent)["data"]
+        return self._follow("post", "/eva_rate", task_id, line)
 
     def _release(self) -> None:
         with self.stage.step(Text("发布", "release"), "/release", f"{RELEASE['type']} {RELEASE['version']}") as line:

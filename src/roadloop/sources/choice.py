@@ -22,6 +22,7 @@ FIELDS: Final[Mapping[str, Callable[[Sample], str]]] = {
     "imgoprange": lambda s: s.facts.imgoprange,
     "track": lambda s: s.track,
     "package": lambda s: s.package,
+    "picture": lambda s: s.stem,
     "set": lambda s: s.source,
     "time": lambda s: s.facts.time,
 }
