@@ -48,6 +48,18 @@ def test_split__random_access_over_shards_and_batches(split: Split) -> None:
             split.sample(index)
 
 
+def test_encoded__views_of_the_mapped_file(split: Split) -> None:
+    for index in (33, 0, 16, 17, 32, 5):
+        sample, encoded = split.sample(index), split.encoded(index)
+        assert (encoded.name, bytes(encoded.image), bytes(encoded.label)) == (sample.name, sample.image, sample.label)
+        assert (encoded.image.readonly, encoded.image.format) == (True, "B")
+    before = pa.total_allocated_bytes()
+    views = [split.encoded(index) for index in range(34)]
+    assert (pa.total_allocated_bytes(), len(views)) == (before, 34)
+    with pytest.raises(IndexError):
+        split.encoded(34)
+
+
 def test_split__travels_to_other_processes(split: Split) -> None:
     assert split.sample(0).name == "1/a_0"
     assert pickle.loads(pickle.dumps(split)).sample(33).name == "1/a_250"

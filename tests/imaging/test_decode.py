@@ -2,6 +2,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from roadloop.imaging.decode import (
     image_size,
 )
 from roadloop.imaging.encode import encode_label
+from roadloop.imaging.header import read_header
 
 RGB = np.random.default_rng(0).integers(0, 255, (9, 14, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Image.fromarray(RGB).resize((161, 97), Image.Resampling.BICUBIC))
@@ -72,6 +74,14 @@ def test_decode_image__pixels_equal_pillow(name: str) -> None:
     assert np.array_equal(decoded, expected)
     assert image_size(GOOD[name]) == (expected.shape[1], expected.shape[0])
     assert check_image(GOOD[name]).size == image_size(GOOD[name])
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_decode_image__a_view_gives_the_same_pixels(name: str) -> None:
+    data = GOOD[name]
+    view = memoryview(b"before" + data + b"after")[6 : 6 + len(data)]
+    assert (decode_image(view) == decode_image(data)).all()
+    assert read_header(view) == read_header(data)
 
 
 def test_decode_image__16_bits_keep_the_upper_8() -> None:
@@ -170,6 +180,15 @@ def test_decode_label__palette_keeps_ids(colors: int) -> None:
 def test_decode_label__other_formats_refused(name: str) -> None:
     with pytest.raises(BrokenFileError):
         decode_label(GOOD[name])
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_decode_label__a_view_gives_the_same_ids(filtered: bool) -> None:
+    ids = np.random.default_rng(0).integers(0, 30, (20, 30), dtype=np.uint8)
+    data = cv2.imencode(".png", ids)[1].tobytes() if filtered else encode_label(ids)
+    assert (decode_label(memoryview(data)) == ids).all()
+    with pytest.raises(BrokenFileError):
+        decode_label(memoryview(data)[:-20])
 
 
 def test_decode_label__16_bits_refused() -> None:

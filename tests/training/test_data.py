@@ -1,5 +1,7 @@
 """From shards to batches: what is kept decoded changes nothing."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 from roadloop.datasets.reader import DatasetReader
 from roadloop.labels.label_map import LabelMap
 from roadloop.training.augment import Augmentation
-from roadloop.training.data import Batch, Sampling, TrainingSamples, training_batches
+from roadloop.training.data import Batch, Sampling, TrainingSamples, Waiting, training_batches
 from roadloop.training.sampler import BatchPlan
 
 PICTURE = 32 * 48 * 4  # bytes of a decoded picture and its label
@@ -26,9 +28,9 @@ class Counted:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def sample(self, index: int) -> Any:
+    def encoded(self, index: int) -> Any:
         self.read.append(index)
-        return self.pictures.sample(index)
+        return self.pictures.encoded(index)
 
 
 def batches_of(work: Any, keep: int, workers: int = 0) -> tuple[list[Batch], list[int]]:
@@ -61,13 +63,33 @@ def test_training_batches__loader_processes_keep_pictures_too(bench: Any) -> Non
     assert all(torch.equal(a.images, b.images) for a, b in zip(plain, kept, strict=True))
 
 
+def test_waiting__counts_the_loader_and_not_the_loop() -> None:
+    def slow() -> Iterator[Batch]:
+        for name in ("a", "b"):
+            time.sleep(0.05)
+            yield Batch(torch.zeros(0), torch.zeros(0), [name], [])
+
+    waiting = Waiting()
+    names = []
+    for batch in waiting.timed(slow()):
+        names += batch.names
+        time.sleep(0.3)
+    assert names == ["a", "b"]
+    assert 0.1 <= waiting.seconds < 0.4
+
+
 def test_training_samples__broken_pictures_are_not_kept(bench: Any, tmp_path: Path) -> None:
     class Damaged:
         def __len__(self) -> int:
             return 1
 
-        def sample(self, index: int) -> Any:
-            return DatasetReader(tmp_path / "数据").split("train").sample(index)._replace(image=b"\xff\xd8\xff")
+        def encoded(self, index: int) -> Any:
+            return (
+                DatasetReader(tmp_path / "数据")
+                .split("train")
+                .encoded(index)
+                ._replace(image=memoryview(b"\xff\xd8\xff"))
+            )
 
     samples = TrainingSamples(
         Sampling(Damaged(), np.arange(256, dtype=np.uint8)), Augmentation.of(bench.work().recipe, (1, 1)), 0, 10**9

@@ -1,6 +1,7 @@
 """The engine in this process: it learns, resumes bit by bit, and names what goes wrong."""
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,12 @@ def test_run__log_lines_and_model_files(bench: Any) -> None:
     notes = bench.run(work)
     steps = [line for line in notes.lines if "images_per_second" in line]
     assert len(steps) == 6
+    waits = [float(re.search(r" loader_wait=(\d+\.\d)%$", line)[1]) for line in steps]  # type: ignore[index]
+    assert all(0 <= wait <= 100 for wait in waits)
+    assert sum(waits) > 0  # without loader processes, decoding is waiting
+    speed = notes.memo["speed"]
+    assert f"images_per_second={speed['images_per_second']:.1f}" in steps[-1]
+    assert waits[-1] == pytest.approx(100 * speed["loader_wait"], abs=0.06)
     assert all(f"{key}=" in line for line in notes.lines for key in ("epoch", "step", "loss", "lr"))
     best = {line["epoch"] for line, said in zip(
         [x for x in bench.lines(work) if x["kind"] == "epoch"], [x for x in notes.lines if "finished" in x], strict=True

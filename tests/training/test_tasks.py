@@ -158,5 +158,7 @@ def test_train__two_processes_share_a_job_and_name_their_failure(site: Any, run_
     assert "第 3 步" in job.reason.zh
     row = site.row(task_id)
     assert (row["epoch"], row["best"]["epoch"], row["status"]) == (1, 1, "failed")
+    assert row["images_per_second"] > 0
+    assert 0 < row["loader_wait"] <= 1
     assert [path.name for path in checkpoint.listed(site.folder() / "checkpoints")] == ["epoch-000001-step-000000002"]
     assert (site.folder() / "output" / "models" / "m_ep-0001.params").is_file()

@@ -41,6 +41,20 @@ class PackedSample(NamedTuple):
     city: str
 
 
+class EncodedSample(NamedTuple):
+    """What training needs of a sample; the bytes lie in the mapped file and are read-only.
+
+    Attributes:
+        name: `<package>/<stem>`, unique in the dataset.
+        image: JPEG or PNG.
+        label: 8-bit grey PNG; pixel = raw id.
+    """
+
+    name: str
+    image: memoryview
+    label: memoryview
+
+
 class Split:
     """The samples of one split, by index.
 
@@ -66,13 +80,18 @@ class Split:
         Raises:
             IndexError: Outside that range.
         """
-        if not 0 <= index < len(self):
-            message = f"sample {index} of {len(self)}"
-            raise IndexError(message)
-        number = bisect.bisect_right(self._ends, index)
-        start = self._ends[number - 1] if number else 0
-        row = self._shard(number).row(index - start)
+        shard, place = self._find(index)
+        row = shard.row(place)
         return PackedSample(**{name: row[name] for name in PackedSample._fields})
+
+    def encoded(self, index: int) -> EncodedSample:
+        """Name, picture and label of sample `index`, 0..len-1; no byte of the two is copied.
+
+        Raises:
+            IndexError: Outside that range.
+        """
+        shard, place = self._find(index)
+        return EncodedSample(shard.name(place), shard.view(place, "image"), shard.view(place, "label"))
 
     def column(self, name: str) -> Iterator[Any]:
         """One column of all samples in order, for example `track`; pictures and labels are not read."""
@@ -82,6 +101,14 @@ class Split:
     def names(self) -> list[str]:
         """Names of all samples, in order."""
         return list(self.column("name"))
+
+    def _find(self, index: int) -> "tuple[ShardReader, int]":
+        """The shard of a sample, and its place there."""
+        if not 0 <= index < len(self):
+            message = f"sample {index} of {len(self)}"
+            raise IndexError(message)
+        number = bisect.bisect_right(self._ends, index)
+        return self._shard(number), index - (self._ends[number - 1] if number else 0)
 
     def _shard(self, number: int) -> "ShardReader":
         shard = self._open.get(number)

@@ -99,6 +99,16 @@ class ShardReader:
         place = index % BATCH_ROWS
         return {name: column[place].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
 
+    def name(self, index: int) -> str:
+        """The name of a sample of this shard."""
+        batch = self._file.get_batch(index // BATCH_ROWS)
+        return str(batch.column("name")[index % BATCH_ROWS].as_py())
+
+    def view(self, index: int, column: str) -> memoryview:
+        """The bytes of one binary column of a sample, where they lie in the mapped file."""
+        batch = self._file.get_batch(index // BATCH_ROWS)
+        return memoryview(batch.column(column)[index % BATCH_ROWS].as_buffer()).cast("B").toreadonly()
+
     def column(self, name: str) -> Iterator[Any]:
         """One column, row by row; the other columns' bytes are not read."""
         place = self._file.schema.get_field_index(name)

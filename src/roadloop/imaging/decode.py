@@ -18,6 +18,7 @@ from roadloop.errors import BrokenFileError
 from roadloop.imaging.header import (
     GREY,
     PALETTE,
+    Encoded,
     Header,
     broken,
     check_complete,
@@ -42,7 +43,7 @@ _PILLOW_ERRORS: Final = (
 )
 
 
-def image_size(data: bytes) -> tuple[int, int]:
+def image_size(data: Encoded) -> tuple[int, int]:
     """(width, height) in pixels after the EXIF rotation, from the header alone.
 
     Raises:
@@ -51,7 +52,7 @@ def image_size(data: bytes) -> tuple[int, int]:
     return read_header(data).size
 
 
-def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8:
+def decode_image(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
     """The picture as uint8 [H, W, 3], red first, upright.
 
     Grey is repeated, alpha dropped, 16 bits cut to the upper 8, CMYK converted.
@@ -63,7 +64,7 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8:
     return _upright(_pixels(data, header), header.orientation)
 
 
-def check_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
+def check_image(data: Encoded, max_pixels: int = MAX_PIXELS) -> Header:
     """Find out cheaply whether `decode_image` will work, and return the header.
 
     A JPEG is decoded at an eighth of its size: all of its entropy-coded data is read, few pixels are made.
@@ -79,7 +80,7 @@ def check_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     return header
 
 
-def decode_label(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8:
+def decode_label(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
     """The label as uint8 [H, W]: the values of an 8-bit grey PNG, the indices of a palette PNG.
 
     Raises:
@@ -99,7 +100,7 @@ def decode_label(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8:
     return _pillow(data, None)
 
 
-def decode_color_label(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8:
+def decode_color_label(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
     """The colour label as uint8 [H, W, 3], red first; PNG only, because JPEG changes colours.
 
     Raises:
@@ -111,7 +112,7 @@ def decode_color_label(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8:
     return _pixels(data, header)
 
 
-def _checked(data: bytes, max_pixels: int) -> Header:
+def _checked(data: Encoded, max_pixels: int) -> Header:
     header = read_header(data)
     if header.width * header.height > max_pixels:
         limit = max_pixels / 1e6
@@ -125,7 +126,7 @@ def _checked(data: bytes, max_pixels: int) -> Header:
     return header
 
 
-def _pixels(data: bytes, header: Header) -> UInt8:
+def _pixels(data: Encoded, header: Header) -> UInt8:
     """uint8 [H, W, 3] as stored, before any rotation."""
     if header.plain:
         rgb = _opencv(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -134,7 +135,7 @@ def _pixels(data: bytes, header: Header) -> UInt8:
     return _pillow(data, "RGB")
 
 
-def _opencv(data: bytes, flags: int) -> UInt8 | None:
+def _opencv(data: Encoded, flags: int) -> UInt8 | None:
     try:
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error:
@@ -142,7 +143,7 @@ def _opencv(data: bytes, flags: int) -> UInt8 | None:
     return None if decoded is None else decoded.astype(np.uint8, copy=False)
 
 
-def _pillow(data: bytes, mode: str | None) -> UInt8:
+def _pillow(data: Encoded, mode: str | None) -> UInt8:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             image.load()
@@ -160,7 +161,7 @@ def _undecodable() -> BrokenFileError:
     return broken("图片数据无法解码，文件已损坏", "The picture data cannot be decoded: the file is damaged")
 
 
-def _unfiltered(data: bytes, header: Header) -> UInt8 | None:
+def _unfiltered(data: Encoded, header: Header) -> UInt8 | None:
     """The bytes of an 8-bit PNG whose rows all have filter 0, as ours do; None when another filter is used."""
     row = header.width + 1
     inflate = zlib.decompressobj()

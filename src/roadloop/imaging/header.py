@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 from roadloop.errors import BrokenFileError, Text
 
 Format = Literal["jpeg", "png"]
+Encoded = bytes | memoryview  #: a file's bytes; a view of unsigned bytes is read where it lies
 
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3  # PNG colour types
@@ -65,7 +66,7 @@ def truncated() -> BrokenFileError:
     )
 
 
-def read_header(data: bytes) -> Header:
+def read_header(data: Encoded) -> Header:
     """The header of a JPEG or PNG.
 
     Raises:
@@ -73,14 +74,14 @@ def read_header(data: bytes) -> Header:
     """
     if not data:
         raise broken("文件是空的", "The file is empty")
-    if data.startswith(PNG_SIGNATURE):
+    if data[: len(PNG_SIGNATURE)] == PNG_SIGNATURE:
         return _png_header(data)
-    if data.startswith(_JPEG_SIGNATURE):
+    if data[: len(_JPEG_SIGNATURE)] == _JPEG_SIGNATURE:
         return _jpeg_header(data)
     raise broken("不是 JPEG 或 PNG 图片", "Neither a JPEG nor a PNG picture")
 
 
-def check_complete(data: bytes, header: Header) -> None:
+def check_complete(data: Encoded, header: Header) -> None:
     """Raise unless the file reaches its end.
 
     Raises:
@@ -95,7 +96,7 @@ def check_complete(data: bytes, header: Header) -> None:
     raise truncated()
 
 
-def png_chunks(data: bytes, *, check: bool) -> Iterator[tuple[bytes, int, int]]:
+def png_chunks(data: Encoded, *, check: bool) -> Iterator[tuple[bytes, int, int]]:
     """(type, start, end) of the body of each complete chunk of a PNG, IEND included; stops where data ends.
 
     Args:
@@ -119,7 +120,7 @@ def png_chunks(data: bytes, *, check: bool) -> Iterator[tuple[bytes, int, int]]:
         place = end + 4
 
 
-def _png_header(data: bytes) -> Header:
+def _png_header(data: Encoded) -> Header:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise truncated()
     width, height, depth, color, _, _, _ = struct.unpack_from(">IIBBBBB", data, 16)
@@ -128,21 +129,21 @@ def _png_header(data: bytes) -> Header:
     orientation, plain = 1, depth == 8 and color in (GREY, 2)
     for kind, start, end in png_chunks(data, check=False):
         if kind == b"eXIf":
-            orientation = _exif_orientation(data[start:end])
+            orientation = _exif_orientation(bytes(data[start:end]))
         plain = plain and kind != b"tRNS"
         if kind == b"IDAT":
             break
     return Header("png", width, height, orientation, color, depth, plain)
 
 
-def _jpeg_header(data: bytes) -> Header:
+def _jpeg_header(data: Encoded) -> Header:
     frame: tuple[int, int, int, int] | None = None
     orientation, adobe = 1, False
     for marker, start, end in _jpeg_segments(data):
         if marker in _START_OF_FRAME and end - start >= 6:
             frame = struct.unpack_from(">BHHB", data, start)
         elif marker == _APP1 and data[start : start + 6] == b"Exif\0\0":
-            orientation = _exif_orientation(data[start + 6 : end])
+            orientation = _exif_orientation(bytes(data[start + 6 : end]))
         elif marker == 0xEE and data[start : start + 5] == b"Adobe":
             adobe = True
         elif marker == _START_OF_SCAN:
@@ -156,7 +157,7 @@ def _jpeg_header(data: bytes) -> Header:
     return Header("jpeg", width, height, orientation, channels, depth, plain)
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def _jpeg_segments(data: Encoded) -> Iterator[tuple[int, int, int]]:
     """(marker, start, end) of each segment's body; scan data is skipped; stops where the data ends.
 
     The end marker counts only after scan data: an EXIF thumbnail has one of its own, inside its segment.

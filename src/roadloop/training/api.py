@@ -287,4 +287,6 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
         "base_task": row["base_task"],
         "epoch": memo.get("epoch", 0),
         "best": memo.get("best"),
+        "images_per_second": memo.get("speed", {}).get("images_per_second"),
+        "loader_wait": memo.get("speed", {}).get("loader_wait"),
     }

@@ -3,6 +3,7 @@
 Legend: N pictures in a batch, H and W their pixels.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import MAX_PIXELS, decode_image, decode_label
+from roadloop.imaging.header import Encoded
 from roadloop.labels.table import IGNORE
 from roadloop.training.augment import Augmentation
 from roadloop.training.sampler import Draw
@@ -24,7 +26,7 @@ UInt8 = NDArray[np.uint8]
 
 
 class Packed(Protocol):
-    """One sample as the dataset keeps it."""
+    """One sample as the dataset keeps it, encoded."""
 
     @property
     def name(self) -> str:
@@ -32,12 +34,12 @@ class Packed(Protocol):
         ...
 
     @property
-    def image(self) -> bytes:
+    def image(self) -> Encoded:
         """JPEG or PNG."""
         ...
 
     @property
-    def label(self) -> bytes:
+    def label(self) -> Encoded:
         """PNG of raw ids."""
         ...
 
@@ -49,8 +51,8 @@ class Pictures(Protocol):
         """Number of samples."""
         ...
 
-    def sample(self, index: int) -> Packed:
-        """One sample."""
+    def encoded(self, index: int) -> Packed:
+        """One sample; its bytes may lie in a mapped file."""
         ...
 
 
@@ -88,7 +90,7 @@ class Sampling:
         Raises:
             BrokenFileError: The bytes are damaged.
         """
-        packed = self.pictures.sample(index if self.indices is None else self.indices[index])
+        packed = self.pictures.encoded(index if self.indices is None else self.indices[index])
         try:
             image, label = decode_image(packed.image, self.max_pixels), decode_label(packed.label, self.max_pixels)
         except BrokenFileError as error:
@@ -134,6 +136,27 @@ class TrainingSamples(Dataset[Batch]):
                 self._room -= size
                 self._kept[picture] = kept
         return kept
+
+
+class Waiting:
+    """How long a loop has waited for its pictures.
+
+    Attributes:
+        seconds: In all, so far.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches; the time until each is there is counted."""
+        while True:
+            began = time.monotonic()
+            batch = next(batches, None)
+            self.seconds += time.monotonic() - began
+            if batch is None:
+                return
+            yield batch
 
 
 class WholePictures(Dataset[Batch]):

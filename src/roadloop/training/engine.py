@@ -16,7 +16,7 @@ from roadloop.networks.load import load_source
 from roadloop.training import checkpoint, data
 from roadloop.training.augment import Augmentation
 from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
-from roadloop.training.data import Batch, Sampling
+from roadloop.training.data import Batch, Sampling, Waiting
 from roadloop.training.failures import named_failures
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
@@ -60,7 +60,7 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
             return train(whole, state, NoJournal(), reporter)
         journal = TaskJournal(work, network, optimizer, describe(work, reader), place, reporter)
         try:
-            journal.begin(state, found)
+            journal.begin(state, found, whole.waiting)
             return train(whole, state, journal, reporter)
         finally:
             journal.close()
@@ -139,9 +139,11 @@ def make_run(
     whole = data.WholePictures(Sampling(val_split, lut, max_pixels=work.max_pixels))
     mine = list(range(group.rank, len(val_split), group.size))
 
+    waiting = Waiting()
+
     def batches(step: int) -> Iterator[Batch]:
         part = plan.from_step(step, group.rank, group.size)
-        return data.training_batches(samples, part, loaders, pin=group.device.type == "cuda")
+        return waiting.timed(data.training_batches(samples, part, loaders, pin=group.device.type == "cuda"))
 
     return Run(
         recipe=recipe,
@@ -151,6 +153,7 @@ def make_run(
         criterion=SegmentationLoss(recipe.train, group.device),
         normalise=data.Normalise(recipe.data.mean, recipe.data.std, group.device),
         batches=batches,
+        waiting=waiting,
         validation=lambda: data.whole_pictures(whole, mine, min(loaders, 4)),
         validation_pictures=len(val_split),
         group=group,

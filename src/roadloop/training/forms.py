@@ -114,6 +114,10 @@ class TrainingRow(JobFields):
     base_task: str
     epoch: int = Field(description="Epochs finished.")
     best: BestModel | None = Field(description="The best epoch so far.")
+    images_per_second: float | None = Field(None, description="Training pictures per second, as last measured.")
+    loader_wait: float | None = Field(
+        None, description="Share of that time in which the network waited for pictures, 0..1."
+    )
 
 
 class TrainingRows(BaseModel):

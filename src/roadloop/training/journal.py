@@ -15,6 +15,7 @@ from roadloop.evaluation.metrics import Scores
 from roadloop.models.files import file_name, save_model
 from roadloop.training import checkpoint
 from roadloop.training.checkpoint import Checkpoint, Place, RunState
+from roadloop.training.data import Waiting
 from roadloop.training.metrics_log import MetricsLog, plain
 from roadloop.training.reporting import Move, Reporter
 from roadloop.training.work import Work
@@ -58,9 +59,13 @@ class TaskJournal:
         self._saved_step = self._logged_step = 0
         self._slow = False
         self._rate = 0.0
+        self._waiting = Waiting()
+        self._waited = 0.0
+        self._speed: dict[str, float] = {}
 
-    def begin(self, state: RunState, found: Checkpoint | None) -> None:
-        """Open the curves where the checkpoint left them."""
+    def begin(self, state: RunState, found: Checkpoint | None, waiting: Waiting) -> None:
+        """Open the curves where the checkpoint left them; `waiting` is the loop's clock."""
+        self._waiting = waiting
         self._saved_step = self._logged_step = state.step
         checkpoint.remove_newer(self._work.checkpoints, state)
         self._log = MetricsLog(self._work.metrics, found.metrics if found else b"", self._reporter)
@@ -82,12 +87,20 @@ class TaskJournal:
         train = self._work.recipe.train
         if state.step % train.log_every and state.step != 1:
             return
-        speed = (state.step - self._logged_step) * train.batch_size / max(now - self._logged_at, 1e-9)
-        self._logged_at, self._logged_step = now, state.step
+        seconds = max(now - self._logged_at, 1e-9)
+        speed = (state.step - self._logged_step) * train.batch_size / seconds
+        wait = min(1.0, (self._waiting.seconds - self._waited) / seconds)
+        self._speed = {"images_per_second": round(speed, 2), "loader_wait": round(wait, 4)}
+        self._count_from(state, now)
         self._append({"kind": "step", "step": state.step, "epoch": state.epoch + 1, "loss": loss, "lr": rate})
         self._reporter.log(
             f"epoch={state.epoch + 1} step={state.step} loss={loss:.5f} lr={rate:.6g} images_per_second={speed:.1f}"
+            f" loader_wait={wait:.1%}"
         )
+
+    def _count_from(self, state: RunState, now: float) -> None:
+        """Begin to measure anew: images per second and the loader's share."""
+        self._logged_at, self._logged_step, self._waited = now, state.step, self._waiting.seconds
 
     def save(self, state: RunState) -> None:
         """Publish a checkpoint."""
@@ -127,6 +140,7 @@ class TaskJournal:
         self._reporter.log(
             f"epoch={state.epoch} step={state.step} loss={loss:.5f} lr={self._rate:.6g} finished{miou} best={is_best}"
         )
+        self._count_from(state, time.monotonic())  # validation is no training
 
     def close(self) -> None:
         """Close the curves."""
@@ -145,7 +159,7 @@ class TaskJournal:
             facts = (state, self._place, self._recipe)
             checkpoint.write(scratch, self._network, self._optimizer, facts, self._log.contents())
             moves = [(scratch, target), *moves]
-        self._reporter.publish(moves, {"step": state.step, **memo})
+        self._reporter.publish(moves, {"step": state.step, "speed": self._speed, **memo})
         checkpoint.prune(self._work.checkpoints, state.best)
         self._saved_at, self._saved_step = time.monotonic(), state.step
 

@@ -15,7 +15,7 @@ from torch import nn
 from roadloop.errors import Text
 from roadloop.evaluation.metrics import Counts, Scores, count, scores
 from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
-from roadloop.training.data import Batch, Normalise
+from roadloop.training.data import Batch, Normalise, Waiting
 from roadloop.training.failures import not_finite
 from roadloop.training.group import Group
 from roadloop.training.losses import SegmentationLoss
@@ -54,6 +54,7 @@ class Run:
         criterion: The loss.
         normalise: Bytes to floats on the device.
         batches: This rank's batches from a step on.
+        waiting: How long the loop has waited for them.
         validation: This rank's part of the validation split, each picture a batch; None where the part has ended.
         validation_pictures: In the whole split.
         group: The devices that share a batch.
@@ -66,6 +67,7 @@ class Run:
     criterion: SegmentationLoss
     normalise: Normalise
     batches: Callable[[int], Iterator[Batch]]
+    waiting: Waiting
     validation: Callable[[], Iterator[Batch]]
     validation_pictures: int
     group: Group

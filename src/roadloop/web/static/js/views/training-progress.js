@@ -54,6 +54,8 @@ function strip(row, steps, epochs) {
     [t("最好的模型", "Best model"), row.best && html`<span class="mono">${row.best.file}</span>`],
     [t("设备", "Devices"), row.gpus ? `GPU ${row.gpus}` : "CPU"],
     [t("批", "Batch"), row.batch_size],
+    [t("图片/秒", "Images/s"), row.images_per_second == null ? "" : row.images_per_second.toFixed(1)],
+    [t("等待图片", "Waits for pictures"), row.loader_wait == null ? "" : percent(row.loader_wait)],
   ];
 }
 
