@@ -77,6 +77,10 @@ def test_evaluate__outputs_and_scores_are_those_of_the_hand_calculation(platform
     assert scored["miou"] == pytest.approx((0.2 + 0.5 + 1) / 3, abs=1e-6)
     assert scored["image_miou"] == pytest.approx((1 + 0.25) / 2, abs=1e-6)
     assert scored["pixel_accuracy"] == pytest.approx(192 / 320)
+    # Rings one pixel wide: red 20 of the 8 x 4 half, blue the same; red 44 of the 16 x 8 half that is green in truth.
+    assert [c["boundary_iou"] for c in scored["classes"]] == [20 / 64, round(30 / 74, 6), 1.0]
+    assert scored["boundary_miou"] == pytest.approx((20 / 64 + 30 / 74 + 1) / 3, abs=1e-6)
+    assert 0 < scored["ece"] < 1
     assert scored["labelled_pictures"] == 2
     assert report["total_img"] == 3
     assert rows_of(folder / "bad_pictures.csv")[0]["name"] == "b/坏"

@@ -12,9 +12,11 @@ import torch
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NonFiniteLossError, OutOfMemoryError, Text
+from roadloop.evaluation.metrics import scores
 from roadloop.models.load import load_model
 from roadloop.networks.folder import TEMPLATES
 from roadloop.training import checkpoint, engine
+from roadloop.training.curves import curves
 from roadloop.training.group import Group
 
 BROKEN = """
@@ -62,6 +64,21 @@ def test_run__learns_two_classes(bench: Any) -> None:
     assert record.training["miou"] == notes.memo["best"]["miou"]
     assert record.input.size == (32, 48)
     assert sum(p.numel() for p in network.parameters()) > 0
+
+
+def test_run__every_epoch_has_its_figures_and_the_table_behind_them(bench: Any) -> None:
+    work = bench.work(num_epoch=2)
+    notes = bench.run(work)
+    lines = [line for line in bench.lines(work) if line["kind"] == "epoch"]
+    for line in lines:
+        found = scores(np.array(line["confusion"]), np.array(line["void"]))
+        assert line["miou"] == pytest.approx(found.miou)
+        assert line["miou_void_fp"] == pytest.approx(found.miou_void_fp)
+        assert all(0 <= line[name] <= 1 for name in ("image_miou", "boundary_miou", "ece"))
+        assert len(line["boundary_iou"]) == len(line["iou"]) == len(line["void"])
+    assert "confusion" not in notes.memo["latest"]
+    assert notes.memo["latest"]["ece"] == lines[-1]["ece"]
+    assert all("confusion" not in line for line in curves(work.metrics, 10)["epochs"])
 
 
 def test_run__log_lines_and_model_files(bench: Any) -> None:

@@ -85,8 +85,8 @@ class EvaluationRow(JobFields):
     total_img: int | None = Field(description="Pictures predicted; null before the end.")
     bad_lines: int | None = Field(description="Lines in `bad_pictures.csv`; null before the end.")
     report: list[dict[str, Any]] | None = Field(
-        description="For each model miou, miou_void_fp, image_miou, pixel_accuracy, class_accuracy and, for each class,"
-        " iou, precision, recall, pixels; null before the end."
+        description="For each model miou, miou_void_fp, image_miou, boundary_miou, ece, pixel_accuracy, class_accuracy and,"
+        " for each class, iou, boundary_iou, precision, recall, pixels; null before the end."
     )
 
 

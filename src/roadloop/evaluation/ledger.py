@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 
 from roadloop.errors import Text
 from roadloop.evaluation.metrics import Counts
+from roadloop.evaluation.quality import Quality
 
 NAME: Final = ".ledger"
 _CELL: Final = np.dtype([("place", "<u4"), ("pixels", "<u4")])
+_WIDE_CELL: Final = np.dtype([("place", "<u4"), ("value", "<u8")])
 _SCHEMA: Final = """
 CREATE TABLE pictures (number INTEGER PRIMARY KEY, name TEXT NOT NULL, file BLOB NOT NULL, track TEXT NOT NULL,
     width INTEGER NOT NULL, height INTEGER NOT NULL);
 CREATE TABLE results (number INTEGER NOT NULL, model INTEGER NOT NULL, miou REAL, accuracy REAL, counts BLOB,
-    digests TEXT NOT NULL, PRIMARY KEY (number, model)) WITHOUT ROWID;
+    digests TEXT NOT NULL, quality BLOB, PRIMARY KEY (number, model)) WITHOUT ROWID;
 CREATE TABLE bad (number INTEGER NOT NULL, name TEXT NOT NULL, zh TEXT NOT NULL, en TEXT NOT NULL);
 CREATE INDEX by_track ON pictures (track, number);
 """
@@ -48,12 +50,14 @@ class Result(NamedTuple):
         miou: Of this picture, None without labelled pixels.
         accuracy: Pixel accuracy of this picture, None without labelled pixels.
         digests: sha256 of the id PNG and of the colour PNG.
+        quality: What boundary IoU and ECE are made of, None without a label.
     """
 
     counts: Counts | None
     miou: float | None
     accuracy: float | None
     digests: tuple[str, str]
+    quality: Quality | None = None
 
 
 class BadPicture(NamedTuple):
@@ -104,9 +108,9 @@ class Ledger:
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
             self._db.executemany(
-                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (picture.number, k, r.miou, r.accuracy, pack(r.counts), " ".join(r.digests))
+                    (picture.number, k, r.miou, r.accuracy, pack(r.counts), " ".join(r.digests), _wide(r.quality))
                     for k, r in enumerate(results)
                 ],
             )
@@ -129,11 +133,18 @@ class Ledger:
     def results(self, number: int) -> list[Result]:
         """What every model made of one picture."""
         rows = self._db.execute(
-            "SELECT model, miou, accuracy, counts, digests FROM results WHERE number = ? ORDER BY model", (number,)
+            "SELECT model, miou, accuracy, counts, digests, quality FROM results WHERE number = ? ORDER BY model",
+            (number,),
         )
         return [
-            Result(unpack(counts, self.classes[model]), miou, accuracy, _two(digests))
-            for model, miou, accuracy, counts, digests in rows
+            Result(
+                unpack(counts, self.classes[model]),
+                miou,
+                accuracy,
+                _two(digests),
+                _narrow(quality, self.classes[model]),
+            )
+            for model, miou, accuracy, counts, digests, quality in rows
         ]
 
     def mious(self, number: int) -> list[float | None]:
@@ -189,6 +200,15 @@ class Ledger:
         (value,) = self._db.execute("SELECT avg(miou) FROM results WHERE model = ?", (model,)).fetchone()
         return None if value is None else float(value)
 
+    def quality(self, model: int) -> Quality:
+        """What boundary IoU and ECE of one model are made of, over all pictures with labels."""
+        total = Quality.zero(self.classes[model])
+        for (data,) in self._db.execute("SELECT quality FROM results WHERE model = ?", (model,)):
+            found = _narrow(data, self.classes[model])
+            if found is not None:
+                total += found
+        return total
+
     def sizes(self) -> Mapping[str, int]:
         """How many pictures have which size, `WIDTHxHEIGHT`, most frequent first."""
         rows = self._db.execute(
@@ -216,6 +236,27 @@ def unpack(data: bytes | None, num_classes: int) -> Counts | None:
     flat = np.zeros(num_classes * (num_classes + 1), np.int64)
     flat[cells["place"]] = cells["pixels"]
     return Counts(flat[: num_classes**2].reshape(num_classes, num_classes), flat[num_classes**2 :])
+
+
+def _wide(quality: Quality | None) -> bytes | None:
+    """A quality as bytes, without its zeros."""
+    if quality is None:
+        return None
+    vector = quality.vector
+    places = np.flatnonzero(vector)
+    cells = np.empty(len(places), _WIDE_CELL)
+    cells["place"], cells["value"] = places, vector[places]
+    return cells.tobytes()
+
+
+def _narrow(data: bytes | None, num_classes: int) -> Quality | None:
+    """The quality that `_wide` wrote."""
+    if data is None:
+        return None
+    cells = np.frombuffer(data, _WIDE_CELL)
+    vector = Quality.zero(num_classes).vector
+    vector[cells["place"]] = cells["value"]
+    return Quality.of(vector)
 
 
 def _two(text: str) -> tuple[str, str]:

@@ -122,17 +122,17 @@ def scores(matrix: Matrix, void_predictions: Matrix | None = None) -> Scores:
     right = np.diagonal(matrix).astype(np.float64)
     truth, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
     void = np.zeros_like(truth) if void_predictions is None else void_predictions
-    iou = _share(right, truth + predicted - right)
-    recall = _share(right, truth)
+    iou = share(right, truth + predicted - right)
+    recall = share(right, truth)
     return Scores(
         iou=iou,
-        precision=_share(right, predicted),
+        precision=share(right, predicted),
         recall=recall,
         truth_pixels=truth,
         predicted_pixels=predicted,
         miou=mean(iou),
-        miou_void_fp=mean(_share(right, truth + predicted + void - right)),
-        pixel_accuracy=float(_share(right.sum(), matrix.sum())),
+        miou_void_fp=mean(share(right, truth + predicted + void - right)),
+        pixel_accuracy=float(share(right.sum(), matrix.sum())),
         class_accuracy=mean(recall),
     )
 
@@ -148,8 +148,8 @@ def mean(values: Shares) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _share(part: Shares, whole: NDArray[np.int64] | Shares) -> Shares:
+def share(part: Shares, whole: NDArray[np.int64] | Shares) -> Shares:
     """`part / whole`, nan where `whole` is 0, without a warning."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    share: Shares = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return share
+    shares: Shares = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return shares

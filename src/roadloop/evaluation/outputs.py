@@ -16,6 +16,7 @@ from roadloop.errors import RoadloopError
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.metrics import Counts, count, scores
 from roadloop.evaluation.pictures import Picture, PictureSource
+from roadloop.evaluation.quality import Prediction, Quality, measure
 from roadloop.evaluation.render import Panel, colorize, errors, overlay, palette, sheet
 from roadloop.evaluation.report import ModelCard
 from roadloop.evaluation.truth import TruthReader, decode_truth
@@ -114,12 +115,12 @@ class Outputs:
         self._models: Final = models
         self._remote: Final = remote
 
-    def finish(self, loaded: Loaded, predictions: Sequence[UInt8]) -> tuple[Done, list[Result], list[BadPicture]]:
+    def finish(self, loaded: Loaded, predictions: Sequence[Prediction]) -> tuple[Done, list[Result], list[BadPicture]]:
         """Write one picture's PNGs and count its pixels.
 
         Args:
             loaded: The picture.
-            predictions: uint8[H, W] of each model.
+            predictions: Of each model.
 
         Raises:
             DiskFullError: No space left.
@@ -127,27 +128,31 @@ class Outputs:
         picture, bad = loaded.picture, list(loaded.bad)
         height, width = loaded.image.shape[:2]
         results = []
-        for model, ids in zip(self._models, predictions, strict=True):
-            counts, problem = self._count(model.view, loaded, ids)
+        for model, prediction in zip(self._models, predictions, strict=True):
+            counts, quality, problem = self._count(model.view, loaded, prediction)
             bad += [] if problem is None or problem in bad else [problem]
-            digests = self._write(model, picture.name, ids)
+            digests = self._write(model, picture.name, prediction.ids)
             found = scores(counts.matrix) if counts is not None and counts.labelled else None
             miou, accuracy = (found.miou, found.pixel_accuracy) if found else (None, None)
-            results.append(Result(counts, miou, accuracy, digests))
+            results.append(Result(counts, miou, accuracy, digests, quality))
         file = picture.file.encode(errors="surrogateescape")
         return Done(picture.number, picture.name, file, picture.track, width, height), results, bad
 
-    def _count(self, view: ModelView, loaded: Loaded, ids: UInt8) -> tuple[Counts | None, BadPicture | None]:
+    def _count(
+        self, view: ModelView, loaded: Loaded, prediction: Prediction
+    ) -> tuple[Counts | None, Quality | None, BadPicture | None]:
         if loaded.label is None:
-            return None, None
+            return None, None, None
         try:
             truth = view.truth.train_ids(loaded.label)
         except RoadloopError as error:
-            return None, BadPicture(loaded.picture.number, loaded.picture.name, error.text)
+            return None, None, BadPicture(loaded.picture.number, loaded.picture.name, error.text)
+        ids, certainty = prediction
         top = ids.shape[0] // 2 if self._remote else 0
         used = [c.train_id for c in view.classes]
         counts = count(ids[top:], truth[top:], used[-1] + 1)
-        return Counts(counts.matrix[np.ix_(used, used)], counts.void[used]), None
+        quality = measure(ids[top:], truth[top:], used[-1] + 1, None if certainty is None else certainty[top:])
+        return Counts(counts.matrix[np.ix_(used, used)], counts.void[used]), quality.of_classes(used), None
 
     def _write(self, model: Model, name: str, ids: UInt8) -> tuple[str, str]:
         id_path, color_path = self.paths(model.card, name)

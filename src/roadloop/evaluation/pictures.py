@@ -58,6 +58,10 @@ class PictureSource(Protocol):
         """Whether there is a picture at all; found out without listing them all."""
         ...
 
+    def labelled(self) -> bool:
+        """Whether some picture has a label."""
+        ...
+
     def read(self, file: str) -> Raw:
         """The bytes of one picture.
 
@@ -94,6 +98,10 @@ class FolderSource:
     def any(self) -> bool:
         """Whether there is a picture at all."""
         return any(_pictures_of(files) for _folder, _inner, files in os.walk(self._folder))
+
+    def labelled(self) -> bool:
+        """Whether a label stands beside some picture."""
+        return any(_label_beside(self._folder / picture.file)[1] for picture in self.pictures())
 
     def read(self, file: str) -> Raw:
         """The bytes of one picture and of the label beside it."""
@@ -138,6 +146,10 @@ class DatasetSource:
     def any(self) -> bool:
         """Whether the split has samples."""
         return len(self._split) > 0
+
+    def labelled(self) -> bool:
+        """A dataset's pictures always are."""
+        return True
 
     def read(self, file: str) -> Raw:
         """The bytes of one sample."""

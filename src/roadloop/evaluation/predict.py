@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 
 from roadloop.errors import OutOfMemoryError, Text
 from roadloop.evaluation.metrics import IGNORE
+from roadloop.evaluation.quality import CERTAIN, Prediction
 
 UInt8 = NDArray[np.uint8]
+UInt16 = NDArray[np.uint16]
 A = TypeVar("A")
 B = TypeVar("B")
 P = TypeVar("P")
@@ -78,9 +80,21 @@ class Predictor:
         Raises:
             OutOfMemoryError: The batch does not fit; the text says what to change.
         """
+        return [found.ids for found in self.predict(images, certain=False)]
+
+    def predict(self, images: Sequence[UInt8], *, certain: bool = True) -> list[Prediction]:
+        """What the network makes of pictures of one size, uint8 [H, W, 3].
+
+        Args:
+            images: The pictures.
+            certain: Whether to say how certain it is as well.
+
+        Raises:
+            OutOfMemoryError: The batch does not fit; the text says what to change.
+        """
         top = images[0].shape[0] // 2 if self._remote else 0
         try:
-            found = self._predict(np.stack([image[top:] for image in images]))
+            ids_NHW, certainty_NHW = self._predict(np.stack([image[top:] for image in images]), certain=certain)
         except torch.OutOfMemoryError as error:
             height, width = images[0].shape[:2]
             raise OutOfMemoryError(
@@ -90,20 +104,31 @@ class Predictor:
                     f" Set single_gpu to {max(1, len(images) // 2)}.",
                 )
             ) from error
-        if not top:
-            return list(found)
-        whole = np.full((len(images), *images[0].shape[:2]), IGNORE, np.uint8)
-        whole[:, top:] = found
-        return list(whole)
+        above = ((0, 0), (top, 0), (0, 0))
+        ids_NHW = np.pad(ids_NHW, above, constant_values=IGNORE)
+        if certainty_NHW is None:
+            return [Prediction(ids) for ids in ids_NHW]
+        return [Prediction(*pair) for pair in zip(ids_NHW, np.pad(certainty_NHW, above), strict=True)]
 
-    def _predict(self, image_NHWC: UInt8) -> UInt8:
+    def _predict(self, image_NHWC: UInt8, *, certain: bool) -> tuple[UInt8, UInt16 | None]:
         with torch.inference_mode():
             bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
             image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11).contiguous()
             logits_NCHW = self._module(image_NCHW)
-            ids_NHW = logits_NCHW.argmax(dim=1) if self._all else self._used[logits_NCHW[:, self._used].argmax(dim=1)]
+            logits_NCHW = logits_NCHW if self._all else logits_NCHW[:, self._used]
+            places_NHW = logits_NCHW.argmax(dim=1)
+            ids_NHW = places_NHW if self._all else self._used[places_NHW]
             array: UInt8 = ids_NHW.to(torch.uint8).cpu().numpy()
-            return array
+            return array, certainty(logits_NCHW) if certain else None
+
+
+def certainty(logits_NCHW: torch.Tensor) -> UInt16:
+    """The probability of each pixel's prediction in 65535ths, uint16 [N, H, W]."""
+    logits_NCHW = logits_NCHW.float()
+    below_NCHW = (logits_NCHW - logits_NCHW.amax(dim=1, keepdim=True)).clamp_(min=-80)  # exp is slow where it is 0
+    odds_NHW = below_NCHW.exp_().sum(dim=1)
+    array: UInt16 = odds_NHW.reciprocal_().mul_(CERTAIN).round_().to(torch.int32).cpu().numpy().astype(np.uint16)
+    return array
 
 
 def devices(gpus: Sequence[str], threads: int) -> list[torch.device]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.evaluation.ledger import Ledger
-from roadloop.evaluation.metrics import Counts, Scores, scores
+from roadloop.evaluation.metrics import Counts, Scores, mean, scores
 from roadloop.evaluation.render import confusion_plot
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.label_map import TrainClass
@@ -177,8 +177,12 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
     }
     if not pictures:
         return entry | {"classes": [_plain(c) for c in card.classes]}
-    found = scores(total.matrix, total.void)
-    classes = class_rows(card.classes, found)
+    found, quality = scores(total.matrix, total.void), ledger.quality(model)
+    boundary = quality.boundary_iou
+    classes = [
+        row | {"boundary_iou": number(float(share))}
+        for row, share in zip(class_rows(card.classes, found), boundary, strict=True)
+    ]
     _write_csv(folder / "tracks.csv", ("track", "pictures", "labelled_pixels", *figures(found)), rows)
     _write_csv(
         folder / "classes.csv",
@@ -191,8 +195,12 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
         ("name", "track", "image_miou", "pixel_accuracy"),
         ((p.picture.name, p.picture.track, _rounded(p.miou), _rounded(p.accuracy)) for p in ledger.worst_first(model)),
     )
-    image_miou = _rounded(ledger.image_miou(model))
-    return entry | figures(found) | {"image_miou": image_miou, "tracks": len(rows), "classes": classes}
+    more = {
+        "image_miou": _rounded(ledger.image_miou(model)),
+        "boundary_miou": number(mean(boundary)),
+        "ece": number(quality.ece),
+    }
+    return entry | figures(found) | more | {"tracks": len(rows), "classes": classes}
 
 
 def _plain(c: TrainClass) -> dict[str, Any]:

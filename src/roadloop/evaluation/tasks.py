@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -144,8 +145,12 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> None:
     """Predict what the ledger does not have yet."""
     settings = context.platform.settings
     places = devices(context.gpus, settings.torch_threads or os.cpu_count() or 1)
+    certain = work.source.labelled()
     predictors = [
-        [Predictor(_for(n, k if context.gpus else 0), place, remote=work.remote) for n in work.networks]
+        [
+            partial(Predictor(_for(n, k if context.gpus else 0), place, remote=work.remote).predict, certain=certain)
+            for n in work.networks
+        ]
         for k, place in enumerate(places)
     ]
     bad: SimpleQueue[BadPicture] = SimpleQueue()
@@ -200,7 +205,9 @@ def _result(report: dict[str, Any]) -> dict[str, Any]:
 def _summary(report: dict[str, Any]) -> Iterator[str]:
     for model in report["models"]:
         if model["labelled_pictures"]:
-            scores = " ".join(f"{name}={model[name]}" for name in ("miou", "image_miou", "pixel_accuracy"))
+            scores = " ".join(
+                f"{name}={model[name]}" for name in ("miou", "image_miou", "boundary_miou", "pixel_accuracy")
+            )
             yield f"{model['name']}: {scores} pictures={model['labelled_pictures']}"
         else:
             yield f"{model['name']}: no labels beside the pictures"

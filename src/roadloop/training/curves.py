@@ -6,6 +6,8 @@ from typing import Any
 
 from roadloop.training.metrics_log import read_lines
 
+_TABLES = ("confusion", "void")
+
 
 class Thinned:
     """Every n-th item of a stream of any length, and the last one; n doubles when there are too many.
@@ -49,9 +51,9 @@ def curves(path: Path, points: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def split_lines(lines: Iterable[dict[str, Any]], points: int) -> dict[str, list[dict[str, Any]]]:
-    """Lines of a metrics file as `{"steps": [...], "epochs": [...]}`."""
+    """Lines of a metrics file as `{"steps": [...], "epochs": [...]}`; the tables stay in the file."""
     found = {"step": Thinned(points), "epoch": Thinned(points)}
     for line in lines:
         kind = line.pop("kind")
-        found[kind].add(line)
+        found[kind].add({name: value for name, value in line.items() if name not in _TABLES})
     return {"steps": found["step"].items(), "epochs": found["epoch"].items()}

@@ -11,7 +11,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from roadloop.evaluation.metrics import Scores
+from roadloop.evaluation.quality import FullScores
 from roadloop.models.files import file_name, save_model
 from roadloop.training import checkpoint
 from roadloop.training.checkpoint import Checkpoint, Place, RunState
@@ -107,11 +107,11 @@ class TaskJournal:
         self._publish(state, [], {})
         self._reporter.reach("train.saved")
 
-    def epoch(self, state: RunState, loss: float, result: Scores | None) -> None:
+    def epoch(self, state: RunState, loss: float, result: FullScores | None) -> None:
         """Publish what a finished epoch leaves: a line of metrics, a checkpoint, a model file pair."""
         assert state.best is not None
         summary = _summary(loss, result)
-        self._append({"kind": "epoch", "epoch": state.epoch, "step": state.step, **summary})
+        self._append({"kind": "epoch", "epoch": state.epoch, "step": state.step, **summary, **_confusion(result)})
         recipe = self._work.recipe
         last = state.epoch == recipe.epochs
         is_best = state.best.epoch == state.epoch
@@ -177,20 +177,31 @@ class NoJournal:
     def step(self, state: RunState, loss: float, rate: float) -> None:
         """Write nothing."""
 
-    def epoch(self, state: RunState, loss: float, result: Scores | None) -> None:
+    def epoch(self, state: RunState, loss: float, result: FullScores | None) -> None:
         """Write nothing."""
 
 
-def _summary(loss: float, result: Scores | None) -> dict[str, Any]:
+def _summary(loss: float, result: FullScores | None) -> dict[str, Any]:
     if result is None:
         return {"loss": loss, "miou": None}
     return {
         "loss": loss,
         "miou": result.miou,
         "miou_void_fp": result.miou_void_fp,
+        "image_miou": result.image_miou,
+        "boundary_miou": result.boundary_miou,
+        "ece": result.ece,
         "pixel_accuracy": result.pixel_accuracy,
         "class_accuracy": result.class_accuracy,
         "iou": result.iou.tolist(),
         "precision": result.precision.tolist(),
         "recall": result.recall.tolist(),
+        "boundary_iou": result.boundary_iou.tolist(),
     }
+
+
+def _confusion(result: FullScores | None) -> dict[str, Any]:
+    """The table behind the scores, for the metrics file alone: it is large."""
+    if result is None:
+        return {}
+    return {"confusion": result.counts.matrix.tolist(), "void": result.counts.void.tolist()}

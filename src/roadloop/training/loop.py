@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import nn
 
 from roadloop.errors import Text
-from roadloop.evaluation.metrics import Counts, Scores, count, scores
+from roadloop.evaluation.metrics import count
+from roadloop.evaluation.predict import certainty
+from roadloop.evaluation.quality import FullScores, Validation, measure
 from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
 from roadloop.training.data import Batch, Normalise, Waiting
 from roadloop.training.failures import not_finite
@@ -38,7 +39,7 @@ class Journal(Protocol):
     def step(self, state: RunState, loss: float, rate: float) -> None:
         """Note one step."""
 
-    def epoch(self, state: RunState, loss: float, result: Scores | None) -> None:
+    def epoch(self, state: RunState, loss: float, result: FullScores | None) -> None:
         """Note a finished epoch; publish its checkpoint and model file together."""
 
 
@@ -120,12 +121,12 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
             if stop:
                 return False
         reporter.progress(state.step, plan.total_steps, _note(run, state, "验证", "validating"))
-        counts = validate(run, reporter)
+        counted = validate(run, reporter)
         require_finite(run, state, [])
-        if counts is None:
+        if counted is None:
             journal.save(state)
             return False
-        finish_epoch(run, state, journal, counts)
+        finish_epoch(run, state, journal, counted)
     return True
 
 
@@ -159,37 +160,40 @@ def require_finite(run: Run, state: RunState, names: list[str]) -> None:
         raise not_finite("nan", state.step, rate, names)
 
 
-def validate(run: Run, reporter: Reporter) -> Counts | None:
+def validate(run: Run, reporter: Reporter) -> Validation | None:
     """Count the whole validation split, one picture at a time, in memory that does not grow.
 
     Returns:
         The counts of all ranks together; None when asked to stop.
     """
-    counts = Counts.zero(run.recipe.num_classes)
+    counted = Validation(run.recipe.num_classes)
     pictures = run.validation()
     run.network.eval()
     for _ in range(0, run.validation_pictures, run.group.size):
         batch = next(pictures, None)
         if batch is not None:
-            counts += predicted(run, batch)
+            count_predicted(run, batch, counted)
         if run.group.any(flag=reporter.should_stop()):
             return None
-    both = np.concatenate([counts.matrix.ravel(), counts.void])
-    total = run.group.sum(torch.from_numpy(both).to(run.group.device)).cpu().numpy()
-    return Counts(total[: counts.matrix.size].reshape(counts.matrix.shape), total[counts.matrix.size :])
+    counted.vector = run.group.sum(torch.from_numpy(counted.vector).to(run.group.device)).cpu().numpy()
+    return counted
 
 
-def predicted(run: Run, batch: Batch) -> Counts:
+def count_predicted(run: Run, batch: Batch, counted: Validation) -> None:
     """Predict some pictures and count them against their labels."""
     with torch.inference_mode():
         image_N3HW, _ = run.normalise(batch)
-        prediction_NHW = run.network(image_N3HW).argmax(dim=1).to(torch.uint8).cpu().numpy()
-    return count(prediction_NHW, batch.targets.numpy(), run.recipe.num_classes)
+        logits_NCHW = run.network(image_N3HW)
+        prediction_NHW = logits_NCHW.argmax(dim=1).to(torch.uint8).cpu().numpy()
+        certainty_NHW = certainty(logits_NCHW)
+    for ids, target, confidence in zip(prediction_NHW, batch.targets.numpy(), certainty_NHW, strict=True):
+        classes = run.recipe.num_classes
+        counted.add(count(ids, target, classes), measure(ids, target, classes, confidence))
 
 
-def finish_epoch(run: Run, state: RunState, journal: Journal, counts: Counts) -> None:
+def finish_epoch(run: Run, state: RunState, journal: Journal, counted: Validation) -> None:
     """Close the books on an epoch: its loss, its scores, and whether it is the best so far."""
-    result = scores(counts.matrix, counts.void) if counts.labelled else None
+    result = counted.scores()
     loss = state.loss_sum / run.plan.steps_per_epoch
     state.epoch += 1
     state.loss_sum = 0.0
@@ -198,7 +202,7 @@ def finish_epoch(run: Run, state: RunState, journal: Journal, counts: Counts) ->
     journal.epoch(state, loss, result)
 
 
-def is_better(result: Scores | None, best: Best | None) -> bool:
+def is_better(result: FullScores | None, best: Best | None) -> bool:
     """Whether an epoch beats the best one: higher mIoU; where nothing can be validated, the newer."""
     if result is None or best is None or best.miou is None:
         return True

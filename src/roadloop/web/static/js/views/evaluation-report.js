@@ -31,6 +31,8 @@ const Headline = ({ model, best: top }) => html`
       <div><dt>${t("类别准确率", "Class accuracy")}</dt><dd>${percent(model.class_accuracy, 2)}</dd></div>
       <div><dt>${t("逐图 mIoU", "mIoU by picture")}</dt><dd>${score(model.image_miou)}</dd></div>
       <div><dt title=${t("把忽略区域上的预测也算作错误", "Predictions on ignored pixels count as wrong")}>${t("含忽略区误报", "with void as wrong")}</dt><dd>${score(model.miou_void_fp)}</dd></div>
+      <div><dt title=${t("轮廓附近（对角线的 2 %）的 IoU", "IoU within 2 % of the diagonal of outlines")}>${t("轮廓 IoU", "Boundary IoU")}</dt><dd>${score(model.boundary_miou)}</dd></div>
+      <div><dt title=${t("置信度与正确率之差", "How far confidence is from the share of right pixels")}>${t("校准误差 ECE", "Calibration error (ECE)")}</dt><dd>${score(model.ece)}</dd></div>
       <div><dt>${t("有标注的图片", "Labelled pictures")}</dt><dd>${count(model.labelled_pictures)}</dd></div>
     </dl>
   <//>
