@@ -75,6 +75,22 @@ def test_starteva__takes_json_as_text(client: TestClient, kind: str) -> None:
 
 
 @pytest.mark.usefixtures("pictures", "model")
+@pytest.mark.parametrize("scales", [[0.5, 1, 2], "[0.5, 1, 2]", "0.5，1, 2"])
+def test_starteva__tiles_and_copies_stand_in_row_and_report(
+    client: TestClient, platform: Platform, run_job: RunJob, scales: Any
+) -> None:
+    manner = {"tile": 16, "flip": True, "scales": [0.5, 1, 2]}
+    task_id = client.post("/starteva", json=example(tile="16", flip="1", scales=scales)).json()["data"]
+    run_job(platform, task_id)
+    row = client.post("/eva_rate", data={"task_id": task_id}).json()["data"]
+    assert {name: row[name] for name in manner} == manner
+    report = client.get(f"/v1/evaluations/{task_id}/report").json()["data"]
+    assert {name: report["prediction"][name] for name in manner} == manner
+    # Stripes of 4 and 8 rows: copies of half the size blur a row or two, nothing else changes.
+    assert report["models"][0]["pixel_accuracy"] > 0.55
+
+
+@pytest.mark.usefixtures("pictures", "model")
 @pytest.mark.parametrize(
     ("changes", "status", "word"),
     [
@@ -86,6 +102,9 @@ def test_starteva__takes_json_as_text(client: TestClient, kind: str) -> None:
         ({"gpus": "0,1,2"}, 422, "gpus"),
         ({"single_gpu": "0"}, 422, "single_gpu"),
         ({"dest_dir": "图片/out"}, 409, "dest_dir"),
+        ({"tile": 5}, 422, "tile"),
+        ({"scales": "1,much"}, 422, "scales"),
+        ({"scales": [0]}, 422, "scales"),
     ],
 )
 def test_starteva__filler_values_get_a_clear_answer(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from roadloop.evaluation.manner import Manner, tiles
 from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
 
 UInt8 = NDArray[np.uint8]
@@ -62,6 +63,92 @@ def test_predictor__remote_sees_the_bottom_half_and_keeps_the_size() -> None:
     (found,) = Predictor(net, CPU, remote=True)([image(2, height=5)])
     assert found.tolist() == [[255], [255], [2], [2], [2]]
     assert net.module.seen == [(1, 3, 3, 1)]
+
+
+class Sums(torch.nn.Module):
+    """Logits are sums over 3 x 3 pixels; outside the picture is black."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(x, 3, stride=1, padding=1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 40), (45, 16), (50, 33)])
+def test_predictor__tiles_say_what_the_whole_picture_says(height: int, width: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    whole = Predictor(network(module=Sums()), CPU, remote=False).predict([picture, picture[::-1]])
+    parts = Predictor(network(module=Sums()), CPU, remote=False, manner=Manner(tile=16)).predict(
+        [picture, picture[::-1]]
+    )
+    for expected, found in zip(whole, parts, strict=True):
+        assert np.array_equal(found.ids, expected.ids)
+        assert found.certainty is not None
+        assert expected.certainty is not None
+        assert np.array_equal(found.certainty, expected.certainty)
+
+
+def test_predictor__tiles_are_all_the_network_sees() -> None:
+    net = network()
+    Predictor(net, CPU, remote=True, manner=Manner(tile=16))([np.zeros((60, 28, 3), np.uint8)])
+    assert set(net.module.seen) == {(1, 3, 16, 16)}  # type: ignore[arg-type]
+    assert len(net.module.seen) == 3 * 2  # type: ignore[arg-type]
+
+
+def test_tiles__every_pixel_is_kept_once_from_the_tile_whose_edge_is_farthest() -> None:
+    rows = [(t.window[0], t.kept[0], t.inside[0]) for t in tiles(40, 16, 16)]
+    # Steps of 12 = 16 - 2 * 2; the last tile ends with the picture, and its border lies in the middle of the overlap.
+    assert rows == [
+        (slice(0, 16), slice(0, 14), slice(0, 14)),
+        (slice(12, 28), slice(14, 26), slice(2, 14)),
+        (slice(24, 40), slice(26, 40), slice(2, 16)),
+    ]
+    kept = np.zeros((53, 41), int)
+    for tile in tiles(53, 41, 16):
+        kept[tile.kept] += 1
+    assert (kept == 1).all()
+
+
+class Left(torch.nn.Module):
+    """Sees class 0 in the left column and class 1 in the right one, as if by their place; red makes class 2."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = torch.zeros_like(x)
+        logits[:, 0, :, 0] = 3
+        logits[:, 1, :, -1] = 1
+        logits[:, 2] = 10 * x[:, 0]
+        return logits
+
+
+def test_predictor__flip_swaps_left_and_right_classes() -> None:
+    dark = np.zeros((1, 4, 3), np.uint8)
+    # Mirrored, class 1 has the left column with 1 and class 0 the right one with 3, unless they change places.
+    plain = Predictor(network(module=Left()), CPU, remote=False, manner=Manner(flip=True))
+    swapped = Predictor(network(module=Left(), mirrored=[(0, 1)]), CPU, remote=False, manner=Manner(flip=True))
+    (found,) = plain.predict([dark])
+    assert found.ids.tolist() == [[0, 0, 0, 0]]
+    (found,) = swapped.predict([dark])
+    assert found.ids.tolist() == [[0, 0, 0, 1]]
+    assert found.certainty is not None
+    alone, other = np.exp(3) / (np.exp(3) + 2), np.exp(1) / (np.exp(1) + 2)
+    assert found.certainty[0, 0] == pytest.approx(65535 * (alone + other) / 2, abs=1)
+
+
+def test_predictor__flip_swaps_among_the_outputs_that_take_part() -> None:
+    net = network(module=Left(), used=[1, 2], mirrored=[(0, 1)])
+    (found,) = Predictor(net, CPU, remote=False, manner=Manner(flip=True)).predict([np.zeros((1, 4, 3), np.uint8)])
+    assert found.ids[0, 0] == found.ids[0, 3] == 1
+
+
+def test_predictor__scales_average_probabilities_of_other_sizes() -> None:
+    net = network()
+    halves = np.kron(image(0, 2, height=2), np.ones((4, 8, 1), np.uint8))
+    (found,) = Predictor(net, CPU, remote=False, manner=Manner(scales=(0.5, 1.0, 2.0), flip=True)).predict([halves])
+    assert found.ids.tolist() == [[0] * 8 + [2] * 8] * 8
+    assert net.module.seen == [
+        (1, 3, 4, 8), (1, 3, 4, 8), (1, 3, 8, 16), (1, 3, 8, 16), (1, 3, 16, 32), (1, 3, 16, 32)
+    ]  # fmt: skip
+    (plain,) = Predictor(net, CPU, remote=False, manner=Manner(scales=(1.0,))).predict([halves])
+    assert plain.certainty is not None
+    assert plain.certainty[0, 0] == pytest.approx(65535 * np.exp(100 / 255) / (np.exp(100 / 255) + 2), abs=1)
 
 
 def through(images: list[UInt8], batch: int, places: int = 1) -> tuple[list[tuple[int, UInt8]], Brightest]:

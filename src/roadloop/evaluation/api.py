@@ -2,14 +2,15 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
 from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
 from roadloop.evaluation import service
+from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.tables import read_tables
@@ -20,6 +21,16 @@ from roadloop.web.endpoint import Answer, Call, Endpoints
 from roadloop.web.parameters import History, JsonObject, Parameters
 
 _CACHE = {"Cache-Control": "private, max-age=600"}
+
+
+def _numbers(value: Any) -> Any:
+    """Let factors arrive as JSON, as JSON text, with commas, or as one number."""
+    if isinstance(value, str):
+        return [part for part in value.strip("[] ").replace("，", ",").split(",") if part.strip()]
+    return [value] if isinstance(value, int | float) else value
+
+
+Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], BeforeValidator(_numbers)]
 
 
 class StartEvaluation(Parameters):
@@ -42,6 +53,21 @@ class StartEvaluation(Parameters):
     gpus: str = Field("", max_length=200, description="GPU numbers separated by commas; absent or cpu: CPU.")
     single_gpu: int = Field(1, ge=1, le=256, description="Pictures predicted at once on each GPU (batch size).")
     overwrite: bool = Field(False, description="Replace an earlier evaluation that stands in `dest_dir`.")
+    tile: int = Field(
+        0,
+        ge=0,
+        le=16384,
+        description="Side in pixels of the overlapping tiles that larger pictures are predicted in; absent or 0: whole."
+        " Sides that are multiples of 256 suit every network.",
+        examples=[1024],
+    )
+    flip: bool = Field(False, description="Also predict the mirrored picture, and average the probabilities.")
+    scales: Scales = Field(
+        (),
+        max_length=8,
+        description="Sizes of the picture that are predicted and averaged, as factors of its own; absent: its own.",
+        examples=[[0.75, 1.0, 1.25]],
+    )
 
 
 class ShowPicture(Parameters):
@@ -81,6 +107,9 @@ class EvaluationRow(JobFields):
     dest_dir: str
     gpus: str
     single_gpu: int
+    tile: int
+    flip: bool
+    scales: list[float]
     model: dict[str, Any] = Field(description="The `dicts` of the request.")
     total_img: int | None = Field(description="Pictures predicted; null before the end.")
     bad_lines: int | None = Field(description="Lines in `bad_pictures.csv`; null before the end.")
@@ -142,7 +171,9 @@ def routes(platform: Platform) -> APIRouter:
         The answer comes when the job is queued; `/eva_rate` shows how far it is. The output folder appears whole at
         the end: for each model id PNGs, colour PNGs and, where labels stand beside the pictures, a report.
         """
-        request = service.EvaluationRequest(p.dicts, p.type, p.sour_dir, p.dest_dir, p.gpus, p.single_gpu, p.overwrite)
+        request = service.EvaluationRequest(
+            p.dicts, p.type, p.sour_dir, p.dest_dir, p.gpus, p.single_gpu, p.overwrite, Manner(p.tile, p.flip, p.scales)
+        )
         return call.write(
             lambda db: service.start(db, platform, request),
             lambda task_id: {"message": "模型预测完成", "data": task_id},
@@ -201,6 +232,7 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     names = ("type", "sour_dir", "dest_dir", "gpus", "single_gpu")
     return {
         **{name: row[name] for name in names},
+        **Manner.of(job.payload).record,
         "model": row["dicts"],
         "total_img": result.get("total_img"),
         "bad_lines": result.get("bad_lines"),

@@ -18,8 +18,10 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from roadloop.errors import OutOfMemoryError, Text
+from roadloop.evaluation.manner import PLAIN, Manner, tiles
 from roadloop.evaluation.metrics import IGNORE
 from roadloop.evaluation.quality import CERTAIN, Prediction
 
@@ -45,6 +47,7 @@ class Network:
         std: Of the input, per RGB channel, 0..1.
         outputs: How many outputs it has.
         used: Outputs that take part in the argmax, which are the train ids; the others are left out.
+        mirrored: Pairs of outputs that change places in a mirrored picture.
     """
 
     module: torch.nn.Module
@@ -52,6 +55,7 @@ class Network:
     std: Sequence[float]
     outputs: int
     used: Sequence[int]
+    mirrored: Sequence[tuple[int, int]] = ()
 
 
 class Predictor:
@@ -61,18 +65,21 @@ class Predictor:
         network: The network; its module is moved to the device.
         device: Where it runs.
         remote: Only the bottom half of each picture is predicted, the rest is 255.
+        manner: Tiles, mirrored and scaled copies.
     """
 
-    def __init__(self, network: Network, device: torch.device, *, remote: bool) -> None:
+    def __init__(self, network: Network, device: torch.device, *, remote: bool, manner: Manner = PLAIN) -> None:
         self._module: Final = network.module.to(device).eval()
         self._device: Final = device
         self._remote: Final = remote
+        self._manner: Final = manner
         scale = 1 / (255 * np.array(network.std, np.float32))
         shift = -np.array(network.mean, np.float32) / np.array(network.std, np.float32)
         self._scale_C11: Final = torch.from_numpy(scale.astype(np.float32)).view(3, 1, 1).to(device)
         self._shift_C11: Final = torch.from_numpy(shift.astype(np.float32)).view(3, 1, 1).to(device)
         self._all: Final = list(network.used) == list(range(network.outputs))
         self._used: Final = torch.tensor(network.used, dtype=torch.int64, device=device)
+        self._swapped: Final = torch.tensor(_swapped(network), dtype=torch.int64, device=device)
 
     def __call__(self, images: Sequence[UInt8]) -> list[UInt8]:
         """Train ids, uint8 [H, W] each, of pictures of one size, uint8 [H, W, 3].
@@ -111,15 +118,59 @@ class Predictor:
         return [Prediction(*pair) for pair in zip(ids_NHW, np.pad(certainty_NHW, above), strict=True)]
 
     def _predict(self, image_NHWC: UInt8, *, certain: bool) -> tuple[UInt8, UInt16 | None]:
+        """Ids and, if asked, certainty of a batch, tile by tile; never more logits in memory than those of a tile."""
+        cuts = tiles(image_NHWC.shape[1], image_NHWC.shape[2], self._manner.tile)
+        if len(cuts) == 1:
+            return self._predict_tile(image_NHWC, certain=certain)
+        ids_NHW = np.empty(image_NHWC.shape[:3], np.uint8)
+        certainty_NHW = np.empty(ids_NHW.shape, np.uint16) if certain else None
+        for cut in cuts:
+            ids, sure = self._predict_tile(image_NHWC[:, *cut.window], certain=certain)
+            ids_NHW[:, *cut.kept] = ids[:, *cut.inside]
+            if certainty_NHW is not None and sure is not None:
+                certainty_NHW[:, *cut.kept] = sure[:, *cut.inside]
+        return ids_NHW, certainty_NHW
+
+    def _predict_tile(self, image_NHWC: UInt8, *, certain: bool) -> tuple[UInt8, UInt16 | None]:
         with torch.inference_mode():
             bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
             image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11).contiguous()
-            logits_NCHW = self._module(image_NCHW)
-            logits_NCHW = logits_NCHW if self._all else logits_NCHW[:, self._used]
+            logits_NCHW = self._averaged(image_NCHW) if self._manner.averaged else self._logits(image_NCHW)
             places_NHW = logits_NCHW.argmax(dim=1)
             ids_NHW = places_NHW if self._all else self._used[places_NHW]
             array: UInt8 = ids_NHW.to(torch.uint8).cpu().numpy()
             return array, certainty(logits_NCHW) if certain else None
+
+    def _logits(self, image_NCHW: torch.Tensor) -> torch.Tensor:
+        """Of the outputs that take part."""
+        logits_NCHW: torch.Tensor = self._module(image_NCHW)
+        return logits_NCHW if self._all else logits_NCHW[:, self._used]
+
+    def _averaged(self, image_NCHW: torch.Tensor) -> torch.Tensor:
+        """Logarithm of the mean probability over all scales, as it is and mirrored."""
+        size = image_NCHW.shape[-2:]
+        found = []
+        for scale in self._manner.scales or (1.0,):
+            scaled_NCHW = _resize(image_NCHW, [max(1, round(side * scale)) for side in size])
+            found.append(_resize(self._logits(scaled_NCHW), size).float().softmax(dim=1))
+            if self._manner.flip:
+                logits_NCHW = self._logits(scaled_NCHW.flip(3)).flip(3)[:, self._swapped]
+                found.append(_resize(logits_NCHW, size).float().softmax(dim=1))
+        return torch.stack(found).mean(dim=0).clamp_(min=1e-30).log_()
+
+
+def _swapped(network: Network) -> list[int]:
+    """For each output that takes part, the place of the one that it is in a mirrored picture."""
+    other = {a: b for pair in network.mirrored for a, b in (pair, pair[::-1])}
+    used = list(network.used)
+    return [used.index(other[i]) if other.get(i) in used else place for place, i in enumerate(used)]
+
+
+def _resize(x_NCHW: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    if list(x_NCHW.shape[-2:]) == list(size):
+        return x_NCHW
+    smaller = size[0] < x_NCHW.shape[-2]
+    return functional.interpolate(x_NCHW, list(size), mode="bilinear", align_corners=False, antialias=smaller)
 
 
 def certainty(logits_NCHW: torch.Tensor) -> UInt16:

@@ -11,6 +11,7 @@ from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, InvalidValueError, Text
 from roadloop.evaluation.choice import ModelChoice, choose_models, find_model
 from roadloop.evaluation.destination import check_destination
+from roadloop.evaluation.manner import PLAIN, Manner
 from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
@@ -35,6 +36,7 @@ class EvaluationRequest:
         gpus: Indices separated by commas; "" or cpu = CPU.
         single_gpu: Pictures predicted at once on each device.
         overwrite: Replace an earlier evaluation in `dest_dir`.
+        manner: Tiles, mirrored and scaled copies.
     """
 
     dicts: Mapping[str, Any]
@@ -44,6 +46,7 @@ class EvaluationRequest:
     gpus: str
     single_gpu: int
     overwrite: bool
+    manner: Manner = PLAIN
 
 
 def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> str:
@@ -59,12 +62,13 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
 
     Raises:
         NotFoundError: A model file, the picture folder or the dataset does not exist.
-        InvalidValueError: No model, no picture, or a GPU that is not there.
+        InvalidValueError: No model, no picture, a GPU that is not there, or tiles that are too small.
         BrokenFileError: A model file without its description.
         ConflictError: `dest_dir` cannot be used.
         PathOutsideError: A folder lies outside the workspace, or `dest_dir` is read-only.
     """
     devices.check(platform.settings, request.gpus)
+    request.manner.check()
     models = choose_models(platform, request.dicts)
     digests = [load_description(model.path).params_sha256 for model in models]
     source = open_source(platform.workspace, request.sour_dir)
@@ -83,6 +87,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
         "dest_path": str(target or ""),
         "single_gpu": request.single_gpu,
         "overwrite": request.overwrite,
+        **request.manner.record,
         "models": [
             {"source": m.source, "file": m.file, "path": str(m.path), "sha256": s} for m, s in _pairs(models, digests)
         ],

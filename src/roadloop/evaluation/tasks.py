@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -14,15 +15,17 @@ from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
 from roadloop.evaluation.destination import clear, replaced
 from roadloop.evaluation.ledger import BadPicture, Ledger
+from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
 from roadloop.evaluation.pictures import Picture, PictureSource, open_source
 from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
 from roadloop.evaluation.report import ModelCard, read_report, write_reports
 from roadloop.evaluation.service import destination
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.models.files import mismatch
+from roadloop.models.files import ModelFile, mismatch
 from roadloop.models.load import load_model
 from roadloop.storage import publish
+from roadloop.training.weighting import mirrored_pairs
 
 REMOTE: Final = "remote"
 
@@ -58,19 +61,25 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
     """Write everything into the scratch folder and seal it; returns the report."""
     payload = context.payload
     remote = payload["type"] == REMOTE
+    manner = Manner.of(payload)
     models, networks = _load_models(context, scratch)
     outputs = Outputs(scratch, models, remote=remote)
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
         _take_over(context, outputs, source, ledger)
-        _predict(context, _Work(source, outputs, networks, remote, max_pixels), ledger)
+        _predict(context, _Work(source, outputs, networks, remote, manner, max_pixels), ledger)
         if not ledger.count():
             first = next(ledger.bad()).reason
             raise JobError(
                 Text(f"没有一张图片可以读取；例如：{first.zh}", f"Not one picture could be read; such as: {first.en}")
             )
         outputs.write_worst(source, ledger, max_pixels)
-        about = {"task_id": context.job.id, "type": payload["type"], "sour_dir": payload["sour_dir"]}
+        about = {
+            "task_id": context.job.id,
+            "type": payload["type"],
+            "sour_dir": payload["sour_dir"],
+            "prediction": manner.record,
+        }
         report = write_reports(scratch, ledger, [m.card for m in models], about)
     ledger.path.unlink()
     if report["bad_lines"]:
@@ -88,22 +97,16 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
     return report
 
 
+@dataclass(frozen=True)
 class _Work:
     """What predicting needs, in one place."""
 
-    def __init__(
-        self,
-        source: PictureSource,
-        outputs: Outputs,
-        networks: Sequence[Network],
-        remote: bool,  # noqa: FBT001 - private
-        max_pixels: int,
-    ) -> None:
-        self.source = source
-        self.outputs = outputs
-        self.networks = networks
-        self.remote = remote
-        self.max_pixels = max_pixels
+    source: PictureSource
+    outputs: Outputs
+    networks: Sequence[Network]
+    remote: bool
+    manner: Manner
+    max_pixels: int
 
 
 def _load_models(context: TaskContext, scratch: Path) -> tuple[list[Model], list[Network]]:
@@ -121,8 +124,18 @@ def _load_models(context: TaskContext, scratch: Path) -> tuple[list[Model], list
         models.append(Model(card, view))
         used = [c.train_id for c in view.classes]
         norm = record.normalisation
-        networks.append(Network(module, norm.mean, norm.std, record.num_classes, used))
+        networks.append(Network(module, norm.mean, norm.std, record.num_classes, used, _mirrored(record)))
     return models, networks
+
+
+def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:
+    """Pairs of outputs that change places in a mirrored picture: as the training had them, else by their names."""
+    trained: Any = record.training.get("flip_pairs")
+    if trained is not None:
+        return tuple((int(a), int(b)) for a, b in trained)
+    by_id = {c.train_id: c for c in record.classes}
+    names = [(by_id[i].name_en, by_id[i].name_zh) if i in by_id else ("", "") for i in range(record.num_classes)]
+    return mirrored_pairs([en for en, _ in names], [zh for _, zh in names])
 
 
 def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, ledger: Ledger) -> None:
@@ -148,7 +161,10 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> None:
     certain = work.source.labelled()
     predictors = [
         [
-            partial(Predictor(_for(n, k if context.gpus else 0), place, remote=work.remote).predict, certain=certain)
+            partial(
+                Predictor(_for(n, k if context.gpus else 0), place, remote=work.remote, manner=work.manner).predict,
+                certain=certain,
+            )
             for n in work.networks
         ]
         for k, place in enumerate(places)
@@ -180,7 +196,7 @@ def _for(network: Network, place: int) -> Network:
     """The network itself for the first device, a copy for each other GPU."""
     if not place:
         return network
-    return Network(copy.deepcopy(network.module), network.mean, network.std, network.outputs, network.used)
+    return replace(network, module=copy.deepcopy(network.module))
 
 
 def _until_stopped(context: TaskContext, pictures: Iterator[Picture]) -> Iterator[Picture]:

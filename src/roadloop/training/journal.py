@@ -118,7 +118,8 @@ class TaskJournal:
         memo: dict[str, Any] = {"epoch": state.epoch, "latest": plain(summary)}
         moves: list[Move] = []
         if last or is_best or state.epoch % recipe.save_every == 0:
-            training = {"step": state.step, "best_so_far": is_best, **plain(summary)}
+            pairs = [list(pair) for pair in recipe.data.flip_pairs or ()]
+            training = {"step": state.step, "best_so_far": is_best, "flip_pairs": pairs, **plain(summary)}
             moves = save_model(
                 self._work.results,
                 recipe.prefix,
