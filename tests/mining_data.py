@@ -1,18 +1,13 @@
 """A network whose uncertainty is known by hand, and drives to show it."""
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import Text
 from roadloop.imaging.encode import encode_jpeg
-from roadloop.jobs import queue
-from roadloop.jobs.context import apply_moves
 from roadloop.models.files import save_model
 from roadloop.storage.platform import Platform
 
@@ -88,22 +83,3 @@ def write_drives(platform: Platform, tracks: int = 4, frames: int = 6) -> None:
             (folder / f"d{t}_{i:03d}.jpg").write_bytes(encode_jpeg(image, 98))
     listed = "".join(f"d{t}\n" for t in range(tracks))
     (platform.workspace.home / "tracks.txt").write_text(listed)
-
-
-def kill_then_run(platform: Platform, run_job: Any, task_id: str, point: str) -> queue.Job:
-    """Run a job in a process that kills itself at `point`; then do what the supervisor does, and run it again."""
-    with platform.database.transaction() as db:
-        job = queue.claim(db, task_id, (), "test")
-    done = subprocess.run(
-        [sys.executable, "-m", "roadloop.jobs.run", task_id, str(job.token), ""],
-        env=platform.settings.model_copy(update={"fail_point": point}).child_environment(),
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -9, done.stderr.decode()
-    with platform.database.transaction() as db:
-        job = queue.get(db, task_id)
-        apply_moves([(Path(a), Path(b)) for a, b in job.moves])
-        queue.requeue(db, job, Text("测试", "test"), counts=True)
-    finished: queue.Job = run_job(platform, task_id)
-    return finished

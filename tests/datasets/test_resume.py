@@ -96,29 +96,3 @@ def test_build__killed_twice_ends_in_the_same_bytes(
     assert list(killed.workspace.home.rglob("*.partial")) == []
     for platform in (whole, killed):
         platform.database.close()
-
-
-@pytest.mark.reliability
-@pytest.mark.parametrize("point", ["build.packed", "build.assembled", "finish.before"])
-def test_build__killed_at_a_fail_point_packs_nothing_twice(
-    settings: Settings,
-    tmp_path: Path,
-    make_request: Callable[..., Request],
-    run_job: Callable[[Platform, str], queue.Job],
-    capsys: pytest.CaptureFixture[str],
-    point: str,
-) -> None:
-    platform, task_id = _home(settings, tmp_path / "home", make_request, pictures=40)
-    places = {"home": tmp_path / "home", "lease_seconds": 60, "fail_point": point}
-    job, process = _start(platform, task_id, settings.model_copy(update=places))
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
-    assert not (platform.workspace.datasets / "20180801").exists()
-    _requeue(platform, job)
-    job = run_job(platform, task_id)
-    assert job.state == "succeeded", job.reason
-    taken = int(capsys.readouterr().out.partition("taken_over=")[2].split()[0])
-    assert taken == (0 if point == "finish.before" else 3)
-    assert verify(platform.workspace.datasets / "20180801") == []
-    assert list(platform.workspace.home.rglob("*.partial")) == []
-    platform.database.close()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mining_data import BLUE, PURPLE, kill_then_run, scene, write_drives, write_network
+from mining_data import BLUE, PURPLE, scene, write_drives, write_network
 from roadloop.errors import InvalidValueError, NotFoundError
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import queue
@@ -183,26 +183,6 @@ def test_select__nothing_to_read_fails_with_the_reason(platform: Platform, run_j
     assert job.reason is not None
     assert "JPEG" in job.reason.en
     assert not (platform.workspace.home / "images" / "v1").exists()
-
-
-@pytest.mark.reliability
-@pytest.mark.parametrize(
-    "point",
-    ["select.listed", "select.half_scored", "select.scored", "select.picked", "select.fetched", "finish.before"],
-)
-def test_select__killed_at_a_fail_point_ends_the_same(
-    platform: Platform, run_job: RunJob, capsys: pytest.CaptureFixture[str], point: str
-) -> None:
-    _, _, whole = mined(platform, run_job, control=4, output_dir="whole")
-    task_id = start(platform, control=4, output_dir="killed")
-    job = kill_then_run(platform, run_job, task_id, point)
-    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2)
-    folder = platform.workspace.home / "killed"
-    for file in ("selection.csv", "task_list.json", "left_out.csv", "mined.txt"):
-        assert (folder / file).read_bytes() == (whole / file).read_bytes()
-    assert publish.verify(folder) == []
-    assert list(platform.workspace.home.rglob("*.partial")) == []
-    assert ("taken over" in capsys.readouterr().out) == (point != "finish.before")
 
 
 def test_scene__colours_are_what_the_tests_assume() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mining_data import kill_then_run
 from roadloop.errors import Text
 from roadloop.imaging.decode import decode_image
 from roadloop.jobs import queue
@@ -187,20 +186,6 @@ def test_sample__survey_tasks_from_the_service(platform: Platform, run_job: RunJ
     assert rows_of(folder, "left_out.csv")[0]["track"] == "task 99"
     assert job.result is not None
     assert job.result["tracks"] == 2
-
-
-@pytest.mark.reliability
-@pytest.mark.parametrize("point", ["sample.fetched", "finish.before"])
-@pytest.mark.usefixtures("tracks")
-def test_sample__killed_at_a_fail_point_ends_the_same(platform: Platform, run_job: RunJob, point: str) -> None:
-    whole, _ = sampled(platform, run_job, ratio="9", output_dir="whole")
-    job = kill_then_run(platform, run_job, start(platform, ratio="9", output_dir="killed"), point)
-    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2)
-    folder = platform.workspace.home / "killed"
-    for file in ("selection.csv", "task_list.json", "left_out.csv", "contact-sheet-random.png"):
-        assert (folder / file).read_bytes() == (whole / file).read_bytes()
-    assert publish.verify(folder) == []
-    assert list(platform.workspace.home.rglob("*.partial")) == []
 
 
 def test_sample__a_service_that_goes_down_ends_the_job_with_the_cure(

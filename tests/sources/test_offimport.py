@@ -21,14 +21,12 @@ from roadloop.errors import (
     NotFoundError,
     PathOutsideError,
     RoadloopError,
-    Text,
 )
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.settings import Settings
 from roadloop.sources.check import Checked, check_sample
-from roadloop.sources.manifest import read_manifest
 from roadloop.sources.offimport import Request, create
 from roadloop.sources.service import has_pictures, open_set, read_splits, scan
 from roadloop.storage.paths import Workspace
@@ -544,32 +542,3 @@ def test_offimport__full_disk_is_named_and_leaves_nothing(
         queue.start(db, task_id)
     assert run_job(platform, task_id).state == "succeeded"
     assert len(labels(platform)) == 3
-
-
-@pytest.mark.reliability
-@pytest.mark.parametrize(
-    ("point", "grows"),
-    [("offimport.listed", True), ("offimport.written", False), ("offimport.written", True), ("finish.before", True)],
-)
-def test_offimport__killed_at_a_fail_point_ends_the_same(
-    platform: Platform, submit: Submit, run_job: RunJob, point: str, grows: bool
-) -> None:
-    folders.plain(src(platform))
-    if grows:
-        assert run_job(platform, submit()).state == "succeeded"
-        put(src(platform) / "2" / "t_3.jpg", jpeg(3))
-        put(src(platform) / "2" / "t_3.png", encode_label(ids(3, 0)))
-    task_id = submit()
-    with platform.database.transaction() as db:
-        job = queue.claim(db, task_id, (), "test")
-    command = [sys.executable, "-m", "roadloop.jobs.run", task_id, str(job.token), ""]
-    patient = platform.settings.model_copy(update={"fail_point": point, "lease_seconds": 60})
-    killed = subprocess.run(command, env=patient.child_environment(), check=False, capture_output=True)
-    assert killed.returncode == -9
-    with platform.database.transaction() as db:
-        queue.requeue(db, job, Text("测试", "test"), counts=True)
-    job = run_job(platform, task_id)
-    assert job.state == "succeeded", job.reason
-    assert len(labels(platform)) == 2 + grows
-    assert len(read_manifest(platform.workspace.sources / "苏州")) == 2 + grows
-    assert list(platform.workspace.home.rglob("*.partial")) == []

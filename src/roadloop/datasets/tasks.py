@@ -64,6 +64,7 @@ def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path) -> 
     limit = context.platform.settings.max_picture_mpix * 1_000_000
     for report in pack_all(plan, tuple(reports), parts, int(context.payload["thread"]), limit, watch):
         reports.append(report)
+        context.reach("build.shard")
         context.log(f"shard={report.file} rows={report.rows} bad={len(report.problems)}")
     return reports
 

@@ -68,6 +68,7 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
     with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
         _take_over(context, outputs, source, ledger)
         _predict(context, _Work(source, outputs, networks, remote, manner, max_pixels), ledger)
+        context.reach("evaluate.predicted")
         if not ledger.count():
             first = next(ledger.bad()).reason
             raise JobError(
@@ -82,6 +83,7 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
         }
         report = write_reports(scratch, ledger, [m.card for m in models], about)
     ledger.path.unlink()
+    context.reach("evaluate.written")
     if report["bad_lines"]:
         count = report["bad_lines"]
         context.warn(
@@ -188,6 +190,8 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> None:
         ledger.add(picture, results, problems)
         done += 1 + _note_bad(ledger, bad)
         context.progress(done, total)
+        if done == (total + 1) // 2:
+            context.reach("evaluate.half_predicted")
     _note_bad(ledger, bad)
     context.check_stop()
 

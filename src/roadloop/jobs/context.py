@@ -207,7 +207,9 @@ class TaskContext:
                 "finishing": True,
             }
         )
+        self.reach("finish.chosen")
         apply_moves(outcome.moves)
+        self.reach("finish.moved")
         self.close()  # a sign of life after the end would take itself for a lost worker's
         with self.platform.database.transaction() as db:
             queue.finish(db, self.job, JobState.SUCCEEDED)

@@ -35,6 +35,7 @@ def create(context: TaskContext) -> Outcome:
         "multiply_adds": load.count_multiply_adds(network, COST_SIZE),
     }
     context.log(f"network={name} " + " ".join(f"{key}={value}" for key, value in result.items()))
+    context.reach("create_net.tried")
     context.check_stop()
     context.progress(2, 3, Text("写入文件", "writing its files"))
     target = context.platform.workspace.networks / name

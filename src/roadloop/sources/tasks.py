@@ -197,6 +197,7 @@ def health(context: TaskContext) -> Outcome:
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
+    context.reach("health.written")
     context.log(f"totals={value['totals']}")
     return Outcome({"totals": value["totals"]}, [(scratch, target)])
 

@@ -1,0 +1,329 @@
+"""One small job of every kind, ready to run in a workspace of its own, again and again from the same state."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+
+import import_folders
+from mining_data import write_drives, write_network
+from package_data import annotate, mask, write_images
+from roadloop.annotators import service as annotators
+from roadloop.datasets import service as datasets
+from roadloop.evaluation import service as evaluation
+from roadloop.imaging.encode import encode_jpeg, encode_label
+from roadloop.jobs import processes, queue
+from roadloop.jobs.fsck import inspect
+from roadloop.jobs.supervisor import Supervisor
+from roadloop.labels.table import ClassTable, LabelClass
+from roadloop.networks import service as networks
+from roadloop.packages import service as packages
+from roadloop.releases import service as releases
+from roadloop.selection import service as selection
+from roadloop.settings import Settings
+from roadloop.sources import offimport
+from roadloop.sources.health import service as health
+from roadloop.sources.writer import NewSample, writing_set
+from roadloop.storage import publish
+from roadloop.storage.platform import Platform, open_platform
+from roadloop.training import service as training
+from roadloop.training import start as starting
+from workers import Workers
+
+TABLE: Final = ClassTable(
+    "town", (LabelClass(0, "road", "道路", (128, 64, 128), 0), LabelClass(3, "car", "车", (0, 0, 142), 1))
+)
+NETWORK: Final = """from torch import nn
+
+
+def build(num_classes, width=8):
+    return nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, num_classes, 1))
+"""
+#: Not part of a job's output: the rows, and the logs.
+_ASIDE: Final = ("roadloop.db", "logs/", ".supervisor.lock", "models/.index.lock")
+
+Finish = Callable[[str], None]  # runs a job to its end
+Submit = Callable[[Platform], str]  # the call that queues the job
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of job.
+
+    Attributes:
+        prepare: Writes what the job needs; may run other jobs.
+        submit: Queues it.
+    """
+
+    prepare: Callable[[Platform, Finish], None]
+    submit: Submit
+
+
+def _set(platform: Platform, _finish: Finish) -> None:
+    rng = np.random.default_rng(0)
+    with writing_set(platform.workspace, "镇", TABLE) as writer:
+        for n in range(8):
+            label = np.zeros((32, 48), np.uint8)
+            label[: 4 + n, :6] = 3
+            image = encode_jpeg(rng.integers(0, 255, (32, 48, 3), dtype=np.uint8))
+            writer.add(NewSample("1", f"t{n // 2}_{n:03d}", image, encode_label(label)))
+
+
+def _build(platform: Platform) -> str:
+    request = datasets.Request(
+        data_name="d", sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
+        seed=0, max_bad=0.05, base_data="", thread=1, data_desc="",
+    )  # fmt: skip
+    with platform.database.transaction() as db:
+        return datasets.create(db, platform, request)
+
+
+def _network(platform: Platform) -> str:
+    with platform.database.transaction() as db:
+        return networks.create(db, platform, "n", "fast-scnn", "")
+
+
+def _to_train(platform: Platform, finish: Finish) -> None:
+    _set(platform, finish)
+    finish(_build(platform))
+    finish(_network(platform))
+    folder = platform.workspace.networks / "n"
+    publish.write_text(folder / "network.py", NETWORK)
+    publish.write_json(folder / "train.json", {"optimizer": "sgd", "class_weighting": "none"})
+    publish.write_json(folder / "data.json", {"mean": [0.4, 0.4, 0.4], "std": [0.25, 0.25, 0.25]})
+    publish.seal(folder)
+
+
+def _train(platform: Platform) -> str:
+    train = {"num_epoch": 2, "batch_size": 2, "model": "m"}
+    more = {"log_every": 1, "checkpoint_every": 1}
+    with platform.database.transaction() as db:
+        task_id = training.create(db, platform, training.NewTask("任务", "n", "d"))
+        starting.start(db, platform, starting.Start(task_id, train, {}, more, {"crop": [24, 32]}))
+    return task_id
+
+
+def _model(platform: Platform, _finish: Finish) -> None:
+    write_drives(platform, tracks=2, frames=4)
+    training_facts = {"best_so_far": True}
+    write_network(platform.workspace.tasks / "suzhou" / "output" / "models", training=training_facts)
+
+
+def _evaluate(platform: Platform) -> str:
+    request = evaluation.EvaluationRequest(
+        dicts={"suzhou": ["kd_ep-0001.params"]}, type="full", sour_dir="tracks", dest_dir="out", gpus="", single_gpu=1,
+        overwrite=False,
+    )  # fmt: skip
+    with platform.database.transaction() as db:
+        return evaluation.start(db, platform, request)
+
+
+def _to_release(platform: Platform, finish: Finish) -> None:
+    """A model, and a release of it that stands already."""
+    _model(platform, finish)
+    finish(_release(platform, "1"))
+
+
+def _release(platform: Platform, version: str = "2") -> str:
+    request = releases.ReleaseRequest("车道线", version, "北京", "110000", "", "2026-11-23 10:00:00", "suzhou", "kd_ep-0001.params")  # fmt: skip
+    with platform.database.transaction() as db:
+        return releases.submit(db, platform, request)
+
+
+def _selected() -> selection.SampleRequest:
+    return selection.SampleRequest("images/v1", "3", "tracks.txt", "", True, 0, False)
+
+
+def _sample(platform: Platform) -> str:
+    with platform.database.transaction() as db:
+        return selection.start_sampling(db, platform, _selected())
+
+
+def _select(platform: Platform) -> str:
+    options = selection.MiningOptions("suzhou", classes="blue", control=2)
+    with platform.database.transaction() as db:
+        return selection.start_mining(db, platform, _selected(), options)
+
+
+def _images(platform: Platform, _finish: Finish) -> None:
+    write_images(platform, "v1", [f"a_{n}.jpg" for n in range(5)])
+
+
+def _divide(platform: Platform) -> str:
+    with platform.database.transaction() as db:
+        return packages.divide(db, platform, packages.DivideRequest("v1", 2, "remote"))
+
+
+def _divided(platform: Platform, finish: Finish) -> None:
+    _images(platform, finish)
+    finish(_divide(platform))
+
+
+def _annotated(platform: Platform, finish: Finish) -> None:
+    """Three packages came back; the third one holds one picture, and its label is no picture."""
+    _divided(platform, finish)
+    for number in (1, 2, 3):
+        annotate(platform, "v1", number, lambda _stem: mask(5))
+    for label in (platform.workspace.home / "released" / "v1" / "3").iterdir():
+        label.write_bytes(b"no picture")
+
+
+def _process(platform: Platform) -> str:
+    with platform.database.transaction() as db:
+        return packages.publish_labels(db, platform, "v1", "remote", "20261123")
+
+
+def _to_import(platform: Platform, _finish: Finish) -> None:
+    import_folders.plain(platform.workspace.imports / "in")
+
+
+def _to_grow(platform: Platform, finish: Finish) -> None:
+    """The set is there, and its folder has one more picture."""
+    _to_import(platform, finish)
+    finish(_import(platform))
+    folder = platform.workspace.imports / "in" / "2"
+    import_folders.put(folder / "t_3.jpg", import_folders.jpeg(3))
+    import_folders.put(folder / "t_3.png", encode_label(import_folders.ids(3, 0)))
+
+
+def _import(platform: Platform) -> str:
+    request = offimport.Request(
+        src="imports/in", dest="苏州", roadelement="", source="1", author="张三", annotype="0", datakind="0", city="",
+        imgoprange="1", mode="copy", layout="auto",
+    )  # fmt: skip
+    with platform.database.transaction() as db:
+        return offimport.create(db, platform, request)
+
+
+def _examine(platform: Platform) -> str:
+    request = health.Request(name="镇", model="", against="none", distance=6, confidence=0.9, min_pixels=4, gpus="")
+    with platform.database.transaction() as db:
+        return health.create(db, platform, request)
+
+
+def _push(platform: Platform) -> str:
+    with platform.database.transaction() as db:
+        return annotators.push(db, platform, "v1", 1, "brush")
+
+
+def _in_inbox(platform: Platform, finish: Finish) -> None:
+    _annotated(platform, finish)
+    released, inbox = platform.workspace.home / "released" / "v1", platform.workspace.imports / "annotations"
+    shutil.move(released, inbox)
+
+
+def _pull(platform: Platform) -> str:
+    with platform.database.transaction() as db:
+        return annotators.download(db, platform, annotators.DownloadRequest(1, 2, "back"))
+
+
+#: By kind of job, and after a dash what is special about this one.
+CASES: Final = {
+    "create_data": Case(_set, _build),
+    "create_net": Case(lambda _platform, _finish: None, _network),
+    "train": Case(_to_train, _train),
+    "evaluate": Case(_model, _evaluate),
+    "release": Case(_to_release, _release),
+    "sample": Case(_model, _sample),
+    "select": Case(_model, _select),
+    "task_divide": Case(_images, _divide),
+    "process_label": Case(_annotated, _process),
+    "offimport": Case(_to_import, _import),
+    "offimport-grows": Case(_to_grow, _import),
+    "health": Case(_set, _examine),
+    "push_package": Case(_divided, _push),
+    "linedown": Case(_in_inbox, _pull),
+}
+
+
+class Stage:
+    """A workspace in which one job is queued, which can be put back as it was.
+
+    Args:
+        case: Of the job, a key of `CASES`.
+        folder: Holds the workspace and its copy.
+        workers: Run the jobs.
+    """
+
+    def __init__(self, case: str, folder: Path, workers: Workers) -> None:
+        self.kind: Final = case.partition("-")[0]
+        self.case: Final = CASES[case]
+        self.workers: Final = workers
+        # Nobody sweeps here: long leases, and a supervisor that only recovers.
+        self.settings: Final = Settings(
+            home=folder / "home", port=0, lease_seconds=60, poll_seconds=3600, min_free_mib=0, torch_threads=1,
+            loader_workers=0, annotation_outbox="outbox",
+        )  # fmt: skip
+        self._copy: Final = folder / "copy"
+        platform = open_platform(self.settings, upgrade=True)
+        (platform.workspace.home / "outbox").mkdir()
+        self.case.prepare(platform, lambda task_id: self._finish(platform, task_id))
+        self.task_id: Final = self.case.submit(platform)
+        platform.database.close()
+        self.before: Final = self.tree()
+        shutil.copytree(self.settings.home, self._copy)
+        with self.opened() as fresh:
+            self._finish(fresh, self.task_id)
+            self.result: Final = self.job(fresh).result
+        self.after: Final = self.tree()
+        assert self.after != self.before
+
+    @contextmanager
+    def opened(self) -> Iterator[Platform]:
+        """The workspace as it was before the job ran; afterwards it must be sound."""
+        shutil.rmtree(self.settings.home)
+        shutil.copytree(self._copy, self.settings.home)
+        platform = open_platform(self.settings)
+        try:
+            yield platform
+            psutil.wait_procs(processes.find(f"{self.task_id}:"), timeout=10)  # helpers end after their master
+            report = inspect(platform, hashes=True)
+            assert (report.problems, report.notes) == ([], [])
+        finally:
+            platform.database.close()
+
+    def job(self, platform: Platform) -> queue.Job:
+        """The job's row."""
+        with platform.database.reading() as db:
+            return queue.get(db, self.task_id)
+
+    def run(self, platform: Platform, **changes: Any) -> int:
+        """Run the queued job in a process of its own; its exit status."""
+        return self.workers.run(platform, self.task_id, **changes)
+
+    def recover(self, platform: Platform) -> queue.Job:
+        """Do what a server does when it starts; returns the job's row."""
+        supervisor = Supervisor(platform)
+        supervisor.start()
+        supervisor.close()
+        return self.job(platform)
+
+    def again(self, platform: Platform) -> str:
+        """The same call once more."""
+        return self.case.submit(platform)
+
+    def log(self, platform: Platform) -> str:
+        """What the job has logged."""
+        return (platform.workspace.home / self.job(platform).log).read_text()
+
+    def tree(self) -> dict[str, str]:
+        """Every file of the workspace with its sha256, other than rows and logs; `/` for a folder."""
+        home = self.settings.home.resolve()
+        found = {p.relative_to(home).as_posix(): p for p in sorted(home.rglob("*"))}
+        return {
+            name: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "/"
+            for name, path in found.items()
+            if not name.startswith(_ASIDE) and not name.endswith(".log") and f"{name}/" not in _ASIDE
+        }
+
+    def _finish(self, platform: Platform, task_id: str) -> None:
+        assert self.workers.run(platform, task_id) == 0
+        with platform.database.reading() as db:
+            job = queue.get(db, task_id)
+        assert job.state is queue.JobState.SUCCEEDED, (job.kind, job.reason, job.error)
