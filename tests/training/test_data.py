@@ -37,7 +37,7 @@ def batches_of(work: Any, keep: int, workers: int = 0) -> tuple[list[Batch], lis
     """The batches of three epochs of eight pictures, and which pictures were read for them."""
     counted = Counted(DatasetReader(work.dataset).split("train"))
     sampling = Sampling(counted, LabelMap.from_json(work.recipe.label_map).lut())
-    samples = TrainingSamples(sampling, Augmentation.of(work.recipe, (1, 1)), 5, keep)
+    samples = TrainingSamples(sampling, Augmentation.of(work.recipe.data, (1, 1)), 5, keep)
     plan = BatchPlan(8, 4, 3, 5).from_step(0)
     return list(training_batches(samples, plan, workers, pin=False)), counted.read
 
@@ -92,7 +92,7 @@ def test_training_samples__broken_pictures_are_not_kept(bench: Any, tmp_path: Pa
             )
 
     samples = TrainingSamples(
-        Sampling(Damaged(), np.arange(256, dtype=np.uint8)), Augmentation.of(bench.work().recipe, (1, 1)), 0, 10**9
+        Sampling(Damaged(), np.arange(256, dtype=np.uint8)), Augmentation.of(bench.work().recipe.data, (1, 1)), 0, 10**9
     )
     for _ in range(2):
         plan = BatchPlan(1, 1, 1, 0).from_step(0)

@@ -15,6 +15,7 @@ from roadloop.models import cli as models
 from roadloop.selection import cli as selection
 from roadloop.sources import cli as sources
 from roadloop.sweeps import cli as sweeps
+from roadloop.training import cli as training
 
 app = typer.Typer(
     name="roadloop",
@@ -39,6 +40,7 @@ app.command("migrate")(operate.migrate)
 app.command("rehearse")(operate.rehearse)
 app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)
+app.add_typer(training.app, name="train")
 bench = typer.Typer(help="Benchmarks: ratios measured side by side in one run.", no_args_is_help=True)
 bench.command("selection")(selection.bench)
 bench.callback()(lambda: None)

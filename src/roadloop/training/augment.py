@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.labels.table import IGNORE
-from roadloop.training.recipe import TrainingRecipe
+from roadloop.training.recipe import DataConfig
 
 UInt8 = NDArray[np.uint8]
 GREY: Final = np.array([0.299, 0.587, 0.114])  # luma of Rec. 601
@@ -65,17 +65,17 @@ class Augmentation:
     class_pixels: tuple[int, ...]
 
     @classmethod
-    def of(cls, recipe: TrainingRecipe, class_pixels: Sequence[int]) -> "Augmentation":
-        """The augmentation that a recipe asks for.
+    def of(cls, data: DataConfig, class_pixels: Sequence[int]) -> "Augmentation":
+        """The augmentation that a configuration asks for.
 
         Args:
-            recipe: What somebody set.
+            data: Complete.
             class_pixels: Pixels of each class in the training split, by train id.
         """
-        data = recipe.data
+        assert data.crop is not None
         red, green, blue = (round(255 * m) for m in data.mean)
         return cls(
-            crop=recipe.crop,
+            crop=data.crop,
             scale=data.scale,
             rotate=data.rotate,
             flip=data.flip,

@@ -132,7 +132,7 @@ def make_run(
     taken = Sampling(train_split, lut, new_indices(train_split, work.base_dataset), work.max_pixels)
     plan = BatchPlan(len(taken), recipe.train.batch_size, recipe.epochs, recipe.train.seed)
     check_pictures(plan, group)
-    augmentation = Augmentation.of(recipe, class_pixels(label_map, reader.info.pixels("train")))
+    augmentation = Augmentation.of(recipe.data, class_pixels(label_map, reader.info.pixels("train")))
     loaders = loader_processes(work, group)
     keep = work.decoded_cache_mib * 2**20 // (group.size * max(1, loaders))
     samples = data.TrainingSamples(taken, augmentation, recipe.train.seed, keep)
