@@ -9,8 +9,8 @@ from rich.console import Console
 
 from roadloop.demo import report
 from roadloop.demo.classes import LEARNT, TARGETS
+from roadloop.demo.script import Found, Gained, Script
 from roadloop.demo.stage import Done
-from roadloop.demo.tour import Found, Gained, Script
 from roadloop.errors import Text
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color

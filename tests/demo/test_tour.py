@@ -13,9 +13,9 @@ from roadloop.datasets.reader import DatasetReader
 from roadloop.demo import cli, report
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
+from roadloop.demo.script import Found, Lap, Script
 from roadloop.demo.second_lap import TwoLaps
 from roadloop.demo.stage import Stage
-from roadloop.demo.tour import Found, Lap, Script
 from roadloop.demo.world import World
 from roadloop.errors import InvalidValueError, JobError
 from roadloop.imaging.decode import decode_label

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.demo.client import Client, Row
+from roadloop.demo.script import Found, Script
 from roadloop.demo.stage import Stage
-from roadloop.demo.tour import Found, Script, Tour
+from roadloop.demo.tour import Tour
 from roadloop.errors import Text
 from roadloop.sources.importers import camvid
 from roadloop.sources.writer import writing_set

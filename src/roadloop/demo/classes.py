@@ -1,6 +1,6 @@
 """What the demo's network learns: 13 classes out of the raw ids that the world paints; billboards are ignored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from roadloop.demo.cities import Raw
@@ -60,11 +60,11 @@ LEARNT: Final = (
 TARGETS: Final = tuple(c.name_en for c in LEARNT if c.target)
 
 
-def map_value() -> dict[str, list[str]]:
+def map_value(classes: Sequence[LearntClass] = LEARNT) -> dict[str, list[str]]:
     """The label map as `/save_map` takes it: raw id -> [English name, Chinese name, train id]."""
     return {
         str(int(raw)): [learnt.name_en, learnt.name_zh, str(train_id)]
-        for train_id, learnt in enumerate(LEARNT)
+        for train_id, learnt in enumerate(classes)
         for raw in learnt.raws
     }
 

@@ -3,21 +3,24 @@
 import locale
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
-from roadloop.demo import report
+from roadloop.demo import mining, report
 from roadloop.demo.camvid import CamvidTour
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
-from roadloop.demo.second_lap import INBOX, VERSION, TwoLaps
+from roadloop.demo.script import Found, Script
+from roadloop.demo.second_lap import INBOX, TwoLaps
 from roadloop.demo.stage import Stage
-from roadloop.demo.tour import Found, Script
 from roadloop.errors import InvalidValueError, Language, Text
+from roadloop.selection.compare import comparison_table
 from roadloop.settings import Settings
 from roadloop.sources.importers.camvid import find
 from roadloop.storage.paths import Workspace
@@ -45,21 +48,56 @@ def demo(
     IoU of every class before and after, and leaves the workspace to look at. The same command again goes on where it
     was interrupted.
     """
-    folder = home.resolve()
-    _check_home(folder)
-    language = _language()
-    console = Console(soft_wrap=True, highlight=False)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    settings = Settings(
-        home=folder, host=host, port=port, annotation_inbox=INBOX, annotation_outbox="", label_studio_url=""
-    )
-    stage = Stage(console, language)
-    try:
+    settings = _settings(home, host=host, port=port)
+    with _on_stage() as stage:
         if camvid is None:
             _go_round(settings, Script(seed=seed), stage, keep_serving=keep_serving)
         else:
             _go_round_camvid(settings, camvid.resolve(), stage, keep_serving=keep_serving)
+
+
+def bench_mining(
+    seeds: Annotated[int, typer.Option(min=1, help="How often, each time with another seed; one tells nothing.")] = 3,
+    classes: Annotated[str, typer.Option(help="Names of the classes aimed at, with commas.")] = mining.GRID,
+    world: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the world: another one, other drives.")] = 0,
+    home: Annotated[Path, typer.Option(help="The workspace to make 工作区目录.")] = Path("roadloop-mining"),
+) -> None:
+    """Whether mining a rare class pays: mined pictures against as many random ones, over some seeds.
+
+    On the synthetic world, through the HTTP interface of a server of its own: train on a few drives, mine others, label
+    both arms, train on with each, evaluate on held-out drives. Says so plainly when mining did not pay. Takes many
+    minutes; the same command again goes on where it was interrupted.
+    """
+    settings = _settings(home, port=0)
+    contest = mining.Contest(world=world, classes=classes)
+    with _on_stage() as stage, serving(settings) as server:
+        with Client(server.url, stage.language, server.check) as client:
+            runs = [mining.MiningRun(client, Workspace(settings.home), stage, contest, seed) for seed in range(seeds)]
+            for run in runs:
+                run.run()
+            found = mining.verdict(client, runs)
+        path = mining.write_report(settings.home, contest, runs, found)
+        stage.console.print(mining.seeds_table(runs, stage.language))
+        stage.console.print(comparison_table(found))
+        stage.console.print(f"[bold]{found['sentence']}[/]\n{path}")
+
+
+def _settings(home: Path, **more: Any) -> Settings:
+    """Settings whose annotators work in folders of the workspace, whatever the environment says."""
+    folder = home.resolve()
+    _check_home(folder)
+    return Settings(home=folder, annotation_inbox=INBOX, annotation_outbox="", label_studio_url="", **more)
+
+
+@contextmanager
+def _on_stage() -> Iterator[Stage]:
+    """Where a tour is shown; Ctrl-C and SIGTERM end it in order, with exit code 130."""
+    language = _language()
+    console = Console(soft_wrap=True, highlight=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        yield Stage(console, language)
     except KeyboardInterrupt:
         text = Text(
             "已中断：服务与任务已停止，完成的部分都保留；同一命令会接着做。",
@@ -120,11 +158,11 @@ def _point(console: Console, folder: Path, paths: tuple[Path, Path], language: L
         f"看结果：roadloop serve --home {folder}  然后打开 http://127.0.0.1:8600\n"
         f"图片（原图、真值、预测）：{paths[1]}\n报告：{paths[0]}\n"
         f"模型包：{folder / 'models'}   训练：{folder / 'tasks'}   评估：{folder / 'evaluations'}\n"
-        f"挑出的图片与理由（contact-sheet-*.png、selection.csv）：{folder / 'images' / VERSION}",
+        f"挑出的图片与理由（contact-sheet-*.png、selection.csv）：{folder / 'images' / TwoLaps.names.version}",
         f"Look at it: roadloop serve --home {folder}  then open http://127.0.0.1:8600\n"
         f"Pictures (picture, truth, prediction): {paths[1]}\nReport: {paths[0]}\n"
         f"Release bundle: {folder / 'models'}   training: {folder / 'tasks'}   evaluation: {folder / 'evaluations'}\n"
-        f"Mined pictures with reasons (contact-sheet-*.png, selection.csv): {folder / 'images' / VERSION}",
+        f"Mined pictures with reasons (contact-sheet-*.png, selection.csv): {folder / 'images' / TwoLaps.names.version}",
     )
     console.print(lines.pick(language))
 

@@ -1,18 +1,18 @@
 """The end of a tour: tables for people, `demo-report.json` for programs, a sheet of pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from roadloop.demo.classes import LEARNT, TARGETS, target_miou
+from roadloop.demo.classes import LEARNT, TARGETS, LearntClass, target_miou
+from roadloop.demo.script import Found, Script
 from roadloop.demo.stage import Done
-from roadloop.demo.tour import Found, Script
 from roadloop.errors import Language, Text
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color
@@ -82,7 +82,7 @@ def gains_table(found: Found, language: Language) -> Table:
     return table
 
 
-def gains(found: Found) -> list[tuple[Text, float, float, float]]:
+def gains(found: Found, classes: Sequence[LearntClass] = LEARNT) -> list[tuple[Text, float, float, float]]:
     """What the second lap changed: a measure, and its value before, after the mined and after the control arm."""
     reports = [found.gained.reports[name] for name in ("before", "mined", "control")]
     ious = [{row["name_en"]: row["iou"] or 0.0 for row in report["classes"]} for report in reports]
@@ -91,7 +91,7 @@ def gains(found: Found) -> list[tuple[Text, float, float, float]]:
     english = [name for name in chinese if name in aimed or chinese[name] in aimed]
     rows = [
         (Text(f"mIoU，{len(TARGETS)} 类", f"mIoU, {len(TARGETS)} classes"), [target_miou(iou) for iou in ious]),
-        (Text(f"mIoU，全部 {len(LEARNT)} 类", f"mIoU, all {len(LEARNT)} classes"), [r["miou"] for r in reports]),
+        (Text(f"mIoU，全部 {len(classes)} 类", f"mIoU, all {len(classes)} classes"), [r["miou"] for r in reports]),
         (
             Text(f"目标 {len(english)} 类平均", f"mean of the {len(english)} aimed at"),
             [sum(iou[name] for name in english) / len(english) for iou in ious],
@@ -99,6 +99,14 @@ def gains(found: Found) -> list[tuple[Text, float, float, float]]:
         *((Text(chinese[name], name), [iou[name] for iou in ious]) for name in english),
     ]
     return [(name, *values) for name, values in rows]
+
+
+def gains_rows(found: Found, classes: Sequence[LearntClass] = LEARNT) -> list[dict[str, Any]]:
+    """`gains` as plain values."""
+    return [
+        {"measure": name.en, "before": round(before, 6), "mined": round(mined, 6), "control": round(control, 6)}
+        for name, before, mined, control in gains(found, classes)
+    ]
 
 
 def gains_summary(found: Found, script: Script) -> Text:
@@ -179,15 +187,7 @@ def write_report(home: Path, steps: list[Done], found: Found, script: Script) ->
             "release": found.release,
             "second_lap": {
                 **asdict(found.gained),
-                "gains": [
-                    {
-                        "measure": name.en,
-                        "before": round(before, 6),
-                        "mined": round(mined, 6),
-                        "control": round(control, 6),
-                    }
-                    for name, before, mined, control in gains(found)
-                ],
+                "gains": gains_rows(found),
             },
         },
     )

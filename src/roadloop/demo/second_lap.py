@@ -10,13 +10,12 @@ import io
 from typing import Any, Final
 
 from roadloop.demo.client import Row
+from roadloop.demo.script import Found
 from roadloop.demo.stage import Line
-from roadloop.demo.tour import CITIES, DATA, NETWORK, TASK, Found, Tour
+from roadloop.demo.tour import CITIES, Tour
 from roadloop.demo.write import Drives, paint_package, write_tracks
 from roadloop.errors import JobError, Text
 
-VERSION: Final = "demo-2"
-DRIVES: Final = "tracks/demo-drives.txt"
 INBOX: Final = "imports/annotations"
 ARMS: Final = {
     "mined": Text("挑出的图片", "mined pictures"),
@@ -34,6 +33,15 @@ class TwoLaps(Tour):
             JobError: A step failed; says what, and where the log is.
         """
         super().run()
+        self.mine()
+        return self.found
+
+    def mine(self) -> None:
+        """The second lap alone; the first lap's model and datasets are there.
+
+        Raises:
+            JobError: A step failed.
+        """
         self._drive()
         self._select()
         packages = self._divide()
@@ -43,33 +51,34 @@ class TwoLaps(Tour):
         best = {}
         for arm in ARMS:
             self._increment(arm)
-            best[_task(arm)] = [self._continue(arm)]
-        self._compare({TASK: [self.found.model], **best})
-        return self.found
+            best[self._task(arm)] = [self._continue(arm)]
+        self._compare({self.names.task: [self.found.model], **best})
 
     def _drive(self) -> None:
         script, lap = self.script, self.script.again
-        with self.stage.step(Text("合成新轨迹", "draw new drives"), "tracks/", DRIVES) as line:
+        with self.stage.step(Text("合成新轨迹", "draw new drives"), "tracks/", self.names.drives) as line:
             numbers = range(script.tracks, script.tracks + lap.drives)
-            drives = [Drives(city, numbers, lap.frames, lap.every, script.size, script.seed) for city in CITIES]
+            drives = [Drives(city, numbers, lap.frames, lap.every, script.size, self.world) for city in CITIES]
             home = self._workspace.home
             ids = write_tracks(home / "tracks", drives, processes=self._processes, progress=line.count)
-            (home / DRIVES).write_text("".join(f"{track}\n" for track in ids), encoding="utf-8")
+            (home / self.names.drives).write_text("".join(f"{track}\n" for track in ids), encoding="utf-8")
             count = len(ids) * lap.frames
             line.done(Text(f"{len(ids)} 条未标注，{count} 张", f"{len(ids)} unlabelled, {count} pictures"))
 
     def _select(self) -> None:
         lap, gained = self.script.again, self.found.gained
-        folder = f"images/{VERSION}"
+        folder = f"images/{self.names.version}"
         with self.stage.step(Text("挑图", "mine"), "/sele_value", folder) as line:
             sent = {
                 "output_dir": folder,
                 "ratio": str(lap.picks),
-                "track_file": DRIVES,
-                "weights_dir": f"{TASK}/{self.found.model}",
+                "track_file": self.names.drives,
+                "weights_dir": f"{self.names.task}/{self.found.model}",
                 "classes": lap.classes,
                 "control": lap.picks,
+                "per_track": lap.per_track,
                 "gap_frames": 2,
+                "labelled": ",".join(self.sets()),
                 "single_gpu": 4,
                 "seed": self.script.seed,
             }
@@ -95,9 +104,9 @@ class TwoLaps(Tour):
         )
 
     def _divide(self) -> list[int]:
-        with self.stage.step(Text("划分任务包", "divide"), "/task_divide", f"packages/{VERSION}") as line:
-            sent = {"version": VERSION, "step": self.script.again.package, "types": "full"}
-            row = self._done(line, "/divide_history", ("version", VERSION), "/task_divide", sent)
+        with self.stage.step(Text("划分任务包", "divide"), "/task_divide", f"packages/{self.names.version}") as line:
+            sent = {"version": self.names.version, "step": self.script.again.package, "types": "full"}
+            row = self._done(line, "/divide_history", ("version", self.names.version), "/task_divide", sent)
             line.done(
                 Text(f"{row['packages']} 个任务包，{row['pictures']} 张，两组混在一起",
                      f"{row['packages']} packages, {row['pictures']} pictures, both arms mixed")
@@ -109,23 +118,23 @@ class TwoLaps(Tour):
         with self.stage.step(Text("标注", "annotate"), "inbox", INBOX) as line:
             count = 0
             for done, number in enumerate(packages, 1):
-                folder = home / "packages" / VERSION / str(number)
-                count += paint_package(folder, home / INBOX / str(number), CITIES, script.size, script.seed)
+                folder = home / "packages" / self.names.version / str(number)
+                count += paint_package(folder, home / INBOX / str(number), CITIES, script.size, self.world)
                 line.count(done, len(packages))
             line.done(Text(f"世界的精确掩码，{count} 张", f"the world's exact masks, {count} pictures"))
 
     def _fetch(self, packages: list[int]) -> None:
-        with self.stage.step(Text("取回标注", "fetch labels"), "/linedown", f"released/{VERSION}") as line:
-            sent = {"taskid_start": packages[0], "taskid_end": packages[-1], "dest": VERSION}
-            row = self._done(line, "/line_status", ("dest", VERSION), "/linedown", sent)
+        with self.stage.step(Text("取回标注", "fetch labels"), "/linedown", f"released/{self.names.version}") as line:
+            sent = {"taskid_start": packages[0], "taskid_end": packages[-1], "dest": self.names.version}
+            row = self._done(line, "/line_status", ("dest", self.names.version), "/linedown", sent)
             count = row["finished"] + row["already"]
             line.done(Text(f"{count} 张标注", f"{count} labels"))
 
     def _publish(self) -> None:
         gained = self.found.gained
-        with self.stage.step(Text("发布标注", "publish labels"), "/process_label", VERSION) as line:
-            sent = {"version": VERSION, "types": "union"}
-            row = self._done(line, "/label_history", ("version", VERSION), "/process_label", sent)
+        with self.stage.step(Text("发布标注", "publish labels"), "/process_label", self.names.version) as line:
+            sent = {"version": self.names.version, "types": "union"}
+            row = self._done(line, "/label_history", ("version", self.names.version), "/process_label", sent)
             gained.source, gained.published = row["name"], row["published_pictures"]
             lost = row["rejected_pictures"] + row["missing_pictures"]
             if lost:
@@ -138,13 +147,13 @@ class TwoLaps(Tour):
             line.done(Text(f"{gained.source}，{gained.published} 张", f"{gained.source}, {gained.published} pictures"))
 
     def _increment(self, arm: str) -> None:
-        gained, name = self.found.gained, _data(arm)
+        gained, name = self.found.gained, self._data(arm)
         with self.stage.step(Text("生成增量", "build increment"), "/create_data", name) as line:
             row = self._built(
                 line,
                 name,
                 data_type="aug",
-                base_data=DATA,
+                base_data=self.names.data,
                 sour_data=gained.source,
                 filter={"picture": gained.pictures[arm]},
                 train=1,
@@ -159,9 +168,14 @@ class TwoLaps(Tour):
     def _continue(self, arm: str) -> str:
         """Train the first lap's model further; returns the best model file."""
         lap = self.script.again
-        with self.stage.step(Text("继续训练", "train further"), "/starttask", _task(arm)) as line:
-            new = {"train_name": _task(arm), "network": NETWORK, "data": _data(arm), "task_desc": ARMS[arm].zh}
-            weights = f"{TASK}/{self.found.model}"
+        with self.stage.step(Text("继续训练", "train further"), "/starttask", self._task(arm)) as line:
+            new = {
+                "train_name": self._task(arm),
+                "network": self.names.network,
+                "data": self._data(arm),
+                "task_desc": ARMS[arm].zh,
+            }
+            weights = f"{self.names.task}/{self.found.model}"
             start = {"num_epoch": lap.epochs, "base_lr": lap.base_lr, "weights": weights}
             row = self._trained(line, new, start)
             best = str(row["best"]["file"])
@@ -170,14 +184,14 @@ class TwoLaps(Tour):
 
     def _compare(self, models: dict[str, list[str]]) -> None:
         gained = self.found.gained
-        with self.stage.step(Text("评估三个模型", "evaluate all"), "/starteva", f"dataset:{DATA}/test") as line:
+        with self.stage.step(Text("评估三个模型", "evaluate all"), "/starteva", self.names.test) as line:
             row = self._evaluated(line, models)
             gained.evaluation = row["task_id"]
             gained.reports = dict(zip(("before", *ARMS), _in_order(row, models), strict=True))
             gained.comparison = self.client.get(
-                f"/v1/selections/{gained.selection}/compare", mined=_task("mined"), control=_task("control")
+                f"/v1/selections/{gained.selection}/compare", mined=self._task("mined"), control=self._task("control")
             )
-            pictures = self.found.shown
+            pictures = row["total_img"]
             line.done(Text(f"同样的 {pictures} 张未见过的图片", f"the same {pictures} held-out pictures"))
 
     def _done(self, line: Line, history: str, known: tuple[str, str], path: str, sent: Row) -> Row:
@@ -185,16 +199,14 @@ class TwoLaps(Tour):
         task_id = self._unfinished(history, *known) or self.client.post(path, **sent)["data"]
         return self._follow("post", history, task_id, line)
 
+    def _data(self, arm: str) -> str:
+        return f"{self.names.data}-{arm}"
+
+    def _task(self, arm: str) -> str:
+        return f"{self.names.task}-{arm}"
+
 
 def _in_order(row: Row, models: dict[str, list[str]]) -> list[dict[str, Any]]:
     """The reports of an evaluation in the order of the models asked for."""
     by_task = {report["source"]: report for report in row["report"]}
     return [by_task[task] for task in models]
-
-
-def _data(arm: str) -> str:
-    return f"{DATA}-{arm}"
-
-
-def _task(arm: str) -> str:
-    return f"{TASK}-{arm}"

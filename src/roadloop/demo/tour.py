@@ -6,145 +6,19 @@ shown, a running one followed, a failed one tried again. Nothing is ever replace
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from roadloop.demo.classes import LEARNT, map_value
+from roadloop.demo.classes import LEARNT, LearntClass, map_value
 from roadloop.demo.client import Client, Row
+from roadloop.demo.script import Found, Names, Script
 from roadloop.demo.stage import Line, Stage
 from roadloop.demo.write import Drives, write_source_set
 from roadloop.errors import JobError, Text
 from roadloop.storage.paths import Workspace
 
 CITIES: Final = ("suzhou", "beijing")
-DATA: Final = "demo-data"
-NETWORK: Final = "demo-fast-scnn"
-TASK: Final = "demo-train"
 RELEASE: Final = {"type": "车道线", "version": "demo-1", "env": "演示", "adcode": "320500"}
 RUNNING: Final = ("queued", "running")
-
-
-@dataclass(frozen=True)
-class Lap:
-    """What the second lap does.
-
-    Attributes:
-        drives: Unlabelled drives in each city.
-        frames: Pictures of each drive.
-        every: Frames of 0.4 s between them.
-        picks: Pictures that are mined, and again drawn at random as control.
-        classes: What is aimed at; "" takes the weak classes of the first lap's evaluation.
-        package: Most pictures in a package.
-        epochs: Passes over old and new pictures together, from the first lap's model on.
-        base_lr: The learning rate that this begins with.
-    """
-
-    drives: int = 40
-    frames: int = 12
-    every: int = 5
-    picks: int = 96
-    classes: str = ""
-    package: int = 48
-    epochs: int = 3
-    base_lr: float = 0.003
-
-
-@dataclass(frozen=True)
-class Script:
-    """What the tour does; everything that decides its numbers.
-
-    Attributes:
-        seed: Of the world, the split and the training.
-        size: Width and height of the pictures in pixels.
-        tracks: Drives in each city.
-        frames: Pictures of each drive.
-        every: Frames of 0.4 s between them.
-        shares: Of train, val and test, by track.
-        template: The network template.
-        epochs: Passes over the training pictures.
-        batch: Pictures in a step.
-        train_con: What else the training's configuration says.
-        data_con: What the data's configuration says.
-        again: The second lap.
-    """
-
-    seed: int = 0
-    size: tuple[int, int] = (320, 240)
-    tracks: int = 70
-    frames: int = 6
-    every: int = 9
-    shares: tuple[float, float, float] = (0.8, 0.05, 0.15)
-    template: str = "fast-scnn"
-    epochs: int = 8
-    batch: int = 8
-    train_con: dict[str, Any] = field(
-        default_factory=lambda: {
-            "optimizer": "adamw",
-            "base_lr": 0.0075,
-            "weight_decay": 0.0002,
-            "schedule": "poly",
-            "warmup_steps": 20,
-            # In so few steps weights cost more precision on thin classes than they bring recall.
-            "class_weighting": "none",
-            "class_weights": None,
-            "cpu_processes": 2,
-            "network_settings": {"auxiliary": False, "dropout": 0.0},
-            "log_every": 5,
-        }
-    )
-    data_con: dict[str, Any] = field(
-        # So few passes learn more from the pictures as they are than from varied ones.
-        default_factory=lambda: {"scale": [1.0, 1.0], "brightness": 0.1, "contrast": 0.0, "saturation": 0.0}
-    )
-    again: Lap = field(default_factory=Lap)
-
-
-@dataclass
-class Gained:
-    """What the second lap brings home; the arms are `mined` and `control`.
-
-    Attributes:
-        selection: Task id of the selection.
-        pictures: Arm -> stems of its pictures.
-        source: The source set that came back from the annotator.
-        published: How many labels it has.
-        evaluation: Task id of the evaluation of all three models.
-        reports: `before` and the arms -> its entry for that model.
-        comparison: Whether mining paid, and for which classes.
-    """
-
-    selection: str = ""
-    pictures: dict[str, list[str]] = field(default_factory=dict)
-    source: str = ""
-    published: int = 0
-    evaluation: str = ""
-    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
-    comparison: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Found:
-    """What the tour brings home.
-
-    Attributes:
-        counts: Pictures by split.
-        tracks: Tracks by split.
-        model: Name of the released `.params`.
-        evaluation: Task id of the evaluation.
-        report: The evaluation's entry for the model: scores and classes.
-        shown: Pictures of the evaluation.
-        release: The release record.
-        gained: By the second lap.
-    """
-
-    counts: dict[str, int] = field(default_factory=dict)
-    tracks: dict[str, int] = field(default_factory=dict)
-    model: str = ""
-    evaluation: str = ""
-    report: dict[str, Any] = field(default_factory=dict)
-    shown: int = 0
-    release: dict[str, Any] = field(default_factory=dict)
-    gained: Gained = field(default_factory=Gained)
 
 
 class Tour:
@@ -158,10 +32,14 @@ class Tour:
         processes: How many draw pictures at once.
     """
 
+    names: Names = Names()
+    classes: tuple[LearntClass, ...] = LEARNT
+
     def __init__(self, client: Client, workspace: Workspace, stage: Stage, script: Script, processes: int) -> None:
         self.client = client
         self.stage = stage
         self.script = script
+        self.world = script.seed
         self.found = Found()
         self._workspace = workspace
         self._processes = processes
@@ -180,32 +58,36 @@ class Tour:
         self._release()
         return self.found
 
+    def sets(self) -> list[str]:
+        """The labelled source sets."""
+        return [set_name(city) for city in CITIES]
+
     def _sources(self) -> None:
         script = self.script
         present = self.client.get("/data")["data"]
         for city in CITIES:
-            with self.stage.step(Text("合成源数据", "draw source set"), "/data", _set_name(city)) as line:
-                if _set_name(city) in present:
+            with self.stage.step(Text("合成源数据", "draw source set"), "/data", set_name(city)) as line:
+                if set_name(city) in present:
                     line.done(Text("已存在", "already there"))
                     continue
-                drives = Drives(city, range(script.tracks), script.frames, script.every, script.size, script.seed)
+                drives = Drives(city, range(script.tracks), script.frames, script.every, script.size, self.world)
                 count = write_source_set(
-                    self._workspace, _set_name(city), [drives], processes=self._processes, progress=line.count
+                    self._workspace, set_name(city), [drives], processes=self._processes, progress=line.count
                 )
                 line.done(Text(f"{script.tracks} 条轨迹，{count} 张", f"{script.tracks} tracks, {count} pictures"))
-        missing = {_set_name(city) for city in CITIES} - set(self.client.get("/data")["data"])
+        missing = set(self.sets()) - set(self.client.get("/data")["data"])
         if missing:
             raise JobError(Text(f"/data 没有列出 {missing}", f"/data does not list {missing}"))
 
     def _dataset(self) -> None:
         script = self.script
         train, val, test = script.shares
-        with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", DATA) as line:
+        with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", self.names.data) as line:
             row = self._built(
                 line,
-                DATA,
+                self.names.data,
                 data_type="all",
-                sour_data=",".join(_set_name(city) for city in CITIES),
+                sour_data=",".join(self.sets()),
                 train=train,
                 val=val,
                 test=test,
@@ -221,37 +103,40 @@ class Tour:
         """The row of a dataset, built unless it is there."""
         task_id = (
             self._unfinished("/data_history", "data_name", name)
-            or self.client.post("/create_data", data_name=name, thread=self._processes, seed=self.script.seed, **sent)[
-                "data"
-            ]
+            or self.client.post("/create_data", data_name=name, thread=self._processes, seed=self.world, **sent)["data"]
         )
         return self._follow("post", "/data_history", task_id, line)
 
     def _tracks(self) -> dict[str, int]:
-        details = self.client.get(f"/v1/datasets/{DATA}")["data"]
+        details = self.client.get(f"/v1/datasets/{self.names.data}")["data"]
         return {split: int(number) for split, number in details["tracks"].items()}
 
     def _network(self) -> None:
         template = self.script.template
-        with self.stage.step(Text("创建网络", "create network"), "/create_net", NETWORK) as line:
+        with self.stage.step(Text("创建网络", "create network"), "/create_net", self.names.network) as line:
             offered = self.client.get("/src_network")["data"]
             if template not in offered:
                 raise JobError(Text(f"没有网络模板 {template}", f"There is no network template {template}"))
             task_id = (
-                self._unfinished("/network_history", "net_name", NETWORK)
-                or self.client.post("/create_net", network_name=NETWORK, src_net=template, net_describe="演示网络")[
-                    "data"
-                ]
+                self._unfinished("/network_history", "net_name", self.names.network)
+                or self.client.post(
+                    "/create_net", network_name=self.names.network, src_net=template, net_describe="演示网络"
+                )["data"]
             )
             self._follow("get", "/network_history", task_id, line)
             line.done(Text(f"模板 {template}，已试运行", f"template {template}, built and run once"))
 
     def _train(self) -> None:
-        with self.stage.step(Text("训练", "train"), "/starttask", TASK) as line:
+        with self.stage.step(Text("训练", "train"), "/starttask", self.names.task) as line:
             start = {"num_epoch": self.script.epochs, "base_lr": self.script.train_con["base_lr"], "weights": ""}
-            new = {"train_name": TASK, "network": NETWORK, "data": DATA, "task_desc": "演示训练任务"}
+            new = {
+                "train_name": self.names.task,
+                "network": self.names.network,
+                "data": self.names.data,
+                "task_desc": "演示训练任务",
+            }
             self._trained(line, new, start)
-            files = self.client.get("/model")["data"][TASK]
+            files = self.client.get("/model")["data"][self.names.task]
             models = [name for name in files if name.endswith(".params")]
             self.found.model = models[0]
             line.done(Text(f"{models[0]}", f"{models[0]}"))
@@ -276,7 +161,7 @@ class Tour:
     def _start(self, task_id: str, start: Row) -> None:
         script, client = self.script, self.client
         client.post("/maps", task_id=task_id)
-        client.post("/save_map", task_id=task_id, map_value=map_value())
+        client.post("/save_map", task_id=task_id, map_value=map_value(self.classes))
         client.get("/train_config", task_id=task_id)
         client.get("/data_config", task_id=task_id)
         client.get("/calculate", task_id=task_id, batch_val=script.batch)
@@ -284,7 +169,7 @@ class Tour:
             "/starttask",
             task_id=task_id,
             data_type="all",
-            num_classes=len(LEARNT),
+            num_classes=len(self.classes),
             batch_size=script.batch,
             gpus="",
             model="demo",
@@ -303,8 +188,8 @@ class Tour:
         return newest
 
     def _evaluate(self) -> None:
-        with self.stage.step(Text("评估", "evaluate"), "/starteva", f"dataset:{DATA}/test") as line:
-            row = self._evaluated(line, {TASK: [self.found.model]})
+        with self.stage.step(Text("评估", "evaluate"), "/starteva", self.names.test) as line:
+            row = self._evaluated(line, {self.names.task: [self.found.model]})
             task_id = self.found.evaluation = row["task_id"]
             self.found.report = row["report"][0]
             self.found.shown = int(self.client.post("/show", task_id=task_id, cur_img=1)["total_img"])
@@ -312,7 +197,7 @@ class Tour:
 
     def _evaluated(self, line: Line, models: dict[str, list[str]]) -> Row:
         """The row of a finished evaluation of some models on the held-out tracks."""
-        place = f"dataset:{DATA}/test"
+        place = self.names.test
         rows = self.client.post("/eva_rate", q=place)["data"]
         there = [r["task_id"] for r in rows if r["model"] == models and r["state"] in (*RUNNING, "succeeded")]
         sent = {"type": "full", "sour_dir": place, "gpus": "", "single_gpu": 4}
@@ -332,7 +217,7 @@ class Tour:
             pair = [model, model.removesuffix(".params") + ".json"]
             answer = self.client.post(
                 "/release",
-                dicts={TASK: pair},
+                dicts={self.names.task: pair},
                 page=1,
                 **RELEASE,
                 desc="演示模型 demo",
@@ -357,7 +242,8 @@ class Tour:
         )
 
 
-def _set_name(city: str) -> str:
+def set_name(city: str) -> str:
+    """The source set of a city."""
     return f"demo-{city}"
 
 

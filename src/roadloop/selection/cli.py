@@ -10,6 +10,7 @@ from roadloop.console import Home, language, settings_of
 from roadloop.errors import InvalidValueError, Text
 from roadloop.selection import service
 from roadloop.selection.api import in_language
+from roadloop.selection.compare import comparison_table
 from roadloop.selection.output import read_report
 from roadloop.storage.platform import Platform, open_platform
 
@@ -54,15 +55,7 @@ def _compare(platform: Platform, task_id: str, mined: list[str], control: list[s
     console.print(f"[bold]{found['sentence']}[/]")
     if found["caution"]:
         console.print(found["caution"])
-    table = Table("", "mined", "control", "Δ", "")
-    for measure in found["measures"]:
-        spans = [f"{s['mean']:.4f} [{s['lowest']:.4f}, {s['highest']:.4f}]" for s in _spans(measure)]
-        table.add_row(measure["name"], *spans, f"{measure['difference']:+.4f}", measure["verdict"])
-    console.print(table)
-
-
-def _spans(measure: dict[str, dict[str, float]]) -> list[dict[str, float]]:
-    return [measure["mined"], measure["control"]]
+    console.print(comparison_table(found))
 
 
 def _names(text: str) -> list[str]:

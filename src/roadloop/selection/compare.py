@@ -5,11 +5,12 @@ compared by mean and range, and the answer is "yes" only when the worst run of t
 control arm; "no" is said as plainly.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
+from rich.table import Table
 
 from roadloop.errors import ConflictError, Text
 from roadloop.evaluation.service import newest_scores
@@ -103,6 +104,16 @@ def judge(mined: Sequence[float], control: Sequence[float]) -> Verdict:
     if _mean(mined) <= _mean(control):
         return "not_paid"
     return "paid" if min(mined) > max(control) else "unclear"
+
+
+def comparison_table(found: Mapping[str, Any]) -> Table:
+    """Mean and range of both arms by measure; `found` is a comparison in one language."""
+    table = Table("", "mined", "control", "Δ", "")
+    for measure in found["measures"]:
+        arms = (measure["mined"], measure["control"])
+        spans = [f"{arm['mean']:.4f} [{arm['lowest']:.4f}, {arm['highest']:.4f}]" for arm in arms]
+        table.add_row(measure["name"], *spans, f"{measure['difference']:+.4f}", measure["verdict"])
+    return table
 
 
 def _measure(
