@@ -29,7 +29,7 @@ def test_load_model__is_the_saved_network_bit_for_bit(tmp_path: Path, save_pair:
     assert all(np.array_equal(np.atleast_1d(value.numpy()), stored[name]) for name, value in state.items())
 
 
-@pytest.mark.parametrize("name", ["enet", "fast-scnn"])
+@pytest.mark.parametrize("name", ["enet", "fast-scnn", "pidnet-s", "segformer"])
 def test_load_model__templates_answer_the_same_after_the_round_trip(
     tmp_path: Path, save_pair: SavePair, name: str
 ) -> None:
@@ -43,6 +43,27 @@ def test_load_model__templates_answer_the_same_after_the_round_trip(
     picture = torch.rand(1, 3, 33, 40)
     with torch.no_grad():
         assert torch.equal(first(picture), again.eval()(picture))
+
+
+def test_load_model__needs_no_folder_that_training_began_from(tmp_path: Path, save_pair: SavePair) -> None:
+    source = """
+from pathlib import Path
+from torch import nn
+
+def build(num_classes, *, checkpoint=""):
+    if checkpoint:
+        Path(checkpoint, "model.safetensors").read_bytes()
+    return nn.Conv2d(3, num_classes, 1)
+"""
+    begin = tmp_path / "begin"
+    begin.mkdir()
+    (begin / "model.safetensors").write_bytes(b"")
+    part = {"name": "n", "digest": digest(source), "settings": {"checkpoint": str(begin)}, "source": source}
+    path = save_pair(tmp_path, network=part)
+    (begin / "model.safetensors").unlink()
+    network, record = load.load_model(path)
+    assert record.network.settings == {"checkpoint": str(begin)}
+    assert network(torch.rand(1, 3, 2, 2)).shape == (1, 3, 2, 2)
 
 
 def test_load_model__refuses_another_file_s_tensors(tmp_path: Path, save_pair: SavePair) -> None:

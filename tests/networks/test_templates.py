@@ -1,19 +1,24 @@
 """The shipped networks: published counts, any size, one value per channel, and the real ENet weights."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from roadloop.errors import JobError
 from roadloop.evaluation.metrics import Counts, count, scores
 from roadloop.networks import load
 from roadloop.networks.folder import DATA, FILES, TEMPLATES, TRAIN, read_defaults
 from roadloop.training.recipe import DataConfig, TrainConfig
 
-NAMES = ("ddrnet-23-slim", "enet", "fast-scnn", "pidnet-s")
+NAMES = ("bisenetv2", "ddrnet-23-slim", "enet", "fast-scnn", "pidnet-s", "rna-a1", "segformer")
+SMALL = dict.fromkeys(NAMES, 0.25) | {"rna-a1": 1 / 16}  # width
 TRAINING_HEADS = {  # channels of each answer while training, with 5 classes and auxiliary=True
+    "bisenetv2": [5, 5, 5, 5, 5],
     "ddrnet-23-slim": [5, 5],
     "fast-scnn": [5, 5, 5],
     "pidnet-s": [5, 5, 1],
@@ -28,10 +33,13 @@ def build(name: str, num_classes: int, **settings: object) -> torch.nn.Module:
 @pytest.mark.parametrize(
     ("name", "classes", "parameters", "multiply_adds"),
     [
+        ("bisenetv2", 19, 3_358_627, 10_834_386_944),
         ("ddrnet-23-slim", 19, 5_695_987, 4_043_254_784),
         ("enet", 20, 360_932, 1_819_411_200),
         ("fast-scnn", 19, 1_137_795, 753_171_200),
         ("pidnet-s", 19, 7_625_715, 5_263_423_488),
+        ("rna-a1", 19, 124_033_363, 526_364_467_200),
+        ("segformer", 19, 3_719_027, 6_015_528_960),
     ],
 )
 def test_build__has_the_counts_of_its_readme(name: str, classes: int, parameters: int, multiply_adds: int) -> None:
@@ -42,16 +50,71 @@ def test_build__has_the_counts_of_its_readme(name: str, classes: int, parameters
     assert f"{parameters:,}" in (TEMPLATES / name / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_build__has_the_counts_of_the_front_page(name: str) -> None:
+    with torch.device("meta"):
+        network = build(name, 19)
+        costs = (load.count_parameters(network) / 1e6, load.count_multiply_adds(network, (360, 480)) / 1e9)
+    for readme in ("README.md", "README.zh-CN.md"):
+        rows = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8").splitlines()
+        row = next(row for row in rows if row.startswith(f"| `{name}` |"))
+        assert row.endswith("| {:.2f} M | {:.2f} G |".format(*costs))
+
+
 def test_build__fast_scnn_has_the_1_11_million_of_its_paper_without_batch_norm() -> None:
     convolutions = [m for m in build("fast-scnn", 19).modules() if isinstance(m, torch.nn.Conv2d)]
     assert sum(p.numel() for m in convolutions for p in m.parameters()) == 1_114_115
+
+
+@pytest.mark.parametrize(
+    ("variant", "parameters", "published"),
+    [("b0", 3_752_694, 8.4e9), ("b1", 13_715_798, 15.9e9), ("b2", 27_461_974, 62.4e9)],
+)
+def test_segformer__has_the_published_multiply_adds(variant: str, parameters: int, published: float) -> None:
+    """Of its convolutions and linear layers, and of queries times keys and shares times values, at 512 x 512."""
+    with torch.device("meta"):
+        network = build("segformer", 150, variant=variant)
+        counted = load.count_multiply_adds(network, (512, 512))
+    assert load.count_parameters(network) == parameters
+    assert f"{parameters:,}" in (TEMPLATES / "segformer" / "README.md").read_text(encoding="utf-8")
+    head, layers, _ = sys.modules[type(network).__module__].VARIANTS[variant]
+    for stage, heads in enumerate((1, 2, 5, 8)):  # each place looks at 16 x 16 blocks
+        counted += layers[stage] * 2 * (128 >> stage) ** 2 * 16**2 * head * heads
+    assert counted == pytest.approx(published, rel=0.002)
+
+
+def test_segformer__begins_from_a_folder_with_safetensors(tmp_path: Path) -> None:
+    trained: Any = build("segformer", 4, width=0.25)
+    trained.model.save_pretrained(tmp_path / "four")
+    states = [
+        network.state_dict()
+        for network in (trained, build("segformer", 4, width=0.25, checkpoint=str(tmp_path / "four")))
+    ]
+    assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
+    other = build("segformer", 5, width=0.25, checkpoint=str(tmp_path / "four")).state_dict()
+    changed = [name for name, value in states[0].items() if not torch.equal(value, other[name])]
+    assert changed == ["model.decode_head.classifier.weight", "model.decode_head.classifier.bias"]
+    with pytest.raises(JobError, match="does not fit this variant: 205 tensors"):
+        build("segformer", 4, width=0.5, checkpoint=str(tmp_path / "four"))
+    (tmp_path / "bin").mkdir()
+    torch.save({}, tmp_path / "bin" / "pytorch_model.bin")
+    with pytest.raises(JobError, match=r"has no model\.safetensors"):
+        build("segformer", 4, checkpoint=str(tmp_path / "bin"))
+    with pytest.raises(JobError, match="b0, b1, b2"):
+        build("segformer", 4, variant="b9")
+
+
+def test_segformer__without_transformers_says_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(JobError, match=r"pip install 'roadloop\[transformers\]'"):
+        build("segformer", 4)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (32, 32), (33, 65), (48, 40)])
 def test_forward__takes_any_size_even_one_picture_in_training(name: str, size: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    network = build(name, 4, width=0.25)
+    network = build(name, 4, width=SMALL[name])
     logits = network.train()(torch.randn(1, 3, *size))
     assert logits.shape == (1, 4, *size)
     logits.mean().backward()
@@ -61,7 +124,7 @@ def test_forward__takes_any_size_even_one_picture_in_training(name: str, size: t
 
 @pytest.mark.parametrize("name", NAMES)
 def test_forward__padding_leaves_sizes_that_need_none_alone(name: str) -> None:
-    network = build(name, 3, width=0.25).eval()
+    network = build(name, 3, width=SMALL[name]).eval()
     picture = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
         assert torch.equal(network(picture), network(picture))
@@ -85,7 +148,7 @@ def test_build__same_seed_gives_same_values(name: str) -> None:
     states = []
     for _ in range(2):
         torch.manual_seed(3)
-        states.append(build(name, 3, width=0.25).state_dict())
+        states.append(build(name, 3, width=SMALL[name]).state_dict())
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
 
 
@@ -94,7 +157,7 @@ def test_templates__are_whole_and_their_defaults_are_valid(name: str) -> None:
     assert all((TEMPLATES / name / file).is_file() for file in FILES)
     train = TrainConfig.model_validate(read_defaults(TEMPLATES / name, TRAIN))
     DataConfig.model_validate(read_defaults(TEMPLATES / name, DATA))
-    load.try_network(build(name, 3, **train.network_settings), 3)
+    load.try_network(build(name, 3, **train.network_settings, width=SMALL[name]), 3)
 
 
 @pytest.mark.camvid

@@ -218,6 +218,8 @@ def test_calculate__about_ten_thousand_updates(site: Any) -> None:
         ({"data_type": "sad"}, 422, "data_type"),
         ({"model": "a/b"}, 422, "model"),
         ({"batch_size": 1, "train_con": {"cpu_processes": 2}}, 422, "batch_size"),
+        ({"train_con": {"network_settings": {"checkpoint": "/etc"}}}, 403, "network_settings.checkpoint"),
+        ({"train_con": {"network_settings": {"checkpoint": "weights/none"}}}, 404, "weights/none"),
     ],
 )
 def test_starttask__refuses_and_starts_nothing(site: Any, values: dict[str, Any], status: int, named: str) -> None:

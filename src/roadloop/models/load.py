@@ -19,6 +19,7 @@ from roadloop.models.files import (
     torch_names,
 )
 from roadloop.models.params import Arrays, read_params
+from roadloop.networks.folder import CHECKPOINT
 from roadloop.networks.load import load_source
 
 
@@ -68,7 +69,7 @@ def load_model(params_path: Path) -> tuple[nn.Module, ModelFile]:
     network = load_source(
         record.network.source,
         record.num_classes,
-        record.network.settings,
+        {name: value for name, value in record.network.settings.items() if name != CHECKPOINT},
         file=f"<network.py of {params_path.name}>",
     )
     report = _copy(arrays, network)

@@ -18,6 +18,8 @@ TRAIN: Final = "train.json"
 DATA: Final = "data.json"
 FILES: Final = (SOURCE, TRAIN, DATA, "README.md")
 TEMPLATES: Final = Path(__file__).parent / "templates"
+#: Setting of `build` that names a folder of first values; a model file, which holds all values, is built without it.
+CHECKPOINT: Final = "checkpoint"
 #: The interface document's example name for a template.
 ALIASES: Final = {"kd-seg.template": "enet"}
 

@@ -7,13 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from roadloop.devices import service as devices
-from roadloop.errors import ConflictError, Text
+from roadloop.errors import ConflictError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import JobState
 from roadloop.models.files import description_path, load_description
 from roadloop.models.service import find_weights
 from roadloop.networks import service as networks
-from roadloop.networks.folder import digest, read_source
+from roadloop.networks.folder import CHECKPOINT, digest, read_source
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.storage.publish import sha256_file
@@ -60,6 +60,7 @@ def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
     task = require_open(db, request.task_id)
     facts = facts_of(db, platform, task)
     train, data = _resolved(task, facts, request)
+    train = _with_checkpoint(platform, train)
     network = networks.require(platform, task.row.network)
     source = read_source(network.folder)
     weights = _start_weights(db, platform, task, train.weights)
@@ -105,6 +106,24 @@ def _resolved(task: Task, facts: TaskFacts, request: Start) -> tuple[TrainConfig
 
 def _with_flat(kind: type[R], config: R, flat: Mapping[str, Any]) -> R:
     return parse(kind, {**config.model_dump(mode="json"), **flat}, "") if flat else config
+
+
+def _with_checkpoint(platform: Platform, train: TrainConfig) -> TrainConfig:
+    """The folder that a network begins from as an absolute path; like every path of a request, it stays inside."""
+    given = train.network_settings.get(CHECKPOINT)
+    if not given:
+        return train
+    folder = platform.workspace.resolve(str(given), f"network_settings.{CHECKPOINT}")
+    if not folder.is_dir():
+        raise NotFoundError(
+            Text(
+                f"network_settings.{CHECKPOINT}：没有文件夹 {folder}；请放到工作区内，例如 weights/ 下。",
+                f"network_settings.{CHECKPOINT}: there is no folder {folder}; put it into the workspace, such as"
+                " below weights/.",
+            ),
+            parameter="train_con",
+        )
+    return train.model_copy(update={"network_settings": train.network_settings | {CHECKPOINT: str(folder)}})
 
 
 def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str) -> Named | None:
