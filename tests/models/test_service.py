@@ -60,6 +60,7 @@ def test_compatible_weights__same_network_first(platform: Platform, save_pair: S
     imported = save_pair(tasks.weights, "imported", num_classes=5)
     (tasks.weights / "cityscapes_rna-a1_cls19_s8_ep-0001.params").write_bytes(b"foreign")
     (tasks.weights / "notes.txt").touch()
+    (tasks.weights / "z.pth").touch()
     source = files.load_description(imported).network.source
     network = NetworkInfo("c_network", tmp_path, digest(source))
     found = service.compatible_weights(platform, network, 3, leave_out="self")
@@ -69,6 +70,7 @@ def test_compatible_weights__same_network_first(platform: Platform, save_pair: S
         ("imported_ep-0005.params", True),
         ("newest/kd_suzhou_ep-0005.params", False),
         ("cityscapes_rna-a1_cls19_s8_ep-0001.params", False),
+        ("z.pth", False),
     ]
     for weights in found:
         assert service.find_weights(platform, weights.name) == weights.path
@@ -83,6 +85,10 @@ def test_find_model__refuses_unknown_and_outside(platform: Platform, save_pair: 
         service.find_model(platform, "suzhou", "kd_suzhou_ep-0009.params")
     with pytest.raises(NotFoundError):
         service.find_model(platform, "suzhou", files.description_path(path).name)
+    (platform.workspace.weights / "foreign.safetensors").touch()
+    assert service.find_weights(platform, "foreign.safetensors").name == "foreign.safetensors"
+    with pytest.raises(NotFoundError):  # start weights, but no model
+        service.find_model(platform, "weights", "foreign.safetensors")
     with pytest.raises(NotFoundError, match="newest are: none"):
         service.find_weights(platform, "absent.params")
     for name in ("../suzhou/x.params", "a/../../x.params", "suzhou/", "/etc/passwd"):

@@ -1,16 +1,13 @@
-"""The shipped networks: published counts, any size, one value per channel, and the real ENet weights."""
+"""The shipped networks: published counts, any size, one value per channel."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from roadloop.errors import JobError
-from roadloop.evaluation.metrics import Counts, count, scores
 from roadloop.networks import load
 from roadloop.networks.folder import DATA, FILES, TEMPLATES, TRAIN, read_defaults
 from roadloop.training.recipe import DataConfig, TrainConfig
@@ -23,7 +20,6 @@ TRAINING_HEADS = {  # channels of each answer while training, with 5 classes and
     "fast-scnn": [5, 5, 5],
     "pidnet-s": [5, 5, 1],
 }
-DATA_BESIDE = Path(__file__).parents[3] / "shared" / "data"
 
 
 def build(name: str, num_classes: int, **settings: object) -> torch.nn.Module:
@@ -158,34 +154,3 @@ def test_templates__are_whole_and_their_defaults_are_valid(name: str) -> None:
     train = TrainConfig.model_validate(read_defaults(TEMPLATES / name, TRAIN))
     DataConfig.model_validate(read_defaults(TEMPLATES / name, DATA))
     load.try_network(build(name, 3, **train.network_settings, width=SMALL[name]), 3)
-
-
-@pytest.mark.camvid
-def test_enet__real_weights_give_the_published_miou_on_camvid() -> None:
-    """Its author's code gives mIoU 65.54, class average 79.66, accuracy 92.34 on these 101 pictures."""
-    weights = DATA_BESIDE / "weights" / "enet" / "ENet_default_camvid_921e40c.pth"
-    camvid = DATA_BESIDE / "camvid"
-    if not (weights.is_file() and camvid.is_dir()):
-        pytest.skip("the ENet weights and CamVid are not beside the project (../shared/data)")
-    network = build("enet", 12)
-    foreign = torch.load(weights, weights_only=True, map_location="cpu")
-    own = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
-    assert [foreign[k].shape for k in foreign] == [network.state_dict()[name].shape for name in own]
-    network.load_state_dict(dict(zip(own, foreign.values(), strict=True)), strict=False)
-    network.eval()
-    counts = Counts.zero(11)
-    pictures = sorted((camvid / "val").iterdir())
-    assert len(pictures) == 101
-    for path in pictures:
-        with Image.open(path) as picture:
-            rgb = torch.from_numpy(np.array(picture.convert("RGB")))
-        with Image.open(camvid / "valannot" / f"{path.stem}.png") as label:
-            target = np.array(label)
-        with torch.inference_mode():
-            logits = network(rgb.permute(2, 0, 1)[None].float() / 255)
-        prediction = logits[0, :11].argmax(0).to(torch.uint8).numpy()
-        counts += count(prediction, np.where(target == 11, np.uint8(255), target), 11)
-    result = scores(counts.matrix)
-    assert 100 * result.miou == pytest.approx(65.54, abs=0.05)
-    assert 100 * result.class_accuracy == pytest.approx(79.66, abs=0.05)
-    assert 100 * result.pixel_accuracy == pytest.approx(92.34, abs=0.05)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 from roadloop.jobs import queue
 from roadloop.models.load import load_model
@@ -295,6 +296,43 @@ def test_weights_and_base_task__begin_from_another_task_s_best_model(site: Any, 
     changed.write_bytes(changed.read_bytes()[:-1] + b"\x01")
     job = run_job(site.platform, chosen)
     assert (job.state, job.error) == ("failed", "broken_file")
+
+
+def test_weights__a_torch_file_that_was_dropped_in(
+    site: Any, run_job: RunJob, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was taken and what was not stands in the task's warnings and its log; what fits nowhere is named."""
+    folder = site.platform.workspace.weights
+    state = {
+        "module.stem.weight": torch.full((8, 3, 3, 3), 0.25),
+        "module.stem.bias": torch.zeros(8),
+        "module.norm.weight": torch.full((8, 1, 1), 0.5),
+        "module.norm.bias": torch.zeros(8),
+        "module.norm.running_mean": torch.zeros(8),
+        "module.norm.running_var": torch.ones(8),
+        "module.body.weight": torch.zeros(8, 8, 3, 3),
+        "module.body.bias": torch.zeros(8),
+        "module.classifier.weight": torch.zeros(1000, 8),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": state}, folder / "foreign.pth")
+    torch.save({"a": torch.zeros(9, 9)}, folder / "odd.pth")
+    task_id = site.create("begun")
+    assert site.get("/weights", task_id=task_id)["data"] == ["foreign.pth", "odd.pth"]
+    site.call("/starttask", task_id=task_id, weights="foreign.pth", **TINY)
+    job = run_job(site.platform, task_id)
+    assert job.state == "succeeded", job.reason
+    (warning,) = job.warnings
+    assert warning.en.startswith("Start weights: 8 tensors taken, 0 of another shape (none), 6 missing (5.weight, ")
+    assert "1 unused (classifier.weight); 8 have other names in the file, 1 were reshaped" in warning.en
+    log = capsys.readouterr().out
+    assert "reshaped 1.weight [8, 1, 1] -> [8]" in log
+    assert "renamed stem.weight -> 0.weight" in log
+    task_id = site.create("refused")
+    site.call("/starttask", task_id=task_id, weights="odd.pth", **TINY)
+    job = run_job(site.platform, task_id)
+    assert job.state == "failed"
+    assert "the file has a [9, 9]; the network needs 0.weight [8, 3, 3, 3], 0.bias [8]" in job.reason.en
 
 
 def test_train_history__lists_newest_first(site: Any) -> None:

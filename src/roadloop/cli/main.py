@@ -47,6 +47,7 @@ bench.command("mining")(demo.bench_mining)
 bench.callback()(lambda: None)
 app.add_typer(bench, name="bench")
 app.add_typer(sources.app, name="import")
+app.add_typer(models.app, name="weights")
 
 
 def _version(value: bool) -> None:

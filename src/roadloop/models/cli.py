@@ -1,11 +1,74 @@
-"""`roadloop export`: a model file as ONNX and as safetensors."""
+"""`roadloop export`: a model file as ONNX and as safetensors. `roadloop weights`: foreign files as model files."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
-from roadloop.errors import InvalidValueError, Text
+from roadloop.console import Home, language, settings_of
+from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.labels.label_map import LabelMap, default_map, parse_map
+from roadloop.labels.library import find_table
+from roadloop.labels.table import HD_ROAD, ClassTable
+from roadloop.networks.folder import SOURCE, NetworkInfo, digest, read_source, template_folder
+from roadloop.storage.paths import Workspace, check_name
+
+SHOWN_LINES: Final = 40  #: of the mapping; the .json keeps every name
+
+app = typer.Typer(help="Foreign weights as model files 导入外来权重.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Foreign weights as model files 导入外来权重."""
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A .params, .safetensors, .pth or .pt file.")],
+    network: Annotated[str, typer.Option(help="The network that it belongs to: the team's own, or a template.")],
+    name: Annotated[str, typer.Option(help="Begins the name of the model file in weights/.")],
+    classes: Annotated[str, typer.Option(help="Class table: a shipped one, or one in class-tables/.")] = HD_ROAD,
+    label_map: Annotated[
+        str, typer.Option("--map", help="Label map: general, hd-13, or a JSON file as /save_map takes it.")
+    ] = "",
+    outputs: Annotated[int, typer.Option(help="Outputs of the network; 0 = as many as the map has classes.")] = 0,
+    mean: Annotated[str, typer.Option(help="Subtracted from RGB in 0..1.")] = "0,0,0",
+    std: Annotated[str, typer.Option(help="Divides what is left.")] = "1,1,1",
+    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH of the pictures that it is usually given.")] = "512x512",
+    settings: Annotated[str, typer.Option(help="Settings of the network's build, as a JSON object.")] = "{}",
+    home: Home = None,
+) -> None:
+    """Bring foreign weights into weights/ as a model file that can be evaluated 导入外来权重.
+
+    Tensors are matched by name, else by shape in order; every one is accounted for. Outputs that the label map does
+    not name are left out of the argmax. To begin a training from foreign weights no import is needed: put the file
+    into weights/.
+    """
+    installed = settings_of(home)
+    workspace = Workspace(installed.home, installed.roots)
+    table = find_table(installed.home, classes, "classes")
+    chosen = _label_map(label_map, table)
+    info = _network(workspace, network)
+    # Loading torch takes seconds; other commands need not wait for it.
+    from roadloop.models.importing import Meaning, import_weights  # noqa: PLC0415
+
+    meaning = Meaning(
+        table=table,
+        label_map=chosen,
+        outputs=outputs or chosen.num_classes,
+        mean=_three(mean, "mean"),
+        std=_three(std, "std"),
+        size=_parse_size(size) or (512, 512),
+        settings=_object(settings, "settings"),
+    )
+    path, report = import_weights(file, info, meaning, workspace.weights, name)
+    lines = report.lines()
+    for line in [*lines[:SHOWN_LINES], *(["..."] if len(lines) > SHOWN_LINES else [])]:
+        typer.echo(f"  {line}")
+    typer.echo(report.text().pick(language()))
+    typer.echo(path)
 
 
 def export(
@@ -43,3 +106,41 @@ def _parse_size(text: str) -> tuple[int, int] | None:
             parameter="size",
         )
     return int(height), int(width)
+
+
+def _network(workspace: Workspace, name: str) -> NetworkInfo:
+    """The team's network of that name, else the template."""
+    own = workspace.networks / check_name(name, "network")
+    folder = own if (own / SOURCE).is_file() else template_folder(name)
+    return NetworkInfo(name, folder, digest(read_source(folder)))
+
+
+def _label_map(text: str, table: ClassTable) -> LabelMap:
+    if not text.endswith(".json"):
+        return default_map(table, text)
+    path = Path(text)
+    if not path.is_file():
+        raise NotFoundError(Text(f"找不到映射文件 {text}。", f"There is no label map {text}."), parameter="map")
+    return parse_map(_object(path.read_text(encoding="utf-8"), "map"), table)
+
+
+def _object(text: str, parameter: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidValueError(
+            Text(f"--{parameter} 应为 JSON 对象。", f"--{parameter} must be a JSON object."), parameter=parameter
+        )
+    return value
+
+
+def _three(text: str, parameter: str) -> tuple[float, float, float]:
+    try:
+        first, second, third = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidValueError(
+            Text(f"--{parameter} 应形如 0.5,0.5,0.5。", f"--{parameter} looks like 0.5,0.5,0.5."), parameter=parameter
+        ) from error
+    return first, second, third

@@ -22,6 +22,9 @@ from roadloop.storage.paths import check_name
 
 FORMAT: Final = "roadloop-model/1"
 PARAMS: Final = ".params"
+SAFETENSORS: Final = ".safetensors"
+#: Endings of the files that a training can start from; only a `.params` can be a model.
+START_ENDINGS: Final = (PARAMS, SAFETENSORS, ".pth", ".pt")
 MAX_JSON: Final = 16 * 2**20
 _STATISTICS: Final = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -107,6 +110,11 @@ def file_name(prefix: str, epoch: int) -> str:
 def description_path(params_path: Path) -> Path:
     """The `.json` that belongs to a `.params` file."""
     return params_path.with_suffix(".json")
+
+
+def is_described(path: Path) -> bool:
+    """Whether a weights file is a `.params` with its `.json` beside it."""
+    return path.suffix == PARAMS and description_path(path).is_file()
 
 
 def save_model(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.jobs import queue
-from roadloop.models.files import PARAMS, ModelFile, description_path, load_description
+from roadloop.models.files import PARAMS, START_ENDINGS, ModelFile, description_path, is_described, load_description
 from roadloop.networks.folder import NetworkInfo
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
@@ -41,7 +41,7 @@ def models_folder(workspace: Workspace, task: str) -> Path:
 
 def model_files(folder: Path) -> list[Path]:
     """The whole pairs of a folder as their `.params` files, newest epoch first."""
-    found = [(match, path) for path in _params_files(folder) if (match := _NAME.fullmatch(path.name))]
+    found = [(match, path) for path in _files(folder, (PARAMS,)) if (match := _NAME.fullmatch(path.name))]
     found.sort(key=lambda pair: (-int(pair[0]["epoch"]), pair[1].name))
     return [path for _, path in found if description_path(path).is_file()]
 
@@ -72,21 +72,7 @@ def find_model(platform: Platform, source: str, file: str) -> Path:
         InvalidNameError: One of the two cannot be a name.
         NotFoundError: There is no such file.
     """
-    source, file = check_name(source, "dicts"), check_name(file, "dicts")
-    workspace = platform.workspace
-    folder = workspace.weights if source == WEIGHTS else models_folder(workspace, source)
-    path = folder / file
-    if path.suffix != PARAMS or not path.is_file():
-        known = [p.name for p in model_files(folder)[:5]]
-        raise NotFoundError(
-            Text(
-                f"{source} 没有模型文件 {file}；最新的有：{'、'.join(known) or '无'}。",
-                f"{source} has no model file {file}; the newest are: {', '.join(known) or 'none'}.",
-            ),
-            source=source,
-            file=file,
-        )
-    return path
+    return _find(platform, source, file, (PARAMS,))
 
 
 def find_weights(platform: Platform, name: str) -> Path:
@@ -97,7 +83,25 @@ def find_weights(platform: Platform, name: str) -> Path:
         NotFoundError: There is no such file.
     """
     task, slash, file = name.rpartition("/")
-    return find_model(platform, task if slash else WEIGHTS, file)
+    return _find(platform, task, file, (PARAMS,)) if slash else _find(platform, WEIGHTS, file, START_ENDINGS)
+
+
+def _find(platform: Platform, source: str, file: str, endings: tuple[str, ...]) -> Path:
+    source, file = check_name(source, "dicts"), check_name(file, "dicts")
+    workspace = platform.workspace
+    folder = workspace.weights if source == WEIGHTS else models_folder(workspace, source)
+    path = folder / file
+    if path.suffix not in endings or not path.is_file():
+        known = [p.name for p in model_files(folder)[:5]]
+        raise NotFoundError(
+            Text(
+                f"{source} 没有模型文件 {file}；最新的有：{'、'.join(known) or '无'}。",
+                f"{source} has no model file {file}; the newest are: {', '.join(known) or 'none'}.",
+            ),
+            source=source,
+            file=file,
+        )
+    return path
 
 
 def compatible_weights(
@@ -131,7 +135,7 @@ def _rank(record: ModelFile | None, network: NetworkInfo, num_classes: int | Non
 
 
 def _candidates(platform: Platform, leave_out: str) -> Iterator[tuple[str, Path, ModelFile | None]]:
-    for path in sorted(_params_files(platform.workspace.weights)):
+    for path in sorted(_files(platform.workspace.weights, START_ENDINGS)):
         yield path.name, path, _describe(path)
     for task in _tasks(platform):
         if task == leave_out:
@@ -144,15 +148,15 @@ def _candidates(platform: Platform, leave_out: str) -> Iterator[tuple[str, Path,
 
 def _describe(path: Path) -> ModelFile | None:
     try:
-        return load_description(path)
+        return load_description(path) if is_described(path) else None
     except (NotFoundError, BrokenFileError):
         return None
 
 
-def _params_files(folder: Path) -> list[Path]:
+def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     if not folder.is_dir():
         return []
-    return [p for p in folder.iterdir() if p.suffix == PARAMS and not p.name.startswith(".") and p.is_file()]
+    return [p for p in folder.iterdir() if p.suffix in endings and not p.name.startswith(".") and p.is_file()]
 
 
 def _tasks(platform: Platform) -> list[str]:

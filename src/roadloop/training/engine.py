@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -54,7 +55,7 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
         found = resume(work, network, optimizer, place, reporter)
         state = found.state if found else RunState()
         if found is None and work.start_weights is not None:
-            reporter.log(load_start_weights(work.start_weights, network).text().en)
+            begin_from(work.start_weights, network, reporter)
         whole = make_run(work, reader, network, optimizer, group)
         if not group.first:
             return train(whole, state, NoJournal(), reporter)
@@ -119,6 +120,16 @@ def resume(
         )
     reporter.log(f"resumed from {found.path.name} epoch={found.state.epoch + 1} step={found.state.step}")
     return found
+
+
+def begin_from(weights: Path, network: nn.Module, reporter: Reporter) -> None:
+    """Fill the network from the start weights; what does not fit exactly becomes a warning, every name a line."""
+    report = load_start_weights(weights, network)
+    reporter.log(report.text().en)
+    if not report.exact:
+        reporter.warn(report.text())
+        for line in report.lines():
+            reporter.log(line)
 
 
 def make_run(

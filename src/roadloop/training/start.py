@@ -10,7 +10,7 @@ from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import JobState
-from roadloop.models.files import description_path, load_description
+from roadloop.models.files import is_described, load_description
 from roadloop.models.service import find_weights
 from roadloop.networks import service as networks
 from roadloop.networks.folder import CHECKPOINT, digest, read_source
@@ -145,8 +145,8 @@ def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str)
     for part in name.split("/", 1):
         check_name(part, "weights")
     path = find_weights(platform, name)
-    described = description_path(path).is_file()
-    return Named(name=name, digest=load_description(path).params_sha256 if described else sha256_file(path))
+    digest = load_description(path).params_sha256 if is_described(path) else sha256_file(path)
+    return Named(name=name, digest=digest)
 
 
 def resume(db: sa.Connection, platform: Platform, task_id: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from roadloop.errors import BrokenFileError, Text
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.labels.label_map import LabelMap
+from roadloop.models.files import description_path, is_described
 from roadloop.models.service import find_weights
 from roadloop.storage import publish
 from roadloop.training import engine
@@ -123,8 +124,8 @@ def copy_start_weights(context: TaskContext, work: Work) -> None:
         return
     if not target.is_file():
         source = find_weights(context.platform, start.name)
-        pairs = [(source, target), (source.with_suffix(".json"), target.with_suffix(".json"))]
-        context.publish(copied(context, [pair for pair in pairs if pair[0].is_file()]))
+        pairs = [(source, target), (description_path(source), description_path(target))]
+        context.publish(copied(context, pairs if is_described(source) else pairs[:1]))
     if publish.sha256_file(target) != start.digest:
         raise BrokenFileError(
             Text(

@@ -1,0 +1,89 @@
+"""The tensors of a weights file of any kind: `.params`, `.safetensors`, `.pth`. Needs torch."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from roadloop.errors import BrokenFileError, NotFoundError, Text
+from roadloop.models.files import PARAMS, SAFETENSORS, is_described, load_description, read_state, torch_names
+from roadloop.models.params import Arrays, read_params
+from roadloop.models.torch_file import NAMES
+
+SECONDS: Final = 300  #: wall time of the process that reads a torch file
+
+
+def read_weights(path: Path) -> Arrays:
+    """Read the named tensors of a weights file.
+
+    Args:
+        path: `.params` (a `.json` beside it is checked, but not needed), `.safetensors`, or a torch file, which is read
+            in a process of its own, under limits, without running anything that is in it.
+
+    Returns:
+        Name -> array, in the file's order; bfloat16 is float32.
+
+    Raises:
+        NotFoundError: The file is missing.
+        BrokenFileError: It is damaged, has no tensors, or wants more than tensors to be read.
+    """
+    if not path.is_file():
+        raise NotFoundError(
+            Text(f"找不到权重文件 {path.name}。", f"The weights file {path.name} is missing."), path=str(path)
+        )
+    if is_described(path):
+        return read_state(path, load_description(path))
+    if path.suffix == PARAMS:
+        return torch_names(read_params(path.read_bytes()))
+    if path.suffix == SAFETENSORS:
+        return _read_safetensors(path, path.name)
+    return _read_torch(path)
+
+
+def _read_safetensors(path: Path, name: str) -> Arrays:
+    """In the order of the names, or of the list that `torch_file` leaves."""
+    arrays = {}
+    try:
+        with safe_open(path, "pt") as opened:
+            keys = sorted(opened.keys())
+            names = json.loads((opened.metadata() or {}).get(NAMES, "null")) or keys
+            for own, key in zip(names, keys, strict=True):
+                tensor: torch.Tensor = opened.get_tensor(key)
+                odd = tensor.is_floating_point() and tensor.dtype not in {torch.float16, torch.float64}
+                arrays[str(own)] = (tensor.float() if odd else tensor).numpy()
+    except (SafetensorError, ValueError, TypeError, RuntimeError) as error:
+        raise _broken(name, str(error).partition("\n")[0][:300]) from error
+    return arrays
+
+
+def _read_torch(path: Path) -> Arrays:
+    with tempfile.TemporaryDirectory(prefix="roadloop-") as folder:
+        target = Path(folder) / f"tensors{SAFETENSORS}"
+        command = [sys.executable, "-m", "roadloop.models.torch_file", str(path.resolve()), str(target)]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _broken(path.name, f"reading it took more than {SECONDS} s") from error
+        if done.returncode < 0:
+            raise _broken(path.name, f"reading it ended by signal {-done.returncode}")
+        if done.returncode:
+            raise _broken(path.name, (done.stderr.strip().splitlines() or ["?"])[-1])
+        return _read_safetensors(target, path.name)
+
+
+def _broken(name: str, why: str) -> BrokenFileError:
+    return BrokenFileError(
+        Text(
+            f"无法从 {name} 读出张量：{why}。只接受张量本身：请用 torch.save(model.state_dict(), ...) 另存，或换成 safetensors。",
+            f"No tensors can be read from {name}: {why}. Only tensors are accepted: save it again with"
+            " torch.save(model.state_dict(), ...), or as safetensors.",
+        ),
+        file=name,
+    )

@@ -1,0 +1,111 @@
+"""Turn a foreign weights file into a model file in `weights/`, which can be evaluated. Needs torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from roadloop.errors import InvalidValueError, NameTakenError, Text
+from roadloop.labels.label_map import LabelMap
+from roadloop.labels.table import ClassTable
+from roadloop.models.files import Three, file_name, save_model
+from roadloop.models.fit import SHOWN, MappingReport
+from roadloop.models.foreign import read_weights
+from roadloop.models.load import copy_weights
+from roadloop.networks.folder import NetworkInfo, digest, read_source
+from roadloop.networks.load import load_source
+from roadloop.storage import publish
+from roadloop.storage.paths import check_name
+
+EPOCH: Final = 1  #: of an imported file: it has no other
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the numbers of a foreign network mean, which its file does not say.
+
+    Attributes:
+        table: Its class table.
+        label_map: Raw id -> output; outputs that it does not name are left out of the argmax.
+        outputs: How many outputs the network has.
+        mean: Subtracted from RGB in 0..1.
+        std: Divides what is left.
+        size: Height and width of the pictures it is usually given.
+        settings: Keyword arguments of the network's `build`.
+    """
+
+    table: ClassTable
+    label_map: LabelMap
+    outputs: int
+    mean: Three = (0.0, 0.0, 0.0)
+    std: Three = (1.0, 1.0, 1.0)
+    size: tuple[int, int] = (512, 512)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def import_weights(
+    file: Path, network: NetworkInfo, meaning: Meaning, folder: Path, name: str
+) -> tuple[Path, MappingReport]:
+    """Write `<name>_ep-0001.params` and its `.json`, whole or not at all.
+
+    Args:
+        file: `.params`, `.safetensors` or a torch file.
+        network: Whose code the tensors are for.
+        meaning: What goes in and comes out.
+        folder: The workspace's `weights/`.
+        name: Begins the file names.
+
+    Returns:
+        The `.params`, and what became of each tensor; the `.json` keeps it under `training`.
+
+    Raises:
+        NotFoundError: The file or the network's code is missing.
+        BrokenFileError: The file is damaged, or holds more than tensors.
+        NameTakenError: There is such a file already.
+        InvalidValueError: The file lacks tensors of the network, or has them in other shapes.
+        JobError: The network's code fails.
+    """
+    target = folder / file_name(check_name(name, "name"), EPOCH)
+    if target.exists():
+        raise NameTakenError(
+            Text(f"{target.name} 已存在；请换一个 --name。", f"{target.name} is there already; choose another --name.")
+        )
+    source = read_source(network.folder)
+    module = load_source(source, meaning.outputs, meaning.settings, file=str(network.folder))
+    report = copy_weights(read_weights(file), module)
+    if not report.whole:
+        raise _incomplete(file, report)
+    description = {
+        "task": name,
+        "network": {
+            "name": network.name,
+            "digest": digest(source),
+            "settings": dict(meaning.settings),
+            "source": source,
+        },
+        "num_classes": meaning.outputs,
+        "classes": [c._asdict() for c in meaning.label_map.classes(meaning.table)],
+        "class_table": meaning.table.to_rows(),
+        "label_map": meaning.label_map.to_json(),
+        "normalisation": {"mean": meaning.mean, "std": meaning.std},
+        "input": {"crop": meaning.size, "size": meaning.size},
+        "training": {"imported": file.name, "sha256": publish.sha256_file(file), "mapping": report.to_json()},
+    }
+    for scratch, path in save_model(folder, name, EPOCH, module.state_dict(), description):
+        publish.move(scratch, path)
+    return target, report
+
+
+def _incomplete(file: Path, report: MappingReport) -> InvalidValueError:
+    lacking = [*report.missing, *(f"{own} {list(ours)} ({list(theirs)})" for own, theirs, ours in report.skipped)]
+    names = ", ".join(lacking[:SHOWN]) + (" ..." if len(lacking) > SHOWN else "")
+    return InvalidValueError(
+        Text(
+            f"{file.name} 缺少此网络的 {len(lacking)} 个张量（或形状不符）：{names}。请检查 --network、--outputs 与 --settings；"
+            "若只想从它开始训练，把它放进 weights/ 后用 /starttask 的 weights 选择即可。",
+            f"{file.name} lacks {len(lacking)} tensors of this network, or has them in other shapes: {names}. Check"
+            " --network, --outputs and --settings; to begin a training from it, put it into weights/ and name it in"
+            " /starttask.",
+        ),
+        missing=list(report.missing),
+    )

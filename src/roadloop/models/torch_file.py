@@ -1,0 +1,111 @@
+"""Turn a torch file into safetensors: `python -m roadloop.models.torch_file SOURCE TARGET`, a process of its own.
+
+A `.pth` is a program for torch's reader. It is read with `weights_only`, which runs none of it but plain containers and
+tensors, and under limits on memory, CPU time, open files and what is written, so that whatever is in it ends here.
+The names stand in the metadata under `names`, as JSON in their order; the tensors are called by their place.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import torch
+from safetensors.torch import save_file
+
+CPU_SECONDS: Final = 120
+SPARE_BYTES: Final = 2**29
+COPIES: Final = 6  # of the file that may be in memory at once: read, as float32, encoded
+NESTS: Final = ("state_dict", "model_state_dict", "model_state", "model", "network", "net", "weights")
+PREFIXES: Final = ("module.", "_orig_mod.", "model.", "network.")
+DEEPEST: Final = 3
+NAMES: Final = "names"
+
+
+def limit(size: int) -> None:
+    """Bound what this process can take from now on, for a file of that many bytes."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(spent.ru_utime + spent.ru_stime) + CPU_SECONDS
+    memory = psutil.Process().memory_info().vms + COPIES * size + SPARE_BYTES
+    for what, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, COPIES * size + 2**20),
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+def tensors_of(content: Any) -> dict[str, torch.Tensor]:
+    """The named tensors of what a file holds: a state dict, one in a `state_dict` or `model`, or a list.
+
+    Raises:
+        ValueError: It holds no tensors, or one of a kind that no network here has.
+    """
+    for _ in range(DEEPEST):
+        content = _inner(content)
+    if isinstance(content, list | tuple):
+        content = dict(enumerate(content))
+    if not isinstance(content, Mapping):
+        message = f"it holds {type(content).__name__}, no state dict"
+        raise ValueError(message)
+    found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if not found:
+        message = f"it has no tensors, only {', '.join(map(str, list(content)[:8])) or 'nothing'}"
+        raise ValueError(message)
+    dense = [_dense(name, value) for name, value in found.items()]
+    return dict(zip(_short(list(found)), dense, strict=True))
+
+
+def _inner(content: Any) -> Any:
+    """What a training's checkpoint keeps its network under, or the content itself."""
+    nests = (content[n] for n in NESTS if isinstance(content.get(n), Mapping)) if isinstance(content, Mapping) else ()
+    return next(iter(nests), content)
+
+
+def _short(names: list[str]) -> list[str]:
+    """Names without the prefixes that all of them have."""
+    while prefix := next((p for p in PREFIXES if all(n.startswith(p) for n in names)), ""):
+        names = [n.removeprefix(prefix) for n in names]
+    return names
+
+
+def _dense(name: str, value: torch.Tensor) -> torch.Tensor:
+    if value.layout != torch.strided or value.is_quantized or value.is_complex() or value.is_meta:
+        message = f"{name} is a tensor of another kind ({value.layout}, {value.dtype}, {value.device})"
+        raise ValueError(message)
+    known = (torch.float64, torch.float16)
+    if value.is_floating_point() and value.dtype not in known:
+        value = value.float()
+    return value.detach().contiguous().clone()
+
+
+def convert(source: Path, target: Path) -> None:
+    """Write the tensors of a torch file as safetensors.
+
+    Raises:
+        Exception: Of any kind; anything may be in such a file.
+    """
+    tensors = tensors_of(torch.load(source, map_location="cpu", weights_only=True))
+    numbered = {f"{place:08d}": tensor for place, tensor in enumerate(tensors.values())}
+    save_file(numbered, target, {NAMES: json.dumps(list(tensors))})
+
+
+def main(source: Path, target: Path) -> None:
+    """Convert within limits; what is wrong becomes one line on standard error and exit code 2."""
+    torch.set_num_threads(1)
+    limit(source.stat().st_size)
+    try:
+        convert(source, target)
+    except Exception as error:  # noqa: BLE001 - see convert
+        first = str(error).strip().partition("\n")[0][:300]
+        sys.stderr.write(f"\n{type(error).__name__}: {first}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
