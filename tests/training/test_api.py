@@ -332,6 +332,7 @@ def test_weights__a_torch_file_that_was_dropped_in(
     site.call("/starttask", task_id=task_id, weights="odd.pth", **TINY)
     job = run_job(site.platform, task_id)
     assert job.state == "failed"
+    assert job.reason is not None
     assert "the file has a [9, 9]; the network needs 0.weight [8, 3, 3, 3], 0.bias [8]" in job.reason.en
 
 

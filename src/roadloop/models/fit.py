@@ -7,10 +7,10 @@ when at least half of the network's values find their place so. A shape may diff
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from math import prod
 from typing import Any, Final
 
 from roadloop.errors import Text
@@ -171,7 +171,7 @@ def _in_order(file: Shapes, network: Shapes) -> dict[str, str]:
     theirs = [name for name in file if not is_counter(name)]
     ours = [name for name in network if not is_counter(name)]
     roles = all(_role(name) for name in theirs)
-    pairs = {}
+    pairs: dict[str, str] = {}
     for statistics in (False, True) if roles else (None,):
         a, b = ([n for n in names if statistics in {None, _role(n) in _STATISTICS}] for names in (ours, theirs))
         keys = [
@@ -180,8 +180,8 @@ def _in_order(file: Shapes, network: Shapes) -> dict[str, str]:
         ]
         for start, other, length in _runs(keys[0], keys[1]):
             pairs |= dict(zip(a[start : start + length], b[other : other + length], strict=True))
-    covered = sum(prod(network[name]) for name in pairs)
-    return pairs if 2 * covered >= sum(prod(network[name]) for name in ours) else {}
+    sizes = {name: math.prod(network[name]) for name in ours}
+    return pairs if 2 * sum(sizes[name] for name in pairs) >= sum(sizes.values()) else {}
 
 
 def _runs(a: Sequence[object], b: Sequence[object]) -> list[tuple[int, int, int]]:
