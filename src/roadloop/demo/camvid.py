@@ -1,5 +1,6 @@
-"""CamVid round the loop with one command: import, official split, a few epochs, evaluation on val."""
+"""CamVid round the loop with one command: import, official split, training from scratch, evaluation on val."""
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,13 +15,12 @@ from roadloop.storage.paths import Workspace
 
 SET: Final = "camvid"
 NETWORK: Final = "camvid-net"
-TASK: Final = "camvid-train"
 SPLIT: Final = f"dataset:{SET}/val"
 
-SCRIPT: Final = Script(
-    epochs=3,
-    batch=8,
-    train_con={
+
+def script_of(epochs: int, seed: int) -> Script:
+    """What the tour does: AdamW with the poly schedule on crops of 320x240, batches of 8."""
+    train_con = {
         "optimizer": "adamw",
         "base_lr": 0.003,
         "schedule": "poly",
@@ -28,9 +28,10 @@ SCRIPT: Final = Script(
         "cpu_processes": 2,
         "network_settings": {"auxiliary": False},
         "log_every": 5,
-    },
-    data_con={"crop": [240, 320], "scale": [0.6, 1.2]},
-)
+        "seed": seed,
+    }
+    data_con = {"crop": [240, 320], "scale": [0.6, 1.2]}
+    return Script(seed=seed, epochs=epochs, batch=8, train_con=train_con, data_con=data_con)
 
 
 class CamvidTour(Tour):
@@ -40,13 +41,14 @@ class CamvidTour(Tour):
         client: Of the demo's server.
         workspace: The home that it serves.
         stage: Where progress is shown.
+        script: From `script_of`; each has a training task of its own.
         folder: The CamVid folder: train/, trainannot/, val/, valannot/.
-        processes: How many build the dataset at once.
     """
 
-    def __init__(self, client: Client, workspace: Workspace, stage: Stage, folder: Path, processes: int) -> None:
-        super().__init__(client, workspace, stage, SCRIPT, processes)
+    def __init__(self, client: Client, workspace: Workspace, stage: Stage, script: Script, folder: Path) -> None:
+        super().__init__(client, workspace, stage, script, processes=len(os.sched_getaffinity(0)))
         self._folder = folder
+        self._task = f"{SET}-{script.epochs}ep-seed{script.seed}"
 
     def run(self) -> Found:
         """Go.
@@ -99,13 +101,13 @@ class CamvidTour(Tour):
             line.done(Text(f"模板 {self.script.template}", f"template {self.script.template}"))
 
     def _train(self) -> None:
-        with self.stage.step(Text("训练", "train"), "/starttask", TASK) as line:
-            new = {"train_name": TASK, "network": NETWORK, "data": SET, "task_desc": "CamVid"}
+        with self.stage.step(Text("训练", "train"), "/starttask", self._task) as line:
+            new = {"train_name": self._task, "network": NETWORK, "data": SET, "task_desc": "CamVid"}
             start = {"num_epoch": self.script.epochs, "base_lr": self.script.train_con["base_lr"], "weights": ""}
-            self._trained(line, new, start)
-            files = self.client.get("/model")["data"][TASK]
-            self.found.model = next(name for name in files if name.endswith(".params"))
-            line.done(Text(f"{self.script.epochs} 轮", f"{self.script.epochs} epochs"))
+            best = self._trained(line, new, start)["best"]
+            self.found.model = str(best["file"])
+            epochs = self.script.epochs
+            line.done(Text(f"{epochs} 轮，最佳第 {best['epoch']} 轮", f"{epochs} epochs, the best {best['epoch']}"))
 
     def _start(self, task_id: str, start: Row) -> None:
         script = self.script
@@ -117,7 +119,13 @@ class CamvidTour(Tour):
 
     def _evaluate(self) -> None:
         with self.stage.step(Text("评估", "evaluate"), "/starteva", SPLIT) as line:
-            sent = {"dicts": {TASK: [self.found.model]}, "type": "full", "sour_dir": SPLIT, "gpus": "", "single_gpu": 4}
+            sent = {
+                "dicts": {self._task: [self.found.model]},
+                "type": "full",
+                "sour_dir": SPLIT,
+                "gpus": "",
+                "single_gpu": 4,
+            }
             task_id = str(self.client.post("/starteva", **sent)["data"])
             self.found.report = self._follow("post", "/eva_rate", task_id, line)["report"][0]
             self.found.evaluation = task_id

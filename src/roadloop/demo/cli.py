@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from roadloop.demo import mining, report
-from roadloop.demo.camvid import CamvidTour
+from roadloop.demo.camvid import CamvidTour, script_of
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Script
@@ -39,6 +39,7 @@ def demo(
     camvid: Annotated[
         Path | None, typer.Option(help="Take this CamVid folder (train/, trainannot/, val/...) round instead.")
     ] = None,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="With --camvid: passes over its pictures.")] = 3,
 ) -> None:
     """Go round the whole loop twice in about eight minutes 演示完整闭环.
 
@@ -53,7 +54,7 @@ def demo(
         if camvid is None:
             _go_round(settings, Script(seed=seed), stage, keep_serving=keep_serving)
         else:
-            _go_round_camvid(settings, camvid.resolve(), stage, keep_serving=keep_serving)
+            _go_round_camvid(settings, camvid.resolve(), script_of(epochs, seed), stage, keep_serving=keep_serving)
 
 
 def bench_mining(
@@ -124,16 +125,16 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
             _keep(server, console, language)
 
 
-def _go_round_camvid(settings: Settings, pictures: Path, stage: Stage, *, keep_serving: bool) -> None:
+def _go_round_camvid(settings: Settings, pictures: Path, script: Script, stage: Stage, *, keep_serving: bool) -> None:
     find(pictures)  # before anything is started
     folder, console, language = settings.home, stage.console, stage.language
     with serving(settings) as server:
         with Client(server.url, language, server.check) as client:
-            found = CamvidTour(client, Workspace(folder), stage, pictures, processes=_cores()).run()
+            found = CamvidTour(client, Workspace(folder), stage, script, pictures).run()
             sheet = report.write_sheet(folder, found, client.read)
         console.print(report.steps_table(stage.steps, language))
         console.print(report.classes_table(found, language, report.CAMVID))
-        console.print(report.camvid_summary(found).pick(language))
+        console.print(report.camvid_summary(found, script.epochs).pick(language))
         look = f"roadloop serve --home {folder}"
         text = Text(f"看结果：{look}\n图片：{sheet}", f"Look at it: {look}\nPictures: {sheet}")
         console.print(text.pick(language))
