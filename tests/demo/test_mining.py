@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from roadloop.datasets.reader import DatasetReader
@@ -17,6 +18,7 @@ from roadloop.demo.client import Client
 from roadloop.demo.mining import CLASSES, GRID, Contest, MiningRun
 from roadloop.demo.script import Lap, Script
 from roadloop.demo.stage import Stage
+from roadloop.errors import InvalidValueError
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import shipped
 from roadloop.selection.compare import comparison_table
@@ -51,6 +53,13 @@ def test_contest__a_seed_changes_the_training_but_no_drive() -> None:
     assert replace(second, seed=0) == first
     assert (first.tracks, first.again.drives, first.again.frames, first.again.every) == (3, 5, 8, 7)
     assert first.again.classes == GRID
+
+
+def test_claim__the_same_options_go_on_and_others_are_refused(tmp_path: Path) -> None:
+    mining.claim(tmp_path, Contest())
+    mining.claim(tmp_path, Contest())
+    with pytest.raises(InvalidValueError, match="begun with other options"):
+        mining.claim(tmp_path, Contest(world=1))
 
 
 def test_pixels__of_the_class(tmp_path: Path) -> None:

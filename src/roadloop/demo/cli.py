@@ -72,6 +72,7 @@ def bench_mining(
     settings = _settings(home, port=0)
     contest = mining.Contest(world=world, classes=classes)
     with _on_stage() as stage, serving(settings) as server:
+        mining.claim(settings.home, contest)
         with Client(server.url, stage.language, server.check) as client:
             runs = [mining.MiningRun(client, Workspace(settings.home), stage, contest, seed) for seed in range(seeds)]
             for run in runs:

@@ -5,6 +5,7 @@ evaluated. A seed draws the network's first weights, the order of the pictures a
 follows from the model that was trained with it. Both arms have the same number of pictures and steps.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,13 +23,14 @@ from roadloop.demo.second_lap import ARMS, TwoLaps
 from roadloop.demo.stage import Stage
 from roadloop.demo.tour import CITIES
 from roadloop.demo.write import Drives, write_source_set
-from roadloop.errors import Language, Text
+from roadloop.errors import InvalidValueError, Language, Text
 from roadloop.imaging.decode import decode_label
 from roadloop.sources.service import open_set, scan
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
 REPORT: Final = "mining-report.json"
+CONTEST: Final = "mining-contest.json"
 BASE: Final = "mining-base"
 HELD_OUT: Final = "mining-heldout"
 GRID: Final = "yellow grid"
@@ -69,6 +71,27 @@ class Contest:
         lap = replace(self.script.again, drives=pool, frames=self.frames[1], every=self.every, classes=self.classes)
         train_con = {**self.script.train_con, "cpu_processes": 1}
         return replace(self.script, seed=seed, tracks=labelled, train_con=train_con, again=lap)
+
+
+def claim(home: Path, contest: Contest) -> None:
+    """Note in a home what is done there, so that a later call goes on with the same.
+
+    Raises:
+        InvalidValueError: It was begun with other options.
+    """
+    path = home / CONTEST
+    wanted = json.loads(json.dumps(asdict(contest)))
+    if not path.exists():
+        publish.write_json(path, wanted)
+    elif json.loads(path.read_bytes()) != wanted:
+        raise InvalidValueError(
+            Text(
+                f"{home} 中的评测是用别的选项开始的；没有改动任何内容。请用 --home 选另一个目录，或用原来的选项接着做。",
+                f"The benchmark in {home} was begun with other options; nothing was changed. Choose another folder with"
+                " --home, or go on with the same options.",
+            ),
+            home=str(home),
+        )
 
 
 class MiningRun(TwoLaps):
