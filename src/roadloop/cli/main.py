@@ -12,6 +12,7 @@ from roadloop.console import language
 from roadloop.demo import cli as demo
 from roadloop.errors import RoadloopError
 from roadloop.models import cli as models
+from roadloop.networks import cli as networks
 from roadloop.selection import cli as selection
 from roadloop.sources import cli as sources
 from roadloop.sweeps import cli as sweeps
@@ -37,6 +38,7 @@ app.command("export")(models.export)
 app.command("fsck")(operate.fsck)
 app.command("health")(sources.health)
 app.command("migrate")(operate.migrate)
+app.command("networks")(networks.networks)
 app.command("rehearse")(operate.rehearse)
 app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)
