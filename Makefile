@@ -46,8 +46,8 @@ test-services: setup .services/label-studio/ready .services/mxnet/ready
 	$(PYTEST) -m services $(PYTEST_ARGS)
 
 check: setup
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	@for file in src/roadloop/networks/templates/*-*/network.py; do $(BIN)/mypy $$file || exit 1; done
 	$(BIN)/lint-imports
@@ -61,8 +61,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
 
 format: setup
-	$(BIN)/ruff format src tests
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build node_modules

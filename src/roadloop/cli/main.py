@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from roadloop import __version__
+from roadloop.bench import cli as benches
 from roadloop.cli import operate
 from roadloop.console import language
 from roadloop.demo import cli as demo
@@ -44,6 +45,8 @@ app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)
 app.add_typer(training.app, name="train")
 bench = typer.Typer(help="Benchmarks: ratios measured side by side in one run.", no_args_is_help=True)
+bench.command("build")(benches.build)
+bench.command("loader")(benches.loader)
 bench.command("selection")(selection.bench)
 bench.command("mining")(demo.bench_mining)
 bench.callback()(lambda: None)

@@ -108,11 +108,11 @@ class Augmentation:
         else:
             image, label = cut(image, label, self.crop, window, self.fill)
         if mirror < self.flip:
-            image, label = image[:, ::-1], self._swapped()[label[:, ::-1]]
+            image, label = _mirror(image), self._swap(_mirror(label))
         limits = np.array([self.brightness, self.contrast, self.saturation])
         if limits.any():
             image = recolor(image, *((2 * np.array(color) - 1) * limits))
-        return np.ascontiguousarray(image), np.ascontiguousarray(label)
+        return image, label
 
     def _rare_pixel(self, label: UInt8, which: float, where: float) -> tuple[int, int] | None:
         """A pixel of one of the label's classes, each as likely as it is rare; None where everything is ignored.
@@ -132,11 +132,11 @@ class Augmentation:
         row, column = divmod(int(places[int(where * len(places))]), label.shape[1])
         return row, column
 
-    def _swapped(self) -> UInt8:
+    def _swap(self, label: UInt8) -> UInt8:
         lut = np.arange(256, dtype=np.uint8)
         for a, b in self.flip_pairs:
             lut[a], lut[b] = b, a
-        return lut
+        return cv2.LUT(label, lut).astype(np.uint8, copy=False) if self.flip_pairs else label
 
 
 def cut(
@@ -151,16 +151,14 @@ def cut(
         window: Which part of the picture.
         fill: Colour outside the picture.
     """
-    out = np.empty((*crop, 3), np.uint8)
-    out[:] = fill
-    ids = np.full(crop, IGNORE, np.uint8)
     y, into_y = _span(image.shape[0], crop[0], window, 0)
     x, into_x = _span(image.shape[1], crop[1], window, 1)
     size = (into_x.stop - into_x.start, into_y.stop - into_y.start)
     smaller = size[0] < x.stop - x.start
-    out[into_y, into_x] = _resize(image[y, x], size, cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    ids[into_y, into_x] = _resize(label[y, x], size, cv2.INTER_NEAREST_EXACT)
-    return out, ids
+    room = (into_y.start, crop[0] - into_y.stop, into_x.start, crop[1] - into_x.stop)
+    out = _resize(image[y, x], size, cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    ids = _resize(label[y, x], size, cv2.INTER_NEAREST_EXACT)
+    return _pad(out, room, fill), _pad(ids, room, (IGNORE,))
 
 
 def cut_turned(
@@ -221,6 +219,15 @@ def _resize(pixels: UInt8, size: tuple[int, int], method: int) -> UInt8:
     if (pixels.shape[1], pixels.shape[0]) == size:
         return pixels
     return cv2.resize(pixels, size, interpolation=method).astype(np.uint8, copy=False)
+
+
+def _mirror(pixels: UInt8) -> UInt8:
+    return cv2.flip(pixels, 1).astype(np.uint8, copy=False)
+
+
+def _pad(pixels: UInt8, room: tuple[int, int, int, int], value: Sequence[int]) -> UInt8:
+    """A copy with so many pixels of one value above, below, to the left and to the right."""
+    return cv2.copyMakeBorder(pixels, *room, cv2.BORDER_CONSTANT, value=value).astype(np.uint8, copy=False)
 
 
 def recolor(image: UInt8, brightness: float, contrast: float, saturation: float) -> UInt8:

@@ -95,7 +95,7 @@ class Sampling:
             image, label = decode_image(packed.image, self.max_pixels), decode_label(packed.label, self.max_pixels)
         except BrokenFileError as error:
             raise BrokenFileError(error.text, name=packed.name) from error
-        return packed.name, image, self.lut[label]
+        return packed.name, image, cv2.LUT(label, self.lut).astype(np.uint8, copy=False)
 
 
 class TrainingSamples(Dataset[Batch]):

@@ -1,0 +1,1 @@
+"""Benchmarks against plain scripts: both sides in turns in one run."""

@@ -1,0 +1,62 @@
+"""`roadloop bench loader`, `train` and `build`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from roadloop.bench.contest import Result
+from roadloop.bench.pictures import Choice
+from roadloop.errors import InvalidValueError, Text
+
+console = Console(soft_wrap=True, highlight=False)
+CamVid = Annotated[Path | None, typer.Option("--camvid", help="Folder of CamVid; without it pictures are generated.")]
+Pictures = Annotated[int, typer.Option(min=8, help="How many pictures.")]
+Size = Annotated[str, typer.Option(help="WIDTHxHEIGHT of generated pictures.")]
+Rounds = Annotated[int, typer.Option(min=1, help="How often each side runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def loader(
+    camvid: CamVid = None, pictures: Pictures = 48, size: Size = "960x720", rounds: Rounds = 5, as_json: Json = False
+) -> None:
+    """Reading training samples against torch's DataLoader with Pillow and with OpenCV, and bare decoding.
+
+    One process and one thread each; set OMP_NUM_THREADS=1 on a busy machine.
+    """
+    from roadloop.bench.loader import race  # noqa: PLC0415 - torch takes seconds
+
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds), as_json)
+
+
+def build(
+    camvid: CamVid = None,
+    pictures: Pictures = 96,
+    size: Size = "960x720",
+    rounds: Rounds = 3,
+    processes: Annotated[int, typer.Option(min=1, help="Processes of roadloop.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Building a dataset against a script with Pillow in one process."""
+    from roadloop.bench.build import race  # noqa: PLC0415
+
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, processes), as_json)
+
+
+def _show(result: Result, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        result.show(console)
+
+
+def _parsed(size: str) -> tuple[int, int]:
+    width, _, height = size.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise InvalidValueError(
+            Text(f"--size 应形如 960x720，而不是 {size!r}。", f"--size looks like 960x720, not {size!r}."),
+            parameter="size",
+        )
+    return int(width), int(height)

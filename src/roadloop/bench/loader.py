@@ -1,0 +1,87 @@
+"""`roadloop bench loader`: training samples from shards against DataLoaders over a folder, and bare decoding."""
+
+from collections.abc import Callable, Iterable, Sized
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+
+from roadloop.bench.contest import Contender, Result, contest
+from roadloop.bench.pictures import NAME, Choice, build, described, written
+from roadloop.bench.scripts import opponent
+from roadloop.datasets.info import DatasetInfo
+from roadloop.datasets.reader import DatasetReader
+from roadloop.labels.label_map import default_map
+from roadloop.storage.paths import Workspace
+from roadloop.training.augment import Augmentation
+from roadloop.training.configure import usual_crop
+from roadloop.training.data import Sampling, TrainingSamples, training_batches
+from roadloop.training.recipe import DataConfig
+from roadloop.training.sampler import BatchPlan
+
+EVERYTHING: Final = 2**40  #: bytes to keep
+
+
+def race(choice: Choice, rounds: int, batch_size: int = 8) -> Result:
+    """One epoch each, without loader processes: crop, magnification, mirroring and colours as by default."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    with written(choice) as workspace:
+        info = build(workspace, NAME, 1)
+        label_map = default_map(info.table)
+        crop, lut, folder = usual_crop(info.sizes), label_map.lut(), workspace.sources / NAME
+        samples = [make_samples(workspace, info, keep) for keep in (0, EVERYTHING)]
+        plan = BatchPlan(info.counts["train"], batch_size, 1, 0)
+        ours = [Contender(name, partial(pictures_of, s, plan)) for name, s in zip(OURS, samples, strict=True)]
+        others = [
+            Contender(name, partial(count, partial(opponent(module).loader, folder, crop, lut, plan.batch)))
+            for name, module in OPPONENTS.items()
+        ]
+        ceiling = Contender("decoding alone (libjpeg-turbo, zlib)", partial(decode_all, read_all(folder)))
+        timings = contest([ours[0], *others, ceiling, ours[1]], rounds)
+    title = f"Reading training samples, crop {crop[0]}x{crop[1]}: {described(choice, info)}"
+    return Result(title, "samples", timings)
+
+
+OURS: Final = ("roadloop", "roadloop, decoded pictures kept")
+OPPONENTS: Final = {"DataLoader with Pillow": "pillow_loader", "DataLoader with OpenCV": "opencv_loader"}
+
+
+def make_samples(workspace: Workspace, info: DatasetInfo, keep: int) -> TrainingSamples:
+    """Samples of the training split under the default configuration."""
+    label_map = default_map(info.table)
+    data = DataConfig(crop=usual_crop(info.sizes), flip_pairs=())
+    split = DatasetReader(workspace.datasets / info.name).split("train")
+    return TrainingSamples(Sampling(split, label_map.lut()), Augmentation.of(data, ()), 0, keep)
+
+
+def pictures_of(samples: TrainingSamples, plan: BatchPlan) -> int:
+    """Make all samples of an epoch, and say how many they were."""
+    return sum(len(batch.names) for batch in training_batches(samples, plan.from_step(0), 0, pin=False))
+
+
+def count(loader: Callable[[], Iterable[tuple[Sized, Any]]]) -> int:
+    """Make all samples of an opponent, and say how many they were."""
+    return sum(len(images) for images, _ in loader())
+
+
+def read_all(folder: Path) -> list[tuple[Any, Any]]:
+    """The encoded bytes of all pictures and labels, as arrays."""
+    images = sorted(folder.rglob("*.jpg"))
+    return [(read(image), read(image.with_suffix(".png"))) for image in images]
+
+
+def read(path: Path) -> Any:
+    """A file's bytes as an array."""
+    return np.frombuffer(path.read_bytes(), np.uint8)
+
+
+def decode_all(encoded: list[tuple[Any, Any]]) -> int:
+    """Decode them, and nothing else."""
+    for image, label in encoded:
+        cv2.imdecode(image, cv2.IMREAD_COLOR)
+        cv2.imdecode(label, cv2.IMREAD_UNCHANGED)
+    return len(encoded)

@@ -1,0 +1,44 @@
+"""Each benchmark runs, tiny, both sides."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from roadloop.bench import scripts
+from roadloop.bench.scripts import opponent
+from roadloop.cli.main import app
+from roadloop.errors import InvalidValueError, NotFoundError
+
+TINY = ["--pictures", "8", "--size", "96x64", "--rounds", "1", "--json"]
+
+
+def bench(*arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout.splitlines()[-1]))
+
+
+def test_bench_loader__every_side_reads_all_samples() -> None:
+    found = bench("loader", *TINY)
+    assert [row["items"] for row in found["rows"]] == [8] * 5
+    assert found["rows"][0]["name"] == "roadloop"
+    assert found["title"].endswith("crop 64x96: 8 generated pictures of 96x64")
+    assert all(row["wall_seconds"][0] > 0 for row in found["rows"])
+
+
+def test_bench_build__both_sides_pack_all_pictures() -> None:
+    found = bench("build", *TINY, "--processes", "1")
+    assert [row["items"] for row in found["rows"]] == [8, 8]
+
+
+def test_bench__a_size_that_is_none() -> None:
+    with pytest.raises(InvalidValueError):
+        CliRunner().invoke(app, ["bench", "loader", "--size", "big"], catch_exceptions=False)
+
+
+def test_opponent__outside_a_checkout_says_so(monkeypatch: Any, tmp_path: Any) -> None:
+    monkeypatch.setattr(scripts, "FOLDER", tmp_path)
+    with pytest.raises(NotFoundError):
+        opponent("pillow_loader")
