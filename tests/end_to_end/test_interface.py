@@ -302,7 +302,7 @@ def test_network_history_and_create_net_failures(journey: Journey) -> None:
     assert journey.client.post("/create_net", json=good | {"network_name": "c_network"}).status_code == 409
     documented = journey.client.post("/create_net", data=good | {"src_net": "kd-seg.template"}).json()["data"]
     assert journey.live.wait("/network_history", documented)["state"] == "succeeded"
-    unknown = journey.client.post("/create_net", json=good | {"network_name": "n3", "src_net": "rna-a1"})
+    unknown = journey.client.post("/create_net", json=good | {"network_name": "n3", "src_net": "rna-a2"})
     assert unknown.status_code == 404
     assert "fast-scnn" in unknown.json()["message"]
     assert journey.client.post("/create_net", json=good | {"network_name": "a/b"}).status_code == 422

@@ -79,6 +79,7 @@ def client(platform: Platform) -> Iterator[httpx.Client]:
     app = build(platform)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
     listener = server.config.bind_socket()
+    listener.listen()  # connections wait in the kernel until the thread serves
     port = listener.getsockname()[1]
     app.add_middleware(Access, hosts=frozenset({f"127.0.0.1:{port}"}))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
