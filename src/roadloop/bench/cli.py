@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from roadloop.bench.contest import Result
-from roadloop.bench.pictures import Choice
 from roadloop.errors import InvalidValueError, Text
 
 console = Console(soft_wrap=True, highlight=False)
@@ -27,20 +26,22 @@ def loader(
     One process and one thread each; set OMP_NUM_THREADS=1 on a busy machine.
     """
     from roadloop.bench.loader import race  # noqa: PLC0415 - torch takes seconds
+    from roadloop.bench.pictures import Choice  # noqa: PLC0415 - and so does pyarrow
 
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds), as_json)
 
 
 def build(
     camvid: CamVid = None,
-    pictures: Pictures = 96,
+    pictures: Pictures = 960,
     size: Size = "960x720",
-    rounds: Rounds = 3,
+    rounds: Rounds = 2,
     processes: Annotated[int, typer.Option(min=1, help="Processes of roadloop.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Building a dataset against a script with Pillow in one process."""
     from roadloop.bench.build import race  # noqa: PLC0415
+    from roadloop.bench.pictures import Choice  # noqa: PLC0415
 
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, processes), as_json)
 

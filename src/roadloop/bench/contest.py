@@ -10,11 +10,13 @@ import platform
 import resource
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -118,9 +120,13 @@ def contest(contenders: Sequence[Contender], rounds: int, *, warm: bool = True) 
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process and of its children that have ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    """CPU time of this process, of all its descendants that live, and of all that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = time.process_time() + ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            seconds += sum(child.cpu_times()[:4])  # its own, and those of its children that have ended
+    return seconds
 
 
 def ratio(seconds: Sequence[float], items: int, first: Sequence[float], first_items: int) -> float:

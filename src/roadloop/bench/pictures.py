@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -12,14 +13,19 @@ from roadloop.datasets.info import DatasetInfo
 from roadloop.datasets.plan import make_plan
 from roadloop.datasets.pool import pack_all
 from roadloop.datasets.recipe import DatasetRecipe
-from roadloop.demo.write import Drives, write_source_set
+from roadloop.demo.world import World
+from roadloop.demo.write import QUALITY
 from roadloop.imaging.decode import MAX_PIXELS
+from roadloop.imaging.encode import encode_jpeg, encode_label
+from roadloop.labels.table import shipped
 from roadloop.sources.importers import camvid
-from roadloop.sources.writer import writing_set
+from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage.paths import Workspace
 
 NAME: Final = "bench"
 TRACKS: Final = 4
+DIFFERENT: Final = 48  #: generated pictures; drawing them is slow
+PACKAGE: Final = 200  #: pictures in a package
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Choice:
 
     Attributes:
         camvid: Folder of CamVid; None: generated.
-        count: At most so many.
+        count: How many; where there are fewer different ones, they come again.
         size: Width and height of generated ones.
     """
 
@@ -44,15 +50,21 @@ def written(choice: Choice) -> Iterator[Workspace]:
         workspace = Workspace(Path(home))
         workspace.create_folders()
         if choice.camvid is None:
-            frames = max(1, choice.count // TRACKS)
-            drives = Drives("suzhou", range(min(TRACKS, choice.count)), frames, every=5, size=choice.size)
-            write_source_set(workspace, NAME, [drives], processes=1)
+            table, samples = shipped(), list(drawn(min(choice.count, DIFFERENT), choice.size))
         else:
-            found = camvid.find(choice.camvid)[: choice.count]
-            with writing_set(workspace, NAME, camvid.TABLE) as writer:
-                for sample in camvid.read(found):
-                    writer.add(sample)
+            table, samples = camvid.TABLE, list(camvid.read(camvid.find(choice.camvid)[: choice.count]))
+        with writing_set(workspace, NAME, table) as writer:
+            for number, sample in zip(range(choice.count), cycle(samples), strict=False):
+                writer.add(sample._replace(package=f"{number // PACKAGE:04d}", stem=f"{number:06d}", split=""))
         yield workspace
+
+
+def drawn(count: int, size: tuple[int, int]) -> Iterator[NewSample]:
+    """Labelled pictures of a few drives through a synthetic city."""
+    world = World(0, "suzhou", size)
+    for number in range(count):
+        frame = world.frame(number % TRACKS, 5 * (number // TRACKS))
+        yield NewSample(frame.track, frame.stem, encode_jpeg(frame.image, QUALITY), encode_label(frame.label))
 
 
 def build(workspace: Workspace, name: str, processes: int) -> DatasetInfo:
