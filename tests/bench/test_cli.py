@@ -1,6 +1,7 @@
 """Each benchmark runs, tiny, both sides."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -42,3 +43,12 @@ def test_opponent__outside_a_checkout_says_so(monkeypatch: Any, tmp_path: Any) -
     monkeypatch.setattr(scripts, "FOLDER", tmp_path)
     with pytest.raises(NotFoundError):
         opponent("pillow_loader")
+
+
+def test_bench_train__the_same_losses_as_the_plain_loop() -> None:
+    found = bench("train", *TINY, "--steps", "2", "--batch", "4")
+    assert [row["items"] for row in found["rows"]] == [4, 4]  # the step after the first
+    first = re.match(r"losses differ by (\S+) in the first step", found["notes"][0])
+    assert first is not None
+    assert float(first[1]) < 1e-5
+    assert found["notes"][1].startswith("roadloop waited ")

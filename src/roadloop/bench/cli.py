@@ -46,6 +46,23 @@ def build(
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, processes), as_json)
 
 
+def train(
+    camvid: CamVid = None,
+    pictures: Pictures = 24,
+    size: Size = "192x144",
+    rounds: Rounds = 3,
+    steps: Annotated[int, typer.Option(min=2, help="Steps of each run, at least.")] = 12,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures per step.")] = 4,
+    network: Annotated[str, typer.Option(help="A network template without auxiliary outputs.")] = "enet",
+    as_json: Json = False,
+) -> None:
+    """Steps of the training loop against a plain loop of forty lines: same samples, weights, losses; on CPU."""
+    from roadloop.bench.pictures import Choice  # noqa: PLC0415
+    from roadloop.bench.train import race  # noqa: PLC0415
+
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, steps, batch, network), as_json)
+
+
 def _show(result: Result, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(result.to_json(), ensure_ascii=False))

@@ -14,11 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from rich.console import Console
 from rich.table import Table
+
+
+class Lap(NamedTuple):
+    """A round that was timed by the one who ran it: items, wall seconds, CPU seconds."""
+
+    items: int
+    wall: float
+    cpu: float
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,11 @@ class Contender:
 
     Attributes:
         name: As it is shown.
-        run: Does the work once, and says how many items that were.
+        run: Does the work once, and says how many items that were; a `Lap` also says what counts of its time.
     """
 
     name: str
-    run: Callable[[], int]
+    run: Callable[[], int | Lap]
 
 
 @dataclass(frozen=True)
@@ -105,18 +113,28 @@ def contest(contenders: Sequence[Contender], rounds: int, *, warm: bool = True) 
         rounds: Times that each runs.
         warm: Run each once before, untimed.
     """
-    items = [contender.run() if warm else 0 for contender in contenders]
-    wall: list[list[float]] = [[] for _ in contenders]
-    cpu: list[list[float]] = [[] for _ in contenders]
+    if warm:
+        for contender in contenders:
+            contender.run()
+    laps: list[list[Lap]] = [[] for _ in contenders]
     for first in range(rounds):
         for k in range(len(contenders)):
             place = (first + k) % len(contenders)
-            gc.collect()
-            began, spent = time.perf_counter(), cpu_seconds()
-            items[place] = contenders[place].run()
-            wall[place].append(time.perf_counter() - began)
-            cpu[place].append(cpu_seconds() - spent)
-    return tuple(Timing(c.name, n, tuple(w), tuple(s)) for c, n, w, s in zip(contenders, items, wall, cpu, strict=True))
+            laps[place].append(timed(contenders[place]))
+    return tuple(
+        Timing(c.name, done[-1].items, tuple(lap.wall for lap in done), tuple(lap.cpu for lap in done))
+        for c, done in zip(contenders, laps, strict=True)
+    )
+
+
+def timed(contender: Contender) -> Lap:
+    """Run one contender once."""
+    gc.collect()
+    began, spent = time.perf_counter(), cpu_seconds()
+    done = contender.run()
+    if isinstance(done, Lap):
+        return done
+    return Lap(done, time.perf_counter() - began, cpu_seconds() - spent)
 
 
 def cpu_seconds() -> float:

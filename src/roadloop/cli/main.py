@@ -48,6 +48,7 @@ bench = typer.Typer(help="Benchmarks: ratios measured side by side in one run.",
 bench.command("build")(benches.build)
 bench.command("loader")(benches.loader)
 bench.command("selection")(selection.bench)
+bench.command("train")(benches.train)
 bench.command("mining")(demo.bench_mining)
 bench.callback()(lambda: None)
 app.add_typer(bench, name="bench")

@@ -110,7 +110,7 @@ class TrainingSamples(Dataset[Batch]):
     """
 
     def __init__(self, sampling: Sampling, augmentation: Augmentation, seed: int, keep: int = 0) -> None:
-        self._sampling = sampling
+        self.sampling = sampling
         self._augmentation = augmentation
         self._seed = seed
         self._room = keep
@@ -130,7 +130,7 @@ class TrainingSamples(Dataset[Batch]):
     def _decoded(self, picture: int) -> tuple[str, UInt8, UInt8]:
         kept = self._kept.get(picture)
         if kept is None:
-            _name, image, label = kept = self._sampling.decoded(picture)
+            _name, image, label = kept = self.sampling.decoded(picture)
             size = image.nbytes + label.nbytes
             if size <= self._room:
                 self._room -= size

@@ -1,0 +1,193 @@
+"""`roadloop bench train`: steps of the training loop against a plain loop on the same samples, weights and dropout."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import torch
+from torch import Tensor
+
+from roadloop.bench.contest import Contender, Lap, Result, contest
+from roadloop.bench.loader import EVERYTHING
+from roadloop.bench.pictures import NAME, Choice, build, described, written
+from roadloop.bench.scripts import opponent
+from roadloop.datasets.info import DatasetInfo
+from roadloop.datasets.reader import DatasetReader
+from roadloop.errors import Text
+from roadloop.labels.label_map import LabelMap, default_map
+from roadloop.networks.folder import TEMPLATES, digest, read_source
+from roadloop.networks.load import load_source
+from roadloop.storage.paths import Workspace
+from roadloop.training import engine
+from roadloop.training.augment import Augmentation
+from roadloop.training.checkpoint import seed_step
+from roadloop.training.configure import usual_crop
+from roadloop.training.data import Sampling, TrainingSamples, training_batches
+from roadloop.training.group import Group
+from roadloop.training.metrics_log import read_lines
+from roadloop.training.recipe import DataConfig, Named, TrainConfig, TrainingRecipe
+from roadloop.training.reporting import Move, Silent
+from roadloop.training.sampler import BatchPlan
+from roadloop.training.weighting import class_pixels, class_weights
+from roadloop.training.work import Work
+
+ABSENT: Final = {
+    "hf_trainer": (("transformers", "accelerate"), "Hugging Face's Trainer"),
+    "mmseg_train": (("mmseg", "mmengine"), "mmsegmentation"),
+}
+
+
+class Clock:
+    """When each step ended, on the wall and in CPU seconds."""
+
+    def __init__(self) -> None:
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+
+    def note(self) -> None:
+        """A step has ended."""
+        self.wall.append(time.perf_counter())
+        self.cpu.append(time.process_time())
+
+    def lap(self, batch_size: int) -> Lap:
+        """The steps after the first, which pays for what is made once."""
+        items = (len(self.wall) - 1) * batch_size
+        return Lap(items, self.wall[-1] - self.wall[0], self.cpu[-1] - self.cpu[0])
+
+
+class Watching(Silent):
+    """A reporter that notes the steps, and gives finished files their names."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.wait = 0.0
+        self._step = 0.0
+
+    def progress(self, done: float, total: float, note: Text | None = None) -> None:  # noqa: ARG002 - a reporter's form
+        """Note a step."""
+        if done > self._step:
+            self._step = done
+            self.clock.note()
+
+    def scratch(self, target: Path) -> Path:
+        """A path beside `target`."""
+        return target.with_name(f".{target.name}.bench")
+
+    def publish(self, moves: Sequence[Move], memo: Mapping[str, Any] | None = None) -> None:
+        """Rename; keep the share of time that was spent waiting."""
+        for scratch, target in moves:
+            scratch.rename(target)
+        self.wait = (memo or {}).get("speed", {}).get("loader_wait", self.wait)
+
+
+def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str) -> Result:
+    """The same steps by the training loop and by `benchmarks/plain_loop.py`, one thread each."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    with written(choice) as workspace:
+        info = build(workspace, NAME, 1)
+        source = read_source(TEMPLATES / network)
+        recipe = make_recipe(
+            info, network, source, epochs=-(-steps * batch_size // info.counts["train"]), batch=batch_size
+        )
+        samples = make_samples(workspace, info, recipe)
+        numbers, losses, waits = count(), dict[str, list[float]](), list[float]()
+
+        def ours() -> Lap:
+            task = workspace.tasks / f"bench-{next(numbers)}"
+            for folder in ("checkpoints", "output/models", "log"):
+                (task / folder).mkdir(parents=True)
+            watching = Watching()
+            work = Work(recipe, source, workspace.datasets / NAME, None, task, 1, 0, decoded_cache_mib=EVERYTHING >> 20)
+            engine.run(work, Group(torch.device("cpu")), watching)
+            losses["ours"] = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
+            waits.append(watching.wait)
+            return watching.clock.lap(batch_size)
+
+        def theirs() -> Lap:
+            clock, losses["theirs"] = Clock(), []
+
+            def each(loss: float) -> None:
+                losses["theirs"].append(loss)
+                clock.note()
+
+            train_plainly(recipe, source, samples, each)
+            return clock.lap(batch_size)
+
+        timings = contest([Contender("roadloop", ours), Contender("plain loop", theirs)], rounds)
+    apart = [abs(a - b) / abs(b) for a, b in zip(losses["ours"], losses["theirs"], strict=True)]
+    notes = [
+        f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
+        f"roadloop waited {waits[-1]:.1%} of its time for pictures (decoded ones kept, no loader process)",
+        *absent(),
+    ]
+    crop = "x".join(map(str, recipe.crop))
+    title = f"Training {network}, batches of {batch_size}, crop {crop}: {described(choice, info)}"
+    return Result(title, "pictures", timings, tuple(notes))
+
+
+def make_recipe(info: DatasetInfo, network: str, source: str, *, epochs: int, batch: int) -> TrainingRecipe:
+    """What /starttask would make of the defaults."""
+    label_map = default_map(info.table)
+    weights = class_weights(class_pixels(label_map, info.pixels("train")), "inverse_log")
+    train = TrainConfig(
+        num_classes=label_map.num_classes, num_epoch=epochs, batch_size=batch, class_weights=weights, log_every=1,
+        save_every=epochs, schedule="poly",
+    )  # fmt: skip
+    return TrainingRecipe(
+        task=NAME,
+        dataset=Named(name=info.name, digest=info.digest),
+        network=Named(name=network, digest=digest(source)),
+        start_weights=None,
+        label_map=label_map.to_json(),
+        gpus="",
+        train=train,
+        data=DataConfig(crop=usual_crop(info.sizes), flip_pairs=()),
+    )
+
+
+def make_samples(workspace: Workspace, info: DatasetInfo, recipe: TrainingRecipe) -> TrainingSamples:
+    """The samples that the recipe's loop sees, decoded pictures kept."""
+    split = DatasetReader(workspace.datasets / info.name).split("train")
+    sampling = Sampling(split, LabelMap.from_json(recipe.label_map).lut())
+    return TrainingSamples(sampling, Augmentation.of(recipe.data, ()), recipe.train.seed, EVERYTHING)
+
+
+def train_plainly(recipe: TrainingRecipe, source: str, samples: TrainingSamples, each: Any) -> None:
+    """Run the plain loop on the recipe's samples, from its first weights, with its dropout."""
+    train = recipe.train
+    plan = BatchPlan(len(samples.sampling), train.batch_size, recipe.epochs, train.seed)
+    seed_step(train.seed, 0, 0)
+    network = load_source(source, recipe.num_classes, train.network_settings, file=recipe.network_file)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for step, batch in enumerate(training_batches(samples, plan.from_step(0), 0, pin=False)):
+            seed_step(train.seed, step, 0)
+            yield batch.images, batch.targets
+
+    opponent("plain_loop").train(
+        network,
+        batches(),
+        plan.total_steps,
+        train.class_weights,
+        train.base_lr,
+        recipe.data.mean,
+        recipe.data.std,
+        each,
+    )
+
+
+def absent() -> list[str]:
+    """A sentence for each opponent whose libraries are not installed; the others' scripts are run by hand."""
+    said = []
+    for script, (needed, title) in ABSENT.items():
+        missing = [name for name in needed if find_spec(name) is None]
+        if missing:
+            said.append(f"{title} did not take part: {', '.join(missing)} is not installed (benchmarks/{script}.py)")
+        else:
+            said.append(f"{title} is installed: python benchmarks/{script}.py runs it by hand")
+    return said
