@@ -42,7 +42,13 @@ reliability: setup
 	.services/mxnet/bin/python -m pip install --quiet --disable-pip-version-check mxnet==1.9.1 numpy==1.23.5
 	@touch $@
 
-test-services: setup .services/label-studio/ready .services/mxnet/ready
+# A real MLflow, and TensorBoard's own reader of event files (900 MB, a minute or two).
+.services/mlflow/ready:
+	$(PYTHON) -m venv .services/mlflow
+	.services/mlflow/bin/python -m pip install --quiet --disable-pip-version-check mlflow==3.17.2 tensorboard==2.20.0
+	@touch $@
+
+test-services: setup .services/label-studio/ready .services/mxnet/ready .services/mlflow/ready
 	$(PYTEST) -m services $(PYTEST_ARGS)
 
 check: setup

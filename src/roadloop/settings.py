@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     annotation_outbox: str = Field(
         "", description="Folder that packages are copied to when pushed; empty: annotators take them from packages/."
     )
+    mlflow_url: str = Field(
+        "", description="MLflow tracking server that is told every epoch of every training; empty: none."
+    )
     fail_point: str = Field("", description="For reliability tests: where a job's first attempt kills itself.")
     torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
     loader_workers: int = Field(

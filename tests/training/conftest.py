@@ -144,7 +144,7 @@ def make_recipe(info: DatasetInfo, source: str = NETWORK, *, gpus: str = "", **v
     )  # fmt: skip
 
 
-def make_work(path: Path, info: DatasetInfo, source: str, task: str, **values: Any) -> Work:
+def make_work(path: Path, info: DatasetInfo, source: str, task: str, mlflow_url: str = "", **values: Any) -> Work:
     """A piece of work in folders under `path`, where the dataset stands."""
     return Work(
         recipe=make_recipe(info, source, **values),
@@ -154,6 +154,7 @@ def make_work(path: Path, info: DatasetInfo, source: str, task: str, **values: A
         task=path / task,
         threads=1,
         loaders=0,
+        mlflow_url=mlflow_url,
     )
 
 

@@ -16,7 +16,9 @@ from roadloop.models.files import file_name, save_model
 from roadloop.training import checkpoint
 from roadloop.training.checkpoint import Checkpoint, Place, RunState
 from roadloop.training.data import Waiting
+from roadloop.training.event_log import EventLog
 from roadloop.training.metrics_log import MetricsLog, plain
+from roadloop.training.mlflow import MlflowLog
 from roadloop.training.reporting import Move, Reporter
 from roadloop.training.work import Work
 
@@ -55,6 +57,7 @@ class TaskJournal:
         self._reporter = reporter
         self._recipe = work.recipe.digest()
         self._log: MetricsLog | None = None
+        self._followers: list[EventLog | MlflowLog] = []
         self._saved_at = self._logged_at = self._stepped_at = time.monotonic()
         self._saved_step = self._logged_step = 0
         self._slow = False
@@ -68,7 +71,11 @@ class TaskJournal:
         self._waiting = waiting
         self._saved_step = self._logged_step = state.step
         checkpoint.remove_newer(self._work.checkpoints, state)
-        self._log = MetricsLog(self._work.metrics, found.metrics if found else b"", self._reporter)
+        history = found.metrics if found else b""
+        self._log = MetricsLog(self._work.metrics, history, self._reporter)
+        self._followers.append(EventLog(self._work.tensorboard, history, self._reporter))
+        if self._work.mlflow_url:
+            self._followers.append(MlflowLog(self._work.mlflow_url, self._work.recipe, self._reporter))
 
     def due(self, state: RunState) -> bool:
         """Whether it is time for a checkpoint inside the epoch."""
@@ -145,12 +152,15 @@ class TaskJournal:
 
     def close(self) -> None:
         """Close the curves."""
-        if self._log is not None:
-            self._log.close()
+        for log in (self._log, *self._followers):
+            if log is not None:
+                log.close()
 
     def _append(self, line: Mapping[str, Any]) -> None:
         assert self._log is not None
         self._log.append(line)
+        for follower in self._followers:
+            follower.append(line)
 
     def _publish(self, state: RunState, moves: list[Move], memo: Mapping[str, Any]) -> None:
         assert self._log is not None

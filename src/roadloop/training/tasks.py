@@ -37,7 +37,7 @@ def train(context: TaskContext) -> Outcome:
         JobCancelled: Somebody asked for the end; a checkpoint has been saved.
     """
     work, facts = load_work(context)
-    for folder in (work.checkpoints, work.results, work.metrics.parent, work.task / CONFIGURATION):
+    for folder in (work.checkpoints, work.results, work.metrics.parent, work.tensorboard, work.task / CONFIGURATION):
         clear_remains(folder, context.job.token)
     for text in warnings(work.recipe.train, work.recipe.data, facts):
         context.warn(text)
@@ -69,6 +69,7 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
         loaders=platform.settings.loader_workers,
         max_pixels=platform.settings.max_picture_mpix * 1_000_000,
         decoded_cache_mib=platform.settings.decoded_cache_mib,
+        mlflow_url=platform.settings.mlflow_url,
     )
     return work, facts
 

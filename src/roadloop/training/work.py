@@ -26,6 +26,7 @@ class Work:
         loaders: Processes that read pictures, for each rank; negative = as many as fit.
         max_pixels: Of the largest picture that is decoded.
         decoded_cache_mib: Decoded pictures that all ranks and loaders together may keep.
+        mlflow_url: Tracking server that hears of every epoch; empty = none.
     """
 
     recipe: TrainingRecipe
@@ -37,6 +38,7 @@ class Work:
     loaders: int
     max_pixels: int = MAX_PIXELS
     decoded_cache_mib: int = 0
+    mlflow_url: str = ""
 
     @property
     def checkpoints(self) -> Path:
@@ -52,6 +54,11 @@ class Work:
     def metrics(self) -> Path:
         """The curves."""
         return self.task / "log" / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of the curves as TensorBoard reads them."""
+        return self.task / "log" / "tensorboard"
 
     @property
     def start_weights(self) -> Path | None:
@@ -79,4 +86,5 @@ class Work:
             loaders=values["loaders"],
             max_pixels=values["max_pixels"],
             decoded_cache_mib=values["decoded_cache_mib"],
+            mlflow_url=values["mlflow_url"],
         )
