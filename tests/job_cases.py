@@ -313,13 +313,15 @@ class Stage:
         return (platform.workspace.home / self.job(platform).log).read_text()
 
     def tree(self) -> dict[str, str]:
-        """Every file of the workspace with its sha256, other than rows and logs; `/` for a folder."""
+        """Every file of the workspace with its sha256, other than rows, logs and event files; `/` for a folder."""
         home = self.settings.home.resolve()
         found = {p.relative_to(home).as_posix(): p for p in sorted(home.rglob("*"))}
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "/"
             for name, path in found.items()
-            if not name.startswith(_ASIDE) and not name.endswith(".log") and f"{name}/" not in _ASIDE
+            if not name.startswith(_ASIDE)
+            and not (name.endswith(".log") or ".tfevents." in name)
+            and f"{name}/" not in _ASIDE
         }
 
     def _finish(self, platform: Platform, task_id: str) -> None:

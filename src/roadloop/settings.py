@@ -8,6 +8,7 @@ job's process.
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -70,6 +71,9 @@ class Settings(BaseSettings):
     )
     fail_point: str = Field("", description="For reliability tests: where a job's first attempt kills itself.")
     torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
+    predictor: Literal["auto", "torch", "onnx"] = Field(
+        "auto", description="What predicts on CPU: torch, onnx, or auto: the faster one, where the pictures pay for it."
+    )
     loader_workers: int = Field(
         -1, ge=-1, description="Processes that read training pictures, for each device; -1: 8 for a GPU, 0 on CPU."
     )

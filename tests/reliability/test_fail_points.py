@@ -23,7 +23,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "create_data": ("build.shard", "build.packed", "build.assembled", *FINISH),
     "create_net": ("create_net.tried", *FINISH),
     "train": (*PUBLISH, "train.configured", "train.saved", "train.validated", "train.epoch", *FINISH),
-    "evaluate": ("evaluate.half_predicted", "evaluate.predicted", "evaluate.written", *FINISH),
+    "evaluate": (*PUBLISH, "evaluate.half_predicted", "evaluate.predicted", "evaluate.written", *FINISH),
     "release": ("release.copied", "release.exported", *PUBLISH, *FINISH),
     "sample": ("sample.fetched", *FINISH),
     "select": (

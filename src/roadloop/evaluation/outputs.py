@@ -111,7 +111,7 @@ class Outputs:
     """
 
     def __init__(self, folder: Path, models: Sequence[Model], *, remote: bool) -> None:
-        self._folder: Final = folder
+        self.folder: Final = folder
         self._models: Final = models
         self._remote: Final = remote
 
@@ -165,7 +165,7 @@ class Outputs:
 
     def paths(self, card: ModelCard, name: str) -> tuple[Path, Path]:
         """Where the id PNG and the colour PNG of a picture stand."""
-        return output_path(self._folder, card.folder, ID, name), output_path(self._folder, card.folder, COLOR, name)
+        return output_path(self.folder, card.folder, ID, name), output_path(self.folder, card.folder, COLOR, name)
 
     def take_over(self, older: Path, source: PictureSource, ledger: Ledger) -> int:
         """Move the finished pictures of a killed attempt here, after verifying every file.
@@ -219,7 +219,7 @@ class Outputs:
                 ids = decode_label(self.paths(model.card, done.name)[0].read_bytes(), max_pixels)
                 truth = model.view.truth.train_ids(loaded.label)
                 last = done.name.rpartition("/")[2]
-                path = self._folder / model.card.folder / "worst" / f"{place:02d}-{last[:60]}.jpg"
+                path = self.folder / model.card.folder / "worst" / f"{place:02d}-{last[:60]}.jpg"
                 publish.write_bytes(path, encode_jpeg(_sheet(loaded.image, truth, ids, model.view.palette)))
 
 

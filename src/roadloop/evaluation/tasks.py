@@ -7,12 +7,17 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
+from roadloop.evaluation.backend import FEW, Choice, Reason, Trial, choose, common_size, exported
 from roadloop.evaluation.destination import clear, replaced
 from roadloop.evaluation.ledger import BadPicture, Ledger
 from roadloop.evaluation.manner import Manner
@@ -28,6 +33,8 @@ from roadloop.storage import publish
 from roadloop.training.weighting import mirrored_pairs
 
 REMOTE: Final = "remote"
+PREDICTORS: Final = "predictors"  #: in the job's memo
+UInt8 = NDArray[np.uint8]
 
 
 def evaluate(context: TaskContext) -> Outcome:
@@ -67,7 +74,7 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
         _take_over(context, outputs, source, ledger)
-        _predict(context, _Work(source, outputs, networks, remote, manner, max_pixels), ledger)
+        choices = _predict(context, _Work(source, outputs, networks, remote, manner, max_pixels), ledger)
         context.reach("evaluate.predicted")
         if not ledger.count():
             first = next(ledger.bad()).reason
@@ -79,7 +86,7 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
             "task_id": context.job.id,
             "type": payload["type"],
             "sour_dir": payload["sour_dir"],
-            "prediction": manner.record,
+            "prediction": {**manner.record, "models": [choice.record for choice in choices]},
         }
         report = write_reports(scratch, ledger, [m.card for m in models], about)
     ledger.path.unlink()
@@ -156,18 +163,57 @@ def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, le
         context.log(f"{taken} pictures of an earlier attempt are taken over")
 
 
-def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> None:
-    """Predict what the ledger does not have yet."""
+def _chosen(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
+    """PyTorch or ONNX Runtime for each model: as an earlier attempt had it, else by measuring, and noted down."""
+    paths = [Path(entry["path"]) for entry in context.payload["models"]]
+    place = work.outputs.folder / ".export.onnx"
+    if PREDICTORS in context.memo:
+        choices = [Choice.of(values) for values in context.memo[PREDICTORS]]
+        networks = [
+            exported(network, path, choice.size, place)
+            if left and choice.backend == "onnx" and choice.size
+            else network
+            for network, path, choice in zip(work.networks, paths, choices, strict=True)
+        ]
+        return choices, networks
+    setting = context.platform.settings.predictor
+    images = []
+    if not context.gpus and (setting == "onnx" or (setting == "auto" and left >= FEW)):
+        images = common_size(list(islice(_images(work), 8)))
+    choices, networks = [], []
+    for network, path in zip(work.networks, paths, strict=True):
+        context.check_stop()
+        trial = Trial(network, path, images, left, threads, work.remote, work.manner, place)
+        why: Reason = "device" if context.gpus else "setting" if setting == "torch" else "few pictures"
+        choice, ready = choose(trial, always=setting == "onnx") if images else (Choice("torch", why), network)
+        context.log(f"{path.name}: {choice}")
+        choices.append(choice)
+        networks.append(ready)
+    context.publish([], {PREDICTORS: [choice.record for choice in choices]})
+    return choices, networks
+
+
+def _images(work: _Work) -> Iterator[UInt8]:
+    for picture in islice(work.source.pictures(), 40):
+        loaded = load(work.source, picture, work.max_pixels)
+        if not isinstance(loaded, BadPicture):
+            yield loaded.image
+
+
+def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
+    """Predict what the ledger does not have yet; returns how each model did it."""
     settings = context.platform.settings
     places = devices(context.gpus, settings.torch_threads or os.cpu_count() or 1)
     certain = work.source.labelled()
+    total = sum(1 for _ in work.source.pictures())
+    choices, networks = _chosen(context, work, total - ledger.count(), len(places))
     predictors = [
         [
             partial(
                 Predictor(_for(n, k if context.gpus else 0), place, remote=work.remote, manner=work.manner).predict,
                 certain=certain,
             )
-            for n in work.networks
+            for n in networks
         ]
         for k, place in enumerate(places)
     ]
@@ -180,7 +226,6 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> None:
             return None
         return loaded
 
-    total = sum(1 for _ in work.source.pictures())
     todo = (p for p in work.source.pictures() if ledger.find(p.number) is None)
     stages = Stages(read, lambda loaded: loaded.image, work.outputs.finish)
     done = ledger.count()
@@ -194,6 +239,7 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> None:
             context.reach("evaluate.half_predicted")
     _note_bad(ledger, bad)
     context.check_stop()
+    return choices
 
 
 def _for(network: Network, place: int) -> Network:

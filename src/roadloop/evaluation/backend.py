@@ -1,0 +1,214 @@
+"""PyTorch or ONNX Runtime, for each model on CPU: what is faster on pictures of the job, where both say the same.
+
+An export takes seconds, so it is only tried where the pictures that are left would give them back.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from roadloop.errors import RoadloopError
+from roadloop.evaluation.manner import Manner, tiles
+from roadloop.evaluation.predict import Network, Predictor
+
+UInt8 = NDArray[np.uint8]
+
+EQUAL: Final = 0.9999  #: share of pixels that must have the same label
+FASTER: Final = 0.9  #: of PyTorch's time, or less, makes ONNX Runtime worth it
+EXPORT_SECONDS: Final = 20.0  #: what an export and its checks may take on a busy machine
+FEW: Final = 50  #: pictures for which it is not even worth measuring
+_RUNS: Final = 3
+
+Reason = Literal[
+    "setting", "device", "scales", "few pictures", "export failed", "labels differ", "not faster", "faster"
+]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How one model predicts, and why; kept in the job's memo, so that every attempt does the same.
+
+    Attributes:
+        backend: torch or onnx.
+        why: What decided.
+        size: Height and width that the exported network takes; pictures of other sizes go through PyTorch.
+        torch_seconds: Of one picture on one core.
+        onnx_seconds: Of one picture on one core.
+        export_seconds: Of the export and its checks.
+        equal: Share of pixels with the same label.
+        detail: What else there is to say, such as why the export failed.
+    """
+
+    backend: Literal["torch", "onnx"]
+    why: Reason
+    size: tuple[int, int] | None = None
+    torch_seconds: float | None = None
+    onnx_seconds: float | None = None
+    export_seconds: float | None = None
+    equal: float | None = None
+    detail: str = ""
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "Choice":
+        """The choice that `record` wrote."""
+        return cls(**values | {"size": None if values["size"] is None else tuple(values["size"])})
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The same as JSON values; times in milliseconds' precision."""
+        return {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+    def __str__(self) -> str:
+        figures = [f"{name}={value}" for name, value in self.record.items() if value not in (None, "")]
+        return " ".join(figures)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a choice depends on.
+
+    Attributes:
+        network: The model.
+        params: Its `.params` file.
+        images: A few pictures of the job, all of one size; uint8 [H, W, 3].
+        left: How many pictures are to be predicted.
+        threads: How many are predicted at once.
+        remote: Only the bottom half of each.
+        manner: Tiles, mirrored and scaled copies.
+        place: Where the exported file may stand for a moment.
+    """
+
+    network: Network
+    params: Path
+    images: Sequence[UInt8]
+    left: int
+    threads: int
+    remote: bool
+    manner: Manner
+    place: Path
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what the network sees."""
+        height, width = self.images[0].shape[:2]
+        window = tiles(height - height // 2 if self.remote else height, width, self.manner.tile)[0].window
+        return window[0].stop - window[0].start, window[1].stop - window[1].start
+
+    def predictor(self, network: Network) -> Predictor:
+        """It on one core."""
+        return Predictor(network, torch.device("cpu"), remote=self.remote, manner=self.manner)
+
+
+def choose(trial: Trial, *, always: bool = False) -> tuple[Choice, Network]:
+    """Measure both, on one core each.
+
+    Args:
+        trial: What to measure.
+        always: Take ONNX Runtime wherever the labels are equal, without asking whether it pays.
+
+    Returns:
+        The choice, and the network that follows it.
+    """
+    if trial.manner.scales not in ((), (1.0,)):
+        return Choice("torch", "scales"), trial.network
+    expected, torch_seconds = _measure(trial, trial.network)
+    choice = Choice("torch", "few pictures", trial.size, torch_seconds)
+    if not always and trial.left * torch_seconds / 2 / trial.threads < EXPORT_SECONDS:
+        return choice, trial.network
+    began = time.perf_counter()
+    try:
+        network = exported(trial.network, trial.params, trial.size, trial.place)
+        found, onnx_seconds = _measure(trial, network)
+    except (RoadloopError, RuntimeError) as error:  # an odd network may fail anywhere between trace and run
+        return replace(choice, why="export failed", detail=f"{error}"[:300]), trial.network
+    equal = float(np.mean([np.mean(a == b) for a, b in zip(expected, found, strict=True)]))
+    choice = replace(choice, onnx_seconds=onnx_seconds, export_seconds=time.perf_counter() - began, equal=equal)
+    if equal < EQUAL:
+        return replace(choice, why="labels differ"), trial.network
+    if not always and onnx_seconds > FASTER * torch_seconds:
+        return replace(choice, why="not faster"), trial.network
+    return replace(choice, backend="onnx", why="setting" if always else "faster"), network
+
+
+def exported(network: Network, params: Path, size: tuple[int, int], place: Path) -> Network:
+    """The network with ONNX Runtime in its place for pictures of one size.
+
+    Args:
+        network: The network.
+        params: Its `.params` file.
+        size: Height and width.
+        place: Where the file may stand for a moment.
+
+    Raises:
+        JobError: The export failed, or its answers are others.
+    """
+    from roadloop.models.export import export_onnx  # noqa: PLC0415 - seconds to import, and most jobs need none of it
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        export_onnx(params, place, size=size)
+        return replace(network, module=OnnxNetwork(place.read_bytes(), size, network.module))
+    finally:
+        place.unlink(missing_ok=True)
+
+
+class OnnxNetwork(torch.nn.Module):
+    """An exported network on one core; pictures of another size go through the original.
+
+    Args:
+        data: The file.
+        size: Height and width that it takes.
+        original: The network that it was made from.
+    """
+
+    def __init__(self, data: bytes, size: tuple[int, int], original: torch.nn.Module) -> None:
+        super().__init__()
+        import onnxruntime  # noqa: PLC0415 - as above
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        self._size = size
+        self.original = original
+
+    def forward(self, image_NCHW: torch.Tensor) -> torch.Tensor:
+        """Logits float32 [N, C, H, W] of float32 [N, 3, H, W]."""
+        if tuple(image_NCHW.shape[-2:]) != self._size:
+            logits_NCHW: torch.Tensor = self.original(image_NCHW)
+            return logits_NCHW
+        (logits,) = self._session.run(["logits"], {"image": image_NCHW.numpy()})
+        return torch.from_numpy(logits)
+
+
+def common_size(images: Sequence[UInt8], most: int = _RUNS) -> list[UInt8]:
+    """Some of the pictures that have the most frequent size."""
+    sizes = [image.shape for image in images]
+    return [image for image in images if image.shape == max(sizes, key=sizes.count)][:most]
+
+
+def _measure(trial: Trial, network: Network) -> tuple[list[UInt8], float]:
+    """The labels of the trial's pictures, and the seconds that one takes on one core (the least of a few runs)."""
+    predictor = trial.predictor(network)
+
+    def timed(image: UInt8) -> tuple[UInt8, float]:
+        began = time.thread_time()
+        (ids,) = predictor([image])
+        return ids, time.thread_time() - began
+
+    return _on_one_core(lambda: _least([timed(image) for image in (trial.images[0], *trial.images)][1:]))
+
+
+def _least(runs: list[tuple[UInt8, float]]) -> tuple[list[UInt8], float]:
+    return [ids for ids, _ in runs], min(seconds for _, seconds in runs)
+
+
+def _on_one_core(work: Callable[[], tuple[list[UInt8], float]]) -> tuple[list[UInt8], float]:
+    with ThreadPoolExecutor(1, "calibrate", torch.set_num_threads, (1,)) as pool:
+        return pool.submit(work).result()

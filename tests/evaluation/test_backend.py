@@ -1,0 +1,157 @@
+"""PyTorch or ONNX Runtime: what decides, that labels stay the same, and that a resumed job does not change its mind."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from roadloop.errors import JobError, Text
+from roadloop.evaluation import backend, service, tasks
+from roadloop.evaluation.backend import Choice, OnnxNetwork, Trial, choose, common_size
+from roadloop.evaluation.manner import Manner
+from roadloop.evaluation.predict import Network, Predictor
+from roadloop.evaluation.report import read_report
+from roadloop.evaluation.service import EvaluationRequest
+from roadloop.jobs import queue
+from roadloop.jobs.context import TaskContext
+from roadloop.jobs.states import JobState
+from roadloop.models.load import load_model
+from roadloop.storage.platform import Platform
+
+UInt8 = NDArray[np.uint8]
+
+
+@pytest.fixture
+def trial(tmp_path: Path, write_model: Callable[..., Path]) -> Trial:
+    """A model that sees the brightest channel, and two pictures."""
+    params = write_model(tmp_path, "tiny", 1)
+    module, record = load_model(params)
+    network = Network(module, (0, 0, 0), (1, 1, 1), record.num_classes, [0, 1, 2])
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (12, 16, 3), dtype=np.uint8) for _ in range(2)]
+    return Trial(network, params, images, 100, 2, False, Manner(), tmp_path / "scratch" / ".export.onnx")
+
+
+def predicted(network: Network, image: UInt8, **options: Any) -> list[list[int]]:
+    (ids,) = Predictor(network, torch.device("cpu"), **{"remote": False, **options})([image])
+    return [list(map(int, row)) for row in ids]
+
+
+def test_choose__onnx_runtime_says_the_same_and_leaves_no_file(trial: Trial) -> None:
+    choice, network = choose(trial, always=True)
+    assert (choice.backend, choice.why, choice.size, choice.equal) == ("onnx", "setting", (12, 16), 1.0)
+    assert choice.onnx_seconds is not None
+    assert isinstance(network.module, OnnxNetwork)
+    assert predicted(network, trial.images[0]) == predicted(trial.network, trial.images[0])
+    other = np.random.default_rng(1).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    assert predicted(network, other) == predicted(trial.network, other)  # through the original
+    assert list((trial.place).parent.iterdir()) == []
+    assert Choice.of(choice.record).size == (12, 16)
+    assert "backend=onnx why=setting" in str(choice)
+
+
+def slow(seconds: float, wrong: int = 0) -> Callable[..., Network]:
+    """Instead of an export: a network that takes its time, and says something else about some pixels."""
+
+    class Other(torch.nn.Module):
+        def __init__(self, original: torch.nn.Module) -> None:
+            super().__init__()
+            self.original = original
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.original(x)
+            logits = logits.clone()
+            logits.view(1, 3, -1)[:, :, :wrong] *= -1
+            return logits
+
+    return lambda network, *_: replace(network, module=Other(network.module))
+
+
+@pytest.mark.parametrize(
+    ("times", "wrong", "left", "expected"),
+    [
+        ((1.0, 0.5), 0, 100, ("onnx", "faster")),
+        ((1.0, 0.95), 0, 100, ("torch", "not faster")),
+        ((1.0, 0.5), 1, 100, ("torch", "labels differ")),  # one pixel of 192 is more than 0.01 %
+        ((1.0, 0.5), 0, 79, ("torch", "few pictures")),  # half of 79 s on two cores is less than 20 s
+    ],
+)
+def test_choose__by_time_labels_and_number_of_pictures(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, times: tuple[float, float], wrong: int, left: int, expected: Any
+) -> None:
+    monkeypatch.setattr(backend, "exported", slow(0, wrong))
+    clock = iter(times)
+    monkeypatch.setattr(backend, "_least", lambda runs: ([ids for ids, _ in runs], next(clock)))
+    choice, network = choose(replace(trial, left=left))
+    assert (choice.backend, choice.why) == expected
+    assert (network is trial.network) == (expected[0] == "torch")
+
+
+def test_choose__an_export_that_fails_is_no_failure(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Network:
+        raise JobError(Text("无法导出", "cannot be exported"))
+
+    monkeypatch.setattr(backend, "exported", fail)
+    choice, network = choose(trial, always=True)
+    assert (choice.backend, choice.why, choice.detail) == ("torch", "export failed", "cannot be exported")
+    assert network is trial.network
+
+
+def test_choose__copies_of_other_sizes_need_pytorch(trial: Trial) -> None:
+    choice, _ = choose(replace(trial, manner=Manner(scales=(0.5, 1.0))), always=True)
+    assert (choice.backend, choice.why) == ("torch", "scales")
+
+
+@pytest.mark.parametrize(
+    ("remote", "tile", "size"),
+    [(False, 0, (41, 60)), (True, 0, (21, 60)), (False, 32, (32, 32)), (True, 32, (21, 32))],
+)
+def test_trial__the_size_is_what_the_network_sees(trial: Trial, remote: bool, tile: int, size: tuple[int, int]) -> None:
+    images = [np.zeros((41, 60, 3), np.uint8)]
+    assert replace(trial, images=images, remote=remote, manner=Manner(tile=tile)).size == size
+
+
+def test_common_size__is_the_most_frequent() -> None:
+    small, large = np.zeros((2, 2, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
+    assert [len(image) for image in common_size([small, large, large, small, large], 2)] == [4, 4]
+    assert common_size([]) == []
+
+
+@pytest.mark.usefixtures("pictures", "model")
+@pytest.mark.parametrize("setting", ["onnx", "torch"])
+def test_evaluate__a_resumed_job_keeps_its_predictor(
+    platform: Platform,
+    run_job: Callable[[Platform, str], queue.Job],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+) -> None:
+    object.__setattr__(platform.settings, "predictor", setting)
+    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "图片", "out", "", 2, False)
+    with platform.database.transaction() as db:
+        task_id = service.start(db, platform, request)
+        job = queue.claim(db, task_id, (), "test")
+    monkeypatch.setattr(tasks, "run", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.evaluate(TaskContext(platform, job))
+    monkeypatch.undo()
+    object.__setattr__(platform.settings, "predictor", "auto")
+    with platform.database.transaction() as db:
+        queue.requeue(db, job, Text("", ""), counts=False)
+    monkeypatch.setattr(tasks, "choose", _killed)  # nothing is measured again
+    assert run_job(platform, task_id).state is JobState.SUCCEEDED
+    report = read_report(platform.workspace.home / "out")
+    assert report is not None
+    (choice,) = report["prediction"]["models"]
+    assert choice["backend"] == setting
+    assert f"kd_suzhou_ep-0005.params: backend={setting} why=setting" in capsys.readouterr().out
+    assert not list((platform.workspace.home / "out").rglob("*.onnx"))
+
+
+def _killed(*_args: object, **_values: object) -> None:
+    raise KeyboardInterrupt
