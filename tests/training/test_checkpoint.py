@@ -11,6 +11,7 @@ from roadloop.errors import BrokenFileError
 from roadloop.storage import publish
 from roadloop.training import checkpoint
 from roadloop.training.checkpoint import Best, Place, RunState, folder_name, newest, prune, restore, seed_step
+from roadloop.training.learner import Learner
 
 PLACE = Place("2", 1, "cpu", 1)
 
@@ -28,6 +29,10 @@ def trained(kind: str, steps: int = 2, width: int = 3) -> tuple[nn.Module, torch
     return network, optimizer
 
 
+def learner(network: nn.Module, optimizer: torch.optim.Optimizer) -> Learner:
+    return Learner(network, optimizer, torch.amp.GradScaler("cpu", enabled=False))
+
+
 def learn(network: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> None:
     for step in range(steps):
         seed_step(0, step, 0)
@@ -39,7 +44,7 @@ def learn(network: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> N
 def save(folder: Path, step: int, width: int = 3, recipe: str = "r", kind: str = "sgd") -> Path:
     network, optimizer = trained(kind, step, width)
     path = folder / folder_name(0, step)
-    checkpoint.write(path, network, optimizer, (RunState(step=step), PLACE, recipe), b'{"kind": "step"}\n')
+    checkpoint.write(path, learner(network, optimizer), (RunState(step=step), PLACE, recipe), b'{"kind": "step"}\n')
     return path
 
 
@@ -51,7 +56,7 @@ def test_restore__goes_on_with_the_same_bits(tmp_path: Path, kind: str) -> None:
     again, its_optimizer = trained(kind, 0)
     found = newest(tmp_path, "r")
     assert found is not None
-    restore(found, again, its_optimizer)
+    restore(found, learner(again, its_optimizer))
     learn(again, its_optimizer, 3)
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
@@ -61,7 +66,7 @@ def test_write__holds_position_and_curves_and_is_repeatable(tmp_path: Path) -> N
     network, optimizer = trained("sgd")
     state = RunState(step=7, epoch=2, loss_sum=0.1 + 0.2, best=Best(1, 0.3, 4))
     for name in ("a", "b"):
-        checkpoint.write(tmp_path / name, network, optimizer, (state, PLACE, "r"), b"lines\n")
+        checkpoint.write(tmp_path / name, learner(network, optimizer), (state, PLACE, "r"), b"lines\n")
     found = checkpoint.read(tmp_path / "a", "r")
     assert (found.state, found.place, found.metrics) == (state, PLACE, b"lines\n")
     assert publish.read_manifest(tmp_path / "a") == publish.read_manifest(tmp_path / "b")
@@ -172,7 +177,7 @@ def test_newest__another_recipe_or_network_is_refused(tmp_path: Path) -> None:
     found = newest(tmp_path, "r")
     assert found is not None
     with pytest.raises(BrokenFileError, match="does not fit"):
-        restore(found, *trained("sgd", 0, width=4))
+        restore(found, learner(*trained("sgd", 0, width=4)))
 
 
 def test_prune__keeps_the_last_two_and_the_best(tmp_path: Path) -> None:

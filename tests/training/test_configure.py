@@ -54,7 +54,15 @@ def test_warnings__say_what_will_not_work(facts: TaskFacts) -> None:
 
 
 def test_check_devices__each_needs_a_picture() -> None:
-    check_devices(TrainConfig(batch_size=2), 8, 2)
+    check_devices(TrainConfig(batch_size=2), 8, 2, gpus=False)
     for train, pictures in ((TrainConfig(batch_size=1), 8), (TrainConfig(batch_size=8), 1)):
         with pytest.raises(InvalidValueError, match="batch_size"):
-            check_devices(train, pictures, 2)
+            check_devices(train, pictures, 2, gpus=False)
+
+
+def test_check_devices__each_part_needs_a_picture_and_fp16_a_gpu() -> None:
+    check_devices(TrainConfig(batch_size=8, accumulate=4, precision="fp16"), 8, 2, gpus=True)
+    with pytest.raises(InvalidValueError, match="accumulate: 5"):
+        check_devices(TrainConfig(batch_size=8, accumulate=5), 8, 2, gpus=False)
+    with pytest.raises(InvalidValueError, match="fp16"):
+        check_devices(TrainConfig(precision="fp16"), 8, 1, gpus=False)

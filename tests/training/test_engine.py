@@ -1,6 +1,7 @@
 """The engine in this process: it learns, resumes bit by bit, and names what goes wrong."""
 
 import contextlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NonFin
 from roadloop.evaluation.metrics import scores
 from roadloop.models.load import load_model
 from roadloop.networks.folder import TEMPLATES
+from roadloop.storage import publish
 from roadloop.training import checkpoint, engine
 from roadloop.training.curves import curves
 from roadloop.training.group import Group
@@ -111,6 +113,73 @@ def test_run__stopped_anywhere_ends_in_the_same_bits(bench: Any, optimizer: str)
             assert bench.run(work, bench.notes(attempt, stop)).finished is False
         assert bench.run(work, bench.notes(99)).finished is True
         assert bench.outcome(work) == bench.outcome(whole)
+
+
+EVERYTHING = {
+    "ema_decay": 0.9, "accumulate": 2, "batch_size": 4, "clip_norm": 1.0, "ohem_threshold": 0.7, "dice_weight": 0.5,
+    "lovasz_weight": 0.5, "decay_norms": False, "schedule": "cosine", "warmup_steps": 2, "num_epoch": 3,
+}  # fmt: skip
+
+
+def test_run__everything_at_once_stopped_anywhere_ends_in_the_same_bits(bench: Any) -> None:
+    whole = bench.work("whole", **EVERYTHING)
+    bench.run(whole)
+    for stops in ([1], [3], [4, 1]):
+        work = bench.work(f"stopped {stops}", **EVERYTHING)
+        for attempt, stop in enumerate(stops):
+            assert bench.run(work, bench.notes(attempt, stop)).finished is False
+        assert bench.run(work, bench.notes(99)).finished is True
+        assert bench.outcome(work) == bench.outcome(whole)
+
+
+def test_run__the_average_is_what_is_validated_and_kept(bench: Any) -> None:
+    work = bench.work(ema_decay=0.5, num_epoch=1)
+    notes = bench.run(work)
+    network, _ = load_model(work.results / notes.memo["best"]["file"])
+    tensors = checkpoint.read(checkpoint.listed(work.checkpoints)[-1], work.recipe.digest()).tensors
+    assert torch.equal(network.state_dict()["0.weight"], tensors["average.0.weight"])
+    assert not torch.equal(tensors["network.0.weight"], tensors["average.0.weight"])
+    assert torch.equal(tensors["network.1.running_mean"], tensors["average.1.running_mean"])
+
+
+def test_run__a_checkpoint_from_before_the_scaler_is_good(bench: Any) -> None:
+    whole, work = bench.work("whole"), bench.work("old")
+    bench.run(whole)
+    bench.run(work, bench.notes(1, 1))
+    path = checkpoint.listed(work.checkpoints)[-1]
+    state = json.loads((path / checkpoint.STATE).read_text())
+    del state["scaler"]
+    (path / checkpoint.STATE).write_text(json.dumps(state))
+    (path / publish.MANIFEST).unlink()
+    publish.seal(path)
+    bench.run(work, bench.notes(2))
+    assert bench.outcome(work) == bench.outcome(whole)
+
+
+def test_run__ends_early_where_nothing_gets_better(bench: Any) -> None:
+    values = {"num_epoch": 9, "early_stop": 2, "base_lr": 1e-12}  # the first epoch stays the best
+    work, stopped = bench.work("work", **values), bench.work("stopped", **values)
+    notes = bench.run(work)
+    assert notes.finished
+    assert (notes.memo["epoch"], notes.memo["best"]["epoch"]) == (3, 1)
+    assert notes.warnings[-1].en.startswith("Training ended early after epoch 3: 2 epochs")
+    assert {path.stem[-4:] for path in work.results.glob("*.params")} == {"0001", "0002", "0003"}
+    bench.run(stopped, bench.notes(1, 5))
+    assert bench.run(stopped, bench.notes(2)).finished
+    assert bench.run(stopped, bench.notes(3)).finished  # ended, but its job was killed before it could say so
+    assert bench.outcome(stopped) == bench.outcome(work)
+
+
+def test_run__in_bf16_it_learns_too(bench: Any) -> None:
+    values = {"num_epoch": 2, "optimizer": "adamw", "base_lr": 0.02}
+    half, full = bench.work("half", precision="bf16", **values), bench.work("full", **values)
+    for work in (half, full):
+        bench.run(work)
+    ends = [bench.lines(work)[-1]["loss"] for work in (half, full)]
+    assert ends[0] == pytest.approx(ends[1], rel=0.05)
+    assert ends[0] != ends[1]
+    tensors = checkpoint.read(checkpoint.listed(half.checkpoints)[-1], half.recipe.digest()).tensors
+    assert tensors["network.0.weight"].dtype is torch.float32
 
 
 class Killed(BaseException):

@@ -1,7 +1,7 @@
 """Checkpoints: all that a resumed run needs to go on with the same bits.
 
-A checkpoint is a sealed folder `epoch-000003-step-000000120`: `tensors.safetensors` (network and optimiser), `state.json` (position,
-best epoch, the optimiser's settings, where it ran), `metrics.jsonl` (the curves so far), `manifest.json` (sha256).
+A checkpoint is a sealed folder `epoch-000003-step-000000120`: `tensors.safetensors` (network, its
+average and optimiser), `state.json` (position, best epoch, settings of optimiser and scaler, where it ran), `metrics.jsonl` (the curves so far), `manifest.json` (sha256).
 No random state needs to be kept: the generators are seeded anew at every step from the recipe's seed, the step and
 the rank (`seed_step`), and every sample draws from (seed, epoch, index).
 """
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from roadloop.errors import BrokenFileError, Text
 from roadloop.storage import publish
+from roadloop.training.learner import Learner
 
 FORMAT: Final = "roadloop-checkpoint/1"
 TENSORS: Final = "tensors.safetensors"
@@ -49,6 +50,11 @@ class RunState:
     loss_sum: float = 0.0  #: sum of this epoch's losses so far
     best: Best | None = None
 
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch so far; without one, the newest."""
+        return self.best.epoch if self.best else self.epoch
+
 
 @dataclass(frozen=True)
 class Place:
@@ -69,6 +75,7 @@ class Checkpoint:
     place: Place
     tensors: Mapping[str, Tensor]
     param_groups: list[dict[str, Any]]
+    scaler: dict[str, Any]
     metrics: bytes
     problems: tuple[Text, ...] = field(default=())  #: newer ones that were passed over, and why
 
@@ -86,19 +93,12 @@ def folder_name(epoch: int, step: int) -> str:
     return f"epoch-{epoch:06d}-step-{step:09d}"
 
 
-def write(
-    folder: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    facts: tuple[RunState, Place, str],
-    metrics: bytes,
-) -> None:
+def write(folder: Path, learner: Learner, facts: tuple[RunState, Place, str], metrics: bytes) -> None:
     """Fill and seal a checkpoint under a scratch name.
 
     Args:
         folder: The scratch folder; must not exist.
-        network: Its tensors are kept.
-        optimizer: Its tensors and settings are kept.
+        learner: Its tensors and settings are kept.
         facts: Position, place, and digest of the recipe.
         metrics: Contents of the metrics log.
 
@@ -107,13 +107,14 @@ def write(
         BrokenFileError: What was read back is not what was written.
     """
     state, place, recipe = facts
-    data = safetensors.torch.save(_flatten(network, optimizer))
+    data = safetensors.torch.save(_flatten(learner))
     description = {
         "format": FORMAT,
         "recipe": recipe,
         **asdict(state),
         "place": asdict(place),
-        "param_groups": optimizer.state_dict()["param_groups"],
+        "param_groups": learner.optimizer.state_dict()["param_groups"],
+        "scaler": learner.scaler.state_dict(),
     }
     with publish.disk_errors(folder):
         folder.mkdir(parents=True)
@@ -187,26 +188,30 @@ def read(path: Path, recipe: str) -> Checkpoint:
             place=Place(**description["place"]),
             tensors=tensors,
             param_groups=description["param_groups"],
+            scaler=description.get("scaler", {}),  # older ones have none
             metrics=(path / METRICS).read_bytes(),
         )
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise _refused(path, f"无法读取（{error}）", f"it cannot be read ({error})") from error
 
 
-def restore(checkpoint: Checkpoint, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's tensors into a network and an optimiser of the same shapes.
+def restore(checkpoint: Checkpoint, learner: Learner) -> None:
+    """Put a checkpoint's tensors into a learner of the same shapes.
 
     Raises:
         BrokenFileError: The tensors do not fit.
     """
-    values = _section(checkpoint.tensors, "network.")
     states: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _section(checkpoint.tensors, "optimizer.").items():
         index, _, key = name.partition(".")
         states.setdefault(int(index), {})[key] = tensor
     try:
-        network.load_state_dict(values)
-        optimizer.load_state_dict({"state": states, "param_groups": checkpoint.param_groups})
+        learner.network.load_state_dict(_section(checkpoint.tensors, "network."))
+        learner.optimizer.load_state_dict({"state": states, "param_groups": checkpoint.param_groups})
+        if learner.average is not None:
+            learner.average.load_state_dict(_section(checkpoint.tensors, "average."))
+        if learner.scaler.is_enabled():
+            learner.scaler.load_state_dict(checkpoint.scaler)
     except (RuntimeError, ValueError, KeyError) as error:
         raise _refused(checkpoint.path, f"与网络不符（{error}）", f"it does not fit the network ({error})") from error
 
@@ -238,9 +243,11 @@ def is_finite(network: nn.Module) -> bool:
     return all(bool(torch.isfinite(t).all()) for t in tensors)
 
 
-def _flatten(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    found = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    for index, entries in optimizer.state_dict()["state"].items():
+def _flatten(learner: Learner) -> dict[str, Tensor]:
+    found = {f"network.{name}": tensor for name, tensor in learner.network.state_dict().items()}
+    if learner.average is not None:
+        found |= {f"average.{name}": tensor for name, tensor in learner.average.state_dict().items()}
+    for index, entries in learner.optimizer.state_dict()["state"].items():
         found |= {f"optimizer.{index}.{key}": t for key, t in entries.items() if isinstance(t, Tensor)}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in found.items()}
 

@@ -203,19 +203,29 @@ def _wrong(name: str, value: Any, zh: str, en: str) -> InvalidValueError:
     )
 
 
-def check_devices(train: TrainConfig, pictures: int, devices: int) -> None:
-    """Each device needs a picture of every batch.
+def check_devices(train: TrainConfig, pictures: int, devices: int, *, gpus: bool) -> None:
+    """Each device needs a picture for every part of a batch, and half precision a GPU.
 
     Raises:
-        InvalidValueError: Names the batch size and the devices.
+        InvalidValueError: Names the field, what it is, and what it must be.
     """
-    if min(train.batch_size, pictures) < devices:
+    batch = min(train.batch_size, pictures)
+    if batch < devices:
         raise _wrong(
             "batch_size",
             train.batch_size,
             f"{pictures} 张训练图片分给 {devices} 个设备，每个设备每步至少一张",
             f"with {pictures} training pictures on {devices} devices, each needs one picture a step",
         )
+    if batch // devices < train.accumulate:
+        raise _wrong(
+            "accumulate",
+            train.accumulate,
+            f"每个设备每步只有 {batch // devices} 张图片，每份至少一张",
+            f"a device has {batch // devices} pictures a step, and each part needs one",
+        )
+    if train.precision == "fp16" and not gpus:
+        raise _wrong("precision", "fp16", "fp16 需要 GPU；CPU 上请用 fp32", "fp16 needs a GPU; use fp32 on the CPU")
 
 
 def warnings(train: TrainConfig, data: DataConfig, facts: TaskFacts) -> list[Text]:

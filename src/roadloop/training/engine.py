@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import torch
-from torch import nn
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, Text
@@ -22,11 +21,13 @@ from roadloop.training.failures import named_failures
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
 from roadloop.training.journal import NoJournal, TaskJournal
+from roadloop.training.learner import Learner, make_learner
 from roadloop.training.loop import Run, train
 from roadloop.training.losses import SegmentationLoss
-from roadloop.training.recipe import TrainConfig, TrainingRecipe
+from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.reporting import Reporter
 from roadloop.training.sampler import BatchPlan
+from roadloop.training.step import Update
 from roadloop.training.weighting import class_pixels
 from roadloop.training.work import GPU_LOADERS, Work
 
@@ -50,16 +51,16 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
         settings = recipe.train.network_settings
         network = load_source(work.source, recipe.num_classes, settings, file=recipe.network_file)
         network = network.to(group.device)
-        optimizer = make_optimizer(recipe.train, network)
+        learner = make_learner(recipe.train, network)
         place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
-        found = resume(work, network, optimizer, place, reporter)
+        found = resume(work, learner, place, reporter)
         state = found.state if found else RunState()
         if found is None and work.start_weights is not None:
             begin_from(work.start_weights, network, reporter)
-        whole = make_run(work, reader, network, optimizer, group)
+        whole = make_run(work, reader, learner, group)
         if not group.first:
             return train(whole, state, NoJournal(), reporter)
-        journal = TaskJournal(work, network, optimizer, describe(work, reader), place, reporter)
+        journal = TaskJournal(work, learner, describe(work, reader), place, reporter)
         try:
             journal.begin(state, found, whole.waiting)
             return train(whole, state, journal, reporter)
@@ -101,14 +102,12 @@ def check_digest(reader: DatasetReader, recipe: TrainingRecipe) -> None:
         )
 
 
-def resume(
-    work: Work, network: nn.Module, optimizer: torch.optim.Optimizer, place: Place, reporter: Reporter
-) -> Checkpoint | None:
-    """Load the newest good checkpoint into network and optimiser; None when there is none."""
+def resume(work: Work, learner: Learner, place: Place, reporter: Reporter) -> Checkpoint | None:
+    """Load the newest good checkpoint into the learner; None when there is none."""
     found = checkpoint.newest(work.checkpoints, work.recipe.digest())
     if found is None:
         return None
-    checkpoint.restore(found, network, optimizer)
+    checkpoint.restore(found, learner)
     for problem in found.problems:
         reporter.warn(problem)
     if found.place != place:
@@ -132,9 +131,7 @@ def begin_from(weights: Path, network: nn.Module, reporter: Reporter) -> None:
             reporter.log(line)
 
 
-def make_run(
-    work: Work, reader: DatasetReader, network: nn.Module, optimizer: torch.optim.Optimizer, group: Group
-) -> Run:
+def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) -> Run:
     """The loop's surroundings for one rank."""
     recipe = work.recipe
     label_map = LabelMap.from_json(recipe.label_map)
@@ -156,13 +153,14 @@ def make_run(
         part = plan.from_step(step, group.rank, group.size)
         return waiting.timed(data.training_batches(samples, part, loaders, pin=group.device.type == "cuda"))
 
+    normalise = data.Normalise(recipe.data.mean, recipe.data.std, group.device)
+    criterion = SegmentationLoss(recipe.train, group.device)
     return Run(
         recipe=recipe,
         plan=plan,
-        network=network,
-        optimizer=optimizer,
-        criterion=SegmentationLoss(recipe.train, group.device),
-        normalise=data.Normalise(recipe.data.mean, recipe.data.std, group.device),
+        learner=learner,
+        update=Update(recipe.train, learner, learner.network, criterion, normalise, group),
+        normalise=normalise,
         batches=batches,
         waiting=waiting,
         validation=lambda: data.whole_pictures(whole, mine, min(loaders, 4)),
@@ -195,16 +193,6 @@ def loader_processes(work: Work, group: Group) -> int:
     if group.device.type == "cpu":
         return 0
     return max(1, min(GPU_LOADERS, len(os.sched_getaffinity(0)) // group.size - 1))
-
-
-def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser that a configuration asks for; its rate is set at every step."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(
-            parameters, lr=config.base_lr, betas=(config.momentum, 0.999), weight_decay=config.weight_decay
-        )
-    return torch.optim.SGD(parameters, lr=config.base_lr, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
 def describe(work: Work, reader: DatasetReader) -> dict[str, Any]:

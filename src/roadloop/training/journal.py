@@ -8,15 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import torch
-from torch import nn
-
 from roadloop.evaluation.quality import FullScores
 from roadloop.models.files import file_name, save_model
 from roadloop.training import checkpoint
 from roadloop.training.checkpoint import Checkpoint, Place, RunState
 from roadloop.training.data import Waiting
 from roadloop.training.event_log import EventLog
+from roadloop.training.learner import Learner
 from roadloop.training.metrics_log import MetricsLog, plain
 from roadloop.training.mlflow import MlflowLog
 from roadloop.training.reporting import Move, Reporter
@@ -33,8 +31,7 @@ class TaskJournal:
 
     Args:
         work: The run and its folders.
-        network: Saved in checkpoints and model files.
-        optimizer: Saved in checkpoints.
+        learner: Saved in checkpoints; its judged network in model files.
         description: Of the model files: all fields that do not depend on the epoch.
         place: Where the run takes place.
         reporter: Publishes.
@@ -43,15 +40,13 @@ class TaskJournal:
     def __init__(
         self,
         work: Work,
-        network: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        learner: Learner,
         description: Mapping[str, Any],
         place: Place,
         reporter: Reporter,
     ) -> None:
         self._work = work
-        self._network = network
-        self._optimizer = optimizer
+        self._learner = learner
         self._description = description
         self._place = place
         self._reporter = reporter
@@ -120,7 +115,7 @@ class TaskJournal:
         summary = _summary(loss, result)
         self._append({"kind": "epoch", "epoch": state.epoch, "step": state.step, **summary, **_confusion(result)})
         recipe = self._work.recipe
-        last = state.epoch == recipe.epochs
+        last = recipe.is_over(state.epoch, state.best.epoch)
         is_best = state.best.epoch == state.epoch
         memo: dict[str, Any] = {"epoch": state.epoch, "latest": plain(summary)}
         moves: list[Move] = []
@@ -131,7 +126,7 @@ class TaskJournal:
                 self._work.results,
                 recipe.prefix,
                 state.epoch,
-                self._network.state_dict(),
+                self._learner.judged.state_dict(),
                 {**self._description, "training": training},
                 scratch=self._reporter.scratch,
             )
@@ -168,7 +163,7 @@ class TaskJournal:
         if not target.exists():
             scratch = self._reporter.scratch(target)
             facts = (state, self._place, self._recipe)
-            checkpoint.write(scratch, self._network, self._optimizer, facts, self._log.contents())
+            checkpoint.write(scratch, self._learner, facts, self._log.contents())
             moves = [(scratch, target), *moves]
         self._reporter.publish(moves, {"step": state.step, "speed": self._speed, **memo})
         checkpoint.prune(self._work.checkpoints, state.best)

@@ -3,13 +3,11 @@
 Legend: N pictures in a batch, H and W their pixels.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import nn
 
 from roadloop.errors import Text
 from roadloop.evaluation.metrics import count
@@ -19,11 +17,12 @@ from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
 from roadloop.training.data import Batch, Normalise, Waiting
 from roadloop.training.failures import not_finite
 from roadloop.training.group import Group
-from roadloop.training.losses import SegmentationLoss
+from roadloop.training.learner import Learner
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.reporting import Reporter
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.schedule import learning_rate
+from roadloop.training.step import Update
 
 
 class Journal(Protocol):
@@ -50,9 +49,8 @@ class Run:
     Attributes:
         recipe: What is done.
         plan: Which pictures make up which batch.
-        network: Takes float32 [N, 3, H, W].
-        optimizer: Of the network's parameters.
-        criterion: The loss.
+        learner: The network and all else that changes.
+        update: Learns from a batch.
         normalise: Bytes to floats on the device.
         batches: This rank's batches from a step on.
         waiting: How long the loop has waited for them.
@@ -63,9 +61,8 @@ class Run:
 
     recipe: TrainingRecipe
     plan: BatchPlan
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    criterion: SegmentationLoss
+    learner: Learner
+    update: Update
     normalise: Normalise
     batches: Callable[[int], Iterator[Batch]]
     waiting: Waiting
@@ -89,30 +86,20 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
     Raises:
         NonFiniteLossError: The loss is not a number; the weights are those before this step.
     """
-    plan, group, network = run.plan, run.group, run.network
+    plan, group = run.plan, run.group
     batches = run.batches(state.step)
-    while state.epoch < plan.epochs:
-        network.train()
+    while not run.recipe.is_over(state.epoch, state.best_epoch):
+        run.learner.network.train()
         while state.step < (state.epoch + 1) * plan.steps_per_epoch:
             batch = next(batches)
             report_broken(batch, reporter)
-            rate = set_learning_rate(run, state.step)
+            rate = learning_rate(run.recipe.train, state.step, plan.total_steps)
             seed_step(run.recipe.train.seed, state.step, group.rank)
-
-            image_N3HW, target_NHW = run.normalise(batch)
-            weights = group.sum(run.criterion.weights(target_NHW)).clamp_min(1e-6)
-            loss = (run.criterion(network(image_N3HW), target_NHW) / weights).sum()
-            mean = group.sum(loss.detach().clone()).item()
-            if not math.isfinite(mean):
-                raise not_finite(str(mean), state.step + 1, rate, batch.names)
-            run.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            group.share_gradients(network)
-            run.optimizer.step()
+            loss = run.update(batch, state.step, rate)
 
             state.step += 1
-            state.loss_sum += mean
-            journal.step(state, mean, rate)
+            state.loss_sum += loss
+            journal.step(state, loss, rate)
             reporter.progress(state.step, plan.total_steps, _note(run, state, "训练", "training"))
             stop = group.any(flag=reporter.should_stop())
             if stop or journal.due(state):
@@ -127,15 +114,23 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
             journal.save(state)
             return False
         finish_epoch(run, state, journal, counted)
+    report_early_end(run, state, reporter)
     return True
 
 
-def set_learning_rate(run: Run, step: int) -> float:
-    """Give the optimiser the rate of step `step` (0-based), and return it."""
-    rate = learning_rate(run.recipe.train, step, run.plan.total_steps)
-    for settings in run.optimizer.param_groups:
-        settings["lr"] = rate
-    return rate
+def report_early_end(run: Run, state: RunState, reporter: Reporter) -> None:
+    """Say why a run ended before its last epoch, if it did."""
+    best, idle = state.best_epoch, state.epoch - state.best_epoch
+    if state.epoch == run.plan.epochs or not run.group.first:
+        return
+    reporter.warn(
+        Text(
+            f"训练在第 {state.epoch} 轮提前结束：已有 {idle} 轮没有更高的验证 mIoU，最佳为第 {best} 轮。"
+            "要训练更久，请以此任务为 base_task 新建任务，并增大 early_stop。",
+            f"Training ended early after epoch {state.epoch}: {idle} epochs brought no higher mIoU on val; the best is"
+            f" epoch {best}. To train longer, create a task with this one as base_task and a larger early_stop.",
+        )
+    )
 
 
 def report_broken(batch: Batch, reporter: Reporter) -> None:
@@ -155,7 +150,7 @@ def require_finite(run: Run, state: RunState, names: list[str]) -> None:
     Raises:
         NonFiniteLossError: Nothing of them has been saved.
     """
-    if not is_finite(run.network):
+    if not is_finite(run.learner.network):
         rate = learning_rate(run.recipe.train, max(state.step - 1, 0), run.plan.total_steps)
         raise not_finite("nan", state.step, rate, names)
 
@@ -168,7 +163,7 @@ def validate(run: Run, reporter: Reporter) -> Validation | None:
     """
     counted = Validation(run.recipe.num_classes)
     pictures = run.validation()
-    run.network.eval()
+    run.learner.judged.eval()
     for _ in range(0, run.validation_pictures, run.group.size):
         batch = next(pictures, None)
         if batch is not None:
@@ -183,7 +178,7 @@ def count_predicted(run: Run, batch: Batch, counted: Validation) -> None:
     """Predict some pictures and count them against their labels."""
     with torch.inference_mode():
         image_N3HW, _ = run.normalise(batch)
-        logits_NCHW = run.network(image_N3HW)
+        logits_NCHW = run.learner.judged(image_N3HW)
         prediction_NHW = logits_NCHW.argmax(dim=1).to(torch.uint8).cpu().numpy()
         certainty_NHW = certainty(logits_NCHW)
     for ids, target, confidence in zip(prediction_NHW, batch.targets.numpy(), certainty_NHW, strict=True):

@@ -85,6 +85,20 @@ class TrainConfig(Record):
     step_factor: float = Field(0.1, gt=0, le=1, description="Factor at each of `steps`.")
     poly_power: float = Field(0.9, gt=0, le=10, description="Exponent of the poly schedule.")
     warmup_steps: int = Field(0, ge=0, le=1_000_000, description="Iterations of linear warm-up.")
+    decay_norms: bool = Field(True, description="Whether weight decay also acts on norms and biases.")
+    accumulate: int = Field(
+        1, ge=1, le=1024, description="Parts that each device's pictures of a step are divided into, to save memory."
+    )
+    clip_norm: float = Field(0.0, ge=0, le=1e6, description="Largest norm of the gradients; 0 = no limit.")
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="The running average of the weights is validated and kept (0.999); 0 = without."
+    )
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
+        "fp32", description="Numbers of the forward pass; auto = bf16, or fp16 where the GPU lacks it; on CPU fp32."
+    )
+    early_stop: int = Field(
+        0, ge=0, le=MAX_EPOCHS, description="End after so many epochs without a higher mIoU on val; 0 = never."
+    )
     class_weighting: Literal["inverse_log", "median_frequency", "none"] = Field(
         "inverse_log",
         description="How class weights follow from the training pixels: ENet's 1/ln(1.02+p), median(p)/p.",
@@ -193,6 +207,11 @@ class TrainingRecipe(Record):
     def save_every(self) -> int:
         """Epochs between model files."""
         return self.train.save_every or -(-self.epochs // MODEL_FILES)
+
+    def is_over(self, epoch: int, best: int) -> bool:
+        """Whether a run ends after `epoch` finished epochs, the `best` of which is the best."""
+        idle = self.train.early_stop > 0 and epoch - best >= self.train.early_stop
+        return epoch >= self.epochs or idle
 
     @property
     def crop(self) -> tuple[int, int]:

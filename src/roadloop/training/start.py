@@ -74,7 +74,7 @@ def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
         train=train.model_copy(update={"weights": weights.name if weights else ""}),
         data=data,
     )
-    check_devices(train, facts.pictures(data), recipe.devices)
+    check_devices(train, facts.pictures(data), recipe.devices, gpus=bool(recipe.gpus))
     store.update_config(
         db,
         request.task_id,

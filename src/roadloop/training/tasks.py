@@ -46,7 +46,7 @@ def train(context: TaskContext) -> Outcome:
     context.reach("train.configured")
     if not train_here(context, work):
         raise JobCancelled
-    return Outcome({"epochs": work.recipe.epochs, "best": context.memo.get("best")})
+    return Outcome({"epochs": context.memo["epoch"], "best": context.memo.get("best")})
 
 
 def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:

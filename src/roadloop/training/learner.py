@@ -1,0 +1,94 @@
+"""What changes while a run learns: the weights, their average, the optimiser's state and the scale of fp16 losses."""
+
+import copy
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import nn
+
+from roadloop.training.recipe import TrainConfig
+
+_TYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Everything of a run that has a state.
+
+    Attributes:
+        network: Learns; float32.
+        optimizer: Of its parameters.
+        scaler: Of fp16 losses; disabled, it does nothing.
+        average: The running average of the network, or None.
+        dtype: What the forward pass computes in; None is float32 throughout.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    average: nn.Module | None = None
+    dtype: torch.dtype | None = None
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and written to model files."""
+        return self.network if self.average is None else self.average
+
+    def follow(self, decay: float, step: int) -> None:
+        """Move the average towards the network; its buffers are the network's.
+
+        The first steps move it faster, by (1 + step) / (10 + step) at most, so that it does not remember the first,
+        random weights for long.
+
+        Args:
+            decay: Share that the average keeps of itself.
+            step: Steps that went before (0-based).
+        """
+        if self.average is None:
+            return
+        taken = 1 - min(decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, weight in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(weight, taken)
+            for kept, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                kept.copy_(buffer)
+
+
+def make_learner(config: TrainConfig, network: nn.Module) -> Learner:
+    """A learner at its beginning, on the device where the network is."""
+    device = next(network.parameters()).device
+    dtype = compute_type(config, device)
+    average = None
+    if config.ema_decay > 0:
+        average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    return Learner(
+        network=network,
+        optimizer=make_optimizer(config, network),
+        scaler=torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
+        average=average,
+        dtype=dtype,
+    )
+
+
+def compute_type(config: TrainConfig, device: torch.device) -> torch.dtype | None:
+    """What a configuration computes in on a device; None is float32. auto: bf16 where a GPU has it, else fp16."""
+    if config.precision != "auto":
+        return _TYPES.get(config.precision)
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser that a configuration asks for; its rate is set at every step."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [{"params": parameters, "weight_decay": config.weight_decay}]
+    if not config.decay_norms:
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=config.base_lr, betas=(config.momentum, 0.999))
+    return torch.optim.SGD(groups, lr=config.base_lr, momentum=config.momentum)

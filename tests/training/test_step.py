@@ -1,0 +1,75 @@
+"""One update: micro-batches add up to their batch, and gradients keep their limit."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from roadloop.training.data import Batch, Normalise
+from roadloop.training.group import Group
+from roadloop.training.learner import make_learner
+from roadloop.training.losses import SegmentationLoss
+from roadloop.training.recipe import TrainConfig
+from roadloop.training.step import Update, parts
+
+CPU = torch.device("cpu")
+ALL = {"ohem_threshold": 0.7, "dice_weight": 0.5, "lovasz_weight": 0.5}
+
+
+class Two(nn.Module):
+    """Classes, an auxiliary head and a boundary; no batch norm, which would see other batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3, padding=1)
+        self.heads = nn.ModuleList([nn.Conv2d(6, channels, 1) for channels in (3, 3, 1)])
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = self.stem(image).relu()
+        return tuple(head(found) for head in self.heads)
+
+
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(256, (5, 12, 16, 3), generator=generator, dtype=torch.uint8)
+    targets = torch.randint(3, (5, 12, 16), generator=generator, dtype=torch.uint8)
+    targets[0, :9] = 255
+    targets[3] = 255
+    return Batch(images, targets, [f"1/{i}" for i in range(5)], [])
+
+
+def updated(**values: Any) -> tuple[float, torch.Tensor, torch.Tensor]:
+    """Loss, weights and gradients after one update by plain gradient descent."""
+    torch.manual_seed(0)
+    config = TrainConfig(class_weights=(1.0, 2.0, 0.5), momentum=0.0, weight_decay=0.0, **values)
+    learner = make_learner(config, Two())
+    normalise = Normalise((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), CPU)
+    update = Update(config, learner, learner.network, SegmentationLoss(config, CPU), normalise, Group(CPU))
+    loss = update(batch(), 0, 0.1)
+    weights = torch.cat([p.detach().flatten() for p in learner.network.parameters()])
+    gradients = torch.cat([p.grad.flatten() for p in learner.network.parameters() if p.grad is not None])
+    return loss, weights, gradients
+
+
+@pytest.mark.parametrize("values", [{}, ALL])
+@pytest.mark.parametrize("accumulate", [2, 5, 8])
+def test_update__parts_add_up_to_the_undivided_batch(accumulate: int, values: dict[str, float]) -> None:
+    whole, divided = updated(**values), updated(accumulate=accumulate, **values)
+    assert divided[0] == pytest.approx(whole[0], rel=1e-5)
+    assert torch.allclose(divided[1], whole[1], rtol=1e-5, atol=1e-6)
+    assert torch.allclose(divided[2], whole[2], rtol=1e-4, atol=1e-6)
+
+
+def test_update__gradients_keep_their_largest_norm() -> None:
+    _, _, free = updated()
+    _, _, kept = updated(clip_norm=0.01)
+    assert free.norm() > 0.01
+    assert kept.norm().item() == pytest.approx(0.01, rel=1e-3)
+    assert torch.allclose(kept / kept.norm(), free / free.norm(), atol=1e-5)
+
+
+def test_parts__differ_by_one_picture_at_most() -> None:
+    assert [len(part.images) for part in parts(batch(), 3)] == [2, 2, 1]
+    assert [len(part.targets) for part in parts(batch(), 7)] == [1] * 5
+    assert next(parts(batch(), 1)).names == batch().names
