@@ -3,11 +3,13 @@
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+import resource
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -288,6 +290,74 @@ def test_run__failures_below_get_names(bench: Any, how: str, error: type[JobErro
     assert "4" in caught.value.text.en
     if error is OutOfMemoryError:
         assert caught.value.details["try_batch_size"] == 2
+
+
+#: Each training step takes 64 MiB for every picture.
+HUNGRY = """
+from torch import nn
+
+
+def build(num_classes):
+    return Hungry(num_classes)
+
+
+class Hungry(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.layer = nn.Conv2d(3, num_classes, 1)
+
+    def forward(self, x):
+        if not self.training:
+            return self.layer(x)
+        taken = x.new_zeros(x.shape[0], 2**24)
+        return self.layer(x) + taken[:, :1, None, None]
+"""
+
+
+@contextlib.contextmanager
+def memory_limit(mib: int) -> Iterator[None]:
+    """This process may take so much more memory than it has."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + mib * 2**20, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def test_run__out_of_memory_names_the_batch_that_fits_and_it_does(bench: Any) -> None:
+    bench.run(bench.work("warm", source=HUNGRY, batch_size=1, num_epoch=1))  # what torch takes once for ever
+    with memory_limit(360):
+        with pytest.raises(OutOfMemoryError) as caught:
+            bench.run(bench.work("eight", source=HUNGRY, batch_size=8, num_epoch=1))
+        said = caught.value
+        assert said.details == {"batch_size": 8, "crop": [24, 32], "try_batch_size": 4}
+        assert "accumulate to 2" in said.text.en
+        assert "batch_size 调到 4" in said.text.zh
+        assert bench.run(bench.work("four", source=HUNGRY, batch_size=4, num_epoch=1)).finished
+        assert bench.run(bench.work("parts", source=HUNGRY, batch_size=8, accumulate=2, num_epoch=1)).finished
+    with memory_limit(40), pytest.raises(OutOfMemoryError, match="Not even one picture") as caught:
+        bench.run(bench.work("none", source=HUNGRY, batch_size=2, num_epoch=1))
+    assert caught.value.details["try_batch_size"] is None
+
+
+def test_run__a_killed_loader_process_is_named(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = bench.work(num_epoch=500)
+    object.__setattr__(work, "loaders", 1)
+    notes = bench.notes()
+    killed: list[psutil.Process] = []
+
+    def kill() -> bool:
+        me = psutil.Process()
+        if not killed:
+            killed.extend(p for p in me.children() if p.cmdline() == me.cmdline())
+            killed[0].kill()
+        return False
+
+    monkeypatch.setattr(notes, "should_stop", kill)
+    with pytest.raises(JobError, match="ROADLOOP_LOADER_WORKERS") as caught:
+        bench.run(work, notes)
+    assert "读取图片的进程" in caught.value.text.zh
 
 
 def test_run__an_error_in_the_network_names_file_and_line(bench: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import torch
+from torch import nn
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, Text
@@ -24,6 +25,7 @@ from roadloop.training.journal import NoJournal, TaskJournal
 from roadloop.training.learner import Learner, make_learner
 from roadloop.training.loop import Run, train
 from roadloop.training.losses import SegmentationLoss
+from roadloop.training.probe import largest_fit
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.reporting import Reporter
 from roadloop.training.sampler import BatchPlan
@@ -41,31 +43,31 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
     Raises:
         RoadloopError: Named failures: memory, NaN, broken files, a network that does not run.
     """
+    with named_failures(work.recipe, lambda: largest_fit(work, group)):
+        return _run(work, group, reporter)
+
+
+def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     recipe = work.recipe
-    with named_failures(recipe):
-        prepare_torch(work, group)
-        reader = DatasetReader(work.dataset)
-        check_digest(reader, recipe)
-        torch.manual_seed(recipe.train.seed)
-        seed_step(recipe.train.seed, 0, 0)  # first weights: the same on every rank
-        settings = recipe.train.network_settings
-        network = load_source(work.source, recipe.num_classes, settings, file=recipe.network_file)
-        network = network.to(group.device)
-        learner = make_learner(recipe.train, network)
-        place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
-        found = resume(work, learner, place, reporter)
-        state = found.state if found else RunState()
-        if found is None and work.start_weights is not None:
-            begin_from(work.start_weights, network, reporter)
-        whole = make_run(work, reader, learner, group)
-        if not group.first:
-            return train(whole, state, NoJournal(), reporter)
-        journal = TaskJournal(work, learner, describe(work, reader), place, reporter)
-        try:
-            journal.begin(state, found, whole.waiting)
-            return train(whole, state, journal, reporter)
-        finally:
-            journal.close()
+    prepare_torch(work, group)
+    reader = DatasetReader(work.dataset)
+    check_digest(reader, recipe)
+    place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
+    found = checkpoint.newest(work.checkpoints, recipe.digest())
+    network = first_network(work, group.device, reporter, fresh=found is None)
+    learner = make_learner(recipe.train, network)
+    if found is not None:
+        resume(found, learner, place, reporter)
+    state = found.state if found else RunState()
+    whole = make_run(work, reader, learner, group)
+    if not group.first:
+        return train(whole, state, NoJournal(), reporter)
+    journal = TaskJournal(work, learner, describe(work, reader), place, reporter)
+    try:
+        journal.begin(state, found, whole.waiting)
+        return train(whole, state, journal, reporter)
+    finally:
+        journal.close()
 
 
 def prepare_torch(work: Work, group: Group) -> None:
@@ -102,11 +104,20 @@ def check_digest(reader: DatasetReader, recipe: TrainingRecipe) -> None:
         )
 
 
-def resume(work: Work, learner: Learner, place: Place, reporter: Reporter) -> Checkpoint | None:
-    """Load the newest good checkpoint into the learner; None when there is none."""
-    found = checkpoint.newest(work.checkpoints, work.recipe.digest())
-    if found is None:
-        return None
+def first_network(work: Work, device: torch.device, reporter: Reporter, *, fresh: bool) -> nn.Module:
+    """The network with its first weights, the same on every rank; where a run is fresh, with its start weights."""
+    recipe = work.recipe
+    torch.manual_seed(recipe.train.seed)
+    seed_step(recipe.train.seed, 0, 0)
+    settings = recipe.train.network_settings
+    network = load_source(work.source, recipe.num_classes, settings, file=recipe.network_file).to(device)
+    if fresh and work.start_weights is not None:
+        begin_from(work.start_weights, network, reporter)
+    return network
+
+
+def resume(found: Checkpoint, learner: Learner, place: Place, reporter: Reporter) -> None:
+    """Put a checkpoint into the learner, and say what is unusual about it."""
     checkpoint.restore(found, learner)
     for problem in found.problems:
         reporter.warn(problem)
@@ -118,7 +129,6 @@ def resume(work: Work, learner: Learner, place: Place, reporter: Reporter) -> Ch
             )
         )
     reporter.log(f"resumed from {found.path.name} epoch={found.state.epoch + 1} step={found.state.step}")
-    return found
 
 
 def begin_from(weights: Path, network: nn.Module, reporter: Reporter) -> None:

@@ -1,35 +1,41 @@
 """Names for what goes wrong below us while training: memory, loader, network. Each says its cure."""
 
+import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import torch
 
 from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, RoadloopError, Text
 from roadloop.training.recipe import TrainingRecipe
 
+_NO_MEMORY: Final = re.compile(r"allocate memory|std::bad_alloc|CUDA out of memory|CUBLAS_STATUS_ALLOC_FAILED")
+
 
 @contextmanager
-def named_failures(recipe: TrainingRecipe) -> Iterator[None]:
+def named_failures(recipe: TrainingRecipe, largest_fit: Callable[[], int]) -> Iterator[None]:
     """Turn torch's failures into ours.
 
+    Args:
+        recipe: What is done.
+        largest_fit: Finds the pictures that a device can take at once; called when memory ran out.
+
     Raises:
-        OutOfMemoryError: GPU or host memory; names the batch size that was tried.
+        OutOfMemoryError: GPU or host memory; names the batch size that was tried, and the one that would fit.
         JobError: A loader process was killed, the batch is too small for batch norm, or the network's code failed.
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise _out_of_memory(recipe, gpu=True) from error
-    except MemoryError as error:
-        raise _out_of_memory(recipe, gpu=False) from error
     except RoadloopError:
         raise
-    except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+    except (RuntimeError, MemoryError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         message = str(error)
-        if "allocate memory" in message or "std::bad_alloc" in message:
-            raise _out_of_memory(recipe, gpu=False) from error
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or _NO_MEMORY.search(message):
+            traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
+            gpu = isinstance(error, torch.OutOfMemoryError)
+            raise _out_of_memory(recipe, largest_fit(), gpu=gpu) from error
         if "DataLoader worker" in message:
             raise JobError(
                 Text(
@@ -68,19 +74,40 @@ def _blame_network(recipe: TrainingRecipe, error: Exception) -> None:
         ) from error
 
 
-def _out_of_memory(recipe: TrainingRecipe, *, gpu: bool) -> OutOfMemoryError:
+def _out_of_memory(recipe: TrainingRecipe, fit: int, *, gpu: bool) -> OutOfMemoryError:
     batch, (height, width) = recipe.train.batch_size, recipe.crop
-    smaller = max(recipe.devices, batch // 2)
+    share = -(-batch // recipe.devices)
+    at_once = -(-share // recipe.train.accumulate)
+    tried = min(fit, max(1, at_once // 2)) if fit else 0
+    smaller = tried * recipe.devices * recipe.train.accumulate
     what_zh, what_en = ("显存", "GPU memory") if gpu else ("主机内存", "host memory")
+    if fit == 0:
+        cure = Text(
+            "试过：每个设备连 1 张也放不下。请减小 crop，或换更小的网络。",
+            "Not even one picture for each device fits, as a try showed: crop smaller, or take a smaller network.",
+        )
+    elif fit >= at_once:
+        cure = Text(
+            f"单独重试时可以放下：内存被别的进程或过大的验证图片占用。请检查该设备，或把 batch_size 调到 {smaller}。",
+            "Tried again alone, it fits: another process or very large validation pictures took the memory."
+            f" Look at the device, or set batch_size to {smaller}.",
+        )
+    else:
+        parts = -(-share // fit)
+        cure = Text(
+            f"试过：每个设备一次 {fit} 张可以。请把 batch_size 调到 {smaller}，或把 accumulate 调到 {parts}，或减小 crop。",
+            f"A try showed that {fit} at once fit on each device. Set batch_size to {smaller},"
+            f" or keep it and set accumulate to {parts}, or crop smaller.",
+        )
     return OutOfMemoryError(
         Text(
-            f"{what_zh}不足：批大小 {batch}、裁剪 {height}x{width} 放不下。请把 batch_size 调到 {smaller}，或减小 crop。",
-            f"Out of {what_en}: a batch of {batch} with crops of {height}x{width} does not fit."
-            f" Set batch_size to {smaller}, or crop smaller.",
+            f"{what_zh}不足：批大小 {batch}、裁剪 {height}x{width} 放不下。检查点完好。{cure.zh}",
+            f"Out of {what_en}: a batch of {batch} with crops of {height}x{width} does not fit. Checkpoints are good."
+            f" {cure.en}",
         ),
         batch_size=batch,
         crop=[height, width],
-        try_batch_size=smaller,
+        try_batch_size=smaller or None,
     )
 
 
