@@ -4,6 +4,8 @@ import contextlib
 import json
 import re
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -341,23 +343,42 @@ def test_run__out_of_memory_names_the_batch_that_fits_and_it_does(bench: Any) ->
     assert caught.value.details["try_batch_size"] is None
 
 
-def test_run__a_killed_loader_process_is_named(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    work = bench.work(num_epoch=500)
-    object.__setattr__(work, "loaders", 1)
-    notes = bench.notes()
-    killed: list[psutil.Process] = []
+#: A process whose only loader process is killed after the first step; torch's signal handler stays its own.
+KILLS_ITS_LOADER = """
+import multiprocessing, pathlib, sys
 
-    def kill() -> bool:
-        me = psutil.Process()
-        if not killed:
-            killed.extend(p for p in me.children() if p.cmdline() == me.cmdline())
-            killed[0].kill()
+import torch
+
+sys.path.insert(0, sys.argv[2])
+from conftest import Notes
+from roadloop.errors import JobError
+from roadloop.training import engine
+from roadloop.training.group import Group
+from roadloop.training.work import Work
+
+
+class Killing(Notes):
+    def should_stop(self):
+        for process in multiprocessing.active_children():
+            process.kill()
         return False
 
-    monkeypatch.setattr(notes, "should_stop", kill)
-    with pytest.raises(JobError, match="ROADLOOP_LOADER_WORKERS") as caught:
-        bench.run(work, notes)
-    assert "读取图片的进程" in caught.value.text.zh
+
+try:
+    engine.run(Work.from_json(pathlib.Path(sys.argv[1]).read_text()), Group(torch.device("cpu")), Killing())
+except JobError as error:
+    print(error.text.zh, error.text.en)
+"""
+
+
+def test_run__a_killed_loader_process_is_named(bench: Any, tmp_path: Path) -> None:
+    work = bench.work(num_epoch=500)
+    object.__setattr__(work, "loaders", 1)
+    (tmp_path / "work.json").write_text(work.to_json())
+    command = [sys.executable, "-c", KILLS_ITS_LOADER, str(tmp_path / "work.json"), str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "读取图片的进程被终止" in done.stdout, done.stderr
+    assert "ROADLOOP_LOADER_WORKERS" in done.stdout
 
 
 def test_run__an_error_in_the_network_names_file_and_line(bench: Any) -> None:

@@ -12,6 +12,10 @@ from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, Road
 from roadloop.training.recipe import TrainingRecipe
 
 _NO_MEMORY: Final = re.compile(r"allocate memory|std::bad_alloc|CUDA out of memory|CUBLAS_STATUS_ALLOC_FAILED")
+_CUT_OFF: Final = (ConnectionResetError, ConnectionRefusedError, EOFError)
+_FAILURES: Final = (
+    RuntimeError, MemoryError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, *_CUT_OFF,
+)  # fmt: skip
 
 
 @contextmanager
@@ -30,48 +34,64 @@ def named_failures(recipe: TrainingRecipe, largest_fit: Callable[[], int]) -> It
         yield
     except RoadloopError:
         raise
-    except (RuntimeError, MemoryError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-        message = str(error)
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or _NO_MEMORY.search(message):
+    except _FAILURES as error:
+        if _lacks_memory(error):
             traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
-            gpu = isinstance(error, torch.OutOfMemoryError)
-            raise _out_of_memory(recipe, largest_fit(), gpu=gpu) from error
-        if "DataLoader worker" in message:
-            raise JobError(
-                Text(
-                    "读取图片的进程被终止，通常是主机内存不足。请减小 ROADLOOP_LOADER_WORKERS 或批大小，然后继续任务。",
-                    "A process that reads pictures was killed, mostly because the host has no memory left."
-                    " Lower ROADLOOP_LOADER_WORKERS or the batch size, then continue the task.",
-                )
-            ) from error
-        if "more than 1 value per channel" in message:
-            raise JobError(
-                Text(
-                    f"批大小 {recipe.train.batch_size}（{recipe.devices} 个设备）对该网络的批归一化太小；每个设备至少要 2 张。",
-                    f"A batch of {recipe.train.batch_size} on {recipe.devices} device(s) is too small for this"
-                    " network's batch norm; give each device at least 2 pictures.",
-                ),
-                batch_size=recipe.train.batch_size,
-            ) from error
-        _blame_network(recipe, error)
-        raise
+            raise _out_of_memory(recipe, largest_fit(), gpu=isinstance(error, torch.OutOfMemoryError)) from error
+        named = _loader(error) or _batch_norm(recipe, error) or _network(recipe, error)
+        if named is None:
+            raise
+        raise named from error
 
 
-def _blame_network(recipe: TrainingRecipe, error: Exception) -> None:
+def _lacks_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or _NO_MEMORY.search(str(error)) is not None
+
+
+def _loader(error: BaseException) -> JobError | None:
+    """A loader process died: torch says so, or its end of the line is closed in the middle of a batch."""
+    if not isinstance(error, _CUT_OFF) and "DataLoader worker" not in str(error):
+        return None
+    return JobError(
+        Text(
+            "读取图片的进程被终止，通常是主机内存不足。请减小 ROADLOOP_LOADER_WORKERS 或批大小，然后继续任务。",
+            "A process that reads pictures was killed, mostly because the host has no memory left."
+            " Lower ROADLOOP_LOADER_WORKERS or the batch size, then continue the task.",
+        )
+    )
+
+
+def _batch_norm(recipe: TrainingRecipe, error: BaseException) -> JobError | None:
+    """Batch norm needs more than one value for each channel."""
+    if "more than 1 value per channel" not in str(error):
+        return None
+    batch, devices, parts = recipe.train.batch_size, recipe.devices, recipe.train.accumulate
+    return JobError(
+        Text(
+            f"批大小 {batch}（{devices} 个设备，accumulate {parts}）对该网络的批归一化太小；每个设备每份至少要 2 张。",
+            f"A batch of {batch} on {devices} device(s), accumulate {parts}, is too small for this network's batch"
+            " norm; give each device and each part at least 2 pictures.",
+        ),
+        batch_size=batch,
+    )
+
+
+def _network(recipe: TrainingRecipe, error: BaseException) -> JobError | None:
     """Name the line of the team's network.py that an error came through, if it did."""
     file = recipe.network_file
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
-    if frames:
-        line, text = frames[-1].lineno, frames[-1].line or ""
-        what = f"{type(error).__name__}: {error}"[:500]
-        raise JobError(
-            Text(
-                f"{file} 第 {line} 行（{text}）出错：{what}。请改正网络（或裁剪尺寸）后新建任务。",
-                f"{file}, line {line} ({text}) failed: {what}. Correct the network (or the crop) and create a new task.",
-            ),
-            file=file,
-            line=line,
-        ) from error
+    if not frames:
+        return None
+    line, text = frames[-1].lineno, frames[-1].line or ""
+    what = f"{type(error).__name__}: {error}"[:500]
+    return JobError(
+        Text(
+            f"{file} 第 {line} 行（{text}）出错：{what}。请改正网络（或裁剪尺寸）后新建任务。",
+            f"{file}, line {line} ({text}) failed: {what}. Correct the network (or the crop) and create a new task.",
+        ),
+        file=file,
+        line=line,
+    )
 
 
 def _out_of_memory(recipe: TrainingRecipe, fit: int, *, gpu: bool) -> OutOfMemoryError:
