@@ -11,6 +11,7 @@ from roadloop.bench import scripts
 from roadloop.bench.scripts import opponent
 from roadloop.cli.main import app
 from roadloop.errors import InvalidValueError, NotFoundError
+from roadloop.evaluation import backend
 
 TINY = ["--pictures", "8", "--size", "96x64", "--rounds", "1", "--json"]
 
@@ -32,6 +33,15 @@ def test_bench_loader__every_side_reads_all_samples() -> None:
 def test_bench_build__both_sides_pack_all_pictures() -> None:
     found = bench("build", *TINY, "--processes", "1")
     assert [row["items"] for row in found["rows"]] == [8, 8]
+
+
+def test_bench_predict__both_sides_write_the_same_labels(monkeypatch: Any) -> None:
+    monkeypatch.setattr(backend, "exported", lambda network, *_: network)  # an export takes seconds
+    found = bench("predict", *TINY)
+    assert [row["items"] for row in found["rows"]] == [8, 8, 8]
+    shares = [note.rpartition(" ")[2] for note in found["notes"][1:]]
+    assert len(shares) == 2
+    assert all(float(share.rstrip("%")) >= 99.99 for share in shares)
 
 
 def test_bench__a_size_that_is_none() -> None:

@@ -1,4 +1,4 @@
-"""`roadloop bench loader`, `train` and `build`."""
+"""`roadloop bench loader`, `train`, `build` and `predict`."""
 
 import json
 from pathlib import Path
@@ -61,6 +61,24 @@ def train(
     from roadloop.bench.train import race  # noqa: PLC0415
 
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, steps, batch, network), as_json)
+
+
+def predict(
+    camvid: CamVid = None,
+    pictures: Pictures = 48,
+    size: Size = "960x720",
+    rounds: Rounds = 5,
+    network: Annotated[str, typer.Option(help="A shipped network; see roadloop networks.")] = "fast-scnn",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of either side.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Predicting a folder, JPEG in to label PNG out, against a script with Pillow and PyTorch.
+
+    The labels are compared as well. Set OMP_NUM_THREADS to the number of threads on a busy machine.
+    """
+    from roadloop.bench.predict import race  # noqa: PLC0415 - torch takes seconds
+
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, network, threads), as_json)
 
 
 def _show(result: Result, as_json: bool) -> None:
