@@ -282,7 +282,7 @@ class Stage:
         platform = open_platform(self.settings)
         try:
             yield platform
-            psutil.wait_procs(processes.find(f"{self.task_id}:"), timeout=10)  # helpers end after their master
+            self._wait_for_helpers(platform)
             report = inspect(platform, hashes=True)
             assert (report.problems, report.notes) == ([], [])
         finally:
@@ -313,16 +313,20 @@ class Stage:
         return (platform.workspace.home / self.job(platform).log).read_text()
 
     def tree(self) -> dict[str, str]:
-        """Every file of the workspace with its sha256, other than rows, logs and event files; `/` for a folder."""
+        """Every file of the workspace with its sha256, other than rows, logs and event files."""
         home = self.settings.home.resolve()
-        found = {p.relative_to(home).as_posix(): p for p in sorted(home.rglob("*"))}
+        found = {p.relative_to(home).as_posix(): p for p in sorted(home.rglob("*")) if p.is_file()}
         return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "/"
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in found.items()
-            if not name.startswith(_ASIDE)
-            and not (name.endswith(".log") or ".tfevents." in name)
-            and f"{name}/" not in _ASIDE
+            if not name.startswith(_ASIDE) and not (name.endswith(".log") or ".tfevents." in name)
         }
+
+    def _wait_for_helpers(self, platform: Platform) -> None:
+        """A job's helper processes end a moment after it."""
+        with platform.database.reading() as db:
+            ids = db.execute(queue.jobs.select().with_only_columns(queue.jobs.c.id)).scalars().all()
+        psutil.wait_procs([process for task_id in ids for process in processes.find(f"{task_id}:")], timeout=10)
 
     def _finish(self, platform: Platform, task_id: str) -> None:
         assert self.workers.run(platform, task_id) == 0

@@ -1,11 +1,13 @@
 """The workers that run jobs one after another, under a disk that a test can fill."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from full_disk import Disk
+from job_cases import Stage
 from workers import Workers
 
 
@@ -25,9 +27,17 @@ def workers(disk: Disk) -> Iterator[Workers]:
     made.close()
 
 
-@pytest.fixture
-def stage_folder(disk: Disk, request: pytest.FixtureRequest) -> Path:
-    """A folder on the disk for one test."""
-    folder = Path(disk.home) / str(request.node.name)
-    folder.mkdir()
-    return folder
+Stages = Callable[[str], Stage]
+
+
+@pytest.fixture(scope="session")
+def stages(disk: Disk, workers: Workers) -> Stages:
+    """The stage of each case, made when it is first asked for."""
+
+    @functools.cache
+    def make(case: str) -> Stage:
+        folder = Path(disk.home) / case
+        folder.mkdir()
+        return Stage(case, folder, workers)
+
+    return make

@@ -12,7 +12,6 @@ from job_cases import CASES, Stage
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.states import JobState
-from workers import Workers
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdist_group("jobs")]
 
@@ -57,9 +56,9 @@ def test_points__every_named_point_of_the_source_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_r03__killed_at_a_point_ends_in_the_same_bytes(
-    case: str, stage_folder: Path, workers: Workers, times: Callable[[int], int]
+    case: str, stages: Callable[[str], Stage], times: Callable[[int], int]
 ) -> None:
-    stage = Stage(case, stage_folder, workers)
+    stage = stages(case)
     points = POINTS[stage.kind]
     step = len(points) / times(len(points))
     for point in [points[int(n * step)] for n in range(times(len(points)))]:

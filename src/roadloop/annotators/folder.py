@@ -55,16 +55,20 @@ class FolderAnnotator:
             )
         scratch = target.with_name(f".{target.name}.push{publish.PARTIAL}")
         shutil.rmtree(scratch, ignore_errors=True)
-        with publish.disk_errors(target):
-            scratch.mkdir(parents=True)
-            files = sorted(p for p in folder.rglob("*") if p.is_file())
-            for n, file in enumerate(files):
-                watch(n * total // len(files), total)
-                copy = scratch / file.relative_to(folder)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copy)
-                publish.fsync_file(copy)
-        publish.move(scratch, target)
+        try:
+            with publish.disk_errors(target):
+                scratch.mkdir(parents=True)
+                files = sorted(p for p in folder.rglob("*") if p.is_file())
+                for n, file in enumerate(files):
+                    watch(n * total // len(files), total)
+                    copy = scratch / file.relative_to(folder)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, copy)
+                    publish.fsync_file(copy)
+            publish.move(scratch, target)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
         return {"place": str(target), "pictures": total, "already": 0}
 
     def tasks(self, start: int, end: int) -> list[int]:

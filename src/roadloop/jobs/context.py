@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
-from roadloop.jobs import queue
+from roadloop.jobs import logs, queue
 from roadloop.jobs.states import JobState
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
@@ -77,6 +77,7 @@ class TaskContext:
         self._lock = threading.Lock()
         self._pending: dict[str, Any] = {}
         self._warnings = list(job.warnings)
+        self._scratch: set[Path] = set()
         self._cancel = threading.Event()
         self._closed = threading.Event()
         self._eta = Eta(time.monotonic())
@@ -86,7 +87,7 @@ class TaskContext:
 
     def log(self, line: str) -> None:
         """Write one line to the job's log."""
-        print(line, flush=True)  # noqa: T201 - the process's output is the log
+        logs.write(line)
 
     def progress(self, done: float, total: float, note: Text | None = None) -> None:
         """Say how far the work is. Cheap: call it as often as you like.
@@ -128,7 +129,15 @@ class TaskContext:
 
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone. Not created."""
-        return target.parent / f".{target.name}.{self.job.id[:8]}-{self.job.token}{publish.PARTIAL}"
+        path = target.parent / f".{target.name}.{self.job.id[:8]}-{self.job.token}{publish.PARTIAL}"
+        with self._lock:
+            self._scratch.add(path)
+        return path
+
+    def drop_scratch(self) -> None:
+        """Remove what is left under the scratch names of this attempt, which has failed."""
+        for path in self._scratch:
+            _remove(path)
 
     def older_scratch(self, target: Path) -> list[Path]:
         """What earlier attempts of this job left beside `target`, oldest first."""
@@ -147,10 +156,7 @@ class TaskContext:
     def clear_older_scratch(self, target: Path) -> None:
         """Remove what earlier attempts of this job left beside `target`."""
         for path in self.older_scratch(target):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            _remove(path)
 
     def publish(self, moves: Sequence[Move], memo: Mapping[str, Any] | None = None) -> None:
         """Make finished scratch files visible while the job goes on.
@@ -254,3 +260,10 @@ def apply_moves(moves: Sequence[Move]) -> None:
     """Give chosen scratch files their visible names; those already moved are passed over."""
     for scratch, target in moves:
         publish.move(scratch, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

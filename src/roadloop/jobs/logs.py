@@ -1,11 +1,18 @@
 """Logs of jobs: read by byte offset, whatever their size and whatever stands in them."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 TAIL_LINES: Final = 100
 TAIL_BYTES: Final = 256 * 1024
 MAX_BYTES: Final = 4 * 2**20
+
+
+def write(line: str) -> None:
+    """Add a line to the log that this process's output is. A full disk costs the line, not the job."""
+    with suppress(OSError):
+        print(line, flush=True)  # noqa: T201 - the process's output is the log
 
 
 def tail(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -31,8 +32,7 @@ def start(settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path) -> 
         "PYTHONFAULTHANDLER": "1",
         "PYTHONUTF8": "1",
     }
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with _open_log(log) as output:
         return subprocess.Popen(
             [sys.executable, "-m", "roadloop.jobs.run", job.id, str(job.token), ",".join(gpu_uuids)],
             stdin=subprocess.DEVNULL,
@@ -41,6 +41,15 @@ def start(settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path) -> 
             env=environment,
             start_new_session=True,
         )
+
+
+def _open_log(log: Path) -> BinaryIO:
+    """The log's end; nothing at all on a full disk, where the job says by itself what it cannot write."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def is_alive(pid: int, started: float) -> bool:

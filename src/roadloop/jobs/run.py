@@ -1,7 +1,7 @@
 """The entry point of a job's process: `python -m roadloop.jobs.run TASK_ID TOKEN GPU_UUIDS`.
 
 The supervisor starts it in a session of its own, with the settings in its environment and the job's log as its
-output. It ends with 0 whenever it could write the job's end into the row.
+output. It ends with 0 whenever it could write the job's end into the row, and with UNWRITTEN_EXIT when it could not.
 """
 
 import os
@@ -9,19 +9,22 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import psutil
 
-from roadloop.errors import RoadloopError, StaleRunError, Text
-from roadloop.jobs import queue
+from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
+from roadloop.jobs import logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.states import JobState
 from roadloop.settings import Settings
+from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 
 STALE_EXIT = 75
+UNWRITTEN_EXIT = 74
 MARK = "ROADLOOP_JOB_MARK"  # in the environment of every process of a job: "<task id>:<token>"
 
 
@@ -29,17 +32,20 @@ def main() -> int:
     """Run one claimed job to its end."""
     task_id, token = sys.argv[1], int(sys.argv[2])
     gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
-    platform = open_platform(Settings())
     process = psutil.Process()
     try:
+        platform = open_platform(Settings())
         with platform.database.transaction() as db:
             job = queue.fenced(db, task_id, token, {"pid": process.pid, "pid_started": process.create_time()})
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        print(f"--- {now} {job.kind} {job.title} attempt={job.attempt} ---", flush=True)  # noqa: T201 - the log
+        logs.write(f"--- {now} {job.kind} {job.title} attempt={job.attempt} ---")
         run(platform, job, gpus)
     except StaleRunError as error:
-        print(f"ERROR {error.text.en} Nothing more is written.", flush=True)  # noqa: T201 - the log
+        logs.write(f"ERROR {error.text.en} Nothing more is written.")
         return STALE_EXIT
+    except BusyError as error:
+        logs.write(f"ERROR {error.text.en} The job's row could not be written; the supervisor goes on with it.")
+        return UNWRITTEN_EXIT
     return 0
 
 
@@ -48,31 +54,52 @@ def run(platform: Platform, job: queue.Job, gpus: tuple[str, ...] = ()) -> None:
 
     Raises:
         StaleRunError: Another attempt took the job over.
+        BusyError: The row, or the place of a finished output, could not be written; the row says how to go on.
     """
     context = TaskContext(platform, job, gpus)
     try:
         context.begin()
-        task: Callable[[TaskContext], Outcome] = pkgutil.resolve_name(TASKS[job.kind])
-        context.succeed(task(context))
+        outcome = _attempt(context)
+        if outcome is not None:
+            context.succeed(outcome)
+    except (StaleRunError, BusyError):
+        raise
+    except Exception as error:  # noqa: BLE001 - as in _attempt
+        _fail(context, error)
+    finally:
+        context.close()
+
+
+def _attempt(context: TaskContext) -> Outcome | None:
+    """What the job's function returns; None when it did not, and that was written."""
+    try:
+        task: Callable[[TaskContext], Outcome] = pkgutil.resolve_name(TASKS[context.job.kind])
+        with publish.disk_errors(context.platform.workspace.home):
+            return task(context)
     except StaleRunError:
         raise
-    except JobCancelled:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost frame: whatever it is becomes the job's reason
+        context.drop_scratch()
+        _fail(context, error)
+        return None
+
+
+def _fail(context: TaskContext, error: BaseException) -> None:
+    if isinstance(error, JobCancelled):
         context.log("The job was stopped.")
         context.end(JobState.CANCELLED)
-    except RoadloopError as error:
+    elif isinstance(error, RoadloopError):
         context.log(f"ERROR {error.code}: {error.text.en} | {error.text.zh}")
         context.end(JobState.FAILED, error.text, error.code)
-    except MemoryError:
-        traceback.print_exc()
+    elif isinstance(error, MemoryError):
+        context.log("".join(traceback.format_exception(error)))
         text = Text(
             "主机内存不足。请减小批大小或进程数后重试。", "Out of host memory. Use a smaller batch or fewer processes."
         )
         context.end(JobState.FAILED, text, "out_of_memory")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost frame: whatever it is becomes the job's reason
-        traceback.print_exc()
+    else:
+        context.log("".join(traceback.format_exception(error)))
         context.end(JobState.FAILED, _bug(error), "internal_error")
-    finally:
-        context.close()
 
 
 def _bug(error: BaseException) -> Text:
@@ -82,5 +109,6 @@ def _bug(error: BaseException) -> Text:
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
+    with suppress(OSError):  # the disk of the log is full
+        sys.stdout.flush()
     os._exit(code)  # threads of libraries must not keep a finished job alive

@@ -21,6 +21,7 @@ from roadloop.devices import service as devices
 from roadloop.errors import BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import processes, queue
 from roadloop.jobs.context import apply_moves
+from roadloop.jobs.run import UNWRITTEN_EXIT
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
 from roadloop.storage.platform import Platform
@@ -309,6 +310,11 @@ def _exit_text(code: int | None) -> Text:
         return Text(
             "任务进程被外部终止（kill -9、内存不足或关机）。",
             "The job's process was killed from outside (kill -9, the system out of memory, or a shutdown).",
+        )
+    if code == UNWRITTEN_EXIT:
+        return Text(
+            "任务进程无法写入任务状态（磁盘已满，或数据库被占用太久）。",
+            "The job's process could not write the job's row (the disk is full, or the database was busy too long).",
         )
     return Text(f"任务进程意外退出（代码 {code}）。", f"The job's process ended unexpectedly (exit code {code}).")
 

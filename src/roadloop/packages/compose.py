@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import RoadloopError, Text
+from roadloop.errors import DiskFullError, RoadloopError, Text
 from roadloop.imaging.decode import check_image, decode_image
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.colors import ColorCoder
@@ -65,6 +65,9 @@ def fill(
 
     Returns:
         Pictures left out with the reason, and the ids of their rows. When every one is, the folder is not sealed.
+
+    Raises:
+        DiskFullError: No space is left; no picture is to blame.
     """
     folder.mkdir(parents=True)
     pictures: list[PackedPicture] = []
@@ -73,6 +76,8 @@ def fill(
     for row in rows:
         try:
             pictures.append(_add(workspace, folder, brief, row))
+        except DiskFullError:
+            raise
         except RoadloopError as error:
             problems.append(Problem(row.origin, error.text))
             broken.append(row.id)

@@ -14,7 +14,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from roadloop.errors import BrokenFileError, JobError, LabelMapError, NameTakenError, RoadloopError, Text
+from roadloop.errors import (
+    BrokenFileError,
+    DiskFullError,
+    JobError,
+    LabelMapError,
+    NameTakenError,
+    RoadloopError,
+    Text,
+)
 from roadloop.imaging.encode import encode_label
 from roadloop.imaging.header import read_header
 from roadloop.jobs import queue
@@ -163,18 +171,14 @@ class LabelRun:
         return check_label(data, label.picture, label.manifest, self._wanted, self._limit)
 
     def _sort(self, label: Returned, verdict: Accepted | Rejected, writer: SourceSetWriter, found: _Found) -> None:
-        number = label.manifest.number
         if label.gold:
-            if isinstance(verdict, Rejected):
-                found.rejected.append((label, verdict))
-            elif (truth := self._known(label, verdict.ids.shape)) is not None:
-                found.gold.setdefault(number, Agreement()).add(truth, verdict.ids)
-            else:
-                found.report.skip_gold(number, label.picture.name)
+            self._sort_gold(label, verdict, found)
             return
         if isinstance(verdict, Accepted) and label.origin not in found.published:
             try:
                 self._write(label, verdict, writer)
+            except DiskFullError:
+                raise
             except (RoadloopError, OSError) as error:
                 verdict = Rejected(_reason(error))
             else:
@@ -184,6 +188,15 @@ class LabelRun:
             found.rejected.append((label, verdict))
         else:
             found.copies.setdefault(label.origin, []).append(label)
+
+    def _sort_gold(self, label: Returned, verdict: Accepted | Rejected, found: _Found) -> None:
+        number = label.manifest.number
+        if isinstance(verdict, Rejected):
+            found.rejected.append((label, verdict))
+        elif (truth := self._known(label, verdict.ids.shape)) is not None:
+            found.gold.setdefault(number, Agreement()).add(truth, verdict.ids)
+        else:
+            found.report.skip_gold(number, label.picture.name)
 
     def _write(self, label: Returned, verdict: Accepted, writer: SourceSetWriter) -> None:
         picture, image = label.picture, load_image(self._workspace, label, self._wanted, self._limit)
@@ -195,17 +208,17 @@ class LabelRun:
                     " has black, so they cannot be marked as ignored",
                 )
             )
-        writer.add(
-            NewSample(
-                package=str(label.manifest.number),
-                stem=picture.stem,
-                image=image,
-                label=encode_label(verdict.ids),
-                track=picture.track,
-                point=picture.point,
-                **picture.facts,
-            )
+        sample = NewSample(
+            package=str(label.manifest.number),
+            stem=picture.stem,
+            image=image,
+            label=encode_label(verdict.ids),
+            track=picture.track,
+            point=picture.point,
+            **picture.facts,
         )
+        with publish.disk_errors(self._workspace.sources / self._name):
+            writer.add(sample)
 
     def _known(self, label: Returned, shape: tuple[int, ...]) -> UInt8 | None:
         """The true label of a gold picture, cut as the result is; None when the gold set does not have it now."""

@@ -40,8 +40,9 @@ def release(context: TaskContext) -> Outcome:
             shutil.rmtree(scratch, ignore_errors=True)
             context.scratch(models / INDEX).unlink(missing_ok=True)
             raise
-    with locked(models):  # once more: a killed attempt's index may be older than another release
-        publish.write_json(models / INDEX, index_of(models))
+    else:
+        with locked(models):  # once more: a killed attempt's index may be older than another release
+            publish.write_json(models / INDEX, index_of(models))
     result = json.loads((target / RELEASE).read_text(encoding="utf-8"))
     files = sorted(p.name for p in target.iterdir())
     return Outcome({"folder": f"models/{result['folder']}", "files": files, "metrics": result["metrics"]})

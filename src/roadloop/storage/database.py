@@ -20,6 +20,8 @@ from roadloop.errors import BusyError, DiskFullError, Text
 metadata: Final = sa.MetaData()
 
 BUSY_SECONDS: Final = 30
+#: What SQLite says when a file has no room, or a journal cannot be made.
+_DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
 
 
 def sqlite_url(path: Path) -> str:
@@ -106,7 +108,7 @@ def _named_errors() -> Iterator[None]:
         yield
     except sa.exc.OperationalError as error:
         message = str(error.orig)
-        if "full" in message or "readonly" in message or "disk I/O" in message:
+        if any(sign in message for sign in _DISK_SIGNS):
             raise DiskFullError(
                 Text(
                     f"数据库无法写入（{message}）。请腾出磁盘空间后重试，已有数据未被改动。",

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +22,12 @@ from roadloop.errors import BrokenFileError, DiskFullError, Text
 PARTIAL: Final = ".partial"
 MANIFEST: Final = "manifest.json"
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+_SQLITE_DISK_ERRORS: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the system's "no space", "quota" and "read-only" into our named error.
+    """Turn the system's and SQLite's "no space", "quota" and "read-only" into our named error.
 
     Raises:
         DiskFullError: The disk of `path` is full, over quota or read-only; nothing visible was changed.
@@ -35,14 +37,21 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        what = os.strerror(error.errno)
-        raise DiskFullError(
-            Text(
-                f"无法写入 {path.name}：{what}。已有文件未被改动；请腾出磁盘空间后重试。",
-                f"Cannot write {path.name}: {what}. Existing files are untouched; free some disk space and retry.",
-            ),
-            path=str(path),
-        ) from error
+        raise _disk_full(path, os.strerror(error.errno)) from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _SQLITE_DISK_ERRORS:
+            raise
+        raise _disk_full(path, str(error)) from error
+
+
+def _disk_full(path: Path, what: str) -> DiskFullError:
+    return DiskFullError(
+        Text(
+            f"无法写入 {path.name}：{what}。已有文件未被改动；请腾出磁盘空间后重试。",
+            f"Cannot write {path.name}: {what}. Existing files are untouched; free some disk space and retry.",
+        ),
+        path=str(path),
+    )
 
 
 def fsync_folder(folder: Path) -> None:
@@ -66,10 +75,10 @@ def fsync_file(path: Path) -> None:
 @contextmanager
 def publishing_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in `path`'s folder; at the end of the block it becomes `path`, or nothing does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
     with disk_errors(path):
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             fsync_file(temporary)
             temporary.replace(path)
@@ -164,8 +173,8 @@ def move(scratch: Path, target: Path) -> None:
         FileNotFoundError: Neither `scratch` nor `target` exists.
         OSError: `target` is a folder with something in it.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             scratch.replace(target)
         except FileNotFoundError:
