@@ -76,7 +76,8 @@ def predict(
 
     The labels are compared as well. Set OMP_NUM_THREADS to the number of threads on a busy machine.
     """
-    from roadloop.bench.predict import race  # noqa: PLC0415 - torch takes seconds
+    from roadloop.bench.pictures import Choice  # noqa: PLC0415
+    from roadloop.bench.predict import race  # noqa: PLC0415
 
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, network, threads), as_json)
 
