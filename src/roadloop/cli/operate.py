@@ -6,13 +6,16 @@ import signal
 import socket
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
+from rich import box
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -20,7 +23,7 @@ from roadloop.console import Home, language, settings_of
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.fsck import inspect
-from roadloop.jobs.history import format_time, status_text
+from roadloop.jobs.history import status_text
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.server import create_app
@@ -151,22 +154,18 @@ def _job_table(platform: Platform, rows: int) -> Table:
                 queue.jobs.select().with_only_columns(queue.jobs.c.id).order_by(queue.jobs.c.seq.desc()).limit(rows)
             )
         ]
-    table = Table(caption=f"{platform.workspace.home}", caption_justify="left")
-    for column in ("task_id", "kind", "name 名称", "state 状态", "left 剩余", "created 创建", "reason 说明"):
-        table.add_column(column, overflow="fold")
+    table = Table(caption=f"{platform.workspace.home}", caption_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("task_id", "kind", "state 状态", "left 剩余", "created 创建"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("name 名称, reason 说明", overflow="fold")
     for job in newest:
         text = job.reason or job.note
+        reason = f"\n[dim]{escape(text.pick(language()))}[/]" if text else ""
         left = "" if job.eta_seconds is None else f"{job.eta_seconds:,.0f} s"
         color = STATE_COLORS.get(job.state.value, "yellow")
-        table.add_row(
-            job.id[:8],
-            job.kind,
-            job.title,
-            f"[{color}]{status_text(job)}[/]",
-            left,
-            format_time(job.created_at),
-            text.pick(language()) if text else "",
-        )
+        created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%m-%d %H:%M")
+        state = f"[{color}]{status_text(job)}[/]"
+        table.add_row(job.id[:8], job.kind, state, left, created, f"{escape(job.title)}{reason}")
     return table
 
 
