@@ -143,10 +143,15 @@ def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(server
 def test_status_and_fsck__as_a_user(server: LiveServer) -> None:
     task_id = submit(server, steps=2)
     server.wait("/v1/jobs", task_id)
-    for command, words in (("status --once", "数数"), ("fsck", "0 problems"), ("migrate", "schema")):
+    for command, words in (
+        ("status --once", "completed!"),
+        ("status --once", "数数"),
+        ("fsck", "0 problems"),
+        ("migrate", "schema"),
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "roadloop", *command.split(), "--home", str(server.home)],
-            capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "200"},
+            capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "80"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert words in done.stdout
