@@ -17,6 +17,7 @@ import jsonschema
 from roadloop.jobs import processes
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform
+from workers import Start
 
 ENDED = {"succeeded", "failed", "cancelled"}
 
@@ -50,10 +51,12 @@ class LiveServer:
 
     Args:
         settings: Its settings, handed over as a job's would be.
+        start: Starts the process, like `subprocess.Popen`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, start: Start = subprocess.Popen) -> None:
         self.settings = settings
+        self._start = start
         self.process: subprocess.Popen[str]
         self.url = ""
         self.output: list[str] = []
@@ -68,7 +71,7 @@ class LiveServer:
     def start(self, *options: str) -> float:
         """Start it and wait until it answers; returns the seconds that took."""
         began = time.monotonic()
-        self.process = subprocess.Popen(
+        self.process = self._start(
             [sys.executable, "-m", "roadloop", "serve", *options],
             env=self.settings.child_environment() | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
             stdout=subprocess.PIPE,

@@ -1,15 +1,20 @@
 """R14: the disk is full from the k-th write of a job on, and has space again afterwards."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 
 from full_disk import Disk
 from job_cases import CASES, Stage
+from live import LiveServer
 from roadloop.jobs import queue
+from roadloop.jobs.fsck import inspect
 from roadloop.jobs.run import UNWRITTEN_EXIT
 from roadloop.jobs.states import JobState
-from roadloop.storage.platform import Platform
+from roadloop.settings import Settings
+from roadloop.storage.platform import Platform, open_platform
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdist_group("jobs")]
 
@@ -116,3 +121,47 @@ def test_r14__the_same_call_succeeds_when_there_is_space(case: str, disk: Disk, 
         assert {
             name.replace(task_id, stage.task_id).replace(task_id[:8], stage.task_id[:8]) for name in made
         } == expected
+
+
+def submit(client: httpx.Client, name: str) -> httpx.Response:
+    """Ask for a network, once however often it is asked."""
+    body = {"network_name": name, "src_net": "fast-scnn", "net_describe": "网"}
+    return client.post("/create_net", json=body, headers={"idempotency-key": name})
+
+
+def test_r14__the_server_says_that_the_disk_is_full_and_loses_nothing(disk: Disk, times: Callable[[int], int]) -> None:
+    """The rows' disk is full from the k-th write of a submission on, when the server starts, and when it is killed."""
+    settings = Settings(home=Path(disk.home) / "server", port=0, poll_seconds=3600, min_free_mib=0)
+    live = LiveServer(settings, disk.start)
+    disk.restart(0)
+    with pytest.raises(AssertionError, match=r"✗ Cannot write (.|\n)*free some disk space"):
+        live.start()
+    disk.restart()
+    live.start()
+    client = live.client()
+    disk.restart()
+    acknowledged = {submit(client, "first").json()["data"]}
+    for room in spread(len(disk.writes), times(8)):
+        disk.restart(room)
+        refused = submit(client, f"net-{room}")
+        assert (refused.status_code, refused.json()["error"]) == (503, "disk_full"), room
+        assert "Free some disk space and retry; nothing was changed." in refused.json()["message"]
+        assert refused.headers["retry-after"] == "2"
+        assert client.get("/network_history").json()["total"] == len(acknowledged)
+        assert client.get("/gups_info").status_code == client.get("/").status_code == 200
+        disk.restart()
+        acknowledged.add(submit(client, f"net-{room}").json()["data"])
+    disk.restart(0)
+    live.kill()
+    with pytest.raises(AssertionError, match="Free some disk space"):
+        live.start()
+    disk.restart()
+    live.start()
+    rows = live.client().get("/network_history").json()["data"]
+    assert {row["task_id"] for row in rows} == acknowledged
+    assert {row["state"] for row in rows} == {"queued"}
+    live.stop()
+    live.close()
+    platform = open_platform(settings)
+    assert inspect(platform, hashes=True).problems == []
+    platform.database.close()

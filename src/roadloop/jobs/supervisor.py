@@ -24,6 +24,7 @@ from roadloop.jobs.context import apply_moves
 from roadloop.jobs.run import UNWRITTEN_EXIT
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
+from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
 log: Final = logging.getLogger(__name__)
@@ -323,7 +324,8 @@ class _Lock:
     """An exclusive lock on the workspace, freed by the system when the process ends."""
 
     def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with publish.disk_errors(path):
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -93,8 +93,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
             break
-        except sqlite3.OperationalError:  # the switch to WAL does not wait for other openers by itself
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:  # the switch to WAL does not wait for other openers by itself
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
     cursor.execute("PRAGMA synchronous = FULL")

@@ -30,7 +30,7 @@ def newest() -> str:
 
 def current(database: Database) -> str | None:
     """The schema version of a database; None for an empty one."""
-    with database.engine.connect() as connection:
+    with database.reading() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from roadloop.settings import Settings
-from roadloop.storage import migrate
+from roadloop.storage import migrate, publish
 from roadloop.storage.database import Database, sqlite_url
 from roadloop.storage.paths import Workspace
 
@@ -26,10 +26,12 @@ def open_platform(settings: Settings, *, upgrade: bool = False) -> Platform:
 
     Raises:
         ConflictError: The database has another schema and `upgrade` is false, or a newer one than this program.
+        DiskFullError: There is no room for the folders, or for what the database needs beside it.
     """
     workspace = Workspace(settings.home, settings.roots)
     if upgrade:
-        workspace.create_folders()
+        with publish.disk_errors(workspace.home):
+            workspace.create_folders()
     database = Database(settings.database_url or sqlite_url(workspace.home / "roadloop.db"))
     if upgrade:
         migrate.upgrade(database)
