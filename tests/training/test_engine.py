@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from roadloop.storage import publish
 from roadloop.training import checkpoint, engine
 from roadloop.training.curves import curves
 from roadloop.training.group import Group
+from roadloop.training.kernels import Trial
 
 BROKEN = """
 import torch
@@ -152,12 +154,47 @@ def test_run__a_checkpoint_from_before_the_scaler_is_good(bench: Any) -> None:
     bench.run(work, bench.notes(1, 1))
     path = checkpoint.listed(work.checkpoints)[-1]
     state = json.loads((path / checkpoint.STATE).read_text())
-    del state["scaler"]
+    del state["scaler"], state["kernels"]
     (path / checkpoint.STATE).write_text(json.dumps(state))
     (path / publish.MANIFEST).unlink()
     publish.seal(path)
     bench.run(work, bench.notes(2))
     assert bench.outcome(work) == bench.outcome(whole)
+
+
+def test_run__a_measured_layout_is_kept_by_later_attempts(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the clock says later, a resumed run computes as its first attempt did."""
+    whole = bench.work("whole", memory_format="channels_last", num_epoch=2)
+    bench.run(whole)
+    monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.1 if way.channels_last else 0.2)
+    measured = bench.work("measured", memory_format="auto", num_epoch=2)
+    bench.run(measured, bench.notes(1, 3))
+    monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.2 if way.channels_last else 0.1)
+    bench.run(measured, bench.notes(2))
+    last = [checkpoint.listed(work.checkpoints)[-1] for work in (whole, measured)]
+    assert checkpoint.read(last[1], measured.recipe.digest()).kernels.channels_last
+    one, two = (publish.sha256_file(path / checkpoint.TENSORS) for path in last)
+    assert one == two
+    network, _ = load_model(max(measured.results.glob("*.params")))
+    kept = checkpoint.read(last[1], measured.recipe.digest()).tensors
+    assert torch.equal(network.state_dict()["4.weight"], kept["network.4.weight"])
+
+
+@pytest.mark.reliability
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it imports its compiler
+def test_run__compiled_it_learns_the_same_and_resumes_bit_by_bit(bench: Any, times: Any) -> None:
+    if times(4) < 4 or shutil.which("g++") is None:
+        pytest.skip("compiles for a minute, with g++; run by make reliability")
+    plain = bench.work("plain", num_epoch=2, network_settings={"dropout": 0.0})
+    bench.run(plain)
+    values = {"compile": "on", "num_epoch": 2, "network_settings": {"dropout": 0.0}}
+    whole, work = bench.work("whole", **values), bench.work("stopped", **values)
+    assert not bench.run(whole).warnings
+    bench.run(work, bench.notes(1, 1))
+    bench.run(work, bench.notes(2))
+    assert bench.outcome(work) == bench.outcome(whole)
+    ends = [bench.lines(one)[-1]["loss"] for one in (plain, whole)]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-3)
 
 
 def test_run__ends_early_where_nothing_gets_better(bench: Any) -> None:
@@ -354,6 +391,7 @@ from conftest import Notes
 from roadloop.errors import JobError
 from roadloop.training import engine
 from roadloop.training.group import Group
+from roadloop.training.kernels import Trial
 from roadloop.training.work import Work
 
 

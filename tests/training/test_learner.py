@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from roadloop.training.learner import compute_type, make_learner
+from roadloop.training.learner import make_learner
 from roadloop.training.recipe import TrainConfig
 
 
@@ -35,11 +35,3 @@ def test_make_optimizer__norms_and_biases_may_be_spared() -> None:
     assert [(len(g["params"]), g["weight_decay"]) for g in kept.param_groups] == [(4, 0.1)]
     spared = make_learner(TrainConfig(weight_decay=0.1, decay_norms=False, optimizer="adamw"), network()).optimizer
     assert [(len(g["params"]), g["weight_decay"]) for g in spared.param_groups] == [(1, 0.1), (3, 0.0)]
-
-
-def test_compute_type__auto_is_float32_on_the_cpu() -> None:
-    cpu = torch.device("cpu")
-    assert compute_type(TrainConfig(precision="auto"), cpu) is None
-    assert compute_type(TrainConfig(), cpu) is None
-    assert compute_type(TrainConfig(precision="bf16"), cpu) is torch.bfloat16
-    assert compute_type(TrainConfig(precision="fp16"), torch.device("cuda")) is torch.float16

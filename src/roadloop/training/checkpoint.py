@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from roadloop.errors import BrokenFileError, Text
 from roadloop.storage import publish
+from roadloop.training.kernels import Kernels
 from roadloop.training.learner import Learner
 
 FORMAT: Final = "roadloop-checkpoint/1"
@@ -76,6 +77,7 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
     param_groups: list[dict[str, Any]]
     scaler: dict[str, Any]
+    kernels: Kernels
     metrics: bytes
     problems: tuple[Text, ...] = field(default=())  #: newer ones that were passed over, and why
 
@@ -115,6 +117,7 @@ def write(folder: Path, learner: Learner, facts: tuple[RunState, Place, str], me
         "place": asdict(place),
         "param_groups": learner.optimizer.state_dict()["param_groups"],
         "scaler": learner.scaler.state_dict(),
+        "kernels": asdict(learner.kernels),
     }
     with publish.disk_errors(folder):
         folder.mkdir(parents=True)
@@ -189,6 +192,7 @@ def read(path: Path, recipe: str) -> Checkpoint:
             tensors=tensors,
             param_groups=description["param_groups"],
             scaler=description.get("scaler", {}),  # older ones have none
+            kernels=Kernels(**description.get("kernels", {})),
             metrics=(path / METRICS).read_bytes(),
         )
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
@@ -208,6 +212,7 @@ def restore(checkpoint: Checkpoint, learner: Learner) -> None:
     try:
         learner.network.load_state_dict(_section(checkpoint.tensors, "network."))
         learner.optimizer.load_state_dict({"state": states, "param_groups": checkpoint.param_groups})
+        _lay_out(learner.optimizer)
         if learner.average is not None:
             learner.average.load_state_dict(_section(checkpoint.tensors, "average."))
         if learner.scaler.is_enabled():
@@ -250,6 +255,14 @@ def _flatten(learner: Learner) -> dict[str, Tensor]:
     for index, entries in learner.optimizer.state_dict()["state"].items():
         found |= {f"optimizer.{index}.{key}": t for key, t in entries.items() if isinstance(t, Tensor)}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in found.items()}
+
+
+def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+    """Give the optimiser's state the layout of the weights, as it had when it was made."""
+    for parameter, entries in optimizer.state.items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                entries[key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def _section(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from roadloop.training.failures import named_failures
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
 from roadloop.training.journal import NoJournal, TaskJournal
+from roadloop.training.kernels import Trial, candidates
 from roadloop.training.learner import Learner, make_learner
 from roadloop.training.loop import Run, train
 from roadloop.training.losses import SegmentationLoss
@@ -55,7 +56,9 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
     found = checkpoint.newest(work.checkpoints, recipe.digest())
     network = first_network(work, group.device, reporter, fresh=found is None)
-    learner = make_learner(recipe.train, network)
+    ways = [found.kernels] if found else candidates(recipe.train, group.device)
+    trial = Trial(recipe.train, network, (recipe.train.at_once(group.size), 3, *recipe.crop), group, reporter)
+    learner = make_learner(recipe.train, network, trial.choose(ways))
     if found is not None:
         resume(found, learner, place, reporter)
     state = found.state if found else RunState()
@@ -165,11 +168,12 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
 
     normalise = data.Normalise(recipe.data.mean, recipe.data.std, group.device)
     criterion = SegmentationLoss(recipe.train, group.device)
+    forward = learner.kernels.forward(learner.network, recipe.train)
     return Run(
         recipe=recipe,
         plan=plan,
         learner=learner,
-        update=Update(recipe.train, learner, learner.network, criterion, normalise, group),
+        update=Update(recipe.train, learner, forward, criterion, normalise, group),
         normalise=normalise,
         batches=batches,
         waiting=waiting,

@@ -97,7 +97,7 @@ def _network(recipe: TrainingRecipe, error: BaseException) -> JobError | None:
 def _out_of_memory(recipe: TrainingRecipe, fit: int, *, gpu: bool) -> OutOfMemoryError:
     batch, (height, width) = recipe.train.batch_size, recipe.crop
     share = -(-batch // recipe.devices)
-    at_once = -(-share // recipe.train.accumulate)
+    at_once = recipe.train.at_once(recipe.devices)
     tried = min(fit, max(1, at_once // 2)) if fit else 0
     smaller = tried * recipe.devices * recipe.train.accumulate
     what_zh, what_en = ("显存", "GPU memory") if gpu else ("主机内存", "host memory")

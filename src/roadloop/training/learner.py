@@ -2,14 +2,12 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import nn
 
+from roadloop.training.kernels import PLAIN, Kernels, compute_type
 from roadloop.training.recipe import TrainConfig
-
-_TYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,7 @@ class Learner:
         scaler: Of fp16 losses; disabled, it does nothing.
         average: The running average of the network, or None.
         dtype: What the forward pass computes in; None is float32 throughout.
+        kernels: How the network is computed while it learns.
     """
 
     network: nn.Module
@@ -29,6 +28,7 @@ class Learner:
     scaler: torch.amp.GradScaler
     average: nn.Module | None = None
     dtype: torch.dtype | None = None
+    kernels: Kernels = PLAIN
 
     @property
     def judged(self) -> nn.Module:
@@ -55,8 +55,10 @@ class Learner:
                 kept.copy_(buffer)
 
 
-def make_learner(config: TrainConfig, network: nn.Module) -> Learner:
+def make_learner(config: TrainConfig, network: nn.Module, kernels: Kernels = PLAIN) -> Learner:
     """A learner at its beginning, on the device where the network is."""
+    if kernels.channels_last:
+        network = network.to(memory_format=kernels.layout)  # type: ignore[call-overload]
     device = next(network.parameters()).device
     dtype = compute_type(config, device)
     average = None
@@ -68,16 +70,8 @@ def make_learner(config: TrainConfig, network: nn.Module) -> Learner:
         scaler=torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
         average=average,
         dtype=dtype,
+        kernels=kernels,
     )
-
-
-def compute_type(config: TrainConfig, device: torch.device) -> torch.dtype | None:
-    """What a configuration computes in on a device; None is float32. auto: bf16 where a GPU has it, else fp16."""
-    if config.precision != "auto":
-        return _TYPES.get(config.precision)
-    if device.type != "cuda":
-        return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:

@@ -29,8 +29,7 @@ def largest_fit(work: Work, group: Group) -> int:
     Returns:
         Pictures; 0 when not even one fits.
     """
-    train = work.recipe.train
-    pictures = -(-train.batch_size // (group.size * train.accumulate))
+    pictures = work.recipe.train.at_once(group.size)
     while pictures and not fits(work, group.device, pictures):
         pictures //= 2
     return pictures

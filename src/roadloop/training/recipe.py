@@ -96,6 +96,16 @@ class TrainConfig(Record):
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
         "fp32", description="Numbers of the forward pass; auto = bf16, or fp16 where the GPU lacks it; on CPU fp32."
     )
+    memory_format: Literal["contiguous", "channels_last", "auto"] = Field(
+        "contiguous",
+        description="Layout of the tensors; auto tries both for some steps at the start, and keeps the faster for all"
+        " attempts.",
+    )
+    compile: Literal["off", "on", "auto"] = Field(
+        "off",
+        description="torch.compile: takes up to minutes at the start, and needs a C++ compiler (left out without one)."
+        " auto measures on a GPU, and is off on the CPU.",
+    )
     early_stop: int = Field(
         0, ge=0, le=MAX_EPOCHS, description="End after so many epochs without a higher mIoU on val; 0 = never."
     )
@@ -132,6 +142,10 @@ class TrainConfig(Record):
     )
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints inside an epoch.")
     log_every: int = Field(10, ge=1, description="Steps between lines of the log and points of the curve.")
+
+    def at_once(self, devices: int) -> int:
+        """Pictures that a device has in memory at once."""
+        return -(-self.batch_size // (devices * self.accumulate))
 
 
 class DataConfig(Record):

@@ -1,0 +1,149 @@
+"""How a network is computed: the type and layout of its tensors, and whether it is compiled; `auto` measures.
+
+Legend: N pictures in a batch, H and W their pixels.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from roadloop.errors import Text
+from roadloop.training.group import Group
+from roadloop.training.recipe import TrainConfig
+from roadloop.training.reporting import Reporter
+
+MEASURED: Final = 4
+ENOUGH_SECONDS: Final = 2.0  #: of measuring one way; two passes are made at least
+
+_TYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """One way to compute a network; a resumed run goes on with the one that its checkpoint names."""
+
+    channels_last: bool = False  #: layout of weights and pictures
+    compiled: bool = False  #: torch.compile
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """Of weights and pictures."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def forward(self, network: nn.Module, config: TrainConfig) -> Callable[..., Any]:
+        """What is called to train the network."""
+        if not self.compiled:
+            return network
+        return torch.compile(network, dynamic=False, options={"deterministic": config.deterministic})
+
+
+PLAIN: Final = Kernels()
+
+
+def compute_type(config: TrainConfig, device: torch.device) -> torch.dtype | None:
+    """What a configuration computes in on a device; None is float32. auto: bf16 where a GPU has it, else fp16."""
+    if config.precision != "auto":
+        return _TYPES.get(config.precision)
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def candidates(config: TrainConfig, device: torch.device) -> list[Kernels]:
+    """The ways that a configuration allows, the plainest first; without a GPU `auto` never compiles."""
+    formats = {"contiguous": [False], "channels_last": [True], "auto": [False, True]}[config.memory_format]
+    measured = [False, True] if device.type == "cuda" else [False]
+    compiled = {"off": [False], "on": [True], "auto": measured}[config.compile]
+    return [Kernels(layout, one) for one in compiled for layout in formats]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Tries ways to compute a network, on blank pictures and on copies: the network stays as it is.
+
+    Attributes:
+        config: How it is trained.
+        network: On the group's device.
+        shape: Of a batch, [N, 3, H, W].
+        group: The device, and the ranks that must agree.
+        reporter: Hears what was found.
+    """
+
+    config: TrainConfig
+    network: nn.Module
+    shape: tuple[int, int, int, int]
+    group: Group
+    reporter: Reporter
+
+    def choose(self, ways: Sequence[Kernels]) -> Kernels:
+        """The fastest way; nothing is measured where there is only one and it does not compile.
+
+        Every rank measures, and all take the way whose times have the smallest sum. Where nothing but compiling is
+        allowed and it does not work, the network is computed without.
+
+        Args:
+            ways: What is allowed, or what a checkpoint names.
+        """
+        if len(ways) == 1 and not ways[0].compiled:
+            return ways[0]
+        measured = torch.tensor([self.seconds(way) for way in ways], device=self.group.device)
+        times = self.group.sum(measured).tolist()
+        best = min(range(len(ways)), key=times.__getitem__)
+        chosen = ways[best]
+        if math.isinf(times[best]):
+            chosen = replace(chosen, compiled=False)
+            self._warn()
+        shown = " ".join(f"{1000 * seconds / self.group.size:.1f}" for seconds in times)
+        self.reporter.log(f"kernels {chosen} milliseconds of {len(ways)} way(s): {shown}")
+        return chosen
+
+    def seconds(self, way: Kernels) -> float:
+        """The shortest of some forward and backward passes; infinite where the network cannot be compiled."""
+        try:
+            return self._shortest(way)
+        except Exception as error:  # compilers fail in many ways; where none is at work, it is the network's
+            if not way.compiled:
+                raise
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self.reporter.log(f"torch.compile does not work here: {why[:300]}")
+            return math.inf
+
+    def _shortest(self, way: Kernels) -> float:
+        copied = copy.deepcopy(self.network).train().to(memory_format=way.layout)  # type: ignore[call-overload]
+        forward = way.forward(copied, self.config)
+        image_N3HW = torch.zeros(self.shape, device=self.group.device).to(memory_format=way.layout)
+        self._pass(forward, image_N3HW)
+        times: list[float] = []
+        while len(times) < MEASURED and sum(times) < ENOUGH_SECONDS:
+            times.append(self._pass(forward, image_N3HW))
+        return min(times)
+
+    def _pass(self, forward: Callable[..., Any], image_N3HW: Tensor) -> float:
+        begin = time.perf_counter()
+        device = self.group.device
+        dtype = compute_type(self.config, device)
+        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            outputs = forward(image_N3HW)
+        heads = outputs if isinstance(outputs, tuple) else (outputs,)
+        torch.stack([head.float().mean() for head in heads]).sum().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - begin
+
+    def _warn(self) -> None:
+        if not self.group.first:
+            return
+        self.reporter.warn(
+            Text(
+                "此处无法使用 torch.compile（原因见日志）：训练照常进行，只是不编译；若为继续的任务，结果不再逐位相同。"
+                "请安装 C++ 编译器（如 g++）后再试，或把 compile 设为 off。",
+                "torch.compile does not work here (the log says why): training goes on without it; a continued task no"
+                " longer bit by bit. Install a C++ compiler such as g++ before the next task, or set compile to off.",
+            )
+        )

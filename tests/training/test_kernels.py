@@ -1,0 +1,116 @@
+"""Ways to compute a network: what is allowed, what is chosen, and what happens where nothing compiles."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from roadloop.errors import Text
+from roadloop.training import kernels
+from roadloop.training.group import Group
+from roadloop.training.kernels import Kernels, Trial, candidates, compute_type
+from roadloop.training.recipe import TrainConfig
+from roadloop.training.reporting import Silent
+
+CPU = torch.device("cpu")
+CUDA = torch.device("cuda", 0)
+
+
+PASSES: list[bool] = []  #: of every copy of a `Slow`: whether the pictures came channels last
+
+
+class Slow(nn.Module):
+    """Much slower in one layout."""
+
+    def __init__(self, *, last: bool) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 1)
+        self.last = last
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.layer(image)
+        PASSES.append(image.is_contiguous(memory_format=torch.channels_last))
+        if PASSES[-1] == self.last:
+            torch.rand(300_000).sort()
+        return out
+
+
+class Heard(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.warnings: list[Text] = []
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+    def warn(self, text: Text) -> None:
+        self.warnings.append(text)
+
+
+def trial(config: TrainConfig, network: nn.Module, reporter: Heard) -> Trial:
+    return Trial(config, network, (2, 3, 8, 8), Group(CPU), reporter)
+
+
+def test_candidates__auto_measures_and_never_compiles_on_the_cpu() -> None:
+    auto = TrainConfig(memory_format="auto", compile="auto")
+    assert candidates(auto, CPU) == [Kernels(), Kernels(channels_last=True)]
+    assert len(candidates(auto, CUDA)) == 4
+    assert candidates(TrainConfig(), CUDA) == [Kernels()]
+    assert candidates(TrainConfig(compile="on"), CPU) == [Kernels(compiled=True)]
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_choose__takes_the_faster_and_leaves_the_network_alone(last: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "ENOUGH_SECONDS", 1000.0)
+    network, heard = Slow(last=last), Heard()
+    before = network.layer.weight.clone()
+    PASSES.clear()
+    chosen = trial(TrainConfig(), network, heard).choose([Kernels(), Kernels(channels_last=True)])
+    assert chosen == Kernels(channels_last=not last)
+    assert PASSES == [False] * 5 + [True] * 5
+    assert torch.equal(network.layer.weight, before)
+    assert network.layer.weight.grad is None
+    assert [line.startswith(f"kernels {chosen} milliseconds of 2 way(s): ") for line in heard.lines] == [True]
+
+
+def test_choose__measures_no_longer_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "ENOUGH_SECONDS", 1e-9)
+    PASSES.clear()
+    one = trial(TrainConfig(), Slow(last=True), Heard())
+    one.choose([Kernels(), Kernels(channels_last=True)])
+    assert PASSES == [False, False, True, True]
+    PASSES.clear()
+    assert one.choose([Kernels(channels_last=True)]) == Kernels(channels_last=True)
+    assert PASSES == []
+
+
+def test_choose__a_network_that_fails_does_so_by_itself() -> None:
+    wrong = nn.Conv2d(4, 2, 1)  # four channels; pictures have three
+    with pytest.raises(RuntimeError, match="channels"):
+        trial(TrainConfig(), wrong, Heard()).choose([Kernels(), Kernels(channels_last=True)])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it imports its compiler
+def test_choose__without_a_compiler_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "/nonexistent/g++"))
+    heard = Heard()
+    tried = trial(TrainConfig(), nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2), nn.ReLU()), heard)
+    both = [Kernels(channels_last=True, compiled=True)]
+    assert tried.choose(both) == Kernels(channels_last=True)
+    assert "torch.compile does not work here: " in heard.lines[0]
+    assert "C++ compiler" in heard.lines[0]
+    assert [("g++" in text.zh, "g++" in text.en) for text in heard.warnings] == [(True, True)]
+    assert tried.choose([Kernels(), *both]) == Kernels()
+    assert len(heard.warnings) == 1
+
+
+def test_compute_type__auto_is_float32_on_the_cpu() -> None:
+    cpu = torch.device("cpu")
+    assert compute_type(TrainConfig(precision="auto"), cpu) is None
+    assert compute_type(TrainConfig(), cpu) is None
+    assert compute_type(TrainConfig(precision="bf16"), cpu) is torch.bfloat16
+    assert compute_type(TrainConfig(precision="fp16"), torch.device("cuda")) is torch.float16
