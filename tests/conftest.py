@@ -27,13 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of services run only when asked for: make test-services."""
-    if "services" in str(config.option.markexpr):
-        return
-    asked = [item for item in items if item.get_closest_marker("services")]
-    if asked:
-        config.hook.pytest_deselected(items=asked)
-        items[:] = [item for item in items if item not in asked]
+    """Some tests run only when asked for: make test-services, and make reliability for the slow ones."""
+    asked = {"services": "services" in str(config.option.markexpr), "slow": bool(config.getoption("--full"))}
+    left_out = [item for item in items if any(item.get_closest_marker(mark) and not on for mark, on in asked.items())]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,21 @@ def test_warnings__say_what_will_not_work(facts: TaskFacts) -> None:
     said = [text.en for text in warnings(train, data, facts)]
     assert [s.split()[0] for s in said] == ["steps", "There", "Crops"]
     assert warnings(fill_train(TrainConfig(num_epoch=2), data, facts), fill_data(DataConfig(), facts), facts) == []
+
+
+def test_warnings__a_class_without_training_pixels_is_named(facts: TaskFacts) -> None:
+    pixels = {raw: count for raw, count in facts.dataset.statistics["train"].items() if raw != 23}
+    dataset = replace(facts.dataset, statistics={**facts.dataset.statistics, "train": pixels})
+    without = replace(facts, dataset=dataset)
+    data = fill_data(DataConfig(), without)
+    train = fill_train(TrainConfig(num_epoch=2), data, without)
+    (said,) = warnings(train, data, without)
+    assert "1 sky" in said.en
+    assert "1 天空" in said.zh
+    assert "label_map" in said.en
+    assert "label_map" in said.zh
+    assert train.class_weights is not None
+    assert [weight > 0 for weight in train.class_weights] == [True, False]
 
 
 def test_check_devices__each_needs_a_picture() -> None:

@@ -75,9 +75,10 @@ def load_start_weights(path: Path, network: nn.Module) -> MappingReport:
         raise InvalidValueError(
             Text(
                 f"{path.name} 中没有任何张量适合此网络（名称、形状与顺序都不符）；文件中有 {theirs}；网络需要 {ours}。"
-                "请换一个权重文件，或从头训练。",
+                "请在 weights 中换一个文件，或清空它从头训练。",
                 f"Not one tensor of {path.name} fits this network by name and shape, nor by shape in order: the file"
-                f" has {theirs}; the network needs {ours}. Choose another file, or train from scratch.",
+                f" has {theirs}; the network needs {ours}. Choose another file in `weights`, or empty it to train"
+                " from scratch.",
             ),
             parameter="weights",
         )

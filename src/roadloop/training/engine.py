@@ -125,10 +125,15 @@ def resume(found: Checkpoint, learner: Learner, place: Place, reporter: Reporter
     for problem in found.problems:
         reporter.warn(problem)
     if found.place != place:
+        now = vars(place)
+        changed = ", ".join(
+            f"{what} {then} -> {now[what]}" for what, then in vars(found.place).items() if then != now[what]
+        )
         reporter.warn(
             Text(
-                f"检查点来自不同的环境（{found.place}，现在是 {place}）：训练继续，但结果不再逐位相同。",
-                f"The checkpoint was made elsewhere ({found.place}, now {place}): training goes on, not bit by bit.",
+                f"检查点来自不同的环境（{changed}）：训练继续，图片顺序不变，但结果不再逐位相同。",
+                f"The checkpoint was made elsewhere ({changed}): training goes on with the same pictures in the same"
+                " order, but not bit by bit.",
             )
         )
     reporter.log(f"resumed from {found.path.name} epoch={found.state.epoch + 1} step={found.state.step}")

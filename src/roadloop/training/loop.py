@@ -88,10 +88,12 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
     """
     plan, group = run.plan, run.group
     batches = run.batches(state.step)
+    names: list[str] = []
     while not run.recipe.is_over(state.epoch, state.best_epoch):
         run.learner.network.train()
         while state.step < (state.epoch + 1) * plan.steps_per_epoch:
             batch = next(batches)
+            names = batch.names
             report_broken(batch, reporter)
             rate = learning_rate(run.recipe.train, state.step, plan.total_steps)
             seed_step(run.recipe.train.seed, state.step, group.rank)
@@ -103,13 +105,13 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
             reporter.progress(state.step, plan.total_steps, _note(run, state, "训练", "training"))
             stop = group.any(flag=reporter.should_stop())
             if stop or journal.due(state):
-                require_finite(run, state, batch.names)
+                require_finite(run, state, names)
                 journal.save(state)
             if stop:
                 return False
         reporter.progress(state.step, plan.total_steps, _note(run, state, "验证", "validating"))
         counted = validate(run, reporter)
-        require_finite(run, state, [])
+        require_finite(run, state, names)
         if counted is None:
             journal.save(state)
             return False
