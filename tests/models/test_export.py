@@ -88,7 +88,9 @@ def build(num_classes):
 """
     part = {"name": "moody", "digest": digest(source), "settings": {}, "source": source}
     path = save_pair(tmp_path, network=part)
-    with pytest.raises(JobError, match="cannot be exported to ONNX"):
+    with pytest.raises(
+        JobError, match=r"cannot be exported to ONNX: Could not guard on data-dependent.* model is as it was"
+    ):
         export.export_onnx(path, tmp_path / "out" / "m.onnx")
     assert list((tmp_path / "out").iterdir()) == []
 

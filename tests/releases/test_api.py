@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from fastapi.testclient import TestClient
+from onnx import numpy_helper
 
 from roadloop.errors import RoadloopError
+from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
+from roadloop.models.export import OnnxReport, export_onnx
 from roadloop.models.files import load_description
-from roadloop.releases import index, tasks
+from roadloop.releases import index, service, tasks
 from roadloop.releases.api import routes
 from roadloop.settings import Settings
 from roadloop.storage import publish
@@ -207,3 +212,56 @@ def test_release__killed_after_publishing_is_completed(
     assert publish.verify(platform.workspace.models / "车道线" / "20180731" / "北京-1110000") == []
     assert len(json.loads((platform.workspace.models / "index.json").read_text())["releases"]) == 1
     assert not list(platform.workspace.models.rglob("*.partial"))
+
+
+@pytest.fixture
+def validated(monkeypatch: pytest.MonkeyPatch, platform: Platform) -> Path:
+    """A folder in place of the val split of the model's task: a red and a green picture with their labels."""
+    folder = platform.workspace.home / "val"
+    folder.mkdir()
+    for number, color in enumerate([(200, 0, 0), (0, 200, 0)]):
+        image = np.full((8, 8, 3), color, np.uint8)
+        (folder / f"t_{number}.png").write_bytes(encode_color(image))
+        (folder / f"label-t_{number}.png").write_bytes(encode_color(np.where(image > 0, np.uint8(255), np.uint8(0))))
+    monkeypatch.setattr(service, "_val_split", lambda *_: "val")
+    return folder
+
+
+@pytest.mark.usefixtures("worker", "model", "validated")
+def test_release__parity_is_measured_and_kept_in_the_bundle(client: TestClient, platform: Platform) -> None:
+    reply = client.post("/release", json=example(parity="0.0001")).json()
+    assert reply["errno"] == 1, reply
+    parity = reply["data"]["metrics"]["parity"]
+    assert (parity["pixels"], parity["different"], parity["miou_exported"]) == (128, 0, 1.0)
+    bundle = platform.workspace.home / reply["data"]["folder"]
+    assert json.loads((bundle / "metrics.json").read_text())["parity"] == parity
+
+
+@pytest.mark.usefixtures("worker", "model", "validated")
+def test_release__parity_that_is_exceeded_publishes_nothing(
+    client: TestClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(params: Path, target: Path) -> OnnxReport:
+        """The right export, with red and blue exchanged: of a red and a green picture the red one differs."""
+        report = export_onnx(params, target)
+        file = onnx.load(target)
+        weight = next(t for t in file.graph.initializer if list(t.dims) == [3, 3, 1, 1])
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight)[::-1].copy(), weight.name))
+        onnx.save(file, target)
+        return report
+
+    monkeypatch.setattr(tasks, "export_onnx", spoilt)
+    for language, says in (("en", "64 of 128 pixels differ (share 0.5)"), ("zh", "128 个像素中 64 个不同（占 0.5）")):
+        reply = client.post("/release", json=example(parity=0.0001), headers={"accept-language": language})
+        assert (reply.status_code, reply.json()["error"]) == (422, "job_failed")
+        assert "parity=0.0001" in reply.json()["message"]
+        assert says in reply.json()["message"]
+        assert index.read_bundles(platform.workspace.models) == []
+    assert client.post("/release", json=example(parity=0.5)).json()["errno"] == 1
+
+
+@pytest.mark.usefixtures("model")
+def test_release__parity_needs_a_training_task(client: TestClient) -> None:
+    reply = client.post("/release", json=example(parity=0.1))
+    assert (reply.status_code, reply.json()["details"]) == (422, {"parameter": "parity"})
+    assert client.post("/release", json=example(parity=2)).status_code == 422

@@ -170,11 +170,9 @@ class OnnxNetwork(torch.nn.Module):
 
     def __init__(self, data: bytes, size: tuple[int, int], original: torch.nn.Module) -> None:
         super().__init__()
-        import onnxruntime  # noqa: PLC0415 - as above
+        from roadloop.models.onnx_session import open_session  # noqa: PLC0415 - as above
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(data, 1)
         self._size = size
         self.original = original
 

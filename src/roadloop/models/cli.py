@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from roadloop.console import Home, language, settings_of
 from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.labels.label_map import LabelMap, default_map, parse_map
 from roadloop.labels.library import find_table
 from roadloop.labels.table import HD_ROAD, ClassTable
 from roadloop.networks.folder import SOURCE, NetworkInfo, digest, read_source, template_folder
+from roadloop.storage import publish
 from roadloop.storage.paths import Workspace, check_name
 
 SHOWN_LINES: Final = 40  #: of the mapping; the .json keeps every name
@@ -79,21 +83,55 @@ def export(
     size: Annotated[
         str, typer.Option(help="ONNX: HEIGHTxWIDTH in pixels, such as 360x480; default: the training pictures'.")
     ] = "",
+    any_size: Annotated[
+        bool, typer.Option("--any-size", help="ONNX: free height and width, if two more sizes agree.")
+    ] = False,
+    check: Annotated[
+        str, typer.Option(help="ONNX: compare labels and mIoU on a picture folder, or dataset:NAME/SPLIT.")
+    ] = "",
+    home: Home = None,
 ) -> None:
-    """Export a model file; without --onnx or --safetensors both are written."""
+    """Export a model file; without --onnx or --safetensors both are written.
+
+    With --check the exported file predicts the pictures through ONNX Runtime, beside the trained network; the report is
+    written beside the export as .parity.json.
+    """
     # Loading torch takes seconds; other commands need not wait for it.
     from roadloop.models import export as exporter  # noqa: PLC0415
 
     shape = _parse_size(size)
-    if safetensors or not onnx:
+    if safetensors or not (onnx or check):
         target = out / f"{params.stem}.safetensors"
         exporter.export_safetensors(params, target)
         typer.echo(target)
-    if onnx or not safetensors:
+    if onnx or check or not safetensors:
         target = out / f"{params.stem}.onnx"
-        report = exporter.export_onnx(params, target, size=shape)
-        height, width = report.size
-        typer.echo(f"{target}  image [N, 3, {height}, {width}]  relative difference {report.difference:.1e}")
+        report = exporter.export_onnx(params, target, size=shape, any_size=any_size)
+        typer.echo(f"{target}  image {report.shape}  relative difference {report.difference:.1e}")
+        if report.fixed:
+            typer.echo(report.fixed.pick(language()))
+        if check:
+            _check(params, target, check, home)
+
+
+def _check(params: Path, target: Path, check: str, home: Path | None) -> None:
+    """Compare an export with the trained network; the report stands beside it, and as a table here."""
+    from roadloop.models.parity import ENDING, compare  # noqa: PLC0415 - torch
+
+    settings = settings_of(home)
+    folder = () if check.startswith(DATASET) else (f"{Path(check).resolve()}:ro",)
+    name = str(Path(check).resolve()) if folder else check
+    source = open_source(Workspace(settings.home, (*settings.roots, *folder)), name)
+    found = compare(params, target, source, check, max_pixels=settings.max_picture_mpix * 1_000_000)
+    path = target.with_name(f"{target.stem}{ENDING}")
+    publish.write_json(path, found.to_json())
+    table = Table("", "trained", "exported")
+    table.add_row("mIoU", *("-" if m is None else f"{100 * m:.3f}" for m in (found.miou_trained, found.miou_exported)))
+    table.add_row("pixels that differ", "", f"{found.different} of {found.pixels}")
+    table.add_row("share", "", f"{found.share:.3g}")
+    Console().print(table)
+    typer.echo(found.text().pick(language()))
+    typer.echo(path)
 
 
 def _parse_size(text: str) -> tuple[int, int] | None:

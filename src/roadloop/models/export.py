@@ -5,24 +5,26 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from safetensors.numpy import save as encode_safetensors
 
 from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.models.files import ModelFile, load_description, read_state
 from roadloop.models.load import load_model
+from roadloop.models.onnx_session import open_session
 from roadloop.storage import publish
 
 OPSET: Final = 20
 TOLERANCE: Final = 1e-4
+OTHER_SIZES: Final = ((96, 160), (131, 77))  # that a file of any size must take; the second is a multiple of nothing
 BATCHES: Final = (1, 3)  # sizes that are run and compared; the file is traced with 2
+Sizes = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -30,24 +32,45 @@ class OnnxReport:
     """How an exported file was checked.
 
     Attributes:
-        size: Height and width that the file takes; the number of pictures is free.
+        size: Height and width that the file was traced with; without `sizes` beside it, the only ones that it takes.
+        sizes: Every size that was run and compared; more than one where height and width are free, too.
         difference: Largest difference between ONNX Runtime's logits and torch's, relative to the largest logit.
+        fixed: Why height and width are fixed, though they were asked to be free.
     """
 
     size: tuple[int, int]
+    sizes: tuple[tuple[int, int], ...]
     difference: float
+    fixed: Text | None = None
+
+    @property
+    def shape(self) -> str:
+        """What goes in, such as `[N, 3, 360, 480]`; letters are free."""
+        return f"[N, 3, {self.size[0]}, {self.size[1]}]" if len(self.sizes) == 1 else "[N, 3, H, W]"
 
 
-def export_onnx(params_path: Path, target: Path, *, size: tuple[int, int] | None = None) -> OnnxReport:
+class _UnlikeError(Exception):
+    """The export is not the network; carries why."""
+
+    def __init__(self, why: Text) -> None:
+        super().__init__(why.en)
+        self.why = why
+
+
+def export_onnx(
+    params_path: Path, target: Path, *, size: tuple[int, int] | None = None, any_size: bool = False
+) -> OnnxReport:
     """Write a model as ONNX and compare what ONNX Runtime answers with what torch answers.
 
     The file takes `image`, normalised RGB float32 [N, 3, H, W], and answers `logits` float32 [N, C, H, W]. N is free,
-    H and W are fixed. Its metadata says the normalisation and the classes.
+    H and W are fixed, unless they are asked to be free and two more sizes, run and compared, agree. Its metadata says
+    the normalisation and the classes.
 
     Args:
         params_path: The `.params` file; its `.json` stands beside it.
         target: The `.onnx` file; replaced when it is there.
         size: H and W; by default the size of the pictures that the model was made for.
+        any_size: Leave H and W free where that works; the report says why where it does not.
 
     Raises:
         NotFoundError: One of the two files is missing.
@@ -61,20 +84,25 @@ def export_onnx(params_path: Path, target: Path, *, size: tuple[int, int] | None
             Text(f"导出尺寸 {height}x{width} 无效。", f"{height}x{width} is not a size to export."),
             parameter="size",
         )
+    fixed = None
     with publish.publishing_file(target) as temporary:
-        _trace(network, (height, width), temporary)
-        _describe(temporary, record)
-        difference = _compare(network, temporary, (height, width))
-        if not difference <= TOLERANCE:
+        if any_size:
+            try:
+                return _write(network, record, temporary, ((height, width), *OTHER_SIZES))
+            except _UnlikeError as error:
+                fixed = Text(
+                    f"高和宽固定为 {height}x{width}，不能任意：{error.why.zh}",
+                    f"Height and width are fixed at {height}x{width}, not free: {error.why.en}",
+                )
+        try:
+            return replace(_write(network, record, temporary, ((height, width),)), fixed=fixed)
+        except _UnlikeError as error:
             raise JobError(
                 Text(
-                    f"导出的 ONNX 与训练的网络不一致（相对差 {difference:.2g}，上限 {TOLERANCE:g}），未写入。",
-                    f"The exported ONNX differs from the trained network (relative {difference:.2g}, limit"
-                    f" {TOLERANCE:g}); it was not written.",
-                ),
-                difference=difference,
-            )
-    return OnnxReport((height, width), difference)
+                    f"{error.why.zh}未写入；原模型没有改变。",
+                    f"{error.why.en} It was not written; the model is as it was.",
+                )
+            ) from error
 
 
 def export_safetensors(params_path: Path, target: Path) -> None:
@@ -95,9 +123,41 @@ def export_safetensors(params_path: Path, target: Path) -> None:
     publish.write_bytes(target, encode_safetensors(read_state(params_path, record), metadata))
 
 
-def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path) -> None:
+def _write(network: torch.nn.Module, record: ModelFile, path: Path, sizes: Sizes) -> OnnxReport:
+    """Write and compare; height and width are free where there is more than one size.
+
+    Raises:
+        _UnlikeError: The export failed, or answers otherwise.
+    """
+    _trace(network, sizes[0], path, free=len(sizes) > 1)
+    _describe(path, record)
+    differences = []
+    for height, width in sizes:
+        try:
+            differences.append(_compare(network, path, (height, width)))
+        except Exception as error:  # a network's code may raise anything
+            raise _UnlikeError(
+                Text(
+                    f"网络或其导出无法处理 {height}x{width} 的图片：{_first(error)}。",
+                    f"The network or its export does not run at {height}x{width}: {_first(error)}.",
+                )
+            ) from error
+        if not differences[-1] <= TOLERANCE:
+            raise _UnlikeError(
+                Text(
+                    f"导出的 ONNX 在 {height}x{width} 上与训练的网络不一致（相对差 {differences[-1]:.2g}，上限 {TOLERANCE:g}）。",
+                    f"The exported ONNX differs from the trained network at {height}x{width} (relative"
+                    f" {differences[-1]:.2g}, limit {TOLERANCE:g}).",
+                )
+            )
+    return OnnxReport(sizes[0], sizes, max(differences))
+
+
+def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path, *, free: bool) -> None:
     example = torch.zeros((2, 3, *size))
-    batch = torch.export.Dim("batch", min=1, max=4096)
+    dims = {0: torch.export.Dim("batch", min=1, max=4096)}
+    if free:
+        dims |= {2: torch.export.Dim("height", min=2, max=16384), 3: torch.export.Dim("width", min=2, max=16384)}
     with _quiet():
         try:
             torch.onnx.export(
@@ -108,14 +168,14 @@ def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path) -> None:
                 opset_version=OPSET,
                 input_names=["image"],
                 output_names=["logits"],
-                dynamic_shapes=({0: batch},),
+                dynamic_shapes=(dims,),
                 external_data=False,
                 verbose=False,
             )
         except (torch.onnx.errors.OnnxExporterError, torch._dynamo.exc.TorchDynamoException) as error:  # noqa: SLF001
-            first = str(error).strip().partition("\n")[0][:300]
-            raise JobError(
-                Text(f"无法导出为 ONNX：{first}", f"This network cannot be exported to ONNX: {first}")
+            why = _first(error.__cause__ or error)
+            raise _UnlikeError(
+                Text(f"无法将此网络导出为 ONNX：{why}。", f"This network cannot be exported to ONNX: {why}.")
             ) from error
 
 
@@ -133,9 +193,7 @@ def _describe(path: Path, record: ModelFile) -> None:
 
 
 def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> float:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(path, torch.get_num_threads())
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for count in BATCHES:
@@ -143,18 +201,25 @@ def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> flo
         with torch.no_grad():
             expected = network(image_NCHW).numpy()
         got = session.run(["logits"], {"image": image_NCHW.numpy()})[0]
+        if got.shape != expected.shape:
+            return float("inf")
         difference = float(np.abs(got - expected).max() / max(1.0, float(np.abs(expected).max())))
         worst = max(worst, difference) if np.isfinite(difference) else float("inf")
     return worst
 
 
+def _first(error: BaseException) -> str:
+    """The first paragraph of what an error says, as one line."""
+    return " ".join(str(error).strip().partition("\n\n")[0].split())[:300].rstrip(".") or type(error).__name__
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's warnings about its own insides to itself."""
-    names = ("torch.onnx", "onnxscript", "onnx_ir")
+    names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] in {"torch", "onnxscript", "onnx_ir"}]
     levels = [logging.getLogger(name).level for name in names]
     for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -36,6 +36,14 @@ class Release(Parameters):
     desc: str = Field("", max_length=10_000, description="Free text.", examples=["北京模型"])
     type: str = Field(description="Model category, one of the configured ones.", examples=["车道线"])
     time: str = Field("", description="Time of the release; absent: now.", examples=["2018-07-31 12:22:30"])
+    parity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Ours: publish only if the ONNX export differs from the trained network in at most this share of the"
+        " pixels of the task's val split; absent: not asked.",
+        examples=[0.0001],
+    )
 
 
 class ReleaseRecord(BaseModel):

@@ -27,6 +27,7 @@ class ReleaseRequest:
         time: Time of the release as the client gives it, `YYYY-MM-DD HH:MM:SS`; "" = the server's, when it is queued.
         source: Training task, or an earlier release `<category>/<version>`.
         file: The `.params` of the pair.
+        parity: Largest share of pixels in which the exported file may differ on the task's val split; None = not asked.
         warnings: What is odd but accepted.
     """
 
@@ -38,6 +39,7 @@ class ReleaseRequest:
     time: str
     source: str
     file: str
+    parity: float | None = None
     warnings: tuple[Text, ...] = ()
 
     @property
@@ -78,6 +80,7 @@ def check_request(values: Mapping[str, Any], categories: tuple[str, ...]) -> Rel
         check_time(values["time"]),
         source,
         file,
+        values.get("parity"),
         () if warning is None else (warning,),
     )
 

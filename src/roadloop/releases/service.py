@@ -6,8 +6,18 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from roadloop.errors import BusyError, ConflictError, JobError, NameTakenError, NotFoundError, Text
+from roadloop.datasets import service as datasets
+from roadloop.errors import (
+    BusyError,
+    ConflictError,
+    InvalidValueError,
+    JobError,
+    NameTakenError,
+    NotFoundError,
+    Text,
+)
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.pictures import DATASET
 from roadloop.jobs import queue
 from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
@@ -16,6 +26,7 @@ from roadloop.models.files import load_description
 from roadloop.releases.request import ReleaseRequest
 from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
+from roadloop.training import service as training
 
 __all__ = ["ReleaseRequest", "published", "submit", "wait"]
 
@@ -39,10 +50,12 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
     Raises:
         NotFoundError: The source or the file does not exist.
         BrokenFileError: The pair is not a valid model file.
+        InvalidValueError: Parity is asked for, and the model is of no training task.
         NameTakenError: This category, version, env and adcode is published; carries its task id.
     """
     model = evaluation.find_model(platform, request.source, request.file)
-    digest = load_description(model.path).params_sha256
+    description = load_description(model.path)
+    digest = description.params_sha256
     values = {
         "category": request.category,
         "version": request.version,
@@ -63,6 +76,8 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
         "folder": request.folder,
         "path": str(model.path),
         "sha256": digest,
+        "parity": request.parity,
+        "pictures": None if request.parity is None else _val_split(db, platform, description.task),
     }
     task_id = queue.submit(db, queue.Submission("release", payload, request.folder, warnings=request.warnings))
     db.execute(releases.insert().values(task_id=task_id, live=True, answered=False, **values))
@@ -166,6 +181,22 @@ def record(row: Mapping[str, Any], job: queue.Job) -> dict[str, Any]:
     }
 
 
+def _val_split(db: sa.Connection, platform: Platform, name: str) -> str:
+    """The pictures that a training task was validated on, as evaluations name them."""
+    task_id = training.find_id(db, name)
+    if task_id is None:
+        raise InvalidValueError(
+            Text(
+                f"模型的训练任务 {name} 不在这里，没有验证集可用于 parity；请不填 parity，或用 roadloop export --check 比较。",
+                f"The model's training task {name} is not here, so there is no val split for parity; leave parity out, or"
+                " compare with roadloop export --check.",
+            ),
+            parameter="parity",
+        )
+    info = datasets.require(platform, str(training.require(db, task_id).row.data), db)
+    return f"{DATASET}{info.name}/val"
+
+
 def _refuse_ended(job: queue.Job) -> None:
     if job.state is JobState.FAILED:
         raise JobError(job.reason or Text("发布失败。", "The release failed."), task_id=job.id)
@@ -178,7 +209,7 @@ def _free_place(
 ) -> str | None:
     """Make sure that nothing holds the place; the task id of an unanswered call with the same values."""
     row = db.execute(
-        sa.select(releases, queue.jobs.c.state)
+        sa.select(releases, queue.jobs.c.state, queue.jobs.c.payload)
         .join(queue.jobs, queue.jobs.c.id == releases.c.task_id)
         .where(
             releases.c.live,
@@ -190,7 +221,8 @@ def _free_place(
         row = None
     if row is None and not (platform.workspace.models / request.folder).exists():
         return None
-    if row is not None and not row.answered and _same(row, values, timed=bool(request.time)):
+    same = row is not None and row.payload.get("parity") == request.parity
+    if row is not None and same and not row.answered and _same(row, values, timed=bool(request.time)):
         return str(row.task_id)
     raise NameTakenError(
         Text(

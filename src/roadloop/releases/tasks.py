@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from roadloop.errors import Text
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.pictures import open_source
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import format_csv, from_rows
 from roadloop.models.export import export_onnx
 from roadloop.models.files import ModelFile, description_path, load_description, mismatch
+from roadloop.models.parity import compare
 from roadloop.releases.index import INDEX, RELEASE, index_of, locked
 from roadloop.storage import publish
 
@@ -24,7 +26,7 @@ def release(context: TaskContext) -> Outcome:
     Raises:
         NotFoundError: The model files were removed since.
         BrokenFileError: They are not the ones that were chosen.
-        JobError: The model cannot be exported to ONNX, or the export answers differently.
+        JobError: The model cannot be exported to ONNX, or the export answers differently, or in more pixels than asked.
     """
     models = context.platform.workspace.models
     target = models / context.payload["folder"]
@@ -66,7 +68,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference:.2g}")
     context.reach("release.exported")
     context.progress(3, STEPS, Text("写入发布包", "Writing the bundle"))
-    metrics = _metrics(context, description)
+    metrics = _metrics(context, description) | {"parity": _parity(context, pair[0])}
     publish.write_json(scratch / "label_map.json", description.label_map)
     rows: Any = description.class_table
     publish.write_text(scratch / "classes.csv", format_csv(from_rows("classes", rows)))
@@ -79,12 +81,32 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
         "task": description.task,
         "epoch": description.epoch,
         "onnx": {"size": list(report.size), "difference": report.difference},
-        "metrics": {"training": description.training, "evaluation_miou": evaluated.get("miou")},
+        "metrics": {
+            "training": description.training,
+            "evaluation_miou": evaluated.get("miou"),
+            "parity": metrics["parity"],
+        },
         "task_id": context.job.id,
     }
     publish.write_json(scratch / RELEASE, record)
     publish.seal(scratch)
     return record
+
+
+def _parity(context: TaskContext, params: Path) -> dict[str, Any] | None:
+    """How the export differs from the trained network on the val split, where a limit was asked for."""
+    most = context.payload.get("parity")
+    if most is None:
+        return None
+    name = context.payload["pictures"]
+    source = open_source(context.platform.workspace, name)
+    max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
+    found = compare(
+        params, params.with_suffix(".onnx"), source, name, max_pixels=max_pixels, tick=lambda _n: context.check_stop()
+    )
+    context.log(found.text().en)
+    found.require(most)
+    return found.to_json()
 
 
 def _metrics(context: TaskContext, description: ModelFile) -> dict[str, Any]:

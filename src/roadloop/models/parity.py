@@ -1,0 +1,219 @@
+"""Is the exported file the trained model? Both predict the same labelled pictures; their labels are compared.
+
+N pictures, C outputs, H, W pixels.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from roadloop.errors import BrokenFileError, JobError, Text
+from roadloop.evaluation.metrics import Counts, count, scores
+from roadloop.evaluation.outputs import Loaded, ModelView, load
+from roadloop.evaluation.pictures import PictureSource
+from roadloop.models.files import ModelFile
+from roadloop.models.load import load_model
+from roadloop.models.onnx_session import open_session
+from roadloop.storage import publish
+
+ENDING: Final = ".parity.json"
+
+UInt8 = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How an exported file and the trained network differ on real pictures.
+
+    Attributes:
+        source: Where the pictures come from.
+        params_sha256: The trained model.
+        onnx_sha256: The exported file.
+        size: Height and width that it takes.
+        pictures: How many were predicted.
+        resized: Those among them that were brought to that size first, for both.
+        labelled: Those among them with a label.
+        bad: Those that could not be read.
+        pixels: Compared pixels.
+        different: Pixels where the two labels differ.
+        share: `different` / `pixels`.
+        miou_trained: mIoU of the trained network, 0..1, None without labels.
+        miou_exported: The same of the exported file.
+    """
+
+    source: str
+    params_sha256: str
+    onnx_sha256: str
+    size: tuple[int, int]
+    pictures: int
+    resized: int
+    labelled: int
+    bad: int
+    pixels: int
+    different: int
+    share: float
+    miou_trained: float | None
+    miou_exported: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"size": list(self.size)}
+
+    def text(self) -> Text:
+        """One sentence for people."""
+        trained, exported = ("-" if m is None else f"{100 * m:.3f}" for m in (self.miou_trained, self.miou_exported))
+        return Text(
+            f"{self.pictures} 张图片（{self.source}）：mIoU 训练 {trained}，导出 {exported}；"
+            f"{self.pixels} 个像素中 {self.different} 个不同（占 {self.share:.3g}）。",
+            f"{self.pictures} pictures of {self.source}: mIoU trained {trained}, exported {exported};"
+            f" {self.different} of {self.pixels} pixels differ (share {self.share:.3g}).",
+        )
+
+    def require(self, most: float) -> None:
+        """Refuse an export that differs in more than a share of the pixels.
+
+        Raises:
+            JobError: Says both shares.
+        """
+        if not self.share <= most:
+            sentence = self.text()
+            raise JobError(
+                Text(
+                    f"导出的 ONNX 与训练的网络不一致：上限 parity={most:g}。{sentence.zh}未发布；原模型没有改变。",
+                    f"The exported ONNX is not the trained network: at most parity={most:g} was asked for."
+                    f" {sentence.en} Nothing was published; the model is as it was.",
+                ),
+                share=self.share,
+                parity=most,
+            )
+
+
+class _Tally:
+    """What has been counted so far."""
+
+    def __init__(self, classes: int) -> None:
+        self.trained = Counts.zero(classes)
+        self.exported = Counts.zero(classes)
+        self.pictures = self.resized = self.labelled = self.bad = self.pixels = self.different = 0
+
+
+def compare(
+    params_path: Path,
+    onnx_path: Path,
+    source: PictureSource,
+    name: str,
+    *,
+    max_pixels: int,
+    tick: Callable[[int], None] = lambda _done: None,
+) -> Parity:
+    """Predict every picture of a source with the trained network and with the exported file, on the CPU.
+
+    Args:
+        params_path: The `.params`; its `.json` stands beside it.
+        onnx_path: What was exported of it.
+        source: Pictures, with labels for mIoU.
+        name: What the report calls the source.
+        max_pixels: Larger pictures are not decoded.
+        tick: Called after every picture with their number; may raise.
+
+    Raises:
+        BrokenFileError: The pair is damaged, or the ONNX file was exported of another one.
+        JobError: Not one picture could be read.
+    """
+    network, record = load_model(params_path)
+    size = _size_of(onnx_path, record)
+    session = open_session(onnx_path, torch.get_num_threads())
+    view = ModelView.of(ModelView.record(record))
+    used = [c.train_id for c in view.classes]
+    tally = _Tally(max(used) + 1)
+    for number, picture in enumerate(source.pictures(), 1):
+        tick(number)
+        loaded = load(source, picture, max_pixels)
+        if not isinstance(loaded, Loaded):
+            tally.bad += 1
+            continue
+        image_NCHW = _prepared(loaded.image, size, record)
+        with torch.inference_mode():
+            trained_NCHW = network(torch.from_numpy(image_NCHW)).numpy()
+        exported_NCHW = session.run(["logits"], {"image": image_NCHW})[0]
+        labels = [np.array(used, np.uint8)[logits[0, used].argmax(0)] for logits in (trained_NCHW, exported_NCHW)]
+        _count(tally, loaded, labels, view, size)
+    return _report(tally, name, record, publish.sha256_file(onnx_path), size)
+
+
+def _size_of(path: Path, record: ModelFile) -> tuple[int, int]:
+    """Height and width that an exported file takes; the model's usual ones where the file leaves them free."""
+    model = onnx.load(path)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    if facts.get("params_sha256") != record.params_sha256:
+        raise BrokenFileError(
+            Text(
+                f"{path.name} 不是由这个模型导出的；请重新导出。",
+                f"{path.name} was exported of another model; export it again.",
+            ),
+            path=str(path),
+        )
+    height, width = (side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim[2:])
+    return (height, width) if height and width else record.input.size or record.input.crop
+
+
+def _prepared(image: UInt8, size: tuple[int, int], record: ModelFile) -> Float32:
+    """uint8 [H, W, 3] as float32 [1, 3, *size], as the network wants it."""
+    if image.shape[:2] != size:
+        image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
+    norm = record.normalisation
+    values = (image.astype(np.float32) / 255 - np.array(norm.mean, np.float32)) / np.array(norm.std, np.float32)
+    return np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32)
+
+
+def _count(tally: _Tally, loaded: Loaded, labels: list[UInt8], view: ModelView, size: tuple[int, int]) -> None:
+    tally.pictures += 1
+    tally.resized += loaded.image.shape[:2] != size
+    tally.pixels += labels[0].size
+    tally.different += int((labels[0] != labels[1]).sum())
+    if loaded.label is None:
+        return
+    try:
+        truth = view.truth.train_ids(loaded.label)
+    except BrokenFileError:
+        return
+    if truth.shape != size:
+        truth = cv2.resize(truth, size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+    tally.labelled += 1
+    classes = len(tally.trained.void)
+    tally.trained += count(labels[0], truth, classes)
+    tally.exported += count(labels[1], truth, classes)
+
+
+def _report(tally: _Tally, name: str, record: ModelFile, onnx_sha256: str, size: tuple[int, int]) -> Parity:
+    if not tally.pictures:
+        raise JobError(
+            Text(
+                f"{name} 中没有可读取的图片，无法比较导出的文件。",
+                f"{name} has no picture that can be read, so the exported file cannot be compared.",
+            )
+        )
+    both = [float(scores(c.matrix).miou) if c.labelled else None for c in (tally.trained, tally.exported)]
+    return Parity(
+        source=name,
+        params_sha256=record.params_sha256,
+        onnx_sha256=onnx_sha256,
+        size=size,
+        pictures=tally.pictures,
+        resized=tally.resized,
+        labelled=tally.labelled,
+        bad=tally.bad,
+        pixels=tally.pixels,
+        different=tally.different,
+        share=tally.different / tally.pixels,
+        miou_trained=both[0],
+        miou_exported=both[1],
+    )

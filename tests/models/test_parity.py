@@ -1,0 +1,161 @@
+"""Is the exported file the trained model: counted by hand on pictures whose answer is known."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import typer
+from onnx import numpy_helper
+from typer.testing import CliRunner
+
+from roadloop.errors import BrokenFileError, JobError
+from roadloop.evaluation.pictures import FolderSource
+from roadloop.imaging.encode import encode_color, encode_label
+from roadloop.models import cli, export, parity
+from roadloop.models.onnx_session import open_session
+from roadloop.networks.folder import digest
+from roadloop.storage.paths import Workspace
+
+SavePair = Callable[..., Path]
+SOURCE = """
+import torch
+from torch import nn
+
+def build(num_classes):
+    layer = nn.Conv2d(3, 3, 1)  # the class is the brightest channel
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(3)[:, :, None, None])
+        layer.bias.zero_()
+    return layer
+"""
+TABLE = [{"raw_id": i, "name_en": f"c{i}", "name_zh": f"类{i}", "color": [i, 2, 3], "train_id": i} for i in range(3)]
+
+
+@pytest.fixture
+def model(tmp_path: Path, save_pair: SavePair) -> Path:
+    part = {"name": "brightest", "digest": digest(SOURCE), "settings": {}, "source": SOURCE}
+    entries = {str(i): [i, f"c{i}", f"类{i}"] for i in range(3)}
+    return save_pair_of_size(tmp_path, save_pair, network=part, label_map={"template": "", "entries": entries})
+
+
+def save_pair_of_size(tmp_path: Path, save_pair: SavePair, **changes: object) -> Path:
+    return save_pair(tmp_path / "m", class_table=TABLE, input={"crop": (4, 5), "size": (4, 5)}, **changes)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Red, green and blue columns with their right labels; one of twice the size; one without a label, one broken."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    ids = np.array([[0, 0, 1, 1, 2]] * 4, np.uint8)
+    image = (np.eye(3, dtype=np.uint8)[ids] * 200).astype(np.uint8)
+    (folder / "a_1.png").write_bytes(encode_color(image))
+    (folder / "label-a_1.png").write_bytes(encode_color(np.dstack([ids, ids * 0 + 2, ids * 0 + 3])))
+    (folder / "b_1.png").write_bytes(encode_color(image.repeat(2, 0).repeat(2, 1)))
+    (folder / "bad.png").write_bytes(encode_label(ids)[:40])
+    return folder
+
+
+def test_compare__equal_and_then_one_row_changed(tmp_path: Path, model: Path, pictures: Path) -> None:
+    target = tmp_path / "m.onnx"
+    export.export_onnx(model, target)
+    source = FolderSource(pictures, Workspace(tmp_path))
+    found = parity.compare(model, target, source, "pictures", max_pixels=1000)
+    assert (found.pictures, found.resized, found.labelled, found.bad) == (2, 1, 1, 1)
+    assert (found.size, found.pixels, found.different, found.share) == ((4, 5), 40, 0, 0.0)
+    assert (found.miou_trained, found.miou_exported) == (1.0, 1.0)
+    found.require(0.0)
+
+    spoilt = onnx.load(target)  # blue always wins: of 40 pixels the 32 that are not blue differ
+    weight = next(t for t in spoilt.graph.initializer if numpy_helper.to_array(t).shape == (3, 3, 1, 1))
+    rows = np.array([[1, 0, 0], [0, 1, 0], [-1e3, -1e3, -1e3]], np.float32)  # each pixel's normalised sum is negative
+    weight.CopyFrom(numpy_helper.from_array(rows.reshape(3, 3, 1, 1), weight.name))
+    onnx.save(spoilt, target)
+    found = parity.compare(model, target, source, "pictures", max_pixels=1000)
+    assert (found.different, found.share, found.miou_trained) == (32, 0.8, 1.0)
+    assert found.miou_exported == pytest.approx(0.2 / 3)  # blue: 4 of 20, red and green: never
+    found.require(0.8)
+    with pytest.raises(JobError, match=r"parity=0\.5.*trained 100\.000, exported 6\.667; 32 of 40 pixels differ"):
+        found.require(0.5)
+
+
+def test_compare__another_model_s_export_is_refused(
+    tmp_path: Path, model: Path, pictures: Path, save_pair: SavePair
+) -> None:
+    other = save_pair_of_size(tmp_path / "other", save_pair)
+    export.export_onnx(other, tmp_path / "other.onnx")
+    with pytest.raises(BrokenFileError, match="another model"):
+        parity.compare(model, tmp_path / "other.onnx", FolderSource(pictures, Workspace(tmp_path)), "x", max_pixels=99)
+
+
+def test_compare__nothing_to_compare_is_said(tmp_path: Path, model: Path) -> None:
+    export.export_onnx(model, tmp_path / "m.onnx")
+    (tmp_path / "empty").mkdir()
+    source = FolderSource(tmp_path / "empty", Workspace(tmp_path))
+    with pytest.raises(JobError, match="no picture that can be read"):
+        parity.compare(model, tmp_path / "m.onnx", source, "empty", max_pixels=99)
+
+
+def test_export_command__check_writes_the_report_beside_the_export(tmp_path: Path, model: Path, pictures: Path) -> None:
+    app = typer.Typer()
+    app.command()(cli.export)
+    command = [str(model), "--out", str(tmp_path / "out"), "--check", str(pictures), "--home", str(tmp_path / "home")]
+    result = CliRunner().invoke(app, [*command, "--any-size"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "100.000" in result.output
+    assert "image [N, 3, H, W]" in result.output
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.parity.json"]
+    written = json.loads((tmp_path / "out" / names[1]).read_text())
+    assert (written["different"], written["miou_exported"], written["source"]) == (0, 1.0, str(pictures))
+
+
+def test_export_onnx__any_size_runs_at_sizes_that_were_not_traced(tmp_path: Path, model: Path) -> None:
+    report = export.export_onnx(model, tmp_path / "free.onnx", any_size=True)
+    assert (report.size, report.sizes[0], len(report.sizes), report.fixed) == ((4, 5), (4, 5), 3, None)
+    session = open_session(tmp_path / "free.onnx", 1)
+    image = np.random.default_rng(0).random((2, 3, 7, 9), np.float32)
+    (logits,) = session.run(["logits"], {"image": image})
+    assert np.array_equal(logits, image)  # its weights are the identity
+
+
+TIED = """
+from torch import nn
+
+class Tied(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = nn.Conv2d(3, n, 1)
+
+    def forward(self, x):
+        {}
+        return self.layer(x) * (1.0 if x.shape[2] == 64 else 2.0)
+
+def build(num_classes):
+    return Tied(num_classes)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("pass", r"differs|cannot be exported|does not run"),
+        ("assert x.shape[3] % 8 == 0, 'width is no multiple of 8'", r"cannot be exported|does not run"),
+    ],
+)
+def test_export_onnx__size_is_fixed_where_another_one_does_not_agree(
+    tmp_path: Path, save_pair: SavePair, line: str, why: str
+) -> None:
+    source = TIED.replace("{}", line)
+    path = save_pair(
+        tmp_path / "m", network={"name": "tied", "digest": digest(source), "settings": {}, "source": source}
+    )
+    report = export.export_onnx(path, tmp_path / "m.onnx", size=(64, 64), any_size=True)
+    assert (report.sizes, report.shape) == (((64, 64),), "[N, 3, 64, 64]")
+    assert report.fixed
+    assert re.match(rf"Height and width are fixed at 64x64, not free: .*({why})", report.fixed.en)
+    assert open_session(tmp_path / "m.onnx", 1).get_inputs()[0].shape[1:] == [3, 64, 64]
