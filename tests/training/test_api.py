@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from roadloop.devices import service as devices
 from roadloop.jobs import queue
 from roadloop.models.load import load_model
 from roadloop.storage.platform import Platform
@@ -273,6 +274,27 @@ def test_endtask_and_continue_task(site: Any, run_job: RunJob) -> None:
     assert run_job(site.platform, task_id).state == "succeeded"
     for path in ("/endtask", "/continue_task", "/starttask"):
         assert site.call(path, 409, task_id=task_id)["error"] == "conflict"
+
+
+def test_continue_task__on_other_devices(site: Any, run_job: RunJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The GPUs that a task began with are gone: it goes on where it is told to."""
+    one, two = (devices.Gpu(index, f"GPU-{index}", "A", 0.0, 40960, 40960, "host") for index in (0, 1))
+    monkeypatch.setattr(devices, "inventory", lambda _: (one, two))
+    task_id = site.create()
+    site.call("/starttask", task_id=task_id, gpus="0,1", **TINY)
+    site.call("/endtask", task_id=task_id)
+    site.call("/continue_task", task_id=task_id)
+    assert site.row(task_id)["gpus"] == "0,1"
+    site.call("/endtask", task_id=task_id)
+    monkeypatch.setattr(devices, "inventory", lambda _: (one,))
+    refused = site.call("/continue_task", 422, task_id=task_id)
+    assert (refused["error"], refused["details"]["parameter"]) == ("invalid_value", "gpus")
+    site.call("/continue_task", task_id=task_id, gpus="0")
+    assert site.row(task_id)["gpus"] == "0"
+    site.call("/endtask", task_id=task_id)
+    site.call("/continue_task", task_id=task_id, gpus="cpu")
+    assert site.row(task_id)["gpus"] == ""
+    assert run_job(site.platform, task_id).state == "succeeded"
 
 
 def test_weights_and_base_task__begin_from_another_task_s_best_model(site: Any, run_job: RunJob) -> None:

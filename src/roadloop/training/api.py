@@ -12,6 +12,7 @@ from roadloop.training import service, start
 from roadloop.training.curves import curves
 from roadloop.training.forms import (
     Calculate,
+    ContinueTask,
     CreateTrain,
     EndTask,
     Metrics,
@@ -246,14 +247,18 @@ def _runs(router: Endpoints, platform: Platform) -> None:
 
     @router.post(
         "/continue_task",
-        TaskId,
+        ContinueTask,
         reply={"message": "任务继续", "data": EXAMPLE_ID},
         errors=(NotFoundError, ConflictError),
     )
-    def continue_task(call: Call, p: TaskId) -> Answer:
-        """Let a stopped or failed training task go on from its newest good checkpoint."""
+    def continue_task(call: Call, p: ContinueTask) -> Answer:
+        """Let a stopped or failed training task go on from its newest good checkpoint.
+
+        With other `gpus` than before, it takes the same batches in the same order, only not bit by bit.
+        """
         return call.write(
-            lambda db: start.resume(db, platform, p.task_id), lambda _: {"message": "任务继续", "data": p.task_id}
+            lambda db: start.resume(db, platform, p.task_id, p.gpus),
+            lambda _: {"message": "任务继续", "data": p.task_id},
         )
 
 

@@ -44,7 +44,7 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
     Raises:
         RoadloopError: Named failures: memory, NaN, broken files, a network that does not run.
     """
-    with named_failures(work.recipe, lambda: largest_fit(work, group)):
+    with named_failures(work.recipe, group.size, lambda: largest_fit(work, group)):
         return _run(work, group, reporter)
 
 

@@ -19,11 +19,12 @@ _FAILURES: Final = (
 
 
 @contextmanager
-def named_failures(recipe: TrainingRecipe, largest_fit: Callable[[], int]) -> Iterator[None]:
+def named_failures(recipe: TrainingRecipe, devices: int, largest_fit: Callable[[], int]) -> Iterator[None]:
     """Turn torch's failures into ours.
 
     Args:
         recipe: What is done.
+        devices: How many share a batch; a continued task may have others than its recipe says.
         largest_fit: Finds the pictures that a device can take at once; called when memory ran out.
 
     Raises:
@@ -37,8 +38,10 @@ def named_failures(recipe: TrainingRecipe, largest_fit: Callable[[], int]) -> It
     except _FAILURES as error:
         if _lacks_memory(error):
             traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
-            raise _out_of_memory(recipe, largest_fit(), gpu=isinstance(error, torch.OutOfMemoryError)) from error
-        named = _loader(error) or _batch_norm(recipe, error) or _network(recipe, error)
+            raise _out_of_memory(
+                recipe, devices, largest_fit(), gpu=isinstance(error, torch.OutOfMemoryError)
+            ) from error
+        named = _loader(error) or _batch_norm(recipe, devices, error) or _network(recipe, error)
         if named is None:
             raise
         raise named from error
@@ -61,11 +64,11 @@ def _loader(error: BaseException) -> JobError | None:
     )
 
 
-def _batch_norm(recipe: TrainingRecipe, error: BaseException) -> JobError | None:
+def _batch_norm(recipe: TrainingRecipe, devices: int, error: BaseException) -> JobError | None:
     """Batch norm needs more than one value for each channel."""
     if "more than 1 value per channel" not in str(error):
         return None
-    batch, devices, parts = recipe.train.batch_size, recipe.devices, recipe.train.accumulate
+    batch, parts = recipe.train.batch_size, recipe.train.accumulate
     return JobError(
         Text(
             f"批大小 {batch}（{devices} 个设备，accumulate {parts}）对该网络的批归一化太小；每个设备每份至少要 2 张。",
@@ -94,12 +97,12 @@ def _network(recipe: TrainingRecipe, error: BaseException) -> JobError | None:
     )
 
 
-def _out_of_memory(recipe: TrainingRecipe, fit: int, *, gpu: bool) -> OutOfMemoryError:
+def _out_of_memory(recipe: TrainingRecipe, devices: int, fit: int, *, gpu: bool) -> OutOfMemoryError:
     batch, (height, width) = recipe.train.batch_size, recipe.crop
-    share = -(-batch // recipe.devices)
-    at_once = recipe.train.at_once(recipe.devices)
+    share = -(-batch // devices)
+    at_once = recipe.train.at_once(devices)
     tried = min(fit, max(1, at_once // 2)) if fit else 0
-    smaller = tried * recipe.devices * recipe.train.accumulate
+    smaller = tried * devices * recipe.train.accumulate
     what_zh, what_en = ("显存", "GPU memory") if gpu else ("主机内存", "host memory")
     if fit == 0:
         cure = Text(

@@ -75,6 +75,14 @@ class EndTask(TaskId):
     end_date: str = Field("", max_length=100, description="Kept as sent.", examples=["2018-07-31 12:22:30"])
 
 
+class ContinueTask(TaskId):
+    """What `/continue_task` takes."""
+
+    gpus: str | None = Field(
+        None, description="GPU indices on this host to go on with, or cpu; empty = those it had.", examples=["0,1"]
+    )
+
+
 class Metrics(TaskId):
     """What the curves take."""
 

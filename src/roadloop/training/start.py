@@ -149,13 +149,20 @@ def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str)
     return Named(name=name, digest=digest)
 
 
-def resume(db: sa.Connection, platform: Platform, task_id: str) -> None:
+def resume(db: sa.Connection, platform: Platform, task_id: str, gpus: str | None = None) -> None:
     """Let a stopped or failed task go on from its newest good checkpoint: same id, new attempt.
+
+    Args:
+        db: An open transaction.
+        platform: The workspace and its settings.
+        task_id: The task.
+        gpus: Where it goes on: GPU indices, or "" or `cpu`; None = where it was. Batches and the order of the pictures
+            stay the same.
 
     Raises:
         NotFoundError: No training task has that id, or its dataset is gone.
         ConflictError: It was never started, is at work, or is finished.
-        InvalidValueError: A GPU that it needs is not there any more.
+        InvalidValueError: A GPU that it needs is not there, or there are too many for a batch.
     """
     task = require(db, task_id)
     if not task.started:
@@ -167,9 +174,14 @@ def resume(db: sa.Connection, platform: Platform, task_id: str) -> None:
             task_id=task_id,
         )
     _check_can_go_on(task)
-    facts_of(db, platform, task)
-    devices.check(platform.settings, task.row.recipe["gpus"])
-    queue.start(db, task_id)
+    facts = facts_of(db, platform, task)
+    indices = devices.check(platform.settings, task.job.gpus if gpus is None else gpus)
+    recipe = TrainingRecipe.model_validate(task.row.recipe)
+    size = len(indices) or recipe.train.cpu_processes
+    check_devices(recipe.train, facts.pictures(recipe.data), size, gpus=bool(indices))
+    text = ",".join(map(str, indices))
+    store.update_task(db, task_id, shown={**task.row.shown, "gpus": text})
+    queue.start(db, task_id, gpus=text)
 
 
 def _check_can_go_on(task: Task) -> None:
