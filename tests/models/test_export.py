@@ -45,29 +45,40 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
     assert json.loads(facts["normalisation"]) == {"mean": [0.5] * 3, "std": [0.25] * 3}
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The large networks one by one; without `--full` the first of them only, as each takes seconds."""
+    if "large" in metafunc.fixturenames:
+        names = ["pidnet-s", "bisenetv2", "ddrnet-23-slim", "rna-a1", "segformer"]
+        metafunc.parametrize("large", names if metafunc.config.getoption("--full") else names[:1])
+
+
 @pytest.mark.reliability
-def test_export_onnx__labels_of_the_large_networks_are_equal(
-    tmp_path: Path, save_pair: SavePair, request: pytest.FixtureRequest
+def test_export_onnx__labels_of_the_large_networks_are_equal(tmp_path: Path, save_pair: SavePair, large: str) -> None:
+    source = read_source(TEMPLATES / large)
+    settings = {"width": 1 / 64 if large == "rna-a1" else 0.25}
+    part = {"name": large, "digest": digest(source), "settings": settings, "source": source}
+    path = save_pair(tmp_path, network=part)
+    target = tmp_path / "m.onnx"
+    report = export.export_onnx(path, target, size=(31, 45))
+    assert report.difference < 1e-4
+    network, _ = load.load_model(path)
+    picture = torch.rand(3, 3, 31, 45)
+    got = onnxruntime.InferenceSession(target.read_bytes()).run(["logits"], {"image": picture.numpy()})[0]
+    with torch.no_grad():
+        expected = network(picture).numpy()
+    close = np.sort(expected, axis=1)  # where the two best are as near as rounding, either is right
+    clear = close[:, -1] - close[:, -2] > 1e-3 * np.abs(expected).max()
+    assert clear.mean() > 0.5
+    assert np.array_equal(got.argmax(1)[clear], expected.argmax(1)[clear])
+
+
+@pytest.mark.parametrize("size", [(0, 64), (64, 16385)])
+def test_export_onnx__size_that_no_file_has_is_refused(
+    tmp_path: Path, save_pair: SavePair, size: tuple[int, int]
 ) -> None:
-    widths = {"pidnet-s": 0.25}
-    if request.config.getoption("--full"):
-        widths |= {"bisenetv2": 0.25, "ddrnet-23-slim": 0.25, "rna-a1": 1 / 16, "segformer": 0.25}
-    for name, width in widths.items():
-        source = read_source(TEMPLATES / name)
-        part = {"name": name, "digest": digest(source), "settings": {"width": width}, "source": source}
-        path = save_pair(tmp_path / name, network=part)
-        report = export.export_onnx(path, tmp_path / f"{name}.onnx", size=(45, 64))
-        assert report.difference < 1e-4, name
-        network, _ = load.load_model(path)
-        picture = torch.rand(3, 3, 45, 64)
-        session = onnxruntime.InferenceSession((tmp_path / f"{name}.onnx").read_bytes())
-        got = session.run(["logits"], {"image": picture.numpy()})[0]
-        with torch.no_grad():
-            expected = network(picture).numpy()
-        close = np.sort(expected, axis=1)  # where the two best are as near as rounding, either is right
-        clear = close[:, -1] - close[:, -2] > 1e-3 * np.abs(expected).max()
-        assert clear.mean() > 0.5, name
-        assert np.array_equal(got.argmax(1)[clear], expected.argmax(1)[clear]), name
+    with pytest.raises(InvalidValueError, match=f"{size[0]}x{size[1]} is not a size to export"):
+        export.export_onnx(save_pair(tmp_path), tmp_path / "m.onnx", size=size)
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_export_onnx__network_that_cannot_be_exported_writes_nothing(tmp_path: Path, save_pair: SavePair) -> None:
