@@ -14,7 +14,7 @@ import pytest
 
 from roadloop.errors import Text
 from roadloop.training import checkpoint
-from roadloop.training.crew import train_together
+from roadloop.training.crew import Crew, RankLostError, train_together
 
 
 def ranks() -> list[psutil.Process]:
@@ -84,6 +84,25 @@ def test_r22__a_lost_rank_costs_steps_not_bits(bench: Any, times: Callable[[int]
     assert bench.outcome(work) == bench.outcome(whole)
 
 
+def test_train_together__gives_up_when_ranks_are_lost_without_getting_further(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, notes = bench.work(), bench.notes()
+    tries: list[str] = []
+
+    def lose(_: Crew, _silent: float) -> bool:
+        tries.append("")
+        if len(tries) == 2:  # the second one gets as far as a checkpoint, so that losses are counted anew
+            (work.checkpoints / "epoch-000000-step-000000001").mkdir(parents=True)
+        raise RankLostError(Text("丢失", "lost"))
+
+    monkeypatch.setattr(Crew, "run", lose)
+    with pytest.raises(RankLostError, match="lost"):
+        train_together(work, size=2, cuda=False, reporter=notes)
+    assert len(tries) == 4
+    assert len(notes.warnings) == 3
+
+
 #: Nothing in it depends on how a batch is divided.
 PLAIN = """
 from torch import nn
@@ -125,7 +144,7 @@ def test_ranks_end_with_the_job_s_process(bench: Any, tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[2])\n"
         "from conftest import Notes\n"
-        "from roadloop.training.crew import train_together\n"
+        "from roadloop.training.crew import Crew, RankLostError, train_together\n"
         "from roadloop.training.work import Work\n"
         "work = Work.from_json(pathlib.Path(sys.argv[1]).read_text(encoding='utf-8'))\n"
         "train_together(work, size=2, cuda=False, reporter=Notes())\n"
