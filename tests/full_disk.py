@@ -1,8 +1,9 @@
-"""A disk that is full from a chosen write on, for real processes: the kernel asks before each write, the test answers.
+"""A disk that is full from a chosen write on, or loses files at a chosen moment, for real processes.
 
 A seccomp filter (Linux 5.5, no privileges) stops every system call of a program and of its children that needs room
-on a disk; a thread of the test looks which file it is for and lets it pass, or has it answered with ENOSPC. Nothing
-of the program is replaced: Python, SQLite, Arrow and torch meet the error where a full disk would show it.
+on a disk or opens a file; a thread of the test looks which file it is for and lets it pass, or has it answered with
+ENOSPC, or removes other files first. Nothing of the program is replaced: Python, SQLite, Arrow and torch meet the
+error where a full disk, or somebody who tidies up, would show it.
 """
 
 import ctypes
@@ -11,6 +12,7 @@ import fcntl
 import os
 import platform
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -20,15 +22,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-#: Numbers of the calls that need room: with a descriptor (its place among the arguments), and with a path.
+#: Numbers of the calls that need room, with a descriptor (its place among the arguments) and with a path; of opening.
 _CALLS: Final = {
     "x86_64": {
         "audit": 0xC000003E, "seccomp": 317,
         "descriptor": {1: 0, 18: 0, 20: 0, 40: 0, 285: 0, 296: 0, 326: 2, 328: 0}, "path": {83: 0, 258: 1},
+        "open": {257: 1},
     },
     "aarch64": {
         "audit": 0xC00000B7, "seccomp": 277,
         "descriptor": {64: 0, 68: 0, 66: 0, 71: 0, 47: 0, 70: 0, 285: 2, 287: 0}, "path": {34: 1},
+        "open": {56: 1},
     },
 }  # fmt: skip
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
@@ -38,7 +42,7 @@ _CONTINUE: Final = 1
 def install() -> int:
     """Put this process under the filter; returns the descriptor on which the kernel asks."""
     calls: Any = _CALLS[platform.machine()]
-    wanted = [*calls["descriptor"], *calls["path"]]
+    wanted = [*calls["descriptor"], *calls["path"], *calls["open"]]
     code = [(0x20, 0, 0, 4), (0x15, 1, 0, calls["audit"]), (0x06, 0, 0, 0x7FFF0000), (0x20, 0, 0, 0)]
     code += [(0x15, len(wanted) - i, 0, number) for i, number in enumerate(wanted)]
     code += [(0x06, 0, 0, 0x7FFF0000), (0x06, 0, 0, 0x7FC00000)]
@@ -70,11 +74,22 @@ class Disk:
         self.room: int | None = None
         self.spared: tuple[str, ...] = ()
         self.writes: list[str] = []
+        self._trigger: str | None = None
+        self._victims: tuple[Path, ...] = ()
         self._threads: list[threading.Thread] = []
 
     def restart(self, room: int | None = None, spared: Sequence[str] = ()) -> None:
         """Count anew."""
         self.room, self.spared, self.writes = room, tuple(spared), []
+
+    def lose(self, trigger: str, *victims: Path) -> None:
+        """Remove files and folders just before `trigger`, a path below `home`, is opened for the first time."""
+        self._trigger, self._victims = self.home + trigger, victims
+
+    @property
+    def lost(self) -> bool:
+        """Whether what was to be lost is gone."""
+        return self._trigger is None
 
     def start(self, command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
         """Start a program under the filter, as `subprocess.Popen` does."""
@@ -111,6 +126,10 @@ class Disk:
 
     def _refuses(self, pid: int, call: int, arguments: Sequence[int]) -> bool:
         calls: Any = _CALLS[platform.machine()]
+        if call in calls["open"]:
+            if self._trigger is not None and _text_at(pid, arguments[calls["open"][call]]) == self._trigger:
+                self._remove()
+            return False
         try:
             if call in calls["descriptor"]:
                 path = str(Path(f"/proc/{pid}/fd/{arguments[calls['descriptor'][call]]}").readlink())
@@ -122,6 +141,14 @@ class Disk:
             return False
         self.writes.append(path[len(self.home) :])
         return self.room is not None and len(self.writes) > self.room
+
+    def _remove(self) -> None:
+        self._trigger = None
+        for victim in self._victims:
+            if victim.is_dir():
+                shutil.rmtree(victim)
+            else:
+                victim.unlink(missing_ok=True)
 
 
 def _text_at(pid: int, address: int) -> str:

@@ -48,7 +48,7 @@ def build(num_classes, width=8):
 #: Not part of a job's output: the rows, and the logs.
 _ASIDE: Final = ("roadloop.db", "logs/", ".supervisor.lock", "models/.index.lock")
 
-Finish = Callable[[str], None]  # runs a job to its end
+Finish = Callable[[str], object]  # runs a job to its end
 Submit = Callable[[Platform], str]  # the call that queues the job
 
 
@@ -242,6 +242,13 @@ CASES: Final = {
 }
 
 
+def wait_for_helpers(platform: Platform) -> None:
+    """A job's helper processes end a moment after it."""
+    with platform.database.reading() as db:
+        ids = db.execute(queue.jobs.select().with_only_columns(queue.jobs.c.id)).scalars().all()
+    psutil.wait_procs([process for task_id in ids for process in processes.find(f"{task_id}:")], timeout=10)
+
+
 class Stage:
     """A workspace in which one job is queued, which can be put back as it was.
 
@@ -282,7 +289,7 @@ class Stage:
         platform = open_platform(self.settings)
         try:
             yield platform
-            self._wait_for_helpers(platform)
+            wait_for_helpers(platform)
             report = inspect(platform, hashes=True)
             assert (report.problems, report.notes) == ([], [])
         finally:
@@ -321,12 +328,6 @@ class Stage:
             for name, path in found.items()
             if not name.startswith(_ASIDE) and not (name.endswith(".log") or ".tfevents." in name)
         }
-
-    def _wait_for_helpers(self, platform: Platform) -> None:
-        """A job's helper processes end a moment after it."""
-        with platform.database.reading() as db:
-            ids = db.execute(queue.jobs.select().with_only_columns(queue.jobs.c.id)).scalars().all()
-        psutil.wait_procs([process for task_id in ids for process in processes.find(f"{task_id}:")], timeout=10)
 
     def _finish(self, platform: Platform, task_id: str) -> None:
         assert self.workers.run(platform, task_id) == 0

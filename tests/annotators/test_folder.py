@@ -79,3 +79,16 @@ def test_push__copies_to_the_outbox_once(settings: Settings, tmp_path: Path, cut
     job = push(platform, "v1", 1)
     assert (job.state, job.error) == (JobState.FAILED, "conflict")
     platform.database.close()
+
+
+def test_push__a_package_that_lost_a_file_is_named_and_not_handed_over(settings: Settings, cut: Job, push: Job) -> None:
+    opened = open_platform(settings.model_copy(update={"annotation_outbox": "outbox"}), upgrade=True)
+    (opened.workspace.home / "outbox").mkdir()
+    cut(opened)
+    (opened.workspace.home / "packages/v1/1/ext-a_1.jpg").unlink()
+    job = push(opened, "v1", 1)
+    assert (job.state, job.error) == (JobState.FAILED, "broken_file")
+    assert job.reason is not None
+    assert job.reason.en.startswith("ext-a_1.jpg of packages/v1/1 is gone")
+    assert not list((opened.workspace.home / "outbox").rglob("*.*"))
+    opened.database.close()

@@ -200,6 +200,19 @@ def test_evaluate__no_readable_picture_fails_with_the_reason(platform: Platform,
     assert not (platform.workspace.home / "label_dir").exists()
 
 
+@pytest.mark.usefixtures("model")
+def test_evaluate__pictures_that_went_while_it_waited_are_named(platform: Platform, run_job: RunJob) -> None:
+    picture = platform.workspace.home / "图片" / "x.jpg"
+    picture.parent.mkdir()
+    picture.write_bytes(b"")
+    task_id = start(platform)
+    picture.unlink()
+    job = run_job(platform, task_id)
+    assert (job.state, job.error) == (JobState.FAILED, "job_failed")
+    assert job.reason is not None
+    assert "the pictures have gone since the evaluation was submitted" in job.reason.en
+
+
 @pytest.mark.usefixtures("pictures")
 def test_evaluate__model_that_was_exchanged_is_refused(platform: Platform, run_job: RunJob, model: Path) -> None:
     task_id = start(platform)

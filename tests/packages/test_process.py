@@ -11,14 +11,15 @@ import pytest
 from numpy.typing import NDArray
 
 from package_data import TABLE, annotate, mask, write_images
-from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError
+from roadloop.errors import BrokenFileError, ConflictError, InvalidValueError, NotFoundError
 from roadloop.imaging.decode import decode_color_label, decode_image
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import shipped
-from roadloop.packages import manifest
+from roadloop.packages import manifest, service
+from roadloop.packages.returned import ResultType
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.service import open_set, scan
 from roadloop.storage.platform import Platform
@@ -83,6 +84,26 @@ def test_process__round_trip_changes_no_pixel(
             assert (decode_image(sample.image) == decode_image(original)[top:]).all()
     assert changed == 0
     assert not list(platform.workspace.home.rglob("*.partial"))
+
+
+def test_process__the_same_labels_are_not_published_twice_at_once(
+    platform: Platform, divide: Callable[..., Job], run_job: Callable[[Platform, str], Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg", "a_2.jpg"])
+    divide("v1", 5)
+    annotate(platform, "v1", 1, truth)
+
+    def submit(types: ResultType) -> str:
+        with platform.database.transaction() as db:
+            return service.publish_labels(db, platform, "v1", types, "20261123", new=True)
+
+    first = submit("union")
+    submit("lane")
+    with pytest.raises(ConflictError, match="are being published") as caught:
+        submit("union")
+    assert caught.value.details == {"task_id": first}
+    run_job(platform, first)
+    submit("union")
 
 
 def test_process__names_are_never_merged(

@@ -39,6 +39,7 @@ class FolderAnnotator:
 
         Raises:
             ConflictError: Another package lies there under that number.
+            BrokenFileError: A file of the package is gone.
         """
         total = len(manifest.pictures)
         if self.outbox is None:
@@ -58,13 +59,10 @@ class FolderAnnotator:
         try:
             with publish.disk_errors(target):
                 scratch.mkdir(parents=True)
-                files = sorted(p for p in folder.rglob("*") if p.is_file())
+                files = [*publish.read_manifest(folder)["files"], publish.MANIFEST]
                 for n, file in enumerate(files):
                     watch(n * total // len(files), total)
-                    copy = scratch / file.relative_to(folder)
-                    copy.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(file, copy)
-                    publish.fsync_file(copy)
+                    _copy(folder, file, scratch)
             publish.move(scratch, target)
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -119,3 +117,20 @@ class FolderAnnotator:
                     found |= packages.numbered(folder)
             found |= packages.numbered(self.inbox)
         return found
+
+
+def _copy(folder: Path, file: str, scratch: Path) -> None:
+    copy = scratch / file
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(folder / file, copy)
+    except FileNotFoundError as error:
+        place = f"packages/{folder.parent.name}/{folder.name}"
+        raise BrokenFileError(
+            Text(
+                f"任务包 {place} 的文件 {file} 不见了，没有交出；请恢复该文件后重试。",
+                f"{file} of {place} is gone, so the package was not handed over; put the file back and retry.",
+            ),
+            package=place,
+        ) from error
+    publish.fsync_file(copy)

@@ -77,7 +77,7 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
         choices = _predict(context, _Work(source, outputs, networks, remote, manner, max_pixels), ledger)
         context.reach("evaluate.predicted")
         if not ledger.count():
-            first = next(ledger.bad()).reason
+            first = next((bad.reason for bad in ledger.bad()), _GONE)
             raise JobError(
                 Text(f"没有一张图片可以读取；例如：{first.zh}", f"Not one picture could be read; such as: {first.en}")
             )
@@ -104,6 +104,9 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
     context.check_stop()
     publish.seal(scratch)
     return report
+
+
+_GONE: Final = Text("提交之后图片都不见了", "the pictures have gone since the evaluation was submitted")
 
 
 @dataclass(frozen=True)

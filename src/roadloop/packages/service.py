@@ -110,8 +110,18 @@ def publish_labels(
         NotFoundError: Nothing was returned under that version.
         InvalidValueError: Nothing in it fits `types`.
         BrokenFileError: No returned package is known.
+        ConflictError: The same labels are being published just now.
     """
     version = check_name(version, "version")
+    active = store.active_run(db, version, types)
+    if active is not None:
+        raise ConflictError(
+            Text(
+                f"版本 {version} 的 {types} 标注正在发布，请等它完成；再发布一次会得到同样的源数据。",
+                f"The {types} labels of {version} are being published; wait for that. Once more would give the same set.",
+            ),
+            task_id=active,
+        )
     folder = places.existing(platform.workspace, places.RELEASED, version)
     _check_returned(platform.workspace, version, folder, types)
     name = _free_name(db, platform.workspace, f"{result_prefix(types)}-{date}")

@@ -69,11 +69,20 @@ _GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
 
 def active_division(db: sa.Connection, version: str, types: str) -> str | None:
     """The task that divides a version just now, if there is one."""
+    return _active(db, divisions, version, types)
+
+
+def active_run(db: sa.Connection, version: str, types: str) -> str | None:
+    """The task that publishes a version's labels just now, if there is one."""
+    return _active(db, label_runs, version, types)
+
+
+def _active(db: sa.Connection, table: sa.Table, version: str, types: str) -> str | None:
     ended = (JobState.SUCCEEDED.value, *_GIVEN_UP)
     return db.scalar(
-        sa.select(divisions.c.task_id)
-        .join(jobs, jobs.c.id == divisions.c.task_id)
-        .where(divisions.c.version == version, divisions.c.types == types, jobs.c.state.not_in(ended))
+        sa.select(table.c.task_id)
+        .join(jobs, jobs.c.id == table.c.task_id)
+        .where(table.c.version == version, table.c.types == types, jobs.c.state.not_in(ended))
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -98,7 +99,7 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
 def has_pictures(source: SourceSet) -> bool:
     """Whether any package holds a file that could be a picture, or the set refers to one; stops at the first."""
     return any(
-        name.lower().endswith(_PICTURE_ENDINGS) for package in source.packages() for name in _file_names(package)
+        name.lower().endswith(_PICTURE_ENDINGS) for package in source.packages() for name in _readable_names(package)
     ) or any(row.image for row in read_manifest(source.path).values())
 
 
@@ -146,7 +147,12 @@ def _local(
     """The samples whose files stand in a package; `taken` are labels of pictures that stand elsewhere."""
     package = unicodedata.normalize("NFC", folder.name)
     place = f"{source.name}/{package}"
-    pairs, alone = pair_files(n for n in _file_names(folder) if n not in taken)
+    try:
+        pairs, alone = pair_files(n for n in _file_names(folder) if n not in taken)
+    except OSError as error:  # it has gone since the set was listed, or may not be read
+        what = error.strerror or type(error).__name__
+        problems.append(Problem(place, Text(f"目录无法列出：{what}", f"The folder cannot be listed: {what}")))
+        return []
     problems += [Problem(f"{place}/{printable(n)}", why) for n, why in alone]
     samples = []
     for pair in pairs:
@@ -235,6 +241,11 @@ def _file_names(folder: Path) -> Iterator[str]:
         for entry in entries:
             if entry.is_file() and not entry.name.startswith("."):
                 yield entry.name
+
+
+def _readable_names(folder: Path) -> Iterator[str]:
+    with suppress(OSError):
+        yield from _file_names(folder)
 
 
 def _is_name(text: str) -> bool:

@@ -43,7 +43,7 @@ class FolderStore:
         """The points of a track, in text order.
 
         Raises:
-            NotFoundError: There is no such track.
+            NotFoundError: There is no such track, or its folder cannot be listed.
         """
         folder = self._find(track)
         if folder is None:
@@ -51,7 +51,7 @@ class FolderStore:
         facts = _read_facts(folder / FACTS)
         points: dict[str, TrackPoint] = {}
         problems = []
-        for name in sorted(_picture_names(folder), key=os.fsencode):
+        for name in _picture_names(folder):
             try:
                 point = _point_id(name)
             except InvalidNameError as error:
@@ -147,11 +147,23 @@ def unknown_track(track: str) -> NotFoundError:
     return NotFoundError(Text(f"没有轨迹 {track[:100]}。", f"There is no track {track[:100]}."), track=track[:100])
 
 
-def _picture_names(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.lower().endswith(_ENDINGS) and not entry.name.startswith(".") and entry.is_file():
-                yield entry.name
+def _picture_names(folder: Path) -> list[str]:
+    """The picture files of a track, in order of their bytes.
+
+    Raises:
+        NotFoundError: It cannot be listed, or has gone.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.name.lower().endswith(_ENDINGS) and e.name[0] != "." and e.is_file()]
+    except OSError as error:
+        raise NotFoundError(
+            Text(
+                f"轨迹 {_printable(folder.name)} 的目录无法列出：{error.strerror}。",
+                f"The folder of track {_printable(folder.name)} cannot be listed: {error.strerror}.",
+            )
+        ) from error
+    return sorted(names, key=os.fsencode)
 
 
 def _point_id(name: str) -> str:
