@@ -418,6 +418,7 @@ def test_release__the_documents_example(journey: Journey) -> None:
         ({"adcode": "12"}, {422}),
         ({"version": "../1"}, {422}),
         ({"env": "a/b"}, {422}),
+        ({"parity": "2"}, {422}),
     ]
     for change, statuses in wrong:
         refused = journey.client.post("/release", data=sent | {"version": "2"} | change)
@@ -427,6 +428,17 @@ def test_release__the_documents_example(journey: Journey) -> None:
     assert "20180731" in shown["data"]
     assert journey.client.get("/release_tab", params={"page": 2}).json()["data"] == {}
     assert journey.client.get("/release_tab", params={"page": 4}).status_code in {404, 422}
+
+
+def test_release__parity_is_measured_on_the_val_split_of_the_task(journey: Journey) -> None:
+    pair = [journey.model, journey.model.replace(".params", ".json")]
+    sent = {"dicts": {"suzhou": pair}, "type": "灯杆", "version": "1", "env": "test", "adcode": "0", "parity": 0.01}
+    answer = journey.client.post("/release", json=sent)
+    assert answer.status_code == 200, answer.text
+    parity = answer.json()["data"]["metrics"]["parity"]
+    assert parity["source"].endswith("/val")
+    assert parity["pictures"] == parity["labelled"] > 0
+    assert parity["different"] <= 0.01 * parity["pixels"]
 
 
 # --- 五、七 日志与 GPU -----------------------------------------------------------------------------------------------

@@ -67,11 +67,12 @@ def test_load_description__half_a_pair(tmp_path: Path, save_pair: SavePair) -> N
         files.load_description(path)
 
 
-def test_read_state__flipped_bit_is_refused(tmp_path: Path, save_pair: SavePair) -> None:
+@pytest.mark.parametrize("damage", ["flipped", "cut", "longer", "empty"])
+def test_read_state__damage_is_refused(tmp_path: Path, save_pair: SavePair, damage: str) -> None:
     path = save_pair(tmp_path)
-    data = bytearray(path.read_bytes())
-    data[100] ^= 1
-    path.write_bytes(data)
+    data = path.read_bytes()
+    flipped = data[:100] + bytes([data[100] ^ 1]) + data[101:]
+    path.write_bytes({"flipped": flipped, "cut": data[:-1], "longer": data + b"\0", "empty": b""}[damage])
     record = files.load_description(path)
     with pytest.raises(BrokenFileError, match="does not have the sha256"):
         files.read_state(path, record)

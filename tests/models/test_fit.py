@@ -73,9 +73,7 @@ def test_fit__order_passes_over_what_only_one_side_has() -> None:
     pairs, report = fit(file, NETWORK)
     assert pairs["head.weight"] == "layer6.weight"
     assert (report.missing, report.unused) == (("head.bias",), ("first.weight", "last.weight"))
-    assert report.text().en.startswith(
-        "Start weights: 6 tensors taken, 0 of another shape (none), 1 missing (head.bias)"
-    )
+    assert report.text().en.startswith("Weights: 6 tensors taken, 0 of another shape (none), 1 missing (head.bias)")
 
 
 def test_fit__statistics_after_everything_learned_as_mxnet_saves_them() -> None:

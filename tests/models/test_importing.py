@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from roadloop.errors import InvalidValueError, NameTakenError, NotFoundError
 from roadloop.models import cli, files, load
+from roadloop.models.params import write_params
 
 SOURCE = """
 from torch import nn
@@ -67,10 +68,22 @@ def test_import__is_a_model_that_can_be_loaded(tmp_path: Path, home: Path) -> No
 def test_import__what_is_lacking_is_named_and_nothing_is_written(tmp_path: Path, home: Path) -> None:
     file = foreign(tmp_path, "1.running_mean")
     with pytest.raises(
-        InvalidValueError, match=r"lacks 3 tensors.*1\.running_mean, 3\.weight \[2, 4, 1, 1\] \(\[3, 4\]"
+        InvalidValueError,
+        match=r"lacks 3 tensors.*1\.running_mean \[4\], 3\.weight \[2, 4, 1, 1\] \(\[3, 4\].* in the file are 0: none",
     ):
         run(home, str(file))  # the map has two classes, the file three outputs
     assert not (home / "weights").exists()
+
+
+def test_import__strange_names_show_the_shapes_of_both_sides(tmp_path: Path, home: Path) -> None:
+    shapes = [(4, 3, 3, 3), (4,), (4,), (4,), (4,), (4,), (3, 4), (3,)]
+    file = tmp_path / "x.params"
+    file.write_bytes(write_params({f"layer{i}": np.zeros(shape, np.float32) for i, shape in enumerate(shapes)}))
+    with pytest.raises(
+        InvalidValueError, match=r"lacks 2 tensors.*3\.weight \[2, 4, 1, 1\].* file are 2: layer6 \[3, 4\]"
+    ):
+        run(home, str(file))
+    assert "Not one name fits: they are paired by shape" in run(home, str(file), "--outputs", "3")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import typer
 from onnx import numpy_helper
 from typer.testing import CliRunner
 
-from roadloop.errors import BrokenFileError, JobError
+from roadloop.errors import BrokenFileError, JobError, NotFoundError
 from roadloop.evaluation.pictures import FolderSource
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.models import cli, export, parity
@@ -108,6 +108,9 @@ def test_export_command__check_writes_the_report_beside_the_export(tmp_path: Pat
     assert result.exit_code == 0, result.output
     assert "100.000" in result.output
     assert "image [N, 3, H, W]" in result.output
+    assert "Pictures without a label that can be used: 1;" in result.output
+    assert "brought to 4x5 before the comparison: 1." in result.output
+    assert "could not be read: 1." in result.output
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
     assert names == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.parity.json"]
     written = json.loads((tmp_path / "out" / names[1]).read_text())
@@ -121,6 +124,16 @@ def test_export_onnx__any_size_runs_at_sizes_that_were_not_traced(tmp_path: Path
     image = np.random.default_rng(0).random((2, 3, 7, 9), np.float32)
     (logits,) = session.run(["logits"], {"image": image})
     assert np.array_equal(logits, image)  # its weights are the identity
+
+
+@pytest.mark.parametrize("check", ["nothing", "dataset:nothing/val", "."])
+def test_export_command__pictures_that_are_not_there_are_said_before_the_work(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotFoundError, match=r"nothing to compare|named nothing|no picture folder"):
+        cli.export(model, tmp_path / "out", check=check, home=tmp_path / "home")
+    assert not (tmp_path / "out").exists()
 
 
 TIED = """

@@ -345,7 +345,7 @@ def test_weights__a_torch_file_that_was_dropped_in(
     job = run_job(site.platform, task_id)
     assert job.state == "succeeded", job.reason
     (warning,) = job.warnings
-    assert warning.en.startswith("Start weights: 8 tensors taken, 0 of another shape (none), 6 missing (5.weight, ")
+    assert warning.en.startswith("Weights: 8 tensors taken, 0 of another shape (none), 6 missing (5.weight, ")
     assert "1 unused (classifier.weight); 8 have other names in the file, 1 were reshaped" in warning.en
     log = capsys.readouterr().out
     assert "reshaped 1.weight [8, 1, 1] -> [8]" in log

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from roadloop.console import Home, language, settings_of
 from roadloop.errors import InvalidValueError, NotFoundError, Text
-from roadloop.evaluation.pictures import DATASET, open_source
+from roadloop.evaluation.pictures import DATASET, PictureSource, open_source
 from roadloop.labels.label_map import LabelMap, default_map, parse_map
 from roadloop.labels.library import find_table
 from roadloop.labels.table import HD_ROAD, ClassTable
@@ -37,7 +37,9 @@ def import_file(
     label_map: Annotated[
         str, typer.Option("--map", help="Label map: general, hd-13, or a JSON file as /save_map takes it.")
     ] = "",
-    outputs: Annotated[int, typer.Option(help="Outputs of the network; 0 = as many as the map has classes.")] = 0,
+    outputs: Annotated[
+        int, typer.Option(min=0, help="Outputs of the network; 0 = as many as the map has classes.")
+    ] = 0,
     mean: Annotated[str, typer.Option(help="Subtracted from RGB in 0..1.")] = "0,0,0",
     std: Annotated[str, typer.Option(help="Divides what is left.")] = "1,1,1",
     size: Annotated[str, typer.Option(help="HEIGHTxWIDTH of the pictures that it is usually given.")] = "512x512",
@@ -69,8 +71,15 @@ def import_file(
     )
     path, report = import_weights(file, info, meaning, workspace.weights, name)
     lines = report.lines()
-    for line in [*lines[:SHOWN_LINES], *(["..."] if len(lines) > SHOWN_LINES else [])]:
+    for line in lines[:SHOWN_LINES]:
         typer.echo(f"  {line}")
+    if (more := len(lines) - SHOWN_LINES) > 0:
+        typer.echo(
+            Text(
+                f"  另有 {more} 行；.json 的 training.mapping 记录了每一个。",
+                f"  and {more} more; the .json names each under training.mapping.",
+            ).pick(language())
+        )
     typer.echo(report.text().pick(language()))
     typer.echo(path)
 
@@ -100,6 +109,7 @@ def export(
     from roadloop.models import export as exporter  # noqa: PLC0415
 
     shape = _parse_size(size)
+    source = _pictures(check, home) if check else None  # what is not there is said before the work
     if safetensors or not (onnx or check):
         target = out / f"{params.stem}.safetensors"
         exporter.export_safetensors(params, target)
@@ -110,27 +120,38 @@ def export(
         typer.echo(f"{target}  image {report.shape}  relative difference {report.difference:.1e}")
         if report.fixed:
             typer.echo(report.fixed.pick(language()))
-        if check:
-            _check(params, target, check, home)
+        if source:
+            _check(params, target, source, check, settings_of(home).max_picture_mpix * 1_000_000)
 
 
-def _check(params: Path, target: Path, check: str, home: Path | None) -> None:
-    """Compare an export with the trained network; the report stands beside it, and as a table here."""
-    from roadloop.models.parity import ENDING, compare  # noqa: PLC0415 - torch
-
+def _pictures(check: str, home: Path | None) -> PictureSource:
     settings = settings_of(home)
     folder = () if check.startswith(DATASET) else (f"{Path(check).resolve()}:ro",)
     name = str(Path(check).resolve()) if folder else check
     source = open_source(Workspace(settings.home, (*settings.roots, *folder)), name)
-    found = compare(params, target, source, check, max_pixels=settings.max_picture_mpix * 1_000_000)
+    if not source.any():
+        raise NotFoundError(
+            Text(f"{check} 中没有图片，没有可比较的。", f"{check} has no pictures, so there is nothing to compare."),
+            parameter="check",
+        )
+    return source
+
+
+def _check(params: Path, target: Path, source: PictureSource, name: str, max_pixels: int) -> None:
+    """Compare an export with the trained network; the report stands beside it, and as a table here."""
+    from roadloop.models.parity import ENDING, compare  # noqa: PLC0415 - torch
+
+    found = compare(params, target, source, name, max_pixels=max_pixels)
     path = target.with_name(f"{target.stem}{ENDING}")
     publish.write_json(path, found.to_json())
-    table = Table("", "trained", "exported")
+    table = Table("", "trained 训练", "exported 导出")
     table.add_row("mIoU", *("-" if m is None else f"{100 * m:.3f}" for m in (found.miou_trained, found.miou_exported)))
-    table.add_row("pixels that differ", "", f"{found.different} of {found.pixels}")
-    table.add_row("share", "", f"{found.share:.3g}")
+    table.add_row("pixels that differ 不同像素", "", f"{found.different} of {found.pixels}")
+    table.add_row("share 占比", "", f"{found.share:.3g}")
+    table.add_row("pictures 图片", "", f"{found.pictures}")
     Console().print(table)
-    typer.echo(found.text().pick(language()))
+    for note in found.notes():
+        typer.echo(note.pick(language()))
     typer.echo(path)
 
 

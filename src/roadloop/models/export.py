@@ -81,7 +81,10 @@ def export_onnx(
     height, width = size or record.input.size or record.input.crop
     if not (1 <= height <= 16384 and 1 <= width <= 16384):
         raise InvalidValueError(
-            Text(f"导出尺寸 {height}x{width} 无效。", f"{height}x{width} is not a size to export."),
+            Text(
+                f"导出尺寸 {height}x{width} 无效：每边 1 到 16384 像素。",
+                f"{height}x{width} is not a size to export: each side is 1 to 16384 pixels.",
+            ),
             parameter="size",
         )
     fixed = None
@@ -216,7 +219,8 @@ def _first(error: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's warnings about its own insides to itself."""
-    names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] in {"torch", "onnxscript", "onnx_ir"}]
+    tops = ("torch", "onnxscript", "onnx_ir")
+    names = [*tops, *(n for n in logging.root.manager.loggerDict if n.partition(".")[0] in tops)]
     levels = [logging.getLogger(name).level for name in names]
     for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -41,6 +41,7 @@ class MappingReport:
         skipped: (name, shape in the file, shape in the network) where the shapes do not fit.
         missing: Names that only the network has; their values stay as they were.
         unused: Names that only the file has.
+        ordered: No name fits; they are paired by shape, in order.
     """
 
     taken: tuple[str, ...]
@@ -49,6 +50,7 @@ class MappingReport:
     skipped: tuple[tuple[str, Shape, Shape], ...]
     missing: tuple[str, ...]
     unused: tuple[str, ...]
+    ordered: bool = False
 
     @property
     def nothing(self) -> bool:
@@ -69,13 +71,15 @@ class MappingReport:
         """One sentence for people."""
         shapes = ", ".join(f"{name} {list(a)}/{list(b)}" for name, a, b in self.skipped[:SHOWN])
         return Text(
-            f"初始权重：采用 {len(self.taken)} 个张量（改名 {len(self.renamed)} 个，变形 {len(self.reshaped)} 个），"
-            f"形状不符 {len(self.skipped)} 个（{shapes or '无'}），文件缺少 {len(self.missing)} 个（{_some(self.missing, '无')}），"
-            f"未用 {len(self.unused)} 个（{_some(self.unused, '无')}）。",
-            f"Start weights: {len(self.taken)} tensors taken, {len(self.skipped)} of another shape"
-            f" ({shapes or 'none'}), {len(self.missing)} missing ({_some(self.missing, 'none')}),"
-            f" {len(self.unused)} unused ({_some(self.unused, 'none')}); {len(self.renamed)} have other names in the"
-            f" file, {len(self.reshaped)} were reshaped without loss.",
+            f"权重：采用 {len(self.taken)} 个张量（改名 {len(self.renamed)} 个，变形 {len(self.reshaped)} 个），"
+            f"形状不符 {len(self.skipped)} 个（{shapes or '无'}），文件缺少 {len(self.missing)} 个（{some(self.missing, '无')}），"
+            f"未用 {len(self.unused)} 个（{some(self.unused, '无')}）。"
+            f"{'没有一个名称相符，按形状依次对应：请核对。' if self.ordered else ''}",
+            f"Weights: {len(self.taken)} tensors taken, {len(self.skipped)} of another shape"
+            f" ({shapes or 'none'}), {len(self.missing)} missing ({some(self.missing, 'none')}),"
+            f" {len(self.unused)} unused ({some(self.unused, 'none')}); {len(self.renamed)} have other names in the"
+            f" file, {len(self.reshaped)} were reshaped without loss."
+            f"{' Not one name fits: they are paired by shape, in order; make sure that is right.' if self.ordered else ''}",
         )
 
     def lines(self) -> list[str]:
@@ -111,7 +115,8 @@ def fit(file: Shapes, network: Shapes) -> tuple[dict[str, str], MappingReport]:
     """
     pairs = _by_name(file, network)
     fitting = {own for own, theirs in pairs.items() if squeezed(file[theirs]) == squeezed(network[own])}
-    if all(is_counter(own) for own in fitting) and (ordered := _in_order(file, network)):
+    ordered = _in_order(file, network) if all(is_counter(own) for own in fitting) else {}
+    if ordered:
         pairs, fitting = ordered, set(ordered)
     taken = {own: theirs for own, theirs in pairs.items() if own in fitting}
     shapes = [(own, file[theirs], network[own]) for own, theirs in pairs.items() if file[theirs] != network[own]]
@@ -123,6 +128,7 @@ def fit(file: Shapes, network: Shapes) -> tuple[dict[str, str], MappingReport]:
         skipped=tuple(row for row in shapes if row[0] not in fitting),
         missing=tuple(name for name in network if name not in pairs and not is_counter(name)),
         unused=tuple(name for name in file if name not in used and not is_counter(name)),
+        ordered=bool(ordered),
     )
     return taken, report
 
@@ -192,5 +198,6 @@ def _role(name: str) -> str:
     return next((role for role in _ROLES if _key(name).endswith(role)), "")
 
 
-def _some(names: Sequence[str], none: str) -> str:
+def some(names: Sequence[str], none: str) -> str:
+    """The first few, for a sentence."""
     return ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "") if names else none

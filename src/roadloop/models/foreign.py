@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.models.files import PARAMS, SAFETENSORS, is_described, load_description, read_state, torch_names
-from roadloop.models.params import Arrays, read_params
+from roadloop.models.params import LIST_MAGIC, Arrays, read_params
 from roadloop.models.torch_file import NAMES
 
 SECONDS: Final = 300  #: wall time of the process that reads a torch file
@@ -23,7 +23,8 @@ def read_weights(path: Path) -> Arrays:
 
     Args:
         path: `.params` (a `.json` beside it is checked, but not needed), `.safetensors`, or a torch file, which is read
-            in a process of its own, under limits, without running anything that is in it.
+            in a process of its own, under limits, without running anything that is in it. MXNet's files are known by
+            their first bytes, too.
 
     Returns:
         Name -> array, in the file's order; bfloat16 is float32.
@@ -38,11 +39,16 @@ def read_weights(path: Path) -> Arrays:
         )
     if is_described(path):
         return read_state(path, load_description(path))
-    if path.suffix == PARAMS:
+    if path.suffix == PARAMS or _begins_as_params(path):
         return torch_names(read_params(path.read_bytes()))
     if path.suffix == SAFETENSORS:
         return _read_safetensors(path, path.name)
     return _read_torch(path)
+
+
+def _begins_as_params(path: Path) -> bool:
+    with path.open("rb") as opened:
+        return opened.read(8) == LIST_MAGIC.to_bytes(8, "little")
 
 
 def _read_safetensors(path: Path, name: str) -> Arrays:
@@ -81,9 +87,10 @@ def _read_torch(path: Path) -> Arrays:
 def _broken(name: str, why: str) -> BrokenFileError:
     return BrokenFileError(
         Text(
-            f"无法从 {name} 读出张量：{why}。只接受张量本身：请用 torch.save(model.state_dict(), ...) 另存，或换成 safetensors。",
-            f"No tensors can be read from {name}: {why}. Only tensors are accepted: save it again with"
-            " torch.save(model.state_dict(), ...), or as safetensors.",
+            f"无法从 {name} 读出张量：{why}。可读取 .params、.safetensors，以及只含张量的 .pth、.pt：请用"
+            " torch.save(model.state_dict(), ...) 另存，或换成 safetensors。",
+            f"No tensors can be read from {name}: {why}. What can be read is .params, .safetensors, and .pth or .pt with"
+            " nothing but tensors: save it again with torch.save(model.state_dict(), ...), or as safetensors.",
         ),
         file=name,
     )

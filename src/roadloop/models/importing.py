@@ -9,7 +9,7 @@ from roadloop.errors import InvalidValueError, NameTakenError, Text
 from roadloop.labels.label_map import LabelMap
 from roadloop.labels.table import ClassTable
 from roadloop.models.files import Three, file_name, save_model
-from roadloop.models.fit import SHOWN, MappingReport
+from roadloop.models.fit import MappingReport, Shapes, some
 from roadloop.models.foreign import read_weights
 from roadloop.models.load import copy_weights
 from roadloop.networks.folder import NetworkInfo, digest, read_source
@@ -72,9 +72,11 @@ def import_weights(
         )
     source = read_source(network.folder)
     module = load_source(source, meaning.outputs, meaning.settings, file=str(network.folder))
-    report = copy_weights(read_weights(file), module)
+    arrays = read_weights(file)
+    report = copy_weights(arrays, module)
     if not report.whole:
-        raise _incomplete(file, report)
+        shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+        raise _incomplete(file, report, shapes, {name: array.shape for name, array in arrays.items()})
     description = {
         "task": name,
         "network": {
@@ -96,16 +98,21 @@ def import_weights(
     return target, report
 
 
-def _incomplete(file: Path, report: MappingReport) -> InvalidValueError:
-    lacking = [*report.missing, *(f"{own} {list(ours)} ({list(theirs)})" for own, theirs, ours in report.skipped)]
-    names = ", ".join(lacking[:SHOWN]) + (" ..." if len(lacking) > SHOWN else "")
+def _incomplete(file: Path, report: MappingReport, network: Shapes, tensors: Shapes) -> InvalidValueError:
+    lacking = [
+        *(f"{name} {list(network[name])}" for name in report.missing),
+        *(f"{own} {list(ours)} ({list(theirs)})" for own, theirs, ours in report.skipped),
+    ]
+    rest = [f"{name} {list(tensors[name])}" for name in report.unused]
     return InvalidValueError(
         Text(
-            f"{file.name} 缺少此网络的 {len(lacking)} 个张量（或形状不符）：{names}。请检查 --network、--outputs 与 --settings；"
+            f"{file.name} 缺少此网络的 {len(lacking)} 个张量（或形状不符）：{some(lacking, '无')}。文件中未用的有 {len(rest)} 个："
+            f"{some(rest, '无')}。未写入任何文件。请检查 --network、--outputs 与 --settings；"
             "若只想从它开始训练，把它放进 weights/ 后用 /starttask 的 weights 选择即可。",
-            f"{file.name} lacks {len(lacking)} tensors of this network, or has them in other shapes: {names}. Check"
-            " --network, --outputs and --settings; to begin a training from it, put it into weights/ and name it in"
-            " /starttask.",
+            f"{file.name} lacks {len(lacking)} tensors of this network, or has them in other shapes:"
+            f" {some(lacking, 'none')}. Left over in the file are {len(rest)}: {some(rest, 'none')}. Nothing was written."
+            " Check --network, --outputs and --settings; to begin a training from it, put it into weights/ and name it"
+            " in /starttask.",
         ),
         missing=list(report.missing),
     )

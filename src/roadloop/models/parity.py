@@ -71,11 +71,29 @@ class Parity:
         """One sentence for people."""
         trained, exported = ("-" if m is None else f"{100 * m:.3f}" for m in (self.miou_trained, self.miou_exported))
         return Text(
-            f"{self.pictures} 张图片（{self.source}）：mIoU 训练 {trained}，导出 {exported}；"
+            f"{self.pictures} 张图片（{self.source}，{self.labelled} 张有标签）：mIoU 训练 {trained}，导出 {exported}；"
             f"{self.pixels} 个像素中 {self.different} 个不同（占 {self.share:.3g}）。",
-            f"{self.pictures} pictures of {self.source}: mIoU trained {trained}, exported {exported};"
-            f" {self.different} of {self.pixels} pixels differ (share {self.share:.3g}).",
+            f"{self.pictures} pictures of {self.source}, {self.labelled} with labels: mIoU trained {trained}, exported"
+            f" {exported}; {self.different} of {self.pixels} pixels differ (share {self.share:.3g}).",
         )
+
+    def notes(self) -> list[Text]:
+        """What limits the comparison."""
+        height, width = self.size
+        unlabelled = self.pictures - self.labelled
+        notes = {
+            Text(
+                f"没有可用标签的图片：{unlabelled}，不计入 mIoU；标签应在图片旁（X.png 或 label-X.png）。",
+                f"Pictures without a label that can be used: {unlabelled}; they do not count in mIoU. A label stands beside"
+                " its picture as X.png or label-X.png.",
+            ): unlabelled,
+            Text(
+                f"尺寸不同、比较前缩放到 {height}x{width} 的图片：{self.resized}。",
+                f"Pictures of another size, brought to {height}x{width} before the comparison: {self.resized}.",
+            ): self.resized,
+            Text(f"无法读取的图片：{self.bad}。", f"Pictures that could not be read: {self.bad}."): self.bad,
+        }
+        return [text for text, count in notes.items() if count]
 
     def require(self, most: float) -> None:
         """Refuse an export that differs in more than a share of the pixels.

@@ -6,6 +6,7 @@ The names stand in the metadata under `names`, as JSON in their order; the tenso
 """
 
 import json
+import re
 import resource
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ NESTS: Final = ("state_dict", "model_state_dict", "model_state", "model", "netwo
 PREFIXES: Final = ("module.", "_orig_mod.", "model.", "network.")
 DEEPEST: Final = 3
 NAMES: Final = "names"
+REFUSED: Final = "Weights only load failed"  # how torch begins to refuse
+WANTED: Final = re.compile(r"\bGLOBAL ([\w.]+)")  # what it says that the file asks for
 
 
 def limit(size: int) -> None:
@@ -95,6 +98,16 @@ def convert(source: Path, target: Path) -> None:
     save_file(numbered, target, {NAMES: json.dumps(list(tensors))})
 
 
+def reason(error: Exception) -> str:
+    """Why a file could not be read, in one line; torch's own advice, to run what is in the file, is left out."""
+    text = str(error).strip()
+    if wanted := WANTED.search(text):
+        return f"it holds more than tensors: {wanted[1]}"
+    if REFUSED in text or not isinstance(error, ValueError | RuntimeError | MemoryError | OSError):
+        return "it is not a whole torch file"
+    return text.partition("\n")[0][:300].rstrip(".") or type(error).__name__
+
+
 def main(source: Path, target: Path) -> None:
     """Convert within limits; what is wrong becomes one line on standard error and exit code 2."""
     torch.set_num_threads(1)
@@ -102,8 +115,7 @@ def main(source: Path, target: Path) -> None:
     try:
         convert(source, target)
     except Exception as error:  # noqa: BLE001 - see convert
-        first = str(error).strip().partition("\n")[0][:300]
-        sys.stderr.write(f"\n{type(error).__name__}: {first}\n")
+        sys.stderr.write(f"\n{reason(error)}\n")
         sys.exit(2)
 
 

@@ -52,11 +52,11 @@ def template_folder(name: str) -> Path:
         NotFoundError: No template has that name.
     """
     if name not in list_templates():
-        known = "、".join(list_templates())
+        known = list_templates()
         raise NotFoundError(
             Text(
-                f"没有名为 {name[:120]!r} 的 network 源文件夹；可选：{known}。",
-                f"No network template is named {name[:120]!r}; there are: {known}.",
+                f"没有名为 {name[:120]!r} 的 network 源文件夹；可选：{'、'.join(known)}。",
+                f"No network template is named {name[:120]!r}; there are: {', '.join(known)}.",
             ),
             parameter="src_net",
         )
