@@ -1,13 +1,12 @@
 """What the commands of all features share: the workspace option, the settings it leads to, the language."""
 
-import locale
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from roadloop.errors import Language
-from roadloop.settings import Settings
+from roadloop.settings import Settings, locale_of_messages
 
 Home = Annotated[
     Path | None,
@@ -23,5 +22,4 @@ def settings_of(home: Path | None, **more: Any) -> Settings:
 
 def language() -> Language:
     """Chinese in a Chinese locale, else English."""
-    name = locale.setlocale(locale.LC_MESSAGES, "")
-    return "zh" if name.lower().startswith("zh") else "en"
+    return "zh" if locale_of_messages().lower().startswith("zh") else "en"

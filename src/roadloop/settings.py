@@ -88,3 +88,9 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             environment[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
         return environment
+
+
+def locale_of_messages() -> str:
+    """The locale that the environment asks for, such as `zh_CN.UTF-8`; it need not be installed here."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    return next((value for name in names if (value := os.environ.get(name))), "")

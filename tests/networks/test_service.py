@@ -86,7 +86,7 @@ def test_create__refuses_names_that_are_no_folder(platform: Platform, name: str)
 
 
 def test_create__unknown_template_names_those_there_are(platform: Platform) -> None:
-    with pytest.raises(NotFoundError, match=r"enet、fast-scnn、pidnet-s.*、kd-seg\.template"):
+    with pytest.raises(NotFoundError, match=r"enet, fast-scnn, pidnet-s.*, kd-seg\.template"):
         create(platform, template="../enet")
 
 

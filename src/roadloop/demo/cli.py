@@ -1,6 +1,5 @@
 """`roadloop demo`: the guided tour."""
 
-import locale
 import os
 import signal
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from roadloop.console import language
 from roadloop.demo import mining, report
 from roadloop.demo.camvid import CamvidTour, script_of
 from roadloop.demo.child import ServerChild, serving
@@ -94,18 +94,18 @@ def _settings(home: Path, **more: Any) -> Settings:
 @contextmanager
 def _on_stage() -> Iterator[Stage]:
     """Where a tour is shown; Ctrl-C and SIGTERM end it in order, with exit code 130."""
-    language = _language()
+    spoken = language()
     console = Console(soft_wrap=True, highlight=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        yield Stage(console, language)
+        yield Stage(console, spoken)
     except KeyboardInterrupt:
         text = Text(
             "已中断：服务与任务已停止，完成的部分都保留；同一命令会接着做。",
             "Interrupted: server and jobs are stopped, what is finished stays; the same command goes on.",
         )
-        console.print(text.pick(language))
+        console.print(text.pick(spoken))
         raise typer.Exit(130) from None
 
 
@@ -194,12 +194,6 @@ def _check_home(folder: Path) -> None:
             ),
             home=str(folder),
         )
-
-
-def _language() -> Language:
-    locale.setlocale(locale.LC_ALL, "")
-    name = locale.getlocale(locale.LC_MESSAGES)[0] or ""
-    return "zh" if name.startswith("zh") else "en"
 
 
 def _cores() -> int:
