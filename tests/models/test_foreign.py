@@ -82,8 +82,9 @@ class Evil:
 
 def test_read_weights__nothing_in_a_torch_file_is_run(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(1), "x": Evil(tmp_path / "run")}, tmp_path / "evil.pth")
-    with pytest.raises(BrokenFileError, match=r"from evil\.pth: it holds more than tensors: posix\.mkdir\. "):
+    with pytest.raises(BrokenFileError, match=r"from evil\.pth: it holds more than tensors: posix\.mkdir\. ") as caught:
         foreign.read_weights(tmp_path / "evil.pth")
+    assert "其中不只有张量，还有 posix.mkdir。" in caught.value.text.zh
     assert not (tmp_path / "run").exists()
 
 

@@ -63,7 +63,8 @@ def _read_safetensors(path: Path, name: str) -> Arrays:
                 odd = tensor.is_floating_point() and tensor.dtype not in {torch.float16, torch.float64}
                 arrays[str(own)] = (tensor.float() if odd else tensor).numpy()
     except (SafetensorError, ValueError, TypeError, RuntimeError) as error:
-        raise _broken(name, str(error).partition("\n")[0][:300]) from error
+        first = str(error).partition("\n")[0][:300]
+        raise _broken(name, Text(first, first)) from error
     return arrays
 
 
@@ -76,20 +77,27 @@ def _read_torch(path: Path) -> Arrays:
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise _broken(path.name, f"reading it took more than {SECONDS} s") from error
-        if done.returncode < 0:
-            raise _broken(path.name, f"reading it ended by signal {-done.returncode}")
+            text = Text(f"读取超过 {SECONDS} 秒", f"reading it took more than {SECONDS} s")
+            raise _broken(path.name, text) from error
         if done.returncode:
-            raise _broken(path.name, (done.stderr.strip().splitlines() or ["?"])[-1])
+            raise _broken(path.name, _reason(done))
         return _read_safetensors(target, path.name)
 
 
-def _broken(name: str, why: str) -> BrokenFileError:
+def _reason(done: subprocess.CompletedProcess[str]) -> Text:
+    """What the process that read a torch file said last, or how it ended."""
+    if done.returncode < 0:
+        return Text(f"读取进程被信号 {-done.returncode} 结束", f"reading it ended by signal {-done.returncode}")
+    last = (done.stderr.strip().splitlines() or ["?"])[-1]
+    return Text(*json.loads(last)) if last.startswith('["') else Text(last, last)
+
+
+def _broken(name: str, why: Text) -> BrokenFileError:
     return BrokenFileError(
         Text(
-            f"无法从 {name} 读出张量：{why}。可读取 .params、.safetensors，以及只含张量的 .pth、.pt：请用"
+            f"无法从 {name} 读出张量：{why.zh}。可读取 .params、.safetensors，以及只含张量的 .pth、.pt：请用"
             " torch.save(model.state_dict(), ...) 另存，或换成 safetensors。",
-            f"No tensors can be read from {name}: {why}. What can be read is .params, .safetensors, and .pth or .pt with"
+            f"No tensors can be read from {name}: {why.en}. What can be read is .params, .safetensors, and .pth or .pt with"
             " nothing but tensors: save it again with torch.save(model.state_dict(), ...), or as safetensors.",
         ),
         file=name,

@@ -17,6 +17,8 @@ import psutil
 import torch
 from safetensors.torch import save_file
 
+from roadloop.errors import Text
+
 CPU_SECONDS: Final = 120
 SPARE_BYTES: Final = 2**29
 COPIES: Final = 6  # of the file that may be in memory at once: read, as float32, encoded
@@ -98,14 +100,15 @@ def convert(source: Path, target: Path) -> None:
     save_file(numbered, target, {NAMES: json.dumps(list(tensors))})
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception) -> Text:
     """Why a file could not be read, in one line; torch's own advice, to run what is in the file, is left out."""
     text = str(error).strip()
     if wanted := WANTED.search(text):
-        return f"it holds more than tensors: {wanted[1]}"
+        return Text(f"其中不只有张量，还有 {wanted[1]}", f"it holds more than tensors: {wanted[1]}")
     if REFUSED in text or not isinstance(error, ValueError | RuntimeError | MemoryError | OSError):
-        return "it is not a whole torch file"
-    return text.partition("\n")[0][:300].rstrip(".") or type(error).__name__
+        return Text("它不是完整的 torch 文件", "it is not a whole torch file")
+    first = text.partition("\n")[0][:300].rstrip(".") or type(error).__name__
+    return Text(first, first)
 
 
 def main(source: Path, target: Path) -> None:
@@ -115,7 +118,7 @@ def main(source: Path, target: Path) -> None:
     try:
         convert(source, target)
     except Exception as error:  # noqa: BLE001 - see convert
-        sys.stderr.write(f"\n{reason(error)}\n")
+        sys.stderr.write(f"\n{json.dumps(reason(error))}\n")
         sys.exit(2)
 
 
