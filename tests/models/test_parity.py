@@ -68,6 +68,7 @@ def test_compare__equal_and_then_one_row_changed(tmp_path: Path, model: Path, pi
     assert (found.pictures, found.resized, found.labelled, found.bad) == (2, 1, 1, 1)
     assert (found.size, found.pixels, found.different, found.share) == ((4, 5), 40, 0, 0.0)
     assert (found.miou_trained, found.miou_exported) == (1.0, 1.0)
+    assert found.notes()[1].en == "Pictures of another size, brought to 4x5 before the comparison: 1."
     found.require(0.0)
 
     spoilt = onnx.load(target)  # blue always wins: of 40 pixels the 32 that are not blue differ
@@ -109,12 +110,13 @@ def test_export_command__check_writes_the_report_beside_the_export(tmp_path: Pat
     assert "100.000" in result.output
     assert "image [N, 3, H, W]" in result.output
     assert "Pictures without a label that can be used: 1;" in result.output
-    assert "brought to 4x5 before the comparison: 1." in result.output
+    assert "brought to" not in result.output
     assert "could not be read: 1." in result.output
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
     assert names == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.parity.json"]
     written = json.loads((tmp_path / "out" / names[1]).read_text())
     assert (written["different"], written["miou_exported"], written["source"]) == (0, 1.0, str(pictures))
+    assert (written["size"], written["pixels"], written["resized"]) == (None, 4 * 5 + 8 * 10, 0)
 
 
 def test_export_onnx__any_size_runs_at_sizes_that_were_not_traced(tmp_path: Path, model: Path) -> None:

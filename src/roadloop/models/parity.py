@@ -37,7 +37,7 @@ class Parity:
         source: Where the pictures come from.
         params_sha256: The trained model.
         onnx_sha256: The exported file.
-        size: Height and width that it takes.
+        size: Height and width that it takes; None = any.
         pictures: How many were predicted.
         resized: Those among them that were brought to that size first, for both.
         labelled: Those among them with a label.
@@ -52,7 +52,7 @@ class Parity:
     source: str
     params_sha256: str
     onnx_sha256: str
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     pictures: int
     resized: int
     labelled: int
@@ -65,7 +65,7 @@ class Parity:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"size": list(self.size)}
+        return asdict(self) | {"size": self.size and list(self.size)}
 
     def text(self) -> Text:
         """One sentence for people."""
@@ -79,7 +79,7 @@ class Parity:
 
     def notes(self) -> list[Text]:
         """What limits the comparison."""
-        height, width = self.size
+        height, width = self.size or (0, 0)
         unlabelled = self.pictures - self.labelled
         notes = {
             Text(
@@ -158,17 +158,18 @@ def compare(
         if not isinstance(loaded, Loaded):
             tally.bad += 1
             continue
-        image_NCHW = _prepared(loaded.image, size, record)
+        shape = size or loaded.image.shape[:2]
+        image_NCHW = _prepared(loaded.image, shape, record)
         with torch.inference_mode():
             trained_NCHW = network(torch.from_numpy(image_NCHW)).numpy()
         exported_NCHW = session.run(["logits"], {"image": image_NCHW})[0]
         labels = [np.array(used, np.uint8)[logits[0, used].argmax(0)] for logits in (trained_NCHW, exported_NCHW)]
-        _count(tally, loaded, labels, view, size)
+        _count(tally, loaded, labels, view, shape)
     return _report(tally, name, record, publish.sha256_file(onnx_path), size)
 
 
-def _size_of(path: Path, record: ModelFile) -> tuple[int, int]:
-    """Height and width that an exported file takes; the model's usual ones where the file leaves them free."""
+def _size_of(path: Path, record: ModelFile) -> tuple[int, int] | None:
+    """Height and width that an exported file takes; None where it leaves them free."""
     model = onnx.load(path)
     facts = {entry.key: entry.value for entry in model.metadata_props}
     if facts.get("params_sha256") != record.params_sha256:
@@ -180,7 +181,7 @@ def _size_of(path: Path, record: ModelFile) -> tuple[int, int]:
             path=str(path),
         )
     height, width = (side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim[2:])
-    return (height, width) if height and width else record.input.size or record.input.crop
+    return (height, width) if height and width else None
 
 
 def _prepared(image: UInt8, size: tuple[int, int], record: ModelFile) -> Float32:
@@ -211,7 +212,7 @@ def _count(tally: _Tally, loaded: Loaded, labels: list[UInt8], view: ModelView, 
     tally.exported += count(labels[1], truth, classes)
 
 
-def _report(tally: _Tally, name: str, record: ModelFile, onnx_sha256: str, size: tuple[int, int]) -> Parity:
+def _report(tally: _Tally, name: str, record: ModelFile, onnx_sha256: str, size: tuple[int, int] | None) -> Parity:
     if not tally.pictures:
         raise JobError(
             Text(
