@@ -21,8 +21,9 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--full`: the reliability programme's first figures. `--no-skips`: only a missing GPU excuses a skip."""
+    """What the tests can be told; the Makefile and tests/training/test_golden.py say when."""
     parser.addoption("--full", action="store_true", help="kill tests at their first figure, not N = 3")
+    parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
     parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU")
 
 
