@@ -54,7 +54,9 @@ def test_build__has_the_counts_of_the_front_page(name: str) -> None:
     for readme in ("README.md", "README.zh-CN.md"):
         rows = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8").splitlines()
         row = next(row for row in rows if row.startswith(f"| `{name}` |"))
-        assert row.endswith("| {:.2f} M | {:.2f} G |".format(*costs))
+        source, *counts = (cell.strip() for cell in row.split("|")[3:6])
+        assert counts == [f"{costs[0]:.2f} M", f"{costs[1]:.2f} G"]
+        assert source in (TEMPLATES / name / "README.md").read_text(encoding="utf-8")
 
 
 def test_build__fast_scnn_has_the_1_11_million_of_its_paper_without_batch_norm() -> None:

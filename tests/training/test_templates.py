@@ -34,6 +34,8 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", NARROW)
 def test_template__is_created_and_trains_by_its_recipe(site: Any, run_job: RunJob, narrow: Path, name: str) -> None:
+    if name == "segformer":
+        pytest.importorskip("transformers", reason="SegFormer needs transformers, which make setup installs")
     site.client.app.include_router(routes(site.platform))
     created = site.call("/create_net", network_name="net", src_net=name, net_describe="")
     assert run_job(site.platform, created["data"]).state == "succeeded"
