@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from roadloop.evaluation.metrics import IGNORE, count
-from roadloop.evaluation.predict import certainty
 from roadloop.evaluation.quality import BINS, CERTAIN, Quality, Validation, measure, near_outline
 
 UInt8 = NDArray[np.uint8]
@@ -84,11 +82,6 @@ def test_measure__bins_are_open_below_and_closed_above(level: int, place: int) -
     one = np.zeros((1, 1), np.uint8)
     assert measure(one, one, 1, np.full((1, 1), level, np.uint16)).pixels[place] == 1
     assert BINS == 15
-
-
-def test_certainty__is_the_softmax_of_the_prediction() -> None:
-    logits = torch.tensor([[0.0, 0.0, 0.0], [math.log(3), 300.0, 0.0]]).view(1, 2, 1, 3)
-    assert certainty(logits).tolist() == [[[round(0.75 * CERTAIN), CERTAIN, round(0.5 * CERTAIN)]]]
 
 
 def test_validation__sums_of_ranks_are_those_of_one() -> None:

@@ -17,16 +17,14 @@ from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
 from roadloop.errors import OutOfMemoryError, Text
+from roadloop.evaluation.decide import UInt8, decide
 from roadloop.evaluation.manner import PLAIN, Manner, tiles
 from roadloop.evaluation.metrics import IGNORE
-from roadloop.evaluation.quality import CERTAIN, Prediction
+from roadloop.evaluation.quality import Prediction
 
-UInt8 = NDArray[np.uint8]
-UInt16 = NDArray[np.uint16]
 A = TypeVar("A")
 B = TypeVar("B")
 P = TypeVar("P")
@@ -78,7 +76,7 @@ class Predictor:
         self._scale_C11: Final = torch.from_numpy(scale.astype(np.float32)).view(3, 1, 1).to(device)
         self._shift_C11: Final = torch.from_numpy(shift.astype(np.float32)).view(3, 1, 1).to(device)
         self._all: Final = list(network.used) == list(range(network.outputs))
-        self._used: Final = torch.tensor(network.used, dtype=torch.int64, device=device)
+        self._used: Final = np.array(network.used, np.uint8)
         self._swapped: Final = torch.tensor(_swapped(network), dtype=torch.int64, device=device)
 
     def __call__(self, images: Sequence[UInt8]) -> list[UInt8]:
@@ -101,7 +99,7 @@ class Predictor:
         """
         top = images[0].shape[0] // 2 if self._remote else 0
         try:
-            ids_NHW, certainty_NHW = self._predict(np.stack([image[top:] for image in images]), certain=certain)
+            found = self._predict(np.stack([image[top:] for image in images]), certain=certain)
         except torch.OutOfMemoryError as error:
             height, width = images[0].shape[:2]
             raise OutOfMemoryError(
@@ -111,40 +109,46 @@ class Predictor:
                     f" Set single_gpu to {max(1, len(images) // 2)}.",
                 )
             ) from error
-        above = ((0, 0), (top, 0), (0, 0))
-        ids_NHW = np.pad(ids_NHW, above, constant_values=IGNORE)
-        if certainty_NHW is None:
-            return [Prediction(ids) for ids in ids_NHW]
-        return [Prediction(*pair) for pair in zip(ids_NHW, np.pad(certainty_NHW, above), strict=True)]
+        above = ((top, 0), (0, 0))
+        return [
+            Prediction(
+                np.pad(ids, above, constant_values=IGNORE), None if certainty is None else np.pad(certainty, above)
+            )
+            for ids, certainty in found
+        ]
 
-    def _predict(self, image_NHWC: UInt8, *, certain: bool) -> tuple[UInt8, UInt16 | None]:
-        """Ids and, if asked, certainty of a batch, tile by tile; never more logits in memory than those of a tile."""
-        cuts = tiles(image_NHWC.shape[1], image_NHWC.shape[2], self._manner.tile)
+    def _predict(self, image_NHWC: UInt8, *, certain: bool) -> list[Prediction]:
+        """A batch, tile by tile; never more logits in memory than those of a tile."""
+        count, height, width, _ = image_NHWC.shape
+        cuts = tiles(height, width, self._manner.tile)
         if len(cuts) == 1:
             return self._predict_tile(image_NHWC, certain=certain)
-        ids_NHW = np.empty(image_NHWC.shape[:3], np.uint8)
-        certainty_NHW = np.empty(ids_NHW.shape, np.uint16) if certain else None
+        whole = [
+            Prediction(np.empty((height, width), np.uint8), np.empty((height, width), np.uint16) if certain else None)
+            for _ in range(count)
+        ]
         for cut in cuts:
-            ids, sure = self._predict_tile(image_NHWC[:, *cut.window], certain=certain)
-            ids_NHW[:, *cut.kept] = ids[:, *cut.inside]
-            if certainty_NHW is not None and sure is not None:
-                certainty_NHW[:, *cut.kept] = sure[:, *cut.inside]
-        return ids_NHW, certainty_NHW
+            parts = self._predict_tile(image_NHWC[:, *cut.window], certain=certain)
+            for (ids, certainty), part in zip(whole, parts, strict=True):
+                ids[cut.kept] = part.ids[cut.inside]
+                if certainty is not None and part.certainty is not None:
+                    certainty[cut.kept] = part.certainty[cut.inside]
+        return whole
 
-    def _predict_tile(self, image_NHWC: UInt8, *, certain: bool) -> tuple[UInt8, UInt16 | None]:
+    def _predict_tile(self, image_NHWC: UInt8, *, certain: bool) -> list[Prediction]:
         with torch.inference_mode():
             bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
             image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11).contiguous()
             logits_NCHW = self._averaged(image_NCHW) if self._manner.averaged else self._logits(image_NCHW)
-            places_NHW = logits_NCHW.argmax(dim=1)
-            ids_NHW = places_NHW if self._all else self._used[places_NHW]
-            array: UInt8 = ids_NHW.to(torch.uint8).cpu().numpy()
-            return array, certainty(logits_NCHW) if certain else None
+            found = decide(logits_NCHW, image_NHWC.shape[1:3], certain=certain)
+        if self._all:
+            return found
+        return [Prediction(self._used[places], certainty) for places, certainty in found]
 
     def _logits(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Of the outputs that take part."""
         logits_NCHW: torch.Tensor = self._module(image_NCHW)
-        return logits_NCHW if self._all else logits_NCHW[:, self._used]
+        return logits_NCHW if self._all else logits_NCHW[:, self._used.tolist()]
 
     def _averaged(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Logarithm of the mean probability over all scales, as it is and mirrored."""
@@ -171,15 +175,6 @@ def _resize(x_NCHW: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
         return x_NCHW
     smaller = size[0] < x_NCHW.shape[-2]
     return functional.interpolate(x_NCHW, list(size), mode="bilinear", align_corners=False, antialias=smaller)
-
-
-def certainty(logits_NCHW: torch.Tensor) -> UInt16:
-    """The probability of each pixel's prediction in 65535ths, uint16 [N, H, W]."""
-    logits_NCHW = logits_NCHW.float()
-    below_NCHW = (logits_NCHW - logits_NCHW.amax(dim=1, keepdim=True)).clamp_(min=-80)  # exp is slow where it is 0
-    odds_NHW = below_NCHW.exp_().sum(dim=1)
-    array: UInt16 = odds_NHW.reciprocal_().mul_(CERTAIN).round_().to(torch.int32).cpu().numpy().astype(np.uint16)
-    return array
 
 
 def devices(gpus: Sequence[str], threads: int) -> list[torch.device]:

@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 
 from roadloop.errors import Text
+from roadloop.evaluation.decide import decide
 from roadloop.evaluation.metrics import count
-from roadloop.evaluation.predict import certainty
 from roadloop.evaluation.quality import FullScores, Validation, measure
 from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
 from roadloop.training.data import Batch, Normalise, Waiting
@@ -181,11 +181,10 @@ def count_predicted(run: Run, batch: Batch, counted: Validation) -> None:
     with torch.inference_mode():
         image_N3HW, _ = run.normalise(batch)
         logits_NCHW = run.learner.judged(image_N3HW)
-        prediction_NHW = logits_NCHW.argmax(dim=1).to(torch.uint8).cpu().numpy()
-        certainty_NHW = certainty(logits_NCHW)
-    for ids, target, confidence in zip(prediction_NHW, batch.targets.numpy(), certainty_NHW, strict=True):
+        found = decide(logits_NCHW, (logits_NCHW.shape[2], logits_NCHW.shape[3]), certain=True)
+    for (ids, certainty), target in zip(found, batch.targets.numpy(), strict=True):
         classes = run.recipe.num_classes
-        counted.add(count(ids, target, classes), measure(ids, target, classes, confidence))
+        counted.add(count(ids, target, classes), measure(ids, target, classes, certainty))
 
 
 def finish_epoch(run: Run, state: RunState, journal: Journal, counted: Validation) -> None:
