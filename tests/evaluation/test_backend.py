@@ -21,6 +21,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
 from roadloop.models.load import load_model
+from roadloop.networks.folder import digest
 from roadloop.storage.platform import Platform
 
 UInt8 = NDArray[np.uint8]
@@ -53,6 +54,38 @@ def test_choose__onnx_runtime_says_the_same_and_leaves_no_file(trial: Trial) -> 
     assert list((trial.place).parent.iterdir()) == []
     assert Choice.of(choice.record).size == (12, 16)
     assert "backend=onnx why=setting" in str(choice)
+
+
+COARSE = """
+import torch
+from torch.nn import functional
+
+class Half(torch.nn.Conv2d):
+    def forward(self, x):
+        return functional.interpolate(self.coarse_logits(x), x.shape[-2:], mode="bilinear", align_corners=False)
+
+    def coarse_logits(self, x):
+        return super().forward(functional.avg_pool2d(x, 2))
+
+def build(num_classes):
+    return Half(3, num_classes, 1, bias=False)
+"""
+
+
+def test_choose__onnx_runtime_answers_the_coarse_logits_of_networks_that_have_them(
+    trial: Trial, tmp_path: Path, write_model: Callable[..., Path]
+) -> None:
+    source = {"name": "half", "digest": digest(COARSE), "settings": {}, "source": COARSE}
+    params = write_model(tmp_path, "half", 1, network=source)
+    half = replace(trial.network, module=load_model(params)[0])
+    choice, network = choose(replace(trial, network=half, params=params), always=True)
+    assert (choice.backend, choice.equal) == ("onnx", 1.0)
+    picture = torch.rand(2, 3, 12, 16)
+    assert isinstance(network.module, OnnxNetwork)
+    assert network.module.coarse_logits(picture).shape == (2, 3, 6, 8)
+    torch.testing.assert_close(network.module(picture), half.module(picture))
+    other = np.random.default_rng(1).integers(0, 256, (8, 10, 3), dtype=np.uint8)
+    assert predicted(network, other) == predicted(half, other)
 
 
 def slow(seconds: float, wrong: int = 0) -> Callable[..., Network]:

@@ -107,6 +107,83 @@ def test_tiles__every_pixel_is_kept_once_from_the_tile_whose_edge_is_farthest() 
     assert (kept == 1).all()
 
 
+class Plain(torch.nn.Module):
+    """Logits are means over 4 x 4 pixels, resized."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        small = torch.nn.functional.avg_pool2d(x, 4, ceil_mode=True)
+        return torch.nn.functional.interpolate(small, x.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class Coarse(Plain):
+    """The same, and it answers the means alone when asked; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.asked.append("forward")
+        logits: torch.Tensor = super().forward(x)
+        return logits
+
+    def coarse_logits(self, x: torch.Tensor) -> torch.Tensor:
+        self.asked.append("coarse")
+        return torch.nn.functional.avg_pool2d(x, 4, ceil_mode=True)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 30), (17, 23), (60, 41)])
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize("manner", [Manner(), Manner(tile=16)])
+@pytest.mark.parametrize("used", [[0, 1, 2], [0, 2]])
+def test_predictor__coarse_logits_say_what_resized_ones_say(
+    height: int, width: int, remote: bool, manner: Manner, used: list[int]
+) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(2)]
+    module = Coarse()
+    net = network(module=module, used=used)
+    assert net.coarse
+    module.asked.clear()
+    plain = Predictor(network(module=Plain(), used=used), CPU, remote=remote, manner=manner).predict(pictures)
+    for expected, found in zip(plain, Predictor(net, CPU, remote=remote, manner=manner).predict(pictures), strict=True):
+        assert np.array_equal(found.ids, expected.ids)
+        assert found.certainty is not None
+        assert expected.certainty is not None
+        assert np.abs(found.certainty.astype(int) - expected.certainty).max() <= 1
+    assert set(module.asked) == {"coarse"}
+
+
+def test_predictor__copies_of_a_picture_are_averaged_at_full_size() -> None:
+    module = Coarse()
+    picture = np.random.default_rng(0).integers(0, 256, (17, 23, 3), dtype=np.uint8)
+    net = network(module=module)
+    assert net.coarse
+    module.asked.clear()
+    (found,) = Predictor(net, CPU, remote=False, manner=Manner(flip=True))([picture])
+    (expected,) = Predictor(network(module=Plain()), CPU, remote=False, manner=Manner(flip=True))([picture])
+    assert np.array_equal(found, expected)
+    assert module.asked == ["forward", "forward"]
+
+
+class Stale(Coarse):
+    """Somebody edited `forward` and forgot the other."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).flip(1)
+
+
+class Failing(Coarse):
+    def coarse_logits(self, x: torch.Tensor) -> torch.Tensor:
+        raise KeyError(x.shape)
+
+
+@pytest.mark.parametrize(("module", "expected"), [(Stale(), 2), (Failing(), 0)])
+def test_predictor__coarse_logits_that_do_not_fit_count_for_nothing(module: Coarse, expected: int) -> None:
+    (found,) = Predictor(network(module=module), CPU, remote=False)([image(0, 0, height=2)])
+    assert found.tolist() == [[expected] * 2] * 2
+
+
 class Left(torch.nn.Module):
     """Sees class 0 in the left column and class 1 in the right one, as if by their place; red makes class 2."""
 

@@ -111,6 +111,55 @@ def test_try_network__takes_a_boundary_head_of_one_channel_beside_the_main_answe
         load.try_network(in_forward("return self.layer(x)[:, :1]"), 3)
 
 
+def with_coarse(coarse: str) -> torch.nn.Module:
+    """Logits at half the size, then resized; `coarse` is what `coarse_logits` says."""
+    source = f"""
+from torch import nn
+from torch.nn import functional
+
+class Net(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = nn.Conv2d(3, n, 2, stride=2)
+
+    def forward(self, x):
+        return functional.interpolate(self.layer(x), x.shape[-2:], mode="bilinear", align_corners=False)
+
+    def coarse_logits(self, x):
+        {coarse}
+
+def build(num_classes):
+    return Net(num_classes)
+"""
+    return load.load_source(source, 3, file="network.py")
+
+
+def test_try_network__takes_coarse_logits_that_are_what_forward_resizes() -> None:
+    network = with_coarse("return self.layer(x)")
+    load.try_network(network, 3, file="network.py")
+    assert load.answers_coarsely(network.eval())
+    load.try_network(with_coarse("return self(x)"), 3, file="network.py")
+
+
+@pytest.mark.parametrize(
+    ("coarse", "says"),
+    [
+        ("return 1.001 * self.layer(x)", r"coarse_logits in network\.py, resized bilinearly, is not what forward"),
+        ("return self.layer(x)[:, :2]", "is not what forward"),
+        ("return self.layer(x)[..., :-1]", "is not what forward"),
+        ("return None", "is not what forward"),
+        ("return self.layer(x.transpose(0, 1))", r"line 14 \(return self.layer\(x.transpose\(0, 1\)\)\)"),
+    ],
+)
+def test_try_network__refuses_other_coarse_logits(coarse: str, says: str) -> None:
+    with pytest.raises(JobError, match=says):
+        load.try_network(with_coarse(coarse), 3, file="network.py")
+
+
+def test_answers_coarsely__not_without_the_method() -> None:
+    assert not load.answers_coarsely(in_forward("return self.layer(x)").eval())
+
+
 def test_count_multiply_adds__by_hand() -> None:
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3, stride=2, padding=1),  # 5x6 places x 3*4*9

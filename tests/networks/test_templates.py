@@ -121,6 +121,14 @@ def test_forward__takes_any_size_even_one_picture_in_training(name: str, size: t
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (33, 65), (64, 96)])
+def test_coarse_logits__are_what_forward_resizes(name: str, size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network = build(name, 4, width=SMALL[name], **({"auxiliary": True} if name in TRAINING_HEADS else {})).eval()
+    assert hasattr(network, load.COARSE) == load.answers_coarsely(network, size=size) == (name != "enet")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_forward__padding_leaves_sizes_that_need_none_alone(name: str) -> None:
     network = build(name, 3, width=SMALL[name]).eval()
     picture = torch.rand(1, 3, 64, 96)

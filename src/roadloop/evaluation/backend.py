@@ -13,10 +13,12 @@ from typing import Any, Final, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from roadloop.errors import RoadloopError
 from roadloop.evaluation.manner import Manner, tiles
-from roadloop.evaluation.predict import Network, Predictor
+from roadloop.evaluation.predict import Answer, Network, Predictor
+from roadloop.networks.load import COARSE
 
 UInt8 = NDArray[np.uint8]
 
@@ -153,8 +155,8 @@ def exported(network: Network, params: Path, size: tuple[int, int], place: Path)
 
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        export_onnx(params, place, size=size)
-        return replace(network, module=OnnxNetwork(place.read_bytes(), size, network.module))
+        export_onnx(params, place, size=size, coarse=network.coarse)
+        return replace(network, module=OnnxNetwork(place.read_bytes(), size, network))
     finally:
         place.unlink(missing_ok=True)
 
@@ -163,24 +165,29 @@ class OnnxNetwork(torch.nn.Module):
     """An exported network on one core; pictures of another size go through the original.
 
     Args:
-        data: The file.
+        data: The file; it answers coarse logits where the original does.
         size: Height and width that it takes.
         original: The network that it was made from.
     """
 
-    def __init__(self, data: bytes, size: tuple[int, int], original: torch.nn.Module) -> None:
+    def __init__(self, data: bytes, size: tuple[int, int], original: Network) -> None:
         super().__init__()
         from roadloop.models.onnx_session import open_session  # noqa: PLC0415 - as above
 
         self._session = open_session(data, 1)
         self._size = size
-        self.original = original
+        self.original = original.module
+        self._answer: Answer = getattr(original.module, COARSE) if original.coarse else original.module
 
     def forward(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Logits float32 [N, C, H, W] of float32 [N, 3, H, W]."""
+        size = list(image_NCHW.shape[-2:])
+        return functional.interpolate(self.coarse_logits(image_NCHW), size, mode="bilinear", align_corners=False)
+
+    def coarse_logits(self, image_NCHW: torch.Tensor) -> torch.Tensor:
+        """What the original resizes, or its logits."""
         if tuple(image_NCHW.shape[-2:]) != self._size:
-            logits_NCHW: torch.Tensor = self.original(image_NCHW)
-            return logits_NCHW
+            return self._answer(image_NCHW)
         (logits,) = self._session.run(["logits"], {"image": image_NCHW.numpy()})
         return torch.from_numpy(logits)
 

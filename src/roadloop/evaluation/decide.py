@@ -1,8 +1,8 @@
 """From logits to labels: the largest output of each pixel and, if asked, how certain it is.
 
 On the CPU one output after the other is resized, and each pixel's largest logit so far is kept and whose it is
-(docs/decisions/0017-running-maximum.md has the measured times); on a GPU it is resize and argmax. Ties go to the first
-output, as argmax has them.
+(docs/decisions/0017-running-maximum.md has the measured times); on a GPU, where nothing is resized, it is argmax. Ties
+go to the first output, as argmax has them.
 
 N pictures, C outputs, H, W pixels, h, w the size of the logits.
 """
@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from roadloop.evaluation.quality import CERTAIN, Prediction
 
@@ -28,14 +27,13 @@ def decide(logits_NChw: torch.Tensor, size: tuple[int, int], *, certain: bool) -
     """The output with the largest logit at each pixel of each picture, by its place.
 
     Args:
-        logits_NChw: Of the outputs to choose from; resized as a network does it: bilinear, corners not aligned.
+        logits_NChw: Of the outputs to choose from. On the CPU of any size, and resized as networks do it: bilinear,
+            corners not aligned.
         size: H and W of the answer.
         certain: Whether to say how certain it is as well.
     """
     if logits_NChw.device.type == "cpu":
         return [_decide_in_turn(one, size, certain=certain) for one in logits_NChw.float().contiguous().numpy()]
-    if tuple(logits_NChw.shape[-2:]) != size:
-        logits_NChw = functional.interpolate(logits_NChw, size, mode="bilinear", align_corners=False)
     places_NHW = logits_NChw.argmax(dim=1).to(torch.uint8).cpu().numpy()
     if not certain:
         return [Prediction(places) for places in places_NHW]

@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from roadloop.errors import OutOfMemoryError, Text
+from roadloop.errors import JobError, OutOfMemoryError, Text
 from roadloop.evaluation.decide import UInt8, decide
 from roadloop.evaluation.manner import PLAIN, Manner, tiles
 from roadloop.evaluation.metrics import IGNORE
 from roadloop.evaluation.quality import Prediction
+from roadloop.networks.load import COARSE, answers_coarsely
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -55,6 +57,14 @@ class Network:
     used: Sequence[int]
     mirrored: Sequence[tuple[int, int]] = ()
 
+    @cached_property
+    def coarse(self) -> bool:
+        """Whether the module also answers logits before its last resize, found out while it is on the CPU."""
+        try:
+            return answers_coarsely(self.module)
+        except JobError:  # of code that nobody has tried; its answer alone counts
+            return False
+
 
 class Predictor:
     """One network on one device.
@@ -67,7 +77,9 @@ class Predictor:
     """
 
     def __init__(self, network: Network, device: torch.device, *, remote: bool, manner: Manner = PLAIN) -> None:
-        self._module: Final = network.module.to(device).eval()
+        module = network.module.to(device).eval()
+        self._answer: Final[Answer] = module
+        self._coarse: Final[Answer] = getattr(module, COARSE) if device.type == "cpu" and network.coarse else module
         self._device: Final = device
         self._remote: Final = remote
         self._manner: Final = manner
@@ -139,15 +151,18 @@ class Predictor:
         with torch.inference_mode():
             bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
             image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11).contiguous()
-            logits_NCHW = self._averaged(image_NCHW) if self._manner.averaged else self._logits(image_NCHW)
-            found = decide(logits_NCHW, image_NHWC.shape[1:3], certain=certain)
+            averaged = self._manner.averaged
+            logits_NChw = self._averaged(image_NCHW) if averaged else self._of_used(self._coarse(image_NCHW))
+            found = decide(logits_NChw, image_NHWC.shape[1:3], certain=certain)
         if self._all:
             return found
         return [Prediction(self._used[places], certainty) for places, certainty in found]
 
     def _logits(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Of the outputs that take part."""
-        logits_NCHW: torch.Tensor = self._module(image_NCHW)
+        return self._of_used(self._answer(image_NCHW))
+
+    def _of_used(self, logits_NCHW: torch.Tensor) -> torch.Tensor:
         return logits_NCHW if self._all else logits_NCHW[:, self._used.tolist()]
 
     def _averaged(self, image_NCHW: torch.Tensor) -> torch.Tensor:
@@ -188,6 +203,7 @@ def devices(gpus: Sequence[str], threads: int) -> list[torch.device]:
     return [torch.device("cpu")] * max(1, threads)
 
 
+Answer = Callable[[torch.Tensor], torch.Tensor]  # logits of float32 [N, 3, H, W]
 Model = Callable[[Sequence[UInt8]], list[V]]  # pictures of one size to what is made of each; a `Predictor` is one
 
 

@@ -18,6 +18,7 @@ from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.models.files import ModelFile, load_description, read_state
 from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
+from roadloop.networks.load import COARSE
 from roadloop.storage import publish
 
 OPSET: Final = 20
@@ -49,6 +50,20 @@ class OnnxReport:
         return f"[N, 3, {self.size[0]}, {self.size[1]}]" if len(self.sizes) == 1 else "[N, 3, H, W]"
 
 
+class _Coarse(torch.nn.Module):
+    """A network that answers its coarse logits."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.eval()
+
+    def forward(self, image_NCHW: torch.Tensor) -> torch.Tensor:
+        """Float32 [N, 3, H, W] to [N, C, h, w]."""
+        logits_NChw: torch.Tensor = getattr(self.network, COARSE)(image_NCHW)
+        return logits_NChw
+
+
 class _UnlikeError(Exception):
     """The export is not the network; carries why."""
 
@@ -58,7 +73,12 @@ class _UnlikeError(Exception):
 
 
 def export_onnx(
-    params_path: Path, target: Path, *, size: tuple[int, int] | None = None, any_size: bool = False
+    params_path: Path,
+    target: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    any_size: bool = False,
+    coarse: bool = False,
 ) -> OnnxReport:
     """Write a model as ONNX and compare what ONNX Runtime answers with what torch answers.
 
@@ -71,6 +91,7 @@ def export_onnx(
         target: The `.onnx` file; replaced when it is there.
         size: H and W; by default the size of the pictures that the model was made for.
         any_size: Leave H and W free where that works; the report says why where it does not.
+        coarse: Answer the network's `coarse_logits`; it must have them.
 
     Raises:
         NotFoundError: One of the two files is missing.
@@ -78,6 +99,7 @@ def export_onnx(
         JobError: The export failed, or the answers differ by more than 1e-4; nothing was written.
     """
     network, record = load_model(params_path)
+    network = _Coarse(network) if coarse else network
     height, width = size or record.input.size or record.input.crop
     if not (1 <= height <= 16384 and 1 <= width <= 16384):
         raise InvalidValueError(

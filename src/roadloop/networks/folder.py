@@ -1,7 +1,8 @@
 """Network folders: what a template and a team's copy of one consist of.
 
 `network.py` has `build(num_classes, **settings)`; `train.json` and `data.json` hold the defaults of a training task;
-`README.md` says where the network comes from. The digest of `network.py` is taken anew at every use, because a team
+`README.md` says where the network comes from. A network that ends in a bilinear resize to the picture may also have a
+method `coarse_logits(x)`, what it resizes, from which the CPU predicts faster. The digest of `network.py` is taken anew at every use, because a team
 edits its copy.
 """
 

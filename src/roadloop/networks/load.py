@@ -22,6 +22,8 @@ from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.networks.folder import SOURCE, digest, read_source
 
 TRY_SIZE: Final = (64, 96)
+COARSE: Final = "coarse_logits"  #: a network may answer what `forward` resizes: [N, C, h, w]
+_AS_FORWARD: Final = 1e-4  #: how far resized `coarse_logits` may be from `forward`, relative to the largest logit
 
 
 def load_network(folder: Path, num_classes: int, settings: Mapping[str, Any] | None = None) -> nn.Module:
@@ -94,7 +96,7 @@ def try_network(
     """Run a network forward and backward in training mode, then forward in evaluation mode, on random pictures.
 
     In training mode it may answer a tuple: the main logits, then those of auxiliary heads; a head of exactly one
-    channel says where boundaries are.
+    channel says where boundaries are. Its `coarse_logits`, if it has that method, must be what `forward` resizes.
 
     Args:
         network: Takes float32 [2, 3, H, W].
@@ -104,7 +106,7 @@ def try_network(
 
     Raises:
         JobError: Its code fails, an answer is not float logits [2, num_classes, H, W], a loss does not reach any
-            parameter, or a gradient is not finite.
+            parameter, a gradient is not finite, or resized `coarse_logits` are others.
     """
     generator = torch.Generator().manual_seed(0)
     x_NCHW = torch.randn((2, 3, *size), generator=generator)
@@ -131,7 +133,40 @@ def try_network(
     with _named_failures(file), torch.no_grad():
         answer = network.eval()(x_NCHW)
     _check_logits(answer, (2, num_classes, *size), file)
+    if hasattr(network, COARSE) and not answers_coarsely(network, size=size, file=file):
+        raise JobError(
+            Text(
+                f"{file} 的 {COARSE} 经双线性放大后与 forward 的应答不同；请改正或删除该方法。",
+                f"{COARSE} in {file}, resized bilinearly, is not what forward answers; correct the method or remove it.",
+            ),
+            file=file,
+        )
     network.train()
+
+
+def answers_coarsely(network: nn.Module, *, size: tuple[int, int] = TRY_SIZE, file: str = "<network.py>") -> bool:
+    """Whether a network has `coarse_logits` that, resized to the picture, are the logits of `forward`.
+
+    A model file may carry code of which nobody has tried that, so it is run on two small random pictures.
+
+    Args:
+        network: On the CPU in evaluation mode.
+        size: H and W of the pictures.
+        file: Where its code is, for messages.
+
+    Raises:
+        JobError: Its code fails.
+    """
+    if not hasattr(network, COARSE):
+        return False
+    x_NCHW = torch.randn((2, 3, *size), generator=torch.Generator().manual_seed(0))
+    with _named_failures(file), torch.no_grad():
+        expected, coarse = network(x_NCHW), getattr(network, COARSE)(x_NCHW)
+        if not isinstance(coarse, Tensor) or coarse.ndim != 4 or coarse.shape[:2] != expected.shape[:2]:
+            return False
+        resized = nn.functional.interpolate(coarse.float(), size, mode="bilinear", align_corners=False)
+        difference = (resized - expected).abs().max() / expected.abs().max().clamp(min=1)
+    return bool(difference <= _AS_FORWARD)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -71,15 +71,23 @@ class BiSeNetV2(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Logits of normalised RGB float32 [N, 3, H, W]; see `build`."""
-        size = x_NCHW.shape[-2:]
+        answers = tuple(_resize(answer, x_NCHW.shape[-2:]) for answer in self._answers(x_NCHW))
+        return answers if len(answers) > 1 else answers[0]
+
+    def coarse_logits(self, x_NCHW: Tensor) -> Tensor:
+        """Float32 [N, num_classes, H/8, W/8]: what `forward` resizes."""
+        return self._answers(x_NCHW)[0]
+
+    def _answers(self, x_NCHW: Tensor) -> tuple[Tensor, ...]:
+        """The main answer and, while training, those of the heads that only training needs; nothing is resized yet."""
         semantic: list[Tensor] = []
         for stage in self.stages:
             semantic.append(stage(semantic[-1] if semantic else x_NCHW))
         joined = self.aggregate(self.detail(x_NCHW), self.context(semantic[-1]))
-        main = _resize(self.head(joined), size)
+        main = self.head(joined)
         if not (self.training and self.auxiliaries):
-            return main
-        return main, *(_resize(h(x), size) for h, x in zip(self.auxiliaries, semantic, strict=True))
+            return (main,)
+        return main, *(head(x) for head, x in zip(self.auxiliaries, semantic, strict=True))
 
 
 class Stem(nn.Module):

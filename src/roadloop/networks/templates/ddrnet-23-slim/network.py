@@ -69,7 +69,15 @@ class DDRNet(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Logits of normalised RGB float32 [N, 3, H, W]; see `build`."""
-        size = x_NCHW.shape[-2:]
+        answers = tuple(_resize(answer, x_NCHW.shape[-2:]) for answer in self._answers(x_NCHW))
+        return answers if len(answers) > 1 else answers[0]
+
+    def coarse_logits(self, x_NCHW: Tensor) -> Tensor:
+        """Float32 [N, num_classes, H/8, W/8]: what `forward` resizes."""
+        return self._answers(x_NCHW)[0]
+
+    def _answers(self, x_NCHW: Tensor) -> tuple[Tensor, ...]:
+        """The main answer and, while training, those of the heads that only training needs; nothing is resized yet."""
         relu = functional.relu
         x = relu(self.layer2(relu(self.layer1(self.stem(x_NCHW)))))
         fine, coarse = self.layer3_fine(x), self.layer3(x)
@@ -85,10 +93,10 @@ class DDRNet(nn.Module):
 
         fine = self.layer5_fine(relu(fine))
         x = _resize(self.pyramid(self.layer5(relu(x))), stride8)
-        main = _resize(self.head(x + fine), size)
+        main = self.head(x + fine)
         if self.training and self.head_fine is not None:
-            return main, _resize(self.head_fine(fine3), size)
-        return main
+            return main, self.head_fine(fine3)
+        return (main,)
 
 
 class Residual(nn.Module):

@@ -63,14 +63,21 @@ class FastSCNN(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Logits of normalised RGB float32 [N, 3, H, W]; see `build`."""
-        height, width = x_NCHW.shape[-2:]
+        answers = tuple(_resize(answer, *x_NCHW.shape[-2:]) for answer in self._answers(x_NCHW))
+        return answers if len(answers) > 1 else answers[0]
+
+    def coarse_logits(self, x_NCHW: Tensor) -> Tensor:
+        """Float32 [N, num_classes, H/8, W/8]: what `forward` resizes."""
+        return self._answers(x_NCHW)[0]
+
+    def _answers(self, x_NCHW: Tensor) -> tuple[Tensor, ...]:
+        """The main answer and, while training, those of the heads that only training needs; nothing is resized yet."""
         high = self.downsample(x_NCHW)
         low = self.extract(high)
-        main = _resize(self.classify(self.fuse(high, low)), height, width)
+        main = self.classify(self.fuse(high, low))
         if not (self.training and self.auxiliaries):
-            return main
-        heads = zip(self.auxiliaries, (high, low), strict=True)
-        return (main, *(_resize(head(features), height, width) for head, features in heads))
+            return (main,)
+        return main, *(head(features) for head, features in zip(self.auxiliaries, (high, low), strict=True))
 
 
 class InvertedResidual(nn.Module):

@@ -77,7 +77,15 @@ class PIDNet(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Logits of normalised RGB float32 [N, 3, H, W]; see `build`."""
-        size = x_NCHW.shape[-2:]
+        answers = tuple(_resize(answer, x_NCHW.shape[-2:]) for answer in self._answers(x_NCHW))
+        return answers if len(answers) > 1 else answers[0]
+
+    def coarse_logits(self, x_NCHW: Tensor) -> Tensor:
+        """Float32 [N, num_classes, H/8, W/8]: what `forward` resizes."""
+        return self._answers(x_NCHW)[0]
+
+    def _answers(self, x_NCHW: Tensor) -> tuple[Tensor, ...]:
+        """The main answer and, while training, those of the heads that only training needs; nothing is resized yet."""
         relu = functional.relu
         i = relu(self.layer2(relu(self.layer1(self.stem(x_NCHW)))))
         p, d = self.layer3_p(i), self.layer3_d(i)
@@ -93,10 +101,10 @@ class PIDNet(nn.Module):
 
         p, d = self.layer5_p(relu(p)), self.layer5_d(relu(d4))
         i = _resize(self.pyramid(self.layer5(i)), fine)
-        main = _resize(self.head(self.fuse(p, i, d)), size)
+        main = self.head(self.fuse(p, i, d))
         if self.training and self.head_p is not None and self.head_d is not None:
-            return main, _resize(self.head_p(p3), size), _resize(self.head_d(d4), size)
-        return main
+            return main, self.head_p(p3), self.head_d(d4)
+        return (main,)
 
 
 class Residual(nn.Module):

@@ -88,8 +88,13 @@ class ResNetA1(nn.Module):
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """Logits float32 [N, num_classes, H, W] of normalised RGB float32 [N, 3, H, W]."""
         size = x_NCHW.shape[-2:]
-        x_NCHW = functional.relu(self.norm(self.levels(self.first(x_NCHW))))
-        return functional.interpolate(self.classify(x_NCHW), (size[0], size[1]), mode="bilinear", align_corners=False)
+        logits_NChw = self.coarse_logits(x_NCHW)
+        return functional.interpolate(logits_NChw, (size[0], size[1]), mode="bilinear", align_corners=False)
+
+    def coarse_logits(self, x_NCHW: Tensor) -> Tensor:
+        """Float32 [N, num_classes, H/8, W/8]: what `forward` resizes."""
+        logits_NChw: Tensor = self.classify(functional.relu(self.norm(self.levels(self.first(x_NCHW)))))
+        return logits_NChw
 
 
 class Block(nn.Module):

@@ -14,6 +14,7 @@ up to 32, because the first attention looks at blocks of 32 pixels. The answer i
 This file needs torch and transformers. Edit your copy freely; keep `build`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -76,14 +77,22 @@ class SegFormer(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """Logits float32 [N, num_classes, H, W] of normalised RGB float32 [N, 3, H, W]."""
+        return _resize(self.coarse_logits(x_NCHW), x_NCHW.shape[-2:])
+
+    def coarse_logits(self, x_NCHW: Tensor) -> Tensor:
+        """Float32 [N, num_classes, H/4, W/4]: what `forward` resizes; [N, num_classes, H, W] of pictures too small."""
         height, width = x_NCHW.shape[-2:]
         below, right = max(0, SMALLEST - height), max(0, SMALLEST - width)
         if below or right:
             x_NCHW = functional.pad(x_NCHW, (0, right, 0, below), mode="replicate")
-        logits_NChw = self.model(pixel_values=x_NCHW).logits
-        size = (height + below, width + right)
-        logits_NCHW = functional.interpolate(logits_NChw, size, mode="bilinear", align_corners=False)
-        return logits_NCHW[..., :height, :width] if below or right else logits_NCHW
+        logits_NChw: Tensor = self.model(pixel_values=x_NCHW).logits
+        if below or right:
+            return _resize(logits_NChw, (height + below, width + right))[..., :height, :width]
+        return logits_NChw
+
+
+def _resize(x_NCHW: Tensor, size: Sequence[int]) -> Tensor:
+    return functional.interpolate(x_NCHW, (size[0], size[1]), mode="bilinear", align_corners=False)
 
 
 def _start(folder: Path, config: SegformerConfig) -> nn.Module:
