@@ -100,6 +100,27 @@ def test_dataset_reader__info_round_trip(
         read_info(folder)
 
 
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_reader__a_shard_that_is_gone_or_cut_is_named(
+    platform: Platform,
+    make_set: MakeSet,
+    submit: Callable[..., str],
+    run_job: Callable[[Platform, str], object],
+    damage: str,
+) -> None:
+    make_set(platform, tracks={"a": 4, "b": 3})
+    run_job(platform, submit())
+    shard = platform.workspace.datasets / "20180801" / "train-00000.arrow"
+    if damage == "gone":
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:-50])
+    split = DatasetReader(shard.parent).split("train")
+    for read in (split.sample, split.encoded):
+        with pytest.raises(BrokenFileError, match=r"datasets/20180801/train-00000\.arrow is gone or damaged"):
+            read(0)
+
+
 def test_reader__import_needs_no_pyarrow() -> None:
     script = "import sys, roadloop.datasets.api, roadloop.sources.api; print({'pyarrow', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -55,3 +55,8 @@ def test_parse_table__lines_and_named_columns(text: str) -> None:
 def test_parse_table__refused(text: str) -> None:
     with pytest.raises(LabelMapError):
         parse_table(text.encode(), "x")
+
+
+def test_parse_table__named_columns_that_are_no_csv_are_named() -> None:
+    with pytest.raises(LabelMapError, match="not valid csv"):
+        parse_table(b'name,r,g,b\n"' + b"x" * 200_000, "t")

@@ -91,3 +91,10 @@ def test_different_meanings_and_union() -> None:
     assert different_meanings(a, b) == [1]
     assert different_meanings(a, a) == []
     assert [c.name_en for c in union("u", [a, b]).classes] == ["x", "y", "w"]
+
+
+def test_parse_csv__what_is_no_csv_is_named() -> None:
+    endless = '"' + "x" * 200_000
+    for text in (HEAD + f"0,a,{endless}", endless):
+        with pytest.raises(LabelMapError, match="Class table t is not valid csv near line"):
+            parse_csv(text.encode(), "t")

@@ -47,3 +47,12 @@ def test_list_pictures__twins_and_links_are_named_or_passed_over(tmp_path: Path)
     found, problems = list_pictures(tmp_path)
     assert [p.path for p in found] == ["a_b.png", "w_1.jpg"]
     assert [(p.file, "a_b.png" in p.reason.en) for p in problems] == [("a/b.jpg", True)]
+
+
+def test_list_pictures__a_table_counts_up_to_what_is_no_csv(tmp_path: Path) -> None:
+    for name in ("x_1.jpg", "x_2.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "selection.csv").write_text('file,track,point\nx_1.jpg,t,9\nx_2.jpg,"' + "x" * 200_000)
+    found, problems = list_pictures(tmp_path)
+    assert [(p.track, p.point) for p in found] == [("t", "9"), ("x", "2")]
+    assert problems == []

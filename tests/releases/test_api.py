@@ -265,3 +265,19 @@ def test_release__parity_needs_a_training_task(client: TestClient) -> None:
     reply = client.post("/release", json=example(parity=0.1))
     assert (reply.status_code, reply.json()["details"]) == (422, {"parameter": "parity"})
     assert client.post("/release", json=example(parity=2)).status_code == 422
+
+
+@pytest.mark.usefixtures("worker", "model")
+def test_release__a_damaged_bundle_is_named_and_stops_no_other(client: TestClient, platform: Platform) -> None:
+    first = client.post("/release", json=example()).json()["data"]
+    record = platform.workspace.home / first["folder"] / "release.json"
+    record.write_text(record.read_text()[:40])
+    reply = client.post("/release", json=example(version="20180801"))
+    assert reply.status_code == 200, reply.text
+    listed = json.loads((platform.workspace.models / "index.json").read_text())["releases"]
+    assert [entry["version"] for entry in listed] == ["20180801"]
+    with platform.database.reading() as db:
+        warnings = queue.get(db, reply.json()["data"]["task_id"]).warnings
+    assert [w.en for w in warnings if "damaged" in w.en] == [
+        "models/车道线/20180731/北京-1110000/release.json is damaged, so its release is not in index.json; put the file back."
+    ]

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from roadloop.errors import InvalidNameError, InvalidValueError, LabelMapError, NotFoundError, PathOutsideError
+from roadloop.errors import (
+    BrokenFileError,
+    InvalidNameError,
+    InvalidValueError,
+    LabelMapError,
+    NotFoundError,
+    PathOutsideError,
+)
 from roadloop.labels.table import shipped
 from roadloop.sources.service import has_pictures, list_sets, open_set, read_splits, scan
 from roadloop.storage.paths import Workspace
@@ -99,3 +106,10 @@ def test_read_splits__lines(workspace: Workspace) -> None:
     (folder / "test.txt").write_text("1/a\n")
     with pytest.raises(InvalidValueError):
         read_splits(source)
+
+
+def test_scan__a_manifest_that_is_no_csv_is_named(workspace: Workspace) -> None:
+    _touch(workspace.sources / "s" / "1", "a_1.jpg", "a_1.png")
+    (workspace.sources / "s" / "manifest.csv").write_text('package,stem\n1,"' + "x" * 200_000)
+    with pytest.raises(BrokenFileError, match=r"manifest\.csv is not valid csv near line"):
+        scan(open_set(workspace, "s"))

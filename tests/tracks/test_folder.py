@@ -79,3 +79,10 @@ def test_tracks_of_task__reads_tasks_csv(folder: Path) -> None:
     assert store.tracks_of_task("7") == ["苏州-1", "c"]
     with pytest.raises(NotFoundError, match=r"tasks\.csv"):
         store.tracks_of_task("9")
+
+
+def test_points__a_table_counts_up_to_what_is_no_csv(folder: Path) -> None:
+    (folder / "track.csv").write_text('point,city\np1,苏州\np2,"' + "x" * 200_000)
+    assert [p.city for p in opened(folder).points("苏州-1").points] == ["苏州", "", ""]
+    (folder.parent / "tasks.csv").write_text('task,track\n7,苏州-1\n7,"' + "x" * 200_000)
+    assert opened(folder).tracks_of_task("7") == ["苏州-1"]

@@ -475,6 +475,15 @@ def test_run__a_damaged_sample_is_reported_once_and_teaches_nothing(bench: Any) 
     assert {text.en.split()[0] for text in notes.warnings} == {packed.name}
 
 
+@pytest.mark.parametrize(("split", "loaders"), [("train", 0), ("train", 1), ("val", 0)])
+def test_run__a_lost_shard_is_a_named_failure(bench: Any, split: str, loaders: int) -> None:
+    work = bench.work(num_epoch=1)
+    object.__setattr__(work, "loaders", loaders)
+    (work.dataset / f"{split}-00000.arrow").unlink()
+    with pytest.raises((BrokenFileError, JobError), match=rf"{split}-00000\.arrow is gone or damaged"):
+        bench.run(work)
+
+
 def test_run__another_dataset_is_refused(bench: Any, tmp_path: Path, write_dataset: Any) -> None:
     work = bench.work()
     other = write_dataset(tmp_path / "other", seed=9)

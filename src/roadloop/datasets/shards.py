@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from roadloop.errors import BrokenFileError, Text
+
 BATCH_ROWS: Final = 16
 """Rows that are written, and held in memory, at once."""
 
@@ -88,10 +90,27 @@ def writing_shard(path: Path) -> Iterator[ShardWriter]:
 
 
 class ShardReader:
-    """Random access to one shard through a memory map."""
+    """Random access to one shard through a memory map.
+
+    Args:
+        path: The file.
+
+    Raises:
+        BrokenFileError: It is gone, or not a whole shard.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._file = pa.ipc.open_file(pa.memory_map(str(path), "r"))
+        try:
+            self._file = pa.ipc.open_file(pa.memory_map(str(path), "r"))
+        except (OSError, pa.ArrowInvalid) as error:
+            place = f"datasets/{path.parent.name}/{path.name}"
+            raise BrokenFileError(
+                Text(
+                    f"数据集文件 {place} 不见了或已损坏；请恢复它，或重新生成数据集。",
+                    f"{place} is gone or damaged; put it back, or build the dataset again.",
+                ),
+                path=str(path),
+            ) from error
 
     def row(self, index: int) -> dict[str, Any]:
         """Sample `index` of this shard, its columns by name."""

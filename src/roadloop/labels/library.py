@@ -5,14 +5,23 @@ a text of `R G B name` lines (`<name>.txt`), as CamVid and many others ship it. 
 same name.
 """
 
-import csv
-import io
 import re
 from pathlib import Path
 from typing import Final
 
 from roadloop.errors import LabelMapError, NotFoundError, Text
-from roadloop.labels.table import COLUMNS, IGNORE, SHIPPED, ClassTable, Color, LabelClass, decode, parse_csv, shipped
+from roadloop.labels.table import (
+    COLUMNS,
+    IGNORE,
+    SHIPPED,
+    ClassTable,
+    Color,
+    LabelClass,
+    decode,
+    parse_csv,
+    read_rows,
+    shipped,
+)
 from roadloop.storage.paths import check_name
 
 FOLDER: Final = "class-tables"
@@ -76,7 +85,7 @@ def parse_table(data: bytes, name: str) -> ClassTable:
     header = [column.strip().lower() for column in first.split(",")]
     if "raw_id" in header:
         return parse_csv(data, name)
-    rows = _named_columns(decode(data)) if {"r", "g", "b"} <= set(header) else _lines(decode(data), name)
+    rows = _named_columns(decode(data), name) if {"r", "g", "b"} <= set(header) else _lines(decode(data), name)
     return table_of(name, rows)
 
 
@@ -106,9 +115,9 @@ def _is_table(path: Path) -> bool:
     return path.suffix in ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
-def _named_columns(text: str) -> list[tuple[str, Color]]:
+def _named_columns(text: str, name: str) -> list[tuple[str, Color]]:
     rows = []
-    for row in csv.DictReader(io.StringIO(text.lstrip(), newline="")):
+    for _line, row in read_rows(text.lstrip(), name)[1]:
         values = {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key}
         numbers = [values.get(c, "") for c in "rgb"]
         label = next((values[c] for c in _NAME_COLUMNS if values.get(c)), "")

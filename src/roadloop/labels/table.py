@@ -6,7 +6,7 @@ three English names of the shipped HD-road table occur twice. A blank train id a
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -88,21 +88,41 @@ def parse_csv(data: bytes, name: str) -> ClassTable:
     """Read a class table; UTF-8 (with or without a byte order mark) or GBK.
 
     Raises:
-        LabelMapError: A column is missing, a number is not one, an id occurs twice, or there is no class.
+        LabelMapError: A column is missing, a number is not one, an id occurs twice, there is no class, or no csv.
     """
-    reader = csv.DictReader(io.StringIO(decode(data), newline=""))
-    missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
+    columns, rows = read_rows(decode(data), name)
+    missing = [c for c in COLUMNS if c not in columns]
     if missing:
-        columns = ", ".join(missing)
+        lacking = ", ".join(missing)
         raise LabelMapError(
             Text(
-                f"类别表 {name} 缺少列：{columns}；需要的列：{','.join(COLUMNS)}",
-                f"Class table {name} lacks the columns {columns}; needed: {','.join(COLUMNS)}",
+                f"类别表 {name} 缺少列：{lacking}；需要的列：{','.join(COLUMNS)}",
+                f"Class table {name} lacks the columns {lacking}; needed: {','.join(COLUMNS)}",
             ),
             table=name,
             missing=missing,
         )
-    return ClassTable(name, tuple(_parse_row(row, name, reader.line_num) for row in reader))
+    return ClassTable(name, tuple(_parse_row(row, name, line) for line, row in rows))
+
+
+def read_rows(text: str, name: str) -> tuple[Sequence[str], list[tuple[int, dict[str, str | None]]]]:
+    """The columns of a csv text, and its rows with their line numbers.
+
+    Raises:
+        LabelMapError: It is no csv.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        return reader.fieldnames or (), [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        line = reader.line_num
+        raise LabelMapError(
+            Text(
+                f"类别表 {name} 第 {line} 行附近不是有效的 csv：{error}",
+                f"Class table {name} is not valid csv near line {line}: {error}",
+            ),
+            table=name,
+        ) from error
 
 
 def format_csv(table: ClassTable) -> str:

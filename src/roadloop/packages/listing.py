@@ -8,6 +8,7 @@ import csv
 import os
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
@@ -91,12 +92,12 @@ def _describe(path: str, notes: dict[str, dict[str, str]]) -> Found:
 
 
 def _read_selection(folder: Path) -> dict[str, dict[str, str]]:
-    """Rows of `selection.csv` by every name that a picture of theirs could have."""
+    """Rows of `selection.csv` by every name that a picture of theirs could have; up to a row that is no csv."""
     path = folder / SELECTION
     if not path.is_file():
         return {}
     notes: dict[str, dict[str, str]] = {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream, suppress(csv.Error):
         for row in csv.DictReader(stream):
             note = {k: v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)}
             track, point = note.get("track", ""), note.get("point", "")

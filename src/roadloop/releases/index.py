@@ -27,9 +27,12 @@ def locked(models: Path) -> Iterator[None]:
 
 def read_bundles(models: Path) -> list[dict[str, Any]]:
     """The record of every published bundle, `<category>/<version>/<env>-<adcode>/release.json`, in text order."""
-    paths = sorted(models.glob(f"*/*/*/{RELEASE}"))
-    visible = [p for p in paths if not any(part.startswith(".") for part in p.relative_to(models).parts)]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in visible]
+    return [record for _path, record in _bundles(models) if record is not None]
+
+
+def damaged(models: Path) -> list[Path]:
+    """The records that cannot be read; their bundles are not in the index."""
+    return [path for path, record in _bundles(models) if record is None]
 
 
 def index_of(models: Path, new: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -38,3 +41,17 @@ def index_of(models: Path, new: Mapping[str, Any] | None = None) -> dict[str, An
     if new is not None:
         records.append(dict(new))
     return {"format": FORMAT, "releases": sorted(records, key=lambda r: str(r["folder"]))}
+
+
+def _bundles(models: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    for path in sorted(models.glob(f"*/*/*/{RELEASE}")):
+        if not any(part.startswith(".") for part in path.relative_to(models).parts):
+            yield path, _read(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("folder"), str) else None

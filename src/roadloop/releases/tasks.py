@@ -13,7 +13,7 @@ from roadloop.labels.table import format_csv, from_rows
 from roadloop.models.export import export_onnx
 from roadloop.models.files import ModelFile, description_path, load_description, mismatch
 from roadloop.models.parity import compare
-from roadloop.releases.index import INDEX, RELEASE, index_of, locked
+from roadloop.releases.index import INDEX, RELEASE, damaged, index_of, locked
 from roadloop.storage import publish
 
 STEPS: Final = 4
@@ -124,3 +124,11 @@ def _publish(context: TaskContext, scratch: Path, target: Path, record: dict[str
         index = context.scratch(models / INDEX)
         publish.write_json(index, index_of(models, record))
         context.publish([(scratch, target), (index, models / INDEX)], memo={"published": True})
+    for path in damaged(models):
+        place = path.relative_to(models).as_posix()
+        context.warn(
+            Text(
+                f"models/{place} 已损坏，它的发布不在 {INDEX} 中；请恢复该文件。",
+                f"models/{place} is damaged, so its release is not in {INDEX}; put the file back.",
+            )
+        )

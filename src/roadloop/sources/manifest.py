@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from roadloop.errors import BrokenFileError, Text
 from roadloop.sources.layout import MANIFEST, Facts
 
 ALWAYS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude")
@@ -68,15 +69,32 @@ class Row(NamedTuple):
 
 
 def read_manifest(folder: Path) -> dict[str, Row]:
-    """The rows of a set by `<package>/<stem>`; none where there is no manifest. Unknown columns are passed over."""
+    """The rows of a set by `<package>/<stem>`; none where there is no manifest. Unknown columns are passed over.
+
+    Raises:
+        BrokenFileError: It is no csv.
+    """
     path = folder / MANIFEST
     return parse_manifest(path.read_bytes()) if path.is_file() else {}
 
 
 def parse_manifest(data: bytes) -> dict[str, Row]:
-    """The rows of a manifest's bytes by `<package>/<stem>`."""
-    text = data.decode("utf-8-sig", "surrogateescape")
-    rows = [_row(values) for values in csv.DictReader(io.StringIO(text, newline=""))]
+    """The rows of a manifest's bytes by `<package>/<stem>`.
+
+    Raises:
+        BrokenFileError: It is no csv.
+    """
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig", "surrogateescape"), newline=""))
+    try:
+        rows = [_row(values) for values in reader]
+    except csv.Error as error:
+        line = reader.line_num
+        raise BrokenFileError(
+            Text(
+                f"源数据的 {MANIFEST} 第 {line} 行附近不是有效的 csv：{error}。请改正或移走该文件。",
+                f"The source set's {MANIFEST} is not valid csv near line {line}: {error}. Mend or remove that file.",
+            )
+        ) from error
     return {row.key: row for row in rows}
 
 

@@ -9,6 +9,7 @@ import io
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -200,7 +201,7 @@ def _read_facts(path: Path) -> dict[str, Mapping[str, str]]:
 
 
 def _read_table(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file in UTF-8 or GBK; none where it is missing, unreadable or huge."""
+    """The rows of a CSV file in UTF-8 or GBK, up to one that is no CSV; none where it is missing, unreadable or huge."""
     try:
         if path.stat().st_size > MAX_TABLE:
             return
@@ -211,7 +212,8 @@ def _read_table(path: Path) -> Iterator[dict[str, str]]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("gb18030", "replace")
-    yield from csv.DictReader(io.StringIO(text.replace("\0", ""), newline=""))
+    with suppress(csv.Error):
+        yield from csv.DictReader(io.StringIO(text.replace("\0", ""), newline=""))
 
 
 def _described(point: TrackPoint, row: Mapping[str, str]) -> TrackPoint:

@@ -124,7 +124,7 @@ class TrainingSamples(Dataset[Batch]):
         except BrokenFileError as error:
             height, width = self._augmentation.crop
             blank = np.zeros((height, width, 3), np.uint8)
-            return _single(error.details["name"], blank, np.full((height, width), IGNORE, np.uint8), broken=True)
+            return _single(_sample_of(error), blank, np.full((height, width), IGNORE, np.uint8), broken=True)
         return _single(name, *self._augmentation.apply(image, label, rng))
 
     def _decoded(self, picture: int) -> tuple[str, UInt8, UInt8]:
@@ -174,7 +174,7 @@ class WholePictures(Dataset[Batch]):
             return _single(*self._sampling.decoded(index))
         except BrokenFileError as error:
             blank = np.zeros((32, 32, 3), np.uint8)
-            return _single(error.details["name"], blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
+            return _single(_sample_of(error), blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
 
 
 def training_batches(
@@ -235,6 +235,13 @@ class Normalise:
         image_NHW3 = batch.images.to(self._device, non_blocking=True)
         image_N3HW = (image_NHW3.permute(0, 3, 1, 2).float().contiguous() - self._mean) / self._std
         return image_N3HW, batch.targets.to(self._device, non_blocking=True)
+
+
+def _sample_of(error: BrokenFileError) -> str:
+    """The damaged sample's name; the error itself goes on when a whole shard is damaged."""
+    if "name" not in error.details:
+        raise error
+    return str(error.details["name"])
 
 
 def _single(name: str, image: UInt8, label: UInt8, *, broken: bool = False) -> Batch:

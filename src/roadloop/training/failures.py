@@ -12,6 +12,7 @@ from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, Road
 from roadloop.training.recipe import TrainingRecipe
 
 _NO_MEMORY: Final = re.compile(r"allocate memory|std::bad_alloc|CUDA out of memory|CUBLAS_STATUS_ALLOC_FAILED")
+_CAUGHT: Final = re.compile(r"Caught \w+ in DataLoader worker process")
 _CUT_OFF: Final = (ConnectionResetError, ConnectionRefusedError, EOFError)
 _FAILURES: Final = (
     RuntimeError, MemoryError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, *_CUT_OFF,
@@ -29,7 +30,8 @@ def named_failures(recipe: TrainingRecipe, devices: int, largest_fit: Callable[[
 
     Raises:
         OutOfMemoryError: GPU or host memory; names the batch size that was tried, and the one that would fit.
-        JobError: A loader process was killed, the batch is too small for batch norm, or the network's code failed.
+        JobError: A loader process was killed or failed, the batch is too small for batch norm, or the network's code
+            failed.
     """
     try:
         yield
@@ -52,7 +54,10 @@ def _lacks_memory(error: BaseException) -> bool:
 
 
 def _loader(error: BaseException) -> JobError | None:
-    """A loader process died: torch says so, or its end of the line is closed in the middle of a batch."""
+    """A loader process died: torch says so, or its end of the line is closed in the middle of a batch. Or it failed."""
+    if _CAUGHT.search(str(error)):
+        what = str(error).strip().rpartition("\n")[2].removeprefix("roadloop.errors.")
+        return JobError(Text(f"读取图片的进程出错：{what}", f"A process that reads pictures failed: {what}"))
     if not isinstance(error, _CUT_OFF) and "DataLoader worker" not in str(error):
         return None
     return JobError(

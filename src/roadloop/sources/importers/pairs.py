@@ -8,7 +8,7 @@ In two: the label has the picture's name, or one of those. A source set of roadl
 from pathlib import PurePosixPath
 from typing import Final
 
-from roadloop.errors import Text
+from roadloop.errors import BrokenFileError, Text
 from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     NO_LABEL,
@@ -121,5 +121,5 @@ class _Known:
     def _read(tree: Tree) -> dict[str, Row]:
         try:
             return parse_manifest(tree.read(MANIFEST))
-        except OSError:
+        except (OSError, BrokenFileError):
             return {}
