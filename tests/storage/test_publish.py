@@ -53,6 +53,19 @@ def test_verify__without_a_manifest(tmp_path: Path) -> None:
         publish.read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"files": 1}', '{"files": {"a": 1}}', '{"files": ["a"]}'])
+def test_verify__a_damaged_manifest_is_a_problem_not_a_crash(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "manifest.json").write_text(text)
+    assert [problem.en for problem in publish.verify(tmp_path)] == [f"{tmp_path} has no valid manifest.json."]
+
+
+def test_verify__an_entry_without_a_sum_is_a_changed_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "manifest.json").write_text('{"files": {"a": {}}}')
+    assert [problem.en for problem in publish.verify(tmp_path)] == [f"{tmp_path / 'a'} has changed."]
+
+
 def test_move__twice_is_the_same_as_once(tmp_path: Path) -> None:
     scratch, target = tmp_path / ".x.partial", tmp_path / "deep" / "x"
     scratch.mkdir()

@@ -46,7 +46,7 @@ class FolderAnnotator:
             return {"place": f"packages/{manifest.version}/{manifest.number}", "pictures": total, "already": total}
         target = self.outbox / manifest.version / str(manifest.number)
         if target.exists():
-            if publish.read_manifest(target) == publish.read_manifest(folder) and not publish.verify(target):
+            if not publish.verify(target) and publish.read_manifest(target) == publish.read_manifest(folder):
                 return {"place": str(target), "pictures": total, "already": total}
             raise ConflictError(
                 Text(

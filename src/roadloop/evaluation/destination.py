@@ -7,7 +7,7 @@ folder of an earlier job of the same kind is replaced, if it holds nothing but w
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from roadloop.errors import BrokenFileError, ConflictError, Text
 from roadloop.jobs.context import TaskContext
@@ -92,9 +92,8 @@ def foreign_files(folder: Path, rule: OutputRule = EVALUATION) -> list[str]:
     """What stands in a folder without being in the manifest of such a job; all of it when there is none."""
     present = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir())
     try:
-        manifest: dict[str, Any] = publish.read_manifest(folder)
-        files = set(manifest["files"])
-    except (BrokenFileError, KeyError, TypeError):
+        files = set(publish.read_manifest(folder)["files"])
+    except BrokenFileError:
         return present
     if not files.issuperset(rule.marks):
         return present

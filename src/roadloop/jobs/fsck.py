@@ -126,8 +126,9 @@ def _inspect_pair(description: Path, report: Report, *, hashes: bool) -> None:
     params = description.with_suffix(".params")
     try:
         expected = json.loads(description.read_text())["params_sha256"]
-    except (ValueError, KeyError, TypeError):
+        sound = not hashes or publish.sha256_file(params) == expected
+    except (OSError, ValueError, KeyError, TypeError):
         report.problems.append(Text(f"{description} 无法读取。", f"{description} cannot be read."))
         return
-    if hashes and publish.sha256_file(params) != expected:
+    if not sound:
         report.problems.append(Text(f"{params} 的内容已改变。", f"{params} has changed."))

@@ -132,12 +132,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a sealed folder's manifest.
 
     Raises:
-        BrokenFileError: There is none, or it is not JSON.
+        BrokenFileError: There is none, or it is not one.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        return dict(manifest)
-    except (OSError, ValueError) as error:
+        manifest = dict(json.loads((folder / MANIFEST).read_text()))
+        manifest["files"] = {str(file): {"sha256": "", **entry} for file, entry in manifest["files"].items()}
+        return manifest
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BrokenFileError(
             Text(f"{folder} 缺少有效的 {MANIFEST}。", f"{folder} has no valid {MANIFEST}."), path=str(folder)
         ) from error
