@@ -1,9 +1,10 @@
 """The predicting pipeline: order of work, sizes, memory, and what a network's outputs become."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -261,6 +262,21 @@ def test_run__left_out_pictures_are_passed_over() -> None:
     )
     predictors = [[Predictor(network(), CPU, remote=False), Predictor(network(), CPU, remote=False)]]
     assert list(run(range(9), stages, predictors, 4)) == [2] * 4
+
+
+def test_run__each_prediction_has_one_thread() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def model(images: Sequence[UInt8]) -> list[UInt8]:
+        seen.append((torch.get_num_threads(), cv2.getNumThreads()))
+        return list(images)
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    stages: Stages[int, UInt8, UInt8, int] = Stages(lambda _: image(0), lambda one: one, lambda _, ids: len(ids))
+    assert list(run(range(2), stages, [[model]], 1)) == [1, 1]
+    cv2.setNumThreads(before)
+    assert seen == [(1, 1), (1, 1)]
 
 
 def test_run__reads_only_a_bounded_number_ahead() -> None:

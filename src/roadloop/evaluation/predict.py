@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch.nn import functional
@@ -261,6 +262,7 @@ def run(
 
 def _one_thread() -> None:
     torch.set_num_threads(1)
+    cv2.setNumThreads(0)  # resizing logits is OpenCV's
 
 
 @contextmanager
