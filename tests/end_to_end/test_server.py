@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,21 @@ def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(server
     other.execute("COMMIT")
     other.close()
     assert process.communicate(timeout=30)[0].strip() == "200"
+
+
+def test_commands__name_a_folder_that_is_no_workspace_and_leave_it(tmp_path: Path) -> None:
+    for command in ("status --once", "fsck", "migrate"):
+        done = subprocess.run(
+            [sys.executable, "-m", "roadloop", *command.split(), "--home", str(tmp_path / "none")],
+            capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LANG": "C.UTF-8"},
+        )  # fmt: skip
+        if command == "migrate":  # it makes one
+            assert done.returncode == 0, done.stderr
+        else:
+            assert done.returncode != 0
+            assert "is no workspace of roadloop" in done.stdout + done.stderr
+            assert "--home" in done.stdout + done.stderr
+            assert not (tmp_path / "none").exists()
 
 
 def test_status_and_fsck__as_a_user(server: LiveServer) -> None:

@@ -120,6 +120,8 @@ def test_process__names_are_never_merged(
     assert sorted(read_set(platform, "full-aug-20261123")) == ["1/a_1"]
     assert sorted(read_set(platform, "full-aug-20261123-2")) == ["1/a_1", "1/a_2"]
     assert job.state is JobState.FAILED
+    assert job.reason is not None
+    assert "all 2 labels were published before" in job.reason.en
     assert not (platform.workspace.sources / "full-aug-20261124").exists()
     assert not (platform.workspace.sources / "full-aug-20261123-3").exists()
 

@@ -166,7 +166,7 @@ def test_compare__over_http(client: TestClient, mined: str) -> None:
 @pytest.mark.usefixtures("arms")
 def test_selection__on_the_command_line(platform: Platform, mined: str) -> None:
     home = str(platform.workspace.home)
-    shown = CliRunner().invoke(app, ["selection", mined, "--home", home])
+    shown = CliRunner().invoke(app, ["selection", mined[:8], "--home", home])
     assert (shown.exit_code, "pictures: 3" in shown.stdout) == (0, True)
     options = ["--compare", "--mined", "m0,m1", "--control", "c0,c1", "--home", home]
     compared = CliRunner().invoke(app, ["selection", mined, *options])

@@ -109,6 +109,20 @@ def test_endpoint__every_encoding_gives_the_same(client: httpx.Client) -> None:
         assert answer.json() == {"errno": 1, "data": READ}
 
 
+def test_endpoint__text_that_is_not_percent_encoded_is_utf_8(client: httpx.Client) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for said in ("name=苏州+任务&thread=24", "name=%E8%8B%8F%E5%B7%9E+任务&thread=24"):
+        answer = client.post("/echo", content=said.encode(), headers=form)
+        assert answer.json()["data"]["name"] == "苏州 任务", answer.text
+    for sent in ("name=苏州".encode("gbk"), b"name=%CB%D5"):
+        answer = client.post("/echo", content=sent, headers=form)
+        assert (answer.status_code, answer.json()["error"]) == (400, "malformed_request")
+        assert "UTF-8" in answer.json()["message"]
+    assert client.post("/echo?name=%CB%D5").status_code == 400
+    many = "&".join(f"a{n}=1" for n in range(1001))
+    assert client.post("/echo", content=many, headers=form).status_code == 400
+
+
 def test_endpoint__the_body_wins_over_the_query(client: httpx.Client) -> None:
     answer = client.post("/echo", params={"name": "query", "thread": "3"}, json={"name": "body"})
     assert answer.json()["data"]["name"] == "body"

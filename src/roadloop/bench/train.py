@@ -53,10 +53,11 @@ class Clock:
         self.wall.append(time.perf_counter())
         self.cpu.append(time.process_time())
 
-    def lap(self, batch_size: int) -> Lap:
-        """The steps after the first, which pays for what is made once."""
-        items = (len(self.wall) - 1) * batch_size
-        return Lap(items, self.wall[-1] - self.wall[0], self.cpu[-1] - self.cpu[0])
+    def lap(self, batch_size: int, per_epoch: int) -> Lap:
+        """The steps but the first of each epoch, which waits for validation and what else stands between epochs."""
+        steps = [step for step in range(1, len(self.wall)) if step % per_epoch]
+        wall = sum(self.wall[step] - self.wall[step - 1] for step in steps)
+        return Lap(len(steps) * batch_size, wall, sum(self.cpu[step] - self.cpu[step - 1] for step in steps))
 
 
 class Watching(Silent):
@@ -95,6 +96,7 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
             info, network, source, epochs=-(-steps * batch_size // info.counts["train"]), batch=batch_size
         )
         samples = make_samples(workspace, info, recipe)
+        per_epoch = BatchPlan(len(samples.sampling), batch_size, recipe.epochs, recipe.train.seed).steps_per_epoch
         numbers, losses, waits = count(), dict[str, list[float]](), list[float]()
 
         def ours() -> Lap:
@@ -106,7 +108,7 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
             engine.run(work, Group(torch.device("cpu")), watching)
             losses["ours"] = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
             waits.append(watching.wait)
-            return watching.clock.lap(batch_size)
+            return watching.clock.lap(batch_size, per_epoch)
 
         def theirs() -> Lap:
             clock, losses["theirs"] = Clock(), []
@@ -116,7 +118,7 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
                 clock.note()
 
             train_plainly(recipe, source, samples, each)
-            return clock.lap(batch_size)
+            return clock.lap(batch_size, per_epoch)
 
         timings = contest([Contender("roadloop", ours), Contender("plain loop", theirs)], rounds)
     apart = [abs(a - b) / abs(b) for a, b in zip(losses["ours"], losses["theirs"], strict=True)]
@@ -131,12 +133,12 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
 
 
 def make_recipe(info: DatasetInfo, network: str, source: str, *, epochs: int, batch: int) -> TrainingRecipe:
-    """What /starttask would make of the defaults."""
+    """What /starttask would make of the defaults, with the layout of tensors chosen by measuring."""
     label_map = default_map(info.table)
     weights = class_weights(class_pixels(label_map, info.pixels("train")), "inverse_log")
     train = TrainConfig(
         num_classes=label_map.num_classes, num_epoch=epochs, batch_size=batch, class_weights=weights, log_every=1,
-        save_every=epochs, schedule="poly",
+        save_every=epochs, schedule="poly", memory_format="auto",
     )  # fmt: skip
     return TrainingRecipe(
         task=NAME,

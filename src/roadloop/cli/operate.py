@@ -155,17 +155,17 @@ def _job_table(platform: Platform, rows: int) -> Table:
             )
         ]
     table = Table(caption=f"{platform.workspace.home}", caption_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for column in ("task_id", "kind", "state 状态", "left 剩余", "created 创建"):
+    for column in ("task_id", "kind", "state 状态", "created 创建"):
         table.add_column(column, no_wrap=True)
     table.add_column("name 名称, reason 说明", overflow="fold")
     for job in newest:
         text = job.reason or job.note
         reason = f"\n[dim]{escape(text.pick(language()))}[/]" if text else ""
-        left = "" if job.eta_seconds is None else f"{job.eta_seconds:,.0f} s"
+        left = "" if job.eta_seconds is None else f" {job.eta_seconds:,.0f} s left"
         color = STATE_COLORS.get(job.state.value, "yellow")
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%m-%d %H:%M")
-        state = f"[{color}]{status_text(job)}[/]"
-        table.add_row(job.id[:8], job.kind, state, left, created, f"{escape(job.title)}{reason}")
+        state = f"[{color}]{status_text(job)}{left}[/]"
+        table.add_row(job.id[:8], job.kind, state, created, f"{escape(job.title)}{reason}")
     return table
 
 
@@ -219,6 +219,8 @@ def rehearse(
             bar.update(line, completed=job.progress, description=status_text(job))
             if job.state is JobState.QUEUED and time.monotonic() - waited > 30:
                 bar.stop()
+                with platform.database.transaction() as db:
+                    queue.cancel(db, task_id)
                 console.print("Still waiting after 30 s: is `roadloop serve` running for this home? 服务是否已启动？")
                 raise typer.Exit(1)
             time.sleep(0.1)

@@ -143,7 +143,9 @@ class LabelRun:
         before = self._published_before() if self._context.payload["new"] else set()
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as pool:
             for package, manifest in packages:
-                back = [label for label in self._labels(package, manifest, found) if label.origin not in before]
+                labels = list(self._labels(package, manifest, found))
+                back = [label for label in labels if label.origin not in before]
+                found.report.leave_out(len(labels) - len(back))
                 for label, verdict in _ahead(pool, self._check, back):
                     self._context.check_stop()
                     self._sort(label, verdict, writer, found)

@@ -25,6 +25,7 @@ class Report:
         self._about: Final = {"format": FORMAT, "version": version, "types": types, "name": name}
         self._published = 0
         self._unknown = 0
+        self._earlier = 0
         self._missing: list[dict[str, Any]] = []
         self._rejected: list[dict[str, Any]] = []
         self._superseded: list[dict[str, Any]] = []
@@ -37,6 +38,10 @@ class Report:
         """A label that is published."""
         self._published += 1
         self._unknown += label.unknown_pixels
+
+    def leave_out(self, count: int) -> None:
+        """So many labels came back that an earlier run published."""
+        self._earlier += count
 
     def missing(self, package: int, picture: str) -> None:
         """A picture whose label did not come back."""
@@ -140,6 +145,9 @@ class Report:
             first = self._rejected[0]
             zh = f"{len(self._rejected)} 张标注全部被退回，例如 {first['label']}：{first['reason']['zh']}"
             en = f"all {len(self._rejected)} labels were rejected, such as {first['label']}: {first['reason']['en']}"
+        elif self._earlier:
+            zh = f"返回的 {self._earlier} 张标注此前都已发布；不带 new 可重新发布全部"
+            en = f"all {self._earlier} labels were published before; without new all of them are published again"
         else:
             zh, en = "没有返回可发布的标注", "no label came back that could be published"
         return JobError(Text(f"未生成源数据：{zh}。", f"No source set was made: {en}."), **self._counts())

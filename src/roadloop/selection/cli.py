@@ -18,7 +18,7 @@ console = Console(soft_wrap=True, highlight=False)
 
 
 def selection(
-    task_id: Annotated[str, typer.Argument(help="The selection's task id.")],
+    task_id: Annotated[str, typer.Argument(help="The selection's task id, or how it begins.")],
     compare: Annotated[bool, typer.Option("--compare", help="Say whether mining paid.")] = False,
     mined: Annotated[str, typer.Option(help="Trainings with the mined pictures, with commas; one for each seed.")] = "",
     control: Annotated[str, typer.Option(help="Trainings with the control arm instead, with commas.")] = "",
@@ -31,6 +31,8 @@ def selection(
     """
     platform = open_platform(settings_of(home))
     try:
+        with platform.database.reading() as db:
+            task_id = service.full_id(db, task_id)
         if compare:
             _compare(platform, task_id, _names(mined), _names(control))
             return

@@ -134,6 +134,12 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
     return task_id
 
 
+def full_id(db: sa.Connection, beginning: str) -> str:
+    """The task id of the one selection whose id begins so, as `roadloop status` shows it; else what was given."""
+    found = store.ids_beginning(db, beginning)
+    return found[0] if len(found) == 1 else beginning
+
+
 def output_folder(db: sa.Connection, task_id: str) -> Path:
     """The folder of a finished selection.
 
@@ -144,7 +150,10 @@ def output_folder(db: sa.Connection, task_id: str) -> Path:
     row = store.find(db, task_id)
     if row is None:
         raise NotFoundError(
-            Text(f"没有 task_id 为 {task_id[:80]!r} 的选图任务。", f"No selection has the task_id {task_id[:80]!r}."),
+            Text(
+                f"没有 task_id 为 {task_id[:80]!r} 的选图任务；/auto_sele、/auto_sam 与 roadloop status 会列出它们。",
+                f"No selection has the task_id {task_id[:80]!r}; /auto_sele, /auto_sam and roadloop status list them.",
+            ),
             task_id=task_id[:80],
         )
     if queue.get(db, task_id).state is not JobState.SUCCEEDED:
@@ -201,8 +210,8 @@ def compare_arms(
         if not tasks:
             raise InvalidValueError(
                 Text(
-                    f"{name} 为空；请给出训练任务名，用逗号分隔。",
-                    f"{name} is empty; name training tasks, with commas.",
+                    f"{name} 为空；请给出训练任务名，用逗号分隔（命令行用 --{name}）。",
+                    f"{name} is empty; name training tasks, with commas (on the command line with --{name}).",
                 ),
                 parameter=name,
             )

@@ -39,6 +39,12 @@ def find(db: sa.Connection, task_id: str) -> sa.Row[Any] | None:
     return db.execute(sa.select(selections).where(selections.c.task_id == task_id)).first()
 
 
+def ids_beginning(db: sa.Connection, beginning: str) -> list[str]:
+    """The task ids that begin so, at most two of them."""
+    begins = selections.c.task_id.startswith(beginning, autoescape=True)
+    return list(db.execute(sa.select(selections.c.task_id).where(begins).limit(2)).scalars())
+
+
 def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
     """(task id, resolved output folder) of the selections that have not ended."""
     rows = db.execute(

@@ -1,6 +1,7 @@
 """Parameters: one reader for query, JSON, form and multipart, and the record that describes and checks them."""
 
 import json
+import urllib.parse
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import pydantic
@@ -64,13 +65,15 @@ async def read_parameters(request: Request, max_body: int) -> dict[str, Any]:
         MalformedRequestError: The body is not what its content type says.
         TooLargeError: More than `max_body` bytes.
     """
-    values: dict[str, Any] = dict(request.query_params)
+    values: dict[str, Any] = _read_urlencoded(request.scope["query_string"])
     body = await _read_body(request, max_body)
     if not body.strip():
         return values
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        return values | await _read_form(request)
+    if kind == "application/x-www-form-urlencoded":
+        return values | _read_urlencoded(body)
+    if kind == "multipart/form-data":
+        return values | await _read_multipart(request)
     return values | _read_json(body)
 
 
@@ -95,7 +98,20 @@ async def _read_body(request: Request, max_body: int) -> bytes:
     return body
 
 
-async def _read_form(request: Request) -> dict[str, Any]:
+def _read_urlencoded(text: bytes) -> dict[str, Any]:
+    """Names and values of a query or a form; text that is not percent-encoded is taken as it is, as UTF-8."""
+    try:
+        pairs = urllib.parse.parse_qsl(
+            text.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except UnicodeDecodeError as error:
+        raise _malformed("参数不是 UTF-8 编码的文字", "the parameters are not text in UTF-8") from error
+    except ValueError as error:
+        raise _malformed(f"参数多于 {MAX_FIELDS} 个", f"there are more than {MAX_FIELDS} parameters") from error
+    return dict(pairs)
+
+
+async def _read_multipart(request: Request) -> dict[str, Any]:
     try:
         form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_PART)
     except (MultiPartException, MultipartProblem, UnicodeDecodeError) as error:
