@@ -26,6 +26,7 @@ def test_migrations__give_the_tables_that_the_code_describes(platform: Platform)
 
 def test_open_platform__refuses_an_old_schema_and_says_the_command(settings: Settings) -> None:
     settings.home.mkdir(parents=True)
+    (settings.home / "roadloop.db").touch()
     with pytest.raises(ConflictError, match="roadloop migrate"):
         open_platform(settings)
 
