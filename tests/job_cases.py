@@ -75,10 +75,11 @@ def _set(platform: Platform, _finish: Finish) -> None:
             writer.add(NewSample("1", f"t{n // 2}_{n:03d}", image, encode_label(label)))
 
 
-def _build(platform: Platform) -> str:
+def build_dataset(platform: Platform, max_bad: float = 0.05) -> str:
+    """Ask for a dataset of the set."""
     request = datasets.Request(
         data_name="d", sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
-        seed=0, max_bad=0.05, base_data="", thread=1, data_desc="",
+        seed=0, max_bad=max_bad, base_data="", thread=1, data_desc="",
     )  # fmt: skip
     with platform.database.transaction() as db:
         return datasets.create(db, platform, request)
@@ -91,7 +92,7 @@ def _network(platform: Platform) -> str:
 
 def _to_train(platform: Platform, finish: Finish) -> None:
     _set(platform, finish)
-    finish(_build(platform))
+    finish(build_dataset(platform))
     finish(_network(platform))
     folder = platform.workspace.networks / "n"
     publish.write_text(folder / "network.py", NETWORK)
@@ -225,7 +226,7 @@ def _pull(platform: Platform) -> str:
 
 #: By kind of job, and after a dash what is special about this one.
 CASES: Final = {
-    "create_data": Case(_set, _build),
+    "create_data": Case(_set, build_dataset),
     "create_net": Case(lambda _platform, _finish: None, _network),
     "train": Case(_to_train, _train),
     "evaluate": Case(_model, _evaluate),

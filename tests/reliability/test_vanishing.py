@@ -9,8 +9,7 @@ import pytest
 
 from full_disk import Disk
 from import_folders import ids, jpeg, put
-from job_cases import CASES, wait_for_helpers
-from roadloop.datasets import service as datasets
+from job_cases import CASES, build_dataset, wait_for_helpers
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.fsck import inspect
@@ -80,16 +79,6 @@ def more(platform: Platform, kind: str) -> None:
         put(workspace.imports / "in" / "2" / "t_3.png", encode_label(ids(3, 0)))
 
 
-def build(platform: Platform) -> str:
-    """A dataset of what is left, however little."""
-    request = datasets.Request(
-        data_name="d", sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
-        seed=0, max_bad=0.5, base_data="", thread=1, data_desc="",
-    )  # fmt: skip
-    with platform.database.transaction() as db:
-        return datasets.create(db, platform, request)
-
-
 @pytest.mark.parametrize("number", range(len(LOSSES)))
 def test_a_job_that_loses_a_file_names_it_and_does_the_rest(disk: Disk, workers: Workers, number: int) -> None:
     loss, case = LOSSES[number], CASES[LOSSES[number].kind]
@@ -99,7 +88,7 @@ def test_a_job_that_loses_a_file_names_it_and_does_the_rest(disk: Disk, workers:
     platform = open_platform(settings, upgrade=True)
     case.prepare(platform, partial(_run, workers, platform))
     more(platform, loss.kind)
-    task_id = build(platform) if loss.kind == "create_data" else case.submit(platform)
+    task_id = build_dataset(platform, 0.5) if loss.kind == "create_data" else case.submit(platform)
     disk.lose(f"{settings.home.name}/{loss.trigger}", settings.home / loss.victim)
     job = _run(workers, platform, task_id)
     assert disk.lost

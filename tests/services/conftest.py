@@ -3,18 +3,13 @@
 `make test-services` installs it (about 1 GB, two to three minutes the first time); without that the tests are skipped.
 """
 
-import os
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from label_studio_double import TOKEN
+from real_server import free_port, serving
 
 HOME = Path(__file__).parents[2] / ".services" / "label-studio"
 STARTING = 400  # seconds; the first start makes the database
@@ -33,9 +28,7 @@ def label_studio_python() -> Path:
 def label_studio(label_studio_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a fresh Label Studio."""
     data = tmp_path_factory.mktemp("label-studio")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     quiet = {
         "LABEL_STUDIO_BASE_DATA_DIR": str(data),
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
@@ -50,27 +43,5 @@ def label_studio(label_studio_python: Path, tmp_path_factory: pytest.TempPathFac
         "--username", "admin@example.com", "--password", "Secret-123",
         "--user-token", TOKEN, "--enable-legacy-api-token", "--log-level", "WARNING",
     ]  # fmt: skip
-    log = data / "server.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, env=os.environ | quiet, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait(url, process, log)
+    with serving(command, quiet, port, data / "server.log", seconds=STARTING) as url:
         yield url
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + STARTING
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-        try:
-            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(1)
-    raise AssertionError(log.read_text(errors="replace")[-2000:])

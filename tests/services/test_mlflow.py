@@ -5,10 +5,7 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+from real_server import free_port, serving
 from roadloop.training.event_log import EventLog, scalars
 from roadloop.training.mlflow import MlflowLog
 from roadloop.training.recipe import DataConfig, Named, TrainConfig, TrainingRecipe
@@ -66,9 +64,7 @@ def python() -> Path:
 @pytest.fixture
 def mlflow(python: Path, tmp_path: Path) -> Iterator[str]:
     """URL of a fresh MLflow."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [
         str(python.with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", f"file://{tmp_path}/artifacts",
@@ -78,18 +74,8 @@ def mlflow(python: Path, tmp_path: Path) -> Iterator[str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PATH": f"{python.parent}:{os.environ['PATH']}",
     }
-    log = tmp_path / "server.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, env=os.environ | quiet, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait(url, process, log)
+    with serving(command, quiet, port, tmp_path / "server.log", seconds=STARTING) as url:
         yield url
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
 
 
 def recipe() -> TrainingRecipe:
@@ -134,15 +120,3 @@ def test_tensorboard__reads_every_point_once_after_a_resume(python: Path, tmp_pa
     assert found["train/loss"] == [[1, 1.0], [2, 0.5], [3, pytest.approx(1 / 3)]]
     assert found["val/miou"] == [[3, 0.25]]
     assert set(found) == {tag for line in lines for tag, _ in scalars(line)}
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + STARTING
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-        try:
-            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(1)
-    raise AssertionError(log.read_text(errors="replace")[-2000:])

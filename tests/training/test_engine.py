@@ -3,19 +3,18 @@
 import contextlib
 import json
 import re
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
 
+from failing_networks import BROKEN, HUNGRY, memory_limit
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NonFiniteLossError, OutOfMemoryError, Text
 from roadloop.evaluation.metrics import scores
@@ -26,40 +25,6 @@ from roadloop.training import checkpoint, engine
 from roadloop.training.curves import curves
 from roadloop.training.group import Group
 from roadloop.training.kernels import Trial
-
-BROKEN = """
-import torch
-from torch import nn
-
-
-def build(num_classes, at, how):
-    return Broken(num_classes, at, how)
-
-
-class Broken(nn.Module):
-    def __init__(self, num_classes, at, how):
-        super().__init__()
-        self.layer = nn.Conv2d(3, num_classes, 1)
-        self.root = nn.Parameter(torch.tensor(0.0))
-        self.register_buffer("steps", torch.tensor(0))
-        self.at, self.how = at, how
-
-    def forward(self, x):
-        y = self.layer(x)
-        if self.training:
-            self.steps += 1
-        if self.training and self.steps == self.at:
-            if self.how == "nan":
-                return y * float("nan")
-            if self.how == "gradient":
-                return y + 0 * self.root.sqrt()
-            if self.how == "memory":
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-            if self.how == "host":
-                raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
-            raise ValueError("Expected more than 1 value per channel when training")
-        return y
-"""
 
 
 def test_run__learns_two_classes(bench: Any) -> None:
@@ -339,39 +304,6 @@ def test_run__failures_below_get_names(bench: Any, how: str, error: type[JobErro
     assert "4" in caught.value.text.en
     if error is OutOfMemoryError:
         assert caught.value.details["try_batch_size"] == 2
-
-
-#: Each training step takes 64 MiB for every picture.
-HUNGRY = """
-from torch import nn
-
-
-def build(num_classes):
-    return Hungry(num_classes)
-
-
-class Hungry(nn.Module):
-    def __init__(self, num_classes):
-        super().__init__()
-        self.layer = nn.Conv2d(3, num_classes, 1)
-
-    def forward(self, x):
-        if not self.training:
-            return self.layer(x)
-        taken = x.new_zeros(x.shape[0], 2**24)
-        return self.layer(x) + taken[:, :1, None, None]
-"""
-
-
-@contextlib.contextmanager
-def memory_limit(mib: int) -> Iterator[None]:
-    """This process may take so much more memory than it has."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + mib * 2**20, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def test_run__out_of_memory_names_the_batch_that_fits_and_it_does(bench: Any) -> None:

@@ -2,17 +2,15 @@
 
 import itertools
 import random
-import resource
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 
+from failing_networks import BROKEN, HUNGRY, limit_memory, memory_kept
 from roadloop.errors import BrokenFileError, NonFiniteLossError, OutOfMemoryError
 from roadloop.models.load import load_model
 from roadloop.storage import publish
@@ -117,38 +115,6 @@ def test_r06__a_damaged_checkpoint_is_refused_and_the_one_before_is_used(bench: 
     assert bench.outcome(work) == bench.outcome(whole)
 
 
-#: Each training step takes 64 MiB for every picture.
-HUNGRY = """
-from torch import nn
-
-
-def build(num_classes):
-    return Hungry(num_classes)
-
-
-class Hungry(nn.Module):
-    def __init__(self, num_classes):
-        super().__init__()
-        self.layer = nn.Conv2d(3, num_classes, 1)
-
-    def forward(self, x):
-        if not self.training:
-            return self.layer(x)
-        taken = x.new_zeros(x.shape[0], 2**24)
-        return self.layer(x) + taken[:, :1, None, None]
-"""
-
-
-@contextmanager
-def memory_kept() -> Iterator[None]:
-    """What this process may take afterwards is what it may take now."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
-
-
 def tightening(notes: Any, step: int) -> Any:
     """The reporter of a run that may take only 360 MiB more than it has, once a step is done."""
     asked = notes.should_stop
@@ -156,8 +122,7 @@ def tightening(notes: Any, step: int) -> Any:
     def should_stop() -> bool:
         stop: bool = asked()
         if notes.asked == step:
-            most = psutil.Process().memory_info().vms + 360 * 2**20
-            resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+            limit_memory(360)
         return stop
 
     notes.should_stop = should_stop
@@ -190,35 +155,6 @@ def test_r20__memory_runs_out_at_a_step_and_the_next_job_runs(bench: Any, times:
         assert bench.outcome(work) == bench.outcome(whole)
 
 
-#: Something at one training step is not a number: what it answers, or only what it learns from its answer.
-POISONED = """
-import torch
-from torch import nn
-
-
-def build(num_classes, at, how):
-    return Poisoned(num_classes, at, how)
-
-
-class Poisoned(nn.Module):
-    def __init__(self, num_classes, at, how):
-        super().__init__()
-        self.layer = nn.Conv2d(3, num_classes, 1)
-        self.root = nn.Parameter(torch.tensor(0.0))
-        self.register_buffer("steps", torch.tensor(0))
-        self.at, self.how = at, how
-
-    def forward(self, x):
-        self.steps += int(self.training)
-        y = self.layer(x)
-        if not self.training or self.steps != self.at:
-            return y
-        if self.how == "gradient":
-            return y + 0 * self.root.sqrt()
-        return y * float(self.how)
-"""
-
-
 def test_r21__a_loss_that_is_no_number_is_named_and_nothing_of_it_is_kept(bench: Any, times: Times) -> None:
     rng = random.Random(21)
     kinds = itertools.cycle(itertools.product(("nan", "gradient", "inf"), ({}, {"ema_decay": 0.9, "accumulate": 3})))
@@ -228,7 +164,7 @@ def test_r21__a_loss_that_is_no_number_is_named_and_nothing_of_it_is_kept(bench:
         every = {"checkpoint_every": rng.choice((1, 3)), "save_every": 1, "warmup_steps": 3, "num_epoch": 4}
         if "accumulate" in more:
             settings["at"] = 3 * at  # each part is a pass
-        work = bench.work(f"poisoned {number}", POISONED, network_settings=settings, **every, **more)
+        work = bench.work(f"poisoned {number}", BROKEN, network_settings=settings, **every, **more)
         notes = bench.notes()
         with pytest.raises(NonFiniteLossError) as caught:
             bench.run(work, notes)

@@ -12,21 +12,18 @@ import torch
 from torch import Tensor
 
 from roadloop.bench.contest import Contender, Lap, Result, contest
-from roadloop.bench.loader import EVERYTHING
+from roadloop.bench.loader import EVERYTHING, make_samples
 from roadloop.bench.pictures import NAME, Choice, build, described, written
 from roadloop.bench.scripts import opponent
 from roadloop.datasets.info import DatasetInfo
-from roadloop.datasets.reader import DatasetReader
-from roadloop.errors import Text
-from roadloop.labels.label_map import LabelMap, default_map
-from roadloop.networks.folder import TEMPLATES, digest, read_source
+from roadloop.errors import InvalidValueError, Text
+from roadloop.labels.label_map import default_map
+from roadloop.networks.folder import digest, read_source, template_folder
 from roadloop.networks.load import load_source
-from roadloop.storage.paths import Workspace
 from roadloop.training import engine
-from roadloop.training.augment import Augmentation
 from roadloop.training.checkpoint import seed_step
 from roadloop.training.configure import usual_crop
-from roadloop.training.data import Sampling, TrainingSamples, training_batches
+from roadloop.training.data import TrainingSamples, training_batches
 from roadloop.training.group import Group
 from roadloop.training.metrics_log import read_lines
 from roadloop.training.recipe import DataConfig, Named, TrainConfig, TrainingRecipe
@@ -66,7 +63,13 @@ class Watching(Silent):
     def __init__(self) -> None:
         self.clock = Clock()
         self.wait = 0.0
+        self.kernels = ""
         self._step = 0.0
+
+    def log(self, line: str) -> None:
+        """Keep what `auto` has chosen."""
+        if line.startswith("kernels "):
+            self.kernels = line
 
     def progress(self, done: float, total: float, note: Text | None = None) -> None:  # noqa: ARG002 - a reporter's form
         """Note a step."""
@@ -91,13 +94,20 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
     torch.set_num_threads(1)
     with written(choice) as workspace:
         info = build(workspace, NAME, 1)
-        source = read_source(TEMPLATES / network)
+        source = read_source(template_folder(network))
         recipe = make_recipe(
             info, network, source, epochs=-(-steps * batch_size // info.counts["train"]), batch=batch_size
         )
-        samples = make_samples(workspace, info, recipe)
+        samples = make_samples(workspace, info, EVERYTHING)
         per_epoch = BatchPlan(len(samples.sampling), batch_size, recipe.epochs, recipe.train.seed).steps_per_epoch
-        numbers, losses, waits = count(), dict[str, list[float]](), list[float]()
+        if per_epoch < 2:
+            raise InvalidValueError(
+                Text(
+                    f"{info.counts['train']} 张训练图片不够两个批次；请增大 --pictures 或减小 --batch。",
+                    f"{info.counts['train']} training pictures are not two batches: more --pictures, or a smaller --batch.",
+                )
+            )
+        numbers, losses, watched = count(), dict[str, list[float]](), list[Watching]()
 
         def ours() -> Lap:
             task = workspace.tasks / f"bench-{next(numbers)}"
@@ -107,7 +117,7 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
             work = Work(recipe, source, workspace.datasets / NAME, None, task, 1, 0, decoded_cache_mib=EVERYTHING >> 20)
             engine.run(work, Group(torch.device("cpu")), watching)
             losses["ours"] = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
-            waits.append(watching.wait)
+            watched.append(watching)
             return watching.clock.lap(batch_size, per_epoch)
 
         def theirs() -> Lap:
@@ -124,7 +134,8 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
     apart = [abs(a - b) / abs(b) for a, b in zip(losses["ours"], losses["theirs"], strict=True)]
     notes = [
         f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
-        f"roadloop waited {waits[-1]:.1%} of its time for pictures (decoded ones kept, no loader process)",
+        f"roadloop waited {watched[-1].wait:.1%} of its time for pictures (decoded ones kept, no loader process)",
+        watched[-1].kernels,
         *absent(),
     ]
     crop = "x".join(map(str, recipe.crop))
@@ -150,13 +161,6 @@ def make_recipe(info: DatasetInfo, network: str, source: str, *, epochs: int, ba
         train=train,
         data=DataConfig(crop=usual_crop(info.sizes), flip_pairs=()),
     )
-
-
-def make_samples(workspace: Workspace, info: DatasetInfo, recipe: TrainingRecipe) -> TrainingSamples:
-    """The samples that the recipe's loop sees, decoded pictures kept."""
-    split = DatasetReader(workspace.datasets / info.name).split("train")
-    sampling = Sampling(split, LabelMap.from_json(recipe.label_map).lut())
-    return TrainingSamples(sampling, Augmentation.of(recipe.data, ()), recipe.train.seed, EVERYTHING)
 
 
 def train_plainly(recipe: TrainingRecipe, source: str, samples: TrainingSamples, each: Any) -> None:

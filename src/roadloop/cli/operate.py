@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 import uvicorn
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -146,7 +146,7 @@ def status(
             live.update(_job_table(platform, rows))
 
 
-def _job_table(platform: Platform, rows: int) -> Table:
+def _job_table(platform: Platform, rows: int) -> Group:
     with platform.database.reading() as db:
         newest = [
             queue.get(db, task_id)
@@ -154,19 +154,20 @@ def _job_table(platform: Platform, rows: int) -> Table:
                 queue.jobs.select().with_only_columns(queue.jobs.c.id).order_by(queue.jobs.c.seq.desc()).limit(rows)
             )
         ]
-    table = Table(caption=f"{platform.workspace.home}", caption_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for column in ("task_id", "kind", "state 状态", "created 创建"):
+    table, reasons = Table(box=box.SIMPLE, padding=(0, 1, 0, 0)), list[str]()
+    for column in ("task_id", "kind", "state, left 状态, 剩余", "created 创建"):
         table.add_column(column, no_wrap=True)
-    table.add_column("name 名称, reason 说明", overflow="fold")
+    table.add_column("name 名称", overflow="fold")
     for job in newest:
         text = job.reason or job.note
-        reason = f"\n[dim]{escape(text.pick(language()))}[/]" if text else ""
-        left = "" if job.eta_seconds is None else f" {job.eta_seconds:,.0f} s left"
+        if text:
+            reasons.append(f"{job.id[:8]}  [dim]{escape(text.pick(language()))}[/]")
+        left = "" if job.eta_seconds is None else f", {job.eta_seconds:,.0f} s"
         color = STATE_COLORS.get(job.state.value, "yellow")
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%m-%d %H:%M")
         state = f"[{color}]{status_text(job)}{left}[/]"
-        table.add_row(job.id[:8], job.kind, state, created, f"{escape(job.title)}{reason}")
-    return table
+        table.add_row(job.id[:8], job.kind, state, created, escape(job.title))
+    return Group(table, *reasons, f"{platform.workspace.home}")
 
 
 def fsck(

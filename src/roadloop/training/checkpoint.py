@@ -1,7 +1,8 @@
 """Checkpoints: all that a resumed run needs to go on with the same bits.
 
-A checkpoint is a sealed folder `epoch-000003-step-000000120`: `tensors.safetensors` (network, its
-average and optimiser), `state.json` (position, best epoch, settings of optimiser and scaler, where it ran), `metrics.jsonl` (the curves so far), `manifest.json` (sha256).
+A checkpoint is a sealed folder `epoch-000003-step-000000120`: `tensors.safetensors` (network, its average and optimiser),
+`state.json` (position, best epoch, settings of optimiser and scaler, where it ran), `metrics.jsonl` (the curves so far),
+`manifest.json` (sha256).
 No random state needs to be kept: the generators are seeded anew at every step from the recipe's seed, the step and
 the rank (`seed_step`), and every sample draws from (seed, epoch, index).
 """

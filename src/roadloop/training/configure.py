@@ -274,10 +274,12 @@ def absent_classes(facts: TaskFacts) -> list[Text]:
     en = ", ".join(f"{i} {names_en[i]}" for i in absent)
     return [
         Text(
-            f"训练集中没有这些类别的像素：{zh}。它们的损失权重为 0，模型学不到它们；若被预测出来或出现在验证集中，其 IoU 为 0 并计入 mIoU。"
+            f"训练集中没有这些类别的像素：{zh}。它们的损失权重为 0，模型学不到它们；"
+            "若被预测出来或出现在验证集中，其 IoU 为 0 并计入 mIoU。"
             "请增加含有它们的图片，或在 label_map 中把它们并入别的类别。",
             f"No training pixels of these classes: {en}. Their loss weight is 0 and the model cannot learn them;"
-            " where they are predicted or stand in val, their IoU of 0 counts in the mIoU. Add pictures that show them, or give them to another class in the label_map.",
+            " where they are predicted or stand in val, their IoU of 0 counts in the mIoU. Add pictures that"
+            " show them, or give them to another class in the label_map.",
         )
     ]
 

@@ -90,9 +90,9 @@ class TaskJournal:
         if state.step % train.log_every and state.step != 1:
             return
         seconds = max(now - self._logged_at, 1e-9)
-        speed = (state.step - self._logged_step) * train.batch_size / seconds
-        wait = min(1.0, (self._waiting.seconds - self._waited) / seconds)
-        self._speed = {"images_per_second": round(speed, 2), "loader_wait": round(wait, 4)}
+        speed = round((state.step - self._logged_step) * train.batch_size / seconds, 2)
+        wait = round(min(1.0, (self._waiting.seconds - self._waited) / seconds), 4)
+        self._speed = {"images_per_second": speed, "loader_wait": wait}
         self._count_from(state, now)
         self._append({"kind": "step", "step": state.step, "epoch": state.epoch + 1, "loss": loss, "lr": rate})
         self._reporter.log(
