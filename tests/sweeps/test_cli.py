@@ -17,11 +17,11 @@ from roadloop.storage.platform import Platform, open_platform
 
 pytestmark = pytest.mark.timeout(600)
 
-EPOCHS = 9
+EPOCHS = 45  # so that a fast trial is stopped before it has done them all
 COMMAND = [
     "sweep", "搜索", "--data", "d", "--network", "fast", "--try", "base_lr=0.02,0.0000002,0.0000001",
     "--set", "batch_size=4", "--set", "crop=[48,64]", "--set", 'network_settings={"width": 0.25}',
-    "--epochs", str(EPOCHS), "--first", "1", "--keep", "9",
+    "--epochs", str(EPOCHS), "--first", "1", "--keep", str(EPOCHS),
 ]  # fmt: skip
 
 
