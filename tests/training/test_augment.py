@@ -80,6 +80,30 @@ def test_cut__any_size_fits(scale: float, place: float, size: tuple[int, int]) -
     assert (ids != 255).any()
 
 
+@pytest.mark.parametrize(("scale", "shown"), [(0.25, {100}), (0.75, {25, 100, 175}), (0.5, {100})])
+def test_cut__below_half_a_line_fades_and_does_not_vanish(scale: float, shown: set[int]) -> None:
+    """Columns of 200 and 0 in turns: where pixels of the picture would be left out, their mean is taken."""
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[:, ::2] = 200
+    size = round(16 * scale)
+    out, _ = cut(image, image[..., 0], (size, size), Window(scale, (0.0, 0.0)), BLACK)
+    assert {round(value / 25) * 25 for value in out[:, :, 0].ravel().tolist()} == shown
+
+
+def test_apply__writes_where_it_is_told() -> None:
+    image, label = picture()
+    augmentation = plain((24, 32), scale=(0.5, 2.0), flip=0.5, brightness=0.2, contrast=0.2)
+    for each in (augmentation, plain((40, 60)), plain((40, 60), flip=1.0)):
+        room = np.full((2, *each.crop, 3), 7, np.uint8), np.full((2, *each.crop), 7, np.uint8)
+        out = each.apply(image, label, np.random.default_rng(3), out=(room[0][1], room[1][1]))
+        expected = each.apply(image, label, np.random.default_rng(3))
+        for k in (0, 1):
+            assert np.shares_memory(out[k], room[k])
+            assert (room[k][1] == expected[k]).all()
+            assert (room[k][0] == 7).all()
+    assert (image[..., 0] == np.arange(60)).all()  # the picture, which may be kept, is as it was
+
+
 def test_recolor__by_hand() -> None:
     image = np.array([[[100, 100, 100], [200, 0, 0]]], np.uint8)
     assert recolor(image, 0, 0, 0).tolist() == image.tolist()

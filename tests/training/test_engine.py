@@ -114,7 +114,7 @@ def test_run__the_average_is_what_is_validated_and_kept(bench: Any) -> None:
 
 
 def test_run__a_checkpoint_from_before_the_scaler_is_good(bench: Any) -> None:
-    whole, work = bench.work("whole"), bench.work("old")
+    whole, work = (bench.work(name, memory_format="contiguous") for name in ("whole", "old"))
     bench.run(whole)
     bench.run(work, bench.notes(1, 1))
     path = checkpoint.listed(work.checkpoints)[-1]

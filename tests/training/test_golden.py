@@ -35,7 +35,7 @@ class Gentle(NamedTuple):
 
 NETWORKS = {
     "bisenetv2": Gentle(1.5e-7, {"width": 1 / 4, "dropout": 0.0}),
-    "ddrnet-23-slim": Gentle(1e-8, {"width": 1 / 4}),
+    "ddrnet-23-slim": Gentle(5e-9, {"width": 1 / 4}),
     "enet": Gentle(2e-5, {"width": 1 / 4, "dropout": 0.0}),
     "fast-scnn": Gentle(3e-6, {"width": 1 / 4, "dropout": 0.0}),
     "pidnet-s": Gentle(5e-10, {"width": 1 / 4}),

@@ -58,8 +58,8 @@ def test_candidates__auto_measures_and_never_compiles_on_the_cpu() -> None:
     auto = TrainConfig(memory_format="auto", compile="auto")
     assert candidates(auto, CPU) == [Kernels(), Kernels(channels_last=True)]
     assert len(candidates(auto, CUDA)) == 4
-    assert candidates(TrainConfig(), CUDA) == [Kernels()]
-    assert candidates(TrainConfig(compile="on"), CPU) == [Kernels(compiled=True)]
+    assert candidates(TrainConfig(), CUDA) == [Kernels(channels_last=True)]
+    assert candidates(TrainConfig(compile="on", memory_format="contiguous"), CPU) == [Kernels(compiled=True)]
 
 
 @pytest.mark.parametrize("last", [True, False])

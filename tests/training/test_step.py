@@ -44,7 +44,7 @@ def updated(**values: Any) -> tuple[float, torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
     config = TrainConfig(class_weights=(1.0, 2.0, 0.5), momentum=0.0, weight_decay=0.0, **values)
     learner = make_learner(config, Two())
-    normalise = Normalise((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), CPU)
+    normalise = Normalise((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), CPU, torch.channels_last)
     update = Update(config, learner, learner.network, SegmentationLoss(config, CPU), normalise, Group(CPU))
     loss = update(batch(), 0, 0.1)
     weights = torch.cat([p.detach().flatten() for p in learner.network.parameters()])

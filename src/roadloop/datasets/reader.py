@@ -91,7 +91,7 @@ class Split:
             IndexError: Outside that range.
         """
         shard, place = self._find(index)
-        return EncodedSample(shard.name(place), shard.view(place, "image"), shard.view(place, "label"))
+        return EncodedSample(*shard.encoded(place))
 
     def column(self, name: str) -> Iterator[Any]:
         """One column of all samples in order, for example `track`; pictures and labels are not read."""

@@ -118,18 +118,19 @@ class ShardReader:
         place = index % BATCH_ROWS
         return {name: column[place].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
 
-    def name(self, index: int) -> str:
-        """The name of a sample of this shard."""
+    def encoded(self, index: int) -> tuple[str, memoryview, memoryview]:
+        """Name, picture and label of a sample; the bytes of the two stay where they lie in the mapped file."""
         batch = self._file.get_batch(index // BATCH_ROWS)
-        return str(batch.column("name")[index % BATCH_ROWS].as_py())
-
-    def view(self, index: int, column: str) -> memoryview:
-        """The bytes of one binary column of a sample, where they lie in the mapped file."""
-        batch = self._file.get_batch(index // BATCH_ROWS)
-        return memoryview(batch.column(column)[index % BATCH_ROWS].as_buffer()).cast("B").toreadonly()
+        name, image, label = (batch.column(column)[index % BATCH_ROWS] for column in ("name", "image", "label"))
+        return str(name.as_py()), _bytes_of(image), _bytes_of(label)
 
     def column(self, name: str) -> Iterator[Any]:
         """One column, row by row; the other columns' bytes are not read."""
         place = self._file.schema.get_field_index(name)
         for number in range(self._file.num_record_batches):
             yield from self._file.get_batch(number).column(place).to_pylist()
+
+
+def _bytes_of(value: Any) -> memoryview:
+    """A binary value, not copied."""
+    return memoryview(value.as_buffer()).cast("B").toreadonly()

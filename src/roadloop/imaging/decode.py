@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from zlib_ng import zlib_ng
 
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.header import (
@@ -164,20 +165,21 @@ def _undecodable() -> BrokenFileError:
 def _unfiltered(data: Encoded, header: Header) -> UInt8 | None:
     """The bytes of an 8-bit PNG whose rows all have filter 0, as ours do; None when another filter is used."""
     row = header.width + 1
-    inflate = zlib.decompressobj()
+    inflate = zlib_ng.decompressobj()
     try:
         parts = [data[start:end] for kind, start, end in png_chunks(data, check=False) if kind == b"IDAT"]
-        first = inflate.decompress(parts[0], row) if parts else b""
-        if not first or first[0] != 0:
+        first = inflate.decompress(parts[0], 1) if parts else b""
+        if first != b"\0":
             return None
         rest = inflate.unconsumed_tail + b"".join(parts[1:])
-        body = first + inflate.decompress(rest, row * header.height - len(first))
-    except zlib.error as error:
+        body = inflate.decompress(rest, row * header.height - 1)
+    except zlib_ng.error as error:  # type: ignore[misc]  # its stub has an instance there
         raise _undecodable() from error
-    if len(body) != row * header.height:
+    if len(body) != row * header.height - 1:
         raise truncated()
-    rows = np.frombuffer(body, dtype=np.uint8).reshape(header.height, row)
-    return np.ascontiguousarray(rows[:, 1:]) if not rows[:, 0].any() else None
+    filters = np.ndarray(header.height - 1, np.uint8, body, offset=header.width, strides=(row,))
+    ids = np.ndarray((header.height, header.width), np.uint8, body, strides=(row, 1))
+    return None if filters.any() else np.ascontiguousarray(ids)
 
 
 def _upright(pixels: UInt8, orientation: int) -> UInt8:

@@ -1,11 +1,11 @@
 """Pictures and labels to bytes; the same pixels always give the same bytes."""
 
 import struct
-import zlib
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng
 
 from roadloop.imaging.header import GREY, PALETTE, PNG_SIGNATURE
 
@@ -15,8 +15,8 @@ UInt8 = NDArray[np.uint8]
 def encode_label(ids: UInt8) -> bytes:
     """An 8-bit grey PNG of ids, uint8 [H, W].
 
-    zlib level 1 with run lengths and no filter: labels are areas of one value, so this is about three times as
-    fast as OpenCV's encoder and hardly larger.
+    zlib level 1 with run lengths and no filter: labels are areas of one value, so this is many times as fast as
+    OpenCV's encoder and hardly larger.
     """
     return _png(ids, GREY, b"")
 
@@ -46,11 +46,11 @@ def _png(ids: UInt8, color_type: int, before_data: bytes) -> bytes:
     height, width = ids.shape
     rows = np.zeros((height, width + 1), dtype=np.uint8)
     rows[:, 1:] = ids
-    deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    deflate = zlib_ng.compressobj(1, zlib_ng.DEFLATED, zlib_ng.MAX_WBITS, 9, zlib_ng.Z_RLE)
     body = deflate.compress(rows.data) + deflate.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
     return PNG_SIGNATURE + _chunk(b"IHDR", header) + before_data + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib_ng.crc32(kind + body))

@@ -19,6 +19,7 @@ Encoded = bytes | memoryview  #: a file's bytes; a view of unsigned bytes is rea
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3  # PNG colour types
 _JPEG_SIGNATURE: Final = b"\xff\xd8\xff"
+_JPEG_END: Final = b"\xff\xd9"  # scan data has no such bytes
 _START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -91,7 +92,7 @@ def check_complete(data: Encoded, header: Header) -> None:
         for kind, _, _ in png_chunks(data, check=True):
             if kind == b"IEND":
                 return
-    elif any(marker == _END_OF_IMAGE for marker, _, _ in _jpeg_segments(data)):
+    elif data[-2:] == _JPEG_END or any(marker == _END_OF_IMAGE for marker, _, _ in _jpeg_segments(data)):
         return
     raise truncated()
 

@@ -17,6 +17,7 @@ from roadloop.training.recipe import DataConfig
 
 UInt8 = NDArray[np.uint8]
 GREY: Final = np.array([0.299, 0.587, 0.114])  # luma of Rec. 601
+AVERAGED_BELOW: Final = 0.5  #: magnification under which linear interpolation would leave pixels of the picture out
 DRAWS: Final = 11  #: numbers drawn for a sample; new ones are added at the end, so that older ones stay
 
 
@@ -88,13 +89,16 @@ class Augmentation:
             class_pixels=tuple(class_pixels),
         )
 
-    def apply(self, image: UInt8, label: UInt8, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
+    def apply(
+        self, image: UInt8, label: UInt8, rng: np.random.Generator, out: tuple[UInt8, UInt8] | None = None
+    ) -> tuple[UInt8, UInt8]:
         """A random sample of one picture.
 
         Args:
             image: uint8 [H, W, 3].
             label: Train ids, uint8 [H, W].
             rng: Draws the same numbers in the same order whatever the limits are.
+            out: Where the sample is written, uint8 [h, w, 3] and uint8 [h, w]; made when absent.
 
         Returns:
             uint8 [h, w, 3] and uint8 [h, w]; 255 where the crop reaches outside the picture.
@@ -109,10 +113,15 @@ class Augmentation:
             image, label = cut(image, label, self.crop, window, self.fill)
         if mirror < self.flip:
             image, label = _mirror(image), self._swap(_mirror(label))
+        pixels, ids = out or (np.empty((*self.crop, 3), np.uint8), np.empty(self.crop, np.uint8))
+        ids[:] = label
         limits = np.array([self.brightness, self.contrast, self.saturation])
         if limits.any():
-            image = recolor(image, *((2 * np.array(color) - 1) * limits))
-        return image, label
+            brightness, contrast, saturation = (2 * np.array(color) - 1) * limits
+            recolor(image, brightness, contrast, saturation, out=pixels)
+        else:
+            pixels[:] = image
+        return pixels, ids
 
     def _rare_pixel(self, label: UInt8, which: float, where: float) -> tuple[int, int] | None:
         """A pixel of one of the label's classes, each as likely as it is rare; None where everything is ignored.
@@ -154,9 +163,9 @@ def cut(
     y, into_y = _span(image.shape[0], crop[0], window, 0)
     x, into_x = _span(image.shape[1], crop[1], window, 1)
     size = (into_x.stop - into_x.start, into_y.stop - into_y.start)
-    smaller = size[0] < x.stop - x.start
+    reduced = min(size[0] / (x.stop - x.start), size[1] / (y.stop - y.start))
     room = (into_y.start, crop[0] - into_y.stop, into_x.start, crop[1] - into_x.stop)
-    out = _resize(image[y, x], size, cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    out = _resize(image[y, x], size, cv2.INTER_AREA if reduced < AVERAGED_BELOW else cv2.INTER_LINEAR)
     ids = _resize(label[y, x], size, cv2.INTER_NEAREST_EXACT)
     return _pad(out, room, fill), _pad(ids, room, (IGNORE,))
 
@@ -226,11 +235,13 @@ def _mirror(pixels: UInt8) -> UInt8:
 
 
 def _pad(pixels: UInt8, room: tuple[int, int, int, int], value: Sequence[int]) -> UInt8:
-    """A copy with so many pixels of one value above, below, to the left and to the right."""
+    """So many pixels of one value added above, below, to the left and to the right."""
+    if not any(room):
+        return pixels
     return cv2.copyMakeBorder(pixels, *room, cv2.BORDER_CONSTANT, value=value).astype(np.uint8, copy=False)
 
 
-def recolor(image: UInt8, brightness: float, contrast: float, saturation: float) -> UInt8:
+def recolor(image: UInt8, brightness: float, contrast: float, saturation: float, out: UInt8 | None = None) -> UInt8:
     """Shift brightness, stretch contrast around middle grey, move away from grey: one affine map of RGB.
 
     Args:
@@ -238,8 +249,9 @@ def recolor(image: UInt8, brightness: float, contrast: float, saturation: float)
         brightness: Shift as a share of 255.
         contrast: Change of the distance from 127.5.
         saturation: Change of the distance from grey.
+        out: Where the result is written, uint8 [H, W, 3]; made when absent.
     """
     matrix = (1 + saturation) * np.eye(3) - saturation * np.tile(GREY, (3, 1))
     shift = np.full((3, 1), 255 * brightness - 127.5 * contrast)
     affine = np.hstack([(1 + contrast) * matrix, shift])
-    return cv2.transform(np.ascontiguousarray(image), affine).astype(np.uint8, copy=False)
+    return cv2.transform(np.ascontiguousarray(image), affine, dst=out).astype(np.uint8, copy=False)

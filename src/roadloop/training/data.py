@@ -6,7 +6,7 @@ Legend: N pictures in a batch, H and W their pixels.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -118,14 +118,28 @@ class TrainingSamples(Dataset[Batch]):
 
     def __getitem__(self, draw: Draw) -> Batch:
         """One sample as a batch of one."""
-        rng = np.random.default_rng((self._seed, draw.epoch, draw.picture))
-        try:
-            name, image, label = self._decoded(draw.picture)
-        except BrokenFileError as error:
-            height, width = self._augmentation.crop
-            blank = np.zeros((height, width, 3), np.uint8)
-            return _single(_sample_of(error), blank, np.full((height, width), IGNORE, np.uint8), broken=True)
-        return _single(name, *self._augmentation.apply(image, label, rng))
+        return self.__getitems__([draw])
+
+    def __getitems__(self, draws: Sequence[Draw]) -> Batch:
+        """The samples of one batch, each written where it lies in the batch; nothing is copied together later."""
+        height, width = self._augmentation.crop
+        images = torch.empty((len(draws), height, width, 3), dtype=torch.uint8)
+        targets = torch.empty((len(draws), height, width), dtype=torch.uint8)
+        names: list[str] = []
+        broken: list[str] = []
+        for draw, image, target in zip(draws, images, targets, strict=True):
+            try:
+                name, pixels, label = self._decoded(draw.picture)
+            except BrokenFileError as error:
+                name = _sample_of(error)
+                broken.append(name)
+                image.zero_()
+                target.fill_(IGNORE)
+            else:
+                rng = np.random.default_rng((self._seed, draw.epoch, draw.picture))
+                self._augmentation.apply(pixels, label, rng, out=(image.numpy(), target.numpy()))
+            names.append(name)
+        return Batch(images, targets, names, broken)
 
     def _decoded(self, picture: int) -> tuple[str, UInt8, UInt8]:
         kept = self._kept.get(picture)
@@ -171,10 +185,10 @@ class WholePictures(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         """One picture as a batch of one."""
         try:
-            return _single(*self._sampling.decoded(index))
+            return _batch_of(*self._sampling.decoded(index))
         except BrokenFileError as error:
             blank = np.zeros((32, 32, 3), np.uint8)
-            return _single(_sample_of(error), blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
+            return _batch_of(_sample_of(error), blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
 
 
 def training_batches(
@@ -185,7 +199,7 @@ def training_batches(
         samples,
         batch_sampler=plan,
         num_workers=workers,
-        collate_fn=join,
+        collate_fn=_whole,
         pin_memory=pin,
         worker_init_fn=_prepare_worker,
         generator=torch.Generator(),  # torch's own stays untouched
@@ -199,21 +213,22 @@ def whole_pictures(samples: WholePictures, indices: Sequence[int], workers: int)
         samples,
         batch_sampler=[[i] for i in indices],
         num_workers=workers,
-        collate_fn=join,
+        collate_fn=_single,
         worker_init_fn=_prepare_worker,
         generator=torch.Generator(),
     )
     return iter(loader)
 
 
-def join(batches: Sequence[Batch]) -> Batch:
-    """One batch from several of the same size."""
-    return Batch(
-        torch.cat([b.images for b in batches]),
-        torch.cat([b.targets for b in batches]),
-        [name for b in batches for name in b.names],
-        [name for b in batches for name in b.broken],
-    )
+def _whole(batch: Any) -> Any:
+    """A batch that the samples have made themselves."""
+    return batch
+
+
+def _single(batches: Sequence[Batch]) -> Batch:
+    """The only one."""
+    (batch,) = batches
+    return batch
 
 
 class Normalise:
@@ -223,18 +238,22 @@ class Normalise:
         mean: Red, green, blue, 0..1.
         std: Red, green, blue, 0..1.
         device: Where the network is.
+        layout: Of the floats, as the network's weights have it.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], device: torch.device, layout: torch.memory_format
+    ) -> None:
         self._device = device
+        self._layout = layout
         self._mean = torch.tensor([255 * m for m in mean], device=device).view(1, 3, 1, 1)
         self._std = torch.tensor([255 * s for s in std], device=device).view(1, 3, 1, 1)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """float32 [N, 3, H, W] and uint8 train ids [N, H, W], both on the device."""
         image_NHW3 = batch.images.to(self._device, non_blocking=True)
-        image_N3HW = (image_NHW3.permute(0, 3, 1, 2).float().contiguous() - self._mean) / self._std
-        return image_N3HW, batch.targets.to(self._device, non_blocking=True)
+        image_N3HW = image_NHW3.permute(0, 3, 1, 2).float().contiguous(memory_format=self._layout)
+        return (image_N3HW - self._mean) / self._std, batch.targets.to(self._device, non_blocking=True)
 
 
 def _sample_of(error: BrokenFileError) -> str:
@@ -244,7 +263,7 @@ def _sample_of(error: BrokenFileError) -> str:
     return str(error.details["name"])
 
 
-def _single(name: str, image: UInt8, label: UInt8, *, broken: bool = False) -> Batch:
+def _batch_of(name: str, image: UInt8, label: UInt8, *, broken: bool = False) -> Batch:
     return Batch(
         torch.from_numpy(np.ascontiguousarray(image)[None]),
         torch.from_numpy(np.ascontiguousarray(label)[None]),

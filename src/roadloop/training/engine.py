@@ -171,7 +171,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
         part = plan.from_step(step, group.rank, group.size)
         return waiting.timed(data.training_batches(samples, part, loaders, pin=group.device.type == "cuda"))
 
-    normalise = data.Normalise(recipe.data.mean, recipe.data.std, group.device)
+    normalise = data.Normalise(recipe.data.mean, recipe.data.std, group.device, learner.kernels.layout)
     criterion = SegmentationLoss(recipe.train, group.device)
     forward = learner.kernels.forward(learner.network, recipe.train)
     return Run(

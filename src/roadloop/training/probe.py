@@ -53,7 +53,7 @@ def _learn(work: Work, device: torch.device, pictures: int) -> None:
     config = recipe.train.model_copy(update={"accumulate": 1})
     network = load_source(work.source, recipe.num_classes, config.network_settings, file=recipe.network_file)
     learner = make_learner(config, network.to(device).train())
-    normalise = Normalise(recipe.data.mean, recipe.data.std, device)
+    normalise = Normalise(recipe.data.mean, recipe.data.std, device, learner.kernels.layout)
     update = Update(config, learner, learner.network, SegmentationLoss(config, device), normalise, Group(device))
     height, width = recipe.crop
     blank = Batch(

@@ -97,9 +97,9 @@ class TrainConfig(Record):
         "fp32", description="Numbers of the forward pass; auto = bf16, or fp16 where the GPU lacks it; on CPU fp32."
     )
     memory_format: Literal["contiguous", "channels_last", "auto"] = Field(
-        "contiguous",
-        description="Layout of the tensors; auto tries both for some steps at the start, and keeps the faster for all"
-        " attempts.",
+        "channels_last",
+        description="Layout of the tensors. channels_last is up to a fifth faster for most networks, on CPUs too;"
+        " auto tries both for some steps at the start, and keeps the faster for all attempts.",
     )
     compile: Literal["off", "on", "auto"] = Field(
         "off",

@@ -65,7 +65,7 @@ class Update:
         for part in parts(batch, self.config.accumulate):
             image_N3HW, target_NHW = self.normalise(part)
             with torch.autocast(group.device.type, learner.dtype, enabled=learner.dtype is not None):
-                outputs = self.forward(image_N3HW.contiguous(memory_format=learner.kernels.layout))
+                outputs = self.forward(image_N3HW)
             loss = (self.criterion(outputs, target_NHW) / weights).sum()
             learner.scaler.scale(loss).backward()
             losses.append(loss.detach())
