@@ -1,15 +1,26 @@
 """SegFormer-B0 from scratch with Hugging Face's Trainer, on random pictures: how many pictures per second.
 
-By hand: python benchmarks/hf_trainer.py [steps] [batch size] [height] [width]
+By hand: python benchmarks/hf_trainer.py [steps] [batch size] [height] [width] [classes]
+With --json before the numbers, as `roadloop bench train` calls it, one thread computes and the last line is JSON.
 """
 
+import json
 import sys
 import tempfile
 import time
 
+import accelerate
 import torch
+import transformers
 from torch.utils.data import Dataset
 from transformers import SegformerConfig, SegformerForSemanticSegmentation, Trainer, TrainerCallback, TrainingArguments
+
+NOTES = (
+    f"transformers {transformers.__version__}, accelerate {accelerate.__version__}, torch {torch.__version__}",
+    "the same model class and SGD; its loss is the model's own, without class weights, and is read at every step",
+    "the norm of the gradients is measured at every step, though nothing is clipped; tensors stay contiguous",
+    "random pictures from memory, normalised beforehand: it augments nothing, roadloop does",
+)
 
 
 class Pictures(Dataset):
@@ -35,22 +46,31 @@ class Clock(TrainerCallback):
         self.ends.append((time.perf_counter(), time.process_time()))
 
 
-def train(steps=12, batch_size=4, height=128, width=192, classes=13):
-    """Wall and CPU seconds per picture, the first step left out."""
+def train(steps=12, batch_size=4, height=128, width=192, classes=13, *, on_cpu=True):
+    """Pictures, wall and CPU seconds of the steps but the first, and the number of parameters."""
     network = SegformerForSemanticSegmentation(SegformerConfig(num_labels=classes, semantic_loss_ignore_index=255))
+    sgd = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=batch_size, max_steps=steps, logging_steps=1, save_strategy="no",
-            report_to="none", use_cpu=not torch.cuda.is_available(), disable_tqdm=True,
+            report_to="none", use_cpu=on_cpu, dataloader_pin_memory=not on_cpu, disable_tqdm=True, max_grad_norm=0.0,
+            lr_scheduler_type="polynomial",
         )  # fmt: skip
         pictures = Pictures(steps * batch_size, height, width, classes)
-        Trainer(network, arguments, train_dataset=pictures, callbacks=[clock]).train()
-    (wall, cpu), (last_wall, last_cpu) = clock.ends[0], clock.ends[-1]
-    done = (len(clock.ends) - 1) * batch_size
-    return (last_wall - wall) / done, (last_cpu - cpu) / done
+        Trainer(network, arguments, train_dataset=pictures, callbacks=[clock], optimizers=(sgd, None)).train()
+    wall, cpu = (last - first for first, last in zip(clock.ends[0], clock.ends[-1], strict=True))
+    return (len(clock.ends) - 1) * batch_size, wall, cpu, sum(p.numel() for p in network.parameters())
 
 
 if __name__ == "__main__":
-    wall, cpu = train(*map(int, sys.argv[1:5]))
-    print(f"{1 / wall:.1f} pictures/s, {1000 * cpu:.1f} ms of CPU each")
+    as_json = sys.argv[1:2] == ["--json"]
+    if as_json:
+        torch.set_num_threads(1)
+    on_cpu = as_json or not torch.cuda.is_available()  # roadloop's side of the benchmark is on the CPU
+    pictures, wall, cpu, parameters = train(*map(int, sys.argv[1 + as_json :]), on_cpu=on_cpu)
+    if as_json:
+        answer = {"pictures": pictures, "wall_seconds": wall, "cpu_seconds": cpu, "parameters": parameters}
+        print(json.dumps({**answer, "notes": NOTES}))
+    else:
+        print(f"{pictures / wall:.1f} pictures/s, {1000 * cpu / pictures:.1f} ms of CPU each")

@@ -54,13 +54,20 @@ def train(
     steps: Annotated[int, typer.Option(min=2, help="Steps of each run, at least.")] = 12,
     batch: Annotated[int, typer.Option(min=1, help="Pictures per step.")] = 4,
     network: Annotated[str, typer.Option(help="A network template without auxiliary outputs.")] = "enet",
+    opponents_python: Annotated[
+        Path | None,
+        typer.Option(help="Python that has the library to compare with (benchmarks/README.md); this one if empty."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Steps of the training loop against a plain loop of forty lines: same samples, weights, losses; on CPU."""
+    """Steps of the training loop against a plain loop of forty lines: same samples, weights, losses; on CPU.
+
+    In the same turns, with segformer Hugging Face's Trainer, with fast-scnn mmsegmentation, where they are installed.
+    """
     from roadloop.bench.pictures import Choice  # noqa: PLC0415
     from roadloop.bench.train import race  # noqa: PLC0415
 
-    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, steps, batch, network), as_json)
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, steps, batch, network, opponents_python), as_json)
 
 
 def predict(

@@ -1,4 +1,4 @@
-"""The opponents: plain scripts in the checkout's `benchmarks/`, loaded by path."""
+"""The opponents: plain scripts in the checkout's `benchmarks/`, found and loaded by path."""
 
 import importlib.util
 from pathlib import Path
@@ -10,12 +10,11 @@ from roadloop.errors import NotFoundError, Text
 FOLDER: Final = Path(roadloop.__file__).parents[2] / "benchmarks"
 
 
-def opponent(name: str) -> Any:
-    """The module `benchmarks/<name>.py`.
+def script(name: str) -> Path:
+    """The file `benchmarks/<name>.py`.
 
     Raises:
         NotFoundError: This installation has no such script beside it.
-        ImportError: It needs a library that is not installed.
     """
     path = FOLDER / f"{name}.py"
     if not path.is_file():
@@ -26,7 +25,17 @@ def opponent(name: str) -> Any:
             ),
             path=str(path),
         )
-    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", path)
+    return path
+
+
+def opponent(name: str) -> Any:
+    """The module `benchmarks/<name>.py`.
+
+    Raises:
+        NotFoundError: This installation has no such script beside it.
+        ImportError: It needs a library that is not installed.
+    """
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", script(name))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

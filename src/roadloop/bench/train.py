@@ -1,17 +1,20 @@
-"""`roadloop bench train`: steps of the training loop against a plain loop on the same samples, weights and dropout."""
+"""`roadloop bench train`: steps of the training loop against a plain loop on the same samples, weights and dropout.
+
+A training library that has the same network takes part in the same turns, in a process of its own.
+"""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import cv2
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from roadloop.bench.contest import Contender, Lap, Result, contest
+from roadloop.bench.libraries import Steps, interpreter, invited
 from roadloop.bench.loader import EVERYTHING, make_samples
 from roadloop.bench.pictures import NAME, Choice, build, described, written
 from roadloop.bench.scripts import opponent
@@ -31,11 +34,6 @@ from roadloop.training.reporting import Move, Silent
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.weighting import class_pixels, class_weights
 from roadloop.training.work import Work
-
-ABSENT: Final = {
-    "hf_trainer": (("transformers", "accelerate"), "Hugging Face's Trainer"),
-    "mmseg_train": (("mmseg", "mmengine"), "mmsegmentation"),
-}
 
 
 class Clock:
@@ -88,8 +86,18 @@ class Watching(Silent):
         self.wait = (memo or {}).get("speed", {}).get("loader_wait", self.wait)
 
 
-def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str) -> Result:
-    """The same steps by the training loop and by `benchmarks/plain_loop.py`, one thread each."""
+def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str, python: Path | None = None) -> Result:
+    """The same steps by the training loop, by `benchmarks/plain_loop.py` and by a library, one thread each.
+
+    Args:
+        choice: The pictures.
+        rounds: Times that each side runs.
+        steps: Of each run, at least.
+        batch_size: Pictures in a step.
+        network: Name of a template.
+        python: Interpreter that has the library; None: this one.
+    """
+    executable = interpreter(python)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with written(choice) as workspace:
@@ -107,6 +115,9 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
                     f"{info.counts['train']} training pictures are not two batches: more --pictures, or a smaller --batch.",
                 )
             )
+        total = per_epoch * recipe.epochs
+        shape = Steps(total, batch_size, *recipe.crop, recipe.num_classes)
+        rivals = invited(network, executable, shape, parameters(recipe, source))
         numbers, losses, watched = count(), dict[str, list[float]](), list[Watching]()
 
         def ours() -> Lap:
@@ -130,13 +141,14 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str)
             train_plainly(recipe, source, samples, each)
             return clock.lap(batch_size, per_epoch)
 
-        timings = contest([Contender("roadloop", ours), Contender("plain loop", theirs)], rounds)
+        sides = [Contender("roadloop", ours), Contender("plain loop", theirs), *rivals.contenders]
+        timings = contest(sides, rounds)
     apart = [abs(a - b) / abs(b) for a, b in zip(losses["ours"], losses["theirs"], strict=True)]
     notes = [
         f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
         f"roadloop waited {watched[-1].wait:.1%} of its time for pictures (decoded ones kept, no loader process)",
         watched[-1].kernels,
-        *absent(),
+        *rivals.notes,
     ]
     crop = "x".join(map(str, recipe.crop))
     title = f"Training {network}, batches of {batch_size}, crop {crop}: {described(choice, info)}"
@@ -168,7 +180,7 @@ def train_plainly(recipe: TrainingRecipe, source: str, samples: TrainingSamples,
     train = recipe.train
     plan = BatchPlan(len(samples.sampling), train.batch_size, recipe.epochs, train.seed)
     seed_step(train.seed, 0, 0)
-    network = load_source(source, recipe.num_classes, train.network_settings, file=recipe.network_file)
+    network = make_network(recipe, source)
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
         for step, batch in enumerate(training_batches(samples, plan.from_step(0), 0, pin=False)):
@@ -187,13 +199,11 @@ def train_plainly(recipe: TrainingRecipe, source: str, samples: TrainingSamples,
     )
 
 
-def absent() -> list[str]:
-    """A sentence for each opponent whose libraries are not installed; the others' scripts are run by hand."""
-    said = []
-    for script, (needed, title) in ABSENT.items():
-        missing = [name for name in needed if find_spec(name) is None]
-        if missing:
-            said.append(f"{title} did not take part: {', '.join(missing)} is not installed (benchmarks/{script}.py)")
-        else:
-            said.append(f"{title} is installed: python benchmarks/{script}.py runs it by hand")
-    return said
+def make_network(recipe: TrainingRecipe, source: str) -> nn.Module:
+    """The recipe's network with fresh weights."""
+    return load_source(source, recipe.num_classes, recipe.train.network_settings, file=recipe.network_file)
+
+
+def parameters(recipe: TrainingRecipe, source: str) -> int:
+    """Numbers that the recipe's network learns."""
+    return sum(values.numel() for values in make_network(recipe, source).parameters())
