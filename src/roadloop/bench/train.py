@@ -21,7 +21,7 @@ from roadloop.bench.scripts import opponent
 from roadloop.datasets.info import DatasetInfo
 from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import default_map
-from roadloop.networks.folder import digest, read_source, template_folder
+from roadloop.networks.folder import TRAIN, digest, read_defaults, read_source, template_folder
 from roadloop.networks.load import load_source
 from roadloop.training import engine
 from roadloop.training.checkpoint import seed_step
@@ -61,13 +61,7 @@ class Watching(Silent):
     def __init__(self) -> None:
         self.clock = Clock()
         self.wait = 0.0
-        self.kernels = ""
         self._step = 0.0
-
-    def log(self, line: str) -> None:
-        """Keep what `auto` has chosen."""
-        if line.startswith("kernels "):
-            self.kernels = line
 
     def progress(self, done: float, total: float, note: Text | None = None) -> None:  # noqa: ARG002 - a reporter's form
         """Note a step."""
@@ -147,7 +141,7 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str,
     notes = [
         f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
         f"roadloop waited {watched[-1].wait:.1%} of its time for pictures (decoded ones kept, no loader process)",
-        watched[-1].kernels,
+        f"roadloop's tensors are {recipe.train.memory_format}, as in a new task with this network",
         *rivals.notes,
     ]
     crop = "x".join(map(str, recipe.crop))
@@ -156,12 +150,13 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str,
 
 
 def make_recipe(info: DatasetInfo, network: str, source: str, *, epochs: int, batch: int) -> TrainingRecipe:
-    """What /starttask would make of the defaults, with the layout of tensors chosen by measuring."""
+    """What /starttask would make of the defaults, with the network's own layout of tensors."""
     label_map = default_map(info.table)
     weights = class_weights(class_pixels(label_map, info.pixels("train")), "inverse_log")
+    own = read_defaults(template_folder(network), TRAIN)
     train = TrainConfig(
         num_classes=label_map.num_classes, num_epoch=epochs, batch_size=batch, class_weights=weights, log_every=1,
-        save_every=epochs, schedule="poly", memory_format="auto",
+        save_every=epochs, schedule="poly", **{name: own[name] for name in ("memory_format",) if name in own},
     )  # fmt: skip
     return TrainingRecipe(
         task=NAME,
