@@ -79,6 +79,20 @@ def test_modules__are_short_and_have_real_names() -> None:
         assert path.stem not in {"utils", "helpers", "common", "manager", "misc"}, path
 
 
+def test_files_of_people__are_opened_in_one_module_that_never_waits_for_a_pipe() -> None:
+    # Left: what roadloop alone writes (logs, checkpoints), the kernel's files, and packaged tables.
+    own = {"bench", "demo", "training", "cli", "web", "jobs/logs.py", "jobs/processes.py", "labels/table.py"}
+    opening = re.compile(
+        r"""(?<!reading)\.read_(bytes|text)\(|(?<!\bos)(?<!\bImage)\.open\((?!["'][wax])|(?<![.\w])open\("""
+    )
+    found = []
+    for path in modules():
+        place = path.relative_to(SOURCE).as_posix()
+        if place.partition("/")[0] not in own and place not in own | {"storage/reading.py"}:
+            found += [f"{place}: {line.strip()}" for line in path.read_text().splitlines() if opening.search(line)]
+    assert found == []
+
+
 @pytest.mark.parametrize("target", sorted(TASKS.values()))
 def test_registry__every_task_exists(target: str) -> None:
     program = f"import pkgutil; assert callable(pkgutil.resolve_name({target!r}))"

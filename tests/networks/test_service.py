@@ -1,5 +1,6 @@
 """Creating networks: names, jobs, digests."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,4 +115,8 @@ def test_read_defaults__team_s_broken_json_is_named(tmp_path: Path) -> None:
         folder.read_defaults(tmp_path, folder.TRAIN)
     (tmp_path / folder.TRAIN).write_text("[1]")
     with pytest.raises(InvalidValueError, match="list"):
+        folder.read_defaults(tmp_path, folder.TRAIN)
+    (tmp_path / folder.TRAIN).unlink()
+    os.mkfifo(tmp_path / folder.TRAIN)
+    with pytest.raises(InvalidValueError, match="a named pipe instead of a file"):
         folder.read_defaults(tmp_path, folder.TRAIN)

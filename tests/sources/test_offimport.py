@@ -29,6 +29,7 @@ from roadloop.settings import Settings
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.offimport import Request, create
 from roadloop.sources.service import has_pictures, open_set, read_splits, scan
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform, open_platform
 
@@ -298,14 +299,14 @@ def test_offimport__every_file_has_one_outcome(
     (root / "loop").symlink_to(root)
     put(root / "1" / "gone.jpg", jpeg())
     put(root / "1" / "gone.png", encode_label(ids(2, 0)))
-    read = Path.read_bytes
+    read = reading.read_bytes
 
     def vanish(path: Path) -> bytes:
         if path.name == "gone.jpg":
             path.unlink()
         return read(path)
 
-    monkeypatch.setattr(Path, "read_bytes", vanish)
+    monkeypatch.setattr(reading, "read_bytes", vanish)
     job = bring()
     assert report(platform, job) == {
         "-bad/x.jpg": "bad_name",

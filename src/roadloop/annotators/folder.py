@@ -14,7 +14,7 @@ from roadloop.errors import BrokenFileError, ConflictError, Text
 from roadloop.imaging.header import check_complete, read_header
 from roadloop.packages import service as packages
 from roadloop.packages.manifest import PackageManifest
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.platform import Platform
 
 
@@ -95,17 +95,18 @@ class FolderAnnotator:
         """Nothing is open."""
 
     def _one(self, task: int, file: Path, target: Path) -> Pulled:
-        if not file.is_file():
+        if not reading.is_there(file):
             return Pulled(task, task, file.name, "unfinished")
         try:
-            data = file.read_bytes()
+            data = reading.read_bytes(file)
             check_complete(data, read_header(data))
         except OSError as error:
-            what = error.strerror or type(error).__name__
-            return Pulled(task, task, file.name, "bad", reason=Text(f"无法读取：{what}", f"Cannot be read: {what}"))
+            what = reading.why(error)
+            reason = Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")
+            return Pulled(task, task, file.name, "bad", reason=reason)
         except BrokenFileError as error:
             return Pulled(task, task, file.name, "bad", reason=error.text)
-        same = target.is_file() and target.read_bytes() == data
+        same = target.is_file() and reading.read_bytes(target) == data
         return Pulled(task, task, file.name, "already" if same else "finished", data)
 
     def _folders(self) -> dict[int, Path]:

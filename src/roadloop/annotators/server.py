@@ -24,6 +24,7 @@ from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import IGNORE
 from roadloop.packages import service as packages
 from roadloop.packages.manifest import PRE_LABELS, PackageManifest, PackedPicture
+from roadloop.storage import reading
 from roadloop.storage.platform import Platform
 from roadloop.storage.publish import MANIFEST
 
@@ -56,7 +57,7 @@ class LabelStudioAnnotator:
         Raises:
             JobError: The server cannot be reached or refuses.
         """
-        key = f"roadloop {hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:32]}"
+        key = f"roadloop {hashlib.sha256(reading.read_bytes(folder / MANIFEST)).hexdigest()[:32]}"
         project = self._project(key, manifest)
         there = {str(data.get("roadloop")): task for task, data in self._server.tasks(project)}
         uploads = self._server.uploads(project)
@@ -68,7 +69,7 @@ class LabelStudioAnnotator:
             task = there.get(mark)
             if task is None:
                 file = f"{n:05d}-{picture.source_sha256[:12]}{PurePath(picture.name).suffix.lower()}"
-                url = uploads.get(file) or self._server.upload(project, file, (folder / picture.name).read_bytes())
+                url = uploads.get(file) or self._server.upload(project, file, reading.read_bytes(folder / picture.name))
                 data = {"image": url, "name": picture.name, "package": f"{manifest.version}/{manifest.number}"}
                 drawn = self._first_label(folder, manifest, picture, lost)
                 task = self._server.add_task(project, {**data, "roadloop": mark}, drawn)
@@ -167,7 +168,7 @@ class LabelStudioAnnotator:
         if not file.is_file():
             return []
         try:
-            rgb = decode_color_label(file.read_bytes(), self._limit)
+            rgb = decode_color_label(reading.read_bytes(file), self._limit)
         except BrokenFileError:  # a rejected label that nothing can read: the annotator begins anew
             return []
         width, height = picture.size

@@ -21,7 +21,7 @@ from roadloop.datasets.report import REPORT, format_report
 from roadloop.datasets.tally import Tally, total
 from roadloop.errors import Text
 from roadloop.labels.table import format_csv, union
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 TRACKS: Final = "tracks.csv"
 CLASSES: Final = "classes.csv"
@@ -110,7 +110,7 @@ def _base_tallies(base: Base) -> dict[str, Tally]:
     tallies[SPLITS[0]].sizes.update(base.info.sizes)
     tallies[SPLITS[0]].unknown_pixels = base.info.unknown_pixels
     tallies[SPLITS[0]].all_ignored = base.info.all_ignored
-    with (base.folder / TRACKS).open(encoding="utf-8", newline="") as stream:
+    with reading.open_text(base.folder / TRACKS) as stream:
         for row in csv.DictReader(stream):
             tally = tallies[row["split"]]
             tally.tracks[row["track"]] = int(row["pictures"])

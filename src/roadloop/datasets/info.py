@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from roadloop.errors import BrokenFileError, Text
 from roadloop.labels.table import ClassTable, from_rows
+from roadloop.storage import reading
 
 DATASET: Final = "dataset.json"
 SPLITS: Final = ("train", "val", "test")
@@ -126,7 +127,7 @@ def read_info(folder: Path) -> DatasetInfo:
     """
     path = folder / DATASET
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(reading.read_bytes(path))
         if value["format"] == FORMAT:
             return from_json(value)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

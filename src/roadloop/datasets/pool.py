@@ -21,7 +21,7 @@ from roadloop.datasets.pack import (
 )
 from roadloop.datasets.plan import Plan
 from roadloop.errors import OutOfMemoryError, Text
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 POLL_SECONDS: Final = 0.2
 _AHEAD: Final = 2  # shards handed out per worker, so that memory does not grow with the plan
@@ -115,7 +115,7 @@ def _pool(workers: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
 
 def _read(path: Path) -> ShardReport | None:
     try:
-        return read_report(json.loads(path.read_bytes()))
+        return read_report(json.loads(reading.read_bytes(path)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from roadloop.errors import Text
 from roadloop.sources.layout import Problem
+from roadloop.storage import reading
 
 REPORT: Final = "report.csv"
 
@@ -25,7 +26,7 @@ def read_report(folder: Path, most: int) -> list[Problem]:
     """The first `most` lines of a dataset's report; none where there is no report."""
     if not (folder / REPORT).is_file():
         return []
-    with (folder / REPORT).open(encoding="utf-8", newline="") as stream:
+    with reading.open_text(folder / REPORT) as stream:
         rows = csv.DictReader(stream)
         return [
             Problem(r["file"], Text(r["reason_zh"], r["reason_en"])) for r, _ in zip(rows, range(most), strict=False)

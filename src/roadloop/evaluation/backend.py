@@ -19,6 +19,7 @@ from roadloop.errors import RoadloopError
 from roadloop.evaluation.manner import Manner, tiles
 from roadloop.evaluation.predict import Answer, Network, Predictor
 from roadloop.networks.load import COARSE
+from roadloop.storage import reading
 
 UInt8 = NDArray[np.uint8]
 
@@ -156,7 +157,7 @@ def exported(network: Network, params: Path, size: tuple[int, int], place: Path)
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         export_onnx(params, place, size=size, coarse=network.coarse)
-        return replace(network, module=OnnxNetwork(place.read_bytes(), size, network))
+        return replace(network, module=OnnxNetwork(reading.read_bytes(place), size, network))
     finally:
         place.unlink(missing_ok=True)
 

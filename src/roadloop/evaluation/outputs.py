@@ -25,7 +25,7 @@ from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
 from roadloop.labels.label_map import LabelMap, TrainClass
 from roadloop.labels.table import from_rows
 from roadloop.models.files import ModelFile
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 UInt8 = NDArray[np.uint8]
 
@@ -216,7 +216,7 @@ class Outputs:
                 loaded = load(source, picture, max_pixels)
                 if isinstance(loaded, BadPicture) or loaded.label is None:
                     continue
-                ids = decode_label(self.paths(model.card, done.name)[0].read_bytes(), max_pixels)
+                ids = decode_label(reading.read_bytes(self.paths(model.card, done.name)[0]), max_pixels)
                 truth = model.view.truth.train_ids(loaded.label)
                 last = done.name.rpartition("/")[2]
                 path = self.folder / model.card.folder / "worst" / f"{place:02d}-{last[:60]}.jpg"

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, NotFoundError, PathOutsideError, Text
 from roadloop.sources.layout import track_of
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace, check_name
 
 LabelKind = Literal["id", "color", ""]
@@ -116,13 +117,11 @@ class FolderSource:
                 Text(f"文件 {path.name} 指向工作区之外。", f"The file {path.name} leads out of the workspace.")
             )
         try:
-            return real.read_bytes()
+            return reading.read_bytes(real)
         except OSError as error:
+            what = reading.why(error)
             raise NotFoundError(
-                Text(
-                    f"读不到文件 {path.name}：{error.strerror}。",
-                    f"Cannot read the file {path.name}: {error.strerror}.",
-                )
+                Text(f"读不到文件 {path.name}：{what.zh}。", f"Cannot read the file {path.name}: {what.en}.")
             ) from error
 
 
@@ -227,10 +226,10 @@ def _pictures_of(files: list[str]) -> list[str]:
 def _label_beside(path: Path) -> tuple[Path, LabelKind]:
     """The label of a picture and its kind; `X.png` before `label-X.png`."""
     ids = path.with_suffix(".png")
-    if path.suffix.lower() != ".png" and ids.is_file():
+    if path.suffix.lower() != ".png" and reading.is_there(ids):
         return ids, "id"
     colors = path.with_name(f"{_LABEL}{path.stem}.png")
-    return colors, "color" if colors.is_file() else ""
+    return colors, "color" if reading.is_there(colors) else ""
 
 
 def _unique(relative: str, number: int, seen: set[str]) -> str:

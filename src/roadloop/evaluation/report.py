@@ -25,7 +25,7 @@ from roadloop.evaluation.metrics import Counts, Scores, mean, scores
 from roadloop.evaluation.render import confusion_plot
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.label_map import TrainClass
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 FORMAT: Final = "roadloop-evaluation/1"
 REPORT: Final = "report.json"
@@ -107,7 +107,7 @@ def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], abou
 def read_report(folder: Path) -> dict[str, Any] | None:
     """The report of a published evaluation; None when there is none."""
     try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        report = json.loads(reading.read_bytes(folder / REPORT))
     except (OSError, ValueError):
         return None
     return report if isinstance(report, dict) and report.get("format") == FORMAT else None
@@ -115,7 +115,7 @@ def read_report(folder: Path) -> dict[str, Any] | None:
 
 def read_pictures(path: Path, number: int) -> PictureRow | None:
     """One line of `pictures.csv`; None when there are fewer."""
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with reading.open_text(path, errors="surrogateescape") as stream:
         row = next(islice(csv.reader(stream), number, None), None)
     if row is None:
         return None

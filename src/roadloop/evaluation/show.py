@@ -22,6 +22,7 @@ from roadloop.imaging.encode import encode_jpeg, encode_palette
 from roadloop.imaging.header import read_header
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
+from roadloop.storage import reading
 from roadloop.storage.platform import Platform
 
 UInt8 = NDArray[np.uint8]
@@ -220,7 +221,7 @@ def _bottom(ids: UInt8) -> UInt8:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path)
     except OSError as error:
         raise NotFoundError(
             Text(f"评估结果 {path.name} 不见了。", f"The output {path.name} is gone."), path=str(path)

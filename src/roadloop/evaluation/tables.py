@@ -8,6 +8,7 @@ from typing import Any
 
 from roadloop.errors import NotFoundError, Text
 from roadloop.evaluation.report import PICTURES
+from roadloop.storage import reading
 
 
 def read_tables(folder: Path, model: str, worst: int) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _worst(folder: Path, model: str, limit: int) -> list[dict[str, Any]]:
 
 
 def _read(path: Path) -> Iterator[list[str]]:
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with reading.open_text(path, errors="surrogateescape") as stream:
         yield from csv.reader(stream)
 
 

@@ -13,7 +13,7 @@ from roadloop.errors import Text
 from roadloop.jobs import processes
 from roadloop.jobs.states import ALLOWED, ENDED, JobState
 from roadloop.jobs.store import gpu_leases, job_events, jobs
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.platform import Platform
 
 SEALED: Final = ("datasets/*", "networks/*", "models/*/*/*", "evaluations/*")
@@ -125,7 +125,7 @@ def _inspect_pair(description: Path, report: Report, *, hashes: bool) -> None:
     report.files += 2
     params = description.with_suffix(".params")
     try:
-        expected = json.loads(description.read_text())["params_sha256"]
+        expected = json.loads(reading.read_bytes(description))["params_sha256"]
         sound = not hashes or publish.sha256_file(params) == expected
     except (OSError, ValueError, KeyError, TypeError):
         report.problems.append(Text(f"{description} 无法读取。", f"{description} cannot be read."))

@@ -22,6 +22,7 @@ from roadloop.labels.table import (
     read_rows,
     shipped,
 )
+from roadloop.storage import reading
 from roadloop.storage.paths import check_name
 
 FOLDER: Final = "class-tables"
@@ -55,7 +56,7 @@ def find_table(home: Path, name: str, parameter: str = "roadelement") -> ClassTa
     for ending in ENDINGS:
         path = home / FOLDER / f"{name}{ending}"
         if path.is_file():
-            return parse_table(path.read_bytes(), name)
+            return parse_table(reading.read_bytes(path), name)
     if name in SHIPPED:
         return shipped(name)
     known = ", ".join(list_tables(home))

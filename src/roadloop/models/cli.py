@@ -15,7 +15,7 @@ from roadloop.labels.label_map import LabelMap, default_map, parse_map
 from roadloop.labels.library import find_table
 from roadloop.labels.table import HD_ROAD, ClassTable
 from roadloop.networks.folder import SOURCE, NetworkInfo, digest, read_source, template_folder
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.paths import Workspace, check_name
 
 SHOWN_LINES: Final = 40  #: of the mapping; the .json keeps every name
@@ -180,7 +180,7 @@ def _label_map(text: str, table: ClassTable) -> LabelMap:
     path = Path(text)
     if not path.is_file():
         raise NotFoundError(Text(f"找不到映射文件 {text}。", f"There is no label map {text}."), parameter="map")
-    return parse_map(_object(path.read_text(encoding="utf-8"), "map"), table)
+    return parse_map(_object(reading.read_text(path), "map"), table)
 
 
 def _object(text: str, parameter: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, Text
 from roadloop.models.params import Arrays, read_params, write_params
 from roadloop.networks.folder import digest
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 
 FORMAT: Final = "roadloop-model/1"
@@ -190,7 +190,7 @@ def load_description(params_path: Path, *, verify: bool = False) -> ModelFile:
     if path.stat().st_size > MAX_JSON:
         raise BrokenFileError(Text(f"{path.name} 过大。", f"{path.name} is too large."), path=str(path))
     try:
-        record = ModelFile.model_validate(json.loads(path.read_bytes()))
+        record = ModelFile.model_validate(json.loads(reading.read_bytes(path)))
     except ValidationError as error:
         raise BrokenFileError(_complaint(path.name, error), path=str(path)) from error
     except (ValueError, RecursionError) as error:
@@ -211,7 +211,7 @@ def read_state(params_path: Path, record: ModelFile) -> Arrays:
     Raises:
         BrokenFileError: The sha256 differs, or the file is not a valid `.params`.
     """
-    data = params_path.read_bytes()
+    data = reading.read_bytes(params_path)
     if hashlib.sha256(data).hexdigest() != record.params_sha256:
         raise mismatch(params_path)
     return torch_names(read_params(data))

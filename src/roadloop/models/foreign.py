@@ -14,6 +14,7 @@ from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.models.files import PARAMS, SAFETENSORS, is_described, load_description, read_state, torch_names
 from roadloop.models.params import LIST_MAGIC, Arrays, read_params
 from roadloop.models.torch_file import NAMES
+from roadloop.storage import reading
 
 SECONDS: Final = 300  #: wall time of the process that reads a torch file
 
@@ -40,14 +41,14 @@ def read_weights(path: Path) -> Arrays:
     if is_described(path):
         return read_state(path, load_description(path))
     if path.suffix == PARAMS or _begins_as_params(path):
-        return torch_names(read_params(path.read_bytes()))
+        return torch_names(read_params(reading.read_bytes(path)))
     if path.suffix == SAFETENSORS:
         return _read_safetensors(path, path.name)
     return _read_torch(path)
 
 
 def _begins_as_params(path: Path) -> bool:
-    with path.open("rb") as opened:
+    with reading.open_file(path) as opened:
         return opened.read(8) == LIST_MAGIC.to_bytes(8, "little")
 
 

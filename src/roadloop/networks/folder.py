@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.storage import reading
 
 SOURCE: Final = "network.py"
 TRAIN: Final = "train.json"
@@ -73,7 +74,7 @@ def read_source(folder: Path) -> str:
     """
     path = folder / SOURCE
     try:
-        return path.read_text(encoding="utf-8")
+        return reading.read_text(path)
     except UnicodeDecodeError as error:
         raise InvalidValueError(
             Text(f"{path} 不是 UTF-8 文本；请用 UTF-8 保存。", f"{path} is not UTF-8 text; save it as UTF-8."),
@@ -101,25 +102,27 @@ def read_defaults(folder: Path, file: str) -> dict[str, Any]:
         The JSON object; empty when the file is absent.
 
     Raises:
-        InvalidValueError: The file is not a JSON object; the text names the line.
+        InvalidValueError: The file cannot be read, or is not a JSON object; the text names the line.
     """
     path = folder / file
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(reading.read_bytes(path))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise _not_an_object(path, reading.why(error)) from error
     except ValueError as error:
-        raise _not_an_object(path, str(error)) from error
+        raise _not_an_object(path, Text(str(error), str(error))) from error
     if not isinstance(value, dict):
-        raise _not_an_object(path, type(value).__name__)
+        raise _not_an_object(path, Text(type(value).__name__, type(value).__name__))
     return value
 
 
-def _not_an_object(path: Path, why: str) -> InvalidValueError:
+def _not_an_object(path: Path, why: Text) -> InvalidValueError:
     return InvalidValueError(
         Text(
-            f"{path} 不是有效的 JSON 对象（{why}）；请改正后重试。",
-            f"{path} is not a valid JSON object ({why}); correct it and try again.",
+            f"{path} 不是有效的 JSON 对象（{why.zh}）；请改正后重试。",
+            f"{path} is not a valid JSON object ({why.en}); correct it and try again.",
         ),
         path=str(path),
     )

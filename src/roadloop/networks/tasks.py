@@ -6,7 +6,7 @@ from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.networks import load
 from roadloop.networks.folder import FILES, SOURCE, digest, read_source, template_folder
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 TRY_CLASSES: Final = 3
 COST_SIZE: Final = (360, 480)  # rows, columns
@@ -43,5 +43,5 @@ def create(context: TaskContext) -> Outcome:
     scratch = context.scratch(target)
     for entry in FILES:
         if (template / entry).is_file():
-            publish.write_bytes(scratch / entry, (template / entry).read_bytes())
+            publish.write_bytes(scratch / entry, reading.read_bytes(template / entry))
     return Outcome(result=result, moves=[(scratch, target)])

@@ -15,6 +15,7 @@ from roadloop.packages.plan import Plan
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.layout import Problem, Sample, point_of
 from roadloop.sources.service import open_set, scan
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
 
 
@@ -135,6 +136,6 @@ def read_whole(workspace: Workspace, origin: str) -> bytes:
         OSError: It cannot be read.
         BrokenFileError: It is neither JPEG nor PNG.
     """
-    data = (workspace.home / Path(origin)).read_bytes()
+    data = reading.read_bytes(workspace.home / Path(origin))
     read_header(data)
     return data

@@ -21,7 +21,7 @@ from roadloop.packages.choose import read_whole
 from roadloop.packages.cut import PackageType, Size, border_of, for_package, framed, lower_half, packed_size
 from roadloop.packages.manifest import PRE_LABELS, PackageManifest, PackedPicture
 from roadloop.sources.layout import Problem
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.paths import Workspace
 
 UInt8 = NDArray[np.uint8]
@@ -82,8 +82,8 @@ def fill(
             problems.append(Problem(row.origin, error.text))
             broken.append(row.id)
         except OSError as error:
-            what = error.strerror or type(error).__name__
-            problems.append(Problem(row.origin, Text(f"无法读取：{what}", f"Cannot be read: {what}")))
+            what = reading.why(error)
+            problems.append(Problem(row.origin, Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")))
             broken.append(row.id)
     if pictures:
         _finish(folder, number, brief, pictures)

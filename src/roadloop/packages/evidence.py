@@ -12,6 +12,7 @@ from roadloop.packages.returned import ResultType, UInt8
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.layout import Sample
 from roadloop.sources.service import open_set, scan
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
 
 
@@ -55,12 +56,12 @@ def load_image(workspace: Workspace, label: Returned, wanted: ResultType, max_pi
         files.insert(0, workspace.home / label.row.origin)
     for file in files:
         if file.is_file():
-            data = file.read_bytes()
+            data = reading.read_bytes(file)
             if hashlib.sha256(data).hexdigest() == picture.source_sha256:
                 return data if wanted == "union" else half_of(data, max_pixels)
     framed = label.package / picture.name
     if wanted == "remote" and framed.is_file():
-        return half_of(framed.read_bytes(), max_pixels, label.manifest.border)
+        return half_of(reading.read_bytes(framed), max_pixels, label.manifest.border)
     raise BrokenFileError(
         Text(
             f"图片 {picture.name} 不见了或已被改动，任务包与原图都没有原样的文件",

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from roadloop.errors import InvalidNameError, Text
 from roadloop.packages.manifest import FACTS
 from roadloop.sources.layout import Problem, point_of, track_of
+from roadloop.storage import reading
 from roadloop.storage.paths import check_name
 
 SELECTION: Final = "selection.csv"
@@ -97,7 +98,7 @@ def _read_selection(folder: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     notes: dict[str, dict[str, str]] = {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream, suppress(csv.Error):
+    with reading.open_text(path, "utf-8-sig", "replace") as stream, suppress(csv.Error):
         for row in csv.DictReader(stream):
             note = {k: v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)}
             track, point = note.get("track", ""), note.get("point", "")

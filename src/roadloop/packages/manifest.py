@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from roadloop.errors import BrokenFileError, LabelMapError, Text
 from roadloop.labels.table import ClassTable, from_rows
 from roadloop.packages.cut import PackageType, Size
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 FORMAT: Final = "roadloop-package/1"
 PICTURE_PREFIX: Final = "ext-"
@@ -81,7 +81,7 @@ def read(folder: Path) -> PackageManifest:
         BrokenFileError: There is none, or it is not one.
     """
     try:
-        value = json.loads((folder / publish.MANIFEST).read_text(encoding="utf-8"))
+        value = json.loads(reading.read_bytes(folder / publish.MANIFEST))
         manifest = PackageManifest.model_validate(value)
         from_rows(manifest.class_table_name, manifest.class_table)
     except (OSError, ValueError, KeyError, TypeError, ValidationError, LabelMapError) as error:

@@ -36,7 +36,7 @@ from roadloop.packages.report import Report
 from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, accepts, check_label, truth_part
 from roadloop.sources.service import open_set, scan
 from roadloop.sources.writer import NewSample, SourceSetWriter
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -159,17 +159,17 @@ class LabelRun:
         folder = self._released / str(manifest.number)
         for picture in manifest.pictures:
             file = folder / picture.label
-            if file.is_file():
+            if reading.is_there(file):
                 yield Returned(package, manifest, picture, file, rows.get(picture.name))
             else:
                 found.report.missing(manifest.number, picture.name)
 
     def _check(self, label: Returned) -> Accepted | Rejected:
         try:
-            data = label.file.read_bytes()
+            data = reading.read_bytes(label.file)
         except OSError as error:
-            what = error.strerror or type(error).__name__
-            return Rejected(Text(f"无法读取：{what}", f"Cannot be read: {what}"))
+            what = reading.why(error)
+            return Rejected(Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}"))
         return check_label(data, label.picture, label.manifest, self._wanted, self._limit)
 
     def _sort(self, label: Returned, verdict: Accepted | Rejected, writer: SourceSetWriter, found: _Found) -> None:
@@ -360,8 +360,8 @@ def _has_black(table: ClassTable) -> bool:
 def _reason(error: RoadloopError | OSError) -> Text:
     if isinstance(error, RoadloopError):
         return error.text
-    what = error.strerror or type(error).__name__
-    return Text(f"无法读写：{what}", f"Cannot be read or written: {what}")
+    what = reading.why(error)
+    return Text(f"无法读写：{what.zh}", f"Cannot be read or written: {what.en}")
 
 
 def _taken(name: str) -> NameTakenError:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from roadloop.storage import reading
+
 INDEX: Final = "index.json"
 RELEASE: Final = "release.json"
 FORMAT: Final = "roadloop-releases/1"
@@ -51,7 +53,7 @@ def _bundles(models: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(reading.read_bytes(path))
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("folder"), str) else None

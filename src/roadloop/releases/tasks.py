@@ -14,7 +14,7 @@ from roadloop.models.export import export_onnx
 from roadloop.models.files import ModelFile, description_path, load_description, mismatch
 from roadloop.models.parity import compare
 from roadloop.releases.index import INDEX, RELEASE, damaged, index_of, locked
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 
 STEPS: Final = 4
 _RECORD: Final = ("category", "version", "env", "adcode", "desc", "time", "source", "file", "folder")
@@ -45,7 +45,7 @@ def release(context: TaskContext) -> Outcome:
     else:
         with locked(models):  # once more: a killed attempt's index may be older than another release
             publish.write_json(models / INDEX, index_of(models))
-    result = json.loads((target / RELEASE).read_text(encoding="utf-8"))
+    result = json.loads(reading.read_bytes(target / RELEASE))
     files = sorted(p.name for p in target.iterdir())
     return Outcome({"folder": f"models/{result['folder']}", "files": files, "metrics": result["metrics"]})
 

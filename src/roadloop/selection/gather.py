@@ -11,7 +11,7 @@ from roadloop.imaging.decode import check_image
 from roadloop.imaging.header import read_header
 from roadloop.selection.candidates import Draw
 from roadloop.selection.left_out import LeftOut
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.tracks.service import TrackPoint, TrackStore, overlapped
 
 TRIES: Final = 4  #: stand-ins that are tried for one broken picture
@@ -140,7 +140,7 @@ class Gatherer:
         for ending in (".jpg", ".png"):
             path = older / (stem + ending)
             try:
-                check_image(path.read_bytes())
+                check_image(reading.read_bytes(path))
             except (OSError, BrokenFileError):
                 continue
             path.replace(self._folder / path.name)

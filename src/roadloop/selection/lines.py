@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.errors import InvalidNameError, InvalidValueError, NotFoundError, Text
+from roadloop.storage import reading
 from roadloop.storage.paths import MAX_NAME, MAX_NAME_BYTES, check_name
 
 Int64 = NDArray[np.int64]
@@ -274,8 +275,9 @@ def _read(stream: BinaryIO, starts: Int64, lengths: Int64, counts: LineCounts) -
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return path.open("rb", buffering=0)
+        return reading.open_file(path)
     except OSError as error:
+        what = reading.why(error)
         raise NotFoundError(
-            Text(f"读不到列表文件 {path.name}：{error.strerror}。", f"Cannot read {path.name}: {error.strerror}.")
+            Text(f"读不到列表文件 {path.name}：{what.zh}。", f"Cannot read {path.name}: {what.en}.")
         ) from error

@@ -19,6 +19,7 @@ from roadloop.selection.sampling import Ratio, parse_ratio
 from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
 from roadloop.selection.scoring import Failed, load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
+from roadloop.storage import reading
 from roadloop.tracks.service import TrackPoint, overlapped
 
 Candidate = tuple[TrackPoint, int]  # a point and its place on its track
@@ -149,7 +150,7 @@ def _labelled_already(run: Run, book: ScoreBook, pool: Pool) -> NDArray[np.bool_
     def read(picture: tuple[str, Path]) -> tuple[str, NDArray[np.uint64] | None]:
         name, path = picture
         try:
-            return name, fingerprint_of(path.read_bytes(), run.max_pixels)
+            return name, fingerprint_of(reading.read_bytes(path), run.max_pixels)
         except (OSError, RoadloopError):  # broken pictures of a source set are reported when a dataset is built
             return name, None
 

@@ -15,7 +15,7 @@ from roadloop.evaluation.destination import OutputRule
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color
 from roadloop.selection.contact_sheet import Tile, contact_sheet, places
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.platform import Platform
 from roadloop.tracks.service import TrackPoint
 
@@ -99,7 +99,7 @@ def task_list(selected: Iterable[Selected]) -> dict[str, Any]:
 def read_report(folder: Path) -> dict[str, Any] | None:
     """The report of a published selection; None when there is none, or it is something else's."""
     try:
-        report = json.loads((folder / REPORT).read_bytes())
+        report = json.loads(reading.read_bytes(folder / REPORT))
     except (OSError, ValueError):
         return None
     return report if isinstance(report, dict) and report.get("format") == FORMAT else None
@@ -134,7 +134,7 @@ def _write_sheet(folder: Path, arm: str, selected: Sequence[Selected], max_pixel
     for k in places(len(selected)):
         one = selected[k]
         try:
-            image = decode_image((folder / one.file).read_bytes(), max_pixels)
+            image = decode_image(reading.read_bytes(folder / one.file), max_pixels)
         except BrokenFileError:
             continue  # its header is fine, its pixels are not: it stays in the table
         score = "" if one.score is None else f"  {one.score:.3f}"

@@ -14,6 +14,7 @@ from roadloop.imaging.header import Format, broken
 from roadloop.labels.colors import ColorCoder, describe_unknown
 from roadloop.labels.table import IGNORE, ClassTable
 from roadloop.sources.layout import Problem, Sample, printable
+from roadloop.storage import reading
 
 MAX_UNKNOWN: Final = 0.01  # of a picture's pixels
 _EXACT_PIXELS: Final = 2**24  # OpenCV counts in whole numbers but answers in float32
@@ -66,10 +67,10 @@ def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path)
     except OSError as error:
-        what = error.strerror or type(error).__name__
-        raise broken(f"无法读取：{what}", f"Cannot be read: {what}") from error
+        what = reading.why(error)
+        raise broken(f"无法读取：{what.zh}", f"Cannot be read: {what.en}") from error
 
 
 def _read_ids(sample: Sample, table: ClassTable, max_pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:

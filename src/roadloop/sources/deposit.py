@@ -19,6 +19,7 @@ from roadloop.sources.importers.read import Ready, files_of
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
 from roadloop.sources.manifest import Row, format_manifest, read_manifest
 from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, format_origin
+from roadloop.storage import reading
 from roadloop.storage.paths import check_name
 
 Scratch = Callable[[Path], Path]
@@ -196,7 +197,7 @@ class Deposit:
 
     def _older_list(self, split: str) -> list[str]:
         path = self._target / SPLITS / f"{split}.txt"
-        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+        text = reading.read_text(path, "utf-8-sig", "replace") if path.is_file() else ""
         return [line.strip() for line in text.splitlines() if line.strip()]
 
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from roadloop.errors import BrokenFileError, Text
 from roadloop.sources.layout import MANIFEST, Facts
+from roadloop.storage import reading
 
 ALWAYS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude")
 PATHS: Final = frozenset({"origin", "image", "label"})
@@ -75,7 +76,7 @@ def read_manifest(folder: Path) -> dict[str, Row]:
         BrokenFileError: It is no csv.
     """
     path = folder / MANIFEST
-    return parse_manifest(path.read_bytes()) if path.is_file() else {}
+    return parse_manifest(reading.read_bytes(path)) if path.is_file() else {}
 
 
 def parse_manifest(data: bytes) -> dict[str, Row]:

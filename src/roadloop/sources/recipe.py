@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from roadloop.storage import reading
+
 ORIGIN: Final = "import.json"
 
 Mode = Literal["copy", "reference"]
@@ -43,7 +45,7 @@ class Origin(BaseModel):
 def read_origin(folder: Path) -> Origin | None:
     """The note in a source set's folder; None where there is none."""
     try:
-        return Origin.model_validate(json.loads((folder / ORIGIN).read_bytes()))
+        return Origin.model_validate(json.loads(reading.read_bytes(folder / ORIGIN)))
     except (OSError, ValueError, ValidationError):
         return None
 

@@ -25,6 +25,7 @@ from roadloop.sources.layout import (
     printable,
 )
 from roadloop.sources.manifest import Row, read_manifest
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace, check_name
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -92,7 +93,7 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
             parameter=parameter,
         )
     classes = path / CLASSES
-    table = parse_csv(classes.read_bytes(), name) if classes.is_file() else shipped()
+    table = parse_csv(reading.read_bytes(classes), name) if classes.is_file() else shipped()
     return SourceSet(name, path, table, workspace)
 
 
@@ -222,7 +223,7 @@ def read_splits(source: SourceSet) -> dict[str, str]:
     found: dict[str, str] = {}
     for split in SPLIT_NAMES:
         path = source.path / SPLITS / f"{split}.txt"
-        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+        text = reading.read_text(path, "utf-8-sig", "replace") if path.is_file() else ""
         for line in text.splitlines():
             key = unicodedata.normalize("NFC", line.strip())
             if key and found.setdefault(key, split) != split:
@@ -239,7 +240,7 @@ def read_splits(source: SourceSet) -> dict[str, str]:
 def _file_names(folder: Path) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_file() and not entry.name.startswith("."):
+            if not entry.is_dir() and not entry.name.startswith("."):  # what is no file is named when it is read
                 yield entry.name
 
 

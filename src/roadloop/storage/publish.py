@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import BrokenFileError, DiskFullError, Text
+from roadloop.storage import reading
 
 PARTIAL: Final = ".partial"
 MANIFEST: Final = "manifest.json"
@@ -105,7 +106,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def sha256_file(path: Path) -> str:
     """The sha256 of a file, as 64 hex digits."""
-    with path.open("rb") as stream:
+    with reading.open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -135,7 +136,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         BrokenFileError: There is none, or it is not one.
     """
     try:
-        manifest = dict(json.loads((folder / MANIFEST).read_text()))
+        manifest = dict(json.loads(reading.read_bytes(folder / MANIFEST)))
         manifest["files"] = {str(file): {"sha256": "", **entry} for file, entry in manifest["files"].items()}
         return manifest
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

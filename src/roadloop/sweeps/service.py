@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from roadloop.datasets import service as datasets
 from roadloop.errors import ConflictError, InvalidValueError, RoadloopError, Text
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.sweeps.course import Course, Seen, follow
@@ -109,7 +109,7 @@ def _known(path: Path, sweep: Sweep) -> bool:
     """
     if not path.is_file():
         return False
-    if Sweep.from_json(json.loads(path.read_bytes())) != sweep:
+    if Sweep.from_json(json.loads(reading.read_bytes(path))) != sweep:
         raise ConflictError(
             Text(
                 f"已有名为 {sweep.name} 的搜索，但参数不同（{path}）。请用同样的参数继续，或换一个名称。",

@@ -15,6 +15,7 @@ from typing import Final
 
 from roadloop.errors import BrokenFileError, InvalidNameError, NotFoundError, PathOutsideError, Text
 from roadloop.imaging.decode import check_image
+from roadloop.storage import reading
 from roadloop.storage.paths import check_name
 from roadloop.tracks.records import Listing, Problem, TrackPoint
 
@@ -87,13 +88,11 @@ class FolderStore:
                 raise BrokenFileError(
                     Text(f"图片 {point.stem} 过大。", f"The file of picture {point.stem} is too large.")
                 )
-            data = path.read_bytes()
+            data = reading.read_bytes(path)
         except OSError as error:
+            what = reading.why(error)
             raise NotFoundError(
-                Text(
-                    f"读不到图片 {point.stem}：{error.strerror}。",
-                    f"Cannot read the picture {point.stem}: {error.strerror}.",
-                )
+                Text(f"读不到图片 {point.stem}：{what.zh}。", f"Cannot read the picture {point.stem}: {what.en}.")
             ) from error
         check_image(data, self._max_pixels)
         return data
@@ -156,7 +155,9 @@ def _picture_names(folder: Path) -> list[str]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.name.lower().endswith(_ENDINGS) and e.name[0] != "." and e.is_file()]
+            names = [
+                e.name for e in entries if e.name.lower().endswith(_ENDINGS) and e.name[0] != "." and not e.is_dir()
+            ]
     except OSError as error:
         raise NotFoundError(
             Text(
@@ -205,7 +206,7 @@ def _read_table(path: Path) -> Iterator[dict[str, str]]:
     try:
         if path.stat().st_size > MAX_TABLE:
             return
-        data = path.read_bytes()
+        data = reading.read_bytes(path)
     except OSError:
         return
     try:

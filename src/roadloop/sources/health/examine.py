@@ -16,6 +16,7 @@ from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS, Judge, Piece, 
 from roadloop.sources.health.similar import DISTANCE, find_alike
 from roadloop.sources.layout import Problem, Sample, printable
 from roadloop.sources.service import list_sets, open_set, scan
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
 
 MOST_LISTED: Final = 1000  #: of each kind in the JSON; the csv files hold more
@@ -162,7 +163,7 @@ def most_doubtful(noise: Sequence[Noise]) -> list[Noise]:
 def _look(sample: Sample, options: Options) -> _Seen | None:
     """A picture of another set; None when it cannot be read, which is that set's own trouble."""
     try:
-        data = sample.image.read_bytes()
+        data = reading.read_bytes(sample.image)
         return _Seen(sample, fingerprint(data, check_image(data, options.max_pixels).size))
     except (OSError, RoadloopError):
         return None

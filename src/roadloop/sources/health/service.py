@@ -15,6 +15,7 @@ from roadloop.sources import store
 from roadloop.sources.health.examine import others
 from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
@@ -104,7 +105,7 @@ def newest(platform: Platform, name: str) -> dict[str, Any]:
             name=name,
         )
     folder = folder_of(platform.workspace, task_id)
-    value: dict[str, Any] = json.loads(find_file(platform, task_id, REPORT).read_bytes())
+    value: dict[str, Any] = json.loads(reading.read_bytes(find_file(platform, task_id, REPORT)))
     return {"task_id": task_id, **value, "files": [file for file in FILES if (folder / file).is_file()]}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from roadloop.errors import InvalidValueError, Text
+from roadloop.imaging.header import broken
 from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     NO_LABEL,
@@ -25,6 +26,7 @@ from roadloop.sources.importers.legend import LEGEND_FILE, find_legend
 from roadloop.sources.importers.tree import Tree, split_of
 from roadloop.sources.layout import SPLIT_NAMES
 from roadloop.sources.writer import NewSample
+from roadloop.storage import reading
 
 TABLE: Final = shipped("camvid")
 ANNOTATED: Final = "annot"  # ends the name of a folder of id labels
@@ -75,7 +77,7 @@ def find(folder: Path) -> list[Found]:
 def read(found: list[Found]) -> Iterator[NewSample]:
     """Read what `find` found, one at a time; tracks follow from the file names."""
     for split, image, label in found:
-        yield NewSample(split, image.stem, image.read_bytes(), label.read_bytes(), split=split)
+        yield NewSample(split, image.stem, _read(image), _read(label), split=split)
 
 
 def find_tree(tree: Tree) -> FoundTree | None:
@@ -135,3 +137,11 @@ def _colors(tree: Tree) -> FoundTree | None:
 def _is_colored(file: str) -> bool:
     path = PurePosixPath(file)
     return path.suffix.lower() == ".png" and path.stem.endswith(COLORED)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return reading.read_bytes(path)
+    except OSError as error:
+        what = reading.why(error)
+        raise broken(f"{path} 无法读取：{what.zh}", f"{path} cannot be read: {what.en}") from error

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from roadloop.sources.importers.found import DrawnLabel, Fate, FileLabel, Item, 
 from roadloop.sources.importers.translate import Painted, Translation
 from roadloop.sources.importers.tree import OutsideError, Tree
 from roadloop.sources.layout import LabelKind
+from roadloop.storage import reading
 
 UInt8 = NDArray[np.uint8]
 ADDED: Final = Text("已加入", "added")
@@ -109,8 +109,8 @@ class ItemReader:
         except FileNotFoundError as error:
             raise _LeftOutError(Fate.VANISHED, _VANISHED, is_label=is_label) from error
         except OSError as error:
-            what = os.strerror(error.errno) if error.errno else type(error).__name__
-            text = Text(f"无法读取：{what}", f"Cannot be read: {what}")
+            what = reading.why(error)
+            text = Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")
             raise _LeftOutError(Fate.UNREADABLE, text, is_label=is_label) from error
 
     def _label_bytes(self, label: Label) -> bytes:

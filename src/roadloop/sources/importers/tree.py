@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from roadloop.errors import Text
 from roadloop.labels.table import decode
 from roadloop.sources.layout import printable
+from roadloop.storage import reading
 
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".png"})
 OTHER_PICTURES: Final = frozenset({".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".heic", ".ppm", ".pgm"})
@@ -66,7 +67,7 @@ class Tree:
         path = self.root / file
         if path.is_symlink() and not self._inside(path.resolve()):
             raise OutsideError
-        return path.read_bytes()
+        return reading.read_bytes(path)
 
     def text(self, file: str) -> str:
         """The text of a file, UTF-8 or GBK; empty when it cannot be read."""
