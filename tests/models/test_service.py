@@ -47,6 +47,26 @@ def test_model__newest_task_and_epoch_first(platform: Platform, save_pair: SaveP
     assert reply["data"]["苏州"][0] == "kd_suzhou_ep-10000.params"
 
 
+def test_model__q_finds_tasks_and_files_by_their_names(platform: Platform, save_pair: SavePair) -> None:
+    for task, epochs in (("b", (1, 12)), ("苏州 Ring", (1,))):
+        submit(platform, task)
+        for epoch in epochs:
+            save_pair(service.models_folder(platform.workspace, task), epoch=epoch)
+    app = FastAPI()
+    app.include_router(routes(platform))
+    with TestClient(app) as client:
+
+        def found(q: str) -> dict[str, int]:
+            return {task: len(files) for task, files in client.get("/model", params={"q": q}).json()["data"].items()}
+
+        assert found("ring") == {"苏州 Ring": 2}  # the task's name: all its files
+        assert found("苏州") == {"苏州 Ring": 2}
+        assert found("EP-0012") == {"b": 2}  # a file's name: that pair alone
+        assert found("0012.json") == {"b": 2}
+        assert found("nothing") == {}
+        assert found("") == {"苏州 Ring": 2, "b": 4}
+
+
 def test_compatible_weights__same_network_first(platform: Platform, save_pair: SavePair, tmp_path: Path) -> None:
     for task in ("old", "newest", "self"):
         submit(platform, task)

@@ -46,15 +46,22 @@ def model_files(folder: Path) -> list[Path]:
     return [path for _, path in found if description_path(path).is_file()]
 
 
-def list_models(platform: Platform) -> dict[str, list[str]]:
+def list_models(platform: Platform, q: str = "") -> dict[str, list[str]]:
     """Model files of every training task that has any, newest task and newest epoch first.
+
+    Args:
+        platform: The installation.
+        q: Only tasks whose names contain this, whatever its case, and of other tasks the files whose names do.
 
     Returns:
         Task name -> names of `.params` and `.json` files by turns.
     """
     listed = {}
+    wanted = q.strip().casefold()
     for task in _tasks(platform):
         pairs = model_files(models_folder(platform.workspace, task))
+        if wanted not in task.casefold():
+            pairs = [p for p in pairs if any(wanted in file.name.casefold() for file in (p, description_path(p)))]
         if pairs:
             listed[task] = [path.name for pair in pairs for path in (pair, description_path(pair))]
     return listed
