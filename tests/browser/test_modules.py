@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from roadloop.jobs.registry import TASKS
+
 TESTS = sorted((Path(__file__).parents[1] / "web" / "page").glob("*.test.mjs"))
 STATIC = Path(__file__).parents[2] / "src" / "roadloop" / "web" / "static"
 
@@ -22,6 +24,11 @@ def test_modules__node_tests_pass() -> None:
 
 def test_modules__are_short() -> None:
     assert {p.name for p in (STATIC / "js").rglob("*.js") if len(p.read_text().splitlines()) >= 250} == set()
+
+
+def test_kinds__every_kind_of_job_has_a_name() -> None:
+    named = set(re.findall(r"^  (\w+): \[", (STATIC / "js" / "components" / "kinds.js").read_text(), re.MULTILINE))
+    assert named == set(TASKS)
 
 
 def test_vendor__files_are_the_ones_that_were_checked_in() -> None:

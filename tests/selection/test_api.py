@@ -56,6 +56,25 @@ def test_sam_value__by_every_encoding_and_its_history(
     assert client.get(f"{base}/table").text.startswith("track,point,score,rank,reason")
     assert client.get(f"{base}/sheet/random").headers["content-type"] == "image/png"
     assert client.get(f"{base}/sheet/mined").status_code == 404
+    second = client.get(f"{base}/pictures", params={"page": 2, "page_size": 2}).json()
+    assert (second["total"], [row["rank"] for row in second["data"]]) == (3, [3])
+    (platform.workspace.home / "selections" / "v1" / "selection.csv").write_text("rank,score\nx,y\n")
+    assert client.get(f"{base}/pictures").status_code == 404
+
+
+def test_pictures__say_arm_score_and_reason_in_the_callers_language(
+    client: TestClient, platform: Platform, run_job: RunJob
+) -> None:
+    asked = good(weights_dir="suzhou", ratio="2", control="1", classes="blue")
+    task_id = client.post("/sele_value", json=asked).json()["data"]
+    assert client.get(f"/v1/selections/{task_id}/pictures").status_code == 409
+    run_job(platform, task_id)
+    for language, word in (("en", "the model is uncertain about blue"), ("zh", "模型对 蓝")):
+        headers = {"accept-language": language}
+        rows = client.get(f"/v1/selections/{task_id}/pictures", headers=headers).json()["data"]
+        assert [(row["arm"], row["rank"]) for row in rows] == [("mined", 1), ("mined", 2), ("control", 1)]
+        assert word in rows[0]["reason"]
+        assert 0 < rows[0]["score"] <= 1
 
 
 @pytest.mark.parametrize("path", ["/sam_value", "/sele_value"])

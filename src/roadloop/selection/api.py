@@ -11,7 +11,7 @@ from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundEr
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
 from roadloop.selection import service
-from roadloop.selection.output import TABLE, read_report
+from roadloop.selection.output import TABLE, read_report, read_table
 from roadloop.selection.store import selections
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints
@@ -92,6 +92,13 @@ class OneSheet(One):
     arm: Literal["random", "mined", "control"]
 
 
+class Lines(One):
+    """Which lines of a selection's table."""
+
+    page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
+    page_size: int = Field(50, ge=1, le=1000, description="Rows a page.")
+
+
 class Compare(One):
     """Which trainings are compared."""
 
@@ -119,6 +126,26 @@ class SelectionList(BaseModel):
     errno: int = 1
     data: list[SelectionRow] | SelectionRow
     total: int = 0
+
+
+class PictureRow(BaseModel):
+    """One picture that a selection took."""
+
+    track: str
+    point: str
+    file: str = Field(description="Its name in the output folder.")
+    arm: str = Field(description="random, mined or control.")
+    rank: int = Field(description="From 1 within its arm.")
+    score: float | None = Field(description="Uncertainty 0..1; null where nothing was scored.")
+    reason: str = Field(description="Why it was taken.")
+
+
+class PictureList(BaseModel):
+    """Pictures that a selection took, by arm, then by rank."""
+
+    errno: int = 1
+    data: list[PictureRow]
+    total: int
 
 
 class Span(BaseModel):
@@ -217,6 +244,16 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
         with platform.database.reading() as db:
             folder = service.output_folder(db, p.task_id)
         return FileResponse(folder / TABLE, media_type="text/csv; charset=utf-8", filename=f"selection-{p.task_id}.csv")
+
+    @router.get("/v1/selections/{task_id}/pictures", Lines, reply=PictureList, errors=missing)
+    def selection_pictures(call: Call, p: Lines) -> Answer:
+        """The pictures that a finished selection took, each with its score and the reason, page by page."""
+        with platform.database.reading() as db:
+            folder = service.output_folder(db, p.task_id)
+        summary = (read_report(folder) or {}).get("summary", {})
+        rows = read_table(folder, (p.page - 1) * p.page_size, p.page_size)
+        total = summary.get("pictures", 0) + summary.get("control", 0)
+        return {"data": [{**row._asdict(), "reason": row.reason.pick(call.language)} for row in rows], "total": total}
 
     @router.get("/v1/selections/{task_id}/sheet/{arm}", OneSheet, reply="image/png", errors=missing)
     def selection_sheet(_call: Call, p: OneSheet) -> Answer:

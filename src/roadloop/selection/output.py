@@ -7,10 +7,11 @@ as it is and annotators do not see which arm a picture belongs to; `selection.cs
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from roadloop.errors import BrokenFileError, Text
+from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.evaluation.destination import OutputRule
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color
@@ -47,6 +48,18 @@ class Selected(NamedTuple):
     point: TrackPoint
     file: str
     arm: Arm
+    rank: int
+    score: float | None
+    reason: Text
+
+
+class TableRow(NamedTuple):
+    """One line of `selection.csv` as it is read: see `Selected`."""
+
+    track: str
+    point: str
+    file: str
+    arm: str
     rank: int
     score: float | None
     reason: Text
@@ -105,6 +118,26 @@ def read_report(folder: Path) -> dict[str, Any] | None:
     return report if isinstance(report, dict) and report.get("format") == FORMAT else None
 
 
+def read_table(folder: Path, start: int, number: int) -> list[TableRow]:
+    """Some lines of a published selection's table, in its order; memory does not depend on its length.
+
+    Args:
+        folder: The selection's.
+        start: How many lines are passed over.
+        number: How many lines, at most.
+
+    Raises:
+        NotFoundError: The table is gone, or is not as it was written.
+    """
+    try:
+        with reading.open_text(folder / TABLE, errors="replace") as stream:
+            return [_read_row(row) for row in islice(csv.DictReader(stream), start, start + number)]
+    except (OSError, csv.Error, KeyError, ValueError, TypeError) as error:
+        raise NotFoundError(
+            Text(f"{folder / TABLE} 已不存在或被改动。", f"{folder / TABLE} is gone or was changed."), path=str(folder)
+        ) from error
+
+
 def write_report(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """Write `report.json` and give it back."""
     report = {"format": FORMAT, **about}
@@ -120,6 +153,12 @@ def _row(one: Selected) -> tuple[object, ...]:
         point.track, point.point, score, one.rank, one.reason.zh, one.reason.en, one.arm, one.file,
         point.city, point.adcode, point.time, *place,
     )  # fmt: skip
+
+
+def _read_row(row: Mapping[str, str]) -> TableRow:
+    score = float(row["score"]) if row["score"] else None
+    reason = Text(row["reason"], row["reason_en"])
+    return TableRow(row["track"], row["point"], row["file"], row["arm"], int(row["rank"]), score, reason)
 
 
 def _write_csv(path: Path, rows: Iterable[tuple[object, ...]]) -> None:

@@ -12,11 +12,13 @@ const KINDS = {
   evaluate: ["evaluation", () => t("评估", "Evaluation")],
   release: ["jobs", () => t("发布", "Release")],
   offimport: ["jobs", () => t("导入", "Import")],
+  health: ["jobs", () => t("源数据体检", "Health of a source set")],
   sample: ["jobs", () => t("随机抽图", "Random selection")],
   select: ["jobs", () => t("自动挑图", "Selection")],
   task_divide: ["jobs", () => t("任务包生成", "Packages")],
   process_label: ["jobs", () => t("任务包发布", "Returned labels")],
   linedown: ["jobs", () => t("在线下载", "Download of labels")],
+  push_package: ["jobs", () => t("任务包交付", "Handing over of a package")],
   rehearsal: ["jobs", () => t("自检", "Rehearsal")],
 };
 

@@ -12,6 +12,7 @@ import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { isLive, listPause, usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
+import { Selection, SELECTIONS } from "./selection.js";
 
 const PAGE = 25;
 
@@ -84,6 +85,7 @@ export function JobPage({ route }) {
     <div class="stack">
       <${Panel}><${JobState} job=${job} wide /><//>
       <${Warnings} texts=${job.warnings} />
+      ${job.kind in SELECTIONS && html`<${Selection} job=${job} />`}
       <${Panel} title=${t("经过", "What happened")}>
         <${Facts} of=${jobFacts(job)} />
         <ol class="events">
