@@ -112,6 +112,37 @@ def test_page__a_refusal_stands_at_its_field_with_the_cure(browser: Browser) -> 
     browser.find("input[name=network_name]").send_keys(Keys.BACKSPACE)
 
 
+@pytest.mark.parametrize(
+    ("place", "zh", "en"),
+    [
+        ("datasets", "没有这个数据", "There is no such dataset"),
+        ("networks", "没有这个网络", "There is no such network"),
+        ("training", "没有这个训练任务", "There is no such training task"),
+        ("evaluation", "没有这个评估", "There is no such evaluation"),
+        ("jobs", "没有这个任务", "There is no such job"),
+    ],
+)
+def test_page__an_unknown_id_is_no_failure_but_leads_to_the_list(
+    browser: Browser, place: str, zh: str, en: str
+) -> None:
+    browser.open(f"/#/{place}/nobody-knows-this")
+    browser.find("h1", zh)
+    assert "nobody-knows-this" in browser.find("main [role=alert]").text
+    assert "重试" not in browser.text()
+    browser.find(".segmented button", "EN").click()
+    browser.find("h1", en)
+    browser.find("main a.link", "See all").click()
+    browser.until(lambda: browser.run("return location.hash") == f"#/{place}")
+    assert browser.problems(but="404") == []
+
+
+def test_page__an_unknown_place_says_so(browser: Browser) -> None:
+    browser.open("/#/nowhere/1")
+    browser.find("h1", "没有这个页面")
+    browser.find("main a.link", "回到总览").click()
+    browser.shows("从标注图片到发布的模型")
+
+
 def test_page__lists_what_is_there_to_do_first(browser: Browser) -> None:
     browser.open("/")
     browser.shows("下一步")

@@ -9,6 +9,7 @@ import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluatio
 import { GpuPage } from "./views/gpus.js";
 import { JobList, JobPage } from "./views/jobs.js";
 import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
+import { Nowhere } from "./views/nowhere.js";
 import { Overview } from "./views/overview.js";
 import { ReleaseNew, ReleasePage } from "./views/releases.js";
 import { TrainingList } from "./views/training-list.js";
@@ -65,6 +66,7 @@ export function pageOf(route) {
   const name = useName(second);
   const place = PLACES.find((p) => p.path === first);
   const key = route.path.slice(0, 2).join("/");
+  if (first && !place) return { view: Nowhere, crumbs: [[t("没有这个页面", "No such page"), ""]], key, wide: false };
   if (!place) return { view: Overview, crumbs: [[t("总览", "Overview"), "#/"]], key, wide: false };
   /** @type {[string, string][]} */
   const crumbs = [[place.name(), to(place.path)]];

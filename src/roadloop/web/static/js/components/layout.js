@@ -66,6 +66,23 @@ export const Failure = ({ error, retry }) =>
     </div>
   `;
 
+/**
+ * Why a page about one thing has nothing to show: there is no such thing, or the server could not say.
+ * @param {{error: import("../api.js").ApiError, retry: () => void, id: string, none: string, all: string, list: string}} props
+ */
+export const Absent = ({ error, retry, id, none, all, list }) =>
+  error.code !== "not_found"
+    ? html`<${Failure} error=${error} retry=${retry} />`
+    : html`
+        <${Head} title=${none} />
+        <${Panel}>
+          <div class="empty" role="alert">
+            <p>${t("地址中的编号在这里不存在：", "The address names something that is not here: ")}<code>${id}</code>${t("。可能抄错了，或属于另一个工作区。", ". It may be mistyped, or belong to another workspace.")}</p>
+            <p><a class="link" href=${list}>${all} →</a></p>
+          </div>
+        <//>
+      `;
+
 /** What the caller should know, without being stopped. @param {{texts: string[]}} props */
 export const Warnings = ({ texts }) =>
   texts.length > 0 &&

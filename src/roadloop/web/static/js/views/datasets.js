@@ -2,7 +2,7 @@
 /** Datasets: the list, and one of them with its statistics, leak report, pictures and problems. */
 
 import { get, query } from "../api.js";
-import { Empty, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
+import { Absent, Empty, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
@@ -60,7 +60,7 @@ const columns = (reload) => [
 export function DatasetPage({ route }) {
   const task = route.path[1];
   const { data, error, reload } = usePoll((signal) => query("/data_history", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
-  if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
+  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个数据", "There is no such dataset")} all=${t("查看全部数据", "See all datasets")} list=${to("datasets")} />` : html`<${Loading} />`;
   const row = data.data;
   const done = row.state === "succeeded";
   const tab = route.query.tab ?? (done ? "classes" : "log");

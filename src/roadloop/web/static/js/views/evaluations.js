@@ -3,7 +3,7 @@
 
 import { get, query } from "../api.js";
 import { shortModel } from "../components/classes.js";
-import { Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
@@ -57,7 +57,7 @@ const columns = (reload) => [
 export function EvaluationPage({ route }) {
   const task = route.path[1];
   const { data, error, reload } = usePoll((signal) => query("/eva_rate", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
-  if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
+  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个评估", "There is no such evaluation")} all=${t("查看全部评估", "See all evaluations")} list=${to("evaluation")} />` : html`<${Loading} />`;
   const row = data.data;
   const names = modelsOf(row);
   const done = row.state === "succeeded";

@@ -2,7 +2,7 @@
 /** Every job of every kind: the list, and one of them with its history and log. */
 
 import { get } from "../api.js";
-import { Failure, Facts, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
 import { addressOf, kindName } from "../components/kinds.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
@@ -78,7 +78,7 @@ export function JobPage({ route }) {
   const { data, error, reload } = usePoll((signal) => get("/v1/jobs", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
   const job = data?.data;
   const events = usePoll((signal) => get(`/v1/jobs/${task}/events`, {}, signal), [task, job?.state]);
-  if (!job) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
+  if (!job) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个任务", "There is no such job")} all=${t("查看全部任务", "See all jobs")} list=${to("jobs")} />` : html`<${Loading} />`;
   learnName(task, job.title);
   return html`
     <${Head} title=${job.title} sub=${kindName(job.kind)} actions=${html`<${JobLink} job=${job} /><${StopButton} job=${job} done=${reload} />`} />

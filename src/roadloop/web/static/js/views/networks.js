@@ -3,7 +3,7 @@
 
 import { act, get } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
-import { Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
@@ -52,7 +52,7 @@ const columns = (reload) => [
 export function NetworkPage({ route }) {
   const task = route.path[1];
   const { data, error, reload } = usePoll((signal) => get("/network_history", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
-  if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
+  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个网络", "There is no such network")} all=${t("查看全部网络", "See all networks")} list=${to("networks")} />` : html`<${Loading} />`;
   const row = data.data;
   learnName(task, row.net_name);
   return html`

@@ -2,7 +2,7 @@
 /** One training task: prepared, running, or done. */
 
 import { act, get, query } from "../api.js";
-import { ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
+import { Absent, ConfirmButton, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
 import { JobState, StateChip } from "../components/state.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
@@ -22,7 +22,7 @@ export function TrainingPage({ route }) {
   const { data, error, reload } = usePoll((signal) => query("/train_history", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 5000));
   const name = data?.data.data;
   const dataset = usePoll((signal) => (name ? get(`/v1/datasets/${encodeURIComponent(name)}`, {}, signal) : Promise.resolve(undefined)), [name]);
-  if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
+  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个训练任务", "There is no such training task")} all=${t("查看全部训练任务", "See all training tasks")} list=${to("training")} />` : html`<${Loading} />`;
   const row = data.data;
   const info = dataset.data?.data;
   const open = row.state === "created";
