@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI, Request
@@ -62,7 +62,7 @@ def create_app(platform: Platform, port: int) -> FastAPI:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
 
-    app = FastAPI(
+    app = _Application(
         title="roadloop",
         version=__version__,
         description=reference.DESCRIPTION,
@@ -80,6 +80,16 @@ def create_app(platform: Platform, port: int) -> FastAPI:
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
     return app
+
+
+class _Application(FastAPI):
+    """The application, whose description speaks Chinese too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = reference.add_chinese(super().openapi())
+        return self.openapi_schema
 
 
 class _Static(StaticFiles):

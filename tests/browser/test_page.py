@@ -170,6 +170,12 @@ def test_docs__lists_endpoints_and_tries_one(browser: Browser) -> None:
     for word in ("num_epoch", "batch_size", "not_found"):
         assert word in entry.text
     browser.find("nav a", "/create_data")
+    for word in ("检查一切", "学习率下降时的迭代数", "没有这个编号或名称的对象"):
+        assert word in entry.text
+    browser.find("nav h3", "源数据")
+    browser.find(".segmented button", "EN").click()
+    browser.find("nav h3", "source sets")
+    assert "Iterations at which the rate falls." in browser.find("details[open]", "/starttask").text
     browser.open("/docs#health")
     browser.find("details[open] button.primary").click()
     browser.find(".try pre", '"disk_free_mib"')

@@ -93,7 +93,7 @@ class One(Parameters):
 class Picture(One):
     """Names one sample."""
 
-    split: SplitName
+    split: SplitName = Field(description="train, val or test.")
     index: int = Field(ge=0, description="From 0.")
 
 

@@ -36,7 +36,7 @@ class GpuList(BaseModel):
 
 def routes(platform: Platform) -> APIRouter:
     """The endpoints of this feature."""
-    router = Endpoints(platform, tag="devices GPU")
+    router = Endpoints(platform, tag="devices")
 
     def gpu_list(call: Call, _: NoParameters) -> dict[str, Any]:
         with call.platform.database.reading() as db:

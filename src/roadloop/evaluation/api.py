@@ -157,7 +157,7 @@ class ShownPicture(BaseModel):
 
 def routes(platform: Platform) -> APIRouter:
     """The router of this feature."""
-    router = Endpoints(platform, tag="evaluation 评估")
+    router = Endpoints(platform, tag="evaluation")
 
     @router.post(
         "/starteva",

@@ -80,7 +80,7 @@ class Health(BaseModel):
 
 def routes(platform: Platform) -> APIRouter:
     """The endpoints of this feature."""
-    router = Endpoints(platform, tag="jobs 任务")
+    router = Endpoints(platform, tag="jobs")
 
     @router.get("/output_log", ReadLog, reply=LogReply, errors=(NotFoundError,))
     def output_log(call: Call, p: ReadLog) -> dict[str, Any]:

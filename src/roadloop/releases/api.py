@@ -100,7 +100,7 @@ class ReleaseList(BaseModel):
 
 def routes(platform: Platform) -> APIRouter:
     """The router of this feature."""
-    router = Endpoints(platform, tag="releases 发布")
+    router = Endpoints(platform, tag="releases")
 
     @router.get("/release_tab", ReleaseTab, reply=ReleaseTabAnswer, errors=(NotFoundError,))
     def release_tab(_call: Call, p: ReleaseTab) -> Answer:

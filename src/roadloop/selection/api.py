@@ -89,7 +89,7 @@ class One(Parameters):
 class OneSheet(One):
     """Names one contact sheet."""
 
-    arm: Literal["random", "mined", "control"]
+    arm: Literal["random", "mined", "control"] = Field(description="random, mined or control.")
 
 
 class Lines(One):
@@ -182,7 +182,7 @@ class Comparison(BaseModel):
 
 def routes(platform: Platform) -> APIRouter:
     """The router of this feature."""
-    router = Endpoints(platform, tag="selection 筛选数据")
+    router = Endpoints(platform, tag="selection")
     failures = (NotFoundError, ConflictError, PathOutsideError)
 
     @router.post("/sam_value", Sample, reply={"message": "success", "data": _ID}, errors=failures)

@@ -1,7 +1,15 @@
-"""The API description for people: /docs, drawn by the page's own script from /openapi.json, without a network."""
+"""The API description for people: /docs, drawn by the page's own script from /openapi.json, without a network.
 
+The code says everything in English, once. What it says in Chinese stands in `reference.zh.json`, by the English words;
+a test holds that nothing is missing there and nothing is left over.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
@@ -18,6 +26,78 @@ query; numbers may be text, and JSON values JSON text. Success: `{"errno": 1, ..
 "error", "details"}` with the true HTTP status, in the language of `Accept-Language`. A POST may carry an
 `Idempotency-Key`: the same key and request are carried out once.
 """
+
+
+CHINESE: Final = Path(__file__).parent / "reference.zh.json"
+_SAID: Final = ("summary", "description")
+_VALUES: Final = frozenset({"example", "examples", "default"})
+_ERROR: Final = re.compile(r"(?:^|(?<=\.) )(`\w+`): ")  # `code`: what it means.
+
+
+@cache
+def chinese() -> Mapping[str, str]:
+    """The Chinese of every text of the description, by its English."""
+    words: dict[str, str] = json.loads(CHINESE.read_text(encoding="utf-8"))
+    return words
+
+
+def add_chinese(api: dict[str, Any]) -> dict[str, Any]:
+    """Put `x-summary-zh` and `x-description-zh` beside each summary and description, and name the tags.
+
+    Args:
+        api: An OpenAPI description; it is changed.
+    """
+    for place in list(_places(api)):
+        for key in _SAID:
+            text = place.get(key)
+            if isinstance(text, str) and text and place is not api["info"]:
+                place[f"x-{key}-zh"] = _translated(text)
+    used = dict.fromkeys(tag for item in api["paths"].values() for one in item.values() for tag in one.get("tags", ()))
+    api["tags"] = [{"name": tag, "x-name-zh": chinese().get(tag, tag)} for tag in used]
+    return api
+
+
+def texts(api: Mapping[str, Any]) -> Iterator[str]:
+    """Every piece of English that `add_chinese` looks up, some of them more than once."""
+    for place in _places(api):
+        for key in _SAID:
+            if isinstance(place.get(key), str) and place is not api["info"]:
+                yield from (
+                    piece for paragraph in _paragraphs(place[key]) for piece in _pieces(paragraph)[::2] if piece
+                )
+        yield from (tag for tag in place.get("tags", ()) if isinstance(tag, str))
+
+
+def _places(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object of the description, those in examples excepted."""
+    if isinstance(value, dict):
+        yield value
+        for key, inner in value.items():
+            if key not in _VALUES:
+                yield from _places(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _places(inner)
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text.strip())]
+
+
+def _pieces(paragraph: str) -> list[str]:
+    """A paragraph's texts at the even places, and the code of the error that each is about at the odd ones."""
+    return _ERROR.split(paragraph)
+
+
+def _translated(text: str) -> str:
+    said = []
+    for paragraph in _paragraphs(text):
+        first, *rest = _pieces(paragraph)
+        about = [
+            f"{code}：{chinese().get(meaning, meaning)}" for code, meaning in zip(rest[::2], rest[1::2], strict=True)
+        ]
+        said.append(chinese().get(first, first) + "".join(about))
+    return "\n\n".join(said)
 
 
 def routes() -> APIRouter:

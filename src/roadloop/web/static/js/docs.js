@@ -3,7 +3,7 @@
 
 import { get } from "./api.js";
 import { Fields, typeOf } from "./components/schema.js";
-import { Code, InLanguage, Prose } from "./components/prose.js";
+import { Code, InLanguage, Prose, said } from "./components/prose.js";
 import { Failure, Loading } from "./components/layout.js";
 import { TryIt } from "./components/try-it.js";
 import { t } from "./i18n.js";
@@ -28,9 +28,10 @@ function endpointsOf(api) {
 export function parametersOf(operation) {
   const body = operation.requestBody?.content["application/json"]?.schema;
   const inBody = Object.entries(body?.properties ?? {}).map(([name, schema]) => ({
-    name, in: "body", required: (body.required ?? []).includes(name), description: schema.description ?? "", schema,
+    name, in: "body", required: (body.required ?? []).includes(name), description: said(schema, "description"), schema,
   }));
-  return [...(operation.parameters ?? []), ...inBody];
+  const others = (operation.parameters ?? []).map((/** @type {any} */ p) => ({ ...p, description: said(p, "description") }));
+  return [...others, ...inBody];
 }
 
 function Docs() {
@@ -48,8 +49,9 @@ function Docs() {
   }, [data !== undefined, opened]);
   if (!data) return error ? html`<div class="content"><${Failure} error=${error} retry=${reload} /></div>` : html`<${Loading} />`;
   const needle = wanted.trim().toLowerCase();
-  const found = endpointsOf(data).filter((e) => `${e.method} ${e.path} ${e.operation.summary}`.toLowerCase().includes(needle));
+  const found = endpointsOf(data).filter((e) => `${e.method} ${e.path} ${e.operation.summary} ${said(e.operation, "summary")}`.toLowerCase().includes(needle));
   const tags = [...new Set(found.map((e) => e.tag))];
+  const tagName = (/** @type {string} */ tag) => said(data.tags?.find((/** @type {any} */ one) => one.name === tag) ?? { name: tag }, "name");
   return html`
     <div class="docs">
       <aside class="docs-rail">
@@ -57,7 +59,7 @@ function Docs() {
         <input type="search" placeholder=${t("查找接口", "Find an endpoint")} aria-label=${t("查找接口", "Find an endpoint")} value=${wanted} onInput=${(/** @type {any} */ e) => setWanted(e.target.value)} />
         <nav aria-label=${t("接口", "Endpoints")}>
           ${tags.map((tag) => html`
-            <h3>${tag}</h3>
+            <h3>${tagName(tag)}</h3>
             <ul>${found.filter((e) => e.tag === tag).map((e) => html`<li><a href=${`#${e.id}`} aria-current=${e.id === opened ? "true" : undefined}><span class=${`method ${e.method}`}>${e.method.toUpperCase()}</span>${e.path}</a></li>`)}</ul>
           `)}
         </nav>
@@ -75,7 +77,7 @@ function Docs() {
         <h1>${data.info.title} ${data.info.version}</h1>
         <${InLanguage} text=${data.info.description} />
         ${tags.map((tag) => html`
-          <h2 class="group-name">${tag}</h2>
+          <h2 class="group-name">${tagName(tag)}</h2>
           ${found.filter((e) => e.tag === tag).map((e) => html`<${Entry} key=${e.id} of=${e} api=${data} open=${e.id === opened} />`)}
         `)}
       </main>
@@ -92,7 +94,7 @@ function Entry({ of, api, open }) {
   return html`
     <details class="endpoint" id=${of.id} open=${shown} onToggle=${(/** @type {any} */ e) => setShown(e.currentTarget.open)}>
       <summary>
-        <span class=${`method ${of.method}`}>${of.method.toUpperCase()}</span><span class="path">${of.path}</span><span class="summary grow">${of.operation.summary}</span>
+        <span class=${`method ${of.method}`}>${of.method.toUpperCase()}</span><span class="path">${of.path}</span><span class="summary grow">${said(of.operation, "summary")}</span>
       </summary>
       ${shown && html`<${Body} of=${of} api=${api} />`}
     </details>
@@ -102,7 +104,7 @@ function Entry({ of, api, open }) {
 /** @param {{of: Endpoint, api: any}} props */
 function Body({ of, api }) {
   const parameters = parametersOf(of.operation);
-  const more = (of.operation.description ?? "").split("\n").slice(1).join("\n");
+  const more = said(of.operation, "description").split(/\n\s*\n/).slice(1).join("\n\n");
   const answers = Object.entries(of.operation.responses).filter(([status]) => status !== "200");
   const success = of.operation.responses["200"]?.content ?? {};
   return html`
@@ -123,7 +125,7 @@ function Body({ of, api }) {
       </section>
       <section>
         <h3>${t("失败", "Failures")}</h3>
-        <ul class="fields">${answers.map(([status, answer]) => html`<li><code>${status}</code> <span class="quiet"><${Code} text=${answer.description} /></span></li>`)}</ul>
+        <ul class="fields">${answers.map(([status, answer]) => html`<li><code>${status}</code> <span class="quiet"><${Code} text=${said(answer, "description")} /></span></li>`)}</ul>
       </section>
       <${TryIt} method=${of.method} path=${of.path} parameters=${parameters} />
     </div>

@@ -6,6 +6,12 @@ import { language } from "../preferences.js";
 
 const CHINESE = /[\u4e00-\u9fff]/;
 
+/**
+ * What the description says somewhere, in the language in use where it has that.
+ * @param {any} of @param {"summary" | "description" | "name"} key @returns {string}
+ */
+export const said = (of, key) => (language() === "zh" ? (of[`x-${key}-zh`] ?? of[key]) : of[key]) ?? "";
+
 /** @param {{text: string | undefined}} props */
 export const Code = ({ text }) =>
   html`${(text ?? "").split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))}`;

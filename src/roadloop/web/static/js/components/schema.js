@@ -3,7 +3,7 @@
 
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
-import { Code } from "./prose.js";
+import { Code, said } from "./prose.js";
 
 const DEEPEST = 4;
 
@@ -50,7 +50,7 @@ export function Fields({ schema, api, depth = 0 }) {
       ${Object.entries(first.properties).map(
         ([name, field]) => html`
           <li>
-            <code>${name}</code> <span class="type">${typeOf(field, api)}</span> <span class="quiet"><${Code} text=${field.description} /></span>
+            <code>${name}</code> <span class="type">${typeOf(field, api)}</span> <span class="quiet"><${Code} text=${said(field, "description")} /></span>
             <${Fields} schema=${field} api=${api} depth=${depth + 1} />
           </li>
         `,
