@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
 from roadloop.jobs import queue
+from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import ALLOWED, JobState, check_transition
 from roadloop.storage.platform import Platform
 
@@ -100,6 +103,33 @@ def test_requeue__keeps_its_place_and_fails_after_too_many_losses(platform: Plat
     assert job.error == "worker_lost"
     assert job.reason is not None
     assert "a reason" in job.reason.en
+
+
+def test_publish__forgives_losses_only_where_the_job_gets_further(platform: Platform) -> None:
+    """What every attempt writes anew is no progress: a worker that always dies after it would be started for ever."""
+    task_id = submit(platform)
+    target = platform.workspace.logs / "written.txt"
+
+    def attempt(names: list[Path], memo: dict[str, int] | None) -> int:
+        """Losses after a loss, and then a publication."""
+        with platform.database.transaction() as db:
+            queue.requeue(db, queue.claim(db, task_id, (), "h"), WHY, counts=True)
+            job = queue.claim(db, task_id, (), "h")
+        context = TaskContext(platform, job)
+        moves = [(context.scratch(name), name) for name in names]
+        for scratch, _ in moves:
+            scratch.write_text("x")
+        context.publish(moves, memo)
+        with platform.database.transaction() as db:
+            queue.requeue(db, read(platform, task_id), WHY, counts=False)
+        return read(platform, task_id).losses
+
+    assert attempt([target], None) == 0
+    assert attempt([target], None) == 1
+    assert attempt([target.with_name("other.txt")], None) == 0
+    assert attempt([], {"step": 10}) == 0
+    assert attempt([target], {"step": 10}) == 1
+    assert attempt([], {"step": 20}) == 0
 
 
 def test_claim__gpus_are_leased_once_and_freed_at_the_end(platform: Platform) -> None:

@@ -1,6 +1,7 @@
 """Ways to compute a network: what is allowed, what is chosen, and what happens where nothing compiles."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -60,6 +61,14 @@ def test_candidates__auto_measures_and_never_compiles_on_the_cpu() -> None:
     assert len(candidates(auto, CUDA)) == 4
     assert candidates(TrainConfig(), CUDA) == [Kernels(channels_last=True)]
     assert candidates(TrainConfig(compile="on", memory_format="contiguous"), CPU) == [Kernels(compiled=True)]
+
+
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last", "auto"])
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_candidates__a_cpu_computes_16_bits_in_contiguous_tensors(memory_format: Any, precision: Any) -> None:
+    config = TrainConfig(memory_format=memory_format, precision=precision)
+    assert candidates(config, CPU) == [Kernels()]
+    assert Kernels(channels_last=True) in candidates(config.model_copy(update={"memory_format": "auto"}), CUDA)
 
 
 @pytest.mark.parametrize("last", [True, False])

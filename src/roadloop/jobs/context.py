@@ -162,11 +162,12 @@ class TaskContext:
         """Make finished scratch files visible while the job goes on.
 
         One fenced row update chooses this attempt and stores the moves and `memo`; then the renames happen. When a
-        kill comes between, the next attempt, or recovery, completes them.
+        kill comes between, the next attempt, or recovery, completes them. Getting further forgives earlier losses of
+        workers: a new target, or a memo that is not what it was; what every attempt does anew is none.
 
         Args:
             moves: Pairs (scratch, target) under the workspace or a root. Files replace older files.
-            memo: New values of the memo; getting further also forgives earlier losses of workers.
+            memo: New values of the memo.
 
         Raises:
             StaleRunError: Another attempt owns the job; nothing was made visible.
@@ -174,9 +175,11 @@ class TaskContext:
         for scratch, _target in moves:
             if scratch.is_file():
                 publish.fsync_file(scratch)
-        if memo is not None:
-            self.memo.update(memo)
-        values = {"moves": [[str(a), str(b)] for a, b in moves], "memo": self.memo, "losses": 0}
+        known = dict(self.memo)
+        self.memo.update(memo or {})
+        values: dict[str, Any] = {"moves": [[str(a), str(b)] for a, b in moves], "memo": self.memo}
+        if self.memo != known or not all(target.exists() for _scratch, target in moves):
+            values["losses"] = 0
         self.reach("publish.before")
         self._write(values)
         self.reach("publish.chosen")

@@ -139,21 +139,29 @@ def _out_of_memory(recipe: TrainingRecipe, devices: int, fit: int, *, gpu: bool)
     )
 
 
-def not_finite(what: str, step: int, rate: float, names: list[str]) -> NonFiniteLossError:
+LOSS: Final = Text("损失", "loss")
+WEIGHTS: Final = Text("权重", "weights")
+
+
+def not_finite(what: Text, value: str, step: int, rate: float, names: list[str], precision: str) -> NonFiniteLossError:
     """The error for a loss or weights that are not numbers any more.
 
     Args:
-        what: What it is, `nan` or `inf`.
+        what: `LOSS` or `WEIGHTS`.
+        value: What it is, `nan` or `inf`.
         step: 1-based.
         rate: Learning rate of that step.
         names: Samples of that step's batch on this rank.
+        precision: The setting; other numbers than float32 may be the cause.
     """
     shown = "、".join(names[:8])
+    other = Text("", "") if precision == "fp32" else Text("，或 precision=fp32", ", or with precision=fp32")
     return NonFiniteLossError(
         Text(
-            f"第 {step} 步的损失变为 {what}（学习率 {rate:g}，图片：{shown}）。之前的检查点和模型完好；请用更小的 base_lr 新建任务。",
-            f"The loss became {what} at step {step} (learning rate {rate:g}, pictures: {shown})."
-            " Earlier checkpoints and models are good; create a task with a smaller base_lr.",
+            f"第 {step} 步的{what.zh}变为 {value}（学习率 {rate:g}，图片：{shown}）。之前的检查点和模型完好；"
+            f"请用更小的 base_lr{other.zh} 新建任务。",
+            f"The {what.en} became {value} at step {step} (learning rate {rate:g}, pictures: {shown})."
+            f" Earlier checkpoints and models are good; create a task with a smaller base_lr{other.en}.",
         ),
         step=step,
         learning_rate=rate,

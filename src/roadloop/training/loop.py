@@ -15,7 +15,7 @@ from roadloop.evaluation.metrics import count
 from roadloop.evaluation.quality import FullScores, Validation, measure
 from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
 from roadloop.training.data import Batch, Normalise, Waiting
-from roadloop.training.failures import not_finite
+from roadloop.training.failures import WEIGHTS, not_finite
 from roadloop.training.group import Group
 from roadloop.training.learner import Learner
 from roadloop.training.recipe import TrainingRecipe
@@ -154,7 +154,7 @@ def require_finite(run: Run, state: RunState, names: list[str]) -> None:
     """
     if not is_finite(run.learner.network):
         rate = learning_rate(run.recipe.train, max(state.step - 1, 0), run.plan.total_steps)
-        raise not_finite("nan", state.step, rate, names)
+        raise not_finite(WEIGHTS, "nan", state.step, rate, names, run.recipe.train.precision)
 
 
 def validate(run: Run, reporter: Reporter) -> Validation | None:

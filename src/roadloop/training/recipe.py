@@ -99,7 +99,8 @@ class TrainConfig(Record):
     memory_format: Literal["contiguous", "channels_last", "auto"] = Field(
         "channels_last",
         description="Layout of the tensors. channels_last is up to a fifth faster for most networks, on CPUs too;"
-        " auto tries both for some steps at the start, and keeps the faster for all attempts.",
+        " auto tries both for some steps at the start, and keeps the faster for all attempts. In 16 bits a CPU takes"
+        " contiguous.",
     )
     compile: Literal["off", "on", "auto"] = Field(
         "off",

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from roadloop.training.data import Batch, Normalise
-from roadloop.training.failures import not_finite
+from roadloop.training.failures import LOSS, not_finite
 from roadloop.training.group import Group
 from roadloop.training.learner import Learner
 from roadloop.training.losses import SegmentationLoss
@@ -71,7 +71,7 @@ class Update:
             losses.append(loss.detach())
         mean = group.sum(torch.stack(losses).sum()).item()
         if not math.isfinite(mean):
-            raise not_finite(str(mean), step + 1, rate, batch.names)
+            raise not_finite(LOSS, str(mean), step + 1, rate, batch.names, self.config.precision)
         group.share_gradients(learner.network)
         if self.config.clip_norm > 0:
             learner.scaler.unscale_(learner.optimizer)
