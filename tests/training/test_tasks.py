@@ -148,6 +148,19 @@ def test_train__stopped_within_ten_seconds_and_continued(site: Any) -> None:
         assert row["status"].endswith("%")
 
 
+def test_train__a_network_that_ends_its_process_is_tried_three_times(site: Any) -> None:
+    leaving = "import os\n\n\ndef build(num_classes):\n    os._exit(3)\n"
+    (site.platform.workspace.networks / "c_network" / "network.py").write_text(leaving)
+    task_id = site.create()
+    site.call("/starttask", task_id=task_id, **VALUES)
+    with supervised(site):
+        job = wait(site, task_id, "suzhou", 10**6)
+    assert (job.state, job.error, job.attempt) == (JobState.FAILED, "worker_lost", 3)
+    assert job.reason is not None
+    assert "exit code 3" in job.reason.en
+    assert "3 times in a row" in job.reason.en
+
+
 def test_train__two_processes_share_a_job_and_name_their_failure(site: Any, run_job: Any) -> None:
     (site.platform.workspace.networks / "c_network" / "network.py").write_text(NAN)
     task_id = site.create()
