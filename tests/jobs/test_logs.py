@@ -12,8 +12,9 @@ def test_tail__last_hundred_lines(tmp_path: Path) -> None:
     assert path.read_bytes()[part["offset"] :].decode().splitlines() == part["data"]
 
 
-def test_tail__no_log_yet_and_no_final_newline(tmp_path: Path) -> None:
+def test_tail_and_read__no_log_yet_and_no_final_newline(tmp_path: Path) -> None:
     assert logs.tail(tmp_path / "none") == {"data": [], "offset": 0, "next_offset": 0, "size": 0}
+    assert logs.read(tmp_path / "none", 0, 100) == {"data": [], "offset": 0, "next_offset": 0, "size": 0}
     path = tmp_path / "log"
     path.write_bytes(b"a\r\nb")
     assert logs.tail(path)["data"] == ["a", "b"]

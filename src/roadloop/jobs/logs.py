@@ -39,7 +39,7 @@ def read(path: Path, offset: int, limit: int) -> dict[str, Any]:
     """
     size = path.stat().st_size if path.exists() else 0
     start = min(offset, size)
-    data = _read(path, start, min(limit, MAX_BYTES))
+    data = _read(path, start, min(limit, MAX_BYTES, size - start))
     if start + len(data) < size and b"\n" in data:
         data = data[: data.rindex(b"\n") + 1]
     lines = data.split(b"\n")
