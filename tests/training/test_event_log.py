@@ -88,6 +88,8 @@ def test_scalars__numbers_only_iou_by_class() -> None:
     assert list(scalars(EPOCH)) == [
         ("train/epoch_loss", 0.75), ("val/miou", 0.5), ("val_iou/000", 1.0), ("val_iou/002", 0.5)
     ]  # fmt: skip
+    named = [tag for tag, _ in scalars(EPOCH, ("road", "lane/天空"))]
+    assert named[2:] == ["val_iou/000 road", "val_iou/002"]
     assert list(scalars({"kind": "step", "step": 1, "loss": float("nan"), "big": 1e300, "note": "x", "ok": True})) == []
 
 
@@ -118,9 +120,10 @@ def test_run__event_file_and_metrics_file_say_the_same_after_a_stop(bench: Any) 
     expected = [
         (tag, line["step"], struct.unpack("<f", struct.pack("<f", value))[0])
         for line in read_lines(work.metrics)
-        for tag, value in scalars(line)
+        for tag, value in scalars(line, ("road", "sky"))  # the names of the recipe's label map
     ]
     assert points(path) == expected
+    assert {tag for tag, _, _ in expected if tag.startswith("val_iou")} == {"val_iou/000 road", "val_iou/001 sky"}
     steps = [step for tag, step, _ in expected if tag == "train/loss"]
     assert steps == sorted(set(steps))
     assert sum(tag == "val/miou" for tag, _, _ in expected) == 2

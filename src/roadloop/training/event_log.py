@@ -13,7 +13,7 @@ import math
 import os
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,9 +31,11 @@ class EventLog:
         folder: Where event files stand.
         history: Whole lines of the metrics file that it begins with.
         reporter: Publishes it.
+        names: Of the classes, by train id.
     """
 
-    def __init__(self, folder: Path, history: bytes, reporter: Reporter) -> None:
+    def __init__(self, folder: Path, history: bytes, reporter: Reporter, names: Sequence[str] = ()) -> None:
+        self._names = names
         folder.mkdir(parents=True, exist_ok=True)
         older = sorted(folder.glob("events.out.tfevents.*"))
         number = int(older[-1].name.split(".")[3]) + 1 if older else 1
@@ -56,7 +58,7 @@ class EventLog:
         """
         values = b"".join(
             _field(1, _field(1, tag.encode()) + _key(2, _FLOAT) + struct.pack("<f", value))
-            for tag, value in scalars(line)
+            for tag, value in scalars(line, self._names)
         )
         if values:
             self._write(_event(_varint(2, line["step"]) + _field(5, values)))
@@ -70,17 +72,22 @@ class EventLog:
             os.write(self._handle, record(data))
 
 
-def scalars(line: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def scalars(line: Mapping[str, Any], names: Sequence[str] = ()) -> Iterator[tuple[str, float]]:
     """(tag, value) of the numbers of a line: `train/...` of a step, `val/...` of an epoch; IoU also by class.
 
-    What cannot be said (NaN, null) is left out; so are tables.
+    A class is `val_iou/007 road`, or its number alone where it has no name. What cannot be said (NaN, null) is left out; so are tables.
     """
     group = "train" if line["kind"] == "step" else "val"
     for name, value in line.items():
         if name == "iou" and value is not None:
-            yield from ((f"val_iou/{i:03d}", v) for i, v in enumerate(value) if _is_number(v))
+            yield from ((_class_tag(i, names), v) for i, v in enumerate(value) if _is_number(v))
         elif name not in _POSITION and _is_number(value):
             yield ("train/epoch_loss" if (group, name) == ("val", "loss") else f"{group}/{name}"), value
+
+
+def _class_tag(train_id: int, names: Sequence[str]) -> str:
+    name = f" {names[train_id]}" if train_id < len(names) else ""
+    return f"val_iou/{train_id:03d}{name}"
 
 
 def record(data: bytes) -> bytes:

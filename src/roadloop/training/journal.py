@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from roadloop.evaluation.quality import FullScores
+from roadloop.labels.label_map import LabelMap
 from roadloop.models.files import file_name, save_model
 from roadloop.training import checkpoint
 from roadloop.training.checkpoint import Checkpoint, Place, RunState
@@ -68,7 +69,8 @@ class TaskJournal:
         checkpoint.remove_newer(self._work.checkpoints, state)
         history = found.metrics if found else b""
         self._log = MetricsLog(self._work.metrics, history, self._reporter)
-        self._followers.append(EventLog(self._work.tensorboard, history, self._reporter))
+        names = LabelMap.from_json(self._work.recipe.label_map).names("en")
+        self._followers.append(EventLog(self._work.tensorboard, history, self._reporter, names))
         if self._work.mlflow_url:
             self._followers.append(MlflowLog(self._work.mlflow_url, self._work.recipe, self._reporter))
 
