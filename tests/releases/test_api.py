@@ -130,6 +130,30 @@ def test_release__bundle_index_tab_and_history(client: TestClient, platform: Pla
     assert not list(platform.workspace.models.rglob("*.partial"))
 
 
+@pytest.mark.usefixtures("worker")
+def test_release__score_says_what_it_was_measured_on_and_tensors_names_stay_in_the_files(
+    client: TestClient, platform: Platform, write_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = {"imported": "enet.pth", "mapping": {"taken": [["conv.weight", "weight"]]}}
+    folder = platform.workspace.tasks / "20180427" / "output" / "models"
+    path = write_model(folder, "kdss", 1, training=imported)
+    scores = {"task_id": "e", "type": "full", "sour_dir": "pictures/both", "miou": 0.795, "labelled_pictures": 468}
+    monkeypatch.setattr("roadloop.evaluation.service.newest_scores", lambda _db, _digest: scores)
+    reply = client.post("/release", json=example())
+    row = client.get("/v1/releases", params={"task_id": reply.json()["data"]["task_id"]})
+    for data in (reply.json()["data"], row.json()["data"], client.get("/release_tab").json()["items"][0]):
+        assert data["metrics"] == {
+            "training": {"imported": "enet.pth"},
+            "evaluation_miou": 0.795,
+            "evaluation_sour_dir": "pictures/both",
+            "evaluation_pictures": 468,
+            "parity": None,
+        }
+    bundle = platform.workspace.home / reply.json()["data"]["folder"]
+    assert json.loads((bundle / "metrics.json").read_text())["training"] == imported
+    assert load_description(bundle / path.name).training == imported
+
+
 @pytest.mark.usefixtures("model")
 def test_release__busy_then_the_same_values_or_key_give_the_result(
     client: TestClient, platform: Platform, run_job: RunJob

@@ -62,7 +62,9 @@ class ReleaseRecord(BaseModel):
     params_sha256: str
     folder: str | None = Field(description="The bundle, relative to the workspace; null until it is published.")
     files: list[str] | None = Field(description="What the bundle holds; null until it is published.")
-    metrics: dict[str, Any] | None = Field(description="Of training and of the newest evaluation.")
+    metrics: dict[str, Any] | None = Field(
+        description="Of training; and the newest evaluation's mIoU, with what pictures it was measured on and how many."
+    )
 
 
 class ReleaseAnswer(BaseModel):

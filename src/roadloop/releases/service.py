@@ -177,8 +177,15 @@ def record(row: Mapping[str, Any], job: queue.Job) -> dict[str, Any]:
         "params_sha256": row["params_sha256"],
         "folder": result.get("folder"),
         "files": result.get("files"),
-        "metrics": result.get("metrics"),
+        "metrics": _listed(result.get("metrics")),
     }
+
+
+def _listed(metrics: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The scores without the tensors' names of imported weights, which fill pages; the bundle's files keep them."""
+    if metrics is None:
+        return None
+    return {**metrics, "training": {k: v for k, v in metrics["training"].items() if k != "mapping"}}
 
 
 def _val_split(db: sa.Connection, platform: Platform, name: str) -> str:

@@ -84,6 +84,8 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
         "metrics": {
             "training": description.training,
             "evaluation_miou": evaluated.get("miou"),
+            "evaluation_sour_dir": evaluated.get("sour_dir"),
+            "evaluation_pictures": evaluated.get("labelled_pictures"),
             "parity": metrics["parity"],
         },
         "task_id": context.job.id,

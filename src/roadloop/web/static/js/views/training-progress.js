@@ -12,7 +12,7 @@ import { html } from "../lib.js";
 import { isLive, usePoll } from "../poll.js";
 
 /** @typedef {{step: number, epoch: number, loss: number | null, lr: number}} Step */
-/** @typedef {{epoch: number, step: number, loss: number | null, miou: number | null, pixel_accuracy?: number | null, iou?: (number | null)[]}} Epoch */
+/** @typedef {{epoch: number, step: number, loss: number | null, miou: number | null, pixel_accuracy?: number | null, boundary_miou?: number | null, image_miou?: number | null, miou_void_fp?: number | null, ece?: number | null, iou?: (number | null)[]}} Epoch */
 
 /** @param {{row: any}} props */
 export function Progress({ row }) {
@@ -41,6 +41,9 @@ export function Progress({ row }) {
 function strip(row, steps, epochs) {
   const last = steps.at(-1);
   const result = epochs.at(-1);
+  const best = row.best && row.best.epoch !== result?.epoch ? epochs.find((epoch) => epoch.epoch === row.best.epoch) : undefined;
+  /** @param {"boundary_miou" | "image_miou" | "miou_void_fp" | "ece"} key */
+  const both = (key) => (result?.[key] == null ? "" : html`${score(result[key])}${best?.[key] != null && html` <span class="faint">${t("最好一轮", "best epoch")} ${score(best[key])}</span>`}`);
   return [
     [t("轮次", "Epoch"), html`<b>${row.epoch}</b> / ${row.iter_num ?? "–"}`],
     [t("步", "Step"), last?.step],
@@ -50,6 +53,10 @@ function strip(row, steps, epochs) {
     [t("学习率", "Rate"), last?.lr?.toPrecision(3)],
     ["mIoU", result?.miou == null ? "" : score(result.miou)],
     [t("像素准确率", "Pixel accuracy"), result?.pixel_accuracy == null ? "" : percent(result.pixel_accuracy)],
+    [t("轮廓 IoU", "Boundary IoU"), both("boundary_miou")],
+    [t("逐图 mIoU", "mIoU by picture"), both("image_miou")],
+    [t("含忽略区误报", "mIoU, void as wrong"), both("miou_void_fp")],
+    [t("校准误差 ECE", "Calibration error (ECE)"), both("ece")],
     [t("最好", "Best"), row.best && html`<b>${score(row.best.miou)}</b> <span class="faint">${t(`第 ${row.best.epoch} 轮`, `epoch ${row.best.epoch}`)}</span>`],
     [t("最好的模型", "Best model"), row.best && html`<span class="mono">${row.best.file}</span>`],
     [t("设备", "Devices"), row.gpus ? `GPU ${row.gpus}` : "CPU"],
