@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from roadloop.cli.main import app
 from roadloop.settings import Settings
+from roadloop.training.recipe import DataConfig, TrainConfig
+from roadloop.training.reference import table
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -26,6 +29,23 @@ def test_settings__each_is_documented(name: str) -> None:
 def test_settings__no_others_are_documented() -> None:
     named = set(re.findall(r"^\| `ROADLOOP_([A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
     assert named == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("train_con", TrainConfig), ("data_con", DataConfig)])
+def test_training__every_key_is_documented_as_the_code_has_it(name: str, kind: type[TrainConfig | DataConfig]) -> None:
+    chapter = (ROOT / "docs" / "training.md").read_text().split(f"## {name}\n\n")[1].split("\n\n")[0]
+    assert chapter.strip() == table(kind).strip(), "put what `roadloop train settings` prints into docs/training.md"
+    named = re.findall(r"^\| `(\w+)`", chapter, re.MULTILINE)
+    assert sorted(named) == sorted(kind.model_fields)
+    assert CliRunner().invoke(app, ["train", "settings"]).output.count(table(kind)) == 1
+
+
+def test_training__the_table_says_defaults_limits_and_choices() -> None:
+    rows = table(TrainConfig).splitlines()
+    assert "| `batch_size` | 8 | integer ≥ 1, ≤ 4096 | Pictures per step, all devices together. |" in rows
+    assert any(row.startswith("| `optimizer` | sgd | `sgd`, `adamw` |") for row in rows)
+    assert any(row.startswith("| `ema_decay` | 0 | number ≥ 0, < 1 |") for row in rows)
+    assert any(row.startswith("| `crop` |  | 2 integers ≥ 8, ≤ 8192 |") for row in table(DataConfig).splitlines())
 
 
 @pytest.mark.parametrize("name", COMMANDS)

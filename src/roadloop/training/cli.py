@@ -10,8 +10,12 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.imaging.encode import encode_color, encode_jpeg
 from roadloop.storage import publish
 from roadloop.storage.platform import open_platform
+from roadloop.training.recipe import DataConfig, TrainConfig
+from roadloop.training.reference import table
 
-app = typer.Typer(help="Training tasks 训练任务: look at what they will learn from.", no_args_is_help=True)
+app = typer.Typer(
+    help="Training tasks 训练任务: look at what they will learn from, and at what can be set.", no_args_is_help=True
+)
 app.callback()(lambda: None)
 
 
@@ -41,3 +45,10 @@ def preview(
         platform.database.close()
     publish.write_bytes(out, encode_color(sheet) if out.suffix.lower() == ".png" else encode_jpeg(sheet, 92))
     typer.echo(out)
+
+
+@app.command("settings")
+def settings() -> None:
+    """Print every key of train_con and data_con: default, values, meaning 列出训练与数据配置的全部键."""
+    for name, kind in (("train_con", TrainConfig), ("data_con", DataConfig)):
+        typer.echo(f"## {name}\n\n{table(kind)}")

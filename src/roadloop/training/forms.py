@@ -64,8 +64,12 @@ class StartTask(TaskId):
     steps: str | None = Field(None, description="Iterations at which the rate falls.", examples=["10000,20000,30000"])
     base_lr: float | None = Field(None, description="First learning rate.", examples=[0.014])
     start_date: str = Field("", max_length=100, description="Kept as sent.", examples=["2018-07-31 12:22:30"])
-    train_con: JsonObject = Field({}, description="Training configuration; unknown keys are refused.")
-    data_con: JsonObject = Field({}, description="Data configuration; unknown keys are refused.")
+    train_con: JsonObject = Field(
+        {}, description="Its keys: docs/training.md or `roadloop train settings`; unknown ones are refused."
+    )
+    data_con: JsonObject = Field(
+        {}, description="Its keys: docs/training.md or `roadloop train settings`; unknown ones are refused."
+    )
     weights: str | None = Field(None, description="One of `/weights`; empty = from scratch.")
 
 
