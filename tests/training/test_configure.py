@@ -82,3 +82,9 @@ def test_check_devices__each_part_needs_a_picture_and_fp16_a_gpu() -> None:
         check_devices(TrainConfig(batch_size=8, accumulate=5), 8, 2, gpus=False)
     with pytest.raises(InvalidValueError, match="fp16"):
         check_devices(TrainConfig(precision="fp16"), 8, 1, gpus=False)
+
+
+def test_check__another_number_of_class_weights_says_both_numbers(facts: TaskFacts) -> None:
+    with pytest.raises(InvalidValueError, match="class_weights: 3 weights, the task has 2 classes") as caught:
+        check(TrainConfig(class_weights=(1.0, 1.0, 1.0)), DataConfig(), facts)
+    assert "有 3 个权重，任务有 2 个类别" in caught.value.text.zh

@@ -304,6 +304,52 @@ def test_run__failures_below_get_names(bench: Any, how: str, error: type[JobErro
     assert "4" in caught.value.text.en
     if error is OutOfMemoryError:
         assert caught.value.details["try_batch_size"] == 2
+        assert "Checkpoints are good" in caught.value.text.en
+
+
+def test_run__out_of_memory_speaks_of_checkpoints_only_where_there_is_one(bench: Any) -> None:
+    with pytest.raises(OutOfMemoryError) as caught:
+        bench.run(broken(bench, "memory", at=1, batch_size=4))
+    assert "heckpoint" not in caught.value.text.en
+    assert "检查点" not in caught.value.text.zh
+
+
+#: Answers other channels, or another size, while it learns and while it predicts, or only then.
+WRONG = """
+from torch import nn
+
+
+def build(num_classes, more=0, stride=1, late=False):
+    return Wrong(num_classes + more, stride, late)
+
+
+class Wrong(nn.Module):
+    def __init__(self, channels, stride, late):
+        super().__init__()
+        self.layer = nn.Conv2d(3, channels, 1)
+        self.stride, self.late = stride, late
+
+    def forward(self, x):
+        stride = 1 if self.late and self.training else self.stride
+        return self.layer(x)[..., ::stride, ::stride]
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "steps"),
+    [
+        ({"more": 1}, "answered 3 channels, needed 2", 0),
+        ({"stride": 2}, "answers 16x12 for a picture of 32x24", 0),
+        ({"stride": 2, "late": True}, "answers 24x16 for a picture of 48x32", 2),
+    ],
+)
+def test_run__a_wrong_answer_of_the_network_is_named(
+    bench: Any, settings: dict[str, Any], said: str, steps: int
+) -> None:
+    notes = bench.notes()
+    with pytest.raises(JobError, match=f"^networks/net/network.py {said}"):
+        bench.run(bench.work(source=WRONG, network_settings=settings), notes)
+    assert notes.asked == steps
 
 
 def test_run__out_of_memory_names_the_batch_that_fits_and_it_does(bench: Any) -> None:
@@ -313,8 +359,8 @@ def test_run__out_of_memory_names_the_batch_that_fits_and_it_does(bench: Any) ->
             bench.run(bench.work("eight", source=HUNGRY, batch_size=8, num_epoch=1))
         said = caught.value
         assert said.details == {"batch_size": 8, "crop": [24, 32], "try_batch_size": 4}
-        assert "accumulate to 2" in said.text.en
-        assert "batch_size 调到 4" in said.text.zh
+        assert "Create a new task with batch_size 4, or with the same one and accumulate 2" in said.text.en
+        assert "新建任务，并设 batch_size=4，或保持批大小而设 accumulate=2" in said.text.zh
         assert bench.run(bench.work("four", source=HUNGRY, batch_size=4, num_epoch=1)).finished
         assert bench.run(bench.work("parts", source=HUNGRY, batch_size=8, accumulate=2, num_epoch=1)).finished
     one = bench.work("none", source=HUNGRY, batch_size=2, num_epoch=1, network_settings={"mib": 1024})

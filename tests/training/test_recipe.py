@@ -31,6 +31,12 @@ def test_parse__names_the_key(values: dict[str, object], key: str) -> None:
     assert key in caught.value.text.en
 
 
+def test_parse__a_word_for_class_weights_points_to_class_weighting() -> None:
+    with pytest.raises(InvalidValueError, match="class_weighting: inverse_log, median_frequency, none") as caught:
+        parse(TrainConfig, {"class_weights": "inverse"}, "train_con")
+    assert "class_weighting" in caught.value.text.zh
+
+
 def test_every_field_is_described() -> None:
     for kind in (TrainConfig, DataConfig, Named, TrainingRecipe):
         assert all(field.description for field in kind.model_fields.values()), kind

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from roadloop.errors import JobError
 from roadloop.training.data import Batch, Normalise
 from roadloop.training.group import Group
 from roadloop.training.learner import make_learner
 from roadloop.training.losses import SegmentationLoss
 from roadloop.training.recipe import TrainConfig
-from roadloop.training.step import Update, parts
+from roadloop.training.step import Update, check_answer, parts
 
 CPU = torch.device("cpu")
 ALL = {"ohem_threshold": 0.7, "dice_weight": 0.5, "lovasz_weight": 0.5}
@@ -39,13 +40,18 @@ def batch() -> Batch:
     return Batch(images, targets, [f"1/{i}" for i in range(5)], [])
 
 
-def updated(**values: Any) -> tuple[float, torch.Tensor, torch.Tensor]:
+def updated(answer: type = tuple, **values: Any) -> tuple[float, torch.Tensor, torch.Tensor]:
     """Loss, weights and gradients after one update by plain gradient descent."""
     torch.manual_seed(0)
     config = TrainConfig(class_weights=(1.0, 2.0, 0.5), momentum=0.0, weight_decay=0.0, **values)
     learner = make_learner(config, Two())
     normalise = Normalise((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), CPU, torch.channels_last)
-    update = Update(config, learner, learner.network, SegmentationLoss(config, CPU), normalise, Group(CPU))
+    criterion = SegmentationLoss(config, CPU)
+
+    def forward(image: torch.Tensor) -> Any:
+        return answer(learner.network(image))
+
+    update = Update(config, learner, forward, criterion, normalise, Group(CPU), "network.py")
     loss = update(batch(), 0, 0.1)
     weights = torch.cat([p.detach().flatten() for p in learner.network.parameters()])
     gradients = torch.cat([p.grad.flatten() for p in learner.network.parameters() if p.grad is not None])
@@ -54,11 +60,15 @@ def updated(**values: Any) -> tuple[float, torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("values", [{}, ALL])
 @pytest.mark.parametrize("accumulate", [2, 5, 8])
-def test_update__parts_add_up_to_the_undivided_batch(accumulate: int, values: dict[str, float]) -> None:
+def test_update__parts_add_up_to_the_undivided_batch(accumulate: int, values: dict[str, Any]) -> None:
     whole, divided = updated(**values), updated(accumulate=accumulate, **values)
     assert divided[0] == pytest.approx(whole[0], rel=1e-5)
     assert torch.allclose(divided[1], whole[1], rtol=1e-5, atol=1e-6)
     assert torch.allclose(divided[2], whole[2], rtol=1e-4, atol=1e-6)
+
+
+def test_update__a_list_of_heads_is_a_tuple_of_them() -> None:
+    assert updated(list)[0] == updated()[0]
 
 
 def test_update__gradients_keep_their_largest_norm() -> None:
@@ -73,3 +83,39 @@ def test_parts__differ_by_one_picture_at_most() -> None:
     assert [len(part.images) for part in parts(batch(), 3)] == [2, 2, 1]
     assert [len(part.targets) for part in parts(batch(), 7)] == [1] * 5
     assert next(parts(batch(), 1)).names == batch().names
+
+
+def answered(*shapes: tuple[int, ...]) -> list[torch.Tensor]:
+    return [torch.zeros(2, *shape) for shape in shapes]
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        answered((3, 12, 16)),
+        answered((3, 12, 16), (3, 6, 8), (1, 3, 4)),  # the loss enlarges all but the main one
+        answered((1, 3, 4), (3, 12, 16)),
+    ],
+)
+def test_check_answer__smaller_heads_beside_the_main_one_are_fine(heads: list[torch.Tensor]) -> None:
+    check_answer(heads, 3, (12, 16), "networks/x/network.py")
+
+
+@pytest.mark.parametrize(
+    ("heads", "en", "zh"),
+    [
+        (answered((4, 12, 16)), "answered 4 channels, needed 3", "4 个通道，需要 3 个"),
+        (answered((3, 12, 16), (4, 6, 8)), "answered 4 channels, needed 3", "4 个通道，需要 3 个"),
+        (answered((1, 12, 16)), "answered 1 channels, needed 3", "1 个通道，需要 3 个"),
+        (answered((3, 6, 8)), "answers 8x6 for a picture of 16x12", "对 16x12（宽x高）的图片应答了 8x6"),
+        (answered((3, 6, 8), (3, 12, 16)), "answers 8x6 for a picture of 16x12", "应答了 8x6"),
+        (answered((12, 16)), r"answered torch.float32 \[2, 12, 16\], needed float logits", "应答了 torch.float32"),
+        ([answered((3, 12, 16))], "answered list, needed float logits", "应答了 list"),
+        ([], "answered nothing, needed float logits", "没有任何输出"),
+    ],
+)
+def test_check_answer__names_what_does_not_fit(heads: list[Any], en: str, zh: str) -> None:
+    with pytest.raises(JobError, match=en) as caught:
+        check_answer(heads, 3, (12, 16), "networks/x/network.py")
+    assert all(text.startswith("networks/x/network.py ") for text in caught.value.text)
+    assert zh in caught.value.text.zh

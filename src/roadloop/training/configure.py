@@ -153,11 +153,13 @@ def _check_weights(train: TrainConfig, facts: TaskFacts) -> None:
     if weights is None:
         return
     if len(weights) != classes:
-        raise _wrong(
-            "class_weights",
-            f"{len(weights)}",
-            f"应有 {classes} 个，每个类别一个；设为 null 则自动计算",
-            f"there must be {classes}, one for each class; null computes them",
+        raise InvalidValueError(
+            Text(
+                f"class_weights 有 {len(weights)} 个权重，任务有 {classes} 个类别；请每个类别给一个，设为 null 则自动计算。",
+                f"class_weights: {len(weights)} weights, the task has {classes} classes; give one for each, or null,"
+                " which computes them.",
+            ),
+            parameter="class_weights",
         )
     if not any(w > 0 and p > 0 for w, p in zip(weights, facts.pixels, strict=True)):
         raise _wrong(

@@ -44,7 +44,12 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
     Raises:
         RoadloopError: Named failures: memory, NaN, broken files, a network that does not run.
     """
-    with named_failures(work.recipe, group.size, lambda: largest_fit(work, group)):
+    with named_failures(
+        work.recipe,
+        group.size,
+        largest_fit=lambda: largest_fit(work, group),
+        saved=lambda: bool(checkpoint.listed(work.checkpoints)),
+    ):
         return _run(work, group, reporter)
 
 
@@ -178,7 +183,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
         recipe=recipe,
         plan=plan,
         learner=learner,
-        update=Update(recipe.train, learner, forward, criterion, normalise, group),
+        update=Update(recipe.train, learner, forward, criterion, normalise, group, recipe.network_file),
         normalise=normalise,
         batches=batches,
         waiting=waiting,

@@ -20,13 +20,16 @@ _FAILURES: Final = (
 
 
 @contextmanager
-def named_failures(recipe: TrainingRecipe, devices: int, largest_fit: Callable[[], int]) -> Iterator[None]:
+def named_failures(
+    recipe: TrainingRecipe, devices: int, *, largest_fit: Callable[[], int], saved: Callable[[], bool]
+) -> Iterator[None]:
     """Turn torch's failures into ours.
 
     Args:
         recipe: What is done.
         devices: How many share a batch; a continued task may have others than its recipe says.
         largest_fit: Finds the pictures that a device can take at once; called when memory ran out.
+        saved: Whether there is a checkpoint; called when memory ran out.
 
     Raises:
         OutOfMemoryError: GPU or host memory; names the batch size that was tried, and the one that would fit.
@@ -40,9 +43,8 @@ def named_failures(recipe: TrainingRecipe, devices: int, largest_fit: Callable[[
     except _FAILURES as error:
         if _lacks_memory(error):
             traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
-            raise _out_of_memory(
-                recipe, devices, largest_fit(), gpu=isinstance(error, torch.OutOfMemoryError)
-            ) from error
+            gpu = isinstance(error, torch.OutOfMemoryError)
+            raise _out_of_memory(recipe, devices, largest_fit(), gpu=gpu, saved=saved()) from error
         named = _loader(error) or _batch_norm(recipe, devices, error) or _network(recipe, error)
         if named is None:
             raise
@@ -62,9 +64,9 @@ def _loader(error: BaseException) -> JobError | None:
         return None
     return JobError(
         Text(
-            "读取图片的进程被终止，通常是主机内存不足。请减小 ROADLOOP_LOADER_WORKERS 或批大小，然后继续任务。",
+            "读取图片的进程被终止，通常是主机内存不足。请减小 ROADLOOP_LOADER_WORKERS 后继续任务，或以更小的批大小新建任务。",
             "A process that reads pictures was killed, mostly because the host has no memory left."
-            " Lower ROADLOOP_LOADER_WORKERS or the batch size, then continue the task.",
+            " Lower ROADLOOP_LOADER_WORKERS and continue the task, or create a new task with a smaller batch size.",
         )
     )
 
@@ -102,7 +104,7 @@ def _network(recipe: TrainingRecipe, error: BaseException) -> JobError | None:
     )
 
 
-def _out_of_memory(recipe: TrainingRecipe, devices: int, fit: int, *, gpu: bool) -> OutOfMemoryError:
+def _out_of_memory(recipe: TrainingRecipe, devices: int, fit: int, *, gpu: bool, saved: bool) -> OutOfMemoryError:
     batch, (height, width) = recipe.train.batch_size, recipe.crop
     share = -(-batch // devices)
     at_once = recipe.train.at_once(devices)
@@ -111,27 +113,30 @@ def _out_of_memory(recipe: TrainingRecipe, devices: int, fit: int, *, gpu: bool)
     what_zh, what_en = ("显存", "GPU memory") if gpu else ("主机内存", "host memory")
     if fit == 0:
         cure = Text(
-            "试过：每个设备连 1 张也放不下。请减小 crop，或换更小的网络。",
-            "Not even one picture for each device fits, as a try showed: crop smaller, or take a smaller network.",
+            "试过：每个设备连 1 张也放不下。请以更小的 crop 或更小的网络新建任务。",
+            "Not even one picture for each device fits, as a try showed: create a new task with a smaller crop,"
+            " or with a smaller network.",
         )
     elif fit >= at_once:
         cure = Text(
-            f"单独重试时可以放下：内存被别的进程或过大的验证图片占用。请检查该设备，或把 batch_size 调到 {smaller}。",
+            f"单独重试时可以放下：内存被别的进程或过大的验证图片占用。请检查该设备后继续任务，"
+            f"或以 batch_size={smaller} 新建任务。",
             "Tried again alone, it fits: another process or very large validation pictures took the memory."
-            f" Look at the device, or set batch_size to {smaller}.",
+            f" Look at the device and continue the task, or create a new task with batch_size {smaller}.",
         )
     else:
         parts = -(-share // fit)
         cure = Text(
-            f"试过：每个设备一次 {fit} 张可以。请把 batch_size 调到 {smaller}，或把 accumulate 调到 {parts}，或减小 crop。",
-            f"A try showed that {fit} at once fit on each device. Set batch_size to {smaller},"
-            f" or keep it and set accumulate to {parts}, or crop smaller.",
+            f"试过：每个设备一次 {fit} 张可以。请新建任务，并设 batch_size={smaller}，"
+            f"或保持批大小而设 accumulate={parts}，或减小 crop。",
+            f"A try showed that {fit} at once fit on each device. Create a new task with batch_size {smaller},"
+            f" or with the same one and accumulate {parts}, or with a smaller crop.",
         )
+    good = Text("检查点完好。", " Checkpoints are good.") if saved else Text("", "")
     return OutOfMemoryError(
         Text(
-            f"{what_zh}不足：批大小 {batch}、裁剪 {height}x{width} 放不下。检查点完好。{cure.zh}",
-            f"Out of {what_en}: a batch of {batch} with crops of {height}x{width} does not fit. Checkpoints are good."
-            f" {cure.en}",
+            f"{what_zh}不足：批大小 {batch}、裁剪 {height}x{width} 放不下。{good.zh}{cure.zh}",
+            f"Out of {what_en}: a batch of {batch} with crops of {height}x{width} does not fit.{good.en} {cure.en}",
         ),
         batch_size=batch,
         crop=[height, width],

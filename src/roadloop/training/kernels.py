@@ -137,7 +137,7 @@ class Trial:
         dtype = compute_type(self.config, device)
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             outputs = forward(image_N3HW)
-        heads = outputs if isinstance(outputs, tuple) else (outputs,)
+        heads = outputs if isinstance(outputs, tuple | list) else (outputs,)
         torch.stack([head.float().mean() for head in heads]).sum().backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)

@@ -22,7 +22,7 @@ from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.reporting import Reporter
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.schedule import learning_rate
-from roadloop.training.step import Update
+from roadloop.training.step import Update, check_answer
 
 
 class Journal(Protocol):
@@ -181,6 +181,7 @@ def count_predicted(run: Run, batch: Batch, counted: Validation) -> None:
     with torch.inference_mode():
         image_N3HW, _ = run.normalise(batch)
         logits_NCHW = run.learner.judged(image_N3HW)
+        check_answer([logits_NCHW], run.recipe.num_classes, batch.targets.shape[-2:], run.recipe.network_file)
         found = decide(logits_NCHW, (logits_NCHW.shape[2], logits_NCHW.shape[3]), certain=True)
     for (ids, certainty), target in zip(found, batch.targets.numpy(), strict=True):
         classes = run.recipe.num_classes

@@ -46,7 +46,8 @@ class SegmentationLoss:
         assert config.class_weights is not None
         self._config = config
         self._weights = torch.tensor(config.class_weights, dtype=torch.float32, device=device)
-        self._of_id = functional.pad(self._weights, (0, 256 - len(config.class_weights)))  # 0 for 255 and all others
+        self.classes = len(config.class_weights)
+        self._of_id = functional.pad(self._weights, (0, 256 - self.classes))  # 0 for 255 and all others
 
     def weights(self, target_NHW: Tensor) -> Tensor:
         """What the two sums of a batch are divided by.

@@ -54,7 +54,8 @@ def _learn(work: Work, device: torch.device, pictures: int) -> None:
     network = load_source(work.source, recipe.num_classes, config.network_settings, file=recipe.network_file)
     learner = make_learner(config, network.to(device).train())
     normalise = Normalise(recipe.data.mean, recipe.data.std, device, learner.kernels.layout)
-    update = Update(config, learner, learner.network, SegmentationLoss(config, device), normalise, Group(device))
+    criterion, group = SegmentationLoss(config, device), Group(device)
+    update = Update(config, learner, learner.network, criterion, normalise, group, recipe.network_file)
     height, width = recipe.crop
     blank = Batch(
         torch.zeros((pictures, height, width, 3), dtype=torch.uint8),

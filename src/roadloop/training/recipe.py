@@ -8,7 +8,7 @@ where a run takes place (threads, loader processes) is a setting.
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
@@ -260,6 +260,8 @@ def _digested(config: TrainConfig | DataConfig) -> dict[str, Any]:
 
 R = TypeVar("R", bound=Record)
 
+_WEIGHTINGS: Final = ", ".join(get_args(TrainConfig.model_fields["class_weighting"].annotation))
+
 
 def parse(kind: type[R], values: Mapping[str, Any], parameter: str) -> R:
     """Read a configuration that somebody sent or stored.
@@ -291,4 +293,10 @@ def _refusal(kind: type[Record], error: ValidationError, parameter: str) -> Inva
     else:
         got, why = repr(first["input"])[:80], first["msg"]
         text = Text(f"{where}{key} 的值 {got} 无效（{why}）。", f"{where}{key} cannot be {got}: {why}.")
+        if first["loc"][:1] == ("class_weights",):
+            text = Text(
+                f"{text.zh}它是每个类别一个数；按像素计算的方式由 class_weighting 设定：{_WEIGHTINGS}。",
+                f"{text.en} It holds one number for each class; how they are computed from the pixels is set by"
+                f" class_weighting: {_WEIGHTINGS}.",
+            )
     return InvalidValueError(text, parameter=parameter or key, key=key)

@@ -4,13 +4,14 @@ Legend: N pictures in a batch, H and W their pixels.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from roadloop.errors import JobError, Text
 from roadloop.training.data import Batch, Normalise
 from roadloop.training.failures import LOSS, not_finite
 from roadloop.training.group import Group
@@ -30,6 +31,7 @@ class Update:
         criterion: The loss.
         normalise: Bytes to floats on the device.
         group: The devices that share the batch.
+        file: What messages call the network's code.
     """
 
     config: TrainConfig
@@ -38,6 +40,7 @@ class Update:
     criterion: SegmentationLoss
     normalise: Normalise
     group: Group
+    file: str
 
     def __call__(self, batch: Batch, step: int, rate: float) -> float:
         """Learn from this rank's share of a batch.
@@ -55,6 +58,7 @@ class Update:
 
         Raises:
             NonFiniteLossError: It is not a number; the weights are those before this step.
+            JobError: The network answers what does not fit the task.
         """
         learner, group = self.learner, self.group
         for settings in learner.optimizer.param_groups:
@@ -66,7 +70,9 @@ class Update:
             image_N3HW, target_NHW = self.normalise(part)
             with torch.autocast(group.device.type, learner.dtype, enabled=learner.dtype is not None):
                 outputs = self.forward(image_N3HW)
-            loss = (self.criterion(outputs, target_NHW) / weights).sum()
+            heads = tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)
+            check_answer(heads, self.criterion.classes, target_NHW.shape[-2:], self.file)
+            loss = (self.criterion(heads, target_NHW) / weights).sum()
             learner.scaler.scale(loss).backward()
             losses.append(loss.detach())
         mean = group.sum(torch.stack(losses).sum()).item()
@@ -91,3 +97,57 @@ def parts(batch: Batch, number: int) -> Iterator[Batch]:
     for some_images, some_targets in zip(images, targets, strict=True):
         if len(some_images):
             yield batch._replace(images=some_images, targets=some_targets)
+
+
+def check_answer(heads: Sequence[object], classes: int, size: Sequence[int], file: str) -> None:
+    """Hold what a network answers against the task, by shapes alone.
+
+    The main head, the first of more than one channel, has the picture's size. Auxiliary heads and a boundary, which has
+    one channel, may be smaller: the loss enlarges them.
+
+    Args:
+        heads: What it answered.
+        classes: Of the task.
+        size: Height and width of the pictures.
+        file: What messages call the network's code.
+
+    Raises:
+        JobError: Says what was answered, and what is needed.
+    """
+    if not heads:
+        raise _wrong_answer(
+            file,
+            f"没有任何输出，需要浮点 logits [N, {classes}, H, W]",
+            f"answered nothing, needed float logits [N, {classes}, H, W]",
+        )
+    for head in heads:
+        if not (isinstance(head, Tensor) and head.ndim == 4 and head.is_floating_point()):
+            got = f"{head.dtype} {list(head.shape)}" if isinstance(head, Tensor) else type(head).__name__
+            raise _wrong_answer(
+                file,
+                f"应答了 {got}，需要浮点 logits [N, {classes}, H, W]",
+                f"answered {got}, needed float logits [N, {classes}, H, W]",
+            )
+    tensors = [head for head in heads if isinstance(head, Tensor)]
+    for head in [head for head in tensors if head.shape[1] != 1] or tensors[:1]:
+        if head.shape[1] != classes:
+            raise _wrong_answer(
+                file,
+                f"应答了 {head.shape[1]} 个通道，需要 {classes} 个，每个类别一个",
+                f"answered {head.shape[1]} channels, needed {classes}, one for each class",
+            )
+    height, width = next(head for head in tensors if head.shape[1] != 1).shape[-2:]
+    if (height, width) != tuple(size):
+        got, needed = f"{width}x{height}", f"{size[1]}x{size[0]}"
+        raise _wrong_answer(
+            file,
+            f"对 {needed}（宽x高）的图片应答了 {got}；应答必须与图片大小相同",
+            f"answers {got} for a picture of {needed} (width x height); the answer must have the picture's size",
+        )
+
+
+def _wrong_answer(file: str, zh: str, en: str) -> JobError:
+    return JobError(
+        Text(f"{file} {zh}。请改正网络后新建任务。", f"{file} {en}. Correct the network and create a new task."),
+        file=file,
+    )
