@@ -26,7 +26,7 @@ def test_enet__real_weights_give_the_published_miou_on_camvid(tmp_path: Path) ->
     server.start()
     try:
         command = ["weights", "import", str(WEIGHTS), "--network", "enet", "--name", "enet", "--classes", "camvid"]
-        command += ["--outputs", "12", "--size", "360x480", "--home", str(settings.home)]
+        command += ["--outputs", "12", "--size", "480x360", "--home", str(settings.home)]
         done = CliRunner().invoke(app, command)
         assert done.exit_code == 0, done.output
         record = load_description(settings.home / "weights" / "enet_ep-0001.params", verify=True)

@@ -130,12 +130,21 @@ def test_export_command__writes_both(tmp_path: Path, save_pair: SavePair) -> Non
     app = typer.Typer()
     app.command()(cli.export)
     out = tmp_path / "out"
-    result = CliRunner().invoke(app, [str(save_pair(tmp_path)), "--out", str(out), "--size", "16x24"])
+    result = CliRunner().invoke(app, [str(save_pair(tmp_path)), "--out", str(out), "--size", "24x16"])
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in out.iterdir()) == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.safetensors"]
     assert "image [N, 3, 16, 24]" in result.output
 
 
+def test_export_command__help_says_what_is_written() -> None:
+    """test_parity.py has it that --check alone writes ONNX only."""
+    app = typer.Typer()
+    app.command()(cli.export)
+    said = " ".join(CliRunner().invoke(app, ["--help"], terminal_width=200).output.split())
+    assert "without --onnx, --safetensors or --check both are written" in said
+    assert "--check writes ONNX, and safetensors only with --safetensors" in said
+
+
 def test_export_command__bad_size_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match="360x480"):
+    with pytest.raises(InvalidValueError, match=r"480x360 \(width x height\)"):
         cli.export(tmp_path / "x.params", onnx=True, size="big")

@@ -113,7 +113,7 @@ def test_load_description__what_does_not_fit_is_named(
 
 
 def test_save_model__refuses_before_writing(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match="task"):
+    with pytest.raises(InvalidValueError, match=r"p_ep-0001\.json is not valid: task"):
         files.save_model(tmp_path, "p", 1, {"w": np.zeros(1)}, {})
     with pytest.raises(InvalidNameError):
         files.save_model(tmp_path, "../p", 1, {"w": np.zeros(1)}, {})

@@ -167,3 +167,10 @@ def test_load_start_weights__foreign_params_with_names_of_mxnet(tmp_path: Path) 
     state = network.state_dict()
     assert np.array_equal(state["conv.weight"].numpy()[:, :, 0, 0], arrays["arg:conv_weight"])
     assert np.array_equal(state["bn.running_var"].numpy(), arrays["aux:bn_moving_var"])
+
+
+def test_read_weights__broken_params_is_named(tmp_path: Path) -> None:
+    (tmp_path / "层.params").write_bytes(b"short")
+    with pytest.raises(BrokenFileError, match=r"层\.params: Not a whole.*within the header") as caught:
+        foreign.read_weights(tmp_path / "层.params")
+    assert "层.params" in caught.value.text.zh

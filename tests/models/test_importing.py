@@ -101,3 +101,17 @@ def test_import__options_that_cannot_be_right(
 ) -> None:
     with pytest.raises(error, match=says):
         run(home, str(foreign(tmp_path)), "--outputs", "3", *option)
+
+
+def test_import__more_classes_than_outputs_names_the_options(tmp_path: Path, home: Path) -> None:
+    (home / "class-tables" / "road.txt").write_text("1 2 3 a\n4 5 6 b\n7 8 9 c\n10 11 12 d\n")
+    with pytest.raises(InvalidValueError, match=r"has 3 outputs \(--outputs\), too few for the 4 classes") as caught:
+        run(home, str(foreign(tmp_path)), "--outputs", "3")
+    for text in caught.value.text:
+        assert all(word in text for word in ("--classes", "--map", "road"))
+    assert not (home / "weights").exists()
+
+
+def test_import__size_is_width_before_height(tmp_path: Path, home: Path) -> None:
+    run(home, str(foreign(tmp_path)), "--outputs", "3", "--size", "48x32")
+    assert files.load_description(home / "weights" / "道路_ep-0001.params").input.size == (32, 48)

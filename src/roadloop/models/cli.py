@@ -42,7 +42,7 @@ def import_file(
     ] = 0,
     mean: Annotated[str, typer.Option(help="Subtracted from RGB in 0..1.")] = "0,0,0",
     std: Annotated[str, typer.Option(help="Divides what is left.")] = "1,1,1",
-    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH of the pictures that it is usually given.")] = "512x512",
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of the pictures that it is usually given.")] = "512x512",
     settings: Annotated[str, typer.Option(help="Settings of the network's build, as a JSON object.")] = "{}",
     home: Home = None,
 ) -> None:
@@ -90,7 +90,7 @@ def export(
     onnx: Annotated[bool, typer.Option("--onnx", help="Write ONNX, checked against torch.")] = False,
     safetensors: Annotated[bool, typer.Option("--safetensors", help="Write safetensors.")] = False,
     size: Annotated[
-        str, typer.Option(help="ONNX: HEIGHTxWIDTH in pixels, such as 360x480; default: the training pictures'.")
+        str, typer.Option(help="ONNX: WIDTHxHEIGHT in pixels, such as 480x360; default: the training pictures'.")
     ] = "",
     any_size: Annotated[
         bool, typer.Option("--any-size", help="ONNX: free height and width, if two more sizes agree.")
@@ -100,9 +100,9 @@ def export(
     ] = "",
     home: Home = None,
 ) -> None:
-    """Export a model file; without --onnx or --safetensors both are written.
+    """Export a model file; without --onnx, --safetensors or --check both are written.
 
-    With --check the exported file predicts the pictures through ONNX Runtime, beside the trained network; the report is
+    --check writes ONNX, and safetensors only with --safetensors: the exported file predicts the pictures through ONNX Runtime, beside the trained network; the report is
     written beside the export as .parity.json.
     """
     # Loading torch takes seconds; other commands need not wait for it.
@@ -156,12 +156,16 @@ def _check(params: Path, target: Path, source: PictureSource, name: str, max_pix
 
 
 def _parse_size(text: str) -> tuple[int, int] | None:
+    """Height and width of WIDTHxHEIGHT."""
     if not text:
         return None
-    height, _, width = text.lower().partition("x")
+    width, _, height = text.lower().partition("x")
     if not (height.isdigit() and width.isdigit()):
         raise InvalidValueError(
-            Text(f"--size 应形如 360x480，而不是 {text!r}。", f"--size looks like 360x480, not {text!r}."),
+            Text(
+                f"--size 应形如 480x360（宽x高），而不是 {text!r}。",
+                f"--size looks like 480x360 (width x height), not {text!r}.",
+            ),
             parameter="size",
         )
     return int(height), int(width)

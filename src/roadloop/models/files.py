@@ -154,11 +154,11 @@ def save_model(
         "epoch": epoch,
         "params_sha256": hashlib.sha256(data).hexdigest(),
     }
+    target = folder / file_name(prefix, epoch)
     try:
         record = ModelFile.model_validate(values)
     except ValidationError as error:
-        raise InvalidValueError(_complaint("", error)) from error
-    target = folder / file_name(prefix, epoch)
+        raise InvalidValueError(_complaint(description_path(target).name, error)) from error
     place = scratch or _hidden
     pair = [(place(path), path) for path in (target, description_path(target))]
     publish.write_bytes(pair[0][0], data)
@@ -214,7 +214,19 @@ def read_state(params_path: Path, record: ModelFile) -> Arrays:
     data = reading.read_bytes(params_path)
     if hashlib.sha256(data).hexdigest() != record.params_sha256:
         raise mismatch(params_path)
-    return torch_names(read_params(data))
+    return decode_params(data, params_path.name)
+
+
+def decode_params(data: bytes, name: str) -> Arrays:
+    """The tensors of a `.params` file under a network's own names.
+
+    Raises:
+        BrokenFileError: It is not such a file; names it.
+    """
+    try:
+        return torch_names(read_params(data))
+    except BrokenFileError as error:
+        raise BrokenFileError(Text(f"{name}：{error.text.zh}", f"{name}: {error.text.en}"), file=name) from error
 
 
 def torch_names(arrays: Arrays) -> Arrays:
@@ -265,7 +277,8 @@ def _hidden(path: Path) -> Path:
 def _complaint(file: str, error: ValidationError) -> Text:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "-"
+    why = first["msg"].removeprefix("Value error, ")
     return Text(
-        f"模型说明 {file} 无效：{place}：{first['msg']}",
-        f"The model description {file} is not valid: {place}: {first['msg']}",
+        f"模型说明 {file} 无效：{place}：{why}",
+        f"The model description {file} is not valid: {place}: {why}",
     )

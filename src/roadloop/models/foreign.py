@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from roadloop.errors import BrokenFileError, NotFoundError, Text
-from roadloop.models.files import PARAMS, SAFETENSORS, is_described, load_description, read_state, torch_names
-from roadloop.models.params import LIST_MAGIC, Arrays, read_params
+from roadloop.models.files import PARAMS, SAFETENSORS, decode_params, is_described, load_description, read_state
+from roadloop.models.params import LIST_MAGIC, Arrays
 from roadloop.models.torch_file import NAMES
 from roadloop.storage import reading
 
@@ -41,7 +41,7 @@ def read_weights(path: Path) -> Arrays:
     if is_described(path):
         return read_state(path, load_description(path))
     if path.suffix == PARAMS or _begins_as_params(path):
-        return torch_names(read_params(reading.read_bytes(path)))
+        return decode_params(reading.read_bytes(path), path.name)
     if path.suffix == SAFETENSORS:
         return _read_safetensors(path, path.name)
     return _read_torch(path)

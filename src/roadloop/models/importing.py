@@ -62,7 +62,8 @@ def import_weights(
         NotFoundError: The file or the network's code is missing.
         BrokenFileError: The file is damaged, or holds more than tensors.
         NameTakenError: There is such a file already.
-        InvalidValueError: The file lacks tensors of the network, or has them in other shapes.
+        InvalidValueError: The label map has more classes than the network outputs; or the file lacks tensors of the
+            network, or has them in other shapes.
         JobError: The network's code fails.
     """
     target = folder / file_name(check_name(name, "name"), EPOCH)
@@ -70,6 +71,8 @@ def import_weights(
         raise NameTakenError(
             Text(f"{target.name} 已存在；请换一个 --name。", f"{target.name} is there already; choose another --name.")
         )
+    if meaning.label_map.num_classes > meaning.outputs:
+        raise _too_many_classes(meaning)
     source = read_source(network.folder)
     module = load_source(source, meaning.outputs, meaning.settings, file=str(network.folder))
     arrays = read_weights(file)
@@ -98,6 +101,20 @@ def import_weights(
     return target, report
 
 
+def _too_many_classes(meaning: Meaning) -> InvalidValueError:
+    table, classes, outputs = meaning.table.name, meaning.label_map.num_classes, meaning.outputs
+    return InvalidValueError(
+        Text(
+            f"网络有 {outputs} 个输出（--outputs），而类别表 {table} 的标签映射有 {classes} 个类别，输出不够。"
+            "请用 --classes 给出训练这些权重所用的类别表，或用 --map 给出标签映射。",
+            f"The network has {outputs} outputs (--outputs), too few for the {classes} classes that the label map of the"
+            f" class table {table} has. Give the class table that the weights were trained with by --classes, or the"
+            " label map by --map.",
+        ),
+        parameter="classes",
+    )
+
+
 def _incomplete(file: Path, report: MappingReport, network: Shapes, tensors: Shapes) -> InvalidValueError:
     lacking = [
         *(f"{name} {list(network[name])}" for name in report.missing),
@@ -107,11 +124,11 @@ def _incomplete(file: Path, report: MappingReport, network: Shapes, tensors: Sha
     return InvalidValueError(
         Text(
             f"{file.name} 缺少此网络的 {len(lacking)} 个张量（或形状不符）：{some(lacking, '无')}。文件中未用的有 {len(rest)} 个："
-            f"{some(rest, '无')}。未写入任何文件。请检查 --network、--outputs 与 --settings；"
+            f"{some(rest, '无')}。未写入任何文件。请检查 --network、--classes、--outputs 与 --settings；"
             "若只想从它开始训练，把它放进 weights/ 后用 /starttask 的 weights 选择即可。",
             f"{file.name} lacks {len(lacking)} tensors of this network, or has them in other shapes:"
             f" {some(lacking, 'none')}. Left over in the file are {len(rest)}: {some(rest, 'none')}. Nothing was written."
-            " Check --network, --outputs and --settings; to begin a training from it, put it into weights/ and name it"
+            " Check --network, --classes, --outputs and --settings; to begin a training from it, put it into weights/ and name it"
             " in /starttask.",
         ),
         missing=list(report.missing),
