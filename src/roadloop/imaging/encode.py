@@ -15,8 +15,8 @@ UInt8 = NDArray[np.uint8]
 def encode_label(ids: UInt8) -> bytes:
     """An 8-bit grey PNG of ids, uint8 [H, W].
 
-    zlib level 1 with run lengths and no filter: labels are areas of one value, so this is many times as fast as
-    OpenCV's encoder and hardly larger.
+    zlib level 1 with run lengths and no filter: labels are areas of one value, so this is about five times as
+    fast as OpenCV's encoder, and smaller.
     """
     return _png(ids, GREY, b"")
 
