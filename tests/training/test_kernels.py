@@ -10,7 +10,7 @@ from torch import nn
 from roadloop.errors import Text
 from roadloop.training import kernels
 from roadloop.training.group import Group
-from roadloop.training.kernels import Kernels, Trial, candidates, compute_type
+from roadloop.training.kernels import Kernels, Trial, candidates, continued
 from roadloop.training.recipe import TrainConfig
 from roadloop.training.reporting import Silent
 
@@ -67,8 +67,9 @@ def test_candidates__auto_measures_and_never_compiles_on_the_cpu() -> None:
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_candidates__a_cpu_computes_16_bits_in_contiguous_tensors(memory_format: Any, precision: Any) -> None:
     config = TrainConfig(memory_format=memory_format, precision=precision)
-    assert candidates(config, CPU) == [Kernels()]
-    assert Kernels(channels_last=True) in candidates(config.model_copy(update={"memory_format": "auto"}), CUDA)
+    assert candidates(config, CPU) == [Kernels(precision=precision)]
+    both = candidates(config.model_copy(update={"memory_format": "auto"}), CUDA)
+    assert both == [Kernels(precision=precision), Kernels(channels_last=True, precision=precision)]
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -117,9 +118,43 @@ def test_choose__without_a_compiler_nothing_is_compiled(tmp_path: Path, monkeypa
     assert len(heard.warnings) == 1
 
 
-def test_compute_type__auto_is_float32_on_the_cpu() -> None:
-    cpu = torch.device("cpu")
-    assert compute_type(TrainConfig(precision="auto"), cpu) is None
-    assert compute_type(TrainConfig(), cpu) is None
-    assert compute_type(TrainConfig(precision="bf16"), cpu) is torch.bfloat16
-    assert compute_type(TrainConfig(precision="fp16"), torch.device("cuda")) is torch.float16
+@pytest.mark.parametrize("instructions", ["", "avx512_bf16", "amx_bf16", "bf16"])
+def test_candidates__auto_precision_tries_bf16_on_a_cpu_that_has_it(
+    instructions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "bf16": False, instructions: True})
+    plain = [Kernels(channels_last=True)]
+    assert candidates(TrainConfig(precision="auto"), CPU) == plain + [Kernels(precision="bf16")] * bool(instructions)
+    assert candidates(TrainConfig(), CPU) == plain
+    assert candidates(TrainConfig(precision="fp16"), CUDA) == [Kernels(channels_last=True, precision="fp16")]
+
+
+def test_continued__a_checkpoint_without_precision_has_the_configurations() -> None:
+    older = Kernels(channels_last=False)
+    assert continued(older, TrainConfig(precision="bf16")).dtype is torch.bfloat16
+    assert continued(older, TrainConfig()).dtype is None
+    chosen = Kernels(precision="bf16")
+    assert continued(chosen, TrainConfig(precision="auto")) == chosen
+
+
+class Fussy(nn.Module):
+    """Much slower in one precision."""
+
+    def __init__(self, *, slow: torch.dtype) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 1)
+        self.slow = slow
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.layer(image)
+        if out.dtype is self.slow:
+            torch.rand(300_000).sort()
+        return out
+
+
+@pytest.mark.parametrize(("slow", "chosen"), [(torch.float32, "bf16"), (torch.bfloat16, "fp32")])
+def test_choose__takes_the_faster_precision(slow: torch.dtype, chosen: str) -> None:
+    heard = Heard()
+    ways = [Kernels(channels_last=True), Kernels(precision="bf16")]
+    assert trial(TrainConfig(precision="auto"), Fussy(slow=slow), heard).choose(ways).precision == chosen
+    assert f"precision='{chosen}'" in heard.lines[0]

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -58,6 +58,9 @@ def train(
         Path | None,
         typer.Option(help="Python that has the library to compare with (benchmarks/README.md); this one if empty."),
     ] = None,
+    precision: Annotated[
+        Literal["fp32", "bf16", "auto"], typer.Option(help="Of roadloop's steps; the others compute in fp32.")
+    ] = "fp32",
     as_json: Json = False,
 ) -> None:
     """Steps of the training loop against a plain loop of forty lines: same samples, weights, losses; on CPU.
@@ -65,9 +68,10 @@ def train(
     In the same turns, with segformer Hugging Face's Trainer, with fast-scnn mmsegmentation, where they are installed.
     """
     from roadloop.bench.pictures import Choice  # noqa: PLC0415
-    from roadloop.bench.train import race  # noqa: PLC0415
+    from roadloop.bench.train import Lesson, race  # noqa: PLC0415
 
-    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, steps, batch, network, opponents_python), as_json)
+    lesson = Lesson(network, steps, batch, precision)
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, lesson, opponents_python), as_json)
 
 
 def predict(

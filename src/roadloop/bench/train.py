@@ -5,9 +5,10 @@ A training library that has the same network takes part in the same turns, in a 
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import torch
@@ -23,13 +24,14 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import default_map
 from roadloop.networks.folder import TRAIN, digest, read_defaults, read_source, template_folder
 from roadloop.networks.load import load_source
-from roadloop.training import engine
+from roadloop.training import checkpoint, engine
 from roadloop.training.checkpoint import seed_step
 from roadloop.training.configure import usual_crop
 from roadloop.training.data import TrainingSamples, training_batches
 from roadloop.training.group import Group
+from roadloop.training.kernels import Kernels
 from roadloop.training.metrics_log import read_lines
-from roadloop.training.recipe import DataConfig, Named, TrainConfig, TrainingRecipe
+from roadloop.training.recipe import DataConfig, Named, Precision, TrainConfig, TrainingRecipe
 from roadloop.training.reporting import Move, Silent
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.weighting import class_pixels, class_weights
@@ -80,26 +82,40 @@ class Watching(Silent):
         self.wait = (memo or {}).get("speed", {}).get("loader_wait", self.wait)
 
 
-def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str, python: Path | None = None) -> Result:
+@dataclass(frozen=True)
+class Lesson:
+    """What is trained, and how.
+
+    Attributes:
+        network: Name of a template.
+        steps: Of each run, at least.
+        batch_size: Pictures in a step.
+        precision: As in a recipe; the other sides compute in float32.
+    """
+
+    network: str
+    steps: int
+    batch_size: int
+    precision: Precision | Literal["auto"] = "fp32"
+
+
+def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None) -> Result:
     """The same steps by the training loop, by `benchmarks/plain_loop.py` and by a library, one thread each.
 
     Args:
         choice: The pictures.
         rounds: Times that each side runs.
-        steps: Of each run, at least.
-        batch_size: Pictures in a step.
-        network: Name of a template.
+        lesson: What is trained.
         python: Interpreter that has the library; None: this one.
     """
+    network, steps, batch_size = lesson.network, lesson.steps, lesson.batch_size
     executable = interpreter(python)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with written(choice) as workspace:
         info = build(workspace, NAME, 1)
         source = read_source(template_folder(network))
-        recipe = make_recipe(
-            info, network, source, epochs=-(-steps * batch_size // info.counts["train"]), batch=batch_size
-        )
+        recipe = make_recipe(info, lesson, source, epochs=-(-steps * batch_size // info.counts["train"]))
         samples = make_samples(workspace, info, EVERYTHING)
         per_epoch = BatchPlan(len(samples.sampling), batch_size, recipe.epochs, recipe.train.seed).steps_per_epoch
         if per_epoch < 2:
@@ -112,7 +128,7 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str,
         total = per_epoch * recipe.epochs
         shape = Steps(total, batch_size, *recipe.crop, recipe.num_classes)
         rivals = invited(network, executable, shape, parameters(recipe, source))
-        numbers, losses, watched = count(), dict[str, list[float]](), list[Watching]()
+        numbers, losses, watched, used = count(), dict[str, list[float]](), list[Watching](), set[Kernels]()
 
         def ours() -> Lap:
             task = workspace.tasks / f"bench-{next(numbers)}"
@@ -123,6 +139,8 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str,
             engine.run(work, Group(torch.device("cpu")), watching)
             losses["ours"] = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
             watched.append(watching)
+            if ended := checkpoint.newest(work.checkpoints, recipe.digest()):
+                used.add(ended.kernels)
             return watching.clock.lap(batch_size, per_epoch)
 
         def theirs() -> Lap:
@@ -141,7 +159,7 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str,
     notes = [
         f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
         f"roadloop waited {watched[-1].wait:.1%} of its time for pictures (decoded ones kept, no loader process)",
-        f"roadloop's tensors are {recipe.train.memory_format}, as in a new task with this network",
+        f"roadloop computed in {' and in '.join(sorted(map(described_kernels, used)))}, the others in fp32",
         *rivals.notes,
     ]
     crop = "x".join(map(str, recipe.crop))
@@ -149,19 +167,24 @@ def race(choice: Choice, rounds: int, steps: int, batch_size: int, network: str,
     return Result(title, "pictures", timings, tuple(notes))
 
 
-def make_recipe(info: DatasetInfo, network: str, source: str, *, epochs: int, batch: int) -> TrainingRecipe:
+def described_kernels(kernels: Kernels) -> str:
+    """Precision and layout of tensors."""
+    return f"{kernels.precision}, {'channels_last' if kernels.channels_last else 'contiguous'}"
+
+
+def make_recipe(info: DatasetInfo, lesson: Lesson, source: str, *, epochs: int) -> TrainingRecipe:
     """What /starttask would make of the defaults, with the network's own layout of tensors."""
     label_map = default_map(info.table)
     weights = class_weights(class_pixels(label_map, info.pixels("train")), "inverse_log")
-    own = read_defaults(template_folder(network), TRAIN)
+    own = read_defaults(template_folder(lesson.network), TRAIN)
     train = TrainConfig(
-        num_classes=label_map.num_classes, num_epoch=epochs, batch_size=batch, class_weights=weights, log_every=1,
-        save_every=epochs, schedule="poly", **{name: own[name] for name in ("memory_format",) if name in own},
+        num_classes=label_map.num_classes, num_epoch=epochs, batch_size=lesson.batch_size, class_weights=weights, log_every=1,
+        save_every=epochs, schedule="poly", precision=lesson.precision, **{name: own[name] for name in ("memory_format",) if name in own},
     )  # fmt: skip
     return TrainingRecipe(
         task=NAME,
         dataset=Named(name=info.name, digest=info.digest),
-        network=Named(name=network, digest=digest(source)),
+        network=Named(name=lesson.network, digest=digest(source)),
         start_weights=None,
         label_map=label_map.to_json(),
         gpus="",

@@ -22,7 +22,7 @@ from roadloop.training.failures import named_failures
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
 from roadloop.training.journal import NoJournal, TaskJournal
-from roadloop.training.kernels import Trial, candidates
+from roadloop.training.kernels import Trial, candidates, continued
 from roadloop.training.learner import Learner, make_learner
 from roadloop.training.loop import Run, train
 from roadloop.training.losses import SegmentationLoss
@@ -61,7 +61,7 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
     found = checkpoint.newest(work.checkpoints, recipe.digest())
     network = first_network(work, group.device, reporter, fresh=found is None)
-    ways = [found.kernels] if found else candidates(recipe.train, group.device)
+    ways = [continued(found.kernels, recipe.train)] if found else candidates(recipe.train, group.device)
     trial = Trial(recipe.train, network, (recipe.train.at_once(group.size), 3, *recipe.crop), group, reporter)
     learner = make_learner(recipe.train, network, trial.choose(ways))
     if found is not None:

@@ -8,18 +8,20 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor, nn
 
 from roadloop.errors import Text
 from roadloop.training.group import Group
-from roadloop.training.recipe import TrainConfig
+from roadloop.training.recipe import Precision, TrainConfig
 from roadloop.training.reporting import Reporter
 
 MEASURED: Final = 4
 ENOUGH_SECONDS: Final = 2.0  #: of measuring one way; two passes are made at least
+
+BF16_INSTRUCTIONS: Final = ("avx512_bf16", "amx_bf16", "bf16")  #: names in torch.cpu.get_capabilities(); bf16 is ARM's
 
 _TYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -30,6 +32,12 @@ class Kernels:
 
     channels_last: bool = False  #: layout of weights and pictures
     compiled: bool = False  #: torch.compile
+    precision: Precision = "fp32"  #: numbers of the forward pass
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """What the forward pass computes in; None is float32 throughout."""
+        return _TYPES.get(self.precision)
 
     @property
     def layout(self) -> torch.memory_format:
@@ -46,15 +54,6 @@ class Kernels:
 PLAIN: Final = Kernels()
 
 
-def compute_type(config: TrainConfig, device: torch.device) -> torch.dtype | None:
-    """What a configuration computes in on a device; None is float32. auto: bf16 where a GPU has it, else fp16."""
-    if config.precision != "auto":
-        return _TYPES.get(config.precision)
-    if device.type != "cuda":
-        return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
 def candidates(config: TrainConfig, device: torch.device) -> list[Kernels]:
     """The ways that a configuration allows, the plainest first; without a GPU `auto` never compiles.
 
@@ -62,12 +61,30 @@ def candidates(config: TrainConfig, device: torch.device) -> list[Kernels]:
     the layout is channels_last (found by trying: with deterministic algorithms, which fill new memory with NaN, most
     runs of Fast-SCNN ended within twenty steps).
     """
-    formats = {"contiguous": [False], "channels_last": [True], "auto": [False, True]}[config.memory_format]
-    if device.type == "cpu" and compute_type(config, device) is not None:
-        formats = [False]
+    layouts = {"contiguous": [False], "channels_last": [True], "auto": [False, True]}[config.memory_format]
     measured = [False, True] if device.type == "cuda" else [False]
     compiled = {"off": [False], "on": [True], "auto": measured}[config.compile]
-    return [Kernels(layout, one) for one in compiled for layout in formats]
+    return [
+        Kernels(layout, one, precision)
+        for precision in precisions(config.precision, device)
+        for one in compiled
+        for layout in (layouts if device.type == "cuda" or precision == "fp32" else [False])
+    ]
+
+
+def continued(kernels: Kernels, config: TrainConfig) -> Kernels:
+    """The way that a checkpoint names; older ones name no precision, which was then the configuration's."""
+    return kernels if config.precision == "auto" else replace(kernels, precision=config.precision)
+
+
+def precisions(asked: Precision | Literal["auto"], device: torch.device) -> list[Precision]:
+    """What the forward pass may compute in; auto: 16 bits on a GPU, and on a CPU that has instructions for them, either."""
+    if asked != "auto":
+        return [asked]
+    if device.type == "cuda":
+        return ["bf16" if torch.cuda.is_bf16_supported() else "fp16"]
+    capable = torch.cpu.get_capabilities()
+    return ["fp32", "bf16"] if any(capable.get(name) for name in BF16_INSTRUCTIONS) else ["fp32"]
 
 
 @dataclass(frozen=True)
@@ -125,17 +142,16 @@ class Trial:
         copied = copy.deepcopy(self.network).train().to(memory_format=way.layout)  # type: ignore[call-overload]
         forward = way.forward(copied, self.config)
         image_N3HW = torch.zeros(self.shape, device=self.group.device).to(memory_format=way.layout)
-        self._pass(forward, image_N3HW)
+        self._pass(way, forward, image_N3HW)
         times: list[float] = []
         while len(times) < MEASURED and sum(times) < ENOUGH_SECONDS:
-            times.append(self._pass(forward, image_N3HW))
+            times.append(self._pass(way, forward, image_N3HW))
         return min(times)
 
-    def _pass(self, forward: Callable[..., Any], image_N3HW: Tensor) -> float:
+    def _pass(self, way: Kernels, forward: Callable[..., Any], image_N3HW: Tensor) -> float:
         begin = time.perf_counter()
         device = self.group.device
-        dtype = compute_type(self.config, device)
-        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+        with torch.autocast(device.type, way.dtype, enabled=way.dtype is not None):
             outputs = forward(image_N3HW)
         heads = outputs if isinstance(outputs, tuple | list) else (outputs,)
         torch.stack([head.float().mean() for head in heads]).sum().backward()

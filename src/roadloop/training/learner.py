@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from roadloop.training.kernels import PLAIN, Kernels, compute_type
+from roadloop.training.kernels import PLAIN, Kernels
 from roadloop.training.recipe import TrainConfig
 
 
@@ -19,7 +19,6 @@ class Learner:
         optimizer: Of its parameters.
         scaler: Of fp16 losses; disabled, it does nothing.
         average: The running average of the network, or None.
-        dtype: What the forward pass computes in; None is float32 throughout.
         kernels: How the network is computed while it learns.
     """
 
@@ -27,7 +26,6 @@ class Learner:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     average: nn.Module | None = None
-    dtype: torch.dtype | None = None
     kernels: Kernels = PLAIN
 
     @property
@@ -60,16 +58,14 @@ def make_learner(config: TrainConfig, network: nn.Module, kernels: Kernels = PLA
     if kernels.channels_last:
         network = network.to(memory_format=kernels.layout)  # type: ignore[call-overload]
     device = next(network.parameters()).device
-    dtype = compute_type(config, device)
     average = None
     if config.ema_decay > 0:
         average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     return Learner(
         network=network,
         optimizer=make_optimizer(config, network),
-        scaler=torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
+        scaler=torch.amp.GradScaler(device.type, enabled=kernels.dtype is torch.float16),
         average=average,
-        dtype=dtype,
         kernels=kernels,
     )
 

@@ -154,7 +154,7 @@ def require_finite(run: Run, state: RunState, names: list[str]) -> None:
     """
     if not is_finite(run.learner.network):
         rate = learning_rate(run.recipe.train, max(state.step - 1, 0), run.plan.total_steps)
-        raise not_finite(WEIGHTS, "nan", state.step, rate, names, run.recipe.train.precision)
+        raise not_finite(WEIGHTS, "nan", state.step, rate, names, run.learner.kernels.precision)
 
 
 def validate(run: Run, reporter: Reporter) -> Validation | None:

@@ -11,6 +11,7 @@ from roadloop.errors import RoadloopError
 from roadloop.networks.load import load_source
 from roadloop.training.data import Batch, Normalise
 from roadloop.training.group import Group
+from roadloop.training.kernels import candidates
 from roadloop.training.learner import make_learner
 from roadloop.training.losses import SegmentationLoss
 from roadloop.training.step import Update
@@ -52,7 +53,7 @@ def _learn(work: Work, device: torch.device, pictures: int) -> None:
     recipe = work.recipe
     config = recipe.train.model_copy(update={"accumulate": 1})
     network = load_source(work.source, recipe.num_classes, config.network_settings, file=recipe.network_file)
-    learner = make_learner(config, network.to(device).train())
+    learner = make_learner(config, network.to(device).train(), candidates(config, device)[0])
     normalise = Normalise(recipe.data.mean, recipe.data.std, device, learner.kernels.layout)
     criterion, group = SegmentationLoss(config, device), Group(device)
     update = Update(config, learner, learner.network, criterion, normalise, group, recipe.network_file)

@@ -53,6 +53,7 @@ Magnification = Annotated[float, Field(ge=0.05, le=20)]
 Iteration = Annotated[int, Field(ge=1, le=10**9)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 TrainId = Annotated[int, Field(ge=0, le=254)]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Record(BaseModel):
@@ -94,7 +95,9 @@ class TrainConfig(Record):
         0.0, ge=0, lt=1, description="The running average of the weights is validated and kept (0.999); 0 = without."
     )
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
-        "fp32", description="Numbers of the forward pass; auto = bf16, or fp16 where the GPU lacks it; on CPU fp32."
+        "fp32",
+        description="Numbers of the forward pass; auto = bf16, or fp16 where the GPU lacks it; on a CPU with bf16"
+        " instructions it tries fp32 and bf16 for some steps at the start, and keeps the faster for all attempts.",
     )
     memory_format: Literal["contiguous", "channels_last", "auto"] = Field(
         "channels_last",

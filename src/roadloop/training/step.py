@@ -68,7 +68,8 @@ class Update:
         losses = []
         for part in parts(batch, self.config.accumulate):
             image_N3HW, target_NHW = self.normalise(part)
-            with torch.autocast(group.device.type, learner.dtype, enabled=learner.dtype is not None):
+            dtype = learner.kernels.dtype
+            with torch.autocast(group.device.type, dtype, enabled=dtype is not None):
                 outputs = self.forward(image_N3HW)
             heads = tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)
             check_answer(heads, self.criterion.classes, target_NHW.shape[-2:], self.file)
@@ -77,7 +78,7 @@ class Update:
             losses.append(loss.detach())
         mean = group.sum(torch.stack(losses).sum()).item()
         if not math.isfinite(mean):
-            raise not_finite(LOSS, str(mean), step + 1, rate, batch.names, self.config.precision)
+            raise not_finite(LOSS, str(mean), step + 1, rate, batch.names, learner.kernels.precision)
         group.share_gradients(learner.network)
         if self.config.clip_norm > 0:
             learner.scaler.unscale_(learner.optimizer)
