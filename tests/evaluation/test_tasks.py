@@ -14,6 +14,7 @@ from PIL import Image
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
 from roadloop.evaluation import service, tasks
+from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.service import EvaluationRequest
 from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
@@ -287,3 +288,16 @@ def test_newest_scores__are_those_of_the_newest_evaluation_with_labels(
         found = service.newest_scores(db, digest)
     assert found is not None
     assert (found["type"], found["pixel_accuracy"]) == ("remote", 1.0)
+
+
+@pytest.mark.parametrize(("tile", "crop", "said"), [(16, [16, 32], 0), (16, [24, 32], 1), (0, [24, 32], 0)])
+@pytest.mark.usefixtures("pictures")
+def test_evaluate__tiles_smaller_than_the_training_crop_are_a_warning(
+    platform: Platform, run_job: RunJob, write_model: Callable[..., Path], tile: int, crop: list[int], said: int
+) -> None:
+    write_model(platform.workspace.weights, "small", 1, input={"crop": crop, "size": [8, 8]})
+    dicts = {"weights": ["small_ep-0001.params"]}
+    job = run_job(platform, start(platform, dicts=dicts, manner=Manner(tile=tile)))
+    found = [text for text in job.warnings if "tile=" in text.en]
+    assert len(found) == said
+    assert all("trained on (32x24)" in text.en and "tile=32" in text.zh for text in found)

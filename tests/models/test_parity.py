@@ -158,8 +158,8 @@ def build(num_classes):
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("pass", r"differs|cannot be exported|does not run"),
-        ("assert x.shape[3] % 8 == 0, 'width is no multiple of 8'", r"cannot be exported|does not run"),
+        ("pass", r"differs|cannot write|does not run"),
+        ("assert x.shape[3] % 8 == 0, 'width is no multiple of 8'", r"cannot write|does not run"),
     ],
 )
 def test_export_onnx__size_is_fixed_where_another_one_does_not_agree(

@@ -122,7 +122,7 @@ class _Work:
 
 
 def _load_models(context: TaskContext, scratch: Path) -> tuple[list[Model], list[Network]]:
-    models, networks = [], []
+    models, networks, tile = [], [], Manner.of(context.payload).tile
     for entry in context.payload["models"]:
         path = Path(entry["path"])
         module, record = load_model(path)
@@ -134,10 +134,23 @@ def _load_models(context: TaskContext, scratch: Path) -> tuple[list[Model], list
         card = ModelCard(entry["source"], entry["file"], folder, record.params_sha256, record.epoch, view.classes)
         publish.write_json(scratch / folder / MODEL_FILE, description)
         models.append(Model(card, view))
+        if tile and tile < min(record.input.crop):
+            context.warn(small_tile(card.file, tile, record.input.crop))
         used = [c.train_id for c in view.classes]
         norm = record.normalisation
         networks.append(Network(module, norm.mean, norm.std, record.num_classes, used, _mirrored(record)))
     return models, networks
+
+
+def small_tile(file: str, tile: int, crop: Sequence[int]) -> Text:
+    """What somebody should know who has pictures cut smaller than those that a network was trained on."""
+    height, width = crop
+    return Text(
+        f"tile={tile} 小于 {file} 训练时的图块（{width}x{height}）：网络看到的周围太少，mIoU 会降低；"
+        f"请用 tile={max(crop)} 或 0（不切块）。",
+        f"tile={tile} is smaller than what {file} was trained on ({width}x{height}): it sees too little around each pixel"
+        f" and its mIoU falls; take tile={max(crop)}, or 0 for whole pictures.",
+    )
 
 
 def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:

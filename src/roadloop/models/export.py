@@ -199,9 +199,14 @@ def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path, *, free:
             )
         except (torch.onnx.errors.OnnxExporterError, torch._dynamo.exc.TorchDynamoException) as error:  # noqa: SLF001
             why = _first(error.__cause__ or error)
-            raise _UnlikeError(
-                Text(f"无法将此网络导出为 ONNX：{why}。", f"This network cannot be exported to ONNX: {why}.")
-            ) from error
+            reason = Text(f"无法将此网络导出为 ONNX：{why}。", f"This network cannot be exported to ONNX: {why}.")
+            if free:
+                reason = Text(
+                    f"PyTorch 无法为任意高宽写出此网络的层（其说明：{why}）。导出其它尺寸请用 --size 另存一个文件。",
+                    f"PyTorch cannot write this network's layers for every height and width (in its words: {why})."
+                    " For another size, export another file with --size.",
+                )
+            raise _UnlikeError(reason) from error
 
 
 def _describe(path: Path, record: ModelFile) -> None:
