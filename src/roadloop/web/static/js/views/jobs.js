@@ -5,6 +5,7 @@ import { get } from "../api.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
 import { addressOf, kindName } from "../components/kinds.js";
 import { Log } from "../components/log.js";
+import { JobOutcome } from "../components/outcome.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, duration, seconds, t } from "../i18n.js";
@@ -86,6 +87,7 @@ export function JobPage({ route }) {
       <${Panel}><${JobState} job=${job} wide /><//>
       <${Warnings} texts=${job.warnings} />
       ${job.kind in SELECTIONS && html`<${Selection} job=${job} />`}
+      <${JobOutcome} job=${job} />
       <${Panel} title=${t("经过", "What happened")}>
         <${Facts} of=${jobFacts(job)} />
         <ol class="events">

@@ -1,0 +1,141 @@
+"""What finished jobs made, on their pages in a real Chromium: a selection's pictures and packages, numbers of the rest."""
+
+import pytest
+
+import import_folders as folders
+from chromium import Browser
+from live import LiveServer
+from mining_data import write_drives, write_network
+from roadloop.storage.platform import open_platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module")
+def selections(site: LiveServer) -> dict[str, str]:
+    """A sampling that stays apart, and a mining with a control arm that was cut into two packages."""
+    platform = open_platform(site.settings)
+    write_drives(platform)
+    write_network(platform.workspace.tasks / "suzhou" / "output" / "models")
+    platform.database.close()
+    client = site.client()
+    sample = {"output_dir": "selections/v1", "ratio": "3", "track_file": "tracks.txt"}
+    mine = {
+        "output_dir": "images/v2",
+        "ratio": "4",
+        "track_file": "tracks.txt",
+        "weights_dir": "suzhou",
+        "control": "2",
+    }
+    made = {}
+    for name, path, history, request in (
+        ("sample", "/sam_value", "/auto_sam", sample),
+        ("select", "/sele_value", "/auto_sele", mine),
+        ("divide", "/task_divide", "/divide_history", {"version": "v2", "step": 3}),
+    ):
+        made[name] = str(client.post(path, json=request).json()["data"])
+        assert site.wait(history, made[name])["state"] == "succeeded"
+    return made
+
+
+@pytest.fixture(scope="module")
+def imported(site: LiveServer) -> dict[str, str]:
+    """An import that leaves out a picture, and the health of its set."""
+    client = site.client()
+    folders.camvid_ids(site.home / "imports" / "in")
+    folders.put(site.home / "imports" / "in" / "train" / "alone.png", folders.png())
+    made = {
+        "import": str(
+            client.post("/offimport", json={"src": "in", "dest": "set", "import": "reference"}).json()["data"]
+        )
+    }
+    assert site.wait("/off_status", made["import"])["state"] == "succeeded"
+    made["health"] = str(client.post("/v1/sources/set/health").json()["data"])
+    assert site.wait("/v1/source_health", made["health"])["state"] == "succeeded"
+    return made
+
+
+def facts(browser: Browser) -> dict[str, str]:
+    """Names and values of the result's panel."""
+    browser.find(".panel.outcome dt", "")
+    return dict(
+        browser.run(
+            "return [...document.querySelectorAll('.panel.outcome dl > div')]"
+            ".map((row) => [...row.children].map((cell) => cell.textContent))"
+        )
+    )
+
+
+def test_import__counts_of_files_by_fate_and_the_report(
+    browser: Browser, site: LiveServer, imported: dict[str, str]
+) -> None:
+    browser.open(f"/#/jobs/{imported['import']}")
+    assert facts(browser) == {
+        "图片": "2",
+        "布局": "camvid",
+        "类别表": "camvid",
+        "已加入": "4 个文件",
+        "缺少对应文件": "1 个文件",
+    }
+    link = browser.find(".panel.outcome a[download]", "下载逐个文件的报告").get_attribute("href")
+    assert "alone.png" in fetched(site, link)
+    assert browser.problems() == []
+
+
+def test_health__numbers_lists_and_the_plot(browser: Browser, site: LiveServer, imported: dict[str, str]) -> None:
+    browser.open(f"/#/jobs/{imported['health']}")
+    assert facts(browser)["图片"] == "2"
+    browser.until(lambda: browser.run("return document.querySelector('img.sheet').naturalWidth > 0"))
+    links = [
+        link.get_attribute("href") for link in browser.driver.find_elements("css selector", ".outcome a[download]")
+    ]
+    assert len(links) == 5
+    assert all(fetched(site, link).startswith("\ufeff") for link in links)
+    assert browser.problems() == []
+
+
+def test_divide__numbers_of_the_packages(browser: Browser, selections: dict[str, str]) -> None:
+    browser.open(f"/#/jobs/{selections['divide']}")
+    assert facts(browser) == {"任务包": "2", "编号": "1–2", "图片": "6"}
+    browser.find(".segmented button", "EN").click()
+    browser.find(".panel.outcome dt", "Packages")
+    assert browser.problems() == []
+
+
+def fetched(site: LiveServer, url: str | None) -> str:
+    """What a link of the page leads to."""
+    answer = site.client().get(str(url).removeprefix(site.url))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_selection__numbers_reasons_sheets_and_packages(browser: Browser, selections: dict[str, str]) -> None:
+    browser.open(f"/#/jobs/{selections['select']}")
+    result = browser.find(".panel.selection", "挑出的图片")
+    for words in ("随机对照组", "候选图片", "24", "kd_ep-0001.params", "模型尚无评估结果"):
+        assert words in result.text
+    browser.find("tbody tr", "模型对 红")
+    assert len(browser.driver.find_elements("css selector", "tbody tr")) == 6
+    browser.until(
+        lambda: (
+            browser.run("return [...document.querySelectorAll('img.sheet')].map((i) => i.naturalWidth > 0)")
+            == [True, True]
+        )
+    )
+    browser.find("a.link", "任务包 1–2，共 6 张").click()
+    browser.find("h1", "v2")
+    browser.open(f"/#/jobs/{selections['select']}")
+    browser.find(".segmented button", "EN").click()
+    browser.find("tbody tr", "the model is uncertain about red")
+    browser.find("a[download]", "Download selection.csv")
+    assert browser.problems() == []
+
+
+def test_selection__a_sampling_says_how_to_cut_it(browser: Browser, selections: dict[str, str]) -> None:
+    browser.open(f"/#/jobs/{selections['sample']}")
+    browser.find("tbody tr", "随机抽取：轨迹共 6 张")
+    browser.find(".panel", "images/<版本>")
+    browser.run("localStorage.setItem('roadloop.language', 'en')")
+    browser.open(f"/#/jobs/{selections['sample']}")
+    browser.find("tbody tr", "drawn at random from the 6 pictures")
+    assert browser.problems() == []
