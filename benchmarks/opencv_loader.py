@@ -18,9 +18,9 @@ JITTER = 0.2
 
 
 class Folder(Dataset):
-    def __init__(self, folder, crop, lut):
+    def __init__(self, folder, crop, lut, scale=SCALE):
         self.images = sorted(Path(folder).rglob("*.jpg"))
-        self.crop, self.lut = crop, lut
+        self.crop, self.lut, self.scale = crop, lut, scale
 
     def __len__(self):
         return len(self.images)
@@ -29,9 +29,10 @@ class Folder(Dataset):
         path = self.images[index]
         image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
         label = self.lut[cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_UNCHANGED)]
-        scale = random.uniform(*SCALE)
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-        label = cv2.resize(label, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        scale = random.uniform(*self.scale)
+        if scale != 1:
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+            label = cv2.resize(label, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
         height, width = self.crop
         below, right = max(0, height - image.shape[0]), max(0, width - image.shape[1])
         if below or right:
@@ -56,8 +57,8 @@ def jitter(image):
     return np.ascontiguousarray(image.clip(0, 255).astype(np.uint8))
 
 
-def loader(folder, crop, lut, batch_size, workers=0):
-    return DataLoader(Folder(folder, crop, lut), batch_size, shuffle=True, num_workers=workers, drop_last=True)
+def loader(folder, crop, lut, batch_size, scale=SCALE, workers=0):
+    return DataLoader(Folder(folder, crop, lut, scale), batch_size, shuffle=True, num_workers=workers, drop_last=True)
 
 
 if __name__ == "__main__":

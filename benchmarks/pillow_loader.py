@@ -18,9 +18,9 @@ JITTER = 0.2
 
 
 class Folder(Dataset):
-    def __init__(self, folder, crop, lut):
+    def __init__(self, folder, crop, lut, scale=SCALE):
         self.images = sorted(Path(folder).rglob("*.jpg"))
-        self.crop, self.lut = crop, lut
+        self.crop, self.lut, self.scale = crop, lut, scale
 
     def __len__(self):
         return len(self.images)
@@ -29,9 +29,10 @@ class Folder(Dataset):
         path = self.images[index]
         image = Image.open(path).convert("RGB")
         label = Image.open(path.with_suffix(".png"))
-        scale = random.uniform(*SCALE)
+        scale = random.uniform(*self.scale)
         size = (round(image.width * scale), round(image.height * scale))
-        image, label = image.resize(size, Image.BILINEAR), label.resize(size, Image.NEAREST)
+        if scale != 1:
+            image, label = image.resize(size, Image.BILINEAR), label.resize(size, Image.NEAREST)
         height, width = self.crop
         left = random.randint(min(0, size[0] - width), max(0, size[0] - width))
         top = random.randint(min(0, size[1] - height), max(0, size[1] - height))
@@ -46,8 +47,8 @@ class Folder(Dataset):
         return torch.from_numpy(np.array(image)), torch.from_numpy(np.ascontiguousarray(label))
 
 
-def loader(folder, crop, lut, batch_size, workers=0):
-    return DataLoader(Folder(folder, crop, lut), batch_size, shuffle=True, num_workers=workers, drop_last=True)
+def loader(folder, crop, lut, batch_size, scale=SCALE, workers=0):
+    return DataLoader(Folder(folder, crop, lut, scale), batch_size, shuffle=True, num_workers=workers, drop_last=True)
 
 
 if __name__ == "__main__":

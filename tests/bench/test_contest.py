@@ -3,7 +3,7 @@ import time
 import pytest
 from rich.console import Console
 
-from roadloop.bench.contest import Contender, Result, Timing, contest, ratio
+from roadloop.bench.contest import Contender, Result, Timing, contest, ratios
 
 
 def test_contest__turns_begin_with_another_one_each_round() -> None:
@@ -35,10 +35,16 @@ def test_contest__sleeping_costs_time_and_no_cpu() -> None:
     assert timing.cpu[0] < 0.1
 
 
-def test_ratio__is_the_median_of_the_rounds_for_each_item() -> None:
+def test_ratios__are_of_each_round_and_item_and_their_median_counts() -> None:
     # 4 items in 8, 2 and 4 s are 2, 0.5 and 1 s each; 2 items in 2, 2 and 2 s are 1 s each
-    assert ratio((8.0, 2.0, 4.0), 4, (2.0, 2.0, 2.0), 2) == pytest.approx(1.0)
-    assert ratio((8.0, 8.0, 4.0), 4, (2.0, 2.0, 2.0), 2) == pytest.approx(2.0)
+    assert ratios((8.0, 2.0, 4.0), 4, (2.0, 2.0, 2.0), 2) == pytest.approx([2.0, 0.5, 1.0])
+    theirs, ours = Timing("script", 4, (8.0, 2.0, 4.4), (8.0, 8.0, 4.0)), Timing("roadloop", 2, (2.0,) * 3, (2.0,) * 3)
+    result = Result("three rounds", "pictures", (ours, theirs))
+    row = result.to_json()["rows"][1]
+    assert (row["wall_ratio"], row["cpu_ratio"]) == (pytest.approx(1.1), pytest.approx(2.0))
+    console = Console(record=True, width=120)
+    result.show(console)
+    assert "0.50-2.00" in console.export_text()
 
 
 def test_result__table_and_json_say_the_same() -> None:

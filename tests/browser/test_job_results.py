@@ -1,5 +1,7 @@
 """What finished jobs made, on their pages in a real Chromium: a selection's pictures and packages, numbers of the rest."""
 
+from typing import Any
+
 import pytest
 
 import import_folders as folders
@@ -58,12 +60,11 @@ def imported(site: LiveServer) -> dict[str, str]:
 def facts(browser: Browser) -> dict[str, str]:
     """Names and values of the result's panel."""
     browser.find(".panel.outcome dt", "")
-    return dict(
-        browser.run(
-            "return [...document.querySelectorAll('.panel.outcome dl > div')]"
-            ".map((row) => [...row.children].map((cell) => cell.textContent))"
-        )
+    rows: Any = browser.run(
+        "return [...document.querySelectorAll('.panel.outcome dl > div')]"
+        ".map((row) => [...row.children].map((cell) => cell.textContent))"
     )
+    return {str(name): str(value) for name, value in rows}
 
 
 def test_import__counts_of_files_by_fate_and_the_report(

@@ -19,7 +19,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def loader(
-    camvid: CamVid = None, pictures: Pictures = 48, size: Size = "960x720", rounds: Rounds = 5, as_json: Json = False
+    camvid: CamVid = None,
+    pictures: Pictures = 48,
+    size: Size = "960x720",
+    rounds: Rounds = 5,
+    magnify: Annotated[
+        bool, typer.Option(help="Also magnify at random, as a new task does; no: crop, flip, colour.")
+    ] = True,
+    as_json: Json = False,
 ) -> None:
     """Reading training samples against torch's DataLoader with Pillow and with OpenCV, and bare decoding.
 
@@ -28,7 +35,7 @@ def loader(
     from roadloop.bench.loader import race  # noqa: PLC0415 - torch takes seconds
     from roadloop.bench.pictures import Choice  # noqa: PLC0415 - and so does pyarrow
 
-    _show(race(Choice(camvid, pictures, _parsed(size)), rounds), as_json)
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, magnify=magnify), as_json)
 
 
 def build(

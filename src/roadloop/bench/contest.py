@@ -84,22 +84,25 @@ class Result:
                 "items": t.items,
                 "wall_seconds": list(t.wall),
                 "cpu_seconds": list(t.cpu),
-                "wall_ratio": ratio(t.wall, t.items, first.wall, first.items),
-                "cpu_ratio": ratio(t.cpu, t.items, first.cpu, first.items),
+                "wall_ratio": median(ratios(t.wall, t.items, first.wall, first.items)),
+                "wall_ratios": ratios(t.wall, t.items, first.wall, first.items),
+                "cpu_ratio": median(ratios(t.cpu, t.items, first.cpu, first.items)),
             }
             for t in self.timings
         ]
         return {"title": self.title, "machine": machine(), "unit": self.unit, "rows": rows, "notes": list(self.notes)}
 
     def show(self, console: Console) -> None:
-        """Print a table: how many times as long as roadloop each contender takes."""
+        """Print a table: how many times as long as roadloop each contender takes, and the smallest and largest of the rounds."""
         console.print(f"[bold]{self.title}[/]\n{machine()}")
-        table = Table("", f"{self.unit}/s", "CPU ms each", "time / roadloop", "CPU / roadloop")
+        table = Table("", f"{self.unit}/s", "CPU ms each", "time / roadloop", "of the rounds", "CPU / roadloop")
         for timing, row in zip(self.timings, self.to_json()["rows"], strict=True):
             speed = timing.items / median(timing.wall)
             cpu = 1000 * median(timing.cpu) / timing.items
-            ratios = (f"{row['wall_ratio']:.2f}", f"{row['cpu_ratio']:.2f}")
-            table.add_row(timing.name, f"{speed:.1f}", f"{cpu:.2f}", *ratios)
+            rounds = f"{min(row['wall_ratios']):.2f}-{max(row['wall_ratios']):.2f}"
+            table.add_row(
+                timing.name, f"{speed:.1f}", f"{cpu:.2f}", f"{row['wall_ratio']:.2f}", rounds, f"{row['cpu_ratio']:.2f}"
+            )
         console.print(table)
         for note in self.notes:
             console.print(note)
@@ -147,9 +150,9 @@ def cpu_seconds() -> float:
     return seconds
 
 
-def ratio(seconds: Sequence[float], items: int, first: Sequence[float], first_items: int) -> float:
-    """How many times as long an item takes, compared within each round; the median of the rounds."""
-    return median((a / items) / max(b / first_items, 1e-12) for a, b in zip(seconds, first, strict=True))
+def ratios(seconds: Sequence[float], items: int, first: Sequence[float], first_items: int) -> list[float]:
+    """How many times as long an item takes as the first contender's, in each round."""
+    return [(a / items) / max(b / first_items, 1e-12) for a, b in zip(seconds, first, strict=True)]
 
 
 def machine() -> str:

@@ -25,24 +25,26 @@ from roadloop.training.sampler import BatchPlan
 EVERYTHING: Final = 2**40  #: bytes to keep
 
 
-def race(choice: Choice, rounds: int, batch_size: int = 8) -> Result:
-    """One epoch each, without loader processes: crop, magnification, mirroring and colours as by default."""
+def race(choice: Choice, rounds: int, batch_size: int = 8, *, magnify: bool = True) -> Result:
+    """One epoch each, without loader processes: crop, mirroring and colours as by default, and magnification if asked."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with written(choice) as workspace:
         info = build(workspace, NAME, 1)
         label_map = default_map(info.table)
         crop, lut, folder = usual_crop(info.sizes), label_map.lut(), workspace.sources / NAME
-        samples = [make_samples(workspace, info, keep) for keep in (0, EVERYTHING)]
+        data = default_data(info) if magnify else default_data(info).model_copy(update={"scale": (1.0, 1.0)})
+        samples = [make_samples(workspace, info, data, keep) for keep in (0, EVERYTHING)]
         plan = BatchPlan(info.counts["train"], batch_size, 1, 0)
         ours = [Contender(name, partial(pictures_of, s, plan)) for name, s in zip(OURS, samples, strict=True)]
         others = [
-            Contender(name, partial(count, partial(opponent(module).loader, folder, crop, lut, plan.batch)))
+            Contender(name, partial(count, partial(opponent(module).loader, folder, crop, lut, plan.batch, data.scale)))
             for name, module in OPPONENTS.items()
         ]
         ceiling = Contender("decoding alone (libjpeg-turbo, zlib)", partial(decode_all, read_all(folder)))
         timings = contest([ours[0], *others, ceiling, ours[1]], rounds)
-    title = f"Reading training samples, crop {crop[0]}x{crop[1]}: {described(choice, info)}"
+    magnified = "magnified {:g} to {:g} times".format(*data.scale) if magnify else "not magnified"
+    title = f"Reading training samples, crop {crop[0]}x{crop[1]}, {magnified}: {described(choice, info)}"
     return Result(title, "samples", timings)
 
 
@@ -50,10 +52,14 @@ OURS: Final = ("roadloop", "roadloop, decoded pictures kept")
 OPPONENTS: Final = {"DataLoader with Pillow": "pillow_loader", "DataLoader with OpenCV": "opencv_loader"}
 
 
-def make_samples(workspace: Workspace, info: DatasetInfo, keep: int) -> TrainingSamples:
-    """Samples of the training split under the default configuration."""
+def default_data(info: DatasetInfo) -> DataConfig:
+    """What /starttask would make of the defaults."""
+    return DataConfig(crop=usual_crop(info.sizes), flip_pairs=())
+
+
+def make_samples(workspace: Workspace, info: DatasetInfo, data: DataConfig, keep: int) -> TrainingSamples:
+    """Samples of the training split."""
     label_map = default_map(info.table)
-    data = DataConfig(crop=usual_crop(info.sizes), flip_pairs=())
     split = DatasetReader(workspace.datasets / info.name).split("train")
     return TrainingSamples(Sampling(split, label_map.lut()), Augmentation.of(data, ()), 0, keep)
 

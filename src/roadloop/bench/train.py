@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from roadloop.bench.contest import Contender, Lap, Result, contest
 from roadloop.bench.libraries import Steps, interpreter, invited
-from roadloop.bench.loader import EVERYTHING, make_samples
+from roadloop.bench.loader import EVERYTHING, default_data, make_samples
 from roadloop.bench.pictures import NAME, Choice, build, described, written
 from roadloop.bench.scripts import opponent
 from roadloop.datasets.info import DatasetInfo
@@ -26,12 +26,11 @@ from roadloop.networks.folder import TRAIN, digest, read_defaults, read_source, 
 from roadloop.networks.load import load_source
 from roadloop.training import checkpoint, engine
 from roadloop.training.checkpoint import seed_step
-from roadloop.training.configure import usual_crop
 from roadloop.training.data import TrainingSamples, training_batches
 from roadloop.training.group import Group
 from roadloop.training.kernels import Kernels
 from roadloop.training.metrics_log import read_lines
-from roadloop.training.recipe import DataConfig, Named, Precision, TrainConfig, TrainingRecipe
+from roadloop.training.recipe import Named, Precision, TrainConfig, TrainingRecipe
 from roadloop.training.reporting import Move, Silent
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.weighting import class_pixels, class_weights
@@ -116,7 +115,7 @@ def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None
         info = build(workspace, NAME, 1)
         source = read_source(template_folder(network))
         recipe = make_recipe(info, lesson, source, epochs=-(-steps * batch_size // info.counts["train"]))
-        samples = make_samples(workspace, info, EVERYTHING)
+        samples = make_samples(workspace, info, recipe.data, EVERYTHING)
         per_epoch = BatchPlan(len(samples.sampling), batch_size, recipe.epochs, recipe.train.seed).steps_per_epoch
         if per_epoch < 2:
             raise InvalidValueError(
@@ -189,7 +188,7 @@ def make_recipe(info: DatasetInfo, lesson: Lesson, source: str, *, epochs: int) 
         label_map=label_map.to_json(),
         gpus="",
         train=train,
-        data=DataConfig(crop=usual_crop(info.sizes), flip_pairs=()),
+        data=default_data(info),
     )
 
 
