@@ -68,7 +68,7 @@ def test_bench_train__the_same_losses_as_the_plain_loop() -> None:
     assert first is not None
     assert float(first[1]) < 1e-5
     assert found["notes"][1].startswith("roadloop waited ")
-    assert found["notes"][2] == "roadloop computed in fp32, channels_last, the others in fp32"
+    assert found["notes"][2] == "roadloop computed in fp32 channels_last, the others in fp32"
 
 
 def test_bench_train__a_single_batch_measures_nothing() -> None:

@@ -145,6 +145,22 @@ def test_run__a_measured_layout_is_kept_by_later_attempts(bench: Any, monkeypatc
     assert torch.equal(network.state_dict()["4.weight"], kept["network.4.weight"])
 
 
+def test_run__a_measured_precision_is_kept_by_later_attempts(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the next attempt's processor has no bf16."""
+    whole = bench.work("whole", precision="bf16", num_epoch=2)
+    bench.run(whole)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.1 if way.precision == "bf16" else 0.2)
+    measured = bench.work("measured", precision="auto", num_epoch=2)
+    bench.run(measured, bench.notes(1, 3))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    bench.run(measured, bench.notes(2))
+    last = [checkpoint.listed(work.checkpoints)[-1] for work in (whole, measured)]
+    assert checkpoint.read(last[1], measured.recipe.digest()).kernels.precision == "bf16"
+    one, two = (publish.sha256_file(path / checkpoint.TENSORS) for path in last)
+    assert one == two
+
+
 #: Little for a compiler to do.
 SMALL = """
 from torch import nn

@@ -158,17 +158,12 @@ def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None
     notes = [
         f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
         f"roadloop waited {watched[-1].wait:.1%} of its time for pictures (decoded ones kept, no loader process)",
-        f"roadloop computed in {' and in '.join(sorted(map(described_kernels, used)))}, the others in fp32",
+        f"roadloop computed in {' and in '.join(sorted(map(str, used)))}, the others in fp32",
         *rivals.notes,
     ]
     crop = "x".join(map(str, recipe.crop))
     title = f"Training {network}, batches of {batch_size}, crop {crop}: {described(choice, info)}"
     return Result(title, "pictures", timings, tuple(notes))
-
-
-def described_kernels(kernels: Kernels) -> str:
-    """Precision and layout of tensors."""
-    return f"{kernels.precision}, {'channels_last' if kernels.channels_last else 'contiguous'}"
 
 
 def make_recipe(info: DatasetInfo, lesson: Lesson, source: str, *, epochs: int) -> TrainingRecipe:

@@ -44,6 +44,10 @@ class Kernels:
         """Of weights and pictures."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    def __str__(self) -> str:
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return " ".join([self.precision, layout, *(["compiled"] if self.compiled else [])])
+
     def forward(self, network: nn.Module, config: TrainConfig) -> Callable[..., Any]:
         """What is called to train the network."""
         if not self.compiled:
@@ -123,8 +127,8 @@ class Trial:
         if math.isinf(times[best]):
             chosen = replace(chosen, compiled=False)
             self._warn()
-        shown = " ".join(f"{1000 * seconds / self.group.size:.1f}" for seconds in times)
-        self.reporter.log(f"kernels {chosen} milliseconds of {len(ways)} way(s): {shown}")
+        shown = ", ".join(f"{way} {1000 * t / self.group.size:.1f} ms" for way, t in zip(ways, times, strict=True))
+        self.reporter.log(f"kernels: {chosen}; a forward and backward pass takes {shown}")
         return chosen
 
     def seconds(self, way: Kernels) -> float:
