@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -36,6 +37,7 @@ def network(**changes: Any) -> Network:
         "std": (1, 1, 1),
         "outputs": 3,
         "used": [0, 1, 2],
+        "channels_last": False,
     }
     return Network(**{**values, **changes})
 
@@ -64,6 +66,33 @@ def test_predictor__remote_sees_the_bottom_half_and_keeps_the_size() -> None:
     (found,) = Predictor(net, CPU, remote=True)([image(2, height=5)])
     assert found.tolist() == [[255], [255], [2], [2], [2]]
     assert net.module.seen == [(1, 3, 3, 1)]
+
+
+class Views(torch.nn.Module):
+    """Code that only contiguous tensors can do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 3, 1, bias=False)
+        self.layouts: list[bool] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.layouts.append(x.is_contiguous())
+        out: torch.Tensor = self.layer(x)
+        return out.view(len(x), -1).view(x.shape)
+
+
+@pytest.mark.parametrize(("module", "contiguous"), [(Views(), True), (torch.nn.Conv2d(3, 3, 3, padding=1), False)])
+def test_network__channels_last_where_its_code_can_do_that(module: torch.nn.Module, contiguous: bool) -> None:
+    net = network(module=module, channels_last=True)
+    assert (net.layout == torch.contiguous_format) is contiguous
+    weight = next(module.parameters())
+    assert weight.is_contiguous() is contiguous or weight.shape[-1] == 1
+    (found,) = Predictor(net, CPU, remote=False)([np.zeros((5, 7, 3), np.uint8)])
+    assert found.shape == (5, 7)
+    if isinstance(module, Views):
+        assert module.layouts == [False, True]
+    assert replace(net, channels_last=False).layout == torch.contiguous_format
 
 
 class Sums(torch.nn.Module):

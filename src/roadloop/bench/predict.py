@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from roadloop.bench.contest import Contender, Result, contest
 from roadloop.bench.pictures import NAME, Choice, build, described, written
@@ -38,10 +39,10 @@ def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
         info = build(workspace, NAME, 1)
         folder, outputs = workspace.sources / NAME, workspace.home / "outputs"
         files = sorted(folder.rglob("*.jpg"))
-        params = untrained(workspace, info, network)
+        images = backend.common_size([decode_image(path.read_bytes()) for path in files[:8]])
+        params = untrained(workspace, info, network, images)
         module, record = load_model(params)
         plain = Network(module, MEAN, STD, record.num_classes, [c.train_id for c in record.classes])
-        images = backend.common_size([decode_image(path.read_bytes()) for path in files[:8]])
         trial = backend.Trial(plain, params, images, _MANY, threads, False, PLAIN, workspace.home / "model.onnx")
         chosen, best = backend.choose(trial)
         script = opponent("plain_predict")
@@ -61,12 +62,16 @@ def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
     return Result(title, "pictures", timings, notes)
 
 
-def untrained(workspace: Workspace, info: DatasetInfo, network: str) -> Path:
-    """A model file of a shipped network with its first weights, for the classes of the pictures."""
+def untrained(workspace: Workspace, info: DatasetInfo, network: str, images: Sequence[UInt8]) -> Path:
+    """A model file of a shipped network with its first weights, for the classes of the pictures.
+
+    Batch norm's statistics are those of the pictures: with its first ones the logits of deep networks grow to millions.
+    """
     label_map = default_map(info.table)
     source = read_source(template_folder(network))
     torch.manual_seed(0)
     module = load_source(source, label_map.num_classes, {}, file=f"networks/templates/{network}/network.py")
+    settle(module, images)
     width, height = (int(side) for side in max(info.sizes, key=lambda size: info.sizes[size]).split("x"))
     description = {
         "task": NAME,
@@ -82,6 +87,21 @@ def untrained(workspace: Workspace, info: DatasetInfo, network: str) -> Path:
     for scratch, target in save_model(workspace.weights, NAME, 1, module.state_dict(), description):
         scratch.rename(target)
     return workspace.weights / f"{NAME}_ep-0001.params"
+
+
+def settle(module: nn.Module, images: Sequence[UInt8]) -> None:
+    """Give every batch norm the mean and variance that it meets on some pictures of one size."""
+    norms = [(norm, norm.momentum) for norm in module.modules() if isinstance(norm, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    for norm, _ in norms:
+        norm.momentum = None  # the plain mean over all batches
+    module.train()
+    with torch.no_grad():
+        for at in range(0, len(images), 2):
+            image = torch.from_numpy(np.stack(images[at : at + 2])).permute(0, 3, 1, 2).float() / 255
+            module((image - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1))
+    for norm, momentum in norms:
+        norm.momentum = momentum
+    module.eval()
 
 
 def predict(network: Network, folder: Path, files: Sequence[Path], out: Path, threads: int) -> int:

@@ -157,7 +157,8 @@ def exported(network: Network, params: Path, size: tuple[int, int], place: Path)
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         export_onnx(params, place, size=size, coarse=network.coarse)
-        return replace(network, module=OnnxNetwork(reading.read_bytes(place), size, network))
+        module = OnnxNetwork(reading.read_bytes(place), size, network)
+        return replace(network, module=module, channels_last=False)
     finally:
         place.unlink(missing_ok=True)
 

@@ -117,7 +117,7 @@ def export(
     if onnx or check or not safetensors:
         target = out / f"{params.stem}.onnx"
         report = exporter.export_onnx(params, target, size=shape, any_size=any_size)
-        typer.echo(f"{target}  image {report.shape}  relative difference {report.difference:.1e}")
+        typer.echo(f"{target}  image {report.shape}  relative difference {report.difference}")
         if report.fixed:
             typer.echo(report.fixed.pick(language()))
         if source:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Final
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import save as encode_safetensors
 
 from roadloop.errors import InvalidValueError, JobError, Text
@@ -22,10 +24,57 @@ from roadloop.networks.load import COARSE
 from roadloop.storage import publish
 
 OPSET: Final = 20
-TOLERANCE: Final = 1e-4
+TOLERANCE: Final = 1e-4  #: of a logit, relative to the largest
+APART: Final = 0.005  #: share of pixels that may be beyond it; see `Deviation`
+RELABELLED: Final = 1e-4  #: share of pixels that may then have another label
 OTHER_SIZES: Final = ((96, 160), (131, 77))  # that a file of any size must take; the second is a multiple of nothing
 BATCHES: Final = (1, 3)  # sizes that are run and compared; the file is traced with 2
 Sizes = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far ONNX Runtime's answers are from torch's, on noise.
+
+    Max-pooling that keeps its indices jumps where two inputs are equal but for rounding: ENet's unpooling then puts a
+    value beside its place, and some hundred logits around change visibly, in one of a few pictures of drive size. So a
+    few pixels may be beyond the tolerance, as long as labels stay.
+
+    Attributes:
+        largest: Difference of logits, relative to the largest logit; infinite where shapes differ or numbers are none.
+        apart: Share of pixels with a difference beyond the tolerance.
+        relabelled: Share of pixels with another label.
+    """
+
+    largest: float
+    apart: float = 0.0
+    relabelled: float = 0.0
+
+    @property
+    def small(self) -> bool:
+        """Whether the export is the network."""
+        return self.largest <= TOLERANCE or (
+            math.isfinite(self.largest) and self.apart <= APART and self.relabelled <= RELABELLED
+        )
+
+    def __str__(self) -> str:
+        if self.largest <= TOLERANCE or not math.isfinite(self.largest):
+            return f"{self.largest:.2g}"
+        return (
+            f"{self.largest:.2g} ({self.apart:.3%} of the pixels above {TOLERANCE:g},"
+            f" {self.relabelled:.4%} with another label)"
+        )
+
+    @classmethod
+    def between(cls, got_NCHW: NDArray[np.float32], expected_NCHW: NDArray[np.float32]) -> "Deviation":
+        """Compare two answers to the same pictures."""
+        if got_NCHW.shape != expected_NCHW.shape:
+            return cls(math.inf, 1.0, 1.0)
+        apart_NHW = np.abs(got_NCHW - expected_NCHW).max(axis=1) / max(1.0, float(np.abs(expected_NCHW).max()))
+        if not np.isfinite(apart_NHW).all():
+            return cls(math.inf, 1.0, 1.0)
+        relabelled = got_NCHW.argmax(axis=1) != expected_NCHW.argmax(axis=1)
+        return cls(float(apart_NHW.max()), float((apart_NHW > TOLERANCE).mean()), float(relabelled.mean()))
 
 
 @dataclass(frozen=True)
@@ -35,13 +84,13 @@ class OnnxReport:
     Attributes:
         size: Height and width that the file was traced with; without `sizes` beside it, the only ones that it takes.
         sizes: Every size that was run and compared; more than one where height and width are free, too.
-        difference: Largest difference between ONNX Runtime's logits and torch's, relative to the largest logit.
+        difference: Between ONNX Runtime's answers and torch's, of the size and batch where it is largest.
         fixed: Why height and width are fixed, though they were asked to be free.
     """
 
     size: tuple[int, int]
     sizes: tuple[tuple[int, int], ...]
-    difference: float
+    difference: Deviation
     fixed: Text | None = None
 
     @property
@@ -96,7 +145,7 @@ def export_onnx(
     Raises:
         NotFoundError: One of the two files is missing.
         BrokenFileError: The pair is damaged.
-        JobError: The export failed, or the answers differ by more than 1e-4; nothing was written.
+        JobError: The export failed, or the answers differ (see `Deviation`); nothing was written.
     """
     network, record = load_model(params_path)
     network = _Coarse(network) if coarse else network
@@ -156,10 +205,10 @@ def _write(network: torch.nn.Module, record: ModelFile, path: Path, sizes: Sizes
     """
     _trace(network, sizes[0], path, free=len(sizes) > 1)
     _describe(path, record)
-    differences = []
+    differences: list[Deviation] = []
     for height, width in sizes:
         try:
-            differences.append(_compare(network, path, (height, width)))
+            differences += _compare(network, path, (height, width))
         except Exception as error:  # a network's code may raise anything
             raise _UnlikeError(
                 Text(
@@ -167,15 +216,24 @@ def _write(network: torch.nn.Module, record: ModelFile, path: Path, sizes: Sizes
                     f"The network or its export does not run at {height}x{width}: {_first(error)}.",
                 )
             ) from error
-        if not differences[-1] <= TOLERANCE:
-            raise _UnlikeError(
-                Text(
-                    f"导出的 ONNX 在 {height}x{width} 上与训练的网络不一致（相对差 {differences[-1]:.2g}，上限 {TOLERANCE:g}）。",
-                    f"The exported ONNX differs from the trained network at {height}x{width} (relative"
-                    f" {differences[-1]:.2g}, limit {TOLERANCE:g}).",
-                )
-            )
-    return OnnxReport(sizes[0], sizes, max(differences))
+        if not all(found.small for found in differences):
+            raise _UnlikeError(_unlike(next(d for d in differences if not d.small), f"{width}x{height}"))
+    return OnnxReport(sizes[0], sizes, max(differences, key=lambda d: d.largest))
+
+
+def _unlike(found: Deviation, size: str) -> Text:
+    if not math.isfinite(found.largest):
+        return Text(
+            f"导出的 ONNX 在 {size}（宽x高）上的应答形状不同或含有 NaN。",
+            f"The exported ONNX answers other shapes, or NaN, at {size} (width x height).",
+        )
+    return Text(
+        f"导出的 ONNX 在 {size}（宽x高）上与训练的网络不一致：相对差 {found.largest:.2g}；{found.apart:.2%} 的像素超过 {TOLERANCE:g}"
+        f"（上限 {APART:.1%}），{found.relabelled:.3%} 的像素标签不同（上限 {RELABELLED:.2%}）。",
+        f"The exported ONNX differs from the trained network at {size} (width x height): relative {found.largest:.2g};"
+        f" {found.apart:.2%} of the pixels are beyond {TOLERANCE:g} (limit {APART:.1%}), {found.relabelled:.3%} have another"
+        f" label (limit {RELABELLED:.2%}).",
+    )
 
 
 def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path, *, free: bool) -> None:
@@ -222,20 +280,15 @@ def _describe(path: Path, record: ModelFile) -> None:
     onnx.save(model, path)
 
 
-def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> float:
+def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> Iterator[Deviation]:
     session = open_session(path, torch.get_num_threads())
     generator = torch.Generator().manual_seed(0)
-    worst = 0.0
     for count in BATCHES:
         image_NCHW = torch.randn((count, 3, *size), generator=generator)
         with torch.no_grad():
             expected = network(image_NCHW).numpy()
         got = session.run(["logits"], {"image": image_NCHW.numpy()})[0]
-        if got.shape != expected.shape:
-            return float("inf")
-        difference = float(np.abs(got - expected).max() / max(1.0, float(np.abs(expected).max())))
-        worst = max(worst, difference) if np.isfinite(difference) else float("inf")
-    return worst
+        yield Deviation.between(got, expected)
 
 
 def _first(error: BaseException) -> str:

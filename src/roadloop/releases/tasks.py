@@ -65,7 +65,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     context.reach("release.copied")
     context.progress(1, STEPS, Text("导出 ONNX", "Exporting to ONNX"))
     report = export_onnx(pair[0], pair[0].with_suffix(".onnx"))
-    context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference:.2g}")
+    context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference}")
     context.reach("release.exported")
     context.progress(3, STEPS, Text("写入发布包", "Writing the bundle"))
     metrics = _metrics(context, description) | {"parity": _parity(context, pair[0])}
@@ -80,7 +80,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
         "params_sha256": description.params_sha256,
         "task": description.task,
         "epoch": description.epoch,
-        "onnx": {"size": list(report.size), "difference": report.difference},
+        "onnx": {"size": list(report.size), "difference": report.difference.largest, "apart": report.difference.apart},
         "metrics": {
             "training": description.training,
             "evaluation_miou": evaluated.get("miou"),
