@@ -49,7 +49,10 @@ def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
         torch.set_num_threads(threads)
         contenders = [
             Contender("roadloop", partial(predict, best, folder, files, outputs / "best", threads)),
-            Contender("Pillow and PyTorch", partial(script.predict, module, folder, outputs / "script", MEAN, STD)),
+            Contender(
+                "Pillow and PyTorch",
+                partial(script.predict, load_model(params)[0], folder, outputs / "script", MEAN, STD),
+            ),
             Contender("roadloop, PyTorch", partial(predict, plain, folder, files, outputs / "torch", threads)),
         ]
         timings = contest(contenders, rounds)
