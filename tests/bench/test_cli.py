@@ -26,7 +26,7 @@ def test_bench_loader__every_side_reads_all_samples() -> None:
     found = bench("loader", *TINY)
     assert [row["items"] for row in found["rows"]] == [8] * 5
     assert found["rows"][0]["name"] == "roadloop"
-    assert found["title"].endswith("crop 64x96, magnified 0.75 to 1.5 times: 8 generated pictures of 96x64")
+    assert found["title"].endswith("crop 96x64, magnified 0.75 to 1.5 times: 8 generated pictures of 96x64")
     assert all(row["wall_seconds"][0] > 0 for row in found["rows"])
 
 

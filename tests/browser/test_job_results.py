@@ -103,6 +103,43 @@ def test_divide__numbers_of_the_packages(browser: Browser, selections: dict[str,
     assert browser.problems() == []
 
 
+def test_push__where_annotators_find_the_package(
+    browser: Browser, site: LiveServer, selections: dict[str, str]
+) -> None:
+    assert selections
+    task_id = site.client().post("/v1/packages/v2/1/push").json()["data"]
+    row = site.wait("/v1/pushes", task_id)
+    assert row["state"] == "succeeded", row
+    browser.open(f"/#/jobs/{task_id}")
+    assert facts(browser) == {"交付到": row["place"], "图片": "3"}
+    assert browser.problems() == []
+
+
+def test_release__folder_files_and_what_its_miou_was_measured_on(
+    browser: Browser, site: LiveServer, selections: dict[str, str]
+) -> None:
+    assert selections
+    write_network(site.home / "tasks" / "measured" / "output" / "models", training={"miou": 0.5})
+    asked = {
+        "category": "车道线", "version": "1", "env": "北京", "adcode": "110000", "desc": "", "time": "2026-11-23 10:00:00",
+        "source": "measured", "model": "kd_ep-0001.params",
+    }  # fmt: skip
+    reply = site.client().post("/release", json=asked).json()
+    assert reply["errno"] == 1, reply
+    (row,) = site.client().get("/v1/releases").json()["data"]
+    browser.open(f"/#/jobs/{row['task_id']}")
+    shown = facts(browser)
+    assert (shown["目录"], shown["mIoU"], shown["mIoU 的来源"]) == (
+        "models/车道线/1/北京-110000",
+        "0.500",
+        "训练时的验证成绩",
+    )
+    assert "kd_ep-0001.onnx" in shown["文件"]
+    browser.find(".outcome a.button", "查看所有发布").click()
+    browser.find("td", "训练时的验证成绩")
+    assert browser.problems() == []
+
+
 def fetched(site: LiveServer, url: str | None) -> str:
     """What a link of the page leads to."""
     answer = site.client().get(str(url).removeprefix(site.url))

@@ -172,5 +172,5 @@ def test_export_onnx__size_is_fixed_where_another_one_does_not_agree(
     report = export.export_onnx(path, tmp_path / "m.onnx", size=(64, 64), any_size=True)
     assert (report.sizes, report.shape) == (((64, 64),), "[N, 3, 64, 64]")
     assert report.fixed
-    assert re.match(rf"Height and width are fixed at 64x64, not free: .*({why})", report.fixed.en)
+    assert re.match(rf"Width and height are fixed at 64x64, not free: .*({why})", report.fixed.en)
     assert open_session(tmp_path / "m.onnx", 1).get_inputs()[0].shape[1:] == [3, 64, 64]

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ import pytest
 
 import import_folders as folders
 from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, png, put
+from roadloop import web
 from roadloop.errors import (
     ConflictError,
     InvalidNameError,
@@ -27,6 +29,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.settings import Settings
 from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.importers.found import FATES
 from roadloop.sources.offimport import Request, create
 from roadloop.sources.service import has_pictures, open_set, read_splits, scan
 from roadloop.storage import reading
@@ -543,3 +546,9 @@ def test_offimport__full_disk_is_named_and_leaves_nothing(
         queue.start(db, task_id)
     assert run_job(platform, task_id).state == "succeeded"
     assert len(labels(platform)) == 3
+
+
+def test_fates__the_page_calls_them_as_the_report_does() -> None:
+    page = (Path(web.__file__).parent / "static" / "js" / "components" / "outcome.js").read_text(encoding="utf-8")
+    named = dict(re.findall(r'^  (\w+): \(\) => t\("([^"]+)", "[^"]+"\),$', page, re.MULTILINE))
+    assert named == {fate.value: text.zh for fate, text in FATES.items()}

@@ -44,7 +44,7 @@ def race(choice: Choice, rounds: int, batch_size: int = 8, *, magnify: bool = Tr
         ceiling = Contender("decoding alone (libjpeg-turbo, zlib)", partial(decode_all, read_all(folder)))
         timings = contest([ours[0], *others, ceiling, ours[1]], rounds)
     magnified = "magnified {:g} to {:g} times".format(*data.scale) if magnify else "not magnified"
-    title = f"Reading training samples, crop {crop[0]}x{crop[1]}, {magnified}: {described(choice, info)}"
+    title = f"Reading training samples, crop {crop[1]}x{crop[0]}, {magnified}: {described(choice, info)}"
     return Result(title, "samples", timings)
 
 

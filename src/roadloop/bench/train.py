@@ -161,7 +161,7 @@ def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None
         f"roadloop computed in {' and in '.join(sorted(map(str, used)))}, the others in fp32",
         *rivals.notes,
     ]
-    crop = "x".join(map(str, recipe.crop))
+    crop = "x".join(map(str, reversed(recipe.crop)))
     title = f"Training {network}, batches of {batch_size}, crop {crop}: {described(choice, info)}"
     return Result(title, "pictures", timings, tuple(notes))
 

@@ -77,7 +77,7 @@ def candidates(config: TrainConfig, device: torch.device) -> list[Kernels]:
 
 
 def continued(kernels: Kernels, config: TrainConfig) -> Kernels:
-    """The way that a checkpoint names; older ones name no precision, which was then the configuration's."""
+    """The way that a checkpoint names; older ones name no precision, which is the configuration's, and fp32 for auto."""
     return kernels if config.precision == "auto" else replace(kernels, precision=config.precision)
 
 

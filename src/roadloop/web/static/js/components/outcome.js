@@ -1,10 +1,11 @@
 // @ts-check
 /** What a finished job made, for kinds that have no page of their own: numbers, where it lies, files to fetch. */
 
-import { count, score, t } from "../i18n.js";
+import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { to } from "../router.js";
 import { Facts, Panel } from "./layout.js";
+import { measuredOn, releasedMiou } from "./released.js";
 
 /** @param {string} text */
 const mono = (text) => html`<span class="mono">${text}</span>`;
@@ -105,7 +106,8 @@ const RESULTS = {
   release: (r) => ({
     facts: [
       [t("目录", "Folder"), mono(r.folder)],
-      ["mIoU", score(r.metrics?.evaluation_miou ?? r.metrics?.training?.miou)],
+      ["mIoU", releasedMiou(r.metrics)],
+      [t("mIoU 的来源", "Measured on"), measuredOn(r.metrics)],
       [t("文件", "Files"), mono(r.files.join("  "))],
     ],
     files: html`<a class="button" href=${to("release")}>${t("查看所有发布", "See all releases")}</a>`,

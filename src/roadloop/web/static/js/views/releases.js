@@ -4,8 +4,9 @@
 import { act, get } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Empty, Facts, Failure, Head, Loading, Panel, Warnings } from "../components/layout.js";
+import { measuredOn, releasedMiou } from "../components/released.js";
 import { Table } from "../components/table.js";
-import { count, score, t } from "../i18n.js";
+import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { to } from "../router.js";
@@ -38,19 +39,12 @@ export function ReleasePage() {
   `;
 }
 
-/** What a release's mIoU was measured on. @param {any} metrics */
-function measuredOn(metrics) {
-  if (metrics?.evaluation_miou == null) return metrics?.training?.miou == null ? "" : t("训练时的验证成绩", "validation while training");
-  if (metrics.evaluation_sour_dir == null) return t("最近一次评估", "newest evaluation");
-  return t(`${metrics.evaluation_sour_dir}，${count(metrics.evaluation_pictures)} 张`, `${metrics.evaluation_sour_dir}, ${count(metrics.evaluation_pictures)} pictures`);
-}
-
 const columns = () => [
   { head: t("版本", "Version"), cell: (/** @type {any} */ r) => html`<b>${r.version}</b>`, class: "name-col" },
   { head: t("环境", "Environment"), cell: (/** @type {any} */ r) => r.env },
   { head: "adcode", cell: (/** @type {any} */ r) => (r.adcode === "0" ? t("0（各地）", "0 (everywhere)") : r.adcode) },
   { head: t("模型", "Model"), cell: (/** @type {any} */ r) => html`<div>${r.model}</div><div class="small faint">${t("来自", "from")} ${r.source}</div>`, class: "text" },
-  { head: "mIoU", num: true, cell: (/** @type {any} */ r) => html`<div>${score(r.metrics?.evaluation_miou ?? r.metrics?.training?.miou)}</div><div class="small faint wrap">${measuredOn(r.metrics)}</div>` },
+  { head: "mIoU", num: true, cell: (/** @type {any} */ r) => html`<div>${releasedMiou(r.metrics)}</div><div class="small faint wrap">${measuredOn(r.metrics)}</div>` },
   { head: t("描述", "Description"), cell: (/** @type {any} */ r) => r.desc, class: "text" },
   { head: t("发布时间", "Released"), cell: (/** @type {any} */ r) => html`<span class="nowrap">${r.time}</span>` },
   { head: t("目录", "Folder"), cell: (/** @type {any} */ r) => html`<span class="mono small wrap" title=${(r.files ?? []).join("\n")}>${r.folder}</span>`, class: "text" },
