@@ -104,7 +104,16 @@ def _beside(found: Found, legend: Legend, named: ClassTable | None) -> Meaning:
     translation = Translation(
         table, classes, targets, found.unlabelled, declares_values=has_ids, declares_colors=has_colors
     )
-    return Meaning(table, translation, _unmatched(table, translation))
+    counted = () if has_ids or named is not None else (_counted(legend.file, own),)
+    return Meaning(table, translation, (*counted, *_unmatched(table, translation)))
+
+
+def _counted(file: str, table: ClassTable) -> Text:
+    first = ", ".join(f"{c.raw_id} {c.name_en}" for c in table.classes[:3])
+    return Text(
+        f"类别表 {file} 没有编号，按行的顺序从 0 编号：{first} ...",
+        f"The class table {file} has no ids: they were counted from 0 in the order of its lines: {first} ...",
+    )
 
 
 def _own(table: ClassTable, found: Found) -> Meaning:
