@@ -551,6 +551,6 @@ def test_offimport__full_disk_is_named_and_leaves_nothing(
 
 
 def test_fates__the_page_calls_them_as_the_report_does() -> None:
-    page = (Path(web.__file__).parent / "static" / "js" / "components" / "outcome.js").read_text(encoding="utf-8")
+    page = (Path(web.__file__).parent / "static" / "js" / "components" / "imported.js").read_text(encoding="utf-8")
     named = dict(re.findall(r'^  (\w+): \(\) => t\("([^"]+)", "[^"]+"\),$', page, re.MULTILINE))
     assert named == {fate.value: text.zh for fate, text in FATES.items()}

@@ -269,4 +269,5 @@ _LEVELS: Final = (
     _Level(stripped=True, fold=_case, ending=False, rule=_PREFIX),
     _Level(stripped=True, fold=_form, ending=True, rule=_PREFIX),
     _Level(stripped=False, fold=_case, ending=True, rule=_ENDING),
+    _Level(stripped=True, fold=_case, ending=True, rule=_PREFIX),
 )
