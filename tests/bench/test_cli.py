@@ -74,3 +74,19 @@ def test_bench_train__the_same_losses_as_the_plain_loop() -> None:
 def test_bench_train__a_single_batch_measures_nothing() -> None:
     with pytest.raises(InvalidValueError, match="not two batches"):
         CliRunner().invoke(app, ["bench", "train", *TINY, "--batch", "8"], catch_exceptions=False)
+
+
+def test_bench_train__several_precisions_and_loader_processes() -> None:
+    found = bench("train", *TINY, "--steps", "2", "--batch", "4", "--precision", "bf16,fp32", "--loaders", "1")
+    assert [row["name"] for row in found["rows"]] == ["roadloop", "roadloop, bf16", "plain loop"]
+    assert found["notes"][1].endswith("(decoded ones kept, 1 loader processes)")
+    assert found["notes"][5] == "roadloop, bf16 computed in bf16 contiguous, the others in fp32"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--precision", "fp32,fp8", "takes fp32, bf16, fp16, auto"), ("--gpu", "99", "Leave the option out")],
+)
+def test_bench_train__what_is_not_there(option: str, value: str, said: str) -> None:
+    with pytest.raises(InvalidValueError, match=said):
+        CliRunner().invoke(app, ["bench", "train", *TINY, option, value], catch_exceptions=False)
