@@ -16,6 +16,8 @@ from roadloop.training import checkpoint, engine
 from roadloop.training.crew import train_together
 from roadloop.training.group import Group
 from roadloop.training.kernels import Kernels
+from roadloop.training.losses import SegmentationLoss
+from roadloop.training.recipe import TrainConfig
 
 pytestmark = pytest.mark.gpu
 
@@ -61,12 +63,40 @@ def test_run__every_network_stopped_on_a_gpu_ends_in_the_same_bits(
     if name == "rna-a1":
         values |= {"network_settings": {"width": 0.125}, "memory_format": "contiguous"}
     whole, work = bench.work("whole", **values), bench.work("stopped", **values)
-    run(bench, gpu, whole)
+    notes = run(bench, gpu, whole)
     assert run(bench, gpu, work, bench.notes(1, 1)).finished is False
     assert run(bench, gpu, work, bench.notes(2)).finished is True
     losses = [line["loss"] for line in bench.lines(whole) if line["kind"] == "step"]
     assert all(0 < loss < 1e4 for loss in losses)
-    assert bench.outcome(work) == bench.outcome(whole)
+    if name == "enet":  # its windows of pooling overlap, so that two values may go back to one place
+        assert any("max_unpooling2d_forward_out" in text.en for text in notes.warnings)
+    else:
+        assert bench.outcome(work) == bench.outcome(whole)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"ohem_threshold": 0.7}, {"dice_weight": 1.0, "lovasz_weight": 1.0}, {"label_smoothing": 0.1}],
+    ids=["plain", "ohem", "overlap", "smoothed"],
+)
+def test_loss__is_the_cpu_s(gpu: torch.device, values: dict[str, Any]) -> None:
+    """With an auxiliary head and a boundary; pixels of class 1 weigh more, and some are ignored."""
+    config = TrainConfig(class_weights=(1.0, 3.0, 0.5), **values)
+    random = torch.Generator().manual_seed(0)
+    target = torch.randint(0, 4, (2, 24, 32), generator=random)
+    target[target == 3] = 255
+    found = []
+    for device in (torch.device("cpu"), gpu):
+        sizes = ((2, 3, 24, 32), (2, 3, 12, 16), (2, 1, 12, 16))
+        random.manual_seed(1)
+        heads = [torch.randn(size, generator=random).to(device).requires_grad_() for size in sizes]
+        criterion = SegmentationLoss(config, device)
+        loss = criterion(tuple(heads), target.to(device)) / criterion.weights(target.to(device))
+        loss.sum().backward()
+        found.append([loss.detach().cpu(), *(head.grad.cpu() for head in heads if head.grad is not None)])
+    assert len(found[0]) == 4
+    for on_cpu, on_gpu in zip(*found, strict=True):
+        torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-4, atol=1e-7)
 
 
 def test_run__out_of_gpu_memory_names_the_batch_that_fits(bench: Any, gpu: torch.device) -> None:
@@ -96,7 +126,6 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from roadloop.training.group import Group
-from roadloop.training.kernels import Kernels
 
 device = torch.device("cuda", 0)
 store = dist.FileStore(sys.argv[1], 1)

@@ -243,10 +243,10 @@ class Ours:
     def notes(self, theirs: Sequence[float]) -> list[str]:
         """How it compares with the plain loop's losses, and what it did with its time."""
         apart = [abs(a - b) / abs(b) for a, b in zip(self._losses, theirs, strict=True)]
-        loaders = f"{self._lesson.loaders} loader processes" if self._lesson.loaders else "no loader process"
+        loaders = f"loader processes: {self._lesson.loaders}" if self._lesson.loaders else "no loader process"
         same = ", deterministic" if self._lesson.device != CPU and self._lesson.deterministic else ""
         return [
-            f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
+            f"{self.name}'s losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
             f"{self.name} waited {self._wait:.1%} of its time for pictures (decoded ones kept, {loaders})",
             f"{self.name} computed in {' and in '.join(sorted(map(str, self._used)))}{same}, the others in fp32",
         ]

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import torch
 from torch import nn
+from torch.backends import cuda
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, Text
@@ -90,6 +91,7 @@ def prepare_torch(work: Work, group: Group) -> None:
         torch.set_num_threads(max(1, torch.get_num_threads() // group.size))
     if group.device.type == "cuda":
         torch.cuda.set_device(group.device)
+        torch.backends.cudnn.allow_tf32 = True  # PyTorch's default; validation goes without
         fixed = work.recipe.train.deterministic
         torch.backends.cudnn.benchmark = not fixed
         torch.backends.cudnn.deterministic = fixed
@@ -97,6 +99,8 @@ def prepare_torch(work: Work, group: Group) -> None:
         if fixed:
             os.putenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it is first used
             torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        for attention in (cuda.enable_flash_sdp, cuda.enable_mem_efficient_sdp, cuda.enable_cudnn_sdp):
+            attention(not fixed)  # where warnings suffice these give other bits each time; what is left does not
 
 
 def check_digest(reader: DatasetReader, recipe: TrainingRecipe) -> None:
