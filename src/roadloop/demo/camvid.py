@@ -27,7 +27,16 @@ def script_of(epochs: int, seed: int, template: str = "fast-scnn", gpus: str = "
         gpus: Numbers of GPUs with commas; empty: two CPU processes.
     """
     if template != "fast-scnn":
-        train_con = {"optimizer": "adamw", "base_lr": 0.001, "warmup_steps": 100, "weight_decay": 0.01, "seed": seed}
+        train_con = {
+            "optimizer": "adamw",
+            "base_lr": 0.002,
+            "warmup_steps": 100,
+            "weight_decay": 0.01,
+            "class_weighting": "inverse_log",
+            "ohem_threshold": 0.0,
+            "deterministic": False,  # of GPUs: many times as fast
+            "seed": seed,
+        }
         data_con = {"scale": [0.6, 1.8]}
         return Script(
             seed, epochs=epochs, batch=12, template=template, gpus=gpus, train_con=train_con, data_con=data_con

@@ -27,9 +27,10 @@ _FAINT: Final = -80.0  #: difference of logits below which exp is slow, and noth
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """On a GPU, convolutions of float32 without rounding to TF32, PyTorch's default: it changes up to 1 % of the labels.
+    """On a GPU, convolutions of float32 without rounding to TF32, which is PyTorch's default.
 
-    Of this process, all threads alike; the time of a prediction grows by a fifth to two thirds (H200).
+    It changes about 1 % of the labels of networks with random weights, and 0.04 % after a short training (H200); without,
+    GPU and CPU agree in 99.997 %. A prediction takes a tenth to two thirds longer. Of this process, all threads alike.
     """
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
