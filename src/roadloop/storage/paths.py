@@ -14,6 +14,11 @@ from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideErro
 
 MAX_NAME: Final = 100
 MAX_NAME_BYTES: Final = 240
+#: What is said of a link that leads out of every root.
+LEADS_OUT: Final = Text(
+    "链接指向工作区与配置的根目录之外；请复制文件，或用 --root 加上该目录",
+    "a link that leads out of the workspace and its roots; copy the files, or add that folder with --root",
+)
 _FORBIDDEN: Final = set("/\\")
 
 
@@ -142,6 +147,20 @@ class Workspace:
     def holds(self, path: Path) -> bool:
         """Whether a path without symbolic links lies in the workspace or one of the roots."""
         return any(path.is_relative_to(root.path) for root in self.roots)
+
+    def follow(self, path: Path) -> Path:
+        """A file's real path, for files that stand in folders which people fill.
+
+        Raises:
+            PathOutsideError: Its links lead out of the workspace and its roots.
+        """
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError):  # a loop of links: opening it says so
+            return path
+        if not self.holds(real):
+            raise PathOutsideError(Text(f"{path.name}：{LEADS_OUT.zh}", f"{path.name}: {LEADS_OUT.en}"))
+        return real
 
     def _outside(self, text: str, parameter: str) -> PathOutsideError:
         allowed = "、".join(str(r.path) for r in self.roots)
