@@ -1,7 +1,7 @@
 """What can be done with source sets: list, open, scan, read the official split lists."""
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -115,10 +115,7 @@ def scan(source: SourceSet) -> Scan:
     outside = [Left(name, stray) for name in top.files if name.lower().endswith(_PICTURE_ENDINGS)] + top.left_out
     found = Scan([], [Problem(f"{source.name}/{printable(name)}", why) for name, why in outside])
     folders = {folder.name: folder for folder in source.packages()}
-    referred: dict[str, list[Row]] = {}
-    for row in rows.values():
-        if row.image:
-            referred.setdefault(row.package, []).append(row)
+    referred = _by_package(rows.values())
     locate = _locator(source.workspace)
     for name in sorted({*folders, *referred}):
         package = unicodedata.normalize("NFC", name)
@@ -133,6 +130,25 @@ def scan(source: SourceSet) -> Scan:
             samples += _local(source, folder, rows, taken, found.problems)
         found.samples.extend(sorted(samples, key=lambda s: s.stem))
     return found
+
+
+def scan_referred(source: SourceSet) -> Scan:
+    """The part of `scan` whose pictures stand elsewhere: the manifest only refers to them."""
+    found = Scan([], [])
+    locate = _locator(source.workspace)
+    for name, rows in sorted(_by_package(read_manifest(source.path).values()).items()):
+        if _is_name(name):
+            found.samples.extend(_referred(source, source.path / name, rows, locate, found.problems))
+    return found
+
+
+def _by_package(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows that refer to pictures elsewhere."""
+    referred: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.image:
+            referred.setdefault(row.package, []).append(row)
+    return referred
 
 
 def _local(

@@ -176,7 +176,8 @@ def health(context: TaskContext) -> Outcome:
     workspace = context.platform.workspace
     target = folder_of(workspace, context.job.id)
     context.clear_older_scratch(target)
-    judge, names = _judge(context, str(plan["model"])) if plan["model"] else (None, {})
+    table = open_set(workspace, str(plan["name"]), "name").table
+    judge, names = _judge(context, str(plan["model"]), table) if plan["model"] else (None, {})
     options = Options(
         against=tuple(plan["against"]),
         distance=int(plan["distance"]),
@@ -202,7 +203,7 @@ def health(context: TaskContext) -> Outcome:
     return Outcome({"totals": value["totals"]}, [(scratch, target)])
 
 
-def _judge(context: TaskContext, model: str) -> tuple[Judge, dict[int, tuple[str, str]]]:
+def _judge(context: TaskContext, model: str, table: ClassTable) -> tuple[Judge, dict[int, tuple[str, str]]]:
     """A model file as the judge of labels; torch is loaded here, because an import does not need it."""
     import torch  # noqa: PLC0415
 
@@ -212,4 +213,4 @@ def _judge(context: TaskContext, model: str) -> tuple[Judge, dict[int, tuple[str
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda", 0) if context.gpus else torch.device("cpu")
-    return load_judge(find_weights(context.platform, model), device)
+    return load_judge(find_weights(context.platform, model), table, device)

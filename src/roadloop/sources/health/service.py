@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Submission
+from roadloop.models.files import load_description
 from roadloop.models.service import find_weights
 from roadloop.sources import store
 from roadloop.sources.health.examine import others
+from roadloop.sources.health.meaning import match_model
 from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
 from roadloop.storage import reading
@@ -45,11 +47,13 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     Raises:
         NotFoundError: The set, one of the others, or the model file is not there.
         InvalidValueError: The set is compared with itself.
+        BrokenFileError: The model file's description cannot be used.
+        LabelMapError: The set's class table and the model's give one id different meanings.
     """
     source = open_set(platform.workspace, request.name, "name")
     against = choose_against(platform.workspace, source.name, request.against)
     if request.model:
-        find_weights(platform, request.model)
+        match_model(load_description(find_weights(platform, request.model)), source.table)
     payload = {
         "name": source.name,
         "model": request.model,
