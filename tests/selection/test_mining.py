@@ -182,6 +182,13 @@ def test_start_mining__refuses_what_is_not_there(platform: Platform) -> None:
         start(platform, classes="pole")
     with pytest.raises(NotFoundError, match="nowhere"):
         start(platform, weights_dir="nowhere")
+    twins = [
+        {"train_id": i, "name_en": "line", "name_zh": z, "color": (i, 0, 0)} for i, z in enumerate(("实线", "虚线"))
+    ]
+    write_network(platform.workspace.tasks / "twins" / "output" / "models", classes=twins)
+    with pytest.raises(InvalidValueError, match="several: 0 line 实线, 1 line 虚线"):
+        start(platform, weights_dir="twins", classes="line")
+    assert start(platform, weights_dir="twins", classes="虚线", output_dir="other")
     with pytest.raises(NotFoundError):
         start(platform, labelled="nowhere")
     with pytest.raises(InvalidValueError, match="gpus"):

@@ -22,6 +22,7 @@ from roadloop.sources import offimport, service, store
 from roadloop.sources.health import service as health
 from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS
 from roadloop.sources.health.similar import DISTANCE
+from roadloop.sources.service import check_dest
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints, Success
 from roadloop.web.parameters import History, NoParameters, Parameters
@@ -177,6 +178,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         Answers at once with the task id; /off_status shows the progress. Importing the same folder into the same set
         again adds what is new.
         """
+        check_dest(platform.workspace, p.dest)
         return call.write(
             lambda db: offimport.create(db, platform, p.request()),
             lambda task_id: {"message": "success", "data": task_id},

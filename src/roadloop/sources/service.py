@@ -26,7 +26,7 @@ from roadloop.sources.layout import (
 from roadloop.sources.manifest import Row, read_manifest
 from roadloop.storage import reading
 from roadloop.storage.listing import Left, list_folder
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import Workspace, check_name, check_new_name
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -93,6 +93,16 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
     classes = path / CLASSES
     table = parse_csv(reading.read_bytes(classes), name) if classes.is_file() else shipped()
     return SourceSet(name, path, table, workspace)
+
+
+def check_dest(workspace: Workspace, name: str) -> None:
+    """Hold the name of the set that an import goes to against the rules for new names, unless the set is there.
+
+    Raises:
+        InvalidNameError: No set can be created under that name.
+    """
+    if not (workspace.sources / check_name(name, "dest")).is_dir():
+        check_new_name(name, "dest")
 
 
 def has_pictures(source: SourceSet) -> bool:

@@ -16,7 +16,7 @@ from roadloop.labels.table import Color
 from roadloop.models.service import compatible_weights
 from roadloop.networks import folder
 from roadloop.networks import service as networks
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train, merge_train
@@ -88,7 +88,7 @@ def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
         InvalidValueError: The label map template is unknown or does not fit, or the network's train.json or data.json
             holds a key that no configuration has.
     """
-    name = check_name(new.train_name, "train_name")
+    name = check_new_name(new.train_name, "train_name")
     if holder := store.find_name(db, name):
         raise NameTakenError(
             Text(

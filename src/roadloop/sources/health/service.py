@@ -18,7 +18,7 @@ from roadloop.sources.health.meaning import match_model
 from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
 from roadloop.storage import reading
-from roadloop.storage.paths import Workspace
+from roadloop.storage.paths import Workspace, read_names
 from roadloop.storage.platform import Platform
 
 FOLDER: Final = "health"
@@ -77,7 +77,7 @@ def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...
     """
     if not text:
         return others(workspace, name)
-    names = () if text == NONE else tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    names = () if text == NONE else tuple(read_names(text))
     for other in names:
         if open_set(workspace, other, "against").name == name:
             raise InvalidValueError(
