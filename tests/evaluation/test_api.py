@@ -136,7 +136,8 @@ def test_starteva__another_meaning_is_refused_unless_it_is_mapped(client: TestCl
         ]
     }
     assert client.post("/starteva", json=example(mapping={"20": "99"})).status_code == 422
-    assert client.post("/starteva", data={**example(mapping='{"20": "255"}'), "dicts": DICTS}).status_code == 200
+    task_id = client.post("/starteva", data={**example(mapping='{"20": "255"}'), "dicts": DICTS}).json()["data"]
+    assert client.post("/eva_rate", data={"task_id": task_id}).json()["data"]["mapping"] == {"20": 255}
 
 
 @pytest.mark.usefixtures("pictures", "model")
@@ -185,6 +186,18 @@ def test_show__picture_without_label_has_no_truth(client: TestClient, finished: 
     assert reply["truth_url"] is None
     assert reply["la_data"][0]["image_miou"] is None
     assert client.get(f"/v1/evaluations/{finished}/pictures/3/truth").status_code == 404
+
+
+def test_show__an_evaluation_from_before_labels_were_noted_finds_them(
+    client: TestClient, platform: Platform, finished: str
+) -> None:
+    path = platform.workspace.home / "label_dir" / "pictures.csv"
+    rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(",".join([*row[:6], *row[8:]]) + "\n" for row in rows), encoding="utf-8")
+    shown = [client.post("/show", json={"task_id": finished, "cur_img": n}).json() for n in (1, 2, 3)]
+    assert [bool(one["truth_url"]) for one in shown] == [True, True, False]
+    assert shown[0]["la_data"][0]["image_miou"] == 1.0
+    assert client.get(shown[1]["truth_url"]).status_code == 200
 
 
 @pytest.mark.parametrize("number", [0, -1, 4, 10**12])

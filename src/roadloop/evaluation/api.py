@@ -11,6 +11,7 @@ from starlette.responses import Response
 from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
 from roadloop.evaluation import service
 from roadloop.evaluation.manner import Manner
+from roadloop.evaluation.meaning import Labels
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.tables import read_tables
@@ -117,6 +118,7 @@ class EvaluationRow(JobFields):
     tile: int
     flip: bool
     scales: list[float]
+    mapping: dict[str, int] = Field(description="What the request said becomes of ids that mean two things.")
     model: dict[str, Any] = Field(description="The `dicts` of the request.")
     total_img: int | None = Field(description="Pictures predicted; null before the end.")
     bad_lines: int | None = Field(description="Lines in `bad_pictures.csv`; null before the end.")
@@ -246,6 +248,7 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     return {
         **{name: row[name] for name in names},
         **Manner.of(job.payload).record,
+        "mapping": Labels.of(job.payload.get("labels", {})).record["mapping"],
         "model": row["dicts"],
         "total_img": result.get("total_img"),
         "bad_lines": result.get("bad_lines"),

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.labels.table import ClassTable, parse_csv, shipped
-from roadloop.sources.layout import CLASSES, Paired, Problem, Sample, pair_files, printable, track_of
+from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, printable, track_of
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.service import SourceSet, open_set, scan_referred
 from roadloop.storage import reading
@@ -26,6 +26,7 @@ LabelKind = Literal["id", "color", ""]
 
 DATASET: Final = "dataset:"
 PARTS: Final = ("train", "val", "test")
+_ENDINGS: Final = (".jpg", ".jpeg", ".png")
 
 
 class Picture(NamedTuple):
@@ -181,8 +182,11 @@ class FolderSource:
             raise _two_tables(printable(inner.path.relative_to(self._folder).as_posix()), self._folder.name)
 
     def any(self) -> bool:
-        """Whether there is a picture at all."""
-        return any(p.pairs or p.unlabelled or p.doubtful for _, p in self._paired()) or bool(self._referred())
+        """Whether there is a file that could be a picture; found out without pairing them."""
+        found = (name.lower() for inner in walk(self._folder, self._workspace.holds) for name in inner.files)
+        return any(
+            name.endswith(_ENDINGS) and not (name.endswith(".png") and name.startswith(LABEL_PREFIX)) for name in found
+        ) or bool(self._referred())
 
     def labelled(self) -> bool:
         """Whether some picture has a label."""
