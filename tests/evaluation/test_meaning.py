@@ -74,7 +74,7 @@ def test_start__ids_that_mean_different_things_are_refused_with_both_meanings(pl
     (conflict,) = caught.value.details["conflicts"]
     assert (conflict["id"], conflict["model"]["name_en"], conflict["data"]["name_en"]) == (20, "green", "sky")
     assert "mapping" in caught.value.text.en
-    with pytest.raises(LabelMapError, match="'77' is not in the model's"):
+    with pytest.raises(LabelMapError, match="'77' is not in the class table of kd_suzhou_ep-0005"):
         start(platform, OTHER, **{"20": "77"})
 
 

@@ -9,7 +9,7 @@ from roadloop.labels.matching import changes, match_tables, parse_mapping, same_
 from roadloop.labels.table import ClassTable, LabelClass, shipped
 
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)
-WHAT, CURE = Text("标注", "The labels"), Text("改正", "Mend it")
+WHAT, CURE = Text("两张表", "The tables"), Text("改正", "Mend it")
 
 
 def table(*rows: tuple[int, str, str, tuple[int, int, int]]) -> ClassTable:
@@ -103,7 +103,7 @@ def test_match_tables__255_is_ignored_whatever_it_is_called() -> None:
     [
         ({"40": "1"}, "'40' is not in the labels'"),
         ({"x": "1"}, "'x'"),
-        ({"1": "40"}, "'40' is not in the model's"),
+        ({"1": "40"}, "'40' is not in the class table of t"),
         ({"1": None}, "'None'"),
         ({"1": [2]}, "'[2]'"),
         ({"1": True}, "'True'"),

@@ -1,3 +1,5 @@
+import random
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,7 @@ def test_pair_files__each_lonely_file_is_named_once() -> None:
         (("e.png", "label-e.png", "label-e.PNG"), ["e.png"], []),
         (("e.png", "e.PNG", "label-e.png"), [], ["e.PNG", "e.png"]),
         (("e.png", "e.PNG"), [], ["e.PNG", "e.png"]),
+        (("e.jpg", "label-e.jpg", "label-e.png"), ["e.jpg", "label-e.jpg"], []),
         (("e\u0301.jpg", "\u00e9.jpg", "\u00e9.png"), [], ["e\u0301.jpg", "\u00e9.jpg"]),
     ],
 )
@@ -61,8 +64,28 @@ def test_pair_files__where_two_could_be_meant_both_are_named(
     assert not found.pairs
     assert not found.unlabelled
     assert (names(found.doubtful), names(found.problems)) == (doubtful, problems)
-    (reason,) = {reason for _, reason in [*found.doubtful, *found.problems]}
-    assert " and " in reason.en
+    assert all(" and " in reason.en for _, reason in [*found.doubtful, *found.problems])
+
+
+def test_pair_files__every_picture_has_one_outcome_and_no_file_two_uses() -> None:
+    stems = ("a", "b", "label-a", "label-b", "label-label-a", "\u00e9", "e\u0301")
+    every = [stem + ending for stem in stems for ending in (".jpg", ".jpeg", ".JPG", ".png", ".PNG", ".bmp", ".txt")]
+    drawn = random.Random(0)
+    for _ in range(2000):
+        check_outcomes(set(drawn.sample(every, drawn.randrange(12))))
+
+
+def check_outcomes(files: set[str]) -> None:
+    found = pair_files(files)
+    pictures = [p.image_name for p in found.pairs] + names(found.unlabelled) + names(found.doubtful)
+    used = [name for p in found.pairs for name in (p.image_name, p.label_name)]
+    assert len(set(used)) == len(used)
+    assert len(set(pictures)) == len(pictures)
+    accounted = {*used, *pictures, *names(found.problems)}
+    assert accounted <= files
+    assert {f for f in files if f.lower().endswith((".jpg", ".jpeg", ".bmp"))} <= accounted
+    stems = [unicodedata.normalize("NFC", Path(name).stem) for name in pictures]
+    assert len(set(stems)) == len(stems)  # outputs are named after them
 
 
 def test_pair_files__two_colour_labels_beside_an_id_label_do_not_matter() -> None:

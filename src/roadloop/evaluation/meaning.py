@@ -10,7 +10,7 @@ from roadloop.errors import LabelMapError, RoadloopError, Text
 from roadloop.evaluation.pictures import DATASET, PictureSource, parse_dataset
 from roadloop.labels.matching import changes, match_tables, parse_mapping
 from roadloop.labels.table import ClassTable, from_rows
-from roadloop.models.files import ModelFile
+from roadloop.models.files import ModelFile, file_name
 from roadloop.sources.service import open_set
 from roadloop.storage.paths import Workspace
 
@@ -53,7 +53,7 @@ _CURE: Final = Text(
 def model_table(record: ModelFile) -> ClassTable:
     """The class table of a model file."""
     rows: Any = record.class_table
-    return from_rows("model", rows)
+    return from_rows(file_name(record.prefix, record.epoch), rows)
 
 
 def labels_of(source: PictureSource, records: Sequence[ModelFile], mapping: Mapping[str, Any]) -> Labels:
@@ -80,7 +80,9 @@ def _check(record: ModelFile, table: ClassTable | None, mapping: Mapping[str, An
     own = model_table(record)
     theirs = table or own
     chosen = parse_mapping(mapping, own, theirs)
-    what = Text(f"标注的类别表 {theirs.name} ", f"The class table {theirs.name} of the labels")
+    what = Text(
+        f"标注的类别表 {theirs.name} 与 {own.name} ", f"The class table {theirs.name} of the labels and {own.name}"
+    )
     match_tables(own, theirs, chosen).require(what, _CURE)
     return Labels(table, chosen)
 

@@ -130,7 +130,7 @@ def newest_scores(db: sa.Connection, params_sha256: str) -> dict[str, Any] | Non
     """What the newest finished evaluation with labels says about a model file; None when there is none.
 
     Returns:
-        The model's entry of `report.json` with the evaluation's task id, type and pictures.
+        The model's entry of `report.json` with the evaluation's task id, type, pictures and mapping of classes.
     """
     rows = db.execute(
         sa.select(
@@ -144,7 +144,8 @@ def newest_scores(db: sa.Connection, params_sha256: str) -> dict[str, Any] | Non
     for row in rows:
         entry = row.result["models"][row.place]
         if entry["labelled_pictures"]:
-            return {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir, **entry}
+            about = {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir}
+            return {**about, "mapping": row.result.get("mapping", {}), **entry}
     return None
 
 

@@ -310,7 +310,7 @@ def _note_bad(ledger: Ledger, bad: "SimpleQueue[BadPicture]") -> int:
 def _result(report: dict[str, Any]) -> dict[str, Any]:
     """What the job's row keeps of a report."""
     models = [{name: value for name, value in model.items() if name != "matching"} for model in report["models"]]
-    return {"models": models, **{name: report[name] for name in ("total_img", "bad_lines", "unlabelled")}}
+    return {"models": models, **{name: report[name] for name in ("total_img", "bad_lines", "unlabelled", "mapping")}}
 
 
 def _summary(report: dict[str, Any]) -> Iterator[str]:

@@ -62,7 +62,7 @@ class Matching:
         """Refuse tables that mean different things, or have nothing in common.
 
         Args:
-            what: Whose labels they are, for the message.
+            what: The two tables, for the message.
             cure: What to do.
 
         Raises:
@@ -74,8 +74,8 @@ class Matching:
             shown_en = "; ".join(_both(match, "en") for match in conflicts[:SHOWN])
             raise LabelMapError(
                 Text(
-                    f"{what.zh}与模型的类别表对 {len(conflicts)} 个编号含义不同：{shown}。{cure.zh}",
-                    f"{what.en} and the model give {len(conflicts)} ids different meanings: {shown_en}. {cure.en}",
+                    f"{what.zh}对 {len(conflicts)} 个编号含义不同：{shown}。{cure.zh}",
+                    f"{what.en} give {len(conflicts)} ids different meanings: {shown_en}. {cure.en}",
                 ),
                 conflicts=[
                     {"id": match.data.raw_id, "model": _names(match.model), "data": _names(match.data)}
@@ -86,8 +86,8 @@ class Matching:
         if not (self.of("same") or self.of("mapped")):
             raise LabelMapError(
                 Text(
-                    f"{what.zh}与模型的类别表没有一个相同的类别（编号与名称都相同）。{cure.zh}",
-                    f"{what.en} and the model have no class in common (same id and name). {cure.en}",
+                    f"{what.zh}没有一个相同的类别（编号与名称都相同）。{cure.zh}",
+                    f"{what.en} have no class in common (same id and name). {cure.en}",
                 ),
                 conflicts=[],
             )
@@ -146,7 +146,7 @@ def parse_mapping(value: Mapping[str, Any], model: ClassTable, data: ClassTable)
             raise _odd(key, f"标注的类别表 {data.name}", f"the labels' class table {data.name}", data)
         if other is None or (other != IGNORE and other not in model.raw_ids):
             raise _odd(
-                target, f"模型的类别表 {model.name}（或 255）", f"the model's classes (or 255) {model.name}", model
+                target, f"模型 {model.name} 的类别表（或 255）", f"the class table of {model.name} (or 255)", model
             )
         found[own] = other
     return found

@@ -6,7 +6,7 @@ name (`X.jpg` and `X.jpeg`), neither is taken. Nothing is opened here.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Final, Literal, NamedTuple
 
@@ -176,7 +176,11 @@ def pair_files(names: Iterable[str]) -> Paired:
     for stem, images in jpegs.items():
         ids, colors = pngs.get(stem, []), pngs.get(LABEL_PREFIX + stem, [])
         used |= {*ids, *colors}  # a colour label beside an id label that won is no problem
-        _match(found, images, ids or colors, "id" if ids else "color")
+        rival = _rival(stem, jpegs, pngs)
+        if rival and (ids or colors) and len(images) == 1:
+            found.doubtful.append((images[0], _shared(images + rival, ids or colors)))
+        else:
+            _match(found, images, ids or colors, "id" if ids else "color")
     for stem, images in pngs.items():
         colors = pngs.get(LABEL_PREFIX + stem, [])
         if colors and not used & {*images, *colors}:
@@ -184,13 +188,26 @@ def pair_files(names: Iterable[str]) -> Paired:
             _match(found, images, colors, "color")
     for stem, images in pngs.items():
         if not used & {*images}:
-            if stem.startswith(LABEL_PREFIX):
-                found.problems.extend((name, _alone(stem)) for name in images)
-            else:
-                _match(found, images, [], "color")
+            _file_alone(found, stem, images)
     for part in (found.pairs, found.unlabelled, found.doubtful, found.problems):
         part.sort()
     return found
+
+
+def _file_alone(found: Paired, stem: str, images: list[str]) -> None:
+    """A PNG that nothing belongs to: a label by its name, else a picture."""
+    if stem.startswith(LABEL_PREFIX):
+        found.problems.extend((name, _alone(stem)) for name in images)
+    else:
+        _match(found, images, [], "color")
+
+
+def _rival(stem: str, jpegs: Mapping[str, list[str]], pngs: Mapping[str, list[str]]) -> list[str]:
+    """Pictures that the same label would belong to: `label-X.png` is ids to `label-X.jpg` and colours to `X.jpg`."""
+    plain = stem.removeprefix(LABEL_PREFIX)
+    if plain != stem and plain in jpegs and plain not in pngs:
+        return jpegs[plain]
+    return jpegs.get(LABEL_PREFIX + stem, []) if stem not in pngs else []
 
 
 def _match(found: Paired, images: list[str], labels: list[str], kind: LabelKind) -> None:
@@ -236,6 +253,14 @@ def _alone(stem: str) -> Text:
     return Text(
         f"缺少对应文件：图片需要 label-{stem}.png，标注需要 {stem}.jpg",
         f"Alone: as a picture it needs label-{stem}.png, as a label it needs {stem}.jpg",
+    )
+
+
+def _shared(pictures: list[str], labels: list[str]) -> Text:
+    shown, label = [printable(name) for name in pictures], printable(labels[0])
+    return Text(
+        f"{label} 既可属于 {' 也可属于 '.join(shown)}，无法确定；请改名",
+        f"{label} could belong to {' and to '.join(shown)}; rename one",
     )
 
 

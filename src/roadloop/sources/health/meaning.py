@@ -5,7 +5,7 @@ from typing import Any, Final
 from roadloop.errors import Text
 from roadloop.labels.matching import Matching, match_tables
 from roadloop.labels.table import ClassTable, from_rows
-from roadloop.models.files import ModelFile
+from roadloop.models.files import ModelFile, file_name
 
 _CURE: Final = Text(
     "请换一个用同样类别训练的模型，或不填 model。", "Choose a model that was trained with the same classes, or none."
@@ -19,6 +19,10 @@ def match_model(record: ModelFile, table: ClassTable) -> Matching:
         LabelMapError: One id means different things to the two, or there is no class in common.
     """
     rows: Any = record.class_table
-    matching = match_tables(from_rows("model", rows), table)
-    matching.require(Text(f"源数据 {table.name} 的类别表", f"The class table of the source set {table.name}"), _CURE)
+    name = file_name(record.prefix, record.epoch)
+    matching = match_tables(from_rows(name, rows), table)
+    what = Text(
+        f"源数据 {table.name} 与 {name} 的类别表", f"The class tables of the source set {table.name} and {name}"
+    )
+    matching.require(what, _CURE)
     return matching
