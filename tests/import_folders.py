@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from roadloop.annotators.brush import encode
 from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label
+from roadloop.labels.brush import encode
 
 UInt8 = NDArray[np.uint8]
 HEIGHT, WIDTH = 12, 20

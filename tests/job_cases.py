@@ -196,10 +196,10 @@ def _to_grow(platform: Platform, finish: Finish) -> None:
 def _import(platform: Platform) -> str:
     request = offimport.Request(
         src="imports/in", dest="苏州", roadelement="", source="1", author="张三", annotype="0", datakind="0", city="",
-        imgoprange="1", mode="copy", layout="auto",
+        imgoprange="1", mode="copy", layout="auto", values="",
     )  # fmt: skip
     with platform.database.transaction() as db:
-        return offimport.create(db, platform, request)
+        return offimport.create(db, platform, offimport.prepare(platform, request))
 
 
 def _examine(platform: Platform) -> str:

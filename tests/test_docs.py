@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 
 from roadloop.cli.main import app
 from roadloop.settings import Settings
+from roadloop.sources.api import OffImport
+from roadloop.sources.importers.found import Fate
+from roadloop.sources.importers.recognise import LAYOUTS
 from roadloop.training.recipe import DataConfig, TrainConfig
 from roadloop.training.reference import table
 
@@ -46,6 +49,16 @@ def test_training__the_table_says_defaults_limits_and_choices() -> None:
     assert any(row.startswith("| `optimizer` | sgd | `sgd`, `adamw` |") for row in rows)
     assert any(row.startswith("| `ema_decay` | 0 | number ≥ 0, < 1 |") for row in rows)
     assert any(row.startswith("| `crop` |  | 2 integers ≥ 8, ≤ 8192 |") for row in table(DataConfig).splitlines())
+
+
+@pytest.mark.parametrize("document", ["imports.md", "imports.zh.md"])
+def test_imports__every_layout_outcome_and_parameter_has_its_place(document: str) -> None:
+    text = (ROOT / "docs" / document).read_text()
+    assert re.findall(r"^### `([a-z0-9-]+)`", text, re.MULTILINE) == list(LAYOUTS)
+    assert [fate for fate in Fate if f"\n| `{fate.value}` | " not in text] == []
+    parameters = re.findall(r"^\| (`[a-z]+`(?:[,、] ?`[a-z]+`)*) \|", text, re.MULTILINE)
+    named = {name for cell in parameters for name in re.findall("`([a-z]+)`", cell)}
+    assert {f.alias or name for name, f in OffImport.model_fields.items()} <= named
 
 
 @pytest.mark.parametrize("name", COMMANDS)

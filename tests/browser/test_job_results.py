@@ -111,7 +111,7 @@ def test_push__where_annotators_find_the_package(
     row = site.wait("/v1/pushes", task_id)
     assert row["state"] == "succeeded", row
     browser.open(f"/#/jobs/{task_id}")
-    assert facts(browser) == {"交付到": row["place"], "图片": "3"}
+    assert facts(browser) == {"交付到": row["place"], "图片": "3", "早已在那里": "3"}
     assert browser.problems() == []
 
 
@@ -121,12 +121,12 @@ def test_release__folder_files_and_what_its_miou_was_measured_on(
     assert selections
     write_network(site.home / "tasks" / "measured" / "output" / "models", training={"miou": 0.5})
     asked = {
-        "category": "车道线", "version": "1", "env": "北京", "adcode": "110000", "desc": "", "time": "2026-11-23 10:00:00",
-        "source": "measured", "model": "kd_ep-0001.params",
+        "dicts": {"measured": ["kd_ep-0001.params", "kd_ep-0001.json"]}, "page": "1", "type": "车道线", "version": "1",
+        "env": "北京", "adcode": "110000", "desc": "", "time": "2026-11-23 10:00:00",
     }  # fmt: skip
     reply = site.client().post("/release", json=asked).json()
     assert reply["errno"] == 1, reply
-    (row,) = site.client().get("/v1/releases").json()["data"]
+    row = reply["data"]
     browser.open(f"/#/jobs/{row['task_id']}")
     shown = facts(browser)
     assert (shown["目录"], shown["mIoU"], shown["mIoU 的来源"]) == (
@@ -137,6 +137,23 @@ def test_release__folder_files_and_what_its_miou_was_measured_on(
     assert "kd_ep-0001.onnx" in shown["文件"]
     browser.find(".outcome a.button", "查看所有发布").click()
     browser.find("td", "训练时的验证成绩")
+    assert browser.problems() == []
+
+
+def test_preview__pairs_as_pictures_and_how_classes_were_matched(browser: Browser, site: LiveServer) -> None:
+    folders.camvid_colors(site.home / "imports" / "colors")
+    task_id = site.client().post("/v1/imports/preview", json={"src": "colors"}).json()["data"]
+    row = site.wait("/v1/imports/preview", task_id)
+    assert row["state"] == "succeeded", row
+    browser.open(f"/#/jobs/{task_id}")
+    shown = facts(browser)
+    assert (shown["可导入的图片"], shown["布局"]) == ("2", "camvid：有 <目录>annot/ 或 X_L.png")
+    assert shown["类别表"] == "label_colors.txt（数据自带 label_colors.txt）"
+    assert shown["已加入"] == "4 个文件"
+    widths: Any = browser.run("return [...document.querySelectorAll('.pairs img')].map((image) => image.naturalWidth)")
+    assert widths == [960, 960]
+    browser.find("summary", "类别的对应（3）").click()
+    browser.find("td", "Road")
     assert browser.problems() == []
 
 

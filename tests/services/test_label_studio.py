@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from label_studio_double import TOKEN
 from live import LiveServer
 from package_data import mask, write_images
-from roadloop.annotators import brush, markup
+from roadloop.annotators import markup
 from roadloop.imaging.encode import encode_color
+from roadloop.labels import brush
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import shipped
 from roadloop.packages import manifest

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from roadloop.sources.offimport import Request, create
+from roadloop.sources.offimport import Request, create, prepare
 from roadloop.storage.platform import Platform
 
 Submit = Callable[..., str]
@@ -23,6 +23,7 @@ def request(src: str = "imports/in", dest: str = "苏州", **changes: Any) -> Re
         "imgoprange": "1",
         "mode": "copy",
         "layout": "auto",
+        "values": "",
     }
     return Request(src=src, dest=dest, **(values | changes))
 
@@ -39,6 +40,6 @@ def submit(platform: Platform) -> Submit:
 
     def call(**changes: Any) -> str:
         with platform.database.transaction() as db:
-            return create(db, platform, request(**changes))
+            return create(db, platform, prepare(platform, request(**changes)))
 
     return call

@@ -76,7 +76,7 @@ def test_offimport__progress_row_and_report(client: TestClient, platform: Platfo
     assert (row["pictures"], row["counts"]) == (2, {"added": 4})
     report = client.get(row["report_url"])
     assert report.headers["content-type"].startswith("text/csv")
-    assert report.content.decode("utf-8-sig").splitlines()[1] == "1/label-t_2.png,added,已加入,added"
+    assert report.content.decode("utf-8-sig").splitlines()[1] == "1/label-t_2.png,added,已加入,added,,"
     assert client.get("/data").json()["data"] == ["苏州"]
 
 

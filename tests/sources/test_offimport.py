@@ -27,10 +27,11 @@ from roadloop.errors import (
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
+from roadloop.labels.label_map import default_map
 from roadloop.settings import Settings
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.importers.found import FATES
-from roadloop.sources.offimport import Request, create
+from roadloop.sources.offimport import Request, create, prepare
 from roadloop.sources.service import has_pictures, open_set, read_splits, scan
 from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
@@ -69,9 +70,9 @@ def labels(platform: Platform, name: str = "苏州") -> dict[str, Counter[int]]:
 
 
 def report(platform: Platform, job: Job) -> dict[str, str]:
-    """File -> outcome; every file of the folder is in it once."""
+    """File -> outcome; every file of the folder is in it once, besides the statements that it makes."""
     with (platform.workspace.logs / f"{job.id}.report.csv").open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+        rows = [row for row in csv.DictReader(stream) if not row["place"]]
     assert all(row["reason_zh"] and row["reason_en"] for row in rows)
     assert len({row["file"] for row in rows}) == len(rows)
     return {row["file"]: row["outcome"] for row in rows}
@@ -179,7 +180,7 @@ def test_offimport__coco_panoptic(platform: Platform, bring: Import) -> None:
     assert labels(platform) == {"val2017/000000000139": {3: pixels(3), 149: pixels(HEIGHT - 4), 255: pixels(1)}}
     assert [c.color for c in open_set(platform.workspace, "苏州").table.classes] == [(0, 0, 142), (128, 64, 128)]
     assert report(platform, job) == {
-        "annotations/instances_val2017.json": "not_used",
+        "annotations/instances_val2017.json": "used",
         "annotations/panoptic_val2017.json": "used",
         "annotations/panoptic_val2017/000000000139.png": "added",
         "val2017/000000000139.jpg": "added",
@@ -200,7 +201,7 @@ def test_offimport__odd_json_is_no_obstacle(platform: Platform, bring: Import) -
         (*odd, '{"categories": [], "images": 3, "annotations": 5}', '{"categories": [1], "images": []}')
     ):
         put(src(platform) / f"{number}.json", text)
-    (src(platform) / "labelmap.txt").symlink_to("/etc/passwd")
+    (src(platform) / "palette.md").symlink_to("/etc/passwd")
     job = bring()
     assert job.result is not None
     assert (job.result["layout"], job.result["pictures"]) == ("pairs", 2)
@@ -250,18 +251,19 @@ def test_offimport__pairs_in_two_folders(platform: Platform, bring: Import) -> N
     put(src(platform) / "images" / "b_1.png", png(2))
     put(src(platform) / "masks" / "b_1_mask.png", encode_label(ids(255, 0)))
     bring()
-    # Nobody said what b_1 shows above: in the shipped table that is class 1, ignore.
-    assert labels(platform) == {"images-城/a_1": {2: pixels(3), 0: BELOW}, "images/b_1": {1: pixels(3), 0: BELOW}}
+    # Nobody said what b_1 shows above; it stays 255, with a colour of its own.
+    assert labels(platform) == {"images-城/a_1": {2: pixels(3), 0: BELOW}, "images/b_1": {255: pixels(3), 0: BELOW}}
+    assert default_map(open_set(platform.workspace, "苏州").table).template == "general"
 
 
 def test_offimport__unlabelled_pixels_of_png_pictures_get_a_colour_of_their_own(
     platform: Platform, bring: Import
 ) -> None:
     put(src(platform) / "classes.csv", "raw_id,name_en,name_zh,r,g,b,train_id\n0,a,甲,0,0,0,0\n1,b,乙,9,9,9,1\n")
-    put(src(platform) / "a.png", png())
-    put(src(platform) / "label-a.png", encode_label(ids(255, 0)))
+    put(src(platform) / "images" / "a.png", png())
+    put(src(platform) / "masks" / "a.png", encode_label(ids(255, 0)))
     bring()
-    assert labels(platform) == {"1/a": {255: pixels(3), 0: BELOW}}
+    assert labels(platform) == {"images/a": {255: pixels(3), 0: BELOW}}
     assert open_set(platform.workspace, "苏州").table.raw_ids == (0, 1, 255)
 
 
@@ -327,13 +329,13 @@ def test_offimport__every_file_has_one_outcome(
         "1/link.png": "outside",
         "1/lonely.jpg": "missing_partner",
         "1/odd.jpg": "partner_left_out",
-        "1/photo.tiff": "broken",
+        "1/photo.tiff": "unsupported",
         "1/size.jpg": "partner_left_out",
         "1/size.png": "other_size",
         "1/t_1.jpg": "added",
         "1/t_1.png": "added",
         "1/t_2.png": "added",
-        "loop": "not_used",
+        "loop": "unsupported",
         "notes.txt": "not_used",
     }
     assert labels(platform)["1/few"] == {2: pixels(3) - 2, 0: BELOW, 255: 2}
@@ -428,7 +430,7 @@ def test_offimport__from_a_read_only_root(
     folders.cityscapes(store / "城")
     opened = open_platform(settings.model_copy(update={"roots": (f"{store}:ro",)}), upgrade=True)
     with opened.database.transaction() as db:
-        task_id = create(db, opened, make_request(src=str(store / "城"), mode="reference"))
+        task_id = create(db, opened, prepare(opened, make_request(src=str(store / "城"), mode="reference")))
     assert run_job(opened, task_id).state == "succeeded"
     assert len(labels(opened)) == 2
     # Without the root nothing in it is read any more.
@@ -549,6 +551,6 @@ def test_offimport__full_disk_is_named_and_leaves_nothing(
 
 
 def test_fates__the_page_calls_them_as_the_report_does() -> None:
-    page = (Path(web.__file__).parent / "static" / "js" / "components" / "outcome.js").read_text(encoding="utf-8")
+    page = (Path(web.__file__).parent / "static" / "js" / "components" / "imported.js").read_text(encoding="utf-8")
     named = dict(re.findall(r'^  (\w+): \(\) => t\("([^"]+)", "[^"]+"\),$', page, re.MULTILINE))
     assert named == {fate.value: text.zh for fate, text in FATES.items()}

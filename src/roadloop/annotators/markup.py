@@ -11,10 +11,10 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.annotators import brush
-from roadloop.annotators.polygons import Area, Polygon, fill, outlines
 from roadloop.errors import BrokenFileError, Text
+from roadloop.labels import brush
 from roadloop.labels.colors import ColorCoder
+from roadloop.labels.polygons import Area, Polygon, fill, outlines
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
 from roadloop.packages.cut import Size
 

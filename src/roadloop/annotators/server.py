@@ -15,12 +15,12 @@ import numpy as np
 from roadloop.annotators import markup, store
 from roadloop.annotators.client import LabelStudio
 from roadloop.annotators.markup import Shape
-from roadloop.annotators.polygons import loss, outlines, rasterise
 from roadloop.annotators.protocol import Pulled, Watch
 from roadloop.errors import BrokenFileError, Text
 from roadloop.imaging.decode import decode_color_label
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.colors import ColorCoder
+from roadloop.labels.polygons import loss, outlines, rasterise
 from roadloop.labels.table import IGNORE
 from roadloop.packages import service as packages
 from roadloop.packages.manifest import PRE_LABELS, PackageManifest, PackedPicture

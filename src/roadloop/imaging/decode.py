@@ -113,6 +113,21 @@ def decode_color_label(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
     return _pixels(data, header)
 
 
+def decode_mask(data: Encoded, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
+    """What a PNG marks, bool [H, W]: where it is at least half opaque, or, without transparency, not black.
+
+    Raises:
+        BrokenFileError: Not a PNG, truncated or damaged.
+    """
+    header = _checked(data, max_pixels)
+    if header.format != "png":
+        raise broken("掩码不是 PNG", "The mask is not a PNG")
+    rgba = _pillow(data, "RGBA")
+    clear = bool((rgba[..., 3] < 255).any())
+    marked: NDArray[np.bool_] = np.asarray(rgba[..., 3] >= 128 if clear else rgba[..., :3].any(axis=2))
+    return marked
+
+
 def _checked(data: Encoded, max_pixels: int) -> Header:
     header = read_header(data)
     if header.width * header.height > max_pixels:

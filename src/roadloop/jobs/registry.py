@@ -7,6 +7,7 @@ TASKS: Final[Mapping[str, str]] = {
     "create_data": "roadloop.datasets.tasks:build",
     "create_net": "roadloop.networks.tasks:create",
     "offimport": "roadloop.sources.tasks:offimport",
+    "import_preview": "roadloop.sources.tasks:preview",
     "health": "roadloop.sources.tasks:health",
     "train": "roadloop.training.tasks:train",
     "evaluate": "roadloop.evaluation.tasks:evaluate",

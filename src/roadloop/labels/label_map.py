@@ -134,7 +134,7 @@ def default_map(table: ClassTable, template: str = "") -> LabelMap:
     Raises:
         LabelMapError: Unknown template, a table with other meanings, or fewer than two classes.
     """
-    if not template and table.classes == shipped().classes:
+    if not template and tuple(c for c in table.classes if c.raw_id != IGNORE) == shipped().classes:
         template = "general"
     if not template:
         return LabelMap(_consecutive({c.raw_id: MapEntry(c.train_id, c.name_en, c.name_zh) for c in table.classes}))

@@ -4,6 +4,7 @@ A table is a csv file with the columns `raw_id,name_en,name_zh,r,g,b,train_id`. 
 three English names of the shipped HD-road table occur twice. A blank train id and 255 both mean "ignore".
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -200,7 +201,9 @@ def _color(values: Iterable[int]) -> Color:
 
 
 def decode(data: bytes) -> str:
-    """Text from a file of unknown age: UTF-8, with or without a byte order mark, else GBK."""
+    """Text from a file of unknown age: UTF-8, with or without a byte order mark, UTF-16 with one, else GBK."""
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -17,17 +17,17 @@ from roadloop.errors import (
     PathOutsideError,
 )
 from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
 from roadloop.sources import offimport, service, store
 from roadloop.sources.health import service as health
 from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS
 from roadloop.sources.health.similar import DISTANCE
-from roadloop.sources.service import check_dest
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints, Success
 from roadloop.web.parameters import History, NoParameters, Parameters
 
-_MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png"}
+_MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png", ".jpg": "image/jpeg"}
 
 
 class OffImport(Parameters):
@@ -49,13 +49,45 @@ class OffImport(Parameters):
     mode: Literal["copy", "reference"] = Field(
         "copy", alias="import", description="copy, or reference: the pictures stay where they are."
     )
-    layout: str = Field(
-        "auto", description="auto, label-studio, coco, cityscapes, cvat, voc, camvid or pairs.", examples=["auto"]
+    layout: str = Field("auto", description="auto, or one of the layouts in docs/imports.md.", examples=["auto"])
+    values: Literal["", "table", "layout"] = Field(
+        "",
+        description="Where roadelement and the layout's usual classes differ: table = pixels are ids of roadelement,"
+        " layout = they are the layout's classes, matched by name.",
     )
 
     def request(self) -> offimport.Request:
         """What the service is asked for."""
         return offimport.Request(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class PreviewImport(OffImport):
+    """Parameters of a preview: those of /offimport."""
+
+    dest: str = Field("preview", description="Name that the source set would have.")
+
+
+class PreviewFile(Parameters):
+    """Names one file of a preview."""
+
+    task_id: str = Field(description="Task id of the preview.")
+    file: str = Field(description="A picture of `pairs`, or report.csv.")
+
+
+class PreviewRow(JobFields):
+    """One preview."""
+
+    preview: dict[str, Any] | None = Field(
+        description="What the import would do: layout, signs, table, classes, rules, counts, statements, pairs; null"
+        " before the end."
+    )
+
+
+class PreviewHistory(Success):
+    """Previews; with task_id `data` is the one object."""
+
+    data: list[PreviewRow] | PreviewRow
+    total: int | None = None
 
 
 class ImportRow(JobFields):
@@ -75,6 +107,8 @@ class ImportRow(JobFields):
     table: str | None = Field(description="Name of the class table that was used.")
     pictures: int | None = Field(description="Pictures added.")
     counts: dict[str, int] | None = Field(description="Files by what became of them.")
+    statements: dict[str, int] | None = Field(description="Statements about pictures by what became of them.")
+    classes: list[dict[str, Any]] | None = Field(description="The data's classes and the raw ids that they became.")
     report_url: str = Field(description="The report, file by file, once it has ended.")
 
 
@@ -178,9 +212,9 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         Answers at once with the task id; /off_status shows the progress. Importing the same folder into the same set
         again adds what is new.
         """
-        check_dest(platform.workspace, p.dest)
+        recipe = offimport.prepare(platform, p.request())
         return call.write(
-            lambda db: offimport.create(db, platform, p.request()),
+            lambda db: offimport.create(db, platform, recipe),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
@@ -189,6 +223,30 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         """List imports, or show one with its progress (离线导入进度)."""
         search = [store.imports.c.dest, store.imports.c.src, store.imports.c.author, store.imports.c.city]
         return history(call, p, table=store.imports, render=_render, search=search)
+
+    @router.post(
+        "/v1/imports/preview",
+        PreviewImport,
+        reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
+        errors=(NotFoundError, ConflictError, PathOutsideError),
+    )
+    def import_preview(call: Call, p: PreviewImport) -> Answer:
+        """Show what /offimport would do with a folder, and do nothing. Answers with the task id."""
+        recipe = offimport.prepare(platform, p.request())
+        return call.write(
+            lambda db: offimport.create_preview(db, recipe), lambda task_id: {"message": "success", "data": task_id}
+        )
+
+    @router.get("/v1/imports/preview", History, reply=PreviewHistory, errors=(NotFoundError,))
+    def import_previews(call: Call, p: History) -> Answer:
+        """List previews of imports, or show one: what would become of the folder."""
+        return history(call, p, table=None, render=_render_preview, where=jobs.c.kind == "import_preview")
+
+    @router.get("/v1/imports/preview/{task_id}/{file}", PreviewFile, reply="image/jpeg", errors=(NotFoundError,))
+    def import_preview_file(_call: Call, p: PreviewFile) -> Answer:
+        """A picture of a preview, the photograph beside its label, or its report as csv."""
+        path = offimport.find_preview(platform, p.task_id, p.file)
+        return FileResponse(path, media_type=_MEDIA[path.suffix])
 
     @router.get("/v1/imports/{task_id}/report", Task, reply="text/csv", errors=(NotFoundError,))
     def import_report(_call: Call, p: Task) -> Answer:
@@ -235,6 +293,15 @@ def _render_health(row: Mapping[str, Any], _language: Language) -> dict[str, Any
     return {"name": row["name"], "model": row["model"], "totals": result.get("totals")}
 
 
+def _render_preview(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+    job = row["job"]
+    if not job.result:
+        return {"preview": None}
+    at = f"/v1/imports/preview/{job.id}"
+    pairs = [{**pair, "url": f"{at}/{pair['file']}"} for pair in job.result["pairs"]]
+    return {"preview": {**job.result, "pairs": pairs, "report_url": f"{at}/report.csv"}}
+
+
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     result = row["job"].result or {}
     asked = (
@@ -247,5 +314,7 @@ def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
         "table": result.get("table"),
         "pictures": result.get("pictures"),
         "counts": result.get("counts"),
+        "statements": result.get("statements"),
+        "classes": result.get("classes"),
         "report_url": f"/v1/imports/{row['task_id']}/report",
     }

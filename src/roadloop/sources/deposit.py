@@ -18,7 +18,7 @@ from roadloop.sources.importers.found import Fate, Line
 from roadloop.sources.importers.read import Ready, files_of
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
 from roadloop.sources.manifest import Row, format_manifest, read_manifest
-from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, format_origin
+from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, Values, format_origin
 from roadloop.storage import reading
 from roadloop.storage.paths import check_name
 
@@ -36,17 +36,23 @@ class Deposit:
         table: Its class table.
         recipe: The import; what it says is kept for every picture.
         locate: Text for the manifest of a file in the imported folder, for imports by reference.
-        scratch: Gives a scratch path beside a target.
+        scratch: Gives a scratch path beside a target; None: nothing is written, everything is decided.
     """
 
     def __init__(
-        self, target: Path, table: ClassTable, recipe: ImportRecipe, locate: Callable[[str], str], scratch: Scratch
+        self,
+        target: Path,
+        table: ClassTable,
+        recipe: ImportRecipe,
+        locate: Callable[[str], str],
+        scratch: Scratch | None = None,
     ) -> None:
         self._target: Final = target
         self._table = table
         self._recipe: Final = recipe
         self._locate: Final = locate
-        self._scratch: Final = scratch
+        self._scratch: Final = scratch or _nowhere
+        self._dry: Final = scratch is None
         self._grows: Final = target.is_dir()
         self._old: Final = read_manifest(target) if self._grows else {}
         self._by_origin: Final = {row.origin: row for row in self._old.values() if row.origin}
@@ -56,8 +62,8 @@ class Deposit:
         self._folders: Final[dict[str, Path]] = {}
         self._coder: ColorCoder | None = None
         self._new_table = not self._grows
-        self._whole: Final = scratch(target)
-        if not self._grows:
+        self._whole: Final = self._scratch(target)
+        if not self._grows and not self._dry:
             self._whole.mkdir(parents=True)
 
     @property
@@ -82,16 +88,14 @@ class Deposit:
         row = self._row(ready, package, stem)
         if row.key in self._rows:
             return [Line(file, Fate.TAKEN, _TAKEN) for file in files_of(item)]
-        if self._recipe.mode == "reference":
-            row = self._refer(ready, row)
-        else:
-            self._write(ready, row)
+        if not self._dry:
+            row = self._refer(ready, row) if self._recipe.mode == "reference" else self._written(ready, row)
         self._rows[row.key] = row
         if item.split:
             self._splits.setdefault(item.split, []).append(row.key)
         return [Line(file, Fate.ADDED, ready.note) for file in files_of(item)]
 
-    def finish(self, layout: str) -> list[Move]:
+    def finish(self, layout: str, values: Values) -> list[Move]:
         """Write what describes the set; returns the renames that make everything visible, none when nothing is new.
 
         Copied pictures come after their manifest, labels of pictures elsewhere before it, so that nobody who reads
@@ -101,7 +105,7 @@ class Deposit:
             self.drop()
             return []
         moves = [(folder, self._target / name) for name, folder in sorted(self._folders.items())]
-        described = self._describe(layout)
+        described = self._describe(layout, values)
         os.sync()  # one flush for thousands of small files
         if not self._grows:
             return [(self._whole, self._target)]
@@ -157,7 +161,7 @@ class Deposit:
         label = files_of(ready.item)[1]
         return row._replace(label=self._locate(label), label_kind=ready.stays)
 
-    def _write(self, ready: Ready, row: Row) -> None:
+    def _written(self, ready: Ready, row: Row) -> Row:
         folder = self._folder(row.package)
         if ready.image_format == "jpeg":
             (folder / f"{row.stem}.jpg").write_bytes(ready.image)
@@ -165,15 +169,16 @@ class Deposit:
         else:
             (folder / f"{row.stem}.png").write_bytes(ready.image)
             (folder / f"{LABEL_PREFIX}{row.stem}.png").write_bytes(encode_color(self._colors(ready.ids)))
+        return row
 
     def _colors(self, ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The label of a PNG picture, in colours. What nobody labelled needs a colour of its own."""
-        if bool((ids == IGNORE).any()) and _needs_void(self._table):
+        if self._table.find(IGNORE) is None and bool((ids == IGNORE).any()):
             self._table, self._coder, self._new_table = _with_void(self._table), None, True
         self._coder = self._coder or ColorCoder(self._table)
         return self._coder.to_rgb(ids)
 
-    def _describe(self, layout: str) -> list[Move]:
+    def _describe(self, layout: str, values: Values) -> list[Move]:
         moves: list[Move] = []
 
         def write(name: str, data: bytes) -> None:
@@ -186,7 +191,7 @@ class Deposit:
         if self._new_table:
             write(CLASSES, format_csv(self._table).encode())
         if not self._grows:
-            origin = Origin(src=self._recipe.src, mode=self._recipe.mode, layout=layout)
+            origin = Origin(src=self._recipe.src, mode=self._recipe.mode, layout=layout, values=values)
             write(ORIGIN, format_origin(origin).encode())
         for split in SPLIT_NAMES if self._splits else ():
             older = self._older_list(split)
@@ -206,9 +211,8 @@ def place_text(home: Path, path: Path) -> str:
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
 
 
-def _needs_void(table: ClassTable) -> bool:
-    """Whether no class stands for "nobody said": neither 255, nor black as an ignored class."""
-    return not any(c.raw_id == IGNORE or (c.color == _BLACK and c.train_id == IGNORE) for c in table.classes)
+def _nowhere(target: Path) -> Path:
+    return target
 
 
 def _with_void(table: ClassTable) -> ClassTable:

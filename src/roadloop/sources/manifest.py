@@ -80,14 +80,23 @@ def read_manifest(folder: Path) -> dict[str, Row]:
 
 
 def parse_manifest(data: bytes) -> dict[str, Row]:
-    """The rows of a manifest's bytes by `<package>/<stem>`.
+    """The rows of a manifest's bytes by `<package>/<stem>`; of several for one picture the last.
+
+    Raises:
+        BrokenFileError: It is no csv.
+    """
+    return {row.key: row for row in parse_rows(data)}
+
+
+def parse_rows(data: bytes) -> list[Row]:
+    """The rows of a manifest's bytes, in order.
 
     Raises:
         BrokenFileError: It is no csv.
     """
     reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig", "surrogateescape"), newline=""))
     try:
-        rows = [_row(values) for values in reader]
+        return [_row(values) for values in reader]
     except csv.Error as error:
         line = reader.line_num
         raise BrokenFileError(
@@ -96,7 +105,6 @@ def parse_manifest(data: bytes) -> dict[str, Row]:
                 f"The source set's {MANIFEST} is not valid csv near line {line}: {error}. Mend or remove that file.",
             )
         ) from error
-    return {row.key: row for row in rows}
 
 
 def format_manifest(rows: Iterable[Row]) -> bytes:

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from roadloop.errors import (
     ConflictError,
     InvalidValueError,
+    JobError,
+    LabelMapError,
     NameTakenError,
     NotFoundError,
     PathOutsideError,
@@ -20,12 +22,15 @@ from roadloop.jobs.queue import Submission
 from roadloop.labels.library import find_table
 from roadloop.labels.table import IGNORE, ClassTable
 from roadloop.sources import store
+from roadloop.sources.importers.meaning import check_tables
 from roadloop.sources.importers.recognise import AUTO, LAYOUTS
-from roadloop.sources.recipe import ImportRecipe, Mode, read_origin
-from roadloop.sources.service import open_set
+from roadloop.sources.recipe import ImportRecipe, Mode, Values, read_origin
+from roadloop.sources.service import check_dest, open_set
+from roadloop.sources.survey import legend_near
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 
+REPORT: Final = "report.csv"  #: of a preview
 CODES: Final[Mapping[str, Mapping[str, Text]]] = {
     "source": {"0": Text("线上", "online"), "1": Text("线下", "offline"), "2": Text("人工挑选", "hand-picked")},
     "annotype": {"0": Text("首次标注", "first"), "1": Text("返工", "rework"), "2": Text("二次返工", "second rework")},
@@ -49,18 +54,15 @@ class Request:
     imgoprange: str
     mode: Mode
     layout: str
+    values: Values
 
 
-def create(db: sa.Connection, platform: Platform, request: Request) -> str:
-    """Check a request, and write the import's row and its job.
-
-    Returns:
-        The task id.
+def prepare(platform: Platform, request: Request) -> ImportRecipe:
+    """Check a request and resolve it; the folder's class table is looked at, no picture.
 
     Raises:
         NotFoundError: The folder or the class table is not there.
-        NameTakenError: There is a source set of that name that came from elsewhere, or an import into it goes on.
-        ConflictError: The set that is there has another class table.
+        ConflictError: The class table beside the data is not the one that was asked for.
         InvalidValueError: A code, the layout or a name is wrong.
         PathOutsideError: The folder is neither under imports/ nor in a root.
     """
@@ -73,15 +75,18 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
             Text(f"没有布局 {layout}；可用：{known}", f"There is no layout {layout}; there are {known}"),
             parameter="layout",
         )
-    dest = check_name(request.dest, "dest")
+    dest = check_dest(platform.workspace, request.dest)
     table = find_table(platform.workspace.home, request.roadelement) if request.roadelement else None
     folder = find_folder(platform.workspace, request.src)
-    recipe = ImportRecipe(
+    if table is not None and not (platform.workspace.sources / dest).exists():
+        _check_table(platform.workspace, folder, table)
+    return ImportRecipe(
         dest=dest,
         src=_stable(platform.workspace, folder),
         mode=request.mode,
         layout=layout,
         roadelement=request.roadelement,
+        values=request.values,
         source=request.source,
         author=request.author,
         annotype=request.annotype,
@@ -89,11 +94,39 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         city=request.city,
         imgoprange=request.imgoprange,
     )
+
+
+def create(db: sa.Connection, platform: Platform, recipe: ImportRecipe) -> str:
+    """Write the import's row and its job.
+
+    Returns:
+        The task id.
+
+    Raises:
+        NameTakenError: There is a source set of that name that came from elsewhere, or an import into it goes on.
+        ConflictError: The set that is there has another class table.
+    """
+    table = find_table(platform.workspace.home, recipe.roadelement) if recipe.roadelement else None
     _check_dest(db, platform, recipe, table)
     payload = {"recipe": recipe.model_dump(mode="json")}
-    task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=dest))
-    store.insert_import(db, {"task_id": task_id, **recipe.model_dump(), "src": request.src})
+    task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=recipe.dest))
+    store.insert_import(db, {"task_id": task_id, **recipe.model_dump(exclude={"values"})})
     return task_id
+
+
+def create_preview(db: sa.Connection, recipe: ImportRecipe) -> str:
+    """Write the job of a preview; returns its task id."""
+    payload = {"recipe": recipe.model_dump(mode="json")}
+    return queue.submit(db, Submission(kind="import_preview", payload=payload, title=recipe.dest))
+
+
+def _check_table(workspace: Workspace, folder: Path, table: ClassTable) -> None:
+    try:
+        legend = legend_near(folder, workspace)
+    except (LabelMapError, JobError, OSError):
+        return  # the job says it, with its report
+    if legend is not None:
+        check_tables(legend, table)
 
 
 def find_folder(workspace: Workspace, text: str) -> Path:
@@ -116,6 +149,14 @@ def find_folder(workspace: Workspace, text: str) -> Path:
             Text(
                 f"src：{text[:200]} 在工作区内，但不在 imports/ 下；请把要导入的目录放到 imports/ 中",
                 f"src: {text[:200]} is in the workspace, but not under imports/; put the folder there",
+            ),
+            parameter="src",
+        )
+    if path.is_file():
+        raise InvalidValueError(
+            Text(
+                f"src：{text[:200]} 是文件，不是目录；若是压缩包，请先解压到一个目录再导入",
+                f"src: {text[:200]} is a file, not a folder; if it is an archive, unpack it first and import the folder",
             ),
             parameter="src",
         )
@@ -148,6 +189,23 @@ def find_report(platform: Platform, task_id: str) -> Path:
             task_id=task_id[:80],
         )
     return path
+
+
+def find_preview(platform: Platform, task_id: str, file: str) -> Path:
+    """A file of a preview: a picture, or its report.
+
+    Raises:
+        NotFoundError: No such preview or file.
+    """
+    path = preview_path(platform.workspace, check_name(task_id, "task_id")) / check_name(file, "file")
+    if not path.is_file():
+        raise NotFoundError(Text("没有这个预览文件", "There is no such file of a preview"), task_id=task_id[:80])
+    return path
+
+
+def preview_path(workspace: Workspace, task_id: str) -> Path:
+    """The folder of a preview's pictures and report."""
+    return workspace.logs / f"{task_id}.preview"
 
 
 def report_path(workspace: Workspace, task_id: str) -> Path:

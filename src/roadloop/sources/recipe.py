@@ -11,6 +11,7 @@ from roadloop.storage import reading
 ORIGIN: Final = "import.json"
 
 Mode = Literal["copy", "reference"]
+Values = Literal["", "table", "layout"]
 
 
 class ImportRecipe(BaseModel):
@@ -23,6 +24,9 @@ class ImportRecipe(BaseModel):
     mode: Mode = Field(description="Copy the pictures, or leave them where they are.")
     layout: str = Field(description="Name of a layout, or auto.")
     roadelement: str = Field(description="Name of a class table; empty: the one that comes with the data.")
+    values: Values = Field(
+        "", description="What pixels mean where roadelement and the layout's usual classes differ: ids of either."
+    )
     source: str = Field(description="0 online, 1 offline, 2 hand-picked.")
     author: str
     annotype: str = Field(description="0 first, 1 rework, 2 second rework.")
@@ -40,6 +44,7 @@ class Origin(BaseModel):
     src: str
     mode: Mode
     layout: str
+    values: Values = ""
 
 
 def read_origin(folder: Path) -> Origin | None:

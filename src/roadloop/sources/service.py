@@ -95,14 +95,14 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
     return SourceSet(name, path, table, workspace)
 
 
-def check_dest(workspace: Workspace, name: str) -> None:
-    """Hold the name of the set that an import goes to against the rules for new names, unless the set is there.
+def check_dest(workspace: Workspace, text: str) -> str:
+    """The name of the set that an import goes to; one that is not there yet must keep the rules for new names.
 
     Raises:
         InvalidNameError: No set can be created under that name.
     """
-    if not (workspace.sources / check_name(name, "dest")).is_dir():
-        check_new_name(name, "dest")
+    name = check_name(text, "dest")
+    return name if (workspace.sources / name).is_dir() else check_new_name(name, "dest")
 
 
 def has_pictures(source: SourceSet) -> bool:

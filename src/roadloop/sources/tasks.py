@@ -1,73 +1,105 @@
 """What the jobs of source sets run: imports and examinations."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import JobError, Text
 from roadloop.jobs.context import Move, Outcome, TaskContext
-from roadloop.labels.library import find_table
-from roadloop.labels.table import ClassTable, shipped
+from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
-from roadloop.sources.ahead import read_ahead
 from roadloop.sources.deposit import Deposit, place_text
 from roadloop.sources.health.examine import Options, examine
 from roadloop.sources.health.noise import Judge
 from roadloop.sources.health.service import folder_of
 from roadloop.sources.health.write import write_health
-from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
+from roadloop.sources.importers.found import BAD, Fate, Item, Line
 from roadloop.sources.importers.read import ItemReader, Ready
-from roadloop.sources.importers.recognise import recognise
 from roadloop.sources.importers.report import Report, shown
-from roadloop.sources.importers.translate import Translation, check_fits
-from roadloop.sources.importers.tree import Tree, list_tree
-from roadloop.sources.offimport import report_path
-from roadloop.sources.recipe import ImportRecipe, read_origin
+from roadloop.sources.offimport import REPORT, preview_path, report_path
+from roadloop.sources.preview import Samples
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.service import open_set
+from roadloop.sources.survey import Survey, left_out, start_report, survey, take
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
-_LINKED: Final = Text("隐藏文件、隐藏目录或指向目录的链接，已跳过", "A hidden file or folder, or a link to a folder")
+_READING: Final = Text("检查并导入图片", "Checking and importing pictures")
 
 
 def offimport(context: TaskContext) -> Outcome:
     """Import the folder that the payload's recipe names.
 
     Raises:
-        JobError: Not one picture could be imported, or the layout is not the one that was named; the report is kept.
-        LabelMapError: The class table has none of the data's classes, or twin colours.
+        JobError: Not one picture could be imported, or the folder contradicts itself; the report is kept.
+        ConflictError: The data's own table is not the one that was asked for.
+        LabelMapError: The class table has none of the data's classes, or twin colours, or cannot be read.
         DiskFullError: No space is left; nothing was changed.
     """
     recipe = ImportRecipe.model_validate(context.payload["recipe"])
     workspace = context.platform.workspace
     target = workspace.sources / recipe.dest
     _clear(context, target)
-    tree = list_tree(workspace.resolve(recipe.src, "src"), workspace.holds, context.check_stop)
-    context.log(f"files={len(tree.files)} hidden={len(tree.hidden)} lost={len(tree.lost)}")
+    done = _surveyed(context, recipe)
     context.reach("offimport.listed")
-    origin = read_origin(target)
-    layout, found = recognise(tree, origin.layout if origin else recipe.layout)
-    table = _table(workspace, recipe, found, grows=origin is not None)
-    context.log(f"layout={layout} table={table.name} classes={len(table.classes)} pairs={len(found.items)}")
-    report = Report([*_unlisted(tree), *found.lines])
-
-    def locate(file: str) -> str:
-        return place_text(workspace.home, tree.root / file)
-
+    report = start_report(done)
     deposit: Deposit | None = None
     try:
         with publish.disk_errors(target):
-            deposit = Deposit(target, table, recipe, locate, context.scratch)
-            _take(context, deposit, _reader(context, tree, found, table), found.items, report)
-            moves = deposit.finish(layout)
+            deposit = Deposit(target, done.meaning.table, recipe, _locate(workspace, done), context.scratch)
+            taken = take(done, _reader(context, done), deposit, report, _watch(context, done))
+            moves = deposit.finish(done.layout, recipe.values)
     except BaseException:
         if deposit is not None:
             deposit.drop()
         raise
     context.reach("offimport.written")
-    facts = {"layout": layout, "table": table.name, "pictures": deposit.added}
+    for text in taken.warnings():
+        context.warn(text)
+    facts = {**done.describe(), "pictures": deposit.added}
     return _conclude(context, report, facts, [*moves, _report_move(context, report)])
+
+
+def preview(context: TaskContext) -> Outcome:
+    """Say what an import would do, and do nothing: the same steps, without a place to write to.
+
+    Raises:
+        JobError, ConflictError, LabelMapError: As `offimport`.
+        DiskFullError: No space is left for the preview.
+    """
+    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    workspace = context.platform.workspace
+    target = preview_path(workspace, context.job.id)
+    context.clear_older_scratch(target)
+    done = _surveyed(context, recipe)
+    report = start_report(done)
+    samples = Samples(done.meaning.table, done.tree)
+    watch = _watch(context, done)
+
+    def each(number: int, item: Item, result: Ready | list[Line]) -> None:
+        samples.see(number, item, result)
+        watch(number, item, result)
+
+    deposit = Deposit(workspace.sources / recipe.dest, done.meaning.table, recipe, _locate(workspace, done))
+    taken = take(done, _reader(context, done), deposit, report, each)
+    for text in (*taken.warnings(), *filter(None, [left_out(report)])):
+        context.warn(text)
+    scratch = context.scratch(target)
+    with publish.disk_errors(target):
+        scratch.mkdir(parents=True)
+        pairs = samples.write(scratch)
+        report.write(scratch / REPORT)
+    result = {
+        **done.describe(),
+        "table_rows": done.meaning.table.to_rows(),
+        "pictures": deposit.added,
+        "rules": [{"rule": [zh, en], "pairs": number} for en, (zh, number) in taken.rules.items()],
+        "counts": report.counts(),
+        "statements": report.statements(),
+        "pairs": pairs,
+    }
+    return Outcome(result, [(scratch, target)])
 
 
 def _clear(context: TaskContext, target: Path) -> None:
@@ -81,52 +113,36 @@ def _clear(context: TaskContext, target: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _table(workspace: Workspace, recipe: ImportRecipe, found: Found, *, grows: bool) -> ClassTable:
-    """The class table: the set's own where it grows, the one asked for, the data's own, or the shipped one."""
-    if grows:
-        return open_set(workspace, recipe.dest, "dest").table
-    if recipe.roadelement:
-        return find_table(workspace.home, recipe.roadelement)
-    return found.table or shipped()
+def _surveyed(context: TaskContext, recipe: ImportRecipe) -> Survey:
+    done = survey(context.platform.workspace, recipe, context.check_stop)
+    tree, table = done.tree, done.meaning.table
+    context.log(f"files={len(tree.files)} hidden={len(tree.hidden)} lost={len(tree.lost)}")
+    context.log(f"layout={done.layout} table={table.name} classes={len(table.classes)} pairs={len(done.found.items)}")
+    for text in (*done.meaning.warnings, *done.found.notes):
+        context.warn(text)
+    return done
 
 
-def _reader(context: TaskContext, tree: Tree, found: Found, table: ClassTable) -> ItemReader:
-    translation = Translation(table, found.legend, found.unlabelled)
-    check_fits(table, translation, found.legend)
-    if translation.unmatched:
-        some = ", ".join(translation.unmatched[:20])
-        context.warn(
-            Text(
-                f"数据中的这些类别不在类别表 {table.name} 中，它们的像素按未知处理：{some}",
-                f"These classes of the data are not in the class table {table.name}; their pixels are unknown: {some}",
-            )
-        )
-    return ItemReader(tree, translation, context.platform.settings.max_picture_mpix * 1_000_000)
+def _locate(workspace: Workspace, done: Survey) -> Callable[[str], str]:
+    return lambda file: place_text(workspace.home, done.tree.root / file)
 
 
-def _take(context: TaskContext, deposit: Deposit, reader: ItemReader, items: Sequence[Item], report: Report) -> None:
-    note = Text("检查并导入图片", "Checking and importing pictures")
+def _reader(context: TaskContext, done: Survey) -> ItemReader:
+    max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
+    return ItemReader(done.tree, done.meaning.translation, max_pixels)
 
-    def read(item: Item) -> Ready | list[Line]:
-        return reader.read(item, deposit.known(item.image))
 
-    for done, result in enumerate(read_ahead(read, items), 1):
-        lines = deposit.add(result) if isinstance(result, Ready) else result
-        report.add(lines)
-        for line in lines:
+def _watch(context: TaskContext, done: Survey) -> Callable[[int, Item, Ready | list[Line]], None]:
+    total = len(done.found.items)
+
+    def each(number: int, _item: Item, result: Ready | list[Line]) -> None:
+        for line in result if isinstance(result, list) else ():
             if line.fate in BAD:
                 context.log(f"left out: {shown(line.file)}: {line.text.en} | {line.text.zh}")
-        context.progress(done, len(items), note)
+        context.progress(number, total, _READING)
         context.check_stop()
 
-
-def _unlisted(tree: Tree) -> list[Line]:
-    lines = [Line(file, Fate.NOT_USED, _LINKED) for file in tree.hidden]
-    for lost in tree.lost:
-        fate = Fate.VANISHED if lost.gone else Fate.UNREADABLE
-        text = Text(f"目录无法列出：{lost.why}", f"The folder cannot be listed: {lost.why}")
-        lines.append(Line(lost.file, fate, text))
-    return lines
+    return each
 
 
 def _report_move(context: TaskContext, report: Report) -> Move:
@@ -139,11 +155,8 @@ def _report_move(context: TaskContext, report: Report) -> Move:
 
 
 def _conclude(context: TaskContext, report: Report, facts: dict[str, Any], moves: Sequence[Move]) -> Outcome:
-    counts = report.counts()
-    bad = {Fate(name): number for name, number in counts.items() if Fate(name) in BAD}
-    zh = "，".join(f"{FATES[fate].zh} {number}" for fate, number in bad.items())
-    en = ", ".join(f"{number} {FATES[fate].en}" for fate, number in bad.items())
-    if Fate.ADDED.value not in counts and Fate.ALREADY.value not in counts and Fate.CHANGED.value not in counts:
+    counts, bad = report.counts(), left_out(report)
+    if not {Fate.ADDED.value, Fate.ALREADY.value, Fate.CHANGED.value} & counts.keys():
         context.publish(moves)
         first = report.first(BAD)
         example = (
@@ -151,18 +164,19 @@ def _conclude(context: TaskContext, report: Report, facts: dict[str, Any], moves
             if first
             else Text("", "")
         )
+        why = bad or Text("目录中没有成对的图片与标注", "no picture with its label")
         raise JobError(
             Text(
-                f"没有一张可导入的图片（{zh or '目录中没有成对的图片与标注'}），未生成源数据；逐个文件的原因见报告{example.zh}",
-                f"Not one picture could be imported ({en or 'no picture with its label'}), so there is no source set;"
-                f" the report says why, file by file{example.en}",
+                f"没有一张可导入的图片（{why.zh}），未生成源数据；逐个文件的原因见报告{example.zh}",
+                f"Not one picture could be imported ({why.en}), so there is no source set; the report says why, file by"
+                f" file{example.en}",
             ),
             report=str(moves[-1][1].name),
         )
     if bad:
-        context.warn(Text(f"未使用的文件：{zh}；逐个原因见报告", f"Files left out: {en}; the report says why"))
-    context.log(f"counts={counts}")
-    return Outcome({**facts, "counts": counts}, moves)
+        context.warn(Text(f"未使用的{bad.zh}；逐个原因见报告", f"Left out, {bad.en}; the report says why"))
+    context.log(f"counts={counts} statements={report.statements()}")
+    return Outcome({**facts, "counts": counts, "statements": report.statements()}, moves)
 
 
 def health(context: TaskContext) -> Outcome:

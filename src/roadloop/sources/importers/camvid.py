@@ -1,28 +1,19 @@
 """CamVid in the layout of the SegNet tutorial: `train/` and `trainannot/`, `val/` and `valannot/`, `test/`...
 
-The labels are copied byte for byte: pixel = class, 0..10, and 11 = unlabelled. The folders are the official split.
-Brostow et al., PRL 2009; Badrinarayanan, Kendall, Cipolla, PAMI 2017.
+Pixel = class, 0..10, and 11 = unlabelled; the folders are the official split. Its original colours too: `X.png` with
+`X_L.png`. Brostow et al., PRL 2009; Badrinarayanan, Kendall, Cipolla, PAMI 2017.
 """
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from roadloop.errors import InvalidValueError, Text
 from roadloop.imaging.header import broken
-from roadloop.labels.table import shipped
-from roadloop.sources.importers.found import (
-    NO_LABEL,
-    NO_PICTURE,
-    Fate,
-    FileLabel,
-    LegendClass,
-    Line,
-    leftovers,
-    make_item,
-)
+from roadloop.labels.table import ClassTable, shipped
+from roadloop.sources.importers.found import NO_LABEL, NO_PICTURE, Fate, FileLabel, Line, leftovers, make_item
 from roadloop.sources.importers.found import Found as FoundTree
-from roadloop.sources.importers.legend import LEGEND_FILE, find_legend
+from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import Tree, split_of
 from roadloop.sources.layout import SPLIT_NAMES
 from roadloop.sources.writer import NewSample
@@ -31,6 +22,7 @@ from roadloop.storage import reading
 TABLE: Final = shipped("camvid")
 ANNOTATED: Final = "annot"  # ends the name of a folder of id labels
 COLORED: Final = "_L"  # ends the name of a colour label
+_COLOR_FOLDERS: Final = frozenset({"701_stillsraw_full", "labeledapproved_full", "images", "labels"})
 
 
 class Found(NamedTuple):
@@ -83,8 +75,8 @@ def read(found: list[Found]) -> Iterator[NewSample]:
 def find_tree(tree: Tree) -> FoundTree | None:
     """The labelled pictures of a listed CamVid folder, or None when it is none.
 
-    Two forms: the SegNet tutorial's ids (`train/X.png` with `trainannot/X.png`), and the original colours
-    (`X.png` with `X_L.png`, in any folders), whose legend is a file `label_colors.txt`, else the shipped `camvid-32`.
+    Two forms: the SegNet tutorial's ids (`train/X.png` with `trainannot/X.png`), and the original colours (`X.png` with
+    `X_L.png`, in one folder, in two beside each other, or anywhere where names are unique).
     """
     return _ids(tree) or _colors(tree)
 
@@ -92,23 +84,15 @@ def find_tree(tree: Tree) -> FoundTree | None:
 def _ids(tree: Tree) -> FoundTree | None:
     folders = {PurePosixPath(f).parent for f in tree.files}
     labelled = {f.with_name(f.name.removesuffix(ANNOTATED)) for f in folders if _is_annotated(f)} & folders
-    labels = {f for f in tree.pictures() if _is_annotated(PurePosixPath(f).parent)}
-    items, lines = [], []
+    pictures, labels = {}, {}
     for file in tree.pictures():
         path = PurePosixPath(file)
-        if path.parent not in labelled:
-            continue
-        label = (path.parent.with_name(path.parent.name + ANNOTATED) / f"{path.stem}.png").as_posix()
-        if label in labels:
-            items.append(make_item(file, FileLabel(label, "id"), split=split_of(file)))
-            labels.discard(label)
-        else:
-            lines.append(Line(file, Fate.MISSING, NO_LABEL))
-    if not items:
-        return None
-    lines += [Line(label, Fate.MISSING, NO_PICTURE) for label in sorted(labels)]
-    legend = tuple(LegendClass(c.name_en, c.raw_id) for c in TABLE.classes)
-    return FoundTree(tuple(items), leftovers(tree, tuple(items), lines), legend, TABLE)
+        if _is_annotated(path.parent):
+            key = path.parent.with_name(path.parent.name.removesuffix(ANNOTATED)) / path.stem
+            labels[file] = key.as_posix()
+        elif path.parent in labelled:
+            pictures[file] = path.with_suffix("").as_posix()
+    return _paired(tree, pictures, labels, "auto", TABLE)
 
 
 def _is_annotated(folder: PurePosixPath) -> bool:
@@ -116,27 +100,47 @@ def _is_annotated(folder: PurePosixPath) -> bool:
 
 
 def _colors(tree: Tree) -> FoundTree | None:
-    labels = {PurePosixPath(f).stem.removesuffix(COLORED): f for f in tree.pictures() if _is_colored(f)}
-    if not labels:
-        return None
-    file, table = find_legend(tree) or ("", shipped("camvid-32"))
-    items, lines = [], [Line(file, Fate.USED, LEGEND_FILE)] if file else []
-    for picture in tree.pictures():
-        if _is_colored(picture):
-            continue
-        label = labels.pop(PurePosixPath(picture).stem, None)
-        if label is None:
-            lines.append(Line(picture, Fate.MISSING, NO_LABEL))
+    pictures, labels = {}, {}
+    for file in tree.pictures():
+        path = PurePosixPath(file)
+        if path.suffix.lower() == ".png" and path.stem.endswith(COLORED):
+            labels[file] = path.with_name(path.stem.removesuffix(COLORED)).as_posix()
         else:
-            items.append(make_item(picture, FileLabel(label, "color"), split=split_of(picture)))
-    lines += [Line(label, Fate.MISSING, NO_PICTURE) for label in labels.values()]
-    legend = tuple(LegendClass(c.name_en, color=c.color) for c in table.classes)
-    return FoundTree(tuple(items), leftovers(tree, tuple(items), lines), legend, table) if items else None
+            pictures[file] = path.with_suffix("").as_posix()
+    return _paired(tree, pictures, labels, "color", shipped("camvid-32"))
 
 
-def _is_colored(file: str) -> bool:
-    path = PurePosixPath(file)
-    return path.suffix.lower() == ".png" and path.stem.endswith(COLORED)
+def _paired(
+    tree: Tree, pictures: dict[str, str], labels: dict[str, str], form: Literal["auto", "color"], usual: ClassTable
+) -> FoundTree | None:
+    """Pair by the whole path; colours that stand in folders of their own also by what is below those."""
+    found = pair(pictures, labels)
+    matches, doubts = dict(found.labels), dict(found.doubts)
+    if form == "color":
+        taken = matches.keys() | {match.file for match in matches.values()} | doubts.keys()
+        for below in (_below_known, _name_alone):
+            left = {f: below(k) for f, k in pictures.items() if f not in taken}
+            right = {f: below(k) for f, k in labels.items() if f not in taken}
+            more = pair(left, right)
+            matches.update(more.labels)
+            doubts.update(more.doubts)
+            taken |= more.labels.keys() | {match.file for match in more.labels.values()} | more.doubts.keys()
+    if not matches and not (labels and doubts):
+        return None
+    items = [make_item(f, FileLabel(m.file, form), rule=m.rule, split=split_of(f)) for f, m in sorted(matches.items())]
+    used = {match.file for match in matches.values()}
+    lines = [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in doubts.items()]
+    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in matches and f not in doubts]
+    lines += [Line(f, Fate.MISSING, NO_PICTURE) for f in labels if f not in used and f not in doubts]
+    return FoundTree(tuple(items), leftovers(tree, items, lines), usual=usual)
+
+
+def _below_known(key: str) -> str:
+    return "/".join("*" if part.lower() in _COLOR_FOLDERS else part for part in key.split("/"))
+
+
+def _name_alone(key: str) -> str:
+    return PurePosixPath(key).name
 
 
 def _read(path: Path) -> bytes:

@@ -4,50 +4,74 @@ Pixels are label ids 0..33; the shipped table `cityscapes` has the names and the
 where there are no fine ones. Cordts et al., CVPR 2016.
 """
 
+import re
 from pathlib import PurePosixPath
 from typing import Final
 
+from roadloop.errors import Text
 from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
+    COMPANION,
     NO_LABEL,
     NO_PICTURE,
     Fate,
     FileLabel,
     Found,
-    LegendClass,
     Line,
     leftovers,
     make_item,
 )
-from roadloop.sources.importers.tree import PICTURES, Tree, readable, split_of
+from roadloop.sources.importers.matching import Doubt, Match, pair
+from roadloop.sources.importers.tree import Tree, readable, split_of
 
 _PICTURE: Final = "_leftImg8bit"
-_LABELS: Final = ("_gtCoarse_labelIds.png", "_gtFine_labelIds.png")  # the last one wins
+_LABELS: Final = ("_gtFine_labelIds.png", "_gtCoarse_labelIds.png")  # the first one wins
+_COMPANION: Final = re.compile(r"_gt(Fine|Coarse)_(color|instanceIds|instanceTrainIds)\.png$")
+_FOLDERS: Final = frozenset({"leftImg8bit", "gtFine", "gtCoarse"})
+_FINER: Final = Text("已有精细标注", "There is a fine label")
 
 
 def find(tree: Tree) -> Found | None:
     """The labelled pictures of a Cityscapes folder, or None when it is none."""
-    labels: dict[str, str] = {}
+    pictures = {f: _key(f, _PICTURE) for f in tree.pictures() if PurePosixPath(f).stem.endswith(_PICTURE)}
+    labels: dict[str, Match] = {}
+    doubts: dict[str, Doubt] = {}
+    lines: list[Line] = []
     for ending in _LABELS:
-        for file in tree.files:
-            if file.endswith(ending):
-                labels[PurePosixPath(file).name.removesuffix(ending)] = file
-    items, lines = [], []
-    for file in tree.files:
-        path = PurePosixPath(file)
-        if not path.stem.endswith(_PICTURE) or path.suffix.lower() not in PICTURES:
-            continue
-        stem = path.stem.removesuffix(_PICTURE)
-        label = labels.pop(stem, None)
-        if label is None:
-            lines.append(Line(file, Fate.MISSING, NO_LABEL))
-            continue
-        name = readable(stem)
-        city = name.partition("_")[0]
-        items.append(make_item(file, FileLabel(label, "id"), package=city, stem=name, city=city, split=split_of(file)))
-    if not items:
+        here = {f: _key(f, ending.removesuffix(".png")) for f in tree.files if f.endswith(ending)}
+        found = pair({f: k for f, k in pictures.items() if f not in labels and f not in doubts}, here)
+        labels.update(found.labels)
+        doubts.update(found.doubts)
+        known = {pictures[f] for f in labels}
+        for file in here.keys() - {match.file for match in labels.values()} - doubts.keys():
+            finer = here[file] in known
+            lines.append(Line(file, *((Fate.SUPERSEDED, _FINER) if finer else (Fate.MISSING, NO_PICTURE))))
+    if not labels:
         return None
-    lines += [Line(file, Fate.MISSING, NO_PICTURE) for file in labels.values()]
-    table = shipped("cityscapes")
-    legend = tuple(LegendClass(c.name_en, c.raw_id) for c in table.classes)
-    return Found(tuple(items), leftovers(tree, tuple(items), lines), legend, table)
+    items = []
+    for file, match in sorted(labels.items()):
+        name = readable(PurePosixPath(file).stem.removesuffix(_PICTURE))
+        city = name.partition("_")[0]
+        label = FileLabel(match.file, "id")
+        items.append(
+            make_item(
+                file, label, rule=match.rule, package=_package(file, city), stem=name, city=city, split=split_of(file)
+            )
+        )
+    lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
+    lines += [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in doubts.items()]
+    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in labels and f not in doubts]
+    return Found(tuple(items), leftovers(tree, items, lines), usual=shipped("cityscapes"))
+
+
+def _key(file: str, marker: str) -> str:
+    """The path without the folders and the ending that tell pictures and labels apart."""
+    path = PurePosixPath(file)
+    parts = ["*" if part in _FOLDERS else part for part in path.parts[:-1]]
+    return "/".join((*parts, path.stem.removesuffix(marker)))
+
+
+def _package(file: str, city: str) -> str:
+    """The folder that a picture stands in, which Cityscapes calls after its city."""
+    folder = readable(PurePosixPath(file).parent.name)
+    return folder if folder not in {"", *_FOLDERS} and not split_of(f"{folder}/x") else city

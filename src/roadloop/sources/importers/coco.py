@@ -1,158 +1,268 @@
-"""COCO panoptic and stuff: a JSON with `categories`, and PNG masks.
+"""COCO: a JSON with `images` and `categories`, and panoptic masks, stuff masks, outlines or run lengths.
 
-Panoptic: a pixel is a segment's number R + 256 G + 65536 B, whose category the JSON tells (Kirillov et al., CVPR
-2019). Stuff: the pixel maps of COCO-Stuff, an 8-bit pixel = category id (Caesar, Uijlings, Ferrari, CVPR 2018).
-Its folder is called `..._pixelmaps`, or like the JSON.
-Number 0 is unlabelled in both. Outlines and run lengths in a JSON are not read: they are lossy or overlap.
+Panoptic: a pixel is a segment's number R + 256 G + 65536 B, whose category the JSON tells (Kirillov et al., CVPR 2019).
+Stuff: the pixel maps of COCO-Stuff, an 8-bit pixel = category id (Caesar, Uijlings, Ferrari, CVPR 2018), in a folder
+called `..._pixelmaps`, or like the JSON. Number 0 is unlabelled in both. Where a picture has a mask, outlines of other
+documents are superseded by it; otherwise they are drawn, see `coco_shapes`.
 """
 
+from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from roadloop.errors import Text
+from roadloop.errors import JobError, Text
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
+from roadloop.sources.importers.coco_shapes import read_shapes
+from roadloop.sources.importers.document import Gathered, Said
 from roadloop.sources.importers.found import (
     NO_LABEL,
     NO_PICTURE,
+    Claim,
     Fate,
     FileLabel,
     Found,
-    Item,
     LegendClass,
     Line,
     leftovers,
-    make_item,
 )
-from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json, split_of
+from roadloop.sources.importers.matching import Doubt, plain_name
+from roadloop.sources.importers.matching import find_named as find_names
+from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json
 
 _USED: Final = Text("COCO 说明文件，已读取", "COCO's description; it was read")
+_NO_MASK: Final = Text("JSON 所指的掩码不在目录中", "The mask that the JSON names is not there")
+_MAPPED: Final = Text("掩码文件已被采用", "The mask of the picture counts")
+_LARGEST: Final = 255
 
 
 def find(tree: Tree) -> Found | None:
-    """The pictures of a COCO folder that have a PNG mask, or None when there is none."""
-    items: dict[str, Item] = {}
+    """The labelled pictures of a COCO folder, or None when no JSON describes any."""
+    gathered = Gathered(tree)
     lines: list[Line] = []
-    categories: dict[int, LegendClass] = {}
-    documents = [(file, value) for file, value in tree.json_files().items() if _is_coco(value)]
-    # Panoptic first: other documents of the same pictures (instances, key points) have no masks of their own.
-    for file, value in sorted(documents, key=lambda d: not _segments(d[1])):
+    categories = _Categories()
+    described = documents(tree)
+    # Masks first: a picture that has one needs no outlines.
+    for file, value in sorted(
+        described.items(), key=lambda d: (_kind(tree, *d) != "panoptic", _kind(tree, *d) != "stuff")
+    ):
+        kind = _kind(tree, file, value)
         try:
-            named = _panoptic(tree, file, value) if _segments(value) else _stuff(tree, file, value)
-            classes = _categories(value)
+            places = categories.places(file, value)
+            if kind == "panoptic":
+                _panoptic(tree, gathered, file, value, places)
+            elif kind == "stuff":
+                _stuff(tree, gathered, file, value)
+            else:
+                read_shapes(gathered, file, value, places)
         except ODD_JSON as error:
+            gathered.forget(file)
             lines.append(Line(file, Fate.BROKEN, odd_json(error)))
             continue
-        if named:
-            items.update({item.image: item for item in named if item.image not in items})
-            lines.append(Line(file, Fate.USED, _USED))
-            categories.update({c.value: c for c in classes if c.value is not None})
-    if not items:
+        categories.take(file, value)
+        lines.append(Line(file, Fate.USED, _USED))
+    if not described or not (gathered.said or gathered.statements):
         return None
-    return _found(tree, tuple(items.values()), lines, categories)
+    items = gathered.settle(_told)
+    masks = {item.label.file for item in items if isinstance(item.label, FileLabel)}
+    lines += gathered.lines()
+    lines += _alone(tree, {item.image for item in items}, masks, gathered.left_out)
+    legend = categories.legend()
+    table, raw_ids, notes = _table(legend)
+    return Found(
+        items,
+        leftovers(tree, items, lines),
+        tuple(gathered.statements),
+        gathered.stated,
+        legend=legend,
+        raw_ids=raw_ids,
+        table=table,
+        unlabelled=() if any(c.value == 0 for c in legend) else (0,),
+        notes=notes,
+    )
 
 
-def _found(tree: Tree, items: tuple[Item, ...], lines: list[Line], categories: dict[int, LegendClass]) -> Found:
-    labels = {item.label.file for item in items if isinstance(item.label, FileLabel)}
-    folders = {PurePosixPath(label).parent for label in labels}
-    images = {PurePosixPath(item.image).parent for item in items}
-    known = labels | {item.image for item in items}
-    for file in tree.pictures():
-        parent = PurePosixPath(file).parent
-        if file not in known and parent in folders | images:
-            lines.append(Line(file, Fate.MISSING, NO_PICTURE if parent in folders else NO_LABEL))
-    legend = tuple(categories[i] for i in sorted(categories))
-    unlabelled = () if 0 in categories else (0,)
-    return Found(items, leftovers(tree, items, lines), legend, _table(legend), unlabelled)
+def documents(tree: Tree) -> dict[str, Any]:
+    """The JSON files in COCO's form."""
+    return {file: value for file, value in tree.documents().items() if _is_coco(value)}
 
 
 def _is_coco(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("categories"), list) and "images" in value
+    return (
+        isinstance(value, dict) and isinstance(value.get("categories"), list) and isinstance(value.get("images"), list)
+    )
 
 
-def _segments(value: Any) -> bool:
+def _kind(tree: Tree, file: str, value: Any) -> str:
     rows = value.get("annotations")
-    return isinstance(rows, list) and bool(rows) and isinstance(rows[0], dict) and "segments_info" in rows[0]
+    if isinstance(rows, list) and any(isinstance(row, dict) and "segments_info" in row for row in rows[:1]):
+        return "panoptic"
+    stem = PurePosixPath(file).stem
+    maps = [f for f in tree.pictures() if _is_pixel_map(f)]
+    named = any({stem, f"{stem}_pixelmaps"} & set(PurePosixPath(f).parts[:-1]) for f in tree.pictures())
+    return "stuff" if named or (maps and not rows) else "shapes"
 
 
-def _categories(value: Any) -> list[LegendClass]:
-    found = []
-    for row in value["categories"]:
-        color = row.get("color")
-        exact: Color | None = (int(color[0]), int(color[1]), int(color[2])) if color else None
-        found.append(LegendClass(str(row.get("name", row["id"])), int(row["id"]), exact))
-    return found
+class _Categories:
+    """The categories of all documents that were read; a number means one thing in all of them."""
+
+    def __init__(self) -> None:
+        self._known: Final[list[LegendClass]] = []
+        self._said_by: Final[dict[int, str]] = {}
+        self._place: Final[dict[int, int]] = {}
+
+    def places(self, file: str, value: Any) -> dict[int, int]:
+        """Category id -> place in the legend, for one document.
+
+        Raises:
+            JobError: Another document gives the number another meaning.
+        """
+        rows = [_category(row) for row in value["categories"]]
+        place = dict(self._place)
+        for row in rows:
+            number = int(row.value or 0)
+            if number in self._place:
+                known = self._known[self._place[number]]
+                if known.name != row.name:
+                    raise _mixed(number, (self._said_by[number], known.name), (file, row.name))
+            elif number in place:
+                raise ValueError(f"category {number} stands there twice")
+            else:
+                place[number] = len(place)
+        return place
+
+    def take(self, file: str, value: Any) -> None:
+        """Keep a document's categories: it was read."""
+        for row in map(_category, value["categories"]):
+            number = int(row.value or 0)
+            if number not in self._place:
+                self._place[number] = len(self._known)
+                self._known.append(row)
+                self._said_by[number] = file
+
+    def legend(self) -> tuple[LegendClass, ...]:
+        """All of them; regions and segments name their places."""
+        return tuple(self._known)
 
 
-def _panoptic(tree: Tree, file: str, value: Any) -> list[Item]:
-    masks = _masks_of(tree, file)
-    pictures = _Pictures(tree, set(masks.values()))
-    names = {row["id"]: str(row["file_name"]) for row in value["images"]}
-    items = []
-    for row in value["annotations"]:
-        mask = masks.get(str(row.get("file_name")))
-        image = pictures.find(names.get(row.get("image_id"), ""), mask or "")
-        if mask and image:
-            segments = tuple((int(s["id"]), int(s["category_id"])) for s in row["segments_info"])
-            label = FileLabel(mask, "panoptic", segments)
-            items.append(make_item(image, label, split=_split(image, file)))
-    return items
+def _category(row: Mapping[str, Any]) -> LegendClass:
+    color = row.get("color")
+    exact: Color | None = (int(color[0]), int(color[1]), int(color[2])) if color else None
+    return LegendClass(str(row.get("name", row["id"])).strip(), int(row["id"]), exact)
 
 
-def _stuff(tree: Tree, file: str, value: Any) -> list[Item]:
-    masks: dict[str, list[str]] = {}
-    for name in tree.files:
-        if name.lower().endswith(".png") and _is_pixel_map(name, PurePosixPath(file).stem):
-            masks.setdefault(PurePosixPath(name).stem, []).append(name)
-    pictures = _Pictures(tree, set())
-    items = []
-    for row in value["images"]:
-        image = pictures.find(str(row.get("file_name")), "")
-        found = [m for m in masks.get(PurePosixPath(image).stem, []) if m != image] if image else []
-        if image and found:
-            items.append(make_item(image, FileLabel(found[0], "id"), split=_split(image, file)))
-    return items
+def _mixed(number: int, one: tuple[str, str], other: tuple[str, str]) -> JobError:
+    return JobError(
+        Text(
+            f"编号 {number} 在 {one[0]} 中是“{one[1]}”，在 {other[0]} 中是“{other[1]}”，不能混在一起；请分别导入",
+            f"Number {number} is '{one[1]}' in {one[0]} and '{other[1]}' in {other[0]}: they cannot be mixed. Import them"
+            " one by one",
+        ),
+        files=[one[0], other[0]],
+    )
 
 
-def _is_pixel_map(file: str, document: str) -> bool:
-    """Whether a PNG stands in a folder of stuff masks: `..._pixelmaps`, or named like the document."""
-    return any(part.endswith("pixelmaps") or part == document for part in PurePosixPath(file).parts[:-1])
-
-
-class _Pictures:
-    """Finds a picture by the name that the JSON has for it; masks may carry the same name."""
-
-    def __init__(self, tree: Tree, masks: set[str]) -> None:
-        self._files: Final = set(tree.files)
-        self._by_name: Final = tree.by_name()
-        self._masks: Final = masks
-
-    def find(self, name: str, mask: str) -> str:
-        """The file, or an empty text."""
-        if name in self._files and name != mask:
-            return name
-        found = [f for f in self._by_name.get(PurePosixPath(name).name, []) if f not in self._masks]
-        return found[0] if found else ""
-
-
-def _masks_of(tree: Tree, file: str) -> dict[str, str]:
-    """The PNGs of the folder named like the JSON, by their last part; of all folders where there is none."""
+def _panoptic(tree: Tree, gathered: Gathered, file: str, value: Any, places: Mapping[int, int]) -> None:
     stem = PurePosixPath(file).stem
     pngs = [f for f in tree.files if f.lower().endswith(".png")]
-    own = [f for f in pngs if stem in PurePosixPath(f).parts[:-1]]
-    return {PurePosixPath(f).name: f for f in own or pngs}
+    own = [f for f in pngs if stem in PurePosixPath(f).parts[:-1]] or pngs
+    rows = value["annotations"]
+    gathered.expect(file, len(rows))
+    names = {row["id"]: str(row["file_name"]) for row in value["images"]}
+    masks = find_names({plain_name(str(row["file_name"])) for row in rows}, own)
+    gathered.masks |= {match.file for match in masks.values() if not isinstance(match, Doubt)}
+    for row in rows:
+        picture, mask = names[row["image_id"]], masks.get(str(row["file_name"]))
+        claim = Claim(file, f"annotations, image_id {row['image_id']}", picture)
+        if mask is None or isinstance(mask, Doubt):
+            gathered.end(claim, *((Fate.AMBIGUOUS, mask.text) if mask else (Fate.MISSING, _NO_MASK)))
+            continue
+        segments = tuple((int(s["id"]), places[int(s["category_id"])]) for s in row["segments_info"])
+        label = FileLabel(mask.file, "panoptic", segments)
+        gathered.say(Said(file, (claim,), plain_name(picture), label, split=_split(file)))
 
 
-def _split(image: str, file: str) -> str:
+def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
     stem = PurePosixPath(file).stem
-    return split_of(image) or next((s for s in ("train", "val", "test") if s in stem), "")
+    pngs = [f for f in tree.pictures() if f.lower().endswith(".png")]
+    own = [f for f in pngs if {stem, f"{stem}_pixelmaps"} & set(PurePosixPath(f).parts[:-1])]
+    maps = own or [f for f in pngs if _is_pixel_map(f)]
+    gathered.masks |= set(maps)
+    gathered.expect(file, len(_names(value)) + len(value.get("annotations") or ()))
+    names = {name: PurePosixPath(name).with_suffix(".png").as_posix() for name in _names(value)}
+    masks = find_names({plain_name(name) for name in names.values()}, maps)
+    for name, png in names.items():
+        claim = Claim(file, f"images, {name}", name)
+        mask = masks.get(png)
+        if mask is None or isinstance(mask, Doubt):
+            gathered.end(claim, *((Fate.AMBIGUOUS, mask.text) if mask else (Fate.MISSING, _NO_MASK)))
+            continue
+        label = FileLabel(mask.file, "id")
+        gathered.say(Said(file, (claim,), plain_name(name), label, split=_split(file)))
+    for number, row in enumerate(value.get("annotations") or ()):
+        gathered.end(
+            Claim(file, f"annotation {row.get('id', number)}", str(row.get("image_id"))), Fate.SUPERSEDED, _MAPPED
+        )
 
 
-def _table(legend: tuple[LegendClass, ...]) -> ClassTable:
-    """Raw id = category id where it fits into a byte, else the category's place; own colours where all differ."""
+def _names(value: Any) -> list[str]:
+    return list(dict.fromkeys(str(row["file_name"]) for row in value["images"]))
+
+
+def _is_pixel_map(file: str) -> bool:
+    return any(part.endswith("pixelmaps") for part in PurePosixPath(file).parts[:-1])
+
+
+def _told(document: str) -> Callable[[str], bool]:
+    """Whether a picture stands in the folder that a document's name names: `panoptic_train.json`, `train/`."""
+    stem = PurePosixPath(document).stem
+
+    def told(picture: str) -> bool:
+        return any(
+            stem == part or stem.endswith((f"_{part}", f"-{part}")) for part in PurePosixPath(picture).parts[:-1]
+        )
+
+    return told
+
+
+def _split(file: str) -> str:
+    stem = PurePosixPath(file).stem
+    return next((s for s in ("train", "val", "test") if s in stem), "")
+
+
+def _alone(tree: Tree, used: set[str], masks: set[str], left_out: Collection[str]) -> list[Line]:
+    """Pictures without a label and masks without a picture, in folders where others have one."""
+    folders = {PurePosixPath(mask).parent for mask in masks}
+    images = {PurePosixPath(image).parent for image in used}
+    lines = []
+    for file in tree.pictures():
+        parent = PurePosixPath(file).parent
+        if file not in used | masks and file not in left_out and (parent in folders | images or not used):
+            lines.append(Line(file, Fate.MISSING, NO_PICTURE if parent in folders else NO_LABEL))
+    return lines
+
+
+def _table(legend: tuple[LegendClass, ...]) -> tuple[ClassTable | None, tuple[int, ...], tuple[Text, ...]]:
+    """Raw id = category id where all fit into a byte, else the category's place; own colours where all differ."""
+    if not legend:
+        return None, (), ()
+    if len(legend) > _LARGEST:
+        raise JobError(
+            Text(
+                f"共有 {len(legend)} 个类别；标注每像素 8 位，最多 {_LARGEST} 个。请用 roadelement 选一个较小的类别表，或合并类别",
+                f"There are {len(legend)} categories; labels have 8 bits a pixel, so there can be {_LARGEST}. Merge some in"
+                " the JSON",
+            )
+        )
     values = [c.value or 0 for c in legend]
-    ids = values if max(values) < IGNORE else list(range(len(legend)))
+    fit = max(values) < IGNORE
+    ids = values if fit else list(range(len(legend)))
     own = [c.color for c in legend if c.color is not None]
     colors = own if len(set(own)) == len(legend) else distinct_colors(len(legend))
-    rows = zip(ids, legend, colors, strict=True)
-    return ClassTable("coco", tuple(LabelClass(i, c.name, c.name, color, n) for n, (i, c, color) in enumerate(rows)))
+    rows = sorted(zip(ids, legend, colors, strict=True), key=lambda row: row[0])
+    table = ClassTable("coco", tuple(LabelClass(i, c.name, c.name, color, n) for n, (i, c, color) in enumerate(rows)))
+    note = Text(
+        f"类别编号最大为 {max(values)}，超过 8 位标注能表示的范围，编号已按顺序改为 0..{len(legend) - 1}",
+        f"Category ids go up to {max(values)}, more than 8-bit labels hold: classes were counted anew, 0..{len(legend) - 1}",
+    )
+    return table, tuple(ids), () if fit else (note,)

@@ -1,26 +1,33 @@
-"""What an importer finds: pictures with their labels, the legend of the labels, and what became of every file.
+"""What an importer finds: pictures with their labels, what the labels mean, and what became of every file and statement.
 
 Paths are texts relative to the imported folder, as they are on the disk: bytes that are no UTF-8 are kept.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, Color
-from roadloop.sources.importers.tree import Tree, package_of, readable
+from roadloop.sources.importers.matching import EXACT
+from roadloop.sources.importers.tree import ARCHIVES, OTHER_PICTURES, PICTURES, Tree, package_of, readable
 
 
 class Fate(StrEnum):
-    """What became of a file; every file under the imported folder has exactly one."""
+    """What became of a file, or of a statement that a file makes; each has exactly one."""
 
     ADDED = "added"
     ALREADY = "already_there"
     CHANGED = "changed"
     MISSING = "missing_partner"
     PARTNER = "partner_left_out"
+    AMBIGUOUS = "ambiguous"
+    ABSENT = "picture_absent"
+    SUPERSEDED = "superseded"
+    ELSEWHERE = "not_for_this_picture"
+    UNSUPPORTED = "unsupported"
     BROKEN = "broken"
     UNKNOWN = "unknown_color"
     SIZE = "other_size"
@@ -33,8 +40,8 @@ class Fate(StrEnum):
     NOT_USED = "not_used"
 
 
-#: Fates of files that somebody should look at.
-BAD: Final = frozenset(Fate) - {Fate.ADDED, Fate.ALREADY, Fate.USED, Fate.NOT_USED}
+#: Fates that somebody should look at.
+BAD: Final = frozenset(Fate) - {Fate.ADDED, Fate.ALREADY, Fate.USED, Fate.NOT_USED, Fate.SUPERSEDED, Fate.ELSEWHERE}
 
 FATES: Final = {
     Fate.ADDED: Text("已加入", "added"),
@@ -42,6 +49,11 @@ FATES: Final = {
     Fate.CHANGED: Text("内容与上次导入不同", "changed since the last import"),
     Fate.MISSING: Text("缺少对应文件", "without a partner"),
     Fate.PARTNER: Text("随对应文件未使用", "left out with its partner"),
+    Fate.AMBIGUOUS: Text("对应关系不唯一", "of which it is unclear what they belong to"),
+    Fate.ABSENT: Text("图片不在目录中", "about pictures that are not there"),
+    Fate.SUPERSEDED: Text("已由更新的代替", "superseded by newer ones"),
+    Fate.ELSEWHERE: Text("不属于这张图片", "not for this picture"),
+    Fate.UNSUPPORTED: Text("不支持", "not supported"),
     Fate.BROKEN: Text("损坏", "broken"),
     Fate.UNKNOWN: Text("未知颜色或编号", "of unknown colours or ids"),
     Fate.SIZE: Text("尺寸不符", "of another size"),
@@ -57,6 +69,14 @@ FATES: Final = {
 NOT_NEEDED: Final = Text("此布局不需要这个文件", "Not needed in this layout")
 NO_LABEL: Final = Text("图片没有标注", "A picture without a label")
 NO_PICTURE: Final = Text("标注没有对应的图片", "A label without a picture")
+LIST_FILE: Final = Text("官方划分列表，已读取", "An official split list; it was read")
+_NO_PLACE: Final = Text("在此布局中没有与它成对的文件", "In this layout nothing makes a pair with it")
+COMPANION: Final = Text("同一标注的另一种形式，不需要", "Another form of the same label; not needed")
+_CONVERT: Final = Text(
+    "图片与标注须为 JPEG 或 PNG：请无损转换为 PNG",
+    "Pictures and labels must be JPEG or PNG: convert it to PNG, without loss",
+)
+_UNPACK: Final = Text("压缩包：请先解压（unpack）再导入", "An archive: unpack it first, then import the folder")
 
 
 class Line(NamedTuple):
@@ -67,15 +87,37 @@ class Line(NamedTuple):
     text: Text
 
 
+class Claim(NamedTuple):
+    """A statement that a file makes about a picture, such as one region of a task.
+
+    Attributes:
+        file: Who says it.
+        place: Where in that file, for people: `task 7, region 2`, `line 12`.
+        picture: The picture, or what the file calls it.
+    """
+
+    file: str
+    place: str
+    picture: str
+
+
+class Statement(NamedTuple):
+    """A claim with its outcome."""
+
+    claim: Claim
+    fate: Fate
+    text: Text
+
+
 @dataclass(frozen=True)
 class FileLabel:
     """A label in a file of its own.
 
     Attributes:
-        file: A PNG.
-        reading: How: `id` the pixels are values of the legend; `color` its colours; `auto` by the PNG's kind;
-            `panoptic` COCO's segment numbers.
-        segments: For `panoptic`: (segment number, value of the legend).
+        file: A picture file.
+        reading: How: `id` the pixels are values of the legend; `color` its colours; `auto` by the PNG's kind and what
+            the class table declares; `panoptic` COCO's segment numbers; `red` values in the red channel.
+        segments: For `panoptic`: (segment number, place in the legend).
     """
 
     file: str
@@ -84,25 +126,25 @@ class FileLabel:
 
 
 class Region(NamedTuple):
-    """One stroke or outline of a Label Studio annotation; later ones cover earlier ones.
+    """One area of a class that a document describes; later ones cover earlier ones.
 
     Attributes:
-        name: The label's text.
-        kind: `rle` or `polygon`.
-        value: The run lengths, or the outline's points in percent of the size.
+        label: Place of its class in the legend.
+        kind: Name of a shape; see `shapes.DRAWERS`.
+        value: What that shape needs.
     """
 
-    name: str
-    kind: Literal["rle", "polygon"]
+    label: int
+    kind: str
     value: Any
 
 
 @dataclass(frozen=True)
 class DrawnLabel:
-    """A label that a JSON file describes.
+    """A label that a document describes.
 
     Attributes:
-        width: Pixels.
+        width: Pixels; 0 when the document does not say: the picture's own.
         height: Pixels.
         regions: In drawing order.
     """
@@ -123,6 +165,8 @@ class Item(NamedTuple):
         stem: Name without ending.
         image: The picture's file.
         label: Where its label comes from.
+        rule: How the two were matched; `EXACT`, or a weaker rule that the report names.
+        claims: The statements that the label consists of; they share its outcome.
         split: From the layout's official lists; empty = in none.
         city: Where the layout knows it.
         track: Track id; empty = derived from the stem.
@@ -134,6 +178,8 @@ class Item(NamedTuple):
     stem: str
     image: str
     label: Label
+    rule: Text = EXACT
+    claims: tuple[Claim, ...] = ()
     split: str = ""
     city: str = ""
     track: str = ""
@@ -142,11 +188,15 @@ class Item(NamedTuple):
 
 
 class LegendClass(NamedTuple):
-    """One class of the imported data: its pixel value, name and colour, as far as it has them."""
+    """One class of the imported data: its name, pixel value and colour, as far as it has them.
+
+    Its identity is its place in the legend: neither names nor values are unique.
+    """
 
     name: str
     value: int | None = None
     color: Color | None = None
+    name_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,16 +206,26 @@ class Found:
     Attributes:
         items: Pictures with labels.
         lines: Files that ended already.
-        legend: What the labels mean; empty: they are ids or colours of the class table itself.
-        table: The layout's own class table.
+        statements: Statements that ended already; those of the items end with them.
+        stated: File -> how many statements it makes, counted where it was read.
+        usual: The table that a layout of masks usually has; None where its masks mean what the data declares.
+        legend: The classes that the data's documents name; empty for masks without a document.
+        raw_ids: The raw id of each class of the legend in `table`.
+        table: The class table that the documents make.
         unlabelled: Pixel values that mean "nobody said", besides 255: they are ignored, not unknown.
+        notes: What the user should know.
     """
 
     items: tuple[Item, ...]
     lines: tuple[Line, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    stated: Mapping[str, int] = field(default_factory=dict)
+    usual: ClassTable | None = None
     legend: tuple[LegendClass, ...] = ()
+    raw_ids: tuple[int, ...] = ()
     table: ClassTable | None = None
     unlabelled: tuple[int, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def make_item(image: str, label: Label, **known: Any) -> Item:
@@ -175,8 +235,25 @@ def make_item(image: str, label: Label, **known: Any) -> Item:
     return Item(image=image, label=label, **values)
 
 
-def leftovers(tree: Tree, items: tuple[Item, ...], lines: list[Line]) -> tuple[Line, ...]:
-    """All lines: those given, and "not needed" for each file that is in none of them and in no item."""
-    used = {line.file for line in lines} | {item.image for item in items}
-    used |= {item.label.file for item in items if isinstance(item.label, FileLabel)}
-    return (*lines, *(Line(file, Fate.NOT_USED, NOT_NEEDED) for file in tree.files if file not in used))
+def leftovers(tree: Tree, items: Iterable[Item], lines: Iterable[Line]) -> tuple[Line, ...]:
+    """All lines: those given, and one for each file that is in none of them and in no item.
+
+    What nobody reads is not needed, but for pictures of other kinds and archives, which may hold what people meant.
+    """
+    given = list(lines)
+    used = {line.file for line in given}
+    for item in items:
+        used |= {item.image, item.label.file} if isinstance(item.label, FileLabel) else {item.image}
+    return (*given, *(_unread(file) for file in tree.files if file not in used))
+
+
+def _unread(file: str) -> Line:
+    name = file.lower()
+    if name.endswith(ARCHIVES):
+        return Line(file, Fate.UNSUPPORTED, _UNPACK)
+    ending = PurePosixPath(name).suffix
+    if ending in OTHER_PICTURES:
+        return Line(file, Fate.UNSUPPORTED, _CONVERT)
+    if ending in PICTURES:
+        return Line(file, Fate.MISSING, _NO_PLACE)
+    return Line(file, Fate.NOT_USED, NOT_NEEDED)

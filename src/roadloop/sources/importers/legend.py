@@ -1,48 +1,132 @@
-"""Colour tables that come with the data: `label_colors.txt`, `class_dict.csv`, `classes.csv`, `labelmap.txt`."""
+"""Class tables that come with the data: `classes.csv`, `class_dict.csv`, `label_colors.txt`, `labelmap.txt` and the like.
+
+Such a file says what the labels mean, so it is never passed over: what cannot be read, or two that contradict each other,
+end the import with the file's name.
+"""
 
 import re
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
-from roadloop.errors import LabelMapError, Text
-from roadloop.labels.library import parse_table, table_of
-from roadloop.labels.table import ClassTable, Color, decode
-from roadloop.sources.importers.tree import Tree
+from roadloop.errors import JobError, LabelMapError, Text
+from roadloop.labels.forms import Declared, parse_declared
+from roadloop.labels.table import ClassTable
+from roadloop.sources.importers.tree import OutsideError, Tree, readable
+from roadloop.storage import reading
 
-LEGEND_FILE: Final = Text("色板，已读取", "The colour table; it was read")
+LEGEND_FILE: Final = Text("类别表，已读取", "The class table; it was read")
 LABEL_MAP: Final = "labelmap.txt"
-_NAMES: Final = re.compile(r"(classes|class_dict|.*colou?rs?|.*palette|.*class.?colou?rs?)\.(csv|txt)")
+NAMES_ALONE: Final = frozenset({"classes.txt", "class_names.txt"})
+#: Names of files that are class tables.
+TABLES: Final = re.compile(
+    r"_?classes|class_names|class[_-]?dict|label[_-]?maps?|(label|class)[_-]?colou?rs?|colou?r[_-]?maps?|(colou?r[_-]?)?palette"
+)
+_OUTSIDE: Final = Text("链接指向工作区与根目录之外", "a link out of the workspace and its roots")
+_ENDINGS: Final = frozenset({".csv", ".txt"})
 _DEPTH: Final = 3
-_BYTES: Final = 2**16
+_BYTES: Final = 2**20
 
 
-def find_legend(tree: Tree) -> tuple[str, ClassTable] | None:
-    """The first colour table near the top of the folder, its file and what it says; None when there is none."""
-    near = [f for f in tree.files if len(PurePosixPath(f).parts) <= _DEPTH]
-    for file in sorted(near, key=lambda f: (len(PurePosixPath(f).parts), f)):
-        name = PurePosixPath(file).name.lower()
-        if not (_NAMES.fullmatch(name) or name == LABEL_MAP):
-            continue
-        try:
-            data = tree.read(file)[:_BYTES]
-            table = parse_label_map(data) if name == LABEL_MAP else parse_table(data, PurePosixPath(file).stem)
-        except (OSError, LabelMapError):
-            continue
-        return file, table
-    return None
+class Legend(NamedTuple):
+    """The class table that lies beside the data.
+
+    Attributes:
+        file: Where it stands.
+        same: Further files that say the same.
+        declared: What it says.
+    """
+
+    file: str
+    same: tuple[str, ...]
+    declared: Declared
+
+    @property
+    def table(self) -> ClassTable:
+        """The classes."""
+        return self.declared.table
 
 
-def parse_label_map(data: bytes) -> ClassTable:
-    """CVAT's `labelmap.txt`: lines `name:r,g,b:parts:actions`; raw ids count the lines.
+def is_table(name: str) -> bool:
+    """Whether a file of that name is a class table."""
+    path = PurePosixPath(name.lower())
+    return path.suffix in _ENDINGS and TABLES.fullmatch(path.stem) is not None
+
+
+def find_legend(tree: Tree) -> Legend | None:
+    """The class table near the top of the folder; None when there is none.
 
     Raises:
-        LabelMapError: No such line, or too many.
+        LabelMapError: A file with such a name cannot be read; the text names it, the line and the cure.
+        JobError: Two of them do not say the same.
     """
-    rows: list[tuple[str, Color]] = []
-    for line in decode(data).splitlines():
-        name, *rest = line.rsplit(":", 3)
-        numbers = rest[0].split(",") if len(rest) == 3 else []
-        if len(numbers) == 3 and not line.startswith("#") and all(n.strip().isdigit() for n in numbers):
-            r, g, b = (int(n) for n in numbers)
-            rows.append((name.strip(), (r, g, b)))
-    return table_of("labelmap", rows)
+    near = [f for f in tree.files if len(PurePosixPath(f).parts) <= _DEPTH and is_table(PurePosixPath(f).name)]
+    found = [(file, _read(tree, file)) for file in sorted(near, key=lambda f: (len(PurePosixPath(f).parts), f))]
+    if not found:
+        return None
+    first, others = max(found, key=lambda pair: (pair[1].has_ids, pair[1].has_colors)), found
+    for file, declared in others:
+        if not _agree(first[1], declared):
+            raise JobError(
+                Text(
+                    f"{_shown(first[0])} 与 {_shown(file)} 的类别不同，无法确定用哪一个；请只保留一个，或分别导入各个目录",
+                    f"{_shown(first[0])} and {_shown(file)} name different classes, so it is not clear which counts; keep"
+                    " one of them, or import the folders one by one",
+                ),
+                files=[first[0], file],
+            )
+    return Legend(first[0], tuple(file for file, _ in found if file != first[0]), first[1])
+
+
+def read_legend(data: bytes, file: str) -> Declared:
+    """A class table's bytes; errors name the file.
+
+    Raises:
+        LabelMapError: It cannot be read.
+    """
+    name = PurePosixPath(file).name
+    try:
+        return parse_declared(data[:_BYTES], name, names_alone=name.lower() in NAMES_ALONE)
+    except LabelMapError as error:
+        raise LabelMapError(
+            Text(
+                f"随数据的类别表 {_shown(file)} 无法读取：{error.text.zh}。请改正该文件；若它不是类别表，请改名",
+                f"The class table {_shown(file)} beside the data cannot be read: {error.text.en}. Mend the file, or give it"
+                " another name if it is no class table",
+            ),
+            file=file,
+        ) from error
+
+
+def _read(tree: Tree, file: str) -> Declared:
+    try:
+        return read_legend(tree.read(file), file)
+    except OSError as error:
+        what = _OUTSIDE if isinstance(error, OutsideError) else reading.why(error)
+        raise LabelMapError(
+            Text(
+                f"随数据的类别表 {_shown(file)} 无法读取：{what.zh}",
+                f"The class table {_shown(file)} beside the data cannot be read: {what.en}",
+            ),
+            file=file,
+        ) from error
+
+
+def _agree(a: Declared, b: Declared) -> bool:
+    """Whether two tables name the same classes, with the same ids and colours as far as both declare them."""
+
+    def key(d: Declared) -> list[tuple[object, ...]]:
+        rows = sorted(d.table.classes, key=lambda c: c.raw_id)
+        return sorted(
+            (
+                c.name_en.strip(),
+                c.raw_id if a.has_ids == b.has_ids else 0,
+                c.color if a.has_colors and b.has_colors else 0,
+            )
+            for c in rows
+        )
+
+    return key(a) == key(b)
+
+
+def _shown(file: str) -> str:
+    return "/".join(readable(part) for part in file.split("/"))

@@ -1,125 +1,203 @@
 """Plain pairs: a picture and its label in one folder, or in `images/` and `labels/` beside each other.
 
-In one folder: `X.jpg` with `X.png`, or any picture with `label-X.png`, `X_L.png`, `X_label.png` or `X_mask.png`.
-In two: the label has the picture's name, or one of those. A source set of roadloop is such a folder; its
-`classes.csv`, `manifest.csv` and `splits/` are read.
+In one folder: `X.jpg` with `X.png`, or any picture with `label-X.png`, `X_L.png`, `X_label.png` or `X_mask.png`. In two,
+mmsegmentation's `img_dir/` and `ann_dir/` among them: the label has the picture's name, or one of those. A source set of
+roadloop is such a folder; its `manifest.csv` and `splits/` are read.
 """
 
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, Literal
 
 from roadloop.errors import BrokenFileError, Text
-from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     NO_LABEL,
+    Claim,
     Fate,
     FileLabel,
     Found,
     Item,
-    LegendClass,
     Line,
+    Statement,
     leftovers,
     make_item,
 )
-from roadloop.sources.importers.legend import LEGEND_FILE, find_legend
-from roadloop.sources.importers.tree import OTHER_PICTURES, PICTURES, Tree, split_of
+from roadloop.sources.importers.listing import read_lists
+from roadloop.sources.importers.matching import Doubt, Match, pair
+from roadloop.sources.importers.tree import PICTURE_FOLDERS, Tree, split_of
 from roadloop.sources.layout import LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
-from roadloop.sources.manifest import Row, parse_manifest
+from roadloop.sources.manifest import parse_rows
 
-_IMAGES: Final = frozenset({"images", "image", "imgs", "img", "pictures", "jpegimages", "rgb", "frames", "data"})
-_LABELS: Final = ("labels", "label", "masks", "mask", "annotations", "annotation", "gt", "seg", "segmentation")
+_LABELS: Final = frozenset(
+    {"labels", "label", "masks", "mask", "annotations", "annotation", "ann_dir", "gt", "seg", "segmentation"}
+)
 _ENDINGS: Final = ("_L", "_label", "_labels", "_mask", "_gt")
+_DEPTH: Final = 3  # how many folders of a path may be called images, or labels
 _ALONE: Final = Text("没有找到与它成对的图片或标注", "No picture or label was found that makes a pair with it")
-_FORMAT: Final = Text("图片须为 JPEG 或 PNG，请先转换", "Pictures must be JPEG or PNG; convert it first")
+_OTHER: Final = Text("图片已有另一个标注", "The picture has another label already")
 _KNOWN: Final = ("track", "point", "city", "time")
 _LIST: Final = Text("源数据的说明文件，已读取", "A source set's description; it was read")
+_LATER: Final = Text("清单后面另有一行写同一图片", "A later row of the manifest is about the same picture")
+_GONE: Final = Text("清单中的图片不在目录中", "The manifest names a picture that is not there")
 
 
 def find(tree: Tree) -> Found:
     """All pairs of a folder; there may be none."""
-    pictures = tree.pictures()
-    pngs = {f.lower(): f for f in pictures if f.lower().endswith(".png")}
-    pairs: dict[str, str] = {}
-    taken: set[str] = set()
-    for file in sorted(pictures, key=lambda f: f.lower().endswith(".png")):  # a JPEG has the first choice
-        label = None if file in taken else _label_of(file, pngs)
-        if label is not None and label not in taken and label not in pairs:
-            pairs[file] = label
-            taken.add(label)
-    known = _Known(tree)
-    items = tuple(known.item(file, pairs[file]) for file in sorted(pairs))
-    lines = [Line(file, Fate.USED, _LIST) for file in known.files]
-    for file in tree.files:
-        ending = PurePosixPath(file).suffix.lower()
-        if file in pairs or file in taken:
-            continue
-        if ending in OTHER_PICTURES:
-            lines.append(Line(file, Fate.BROKEN, _FORMAT))
-        elif ending in PICTURES:
-            lines.append(Line(file, Fate.MISSING, _ALONE if ending == ".png" else NO_LABEL))
-    return _with_legend(tree, items, lines)
+    pairs = _Pairs(tree)
+    pairs.match()
+    items = [
+        make_item(file, FileLabel(match.file, pairs.reading(match.file)), rule=match.rule, split=split_of(file))
+        for file, match in sorted(pairs.labels.items())
+    ]
+    lines = list(pairs.lines())
+    rows = _manifest(tree, items)
+    if rows is not None:
+        items = rows.items
+        lines.append(Line(MANIFEST, Fate.USED, _LIST))
+    present = set(tree.files)
+    lists = [(split, file, "") for split in SPLIT_NAMES if (file := f"{SPLITS}/{split}.txt") in present]
+    listed = read_lists(tree, lists, items, {i.image: f"{i.package}/{i.stem}" for i in items})
+    lines += listed.lines
+    return Found(
+        listed.items,
+        leftovers(tree, listed.items, lines),
+        statements=(*(rows.statements if rows else ()), *listed.statements),
+        stated={**listed.stated, **({MANIFEST: rows.stated} if rows else {})},
+    )
 
 
-def _with_legend(tree: Tree, items: tuple[Item, ...], lines: list[Line]) -> Found:
-    file, table = find_legend(tree) or ("", shipped())
-    legend: tuple[LegendClass, ...] = ()
-    if file:
-        lines.append(Line(file, Fate.USED, LEGEND_FILE))
-        legend = tuple(LegendClass(c.name_en, c.raw_id, c.color) for c in table.classes)
-    return Found(items, leftovers(tree, items, lines), legend, table)
+class _Pairs:
+    """Finds the label of each picture, the more particular forms first."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.labels: Final[dict[str, Match]] = {}
+        self._doubts: Final[dict[str, Doubt]] = {}
+        self._superseded: set[str] = set()
+        self._files: Final = tree.pictures()
+        keys = {file: PurePosixPath(file).with_suffix("").as_posix() for file in self._files}
+        self._keys: Final = keys
+        jpegs = {key for file, key in keys.items() if not _is_png(file)}
+        below = {file for file in self._files if _places(file, _LABELS)}
+        whole = {key for file, key in keys.items() if file not in below}
+        self._marked: Final = {file: bare for file in self._files if (bare := _bare(keys[file], whole)) is not None}
+        plain = [file for file in self._files if file not in below and file not in self._marked]
+        own = {bare for file, bare in self._marked.items() if file not in below}
+        #: PNGs that are labels by lying beside a JPEG; a PNG with a marked label of its own is a picture.
+        self._beside: Final = [f for f in plain if _is_png(f) and (keys[f] in jpegs or keys[f] not in own)]
+        self._plain: Final = plain
+        self._below: Final = below
+
+    def match(self) -> None:
+        """Pair everything up."""
+        jpegs = [file for file in self._plain if not _is_png(file)]
+        self._take(jpegs, {file: self._keys[file] for file in self._beside}, self._keys)
+        self._take(self._left(), {f: b for f, b in self._marked.items() if f not in self._below}, self._keys)
+        for i in range(_DEPTH):
+            for j in range(_DEPTH):
+                pictures = {f: key for f in self._left() if (key := _starred(self._keys[f], PICTURE_FOLDERS, i))}
+                self._take(list(pictures), self._folder_labels(j, marked=False), pictures)
+                self._take(list(pictures), self._folder_labels(j, marked=True), pictures)
+
+    def reading(self, label: str) -> Literal["auto", "color"]:
+        """How a label is read: `label-X.png` is in colours, whatever kind of PNG it is."""
+        return "color" if PurePosixPath(label).name.startswith(LABEL_PREFIX) else "auto"
+
+    def lines(self) -> list[Line]:
+        """What became of the files that are in no pair."""
+        used = self.labels.keys() | {match.file for match in self.labels.values()}
+        lines = []
+        for file in self._files:
+            if file in used:
+                continue
+            if file in self._doubts:
+                lines.append(Line(file, Fate.AMBIGUOUS, self._doubts[file].text))
+            elif file in self._superseded:
+                lines.append(Line(file, Fate.SUPERSEDED, _OTHER))
+            else:
+                lines.append(Line(file, Fate.MISSING, _ALONE if _is_png(file) or file in self._below else NO_LABEL))
+        return lines
+
+    def _left(self) -> list[str]:
+        taken = {match.file for match in self.labels.values()}
+        return [f for f in self._plain if f not in self.labels and f not in taken and f not in self._doubts]
+
+    def _take(self, pictures: list[str], labels: dict[str, str], keys: dict[str, str]) -> None:
+        taken = {match.file for match in self.labels.values()} | self._doubts.keys()
+        free = {file: key for file, key in labels.items() if file not in taken}
+        found = pair({f: keys[f] for f in pictures if f not in free and f not in self.labels}, free)
+        self.labels.update(found.labels)
+        self._doubts.update(found.doubts)
+        have = {keys[f] for f in self.labels if f in keys}
+        matched = {match.file for match in found.labels.values()}
+        self._superseded |= {f for f, key in free.items() if key in have and f not in matched and f not in found.doubts}
+
+    def _folder_labels(self, place: int, *, marked: bool) -> dict[str, str]:
+        known = self._marked if marked else {f: self._keys[f] for f in self._below if f not in self._marked}
+        starred = {f: _starred(key, _LABELS, place) for f, key in known.items() if f in self._below}
+        return {f: key for f, key in starred.items() if key}
 
 
-def _label_of(file: str, pngs: dict[str, str]) -> str | None:
-    path = PurePosixPath(file)
-    if path.stem.startswith(LABEL_PREFIX) or _below_labels(path):
-        return None
-    for folder in (path.parent, *_label_folders(path.parent)):
-        beside = folder == path.parent
-        plain = [] if beside and path.suffix.lower() == ".png" else [path.stem]
-        for stem in (*plain, LABEL_PREFIX + path.stem, *(path.stem + ending for ending in _ENDINGS)):
-            label = pngs.get((folder / f"{stem}.png").as_posix().lower())
-            if label is not None and label != file:
-                return label
+def _is_png(file: str) -> bool:
+    return file.lower().endswith(".png")
+
+
+def _places(file: str, names: frozenset[str]) -> list[int]:
+    """Where the folders of a path are called one of some names, the last first."""
+    parts = PurePosixPath(file).parts[:-1]
+    return [i for i in range(len(parts) - 1, -1, -1) if parts[i].lower() in names]
+
+
+def _starred(key: str, names: frozenset[str], place: int) -> str:
+    """A key with one such folder replaced, so that `images/a` and `masks/a` are the same; empty when there is none."""
+    places = _places(key, names)
+    if place >= len(places):
+        return ""
+    parts = key.split("/")
+    return "/".join((*parts[: places[place]], "*", *parts[places[place] + 1 :]))
+
+
+def _bare(key: str, known: set[str]) -> str | None:
+    """The key of the picture that a marked label belongs to; None when the file is not marked."""
+    folder, _, stem = key.rpartition("/")
+    head = f"{folder}/" if folder else ""
+    if stem.startswith(LABEL_PREFIX):
+        return head + stem.removeprefix(LABEL_PREFIX)
+    for ending in _ENDINGS:
+        bare = head + stem.removesuffix(ending)
+        if stem.endswith(ending) and (bare in known or _places(key, _LABELS)):
+            return bare
     return None
 
 
-def _below_labels(path: PurePosixPath) -> bool:
-    return any(part.lower() in _LABELS for part in path.parts[:-1])
+class _Rows:
+    """What a source set's manifest says of its pictures."""
+
+    def __init__(self, items: list[Item], statements: list[Statement], stated: int) -> None:
+        self.items: Final = items
+        self.statements: Final = statements
+        self.stated: Final = stated
 
 
-def _label_folders(folder: PurePosixPath) -> list[PurePosixPath]:
-    """Where the labels of `.../images/...` may stand."""
-    return [
-        PurePosixPath(*folder.parts[:place], name, *folder.parts[place + 1 :])
-        for place, part in enumerate(folder.parts)
-        if part.lower() in _IMAGES
-        for name in _LABELS
+def _manifest(tree: Tree, items: list[Item]) -> _Rows | None:
+    if MANIFEST not in tree.files:
+        return None
+    try:
+        rows = parse_rows(tree.read(MANIFEST))
+    except (OSError, BrokenFileError):
+        return None
+    last = {row.key: (number, row) for number, row in enumerate(rows, 2)}
+    claims = [Claim(MANIFEST, f"row {number}", row.key) for number, row in enumerate(rows, 2)]
+    known, used = [], set()
+    for item in items:
+        number, row = last.get(f"{item.package}/{item.stem}", (0, None))
+        if row is not None:
+            used.add(number)
+            facts = {name: getattr(row, name) for name in _KNOWN}
+            item = item._replace(claims=(Claim(MANIFEST, f"row {number}", row.key),), **facts)  # noqa: PLW2901
+        known.append(item)
+    kept = {number for number, _ in last.values()}
+    ended = [
+        Statement(claim, *((Fate.ABSENT, _GONE) if number in kept else (Fate.SUPERSEDED, _LATER)))
+        for number, claim in enumerate(claims, 2)
+        if number not in used
     ]
-
-
-class _Known:
-    """What a source set of roadloop says about its own pictures; nothing for other folders."""
-
-    def __init__(self, tree: Tree) -> None:
-        present = set(tree.files)
-        lists = {split: f"{SPLITS}/{split}.txt" for split in SPLIT_NAMES}
-        self.files: Final = [f for f in (MANIFEST, *lists.values()) if f in present]
-        self._rows: Final = self._read(tree) if MANIFEST in present else {}
-        self._splits: Final[dict[str, str]] = {}
-        for split, file in lists.items():
-            if file in present:
-                self._splits.update({key.strip(): split for key in tree.text(file).splitlines()})
-
-    def item(self, file: str, label: str) -> Item:
-        """A pair with everything that is known of it."""
-        item = make_item(file, FileLabel(label), split=split_of(file))
-        item = item._replace(split=self._splits.get(f"{item.package}/{item.stem}", item.split))
-        row = self._rows.get(f"{item.package}/{item.stem}")
-        return item if row is None else item._replace(**{name: getattr(row, name) for name in _KNOWN})
-
-    @staticmethod
-    def _read(tree: Tree) -> dict[str, Row]:
-        try:
-            return parse_manifest(tree.read(MANIFEST))
-        except (OSError, BrokenFileError):
-            return {}
+    return _Rows(known, ended, len(rows))

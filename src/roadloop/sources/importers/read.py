@@ -3,19 +3,19 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.annotators import brush
-from roadloop.annotators.polygons import fill
-from roadloop.errors import BrokenFileError, RoadloopError, Text
+from roadloop.errors import RoadloopError, Text
 from roadloop.imaging.decode import check_image, decode_color_label, decode_label
 from roadloop.imaging.header import GREY, PALETTE, Format, broken, read_header
 from roadloop.labels.table import IGNORE
-from roadloop.sources.check import MAX_UNKNOWN
+from roadloop.sources.check import MAX_UNKNOWN, count_ids
 from roadloop.sources.importers.found import DrawnLabel, Fate, FileLabel, Item, Label, Line
+from roadloop.sources.importers.matching import EXACT
+from roadloop.sources.importers.shapes import draw
 from roadloop.sources.importers.translate import Painted, Translation
 from roadloop.sources.importers.tree import OutsideError, Tree
 from roadloop.sources.layout import LabelKind
@@ -37,6 +37,8 @@ class Ready:
         stays: How the label can be used where it is; None when it had to be translated.
         image_sha256: Of the picture.
         label_sha256: Of the label's file, or of what was drawn.
+        ignored: How many pixels are 255 although the class table does not name it, those of unknown classes apart.
+        unknown: How many pixels have no class in the table.
         note: What the report says.
     """
 
@@ -47,6 +49,8 @@ class Ready:
     stays: LabelKind | None
     image_sha256: str
     label_sha256: str
+    ignored: int
+    unknown: int
     note: Text
 
 
@@ -91,15 +95,16 @@ class ItemReader:
         except RoadloopError as error:
             raise _LeftOutError(Fate.BROKEN, error.text, is_label=False) from error
         try:
-            painted, stays = self._paint(item.label, label)
+            painted, stays = self._paint(item.label, label, header.size)
         except RoadloopError as error:
             raise _LeftOutError(Fate.BROKEN, error.text) from error
         if painted.ids.shape != header.size[::-1]:
             raise _LeftOutError(Fate.SIZE, _other_size(painted.ids.shape, header.size))
         if painted.unknown > MAX_UNKNOWN * painted.ids.size:
             raise _LeftOutError(Fate.UNKNOWN, _unknown(painted))
-        note = _unknown(painted) if painted.unknown else ADDED
-        return Ready(item, image, header.format, painted.ids, stays, *sums, note)
+        ignored = 0 if self._translation.ignores_255 else int((painted.ids == IGNORE).sum()) - painted.unknown
+        note = _note(item, painted, ignored)
+        return Ready(item, image, header.format, painted.ids, stays, *sums, ignored, painted.unknown, note)
 
     def _bytes(self, file: str, *, is_label: bool) -> bytes:
         try:
@@ -118,24 +123,57 @@ class ItemReader:
             return json.dumps(asdict(label), default=list).encode()
         return self._bytes(label.file, is_label=True)
 
-    def _paint(self, label: Label, data: bytes) -> tuple[Painted, LabelKind | None]:
+    def _paint(self, label: Label, data: bytes, size: tuple[int, int]) -> tuple[Painted, LabelKind | None]:
         if isinstance(label, DrawnLabel):
-            return self._draw(label), None
-        translation = self._translation
+            return self._draw(label, size), None
+        header = read_header(data)
+        if header.format != "png":
+            raise _LeftOutError(Fate.UNSUPPORTED, _JPEG_LABEL)
         if label.reading == "panoptic":
             return self._panoptic(label, decode_color_label(data, self._max_pixels)), None
-        header = read_header(data)
-        ids = header.channels == GREY or (header.channels == PALETTE and label.reading != "color")
-        if label.reading == "id" or (ids and header.format == "png" and translation.has_values):
-            painted = translation.values(decode_label(data, self._max_pixels))
-            return painted, "id" if translation.keeps_values else None
-        painted = translation.colors(decode_color_label(data, self._max_pixels))
-        return painted, "color" if translation.keeps_colors else None
+        numbers = header.channels == PALETTE or (header.channels == GREY and header.depth == 8)
+        if label.reading == "id":
+            return self._by_value(decode_label(data, self._max_pixels))
+        if label.reading == "color" or not numbers:
+            return self._by_color(decode_color_label(data, self._max_pixels))
+        ids = decode_label(data, self._max_pixels)
+        if not self._translation.declares_colors:
+            return self._by_value(ids)
+        rgb = decode_color_label(data, self._max_pixels) if header.channels == PALETTE else None
+        return self._by_what_fits(ids, rgb)
+
+    def _by_value(self, ids: UInt8) -> tuple[Painted, LabelKind | None]:
+        return self._translation.values(ids), "id" if self._translation.keeps_values else None
+
+    def _by_color(self, rgb: UInt8) -> tuple[Painted, LabelKind | None]:
+        return self._translation.colors(rgb), "color" if self._translation.keeps_colors else None
+
+    def _by_what_fits(self, ids: UInt8, rgb: UInt8 | None) -> tuple[Painted, LabelKind | None]:
+        """A label of one number a pixel, uint8 [H, W]: values, unless only its colours, or greys, are classes.
+
+        What the table declares decides: declared ids are values. Where it declares colours alone, a palette's colours,
+        `rgb`, count; greys that may be either are refused.
+        """
+        translation = self._translation
+        used = np.flatnonzero(count_ids(ids)).astype(np.uint8)
+        by_value = translation.knows_values(used)
+        if by_value and translation.declares_values:
+            return self._by_value(ids)
+        places = [int(np.argmax(ids.ravel() == value)) for value in used] if rgb is not None else []
+        colors = rgb.reshape(-1, 3)[places] if rgb is not None else np.repeat(used[:, None], 3, axis=1)
+        if not translation.knows_colors(colors):
+            return self._by_value(ids)
+        if by_value and np.array_equal(translation.values(used[None]).ids, translation.colors(colors[None]).ids):
+            return self._by_value(ids)
+        if by_value and rgb is None:
+            raise broken(*_EITHER)
+        painted, stays = self._by_color(rgb if rgb is not None else np.repeat(ids[..., None], 3, axis=2))
+        return painted._replace(note=_AS_COLORS), stays
 
     def _panoptic(self, label: FileLabel, rgb: UInt8) -> Painted:
         wide = rgb.astype(np.int64)
         numbers, place = np.unique(wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16, return_inverse=True)
-        segments = {0: IGNORE} | {number: self._translation.category(value) for number, value in label.segments}
+        segments = {0: IGNORE} | {number: self._translation.targets[c] for number, c in label.segments}
         targets = np.array([segments.get(number, -1) for number in numbers.tolist()], np.int16)
         counts = np.bincount(place.ravel(), minlength=len(numbers))
         strange = [(int(counts[i]), int(n)) for i, n in enumerate(numbers) if targets[i] < 0]
@@ -143,19 +181,25 @@ class ItemReader:
         ids = np.where(targets < 0, IGNORE, targets).astype(np.uint8)[place.reshape(rgb.shape[:2])]
         return Painted(ids, sum(count for count, _ in strange), described)
 
-    def _draw(self, label: DrawnLabel) -> Painted:
-        if not 0 < label.width * label.height <= self._max_pixels:
-            raise broken(f"标注尺寸 {label.width}x{label.height} 无效", f"A label of {label.width}x{label.height}")
-        ids = np.full((label.height, label.width), IGNORE, np.uint8)
+    def _draw(self, label: DrawnLabel, size: tuple[int, int]) -> Painted:
+        width, height = (label.width, label.height) if label.width else size
+        if not 0 < width * height <= self._max_pixels:
+            raise broken(f"标注尺寸 {width}x{height} 无效", f"A label of {width}x{height}")
+        ids = np.full((height, width), IGNORE, np.uint8)
         unknown = np.zeros(ids.shape, np.bool_)
         strange: set[str] = set()
+        loss, outlines, covered = 0.0, 0, 0
         for region in label.regions:
-            mask = _mask(region.kind, region.value, label.width, label.height)
-            raw_id = self._translation.name(region.name)
-            ids[mask] = raw_id if raw_id >= 0 else IGNORE
-            unknown[mask] = raw_id < 0
-            strange |= {region.name} if raw_id < 0 else set()
-        return Painted(ids, int(unknown.sum()), ", ".join(sorted(strange)))
+            area, lost = draw(region.kind, region.value, width, height)
+            raw_id = self._translation.targets[region.label]
+            value = np.uint8(raw_id if raw_id >= 0 else IGNORE)
+            below = area.of(ids)[area.mask]
+            covered += int(((below != IGNORE) & (below != value)).sum())
+            area.of(ids)[area.mask] = value
+            area.of(unknown)[area.mask] = raw_id < 0
+            strange |= {self._translation.legend[region.label].name} if raw_id < 0 else set()
+            loss, outlines = loss + lost, outlines + (lost > 0)
+        return Painted(ids, int(unknown.sum()), ", ".join(sorted(strange)), _drawn(loss, outlines, covered))
 
 
 class _LeftOutError(Exception):
@@ -190,25 +234,15 @@ _LABEL_LEFT: Final = Text("它的标注未使用，原因见标注一行", "Its 
 _IMAGE_LEFT: Final = Text("它的图片未使用，原因见图片一行", "Its picture is left out; the picture's line says why")
 _OUTSIDE: Final = Text("链接指向工作区与根目录之外", "A link out of the workspace and its roots")
 _VANISHED: Final = Text("列出之后又消失了", "It was there when the folder was listed, and is gone")
-
-
-def _mask(kind: str, value: Any, width: int, height: int) -> NDArray[np.bool_]:
-    if kind == "rle":
-        return brush.decode(value, width, height)
-    try:
-        points = np.array(value, np.float64).reshape(-1, 2) * (width / 100, height / 100)
-    except (ValueError, TypeError) as error:
-        raise _odd_points() from error
-    if len(points) < 3 or not np.isfinite(points).all():
-        raise _odd_points()
-    area = fill(points, width, height)
-    mask = np.zeros((height, width), np.bool_)
-    area.of(mask)[:] = area.mask
-    return mask
-
-
-def _odd_points() -> BrokenFileError:
-    return broken("多边形的点无效", "The polygon's points are not valid")
+_JPEG_LABEL: Final = Text(
+    "标注是 JPEG，有损压缩会改变类别；请从标注工具重新导出为 PNG",
+    "The label is a JPEG, which changes classes: export it as PNG from the annotation tool",
+)
+_AS_COLORS: Final = Text("按颜色读取，其颜色都在类别表中", "read as colours, which the class table has")
+_EITHER: Final = (
+    "灰度值既可能是编号也可能是颜色；请在类别表中写明 raw_id，或将标注命名为 label-<图片名>.png",
+    "Its grey values may be ids or colours: give the class table a column raw_id, or call the label label-<picture>.png",
+)
 
 
 def _other_size(label: tuple[int, ...], picture: tuple[int, int]) -> Text:
@@ -220,10 +254,44 @@ def _other_size(label: tuple[int, ...], picture: tuple[int, int]) -> Text:
 
 def _unknown(painted: Painted) -> Text:
     share = f"{100 * painted.unknown / painted.ids.size:.2f} %"
+    few = painted.unknown <= MAX_UNKNOWN * painted.ids.size
     return Text(
-        f"{share} 的像素不在类别表中（颜色或编号 x 像素数）：{painted.described}；这些像素已设为 255（忽略）"
-        if painted.unknown <= MAX_UNKNOWN * painted.ids.size
-        else f"{share} 的像素不在类别表中（颜色或编号 x 像素数）：{painted.described}",
-        f"{share} of the pixels are not in the class table (colour or id x pixels): {painted.described}"
-        + ("; they were set to 255 (ignore)" if painted.unknown <= MAX_UNKNOWN * painted.ids.size else ""),
+        f"{share} 的像素不在类别表中（类别、颜色或编号 x 像素数）：{painted.described}"
+        + ("；这些像素已设为 255（忽略）" if few else ""),
+        f"{share} of the pixels are not in the class table (class, colour or id x pixels): {painted.described}"
+        + ("; they were set to 255 (ignore)" if few else ""),
     )
+
+
+def _note(item: Item, painted: Painted, ignored: int) -> Text:
+    parts = [ADDED]
+    if item.rule is not EXACT:
+        parts.append(Text(f"对应方式：{item.rule.zh}", f"matched by {item.rule.en}"))
+    if painted.unknown:
+        parts.append(_unknown(painted))
+    if ignored > 0:
+        share = f"{100 * ignored / painted.ids.size:.2f} %"
+        parts.append(
+            Text(
+                f"{share} 的像素没有区域覆盖，记为 255（忽略）",
+                f"{share} of the pixels are covered by no region: 255 (ignore)",
+            )
+            if isinstance(item.label, DrawnLabel)
+            else Text(
+                f"{share} 的像素为 255，类别表未声明，按忽略处理",
+                f"{share} of the pixels are 255, which the class table does not declare: ignore",
+            )
+        )
+    parts.append(painted.note)
+    return Text("；".join(p.zh for p in parts if p.zh), "; ".join(p.en for p in parts if p.en))
+
+
+def _drawn(loss: float, outlines: int, covered: int) -> Text:
+    zh, en = [], []
+    if outlines:
+        zh.append(f"{outlines} 个轮廓按像素中心绘制，与精确面积共差 {loss:.1f} 像素")
+        en.append(f"{outlines} outlines drawn by pixel centres, {loss:.1f} pixels off their exact areas")
+    if covered:
+        zh.append(f"{covered} 个像素被后面的另一类区域覆盖")
+        en.append(f"{covered} pixels covered by later regions of another class")
+    return Text("；".join(zh), "; ".join(en))

@@ -1,24 +1,48 @@
 """Which layout a folder has: the first whose reader finds labelled pictures, or the one that was named."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from roadloop.errors import JobError, Text
 from roadloop.sources.importers import camvid, cityscapes, coco, label_studio, pairs, voc
-from roadloop.sources.importers.found import Found
+from roadloop.sources.importers.found import Fate, Found, Line
 from roadloop.sources.importers.tree import Tree
 
 AUTO: Final = "auto"
 
-#: Readers by name, the most particular first.
-LAYOUTS: Final[Mapping[str, Callable[[Tree], Found | None]]] = {
-    "label-studio": label_studio.find,
-    "coco": coco.find,
-    "cityscapes": cityscapes.find,
-    "cvat": voc.find_cvat,
-    "voc": voc.find,
-    "camvid": camvid.find_tree,
-    "pairs": pairs.find,
+
+def _none(_tree: Tree) -> Collection[str]:
+    return ()
+
+
+class Layout(NamedTuple):
+    """A layout that imports know.
+
+    Attributes:
+        find: Its reader; None when the folder is another.
+        signs: What decides that a folder has it.
+        documents: The files that could be no other layout's.
+    """
+
+    find: Callable[[Tree], Found | None]
+    signs: Text
+    documents: Callable[[Tree], Collection[str]] = _none
+
+
+#: Layouts by name, the most particular first.
+LAYOUTS: Final[Mapping[str, Layout]] = {
+    "label-studio": Layout(label_studio.find, Text("有 Label Studio 导出的 JSON", "a JSON that Label Studio exported")),
+    "coco": Layout(
+        coco.find, Text("有含 images 与 categories 的 JSON", "a JSON with images and categories"), coco.documents
+    ),
+    "cityscapes": Layout(
+        cityscapes.find, Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds")
+    ),
+    "cvat": Layout(voc.find_cvat, Text("有 labelmap.txt 与 SegmentationClass/", "labelmap.txt and SegmentationClass/")),
+    "voc": Layout(voc.find, Text("有 JPEGImages/ 与 SegmentationClass/", "JPEGImages/ and SegmentationClass/")),
+    "camvid": Layout(camvid.find_tree, Text("有 <目录>annot/ 或 X_L.png", "folders called ...annot/, or X_L.png")),
+    "pairs": Layout(pairs.find, Text("图片与同名标注成对", "pictures with labels of their names")),
 }
 
 
@@ -32,20 +56,48 @@ def recognise(tree: Tree, layout: str = AUTO) -> tuple[str, Found]:
     Raises:
         JobError: The folder does not have the layout that was named.
     """
-    if layout != AUTO:
-        found = LAYOUTS[layout](tree)
-        if found is None:
-            raise JobError(
-                Text(
-                    f"目录 {tree.root.name} 不是 {layout} 布局；请改用 layout=auto 或其他布局：{', '.join(LAYOUTS)}",
-                    f"The folder {tree.root.name} does not have the layout {layout}; use layout=auto or another:"
-                    f" {', '.join(LAYOUTS)}",
-                ),
-                layout=layout,
-            )
-        return layout, found
-    for name, find in LAYOUTS.items():
-        found = find(tree)
+    name, found = _first(tree) if layout == AUTO else (layout, LAYOUTS[layout].find(tree))
+    if found is None:
+        raise JobError(
+            Text(
+                f"目录 {tree.root.name} 不是 {layout} 布局（应{LAYOUTS[layout].signs.zh}）；请改用 layout=auto 或其他布局："
+                f"{', '.join(LAYOUTS)}",
+                f"The folder {tree.root.name} does not have the layout {layout} ({LAYOUTS[layout].signs.en}); use"
+                f" layout=auto or another: {', '.join(LAYOUTS)}",
+            ),
+            layout=layout,
+        )
+    return name, replace(found, lines=tuple(_told(tree, name, found)))
+
+
+def _first(tree: Tree) -> tuple[str, Found]:
+    empty: tuple[str, Found] | None = None
+    for name, known in LAYOUTS.items():
+        found = known.find(tree)
         if found is not None and found.items:
             return name, found
-    return "pairs", pairs.find(tree)
+        if found is not None and found.statements and empty is None:
+            empty = name, found  # a document whose pictures are all missing says so itself
+    return empty or ("pairs", pairs.find(tree))
+
+
+def _told(tree: Tree, layout: str, found: Found) -> Iterator[Line]:
+    """The lines, with a word on documents that could not be read, or that are another layout's."""
+    others = {file: name for name, known in LAYOUTS.items() if name != layout for file in known.documents(tree)}
+    for line in found.lines:
+        if line.fate is not Fate.NOT_USED:
+            yield line
+        elif line.file in tree.unreadable:
+            yield Line(line.file, Fate.BROKEN, tree.unreadable[line.file])
+        elif line.file in others:
+            other = others[line.file]
+            yield Line(
+                line.file,
+                Fate.UNSUPPORTED,
+                Text(
+                    f"这是 {other} 的标注文件，而目录按 {layout} 布局导入；请用 layout={other} 另行导入",
+                    f"A document of the layout {other}, but the folder was read as {layout}; import it with layout={other}",
+                ),
+            )
+        else:
+            yield line

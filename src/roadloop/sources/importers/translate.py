@@ -1,6 +1,6 @@
-"""From the imported labels' values, colours and names to the raw ids of a class table."""
+"""From the imported labels' values, colours and classes to the raw ids of a class table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,9 +10,7 @@ from roadloop.errors import LabelMapError, Text
 from roadloop.labels.colors import ColorCoder, describe_unknown
 from roadloop.labels.table import IGNORE, ClassTable, LabelClass
 from roadloop.sources.importers.found import LegendClass
-from roadloop.sources.importers.label_studio import numbered
 
-_NOBODY: Final = frozenset({"background", "_background_", "unlabeled", "unlabelled", "背景"})
 _MOST: Final = 10
 
 UInt8 = NDArray[np.uint8]
@@ -25,35 +23,46 @@ class Painted(NamedTuple):
         ids: uint8 [H, W]; 255 where the label says nothing, or something unknown.
         unknown: How many pixels are unknown.
         described: The unknown values or colours with their pixels, most first.
+        note: What else the report should say; empty = nothing.
     """
 
     ids: UInt8
     unknown: int
     described: str
+    note: Text = Text("", "")
 
 
 class Translation:
     """What the labels of one import mean in one class table.
 
-    A class of the legend is the table's class of the same number (`<raw id> <name>`), else of the same name where
-    that is unique, else of the same colour. When not one name fits, values are the raw ids themselves. A class called
-    background, or unlabelled, that the table does not have, is ignored.
-
     Args:
         table: The class table of the source set.
-        legend: The labels' own classes; empty: values and colours are the table's.
+        legend: The labels' own classes; a class is known by its place, for neither names nor values are unique.
+        targets: The raw id of each class of the legend; 255 = ignored, -1 = not in the table.
         unlabelled: Values that mean "nobody said".
+        declares_values: Whether the data says which value is which class; otherwise they are counted.
+        declares_colors: Whether the data says which colour is which class.
     """
 
-    def __init__(self, table: ClassTable, legend: Sequence[LegendClass] = (), unlabelled: Sequence[int] = ()) -> None:
-        targets = _match(table, legend) if legend else {}
-        self.unmatched: Final = tuple(c.name for c in legend if targets.get(c.name, -1) < 0)
+    def __init__(
+        self,
+        table: ClassTable,
+        legend: Sequence[LegendClass],
+        targets: Sequence[int],
+        unlabelled: Sequence[int] = (),
+        *,
+        declares_values: bool = True,
+        declares_colors: bool = True,
+    ) -> None:
+        self.legend: Final = tuple(legend)
+        self.targets: Final = tuple(targets)
+        self.unmatched: Final = tuple(c.name for c, t in zip(legend, targets, strict=True) if t < 0)
+        self.declares_values: Final = declares_values
+        self.declares_colors: Final = declares_colors
+        self.ignores_255: Final = any(c.raw_id == IGNORE for c in table.classes)
         self._table: Final = table
-        self._legend: Final = tuple(legend)
-        self._values: Final = _by_value(table, legend, targets, unlabelled)
-        self._targets: Final = targets
+        self._values: Final = self._by_value(unlabelled)
         self._coder: tuple[ColorCoder, UInt8] | None = None
-        self.has_values: Final = not legend or any(c.value is not None for c in legend)
 
     @property
     def keeps_values(self) -> bool:
@@ -66,15 +75,21 @@ class Translation:
     def keeps_colors(self) -> bool:
         """Whether every colour is the table's own, so that a colour label can stay as it is."""
         colors = {c.raw_id: c.color for c in self._table.classes}
-        named = [(c.color, self._targets.get(c.name, -1)) for c in self._legend if c.color is not None]
+        named = [(c.color, t) for c, t in zip(self.legend, self.targets, strict=True) if c.color is not None]
         return all(colors.get(raw_id) == color for color, raw_id in named)
 
-    def values(self, label: NDArray[np.integer]) -> Painted:
-        """Raw ids of a label of values, integers [H, W]; values above 255 are unknown."""
-        small = label.astype(np.uint8) if label.dtype != np.uint8 else label
-        found = self._values[small]
-        if label.dtype != np.uint8:
-            found = np.where((label >= 0) & (label <= IGNORE), found, np.int16(-1))
+    def knows_values(self, values: NDArray[np.integer]) -> bool:
+        """Whether all of some values are classes; 255 counts only where a table names it."""
+        return bool((self._values[values] >= 0).all()) and (self.ignores_255 or IGNORE not in values)
+
+    def knows_colors(self, colors: UInt8) -> bool:
+        """Whether all of some colours, uint8 [N, 3], are classes."""
+        known = {c.color for c, t in zip(self.legend, self.targets, strict=True) if c.color is not None and t >= 0}
+        return {tuple(c) for c in colors.tolist()} <= known
+
+    def values(self, label: UInt8) -> Painted:
+        """Raw ids of a label of values, uint8 [H, W]."""
+        found = self._values[label]
         unknown = found < 0
         described = ""
         if count := int(unknown.sum()):
@@ -95,89 +110,117 @@ class Translation:
         decoded = coder.to_ids(rgb)
         return Painted(ids[decoded.ids], decoded.unknown_pixels, describe_unknown(decoded.unknown))
 
-    def category(self, value: int) -> int:
-        """Raw id of a legend's value that may be above 255; -1 when unknown."""
-        name = next((c.name for c in self._legend if c.value == value), None)
-        return self._targets.get(name, -1) if name is not None else -1
-
-    def name(self, name: str) -> int:
-        """Raw id of a class that a label names; -1 when unknown."""
-        return self._targets.get(name, -1)
-
     def _make_coder(self) -> tuple[ColorCoder, UInt8]:
-        colored = [c for c in self._legend if c.color is not None and self._targets.get(c.name, -1) >= 0]
+        pairs = zip(self.legend, self.targets, strict=True)
+        colored = [(c, target) for c, target in pairs if c.color is not None and target >= 0]
         if not colored:
-            return ColorCoder(self._table), np.arange(256, dtype=np.uint8)
+            raise LabelMapError(
+                Text(
+                    f"标注是彩色的，而类别表 {self._table.name} 没有声明颜色；请给出带 r,g,b 的类别表",
+                    f"The label is in colours, but the class table {self._table.name} declares none; give one with r,g,b",
+                ),
+                table=self._table.name,
+            )
         ids = np.full(256, IGNORE, np.uint8)
-        ids[: len(colored)] = [self._targets[c.name] for c in colored]
-        classes = tuple(LabelClass(i, c.name, c.name, c.color or (0, 0, 0)) for i, c in enumerate(colored))
-        return ColorCoder(ClassTable("legend", classes)), ids
+        ids[: len(colored)] = [target for _, target in colored]
+        classes = tuple(LabelClass(i, c.name, c.name, c.color or (0, 0, 0)) for i, (c, _) in enumerate(colored))
+        return ColorCoder(ClassTable(self._table.name, classes)), ids
+
+    def _by_value(self, unlabelled: Sequence[int]) -> NDArray[np.int16]:
+        """int16 [256]: value -> raw id, 255 = ignored, -1 = unknown."""
+        values = np.full(256, -1, np.int16)
+        for entry, target in zip(self.legend, self.targets, strict=True):
+            if entry.value is not None and 0 <= entry.value <= IGNORE:
+                values[entry.value] = target
+        values[[IGNORE, *unlabelled]] = IGNORE
+        return values
 
 
-def _match(table: ClassTable, legend: Sequence[LegendClass]) -> dict[str, int]:
-    """Legend class name -> raw id; -1 where nothing fits."""
-    known = set(table.raw_ids)
-    names = _unique_names(table)
-    colors = {c.color: c.raw_id for c in table.classes}
-    found: dict[str, int] = {}
-    fitted = False
-    for entry in legend:
-        number = numbered(entry.name)
-        if number and number[0] in known:
-            found[entry.name] = number[0]
-        else:
-            found[entry.name] = names.get(entry.name.casefold(), -1)
-        fitted = fitted or found[entry.name] >= 0
-    for entry in legend:
-        if found[entry.name] >= 0:
-            continue
-        if not fitted and entry.value is not None and entry.value in known:
-            found[entry.name] = entry.value
-        elif entry.color is not None:
-            found[entry.name] = colors.get(entry.color, -1)
-        if found[entry.name] < 0 and entry.name.casefold() in _NOBODY:
-            found[entry.name] = IGNORE
-    return found
+def legend_of(table: ClassTable, *, colors: bool = True) -> tuple[LegendClass, ...]:
+    """A table's classes as a legend."""
+    return tuple(LegendClass(c.name_en, c.raw_id, c.color if colors else None, c.name_zh) for c in table.classes)
 
 
-def _unique_names(table: ClassTable) -> Mapping[str, int]:
-    names: dict[str, int] = {}
-    twice: set[str] = set()
-    for c in table.classes:
-        for name in {c.name_en.casefold(), c.name_zh.casefold()} - {""}:
-            if name in names:
-                twice.add(name)
-            names[name] = c.raw_id
-    return {name: raw_id for name, raw_id in names.items() if name not in twice}
+def match(table: ClassTable, legend: Sequence[LegendClass]) -> list[int]:
+    """The raw id of each class of a legend in a table that is not its own: 255 = ignored, -1 = none.
 
-
-def _by_value(
-    table: ClassTable, legend: Sequence[LegendClass], targets: Mapping[str, int], unlabelled: Sequence[int]
-) -> NDArray[np.int16]:
-    """int16 [256]: value -> raw id, 255 = ignored, -1 = unknown."""
-    values = np.full(256, -1, np.int16)
-    if not any(c.value is not None for c in legend):
-        values[list(table.raw_ids)] = table.raw_ids
-    for entry in legend:
-        if entry.value is not None and 0 <= entry.value < IGNORE:
-            values[entry.value] = targets[entry.name]
-    values[[IGNORE, *unlabelled]] = IGNORE
-    return values
-
-
-def check_fits(table: ClassTable, translation: Translation, legend: Sequence[LegendClass]) -> None:
-    """Refuse a legend of which not one class is in the table.
-
-    Raises:
-        LabelMapError: Nothing would be learnt from any picture.
+    Id and name together decide first, ids before names; then a name that occurs once on both sides, exact before but for
+    case. A name that occurs twice is told apart by its colour, else it is nobody's. A class called background, or
+    unlabelled, that the table does not have, is ignored.
     """
-    if legend and len(translation.unmatched) == len(legend):
-        some = ", ".join(c.name for c in legend[:_MOST])
-        raise LabelMapError(
-            Text(
-                f"类别表 {table.name} 与数据自带的类别没有一个相同：{some}；请换一个 roadelement，或不填以采用数据自带的色板",
-                f"The class table {table.name} has none of the data's own classes: {some}; choose another roadelement,"
-                " or leave it out to take the data's own",
-            ),
-            table=table.name,
-        )
+    targets = [_by_id(table, entry) for entry in legend]
+    for fold in (str.strip, _folded):
+        names = _once((name, c.raw_id) for c in table.classes for name in {fold(c.name_en), fold(c.name_zh)} - {""})
+        ours = _once((fold(entry.name), place) for place, entry in enumerate(legend) if targets[place] < 0)
+        for name, place in ours.items():
+            if (raw_id := names.get(name)) is not None and raw_id not in targets:
+                targets[place] = raw_id
+    for place, entry in enumerate(legend):
+        if targets[place] < 0 and entry.color is not None:
+            same = [c.raw_id for c in table.classes if c.color == entry.color and _named(c, entry)]
+            targets[place] = same[0] if len(same) == 1 and same[0] not in targets else -1
+        if targets[place] < 0 and _folded(entry.name) in NOBODY:
+            targets[place] = IGNORE
+    return targets
+
+
+#: Names of "nobody said anything", folded.
+NOBODY: Final = frozenset({"background", "_background_", "unlabeled", "unlabelled", "背景"})
+
+
+def numbered(name: str) -> tuple[int, str] | None:
+    """(raw id, name) of a label `<raw id> <name>` as roadloop's annotation projects have it, or None."""
+    number, _, rest = name.strip().partition(" ")
+    return (
+        (int(number), rest.strip())
+        if number.isascii() and number.isdigit() and len(number) <= 3 and rest.strip()
+        else None
+    )
+
+
+def _by_id(table: ClassTable, entry: LegendClass) -> int:
+    own = numbered(entry.name)
+    if own is not None and table.find(own[0]) is not None:
+        return own[0]  # our own annotation projects: ids win over names that were changed since
+    found = table.find(entry.value) if entry.value is not None else None
+    return found.raw_id if found is not None and _named(found, entry) else -1
+
+
+def _named(known: LabelClass, entry: LegendClass) -> bool:
+    return bool(
+        {_folded(known.name_en), _folded(known.name_zh)} & ({_folded(entry.name), _folded(entry.name_zh)} - {""})
+    )
+
+
+def _once(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    found: dict[str, set[int]] = {}
+    for name, number in pairs:
+        found.setdefault(name, set()).add(number)
+    return {name: next(iter(numbers)) for name, numbers in found.items() if len(numbers) == 1}
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
+
+
+def conflicts(own: ClassTable, table: ClassTable, *, has_ids: bool) -> list[Text]:
+    """What the data's own table says otherwise than the one that was named, class by class; empty: nothing.
+
+    With ids, a class must have the same name; without, its name must be found once.
+    """
+    found = []
+    targets = match(
+        table, [LegendClass(c.name_en, c.raw_id if has_ids else None, c.color, c.name_zh) for c in own.classes]
+    )
+    for c, target in zip(own.classes, targets, strict=True):
+        theirs = table.find(c.raw_id) if has_ids else None
+        if c.raw_id == IGNORE or (target == c.raw_id if has_ids else target >= 0):
+            continue
+        if has_ids and _folded(c.name_en) in NOBODY and theirs is None:
+            continue
+        other = f"{theirs.raw_id} {theirs.name_en}" if theirs else "-"
+        other_zh = f"{theirs.raw_id} {theirs.name_zh}" if theirs else "无"
+        mine = f"{c.raw_id} {c.name_en}" if has_ids else c.name_en
+        mine_zh = f"{c.raw_id} {c.name_zh}" if has_ids else c.name_zh
+        found.append(Text(f"{mine_zh} ≠ {other_zh}", f"{mine} is not {other}"))
+    return found

@@ -12,10 +12,14 @@ from roadloop.labels.table import decode
 from roadloop.sources.layout import printable
 from roadloop.storage import reading
 
-PICTURES: Final = frozenset({".jpg", ".jpeg", ".png"})
+PICTURES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"})
+ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".gz")
+#: Folders that only say "pictures here", in lower case.
+PICTURE_FOLDERS: Final = frozenset(
+    {"images", "image", "imgs", "img", "img_dir", "pictures", "jpegimages", "rgb", "frames", "data", "leftimg8bit"}
+)
 OTHER_PICTURES: Final = frozenset({".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".heic", ".ppm", ".pgm"})
 ODD_JSON: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError)  #: what a wrong form raises
-_MOST_JSON: Final = 50
 _MOST_JSON_BYTES: Final = 2**30
 
 
@@ -39,7 +43,8 @@ class Tree:
         inside: Whether a path, links followed, may be read.
         files: All files below it, relative, in order, hidden ones left out.
         lost: What could not be listed.
-        hidden: Hidden files and folders, links to folders: passed over.
+        hidden: Hidden files and folders: passed over.
+        links: Links to folders: not followed.
     """
 
     def __init__(
@@ -49,13 +54,16 @@ class Tree:
         files: Sequence[str],
         lost: Sequence[Lost] = (),
         hidden: Sequence[str] = (),
+        links: Sequence[str] = (),
     ) -> None:
         self.root: Final = root
         self._inside: Final = inside
         self.files: Final = tuple(files)
         self.lost: Final = tuple(lost)
         self.hidden: Final = tuple(hidden)
-        self._json: dict[str, Any] = {}
+        self.links: Final = tuple(links)
+        self.unreadable: Final[dict[str, Text]] = {}  #: JSON files that could not be read, and why
+        self._documents: dict[str, Any] | None = None
 
     def read(self, file: str) -> bytes:
         """The bytes of a file.
@@ -80,32 +88,31 @@ class Tree:
         """The files that end like a JPEG or PNG."""
         return [f for f in self.files if PurePosixPath(f).suffix.lower() in PICTURES]
 
-    def json_files(self) -> dict[str, Any]:
-        """The JSON documents of the folder that could describe a whole set: largest first, polygons left out."""
-        if not self._json:
-            names = [f for f in self.files if f.lower().endswith(".json") and not f.endswith("_polygons.json")]
-            sized = sorted(((self._size(f), f) for f in names), reverse=True)[:_MOST_JSON]
-            self._json = {f: value for size, f in sized if size <= _MOST_JSON_BYTES and (value := self._load(f))}
-        return self._json
+    def documents(self) -> dict[str, Any]:
+        """The JSON documents that may describe many pictures: all but those that carry the name of one picture."""
+        if self._documents is None:
+            stems = {PurePosixPath(f).stem for f in self.pictures()}
+            names = [f for f in self.files if f.lower().endswith(".json") and PurePosixPath(f).stem not in stems]
+            names = [f for f in names if not f.endswith("_polygons.json")]
+            self._documents = {f: value for f in names if (value := self.json(f)) is not None}
+        return self._documents
 
-    def by_name(self) -> dict[str, list[str]]:
-        """The files by their last part."""
-        found: dict[str, list[str]] = {}
-        for file in self.files:
-            found.setdefault(PurePosixPath(file).name, []).append(file)
-        return found
-
-    def _size(self, file: str) -> int:
+    def json(self, file: str) -> Any:
+        """The value of a JSON file; None when it cannot be read, `unreadable` then says why."""
         try:
-            return (self.root / file).stat().st_size
-        except OSError:
-            return 0
-
-    def _load(self, file: str) -> Any:
-        try:
-            return json.loads(self.read(file))
-        except (OSError, ValueError, RecursionError):
-            return None
+            if (self.root / file).stat().st_size > _MOST_JSON_BYTES:
+                most = f"{_MOST_JSON_BYTES >> 30} GiB"
+                self.unreadable[file] = Text(
+                    f"大于 {most}，未读取；请分成几个文件", f"Above {most}, not read: split it"
+                )
+                return None
+            return json.loads(decode(self.read(file)))
+        except OSError as error:
+            what = reading.why(error)
+            self.unreadable[file] = Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")
+        except (ValueError, RecursionError) as error:
+            self.unreadable[file] = Text(f"不是有效的 JSON：{error}"[:300], f"Not valid JSON: {error}"[:300])
+        return None
 
 
 def list_tree(root: Path, inside: Callable[[Path], bool], check_stop: Callable[[], None]) -> Tree:
@@ -119,6 +126,7 @@ def list_tree(root: Path, inside: Callable[[Path], bool], check_stop: Callable[[
     files: list[str] = []
     lost: list[Lost] = []
     hidden: list[str] = []
+    links: list[str] = []
 
     def failed(error: OSError) -> None:
         place = Path(error.filename or root)
@@ -128,12 +136,14 @@ def list_tree(root: Path, inside: Callable[[Path], bool], check_stop: Callable[[
     for folder, folders, names in os.walk(root, onerror=failed):
         check_stop()
         place = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        links = [f for f in folders if f.startswith(".") or os.path.islink(os.path.join(folder, f))]  # noqa: PTH114, PTH118 - speed
-        hidden += [(place / name).as_posix() for name in links]
-        folders[:] = sorted(set(folders) - set(links))
+        secret = {f for f in folders if f.startswith(".")}
+        linked = {f for f in folders if os.path.islink(os.path.join(folder, f))} - secret  # noqa: PTH114, PTH118 - speed
+        hidden += [(place / name).as_posix() for name in sorted(secret)]
+        links += [(place / name).as_posix() for name in sorted(linked)]
+        folders[:] = sorted(set(folders) - secret - linked)
         for name in sorted(names):
             (hidden if name.startswith(".") else files).append((place / name).as_posix())
-    return Tree(root, inside, files, lost, hidden)
+    return Tree(root, inside, files, lost, hidden, links)
 
 
 def readable(name: str) -> str:

@@ -5,22 +5,23 @@ Official splits come from `ImageSets/Segmentation/{train,val,test}.txt`. Evering
 """
 
 from pathlib import PurePosixPath
-from typing import Final, NamedTuple
+from typing import Final
 
-from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, shipped
 from roadloop.sources.importers.found import (
+    COMPANION,
     NO_LABEL,
     NO_PICTURE,
     Fate,
     FileLabel,
     Found,
-    LegendClass,
     Line,
     leftovers,
     make_item,
 )
-from roadloop.sources.importers.legend import LABEL_MAP, LEGEND_FILE, find_legend
+from roadloop.sources.importers.legend import LABEL_MAP
+from roadloop.sources.importers.listing import read_lists
+from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import Tree, package_of
 from roadloop.sources.layout import SPLIT_NAMES
 
@@ -28,87 +29,69 @@ _MASKS: Final = "SegmentationClass"
 _PICTURES: Final = "JPEGImages"
 _OBJECTS: Final = "SegmentationObject"
 _LISTS: Final = "ImageSets/Segmentation/"
-LIST_FILE: Final = Text("官方划分列表，已读取", "An official split list; it was read")
 
 
 def find(tree: Tree) -> Found | None:
     """The labelled pictures of a VOC folder, or None when it is none, or one of CVAT's."""
-    return None if _has_label_map(tree) else _find(tree, None)
+    return None if _has_label_map(tree) else _find(tree, shipped("voc"))
 
 
 def find_cvat(tree: Tree) -> Found | None:
     """The labelled pictures of a CVAT export, or None when it is none."""
-    legend = find_legend(tree) if _has_label_map(tree) else None
-    return _find(tree, legend[0], legend[1]) if legend else None
+    return _find(tree, None) if _has_label_map(tree) else None
 
 
 def _has_label_map(tree: Tree) -> bool:
     return any(PurePosixPath(f).name == LABEL_MAP for f in tree.files)
 
 
-def _find(tree: Tree, label_map: str | None, own: ClassTable | None = None) -> Found | None:
-    masks = {_key(f, _MASKS): f for f in tree.pictures() if f.lower().endswith(".png") and _below(f, _MASKS)}
+def _find(tree: Tree, usual: ClassTable | None) -> Found | None:
+    masks = {f: _key(f, _MASKS) for f in tree.pictures() if _below(f, _MASKS)}
     if not masks:
         return None
-    by_stem: dict[str, list[tuple[str, str]]] = {}
-    for key in masks:
-        by_stem.setdefault(PurePosixPath(key[1]).name, []).append(key)
-    splits = _splits(tree)
-    items = []
-    lines = [Line(file, Fate.USED, LIST_FILE) for file in splits.files]
-    lines += [Line(label_map, Fate.USED, LEGEND_FILE)] if label_map else []
-    for picture in tree.pictures():
-        if _below(picture, _MASKS) or _below(picture, _OBJECTS):
-            continue
-        key = _key(picture, _PICTURES)
-        if key not in masks:
-            alike = by_stem.get(PurePosixPath(picture).stem, [])
-            key = alike[0] if len(alike) == 1 and not _below(picture, _PICTURES) else key
-        label = masks.pop(key, None)
-        if label is None:
-            lines.append(Line(picture, Fate.MISSING, NO_LABEL))
-            continue
-        prefix, rest = key
+    others = [f for f in tree.pictures() if not _below(f, _MASKS) and not _below(f, _OBJECTS)]
+    found = pair({f: _key(f, _PICTURES) for f in others}, masks)
+    # CVAT may leave the pictures in the top folder, or beside the masks' folder.
+    used = found.labels.keys() | {match.file for match in found.labels.values()} | found.doubts.keys()
+    loose = pair(
+        {f: PurePosixPath(f).stem for f in others if f not in used and not _below(f, _PICTURES)},
+        {f: PurePosixPath(f).stem for f in masks if f not in used},
+    )
+    labels, doubts = {**found.labels, **loose.labels}, {**found.doubts, **loose.doubts}
+    items, keys = [], {}
+    for picture, match in sorted(labels.items()):
+        prefix, _, rest = _key(match.file, _MASKS).partition("*/")
         folder = PurePosixPath(PurePosixPath(prefix).name) / PurePosixPath(rest).parent
-        item = make_item(
-            picture,
-            FileLabel(label, "color" if label_map else "auto"),
-            package=package_of(folder.as_posix()),
-            split=splits.of.get(rest, ""),
-        )
-        items.append(item)
-    lines += [Line(label, Fate.MISSING, NO_PICTURE) for label in masks.values()]
-    table = own or shipped("voc")
-    legend = tuple(LegendClass(c.name_en, c.raw_id, c.color) for c in table.classes)
-    return Found(tuple(items), leftovers(tree, tuple(items), lines), legend, table) if items else None
-
-
-class _Splits(NamedTuple):
-    """The official lists: their files, and the split of each picture's name."""
-
-    files: list[str]
-    of: dict[str, str]
-
-
-def _splits(tree: Tree) -> _Splits:
-    found = _Splits([], {})
-    for split in SPLIT_NAMES:
-        for file in tree.files:
-            if file.endswith(f"{_LISTS}{split}.txt"):
-                found.files.append(file)
-                for line in tree.text(file).splitlines():
-                    found.of.setdefault(line.strip(), split)
-    return found
+        label = FileLabel(match.file, "color" if usual is None else "auto")
+        items.append(make_item(picture, label, rule=match.rule, package=package_of(folder.as_posix())))
+        keys[picture] = prefix + rest
+    lists = [
+        (split, file, file.removesuffix(f"{_LISTS}{split}.txt"))
+        for split in SPLIT_NAMES
+        for file in tree.files
+        if file.endswith(f"{_LISTS}{split}.txt")
+    ]
+    listed = read_lists(tree, lists, items, keys)
+    lines = [*listed.lines, *(Line(f, Fate.AMBIGUOUS, doubt.text) for f, doubt in doubts.items())]
+    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in others if f not in labels and f not in doubts]
+    lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _below(f, _OBJECTS)]
+    taken = {match.file for match in labels.values()}
+    lines += [Line(f, Fate.MISSING, NO_PICTURE) for f in masks if f not in taken and f not in doubts]
+    return Found(
+        listed.items,
+        leftovers(tree, listed.items, lines),
+        statements=tuple(listed.statements),
+        stated=listed.stated,
+        usual=usual,
+    )
 
 
 def _below(file: str, folder: str) -> bool:
     return folder in PurePosixPath(file).parts[:-1]
 
 
-def _key(file: str, folder: str) -> tuple[str, str]:
-    """What stands before and after `folder` in a path, without the ending; the whole path where it is not in it."""
-    path = PurePosixPath(file).with_suffix("")
-    if folder not in path.parts[:-1]:
-        return "", path.as_posix()
-    place = path.parts.index(folder)
-    return "/".join(path.parts[:place]), "/".join(path.parts[place + 1 :])
+def _key(file: str, folder: str) -> str:
+    """The path without its ending, with `folder` replaced so that pictures and masks agree."""
+    parts = PurePosixPath(file).with_suffix("").parts
+    place = parts.index(folder) if folder in parts[:-1] else -1
+    return "/".join((*parts[:place], "*", *parts[place + 1 :])) if place >= 0 else "/".join(parts)

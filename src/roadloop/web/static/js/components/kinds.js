@@ -12,6 +12,7 @@ const KINDS = {
   evaluate: ["evaluation", () => t("评估", "Evaluation")],
   release: ["jobs", () => t("发布", "Release")],
   offimport: ["jobs", () => t("导入", "Import")],
+  import_preview: ["jobs", () => t("导入预览", "Preview of an import")],
   health: ["jobs", () => t("源数据体检", "Health of a source set")],
   sample: ["jobs", () => t("随机抽图", "Random selection")],
   select: ["jobs", () => t("自动挑图", "Selection")],

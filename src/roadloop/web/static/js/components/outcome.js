@@ -4,6 +4,7 @@
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { to } from "../router.js";
+import { ClassesMatched, PreviewPairs, outcomes } from "./imported.js";
 import { Facts, Panel } from "./layout.js";
 import { measuredOn, releasedMiou } from "./released.js";
 
@@ -16,28 +17,9 @@ const some = (n) => (n ? count(n) : "");
 /** @param {string} url @param {string} label */
 const file = (url, label) => html`<a class="button" href=${url} download>${label}</a>`;
 
-/** What became of the files of an import, as its report calls it. @type {Record<string, () => string>} */
-const FATES = {
-  added: () => t("已加入", "Added"),
-  already_there: () => t("早已在内", "Already there"),
-  changed: () => t("内容与上次导入不同", "Changed since the last import"),
-  missing_partner: () => t("缺少对应文件", "Without a partner"),
-  partner_left_out: () => t("随对应文件未使用", "Left out with the partner"),
-  broken: () => t("损坏", "Broken"),
-  unknown_color: () => t("未知颜色或编号", "Unknown colours or ids"),
-  other_size: () => t("尺寸不符", "Of another size"),
-  vanished: () => t("扫描期间消失", "Vanished during the scan"),
-  unreadable: () => t("无法读取", "Unreadable"),
-  outside: () => t("链接到根目录之外", "Links out of the roots"),
-  bad_name: () => t("文件名不可用", "Unusable name"),
-  name_taken: () => t("重名", "Same name as another"),
-  used: () => t("作为说明文件使用", "Read as a description"),
-  not_used: () => t("不需要", "Not needed"),
-};
-
 const HEALTH_LISTS = ["problems.csv", "coverage.csv", "duplicates.csv", "leaks.csv", "leaking_tracks.csv"];
 
-/** @typedef {{facts: [any, any][], files?: any, picture?: string}} Shown */
+/** @typedef {{facts: [any, any][], files?: any, picture?: string, more?: any}} Shown */
 
 /** Kind of job -> what is shown of its result. @type {Record<string, (result: any, task: string) => Shown>} */
 const RESULTS = {
@@ -46,9 +28,21 @@ const RESULTS = {
       [t("图片", "Pictures"), html`<b>${count(r.pictures)}</b>`],
       [t("布局", "Layout"), r.layout],
       [t("类别表", "Class table"), r.table],
-      ...Object.entries(r.counts).map(([fate, n]) => /** @type {[any, any]} */ ([FATES[fate]?.() ?? fate, t(`${count(n)} 个文件`, `${count(n)} files`)])),
+      ...outcomes(r),
     ],
     files: file(`/v1/imports/${task}/report`, t("下载逐个文件的报告", "Download the report, file by file")),
+    more: html`<${ClassesMatched} classes=${r.classes} />`,
+  }),
+  import_preview: (r, task) => ({
+    facts: [
+      [t("可导入的图片", "Pictures that can be imported"), html`<b>${count(r.pictures)}</b>`],
+      [t("布局", "Layout"), t(`${r.layout}：${r.signs[0]}`, `${r.layout}: ${r.signs[1]}`)],
+      [t("类别表", "Class table"), r.table_file ? t(`${r.table}（数据自带 ${r.table_file}）`, `${r.table} (beside the data: ${r.table_file})`) : r.table],
+      ...r.rules.map((/** @type {any} */ rule) => [t("配对方式", "Matched by"), t(`${rule.rule[0]}：${count(rule.pairs)} 对`, `${rule.rule[1]}: ${count(rule.pairs)} pairs`)]),
+      ...outcomes(r),
+    ],
+    files: file(`/v1/imports/preview/${task}/report.csv`, t("下载逐个文件的报告", "Download the report, file by file")),
+    more: html`<${PreviewPairs} pairs=${r.pairs} task=${task} /><${ClassesMatched} classes=${r.classes} />`,
   }),
   health: ({ totals }, task) => ({
     facts: [
@@ -117,12 +111,13 @@ const RESULTS = {
 /** Nothing for other kinds, and before the end. @param {{job: any}} props */
 export function JobOutcome({ job }) {
   if (!job.result || !(job.kind in RESULTS)) return null;
-  const { facts, files, picture } = RESULTS[job.kind](job.result, job.task_id);
+  const { facts, files, picture, more } = RESULTS[job.kind](job.result, job.task_id);
   return html`
     <${Panel} title=${t("结果", "Result")} class="outcome">
       <${Facts} of=${facts} />
       ${picture && html`<figure><img class="sheet" src=${picture} alt=${t("各类别在城市与月份中的图片数", "Pictures by class and city, and by class and month")} /></figure>`}
       ${files && html`<p class="row">${files}</p>`}
+      ${more}
     <//>
   `;
 }

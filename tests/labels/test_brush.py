@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from roadloop.annotators.brush import decode, encode
 from roadloop.errors import BrokenFileError
+from roadloop.labels.brush import decode, encode
 
 
 def bits(data: list[int]) -> str:

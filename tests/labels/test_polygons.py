@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from package_data import TABLE
-from roadloop.annotators.polygons import fill, loss, outlines, rasterise
+from roadloop.labels.polygons import fill, loss, outlines, rasterise
 
 
 def test_fill__pixels_whose_centre_is_inside() -> None:

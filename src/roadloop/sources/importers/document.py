@@ -1,0 +1,168 @@
+"""Labels that documents describe: gathered from all of them, then settled for each picture, so that nothing is dropped."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from roadloop.errors import Text
+from roadloop.sources.importers.found import Claim, Fate, FileLabel, Item, Label, Line, Statement, make_item
+from roadloop.sources.importers.matching import Doubt, Match, Name, find_named
+from roadloop.sources.importers.tree import Tree, split_of
+
+_ABSENT: Final = Text("图片不在目录中：{}", "The picture is not in the folder: {}")
+_NEWER: Final = Text("同一图片有更新的标注", "A newer annotation of the same picture counts")
+_MASKED: Final = Text("这张图片的掩码已被采用", "The picture's mask counts")
+_NOTHING: Final = Text("标注中没有区域", "The annotation has no region")
+_BYTES: Final = Text("内嵌图片与文件逐字节相同", "the same bytes as the picture inside the document")
+_UNDATED: Final = Text(
+    "同一图片有多份标注，没有时间可判断先后；请只保留一份",
+    "The picture has several annotations and no time tells which is newer; keep one of them",
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one annotation says of one picture.
+
+    Attributes:
+        document: The file that says it.
+        claims: Its statements.
+        name: The picture.
+        label: What it draws; None when it says that there is nothing.
+        time: When it was made, as text in time order; empty = unknown.
+        split: From the document.
+        blocked: Why it cannot be drawn as it is, with the fate; the picture is then left out.
+        known: Further facts for the item.
+    """
+
+    document: str
+    claims: tuple[Claim, ...]
+    name: Name
+    label: Label | None
+    time: str = ""
+    split: str = ""
+    blocked: tuple[Fate, Text] | None = None
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+class Gathered:
+    """Collects what documents say.
+
+    Attributes:
+        said: Annotations of pictures.
+        statements: Statements that have ended.
+        stated: Document -> how many statements it makes.
+        masks: Files that are labels, so no pictures.
+        left_out: Pictures whose label cannot be taken, and why.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree: Final = tree
+        self.said: list[Said] = []
+        self.statements: list[Statement] = []
+        self.stated: Final[dict[str, int]] = {}
+        self.masks: set[str] = set()
+        self.left_out: Final[dict[str, tuple[Fate, Text]]] = {}
+        self._sizes: dict[int, list[str]] | None = None
+
+    def say(self, said: Said) -> None:
+        """Note what an annotation says."""
+        self.said.append(said)
+
+    def expect(self, document: str, statements: int) -> None:
+        """Note how many statements a document makes, counted by itself."""
+        self.stated[document] = statements
+
+    def end(self, claim: Claim, fate: Fate, text: Text) -> None:
+        """Note a statement that draws nothing."""
+        self.statements.append(Statement(claim, fate, text))
+
+    def forget(self, file: str) -> None:
+        """Drop all that a document has said: it is broken."""
+        self.said = [said for said in self.said if said.document != file]
+        self.statements = [s for s in self.statements if s.claim.file != file]
+        self.stated.pop(file, None)
+
+    def settle(self, told: Callable[[str], Callable[[str], bool]] | None = None) -> tuple[Item, ...]:
+        """One item for each picture that has a label; every other statement ends here.
+
+        Args:
+            told: For a document, whether a picture stands where the document's name says.
+        """
+        pictures = [f for f in self._tree.pictures() if f not in self.masks]
+        of_picture: dict[str, list[tuple[Said, Text]]] = {}
+        by_document: dict[str, list[Said]] = {}
+        for said in self.said:
+            by_document.setdefault(said.document if told else "", []).append(said)
+        for document, saids in by_document.items():
+            names = sorted({said.name for said in saids})
+            matches = find_named(names, pictures, told(document) if told else None)
+            for said in saids:
+                match = matches.get(said.name.text) or self._embedded(said.name)
+                if isinstance(match, Match):
+                    of_picture.setdefault(match.file, []).append((said, match.rule))
+                else:
+                    self._lost(said, match)
+        items = [item for picture, saids in of_picture.items() if (item := self._one(picture, saids))]
+        return tuple(sorted(items, key=lambda item: item.image))
+
+    def _one(self, picture: str, saids: Sequence[tuple[Said, Text]]) -> Item | None:
+        """The item of a picture: its newest annotation, or its mask; all others end."""
+        masks = [pair for pair in saids if isinstance(pair[0].label, FileLabel)]
+        candidates = masks or list(saids)
+        newest = max(said.time for said, _ in candidates)
+        last = [pair for pair in candidates if pair[0].time == newest]
+        self._end([s for s, _ in saids if masks and not isinstance(s.label, FileLabel)], Fate.SUPERSEDED, _MASKED)
+        self._end([s for s, _ in candidates if s.time != newest], Fate.SUPERSEDED, _NEWER)
+        chosen, rule = last[0]
+        if len(last) > 1:
+            self.left_out[picture] = Fate.AMBIGUOUS, _UNDATED
+            self._end([said for said, _ in last], Fate.AMBIGUOUS, _UNDATED)
+        elif chosen.blocked is not None:
+            self.left_out[picture] = chosen.blocked
+            self._end([chosen], Fate.PARTNER, chosen.blocked[1])
+        elif chosen.label is None:
+            self._end([chosen], Fate.NOT_USED, _NOTHING)
+        else:
+            split = split_of(picture) or chosen.split
+            return make_item(picture, chosen.label, rule=rule, claims=chosen.claims, split=split, **chosen.known)
+        return None
+
+    def _lost(self, said: Said, match: Doubt | None) -> None:
+        shown = said.name.text[:200]
+        absent = Text(_ABSENT.zh.format(shown), _ABSENT.en.format(shown))
+        fate, text = (Fate.AMBIGUOUS, match.text) if match else (Fate.ABSENT, absent)
+        self.statements += [Statement(claim, fate, text) for claim in said.claims]
+
+    def _end(self, saids: Sequence[Said], fate: Fate, text: Text) -> None:
+        for said in saids:
+            self.statements += [Statement(claim, fate, text) for claim in said.claims]
+
+    def _embedded(self, name: Name) -> Match | Doubt | None:
+        """The picture whose bytes a document carries as a data URI."""
+        if not name.text.startswith("data:"):
+            return None
+        try:
+            data = base64.b64decode(name.text.partition(",")[2], validate=True)
+        except binascii.Error:
+            return None
+        if self._sizes is None:
+            self._sizes = {}
+            for file in self._tree.pictures():
+                with suppress(OSError):
+                    self._sizes.setdefault((self._tree.root / file).stat().st_size, []).append(file)
+        same = [file for file in self._sizes.get(len(data), ()) if self._reads(file) == data]
+        return Match(same[0], _BYTES) if len(same) == 1 else Doubt(tuple(same)) if same else None
+
+    def _reads(self, file: str) -> bytes | None:
+        try:
+            return self._tree.read(file)
+        except OSError:
+            return None
+
+    def lines(self) -> list[Line]:
+        """The pictures whose label cannot be taken."""
+        return [Line(picture, fate, text) for picture, (fate, text) in self.left_out.items()]

@@ -1,0 +1,111 @@
+"""The pictures of an import's preview: the first pairs and the oddest ones, each beside its label in the classes' colours."""
+
+import heapq
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.imaging.decode import decode_image
+from roadloop.imaging.encode import encode_jpeg
+from roadloop.labels.colors import palette
+from roadloop.labels.table import ClassTable
+from roadloop.sources.importers.found import DrawnLabel, Item, Line
+from roadloop.sources.importers.matching import EXACT
+from roadloop.sources.importers.read import Ready
+from roadloop.sources.importers.report import shown
+from roadloop.sources.importers.tree import Tree
+
+UInt8 = NDArray[np.uint8]
+PAIRS: Final = 12
+_FIRST: Final = 4
+_WIDTH: Final = 480
+_WEAK: Final = 10.0  # a weaker rule is odder than any share of pixels
+
+
+class _Shown(NamedTuple):
+    oddness: float
+    number: int
+    row: dict[str, Any]
+    picture: bytes
+
+
+class Samples:
+    """Keeps the first pairs and the oddest; the picture of each is drawn when it is taken.
+
+    Args:
+        table: Class table of the source set.
+        tree: The imported folder.
+    """
+
+    def __init__(self, table: ClassTable, tree: Tree) -> None:
+        self._colors: Final = palette(table)
+        self._tree: Final = tree
+        self._first: Final[list[_Shown]] = []
+        self._odd: Final[list[_Shown]] = []
+
+    def see(self, number: int, item: Item, result: Ready | list[Line]) -> None:
+        """Look at one pair."""
+        oddness = self._oddness(item, result)
+        if len(self._first) < _FIRST:
+            self._first.append(self._show(oddness, number, item, result))
+        elif oddness > 0 and (len(self._odd) < PAIRS - _FIRST or oddness > self._odd[0].oddness):
+            shown_pair = self._show(oddness, number, item, result)
+            push = heapq.heappush if len(self._odd) < PAIRS - _FIRST else heapq.heapreplace
+            push(self._odd, shown_pair)
+
+    def write(self, folder: Path) -> list[dict[str, Any]]:
+        """Write the pictures, `1.jpg` and so on; returns what is known of each pair, first ones first."""
+        rows = []
+        for place, pair in enumerate([*self._first, *sorted(self._odd, key=lambda s: -s.oddness)], 1):
+            (folder / f"{place}.jpg").write_bytes(pair.picture)
+            rows.append({**pair.row, "file": f"{place}.jpg"})
+        return rows
+
+    def _oddness(self, item: Item, result: Ready | list[Line]) -> float:
+        weak = 0.0 if item.rule is EXACT else _WEAK
+        if isinstance(result, Ready):
+            return weak + (result.unknown + max(0, result.ignored)) / result.ids.size
+        return weak + 1.0
+
+    def _show(self, oddness: float, number: int, item: Item, result: Ready | list[Line]) -> _Shown:
+        if isinstance(result, Ready):
+            image, ids, outcome, note = result.image, result.ids, "added", result.note
+        else:
+            image, ids, outcome, note = self._bytes(item.image), None, result[0].fate.value, result[0].text
+        label = (
+            shown(item.label.file)
+            if not isinstance(item.label, DrawnLabel)
+            else item.claims[0].file
+            if item.claims
+            else ""
+        )
+        row = {
+            "picture": shown(item.image),
+            "label": label,
+            "outcome": outcome,
+            "rule": list(item.rule),
+            "note": list(note),
+        }
+        return _Shown(oddness, -number, row, encode_jpeg(self._drawn(image, ids)))
+
+    def _bytes(self, file: str) -> bytes:
+        try:
+            return self._tree.read(file)
+        except OSError:
+            return b""
+
+    def _drawn(self, image: bytes, ids: UInt8 | None) -> UInt8:
+        """uint8 [h, 2 w, 3]: the picture and its label; grey where there is none."""
+        try:
+            rgb = decode_image(image)
+        except ValueError:
+            rgb = np.full((90, 160, 3), 160, np.uint8)
+        height = max(1, round(_WIDTH * rgb.shape[0] / rgb.shape[1]))
+        left = cv2.resize(rgb, (_WIDTH, height), interpolation=cv2.INTER_AREA)
+        right = np.full_like(left, 160)
+        if ids is not None:
+            right = cv2.resize(self._colors[ids], (_WIDTH, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        return np.concatenate((left, right), axis=1).astype(np.uint8, copy=False)

@@ -1,0 +1,231 @@
+"""What an import is about to do: the listed folder, its layout, what its labels mean, and the outcome of every file.
+
+The import and its preview run through the same steps; only the import has a place where good pictures go.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from roadloop.errors import Text
+from roadloop.labels.library import find_table
+from roadloop.labels.table import ClassTable
+from roadloop.sources.ahead import read_ahead
+from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
+from roadloop.sources.importers.legend import LEGEND_FILE, Legend, find_legend
+from roadloop.sources.importers.matching import EXACT
+from roadloop.sources.importers.meaning import Meaning, settle
+from roadloop.sources.importers.read import ItemReader, Ready
+from roadloop.sources.importers.recognise import LAYOUTS, recognise
+from roadloop.sources.importers.report import Report
+from roadloop.sources.importers.tree import Tree, list_tree
+from roadloop.sources.recipe import ImportRecipe, read_origin
+from roadloop.sources.service import open_set
+from roadloop.storage.paths import Workspace
+
+_HIDDEN: Final = Text("隐藏文件或目录，已跳过", "A hidden file or folder")
+_LINKED: Final = Text(
+    "指向目录的链接，不跟随；请导入它指向的目录，或把文件放进来",
+    "A link to a folder is not followed: import the folder that it leads to, or put the files here",
+)
+
+
+class Place(Protocol):
+    """Where good pictures go."""
+
+    def known(self, image: str) -> tuple[str, str] | None:
+        """The sha256 of picture and label when this file was imported before."""
+
+    def add(self, ready: Ready) -> list[Line]:
+        """Take one picture; returns the lines of its files."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of an import before a picture is read.
+
+    Attributes:
+        tree: The folder.
+        layout: Name of its layout.
+        found: What the layout's reader found.
+        legend: The class table beside the data.
+        meaning: The source set's class table, and what the labels mean in it.
+    """
+
+    tree: Tree
+    layout: str
+    found: Found
+    legend: Legend | None
+    meaning: Meaning
+
+    def describe(self) -> dict[str, Any]:
+        """Layout, table and matching of the classes as plain values for JSON."""
+        translation = self.meaning.translation
+        names = {c.raw_id: c for c in self.meaning.table.classes}
+        classes = [
+            {
+                "label": entry.name,
+                "value": entry.value,
+                "color": entry.color,
+                "raw_id": target if target >= 0 else None,
+                "name_en": names[target].name_en if target in names else None,
+                "name_zh": names[target].name_zh if target in names else None,
+            }
+            for entry, target in zip(translation.legend, translation.targets, strict=True)
+        ]
+        return {
+            "layout": self.layout,
+            "signs": list(LAYOUTS[self.layout].signs),
+            "table": self.meaning.table.name,
+            "table_file": self.legend.file if self.legend else None,
+            "classes": classes,
+        }
+
+
+def survey(workspace: Workspace, recipe: ImportRecipe, check_stop: Callable[[], None]) -> Survey:
+    """List the folder, recognise its layout and settle what its labels mean.
+
+    Raises:
+        JobError: The layout is not the one that was named, or documents contradict each other.
+        ConflictError: The data's own table is not `roadelement`, or what pixel values mean is undecided.
+        LabelMapError: A class table cannot be read, or has none of the data's classes.
+    """
+    tree = list_tree(workspace.resolve(recipe.src, "src"), workspace.holds, check_stop)
+    origin = read_origin(workspace.sources / recipe.dest)
+    layout, found = recognise(tree, origin.layout if origin else recipe.layout)
+    legend = find_legend(tree)
+    named = _named(workspace, recipe, grows=origin is not None)
+    values = recipe.values or (origin.values if origin else "")
+    if values == "" and recipe.layout == layout and origin is None:
+        values = "layout"  # a layout that was named says what it means
+    return Survey(tree, layout, found, legend, settle(found, legend, named, values, layout))
+
+
+def start_report(done: Survey) -> Report:
+    """The report with all that is decided before a picture is read."""
+    report = Report(done.found.stated)
+    if done.legend:
+        report.add(Line(file, Fate.USED, LEGEND_FILE) for file in (done.legend.file, *done.legend.same))
+    report.add(_unlisted(done.tree))
+    report.add(done.found.lines)
+    report.state(done.found.statements)
+    return report
+
+
+class Taken:
+    """Counts over the pictures that were read.
+
+    Attributes:
+        pictures: How many were added.
+        ignored_pictures: How many of them have pixels of 255 that the class table does not declare.
+        ignored_pixels: How many such pixels.
+        pixels: Pixels of the pictures that were added.
+        rules: Rule in English -> [rule in Chinese, how many pairs it matched].
+    """
+
+    def __init__(self) -> None:
+        self.pictures = 0
+        self.ignored_pictures = 0
+        self.ignored_pixels = 0
+        self.pixels = 0
+        self.rules: Final[dict[str, list[Any]]] = {}
+
+    def count(self, ready: Ready) -> None:
+        """Note one picture that was added."""
+        self.pictures += 1
+        self.pixels += ready.ids.size
+        self.ignored_pixels += max(0, ready.ignored)
+        self.ignored_pictures += ready.ignored > 0
+
+    def warnings(self) -> Iterator[Text]:
+        """What the user should know about them."""
+        if self.ignored_pixels:
+            share = f"{100 * self.ignored_pixels / self.pixels:.2f} %"
+            yield Text(
+                f"{self.ignored_pictures} 张图片中有 {share} 的像素为 255（忽略），而类别表没有声明 255",
+                f"{share} of the pixels, in {self.ignored_pictures} pictures, are 255: ignore, though no table says so",
+            )
+        for en, (zh, number) in self.rules.items():
+            if en != EXACT.en:
+                yield Text(f"{number} 对图片与标注的名称并不完全一致：{zh}", f"{number} pairs were matched by {en}")
+
+
+def take(
+    done: Survey,
+    reader: ItemReader,
+    place: Place,
+    report: Report,
+    each: Callable[[int, Item, Ready | list[Line]], None],
+) -> Taken:
+    """Read every picture, hand the good ones on, and note every outcome.
+
+    Args:
+        done: The survey.
+        reader: Reads and checks pictures.
+        place: Where good ones go.
+        report: Gets the outcomes.
+        each: Called after each, with its number from 1, what was read, and the result.
+
+    Raises:
+        AssertionError: A file or a statement ended in no outcome; a fault of this program.
+    """
+    taken = Taken()
+    items = done.found.items
+
+    def read(item: Item) -> Ready | list[Line]:
+        return reader.read(item, place.known(item.image))
+
+    for number, (item, result) in enumerate(zip(items, read_ahead(read, items), strict=True), 1):
+        lines = place.add(result) if isinstance(result, Ready) else result
+        report.add(lines)
+        report.conclude(item)
+        if isinstance(result, Ready) and lines[0].fate is Fate.ADDED:
+            taken.count(result)
+            taken.rules.setdefault(item.rule.en, [item.rule.zh, 0])[1] += 1
+        each(number, item, result if lines and lines[0].fate is Fate.ADDED else lines)
+    report.check([*done.tree.files, *done.tree.hidden, *done.tree.links])
+    return taken
+
+
+def left_out(report: Report) -> Text | None:
+    """The fates that somebody should look at, with their numbers; None when all is well."""
+    files = [(Fate(name), number) for name, number in report.counts().items() if Fate(name) in BAD]
+    said = [(Fate(name), number) for name, number in report.statements().items() if Fate(name) in BAD]
+    zh = ["，".join(f"{FATES[fate].zh} {number}" for fate, number in some) for some in (files, said)]
+    en = [", ".join(f"{number} {FATES[fate].en}" for fate, number in some) for some in (files, said)]
+    if not files and not said:
+        return None
+    parts_zh = [f"文件：{zh[0]}"] if files else []
+    parts_en = [f"files: {en[0]}"] if files else []
+    return Text(
+        "；".join([*parts_zh, *([f"标注条目：{zh[1]}"] if said else [])]),
+        "; ".join([*parts_en, *([f"statements about pictures: {en[1]}"] if said else [])]),
+    )
+
+
+def _named(workspace: Workspace, recipe: ImportRecipe, *, grows: bool) -> ClassTable | None:
+    """The class table that is given: the set's own where it grows, else the one that was asked for."""
+    if grows:
+        return open_set(workspace, recipe.dest, "dest").table
+    return find_table(workspace.home, recipe.roadelement) if recipe.roadelement else None
+
+
+def _unlisted(tree: Tree) -> Iterator[Line]:
+    yield from (Line(file, Fate.NOT_USED, _HIDDEN) for file in tree.hidden)
+    yield from (Line(file, Fate.UNSUPPORTED, _LINKED) for file in tree.links)
+    for lost in tree.lost:
+        fate = Fate.VANISHED if lost.gone else Fate.UNREADABLE
+        yield Line(lost.file, fate, Text(f"目录无法列出：{lost.why}", f"The folder cannot be listed: {lost.why}"))
+
+
+def legend_near(root: Path, workspace: Workspace) -> Legend | None:
+    """The class table in a folder or right below it, without listing more.
+
+    Raises:
+        LabelMapError: It cannot be read.
+        JobError: Two of them do not say the same.
+    """
+    folders = [root, *sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink() and p.name[0] != ".")]
+    files = [p.relative_to(root).as_posix() for folder in folders for p in sorted(folder.iterdir()) if p.is_file()]
+    return find_legend(Tree(root, workspace.holds, files))

@@ -1,0 +1,277 @@
+"""What imports never do silently: choose among candidates, merge classes, drop a statement, guess a meaning."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import import_folders as folders
+from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, paletted, put
+from roadloop.errors import ConflictError, InvalidValueError
+from roadloop.imaging.decode import decode_image
+from roadloop.imaging.encode import encode_label
+from roadloop.jobs import queue
+from roadloop.jobs.queue import Job
+from roadloop.labels.table import format_csv, shipped
+from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.offimport import Request, create_preview, prepare
+from roadloop.sources.service import open_set, scan
+from roadloop.storage.platform import Platform
+
+Submit = Callable[..., str]
+RunJob = Callable[[Platform, str], Job]
+OWN = "raw_id,name_en,name_zh,r,g,b,train_id\n0,road,路,0,0,0,0\n1,lane,线,255,255,255,1\n2,lane,线,9,9,9,2\n"
+
+
+@pytest.fixture
+def bring(platform: Platform, submit: Submit, run_job: RunJob) -> Callable[..., Job]:
+    return lambda **request: run_job(platform, submit(**request))
+
+
+def src(platform: Platform) -> Path:
+    return platform.workspace.imports / "in"
+
+
+def labels(platform: Platform, name: str = "苏州") -> dict[str, dict[int, int]]:
+    source = open_set(platform.workspace, name)
+    found = {}
+    for sample in scan(source).samples:
+        checked = check_sample(sample, source.table)
+        assert isinstance(checked, Checked), checked
+        found[sample.key] = {i: int(n) for i, n in enumerate(checked.counts) if n}
+    return found
+
+
+def rows(platform: Platform, job: Job) -> list[dict[str, str]]:
+    with (platform.workspace.logs / f"{job.id}.report.csv").open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+TOP, BELOW = 3 * WIDTH, (HEIGHT - 3) * WIDTH
+
+
+def test_import__two_pictures_for_one_label_are_refused_by_name(platform: Platform, bring: Callable[..., Job]) -> None:
+    for picture in ("images/a.jpg", "images/a.jpeg", "images/b.jpg"):
+        put(src(platform) / picture, jpeg())
+    for mask in ("masks/a.png", "masks/b.png"):
+        put(src(platform) / mask, encode_label(ids(2, 0)))
+    job = bring()
+    assert job.result is not None
+    assert job.result["counts"] == {"added": 2, "ambiguous": 3}
+    line = next(r for r in rows(platform, job) if r["file"] == "masks/a.png")
+    assert "images/a.jpg" in line["reason_en"]
+    assert "images/a.jpeg" in line["reason_en"]
+    assert any("unclear" in w.en for w in job.warnings)
+
+
+def test_import__split_lists_end_line_by_line(platform: Platform, bring: Callable[..., Job]) -> None:
+    for stem in ("a", "b"):
+        put(src(platform) / "JPEGImages" / f"{stem}.jpg", jpeg())
+        put(src(platform) / "SegmentationClass" / f"{stem}.png", encode_label(ids(7, 0)))
+    lists = src(platform) / "ImageSets" / "Segmentation"
+    put(lists / "train.txt", "a\r\na\nb\ngone\n\n")
+    put(lists / "val.txt", "b\n")
+    job = bring()
+    assert job.result is not None
+    assert job.result["statements"] == {"ambiguous": 2, "picture_absent": 1, "superseded": 1, "used": 1}
+    said = {(r["file"], r["place"]): r["outcome"] for r in rows(platform, job) if r["place"]}
+    assert said == {
+        ("ImageSets/Segmentation/train.txt", "line 1"): "used",
+        ("ImageSets/Segmentation/train.txt", "line 2"): "superseded",
+        ("ImageSets/Segmentation/train.txt", "line 3"): "ambiguous",
+        ("ImageSets/Segmentation/train.txt", "line 4"): "picture_absent",
+        ("ImageSets/Segmentation/val.txt", "line 1"): "ambiguous",
+    }
+    target = platform.workspace.sources / "苏州" / "splits"
+    assert (target / "train.txt").read_text() == "1/a\n"
+    assert not (target / "val.txt").read_text()
+
+
+def test_import__white_on_black_is_the_class_that_is_white(platform: Platform, bring: Callable[..., Job]) -> None:
+    put(src(platform) / "classes.csv", OWN)
+    put(src(platform) / "images" / "a.jpg", jpeg())
+    put(src(platform) / "masks" / "a.png", encode_label(ids(255, 0)))
+    job = bring()
+    assert job.state == "succeeded", job.reason
+    assert labels(platform) == {"images/a": {0: BELOW, 1: TOP}}
+    assert any("read as colours" in r["reason_en"] for r in rows(platform, job))
+
+
+def test_import__255_without_a_table_is_said_with_its_share(platform: Platform, bring: Callable[..., Job]) -> None:
+    put(src(platform) / "images" / "a.jpg", jpeg())
+    put(src(platform) / "masks" / "a.png", encode_label(ids(255, 2)))
+    job = bring()
+    assert labels(platform) == {"images/a": {2: BELOW, 255: TOP}}
+    assert any("25.00 % of the pixels, in 1 pictures, are 255" in w.en for w in job.warnings)
+    assert any("25.00 % of the pixels are 255" in r["reason_en"] for r in rows(platform, job))
+
+
+def test_import__greys_that_are_ids_and_colours_at_once_are_refused(
+    platform: Platform, bring: Callable[..., Job]
+) -> None:
+    put(src(platform) / "class_dict.csv", "name,r,g,b\nroad,9,9,9\ncar,1,1,1\nvoid,0,0,0\n")
+    put(src(platform) / "images" / "a.jpg", jpeg())
+    put(src(platform) / "masks" / "a.png", encode_label(ids(1, 0)))
+    job = bring()
+    assert job.state == "failed"
+    assert job.reason is not None
+    assert "raw_id" in "".join(r["reason_en"] for r in rows(platform, job))
+
+
+def test_import__a_palette_beside_declared_ids_keeps_its_ids(platform: Platform, bring: Callable[..., Job]) -> None:
+    put(src(platform) / "classes.csv", OWN)
+    put(src(platform) / "p" / "a.jpg", jpeg())
+    put(src(platform) / "p" / "a.png", paletted(ids(2, 1), {1: (9, 9, 9), 2: (0, 0, 0)}))
+    put(src(platform) / "p" / "b.jpg", jpeg())
+    put(src(platform) / "p" / "label-b.png", paletted(ids(2, 1), {1: (9, 9, 9), 2: (0, 0, 0)}))
+    bring()
+    assert labels(platform) == {"p/a": {2: TOP, 1: BELOW}, "p/b": {0: TOP, 2: BELOW}}
+
+
+def test_prepare__the_table_beside_the_data_and_roadelement_must_agree(platform: Platform, submit: Submit) -> None:
+    folders.plain(src(platform))
+    put(src(platform) / "classes.csv", OWN)
+    with pytest.raises(ConflictError) as raised:
+        submit(roadelement="hd-road")
+    assert "0 road is not 0 other" in raised.value.text.en
+    assert "classes.csv" in raised.value.text.zh
+    put(src(platform) / "classes.csv", format_csv(shipped()))
+    submit(roadelement="hd-road")
+
+
+def test_import__a_deeper_table_that_differs_fails_the_job(platform: Platform, bring: Callable[..., Job]) -> None:
+    folders.plain(src(platform) / "x" / "y")
+    put(src(platform) / "x" / "y" / "classes.csv", OWN)
+    job = bring(roadelement="hd-road")
+    assert (job.state, job.error) == ("failed", "conflict")
+
+
+def test_import__a_layouts_usual_classes_against_roadelement_are_undecided(
+    platform: Platform, bring: Callable[..., Job]
+) -> None:
+    folders.cityscapes(src(platform))
+    put(platform.workspace.home / "class-tables" / "t.txt", "1 1 1 car\n2 2 2 road\n")
+    put(platform.workspace.home / "class-tables" / "u.csv", OWN.replace("2,lane", "26,a").replace("1,lane", "7,b"))
+    for table in ("t", "u"):
+        job = bring(roadelement=table)
+        assert (job.state, job.error) == ("failed", "conflict")
+        assert job.reason is not None
+        assert "values=layout" in job.reason.en
+    # Cityscapes' 7 is road and 26 is car: by name, and as ids of u.
+    assert bring(roadelement="t", values="layout").state == "succeeded"
+    assert [*labels(platform).values()] == [{0: BELOW, 1: TOP}] * 2
+    assert bring(roadelement="u", values="table", dest="b").state == "succeeded"
+    assert [*labels(platform, "b").values()] == [{7: TOP, 26: BELOW}] * 2
+    assert bring(roadelement="t", layout="cityscapes", dest="c").state == "succeeded"
+    assert [*labels(platform, "c").values()] == [{0: BELOW, 1: TOP}] * 2
+
+
+def test_import__a_folder_with_classes_csv_has_those_classes(platform: Platform, bring: Callable[..., Job]) -> None:
+    folders.camvid_ids(src(platform))
+    put(
+        src(platform) / "classes.csv",
+        "raw_id,name_en,name_zh,r,g,b,train_id\n" + "".join(f"{i},own{i},自{i},{i},0,0,{i}\n" for i in range(12)),
+    )
+    job = bring()
+    assert job.result is not None
+    assert (job.result["layout"], job.result["table"]) == ("camvid", "classes.csv")
+    assert [c.name_zh for c in open_set(platform.workspace, "苏州").table.classes][:2] == ["自0", "自1"]
+
+
+def test_import__two_tables_that_differ_are_both_named(platform: Platform, bring: Callable[..., Job]) -> None:
+    folders.plain(src(platform))
+    put(src(platform) / "classes.csv", OWN)
+    put(src(platform) / "1" / "class_dict.csv", "name,r,g,b\nroad,0,0,0\ncar,1,1,1\n")
+    job = bring()
+    assert job.state == "failed"
+    assert job.reason is not None
+    assert "classes.csv and 1/class_dict.csv" in job.reason.en
+
+
+def test_import__a_document_of_another_layout_is_named(platform: Platform, bring: Callable[..., Job]) -> None:
+    folders.plain(src(platform))
+    document = {
+        "images": [{"id": 1, "file_name": "gone.jpg"}],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "a"}],
+    }
+    put(src(platform) / "coco.json", json.dumps(document))
+    put(src(platform) / "broken.json", '{"images": ')
+    put(src(platform) / "more.zip", b"PK")
+    put(src(platform) / "a.bmp", b"BM")
+    job = bring()
+    said = {r["file"]: (r["outcome"], r["reason_en"]) for r in rows(platform, job)}
+    assert said["coco.json"][0] == "unsupported"
+    assert "layout=coco" in said["coco.json"][1]
+    assert said["broken.json"][0] == "broken"
+    assert (said["more.zip"][0], "unpack" in said["more.zip"][1]) == ("unsupported", True)
+    assert (said["a.bmp"][0], "convert" in said["a.bmp"][1]) == ("unsupported", True)
+
+
+def test_import__documents_that_use_a_number_differently_are_never_mixed(
+    platform: Platform, bring: Callable[..., Job]
+) -> None:
+    for split, name in (("train", "road"), ("val", "car")):
+        put(src(platform) / "images" / split / "1.jpg", jpeg())
+        put(src(platform) / f"panoptic_{split}" / "1.png", painted(ids(1, 1), {1: (3, 0, 0)}))
+        document = {
+            "images": [{"id": 1, "file_name": "1.jpg"}],
+            "annotations": [{"image_id": 1, "file_name": "1.png", "segments_info": [{"id": 3, "category_id": 3}]}],
+            "categories": [{"id": 3, "name": name}],
+        }
+        put(src(platform) / f"panoptic_{split}.json", json.dumps(document))
+    job = bring()
+    assert job.state == "failed"
+    assert job.reason is not None
+    assert "'road' in panoptic_train.json and 'car' in panoptic_val.json" in job.reason.en
+
+
+def test_prepare__an_archive_is_to_be_unpacked(platform: Platform, submit: Submit) -> None:
+    put(platform.workspace.imports / "suzhou.zip", b"PK")
+    with pytest.raises(InvalidValueError, match="unpack"):
+        submit(src="suzhou.zip")
+
+
+def _preview(platform: Platform, run_job: RunJob, request: Request) -> Job:
+    recipe = prepare(platform, request)
+    with platform.database.transaction() as db:
+        task_id = create_preview(db, recipe)
+    return run_job(platform, task_id)
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_preview__says_what_the_import_does_and_does_nothing(
+    platform: Platform, run_job: RunJob, bring: Callable[..., Job], make_request: Callable[..., Request]
+) -> None:
+    folders.camvid_colors(src(platform))
+    put(src(platform) / "701_StillsRaw_full" / "B.png", jpeg(7))
+    put(src(platform) / "LabeledApproved_full" / "b_L.png", painted(ids(9, 0), {0: (128, 64, 128), 9: (1, 2, 3)}))
+    sources = platform.workspace.sources
+    shown = _preview(platform, run_job, make_request())
+    assert shown.state == "succeeded", shown.reason
+    assert _tree(sources) == {}
+    said: Any = shown.result
+    assert (said["layout"], said["pictures"], said["table_file"]) == ("camvid", 2, "label_colors.txt")
+    assert [(c["label"], c["raw_id"]) for c in said["classes"]] == [("Road", 0), ("Car", 1), ("Void", 2)]
+    assert said["rules"][0]["pairs"] + said["rules"][-1]["pairs"] >= 2
+    folder = platform.workspace.logs / f"{shown.id}.preview"
+    for pair in said["pairs"]:
+        assert decode_image((folder / pair["file"]).read_bytes()).shape[1] == 960
+    assert {pair["outcome"] for pair in said["pairs"]} == {"added", "unknown_color"}
+    job = bring()
+    done: Any = job.result
+    assert {k: done[k] for k in ("layout", "table", "classes", "counts", "statements", "pictures")} == {
+        k: said[k] for k in ("layout", "table", "classes", "counts", "statements", "pictures")
+    }
+    assert (folder / "report.csv").read_bytes() == (platform.workspace.logs / f"{job.id}.report.csv").read_bytes()
+    again = _preview(platform, run_job, make_request())
+    assert again.result is not None
+    assert again.result["counts"]["already_there"] == 4
+    with platform.database.reading() as db:
+        assert queue.get(db, shown.id).kind == "import_preview"
