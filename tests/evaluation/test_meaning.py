@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roadloop.errors import LabelMapError
+from roadloop.errors import InvalidValueError, LabelMapError
 from roadloop.evaluation import service
 from roadloop.evaluation.service import EvaluationRequest
 from roadloop.evaluation.show import open_finished
@@ -98,6 +98,25 @@ def test_evaluate__a_mapping_is_applied_when_labels_are_read(
     ]
     shown = open_finished(platform, task_id).picture(2)
     assert tuple(decode_color_label(shown.render("truth")[0])[0, 0]) == truth
+
+
+@pytest.mark.usefixtures("model")
+def test_evaluate__different_tables_below_matter_only_where_there_are_labels(
+    platform: Platform, run_job: RunJob, pictures: Path
+) -> None:
+    for place in ("a", "b"):
+        (pictures / place / "classes.csv").write_text(HEAD + (OTHER if place == "a" else SAME), encoding="utf-8")
+    dicts = {"苏州": ["kd_suzhou_ep-0005.params"]}
+    request = EvaluationRequest(dicts, "full", "图片", "out", "", 2, overwrite=False)
+    with platform.database.transaction() as db, pytest.raises(InvalidValueError, match="b and a have different"):
+        service.start(db, platform, request)
+    for label in ("a/label-t1_001.png", "a/t1_002.png"):
+        (pictures / label).unlink()
+    with platform.database.transaction() as db:
+        task_id = service.start(db, platform, request)
+    job, _ = scored(platform, run_job, task_id)
+    assert job.result is not None
+    assert (job.result["unlabelled"], job.result["total_img"]) == (3, 3)
 
 
 @pytest.mark.usefixtures("model")

@@ -146,6 +146,9 @@ def test_table__of_a_source_set_and_below_a_folder(workspace: Workspace) -> None
     assert table is not None
     assert table.raw_ids == (5,)
     write_table(workspace.sources / "s" / "1" / "deep", "6,road,路,9,9,9,0")
+    assert list(FolderSource(workspace.sources / "s", workspace).problems()) == []  # no label has two meanings yet
+    for name in ("a.jpg", "a.png"):
+        (workspace.sources / "s" / "1" / name).touch()
     with pytest.raises(InvalidValueError, match="1/deep"):
         list(FolderSource(workspace.sources / "s", workspace).problems())
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from roadloop.datasets.info import read_info
-from roadloop.errors import LabelMapError, RoadloopError, Text
+from roadloop.errors import InvalidValueError, RoadloopError, Text
 from roadloop.evaluation.pictures import DATASET, PictureSource, parse_dataset
 from roadloop.labels.matching import changes, match_tables, parse_mapping
 from roadloop.labels.table import ClassTable, from_rows
@@ -50,40 +50,45 @@ _CURE: Final = Text(
 )
 
 
+_OTHER: Final = Text("请换用含义相同的数据。", "Use data of the same classes.")
+
+
 def model_table(record: ModelFile) -> ClassTable:
     """The class table of a model file."""
     rows: Any = record.class_table
     return from_rows(file_name(record.prefix, record.epoch), rows)
 
 
-def labels_of(source: PictureSource, records: Sequence[ModelFile], mapping: Mapping[str, Any]) -> Labels:
+def labels_of(source: PictureSource, records: Sequence[ModelFile], mapping: Mapping[str, Any] | None = None) -> Labels:
     """What the labels of a source mean, held against every model; a table beside no labels at all says nothing.
 
     Args:
         source: Pictures and labels.
         records: The models' descriptions.
-        mapping: As a request sends it: raw id of the labels -> raw id of the models, or 255.
+        mapping: As a request sends it: raw id of the labels -> raw id of the models, or 255; None where it cannot send
+            one.
 
     Raises:
         LabelMapError: An id means different things to labels and model, there is no class in common, or the mapping
             names an id that is not there.
+        InvalidValueError: The folders below have different class tables.
     """
     try:
         return [_check(record, source.table, mapping) for record in records][-1]
-    except LabelMapError:
+    except InvalidValueError:
         if mapping or source.labelled():
             raise
         return UNKNOWN
 
 
-def _check(record: ModelFile, table: ClassTable | None, mapping: Mapping[str, Any]) -> Labels:
+def _check(record: ModelFile, table: ClassTable | None, mapping: Mapping[str, Any] | None) -> Labels:
     own = model_table(record)
     theirs = table or own
-    chosen = parse_mapping(mapping, own, theirs)
+    chosen = parse_mapping(mapping or {}, own, theirs)
     what = Text(
         f"标注的类别表 {theirs.name} 与 {own.name} ", f"The class table {theirs.name} of the labels and {own.name}"
     )
-    match_tables(own, theirs, chosen).require(what, _CURE)
+    match_tables(own, theirs, chosen).require(what, _OTHER if mapping is None else _CURE)
     return Labels(table, chosen)
 
 

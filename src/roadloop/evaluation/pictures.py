@@ -165,8 +165,10 @@ class FolderSource:
 
     def problems(self) -> Iterator[Problem]:
         """Files that are left out, pictures with two labels, and links that lead out."""
+        labelled = self.labelled()
         for inner, paired in self._paired():
-            self._check_table(inner)
+            if labelled:
+                self._check_table(inner)
             place = inner.path.relative_to(self._folder)
             for name, reason in sorted([*paired.doubtful, *paired.problems, *inner.left_out]):
                 yield Problem(printable((place / name).as_posix()), reason)

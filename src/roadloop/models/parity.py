@@ -149,7 +149,7 @@ def compare(
         JobError: Not one picture could be read.
     """
     network, record = load_model(params_path)
-    view = ModelView.of(ModelView.record(record, labels_of(source, [record], {})))
+    view = ModelView.of(ModelView.record(record, labels_of(source, [record])))
     size = _size_of(onnx_path, record)
     session = open_session(onnx_path, torch.get_num_threads())
     used = [c.train_id for c in view.classes]
