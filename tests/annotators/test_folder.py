@@ -44,6 +44,20 @@ def test_linedown__copies_the_numbers_of_a_range(platform: Platform, cut: Job, p
     assert (job.result["finished"], job.result["already"]) == (1, 3)
 
 
+def test_linedown__a_link_out_of_the_roots_is_not_followed(
+    platform: Platform, tmp_path: Path, cut: Callable[..., None], pull: Job
+) -> None:
+    cut(platform, count=1)
+    put(tmp_path / "outside", "secret.png")
+    box = platform.workspace.home / "imports/annotations/1"
+    box.mkdir(parents=True)
+    (box / "ext-label-a_0.png").symlink_to(tmp_path / "outside" / "secret.png")
+    job = pull(platform, 1, 1, "20180801")
+    assert job.result is not None
+    assert (job.result["finished"], job.result["bad"]) == (0, 1)
+    assert "leads out" in job.warnings[0].en
+
+
 def test_linedown__refuses_in_words(platform: Platform, pull: Job) -> None:
     with pytest.raises(NotFoundError, match=r"11\.\.20"):
         pull(platform, 11, 20, "asdsa")

@@ -71,6 +71,9 @@ def test_viewer__pictures_layers_report(browser: Browser, evaluation: str) -> No
 
     browser.find("[data-tab=report]").click()
     browser.find(".headline", "mIoU")
+    browser.find(".stack p", "4 个类别的编号与名称都相同")
+    browser.find("[data-tab=about]").click()
+    browser.find(".facts", "0（只预测，不计入成绩）")
     browser.find("[data-tab=confusion]").click()
     browser.find(".matrix td[title*='绿 → 红']")
     browser.find("button.as-link", "t_2").click()

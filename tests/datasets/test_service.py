@@ -37,6 +37,17 @@ def test_create__row_and_job_appear_together(platform: Platform, make_set: MakeS
     assert (row.task_id, row.description, row.sour_data, row.train) == (task_id, "苏州数据", "镇", 0.6)
 
 
+def test_create__a_set_with_a_comma_that_is_there_already_is_chosen_in_quotes(
+    platform: Platform, make_set: MakeSet, submit: Submit
+) -> None:
+    for name in ("plain", "other"):
+        make_set(platform, name)
+    (platform.workspace.sources / "other").rename(platform.workspace.sources / "suzhou,2024")
+    submit(sour_data='"suzhou,2024", plain')
+    with platform.database.reading() as db:
+        assert db.execute(sa.select(datasets)).one().sour_data == '"suzhou,2024",plain'
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -45,6 +56,7 @@ def test_create__row_and_job_appear_together(platform: Platform, make_set: MakeS
         ({"sour_data": " , "}, InvalidValueError),
         ({"sour_data": "../x"}, InvalidNameError),
         ({"data_name": "a/b"}, InvalidNameError),
+        ({"data_name": "a,b"}, InvalidNameError),
         ({"shares": {"train": -1.0}}, InvalidValueError),
         ({"shares": {"train": 0.0, "val": 0.0}}, InvalidValueError),
         ({"lists": True}, InvalidValueError),

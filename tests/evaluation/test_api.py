@@ -37,6 +37,9 @@ def client(platform: Platform) -> Iterator[TestClient]:
         yield opened
 
 
+DICTS = json.dumps({"苏州": ["kd_suzhou_ep-0005.params"]})
+
+
 def example(**changes: Any) -> dict[str, Any]:
     """The document's own example, with names that exist."""
     return {
@@ -117,6 +120,26 @@ def test_starteva__filler_values_get_a_clear_answer(
         assert word in reply.json()["message"]
 
 
+@pytest.mark.usefixtures("model")
+def test_starteva__another_meaning_is_refused_unless_it_is_mapped(client: TestClient, pictures: Path) -> None:
+    rows = ("raw_id,name_en,name_zh,r,g,b,train_id", "10,red,红,255,0,0,0", "20,sky,天空,9,9,9,1")
+    (pictures / "classes.csv").write_text("\n".join(rows), encoding="utf-8")
+    reply = client.post("/starteva", json=example())
+    assert (reply.status_code, reply.json()["error"]) == (422, "label_map")
+    assert reply.json()["details"] == {
+        "conflicts": [
+            {
+                "id": 20,
+                "model": {"name_en": "green", "name_zh": "绿", "color": [0, 255, 0]},
+                "data": {"name_en": "sky", "name_zh": "天空", "color": [9, 9, 9]},
+            }
+        ]
+    }
+    assert client.post("/starteva", json=example(mapping={"20": "99"})).status_code == 422
+    task_id = client.post("/starteva", data={**example(mapping='{"20": "255"}'), "dicts": DICTS}).json()["data"]
+    assert client.post("/eva_rate", data={"task_id": task_id}).json()["data"]["mapping"] == {"20": 255}
+
+
 @pytest.mark.usefixtures("pictures", "model")
 def test_starteva__same_key_is_answered_again_even_when_it_has_finished(
     client: TestClient, platform: Platform, run_job: RunJob
@@ -130,7 +153,7 @@ def test_starteva__same_key_is_answered_again_even_when_it_has_finished(
 
 def test_eva_rate__finished_row_has_the_scores(client: TestClient, finished: str) -> None:
     row = client.post("/eva_rate", json={"task_id": finished}).json()["data"]
-    assert (row["status"], row["total_img"], row["bad_lines"]) == ("completed!", 3, 1)
+    assert (row["status"], row["total_img"], row["bad_lines"], row["unlabelled"]) == ("completed!", 3, 1, 1)
     (scores,) = row["report"]
     assert scores["miou"] == pytest.approx(0.566667)
     assert [c["name_zh"] for c in scores["classes"]] == ["红", "绿", "蓝"]
@@ -163,6 +186,18 @@ def test_show__picture_without_label_has_no_truth(client: TestClient, finished: 
     assert reply["truth_url"] is None
     assert reply["la_data"][0]["image_miou"] is None
     assert client.get(f"/v1/evaluations/{finished}/pictures/3/truth").status_code == 404
+
+
+def test_show__an_evaluation_from_before_labels_were_noted_finds_them(
+    client: TestClient, platform: Platform, finished: str
+) -> None:
+    path = platform.workspace.home / "label_dir" / "pictures.csv"
+    rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(",".join([*row[:6], *row[8:]]) + "\n" for row in rows), encoding="utf-8")
+    shown = [client.post("/show", json={"task_id": finished, "cur_img": n}).json() for n in (1, 2, 3)]
+    assert [bool(one["truth_url"]) for one in shown] == [True, True, False]
+    assert shown[0]["la_data"][0]["image_miou"] == 1.0
+    assert client.get(shown[1]["truth_url"]).status_code == 200
 
 
 @pytest.mark.parametrize("number", [0, -1, 4, 10**12])

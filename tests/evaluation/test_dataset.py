@@ -64,6 +64,20 @@ def test_evaluate__split_of_a_dataset(platform: Platform, run_job: RunJob, datas
     assert shown.render("image")[0][:2] == b"\xff\xd8"
 
 
+def test_evaluate__a_class_table_that_changed_since_the_dataset_was_built_is_said(
+    platform: Platform, run_job: RunJob, dataset: str
+) -> None:
+    path = platform.workspace.sources / "set" / "classes.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("green,绿", "grass,草"), encoding="utf-8")
+    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
+    with platform.database.transaction() as db:
+        task_id = service.start(db, platform, request)
+    job = run_job(platform, task_id)
+    assert job.state is JobState.SUCCEEDED, job.reason
+    (said,) = job.warnings
+    assert "source set set has changed since the dataset d was built: 20 green 绿 → grass 草" in said.en
+
+
 def test_start__empty_split_is_refused(platform: Platform, dataset: str) -> None:
     request = EvaluationRequest(
         {"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "dataset:e/val", "", "", 1, overwrite=False

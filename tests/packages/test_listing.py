@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from roadloop.packages.listing import list_pictures
+from roadloop.storage.paths import LEADS_OUT, Workspace
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -13,7 +14,7 @@ def test_list_pictures__orders_by_track_and_point(tmp_path: Path) -> None:
     touch(
         tmp_path, "b_2.jpg", "b_1.png", "a_10.jpg", "a_09.jpg", "notes.txt", ".hidden.jpg", "苏州/p1.JPG", "苏州/p0.jpg"
     )
-    found, problems = list_pictures(tmp_path)
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds)
     assert problems == []
     assert [(p.track, p.point, p.name) for p in found] == [
         ("a", "09", "a_09.jpg"),
@@ -31,7 +32,7 @@ def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> 
         "file,track,point,score,city,time\nx1.jpg,t1,0001,0.5,苏州,2026-01-01 00:00:00\nx0.jpg,t2,0000,,,\n,t9,7,,南京,\n",
         encoding="utf-8",
     )
-    found, _ = list_pictures(tmp_path)
+    found, _ = list_pictures(tmp_path, Workspace(tmp_path).holds)
     assert [(p.name, p.track, p.point) for p in found] == [
         ("x1.jpg", "t1", "0001"),
         ("x0.jpg", "t2", "0000"),
@@ -41,18 +42,30 @@ def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> 
     assert (found[1].facts, found[2].facts) == ({}, {"city": "南京"})
 
 
-def test_list_pictures__twins_and_links_are_named_or_passed_over(tmp_path: Path) -> None:
+def test_list_pictures__twins_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "a/b.jpg", "a_b.png", "w_1.jpg")
-    (tmp_path / "link.jpg").symlink_to(tmp_path / "w_1.jpg")
-    found, problems = list_pictures(tmp_path)
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds)
     assert [p.path for p in found] == ["a_b.png", "w_1.jpg"]
     assert [(p.file, "a_b.png" in p.reason.en) for p in problems] == [("a/b.jpg", True)]
+
+
+def test_list_pictures__links_are_followed_or_named_and_other_kinds_too(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    touch(home / "store" / "t", "9.jpg")
+    touch(tmp_path, "secret.jpg")
+    touch(home / "v", "w_1.jpg", "b_1.bmp", "notes.txt")
+    (home / "v" / "l_1.jpg").symlink_to(home / "store" / "t" / "9.jpg")
+    (home / "v" / "track").symlink_to(home / "store" / "t")
+    (home / "v" / "s_1.jpg").symlink_to(tmp_path / "secret.jpg")
+    found, problems = list_pictures(home / "v", Workspace(home).holds)
+    assert [p.path for p in found] == ["l_1.jpg", "track/9.jpg", "w_1.jpg"]
+    assert [(p.file, p.reason.en[:10]) for p in problems] == [("b_1.bmp", "A .bmp pic"), ("s_1.jpg", LEADS_OUT.en[:10])]
 
 
 def test_list_pictures__a_table_counts_up_to_what_is_no_csv(tmp_path: Path) -> None:
     for name in ("x_1.jpg", "x_2.jpg"):
         (tmp_path / name).touch()
     (tmp_path / "selection.csv").write_text('file,track,point\nx_1.jpg,t,9\nx_2.jpg,"' + "x" * 200_000)
-    found, problems = list_pictures(tmp_path)
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds)
     assert [(p.track, p.point) for p in found] == [("t", "9"), ("x", "2")]
     assert problems == []

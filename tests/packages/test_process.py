@@ -312,6 +312,28 @@ def test_process__unknown_pixels_of_a_png_picture_never_become_black(
     assert ("1/a_1" in found) is not has_black
 
 
+def test_process__a_label_that_links_out_is_rejected_and_its_bytes_stay_outside(
+    platform: Platform, tmp_path: Path, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg", "a_2.jpg"])
+    divide("v1", 2)
+    annotate(platform, "v1", 1, truth)
+    back = platform.workspace.home / "released" / "v1" / "1"
+    outside = tmp_path.parent / f"{tmp_path.name}-outside.png"
+    (back / "ext-label-a_1.png").rename(outside)
+    (back / "ext-label-a_1.png").symlink_to(outside)
+    kept = platform.workspace.home / "store.png"
+    (back / "ext-label-a_2.png").rename(kept)
+    (back / "ext-label-a_2.png").symlink_to(kept)
+    job = publish_labels("v1", "union")
+    assert job.result is not None
+    assert (job.result["published_pictures"], job.result["rejected_pictures"]) == (1, 1)
+    report = json.loads((platform.workspace.home / job.result["report"]).read_text())
+    assert "leads out" in json.dumps(report["rejected"])
+    rejected = platform.workspace.home / job.result["rejected_folder"]
+    assert not list(rejected.rglob("*.png"))
+
+
 def test_colours__every_shipped_class_survives(platform: Platform) -> None:
     coder = ColorCoder(shipped())
     ids = np.array([shipped().raw_ids], np.uint8)

@@ -2,15 +2,17 @@
 
 import pytest
 
-from roadloop.errors import ConflictError
+from roadloop.errors import ConflictError, LabelMapError
 from roadloop.selection.compare import VALIDATION, ArmResult, compare, judge
 from roadloop.selection.model import Aim
 
 AIMS = [Aim(1, "pole", "灯杆", 0.9, 0.1)]
+CLASSES = {0: ("road", "道路"), 1: ("pole", "灯杆")}
 
 
 def runs(*pairs: tuple[float, float], place: str = "test (full)") -> list[ArmResult]:
-    return [ArmResult(f"t{i}", "kd.params", place, miou, {0: 0.9, 1: pole}) for i, (miou, pole) in enumerate(pairs)]
+    ious = [(miou, {0: 0.9, 1: pole}) for miou, pole in pairs]
+    return [ArmResult(f"t{i}", "kd.params", place, miou, found, CLASSES) for i, (miou, found) in enumerate(ious)]
 
 
 @pytest.mark.parametrize(
@@ -51,9 +53,17 @@ def test_compare__says_plainly_when_it_did_not_pay() -> None:
 def test_compare__refuses_unequal_ground() -> None:
     with pytest.raises(ConflictError, match="same pictures"):
         compare(runs((0.5, 0.1)), runs((0.5, 0.1), place="other (full)"), AIMS)
-    unscored = [ArmResult("t9", "kd.params", VALIDATION, None, {})]
+    unscored = [ArmResult("t9", "kd.params", VALIDATION, None, {}, CLASSES)]
     with pytest.raises(ConflictError, match="t9"):
         compare(runs((0.5, 0.1)), unscored, AIMS)
+
+
+def test_compare__refuses_models_of_other_classes() -> None:
+    (other,) = (r._replace(classes={0: ("road", "道路"), 1: ("sky", "天空")}) for r in runs((0.5, 0.1)))
+    with pytest.raises(LabelMapError, match="1 is pole in t0, sky in t0"):
+        compare(runs((0.5, 0.1)), [other], AIMS)
+    with pytest.raises(LabelMapError, match="1 is sky in t0, pole in classes"):
+        compare([other], [other], AIMS)
 
 
 def test_compare__validation_scores_come_with_a_caution() -> None:

@@ -101,6 +101,19 @@ def test_select__pictures_that_are_labelled_already_are_not_taken_again(platform
     assert "d3_003" in {r["point"] for r in rows}
 
 
+def test_select__nothing_but_labelled_pictures_fails_with_that_reason(platform: Platform, run_job: RunJob) -> None:
+    with writing_set(platform.workspace, "old", shipped()) as writer:
+        for i in range(6):
+            image = (platform.workspace.tracks / "d0" / f"d0_{i:03d}.jpg").read_bytes()
+            writer.add(NewSample("1", f"x_{i}", image, encode_label(np.zeros((64, 64), np.uint8))))
+    (platform.workspace.home / "tracks.txt").write_text("d0\n")
+    job = run_job(platform, start(platform))
+    assert job.state is JobState.FAILED
+    assert job.reason is not None
+    assert "All 6 candidates are labelled already" in job.reason.en
+    assert "labelled=none" in job.reason.zh
+
+
 def test_select__near_duplicates_gap_and_cap(platform: Platform, run_job: RunJob) -> None:
     folder = platform.workspace.tracks / "stop"
     folder.mkdir()
@@ -111,7 +124,8 @@ def test_select__near_duplicates_gap_and_cap(platform: Platform, run_job: RunJob
     rows, job, out = mined(platform, run_job, ratio="12", per_track=12, gap_frames=1)
     assert len(rows) == 7
     assert sum(int(r["point"][2:]) < 6 for r in rows) == 1
-    assert len(job.warnings) == 1
+    (said,) = job.warnings
+    assert "7 could be had of 12 candidates (the others: 5 nearly the same as one taken)" in said.en
     assert json.loads((out / "report.json").read_text())["ruled_out"]["near_duplicate"] == 5
     rows, _, _ = mined(platform, run_job, ratio="12", per_track=12, gap_frames=3, output_dir="gap")
     places = sorted(int(r["point"][2:]) for r in rows)
@@ -168,6 +182,13 @@ def test_start_mining__refuses_what_is_not_there(platform: Platform) -> None:
         start(platform, classes="pole")
     with pytest.raises(NotFoundError, match="nowhere"):
         start(platform, weights_dir="nowhere")
+    twins = [
+        {"train_id": i, "name_en": "line", "name_zh": z, "color": (i, 0, 0)} for i, z in enumerate(("实线", "虚线"))
+    ]
+    write_network(platform.workspace.tasks / "twins" / "output" / "models", classes=twins)
+    with pytest.raises(InvalidValueError, match="several: 0 line 实线, 1 line 虚线"):
+        start(platform, weights_dir="twins", classes="line")
+    assert start(platform, weights_dir="twins", classes="虚线", output_dir="other")
     with pytest.raises(NotFoundError):
         start(platform, labelled="nowhere")
     with pytest.raises(InvalidValueError, match="gpus"):

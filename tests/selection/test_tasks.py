@@ -83,6 +83,29 @@ def test_sample__everything_with_all_tables(platform: Platform, run_job: RunJob)
     assert not list(folder.parent.glob(".*partial"))
 
 
+@pytest.mark.parametrize(
+    ("listed", "ratio", "said"),
+    [
+        ("路口", "0.1%", ("0.1% of 1 pictures is less than one", "make ratio larger")),
+        ("empty", "2", ("1 tracks cannot be used, such as empty: The track has no pictures; put",)),
+        ("png", "2", ("1 files cannot be used, such as png/1.png", "save this PNG as JPEG", "1 tracks")),
+        ("cut", "2", ("1 pictures cannot be used, such as cut_1: ", "copy it again")),
+        ("nowhere", "2", ("1 tracks cannot be used, such as nowhere: There is no track nowhere",)),
+    ],
+)
+def test_sample__nothing_to_take_says_why_and_what_to_do(
+    platform: Platform, run_job: RunJob, tracks: Path, listed: str, ratio: str, said: tuple[str, ...]
+) -> None:
+    for file in ("empty/note.txt", "png/1.png", "cut/1.jpg"):
+        (platform.workspace.tracks / file).parent.mkdir()
+        (platform.workspace.tracks / file).write_bytes(b"\xff\xd8\xff\xe0")
+    tracks.write_text(listed, encoding="utf-8")
+    job = run_job(platform, start(platform, ratio=ratio))
+    assert job.state is JobState.FAILED
+    assert job.reason is not None
+    assert [part for part in said if part not in job.reason.en] == []
+
+
 @pytest.mark.usefixtures("tracks")
 def test_sample__a_number_is_shared_out_over_the_tracks(platform: Platform, run_job: RunJob) -> None:
     folder, _ = sampled(platform, run_job, ratio="6", isshuffle=False)

@@ -87,6 +87,15 @@ def test_offimport__failures(client: TestClient) -> None:
     assert _off(client, **{"import": "move"})["details"]["parameter"] == "import"
 
 
+def test_offimport__a_new_set_has_no_comma_in_its_name(client: TestClient, platform: Platform, run_job: RunJob) -> None:
+    folders.plain(platform.workspace.imports / "in")
+    refused = client.post("/offimport", json={"src": "imports/in", "dest": "suzhou,2024"})
+    assert (refused.status_code, refused.json()["error"]) == (422, "invalid_name")
+    run_job(platform, _off(client)["data"])
+    (platform.workspace.sources / "苏州").rename(platform.workspace.sources / "苏州，旧")
+    assert _off(client, dest="苏州，旧")["errno"] == 1  # one that is there takes more
+
+
 def test_class_tables__shipped_and_added(client: TestClient, platform: Platform) -> None:
     folders.put(platform.workspace.home / "class-tables" / "本队.txt", folders.LEGEND)
     folders.put(platform.workspace.home / "class-tables" / "坏.csv", "nonsense")

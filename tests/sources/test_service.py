@@ -77,6 +77,22 @@ def test_scan__order_manifest_and_problems(workspace: Workspace) -> None:
     assert [p.file for p in found.problems] == ["s/stray.jpg", "s/2/lonely.jpg"]
 
 
+def test_scan__links_are_followed_inside_the_roots_and_named_elsewhere(workspace: Workspace, tmp_path: Path) -> None:
+    _touch(tmp_path / "elsewhere", "x_1.jpg", "x_1.png")
+    _touch(workspace.home / "store", "b_1.jpg", "b_1.png")
+    folder = workspace.sources / "s"
+    _touch(folder / "1", "a_1.jpg", "a_1.png", "a_2.png")
+    (folder / "1" / "a_2.jpg").symlink_to(tmp_path / "elsewhere" / "x_1.jpg")
+    (folder / "2").symlink_to(workspace.home / "store")
+    (folder / "3").symlink_to(tmp_path / "elsewhere")
+    found = scan(open_set(workspace, "s"))
+    assert [s.key for s in found.samples] == ["1/a_1", "2/b_1"]
+    named = {p.file: "leads out" in p.reason.en for p in found.problems}
+    assert named == {"s/3": True, "s/1/a_2.jpg": True, "s/1/a_2.png": False}
+    (workspace.sources / "out").symlink_to(tmp_path / "elsewhere")
+    assert list_sets(workspace) == ["s"]
+
+
 def test_scan__file_names_that_are_not_utf8(workspace: Workspace) -> None:
     folder = workspace.sources / "s" / "1"
     folder.mkdir(parents=True)

@@ -66,11 +66,25 @@ def test_picture__broken_gone_and_outside(folder: Path, jpeg: bytes, tmp_path: P
         store.picture(point)
 
 
-def test_points__a_track_that_is_a_link_out_is_not_there(folder: Path, tmp_path: Path) -> None:
+def test_points__links_inside_the_roots_count_others_are_named(folder: Path, tmp_path: Path, jpeg: bytes) -> None:
     (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "p8.jpg").write_bytes(jpeg)
     (folder.parent / "out").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match="out is a link that leads out"):
         opened(folder).points("out")
+    (folder.parent / "in").symlink_to(folder)
+    (folder / "p8.jpg").symlink_to(tmp_path / "elsewhere" / "p8.jpg")
+    (folder / "p9.jpg").symlink_to(folder / "p2.jpg")
+    listing = opened(folder).points("in")
+    assert [p.point for p in listing.points] == ["p1", "p2", "p3", "p9"]
+    assert [(p.name, "leads out" in p.reason.en) for p in listing.problems] == [("p8.jpg", True)]
+
+
+def test_points__pictures_of_other_kinds_are_named(folder: Path) -> None:
+    for name in ("p4.png", "p5.bmp"):
+        (folder / name).touch()
+    listing = opened(folder).points("苏州-1")
+    assert [(p.name, "save" in p.reason.en) for p in listing.problems] == [("p4.png", True), ("p5.bmp", True)]
 
 
 def test_tracks_of_task__reads_tasks_csv(folder: Path) -> None:

@@ -174,6 +174,11 @@ def test_maps__in_ascending_order_and_saved_in_every_form(site: Any) -> None:
     saved = site.call("/save_map", task_id=task_id, map_value={"7": ["road", "道路", "12"], "23": ["3", "sky", "天空"]})
     assert saved["message"] == "save success"
     assert (saved["data"]["23"][0], saved["data"]["7"][0]) == ("0", "1")
+    assert saved["warnings"] == [
+        "train id 已改为从 0 开始连续：3 → 0, 12 → 1。",
+        "3 个类别没有提到，它们的像素在训练中被忽略：0 未知、24 左侧边缘、25 右侧边缘。",
+    ]
+    assert site.call("/save_map", task_id=task_id, map_value=saved["data"])["warnings"] == []
     assert site.call("/maps", task_id=task_id)["data"] == saved["data"]
     text = json.dumps({"7": ["0", "road", "道路", "5"], "23": ["1", "sky", "天空", "4"], "24": ["e", "边", "9"]})
     saved = site.client.post("/save_map", data={"task_id": task_id, "map_value": text}).json()
@@ -313,7 +318,11 @@ def test_weights_and_base_task__begin_from_another_task_s_best_model(site: Any, 
     assert job.state == "succeeded"
     assert (site.folder("second") / "models" / f"first_{best}").is_file()
     chosen = site.create("third")
-    site.call("/starttask", task_id=chosen, weights=listed[0], **TINY)
+    site.call("/save_map", task_id=chosen, map_value={"23": [0, "sky", "天空"], "7": [1, "road", "道路"]})
+    (said,) = [
+        w for w in site.call("/starttask", task_id=chosen, weights=listed[0], **TINY)["warnings"] if "weights" in w
+    ]
+    assert "0 道路 → 天空；1 天空 → 道路" in said
     changed = site.folder("first") / "output" / "models" / listed[0].partition("/")[2]
     changed.write_bytes(changed.read_bytes()[:-1] + b"\x01")
     job = run_job(site.platform, chosen)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.annotators.protocol import Pulled, Watch
-from roadloop.errors import BrokenFileError, ConflictError, Text
+from roadloop.errors import BrokenFileError, ConflictError, PathOutsideError, Text
 from roadloop.imaging.header import check_complete, read_header
 from roadloop.packages import service as packages
 from roadloop.packages.manifest import PackageManifest
@@ -98,13 +98,13 @@ class FolderAnnotator:
         if not reading.is_there(file):
             return Pulled(task, task, file.name, "unfinished")
         try:
-            data = reading.read_bytes(file)
+            data = reading.read_bytes(self._platform.workspace.follow(file))
             check_complete(data, read_header(data))
         except OSError as error:
             what = reading.why(error)
             reason = Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")
             return Pulled(task, task, file.name, "bad", reason=reason)
-        except BrokenFileError as error:
+        except (BrokenFileError, PathOutsideError) as error:
             return Pulled(task, task, file.name, "bad", reason=error.text)
         same = target.is_file() and reading.read_bytes(target) == data
         return Pulled(task, task, file.name, "already" if same else "finished", data)

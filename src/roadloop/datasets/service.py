@@ -29,7 +29,7 @@ from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable, different_meanings, union
 from roadloop.sources.choice import parse_filter
 from roadloop.sources.service import SourceSet, has_pictures, open_set, read_splits
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import check_name, check_new_name, read_names, write_names
 from roadloop.storage.platform import Platform
 
 DEFAULT_SHARES: Final = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -74,7 +74,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         ConflictError: Two class tables give one raw id different meanings, or the base is not finished.
         InvalidValueError: A share or the filter is wrong, a set has no pictures, or official lists are missing.
     """
-    name = check_name(request.data_name, "data_name")
+    name = check_new_name(request.data_name, "data_name")
     _take_name(db, platform, name)
     sources = [open_set(platform.workspace, source) for source in _source_names(request.sour_data)]
     shares = dict(request.shares) or dict(DEFAULT_SHARES)
@@ -107,7 +107,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
             "name": name,
             "description": request.data_desc,
             "data_type": request.data_type,
-            "sour_data": ",".join(recipe.sources),
+            "sour_data": write_names(recipe.sources),
             **recipe.shares,
         },
     )
@@ -248,7 +248,7 @@ def _take_name(db: sa.Connection, platform: Platform, name: str) -> None:
 
 
 def _source_names(text: str) -> list[str]:
-    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    names = read_names(text)
     if not names:
         raise InvalidValueError(
             Text("sour_data 应为源数据名称，多个用逗号分隔", "sour_data: one source set, or several with commas"),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
 from roadloop.evaluation import service
 from roadloop.evaluation.manner import Manner
+from roadloop.evaluation.meaning import Labels
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.tables import read_tables
@@ -69,6 +70,13 @@ class StartEvaluation(Parameters):
         examples=[[0.75, 1.0, 1.25]],
     )
 
+    mapping: JsonObject = Field(
+        default_factory=dict,
+        description="Only where the labels' class table and the model's give one id different meanings: raw id of the"
+        " labels -> raw id of the model, or 255 = ignore.",
+        examples=[{"3": "7", "9": "255"}],
+    )
+
 
 class ShowPicture(Parameters):
     """What `/show` takes."""
@@ -110,9 +118,13 @@ class EvaluationRow(JobFields):
     tile: int
     flip: bool
     scales: list[float]
+    mapping: dict[str, int] = Field(description="What the request said becomes of ids that mean two things.")
     model: dict[str, Any] = Field(description="The `dicts` of the request.")
     total_img: int | None = Field(description="Pictures predicted; null before the end.")
     bad_lines: int | None = Field(description="Lines in `bad_pictures.csv`; null before the end.")
+    unlabelled: int | None = Field(
+        description="Pictures without a label, predicted and not scored; null before the end."
+    )
     report: list[dict[str, Any]] | None = Field(
         description="For each model miou, miou_void_fp, image_miou, boundary_miou, ece, pixel_accuracy, class_accuracy and,"
         " for each class, iou, boundary_iou, precision, recall, pixels; null before the end."
@@ -169,10 +181,13 @@ def routes(platform: Platform) -> APIRouter:
         """Predict a folder of pictures, or a split of a dataset, with one or more models (开始评估).
 
         The answer comes when the job is queued; `/eva_rate` shows how far it is. The output folder appears whole at
-        the end: for each model id PNGs, colour PNGs and, where labels stand beside the pictures, a report.
+        the end: for each model id PNGs, colour PNGs and, where labels stand beside the pictures, a report. Classes of
+        the labels and of a model belong together by id and name. Where one id means two things, the answer is 422 with
+        both meanings, unless `mapping` says what becomes of it.
         """
+        manner = Manner(p.tile, p.flip, p.scales)
         request = service.EvaluationRequest(
-            p.dicts, p.type, p.sour_dir, p.dest_dir, p.gpus, p.single_gpu, p.overwrite, Manner(p.tile, p.flip, p.scales)
+            p.dicts, p.type, p.sour_dir, p.dest_dir, p.gpus, p.single_gpu, p.overwrite, manner, p.mapping
         )
         return call.write(
             lambda db: service.start(db, platform, request),
@@ -233,9 +248,11 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     return {
         **{name: row[name] for name in names},
         **Manner.of(job.payload).record,
+        "mapping": Labels.of(job.payload.get("labels", {})).record["mapping"],
         "model": row["dicts"],
         "total_img": result.get("total_img"),
         "bad_lines": result.get("bad_lines"),
+        "unlabelled": result.get("unlabelled"),
         "report": result.get("models"),
     }
 

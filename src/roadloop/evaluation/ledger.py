@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from roadloop.errors import Text
 from roadloop.evaluation.metrics import Counts
+from roadloop.evaluation.pictures import LabelKind, Picture
 from roadloop.evaluation.quality import Quality
 
 NAME: Final = ".ledger"
@@ -23,7 +24,7 @@ _CELL: Final = np.dtype([("place", "<u4"), ("pixels", "<u4")])
 _WIDE_CELL: Final = np.dtype([("place", "<u4"), ("value", "<u8")])
 _SCHEMA: Final = """
 CREATE TABLE pictures (number INTEGER PRIMARY KEY, name TEXT NOT NULL, file BLOB NOT NULL, track TEXT NOT NULL,
-    width INTEGER NOT NULL, height INTEGER NOT NULL);
+    width INTEGER NOT NULL, height INTEGER NOT NULL, label BLOB NOT NULL, kind TEXT NOT NULL);
 CREATE TABLE results (number INTEGER NOT NULL, model INTEGER NOT NULL, miou REAL, accuracy REAL, counts BLOB,
     digests TEXT NOT NULL, quality BLOB, PRIMARY KEY (number, model)) WITHOUT ROWID;
 CREATE TABLE bad (number INTEGER NOT NULL, name TEXT NOT NULL, zh TEXT NOT NULL, en TEXT NOT NULL);
@@ -32,7 +33,7 @@ CREATE INDEX by_track ON pictures (track, number);
 
 
 class Done(NamedTuple):
-    """A picture that was predicted. `file` is the source's own name of it (bytes of the file system)."""
+    """A picture that was predicted. `file` and `label` are the source's own names (bytes of the file system)."""
 
     number: int
     name: str
@@ -40,6 +41,14 @@ class Done(NamedTuple):
     track: str
     width: int
     height: int
+    label: bytes = b""
+    kind: LabelKind = ""
+
+    @property
+    def picture(self) -> Picture:
+        """As the source lists it."""
+        file, label = (name.decode(errors="surrogateescape") for name in (self.file, self.label))
+        return Picture(self.number, self.name, file, self.track, label, self.kind)
 
 
 class Result(NamedTuple):
@@ -106,7 +115,7 @@ class Ledger:
     def add(self, picture: Done, results: Sequence[Result], bad: Sequence[BadPicture] = ()) -> None:
         """Write down a picture with what every model made of it, in the order of the models: all or nothing."""
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
+            self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", picture)
             self._db.executemany(
                 "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -166,6 +175,13 @@ class Ledger:
         """How many pictures were predicted."""
         (found,) = self._db.execute("SELECT count(*) FROM pictures").fetchone()
         return int(found)
+
+    def unlabelled(self) -> tuple[int, str]:
+        """How many pictures have no label, and the name of the first one."""
+        count, _first, name = self._db.execute(
+            "SELECT count(*), min(number), name FROM pictures WHERE kind = ''"
+        ).fetchone()
+        return int(count), name or ""
 
     def worst_first(self, model: int, limit: int = -1) -> Iterator[Scored]:
         """Pictures by one model's `image_miou`, worst first, those without labels last."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from roadloop.errors import RoadloopError
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
+from roadloop.evaluation.meaning import UNKNOWN, Labels
 from roadloop.evaluation.metrics import Counts, count, scores
 from roadloop.evaluation.pictures import Picture, PictureSource
 from roadloop.evaluation.quality import Prediction, Quality, measure
@@ -23,6 +24,7 @@ from roadloop.evaluation.truth import TruthReader, decode_truth
 from roadloop.imaging.decode import decode_image, decode_label
 from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
 from roadloop.labels.label_map import LabelMap, TrainClass
+from roadloop.labels.matching import Matching, match_tables
 from roadloop.labels.table import from_rows
 from roadloop.models.files import ModelFile
 from roadloop.storage import publish, reading
@@ -43,28 +45,41 @@ class ModelView:
         classes: What it predicts, ascending by train id.
         palette: uint8[256, 3], train id -> colour.
         truth: Reads labels into its train ids; classes that it does not predict are ignored.
+        matching: How the classes of the labels and its own belong together.
+        label_map: Its raw id -> train id.
     """
 
     classes: tuple[TrainClass, ...]
     palette: UInt8
     truth: TruthReader
+    matching: Matching
+    label_map: LabelMap
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "ModelView":
-        """The view of a description's `classes`, `class_table` and `label_map` (plain JSON values)."""
+        """The view of a description's `classes`, `class_table`, `label_map` and of `labels` (plain JSON values)."""
         classes = tuple(
             TrainClass(c["train_id"], c["name_en"], c["name_zh"], (c["color"][0], c["color"][1], c["color"][2]))
             for c in sorted(record["classes"], key=lambda c: int(c["train_id"]))
         )
-        table = from_rows("classes", record["class_table"])
-        ids = [c.train_id for c in classes]
-        truth = TruthReader(table, LabelMap.from_json(record["label_map"]), ids)
-        return cls(classes, palette({c.train_id: c.color for c in classes}), truth)
+        own = from_rows("classes", record["class_table"])
+        labels = Labels.of(record.get("labels", {}))
+        table = labels.table or own
+        matching = match_tables(own, table, labels.mapping)
+        label_map = LabelMap.from_json(record["label_map"])
+        truth = TruthReader(table, label_map.lut()[matching.lut()], [c.train_id for c in classes])
+        return cls(classes, palette({c.train_id: c.color for c in classes}), truth, matching, label_map)
 
     @staticmethod
-    def record(model: ModelFile) -> dict[str, Any]:
-        """The part of a description that `of` needs; kept with the outputs, so that they stay readable."""
-        return model.model_dump(mode="json", include={"classes", "class_table", "label_map"})
+    def record(model: ModelFile, labels: Labels = UNKNOWN) -> dict[str, Any]:
+        """What `of` needs of a description, and of the labels; kept with the outputs, so that they stay readable."""
+        kept = model.model_dump(mode="json", include={"classes", "class_table", "label_map"})
+        return {**kept, "labels": labels.record}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The matching as plain values, each line with the train id of the model's class."""
+        ids = {raw: entry.train_id for raw, entry in self.label_map.entries.items()}
+        return [line | {"train_id": ids.get(line["model_id"])} for line in self.matching.to_json()]
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,7 @@ class Loaded:
 def load(source: PictureSource, picture: Picture, max_pixels: int) -> Loaded | BadPicture:
     """Read and decode one picture; what is wrong becomes a line, never an exception."""
     try:
-        raw = source.read(picture.file)
+        raw = source.read(picture)
         image = decode_image(raw.image, max_pixels)
     except RoadloopError as error:
         return BadPicture(picture.number, picture.name, error.text)
@@ -135,8 +150,9 @@ class Outputs:
             found = scores(counts.matrix) if counts is not None and counts.labelled else None
             miou, accuracy = (found.miou, found.pixel_accuracy) if found else (None, None)
             results.append(Result(counts, miou, accuracy, digests, quality))
-        file = picture.file.encode(errors="surrogateescape")
-        return Done(picture.number, picture.name, file, picture.track, width, height), results, bad
+        file, label = (name.encode(errors="surrogateescape") for name in (picture.file, picture.label))
+        done = Done(picture.number, picture.name, file, picture.track, width, height, label, picture.kind)
+        return done, results, bad
 
     def _count(
         self, view: ModelView, loaded: Loaded, prediction: Prediction
@@ -183,7 +199,7 @@ class Outputs:
         with Ledger(older / ledger.path.name, ledger.classes) as found:
             for picture in source.pictures():
                 done = found.find(picture.number)
-                if done is None or done.file != picture.file.encode(errors="surrogateescape"):
+                if done is None or done.picture != picture:
                     continue
                 results = found.results(picture.number)
                 moves = [
@@ -212,8 +228,7 @@ class Outputs:
                 if line.miou is None:
                     break
                 done = line.picture
-                picture = Picture(done.number, done.name, done.file.decode(errors="surrogateescape"), done.track)
-                loaded = load(source, picture, max_pixels)
+                loaded = load(source, done.picture, max_pixels)
                 if isinstance(loaded, BadPicture) or loaded.label is None:
                     continue
                 ids = decode_label(reading.read_bytes(self.paths(model.card, done.name)[0]), max_pixels)

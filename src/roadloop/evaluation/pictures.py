@@ -1,27 +1,32 @@
 """Where the pictures of an evaluation come from: a folder of any depth, or one split of a dataset.
 
-In a folder labels stand beside the pictures as in a source set: `X.png` (raw ids) or `label-X.png` (colours) for
-`X.jpg`, `label-X.png` for `X.png`; where both stand, `X.png` wins. Pictures are listed in a fixed order and one at a
-time, so that a million of them need no memory.
+In a folder pictures and labels belong together as in a source set (`sources.layout`), and a `classes.csv` says what the
+labels mean: that of the source set, else the nearest at or above the folder, else the one that all folders in it share.
+Pictures are listed in a fixed order and one folder at a time, so that a million of them need little memory.
 """
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 from roadloop.datasets.reader import DatasetReader
-from roadloop.errors import InvalidValueError, NotFoundError, PathOutsideError, Text
-from roadloop.sources.layout import track_of
+from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.labels.table import ClassTable, parse_csv, shipped
+from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, printable, track_of
+from roadloop.sources.manifest import read_manifest
+from roadloop.sources.service import SourceSet, open_set, scan_referred
 from roadloop.storage import reading
+from roadloop.storage.listing import Folder, list_folder, walk
 from roadloop.storage.paths import Workspace, check_name
 
 LabelKind = Literal["id", "color", ""]
 
 DATASET: Final = "dataset:"
-SPLITS: Final = ("train", "val", "test")
+PARTS: Final = ("train", "val", "test")
 _ENDINGS: Final = (".jpg", ".jpeg", ".png")
-_LABEL: Final = "label-"
 
 
 class Picture(NamedTuple):
@@ -32,12 +37,16 @@ class Picture(NamedTuple):
         name: Relative path without ending, printable; names its outputs. Unique within the listing.
         file: How its source finds it again.
         track: The drive it belongs to.
+        label: How its source finds its label; empty where there is none.
+        kind: Of the label.
     """
 
     number: int
     name: str
     file: str
     track: str
+    label: str = ""
+    kind: LabelKind = ""
 
 
 class Raw(NamedTuple):
@@ -51,8 +60,21 @@ class Raw(NamedTuple):
 class PictureSource(Protocol):
     """What an evaluation reads."""
 
+    @property
+    def table(self) -> ClassTable | None:
+        """What the labels mean; None where nothing says so, which is what the model says."""
+        ...
+
     def pictures(self) -> Iterator[Picture]:
         """All pictures, always in the same order."""
+        ...
+
+    def problems(self) -> Iterator[Problem]:
+        """What is left out, or has a label that is not unique.
+
+        Raises:
+            InvalidValueError: Labels below the folder have another class table.
+        """
         ...
 
     def any(self) -> bool:
@@ -63,7 +85,7 @@ class PictureSource(Protocol):
         """Whether some picture has a label."""
         ...
 
-    def read(self, file: str) -> Raw:
+    def read(self, picture: Picture) -> Raw:
         """The bytes of one picture.
 
         Raises:
@@ -84,45 +106,143 @@ class FolderSource:
         self._folder: Final = folder
         self._workspace: Final = workspace
 
+    @cached_property
+    def table(self) -> ClassTable | None:
+        """The source set's, else that of the nearest `classes.csv`.
+
+        Raises:
+            LabelMapError: It cannot be used.
+            InvalidValueError: The folders in it have different class tables.
+        """
+        return self._set.table if self._set else _table_of(self._folder, self._workspace)
+
+    @cached_property
+    def _set(self) -> SourceSet | None:
+        """The source set that the folder is, or is a part of."""
+        sources = self._workspace.sources
+        if self._folder == sources or not self._folder.is_relative_to(sources):
+            return None
+        return open_set(self._workspace, self._folder.relative_to(sources).parts[0], "sour_dir")
+
     def pictures(self) -> Iterator[Picture]:
         """Walk the folder in text order; hidden files and folders are left out."""
         number = 0
         seen: set[str] = set()  # printable names that needed a mark; nearly always empty
-        for folder, inner, files in os.walk(self._folder):
-            inner[:] = sorted(d for d in inner if not d.startswith("."))
-            for file in _pictures_of(files):
-                number += 1
-                relative = (Path(folder) / file).relative_to(self._folder).as_posix()
-                name = _unique(relative, number, seen)
-                yield Picture(number, name, relative, track_of(name.rpartition("/")[2]))
+        for file, label, kind, track in self._listed():
+            number += 1
+            name = _unique(Path(file).with_suffix(""), number, seen)
+            yield Picture(number, name, file, track or track_of(name.rpartition("/")[2]), label, kind)
+        for sample in self._referred():
+            number += 1
+            place = sample.folder.relative_to(self._folder) / sample.stem
+            name = _unique(place, number, seen)
+            yield Picture(number, name, str(sample.image), sample.track, str(sample.label), sample.label_kind)
+
+    def _listed(self) -> Iterator[tuple[str, str, LabelKind, str]]:
+        """(file, label, kind, track) of the pictures that stand in the folder."""
+        tracks = {key: row.track for key, row in read_manifest(self._set.path).items()} if self._set else {}
+        for inner, paired in self._paired():
+            place = inner.path.relative_to(self._folder)
+            package = inner.path.name
+            found: list[tuple[str, str, LabelKind]] = [(p.image_name, p.label_name, p.label_kind) for p in paired.pairs]
+            found += [(name, "", "") for name, _ in (*paired.unlabelled, *paired.doubtful)]
+            for image, label, kind in sorted(found):
+                track = tracks.get(f"{package}/{Path(image).stem}", "")
+                yield (place / image).as_posix(), (place / label).as_posix() if label else "", kind, track
+
+    def _paired(self) -> Iterator[tuple[Folder, Paired]]:
+        """Every folder with what its files are to each other; labels of pictures that stand elsewhere are no pictures."""
+        taken = {sample.label for sample in self._referred()}
+        for inner in walk(self._folder, self._workspace.holds):
+            names = inner.files
+            yield inner, pair_files(n for n in names if inner.path / n not in taken) if taken else pair_files(names)
+
+    def _referred(self) -> list[Sample]:
+        """Samples of the source set whose pictures stand elsewhere, as far as they belong into the folder."""
+        if self._set is None:
+            return []
+        return [s for s in scan_referred(self._set).samples if s.folder.is_relative_to(self._folder)]
+
+    def problems(self) -> Iterator[Problem]:
+        """Files that are left out, pictures with two labels, and links that lead out."""
+        labelled = self.labelled()
+        for inner, paired in self._paired():
+            if labelled:
+                self._check_table(inner)
+            place = inner.path.relative_to(self._folder)
+            for name, reason in sorted([*paired.doubtful, *paired.problems, *inner.left_out]):
+                yield Problem(printable((place / name).as_posix()), reason)
+        if self._set is not None:
+            yield from scan_referred(self._set).problems
+
+    def _check_table(self, inner: Folder) -> None:
+        """Another table below the one in force would be a second meaning of the same ids."""
+        if CLASSES not in inner.files or inner.path == self._folder:
+            return
+        own = _read_table(inner.path)
+        if self.table is None or own.classes != self.table.classes:
+            raise _two_tables(printable(inner.path.relative_to(self._folder).as_posix()), self._folder.name)
 
     def any(self) -> bool:
-        """Whether there is a picture at all."""
-        return any(_pictures_of(files) for _folder, _inner, files in os.walk(self._folder))
+        """Whether there is a file that could be a picture; found out without pairing them."""
+        found = (name.lower() for inner in walk(self._folder, self._workspace.holds) for name in inner.files)
+        return any(
+            name.endswith(_ENDINGS) and not (name.endswith(".png") and name.startswith(LABEL_PREFIX)) for name in found
+        ) or bool(self._referred())
 
     def labelled(self) -> bool:
-        """Whether a label stands beside some picture."""
-        return any(_label_beside(self._folder / picture.file)[1] for picture in self.pictures())
+        """Whether some picture has a label."""
+        return any(paired.pairs for _, paired in self._paired()) or bool(self._referred())
 
-    def read(self, file: str) -> Raw:
-        """The bytes of one picture and of the label beside it."""
-        path = self._folder / file
-        label, kind = _label_beside(path)
-        return Raw(self._bytes(path), self._bytes(label) if kind else b"", kind)
+    def read(self, picture: Picture) -> Raw:
+        """The bytes of one picture and of its label."""
+        label = self._bytes(picture.label) if picture.kind else b""
+        return Raw(self._bytes(picture.file), label, picture.kind)
 
-    def _bytes(self, path: Path) -> bytes:
-        real = path.resolve()
-        if not any(real.is_relative_to(root.path) for root in self._workspace.roots):
-            raise PathOutsideError(
-                Text(f"文件 {path.name} 指向工作区之外。", f"The file {path.name} leads out of the workspace.")
-            )
+    def _bytes(self, file: str) -> bytes:
+        path = self._folder / file  # an absolute one stays as it is
         try:
-            return reading.read_bytes(real)
+            return reading.read_bytes(self._workspace.follow(path))
         except OSError as error:
             what = reading.why(error)
             raise NotFoundError(
                 Text(f"读不到文件 {path.name}：{what.zh}。", f"Cannot read the file {path.name}: {what.en}.")
             ) from error
+
+
+def _table_of(folder: Path, workspace: Workspace) -> ClassTable | None:
+    """The nearest `classes.csv` at or above a folder, else the one that all folders in it have in common."""
+    roots = {root.path for root in workspace.roots}
+    above = takewhile(lambda place: place not in roots and workspace.holds(place), folder.parents)
+    for place in (folder, *above):
+        if (place / CLASSES).is_file():
+            return _read_table(place)
+    found: dict[str, ClassTable] = {}
+    for name in list_folder(folder, workspace.holds).folders:
+        if (folder / name / CLASSES).is_file():
+            found[name] = _read_table(folder / name)
+        elif folder == workspace.sources:
+            found[name] = shipped()
+    for name, table in found.items():
+        first = next(iter(found))
+        if table.classes != found[first].classes:
+            raise _two_tables(printable(name), printable(first))
+    return next(iter(found.values()), None)
+
+
+def _read_table(folder: Path) -> ClassTable:
+    return parse_csv(reading.read_bytes(folder / CLASSES), printable(folder.name))
+
+
+def _two_tables(one: str, other: str) -> InvalidValueError:
+    return InvalidValueError(
+        Text(
+            f"sour_dir 中 {one} 与 {other} 的类别表（{CLASSES}）不同，同一编号可能含义不同；请分别评估。",
+            f"sour_dir: {one} and {other} have different class tables ({CLASSES}), so that one id may mean two things;"
+            " evaluate each by itself.",
+        ),
+        parameter="sour_dir",
+    )
 
 
 class DatasetSource:
@@ -134,13 +254,19 @@ class DatasetSource:
     """
 
     def __init__(self, folder: Path, split: str) -> None:
-        self._split: Final = DatasetReader(folder).split(split)
+        reader = DatasetReader(folder)
+        self._split: Final = reader.split(split)
+        self.table: Final = reader.info.table
 
     def pictures(self) -> Iterator[Picture]:
         """The samples in the order of the split."""
         columns = zip(self._split.column("name"), self._split.column("track"), strict=True)
         for index, (name, track) in enumerate(columns):
-            yield Picture(index + 1, name, str(index), track)
+            yield Picture(index + 1, name, str(index), track, kind="id")
+
+    def problems(self) -> Iterator[Problem]:
+        """None: what was bad was left out when the dataset was built."""
+        return iter(())
 
     def any(self) -> bool:
         """Whether the split has samples."""
@@ -150,9 +276,9 @@ class DatasetSource:
         """A dataset's pictures always are."""
         return True
 
-    def read(self, file: str) -> Raw:
+    def read(self, picture: Picture) -> Raw:
         """The bytes of one sample."""
-        sample = self._split.sample(int(file))
+        sample = self._split.sample(int(picture.file))
         return Raw(sample.image, sample.label, "id")
 
 
@@ -195,7 +321,7 @@ def parse_dataset(sour_dir: str) -> tuple[str, str]:
         InvalidValueError: Another form, or no such split.
     """
     name, _, split = sour_dir.removeprefix(DATASET).rpartition("/")
-    if split not in SPLITS:
+    if split not in PARTS:
         raise InvalidValueError(
             Text(
                 f"sour_dir {sour_dir!r} 应为 dataset:<数据集>/<train、val 或 test>。",
@@ -206,35 +332,9 @@ def parse_dataset(sour_dir: str) -> tuple[str, str]:
     return check_name(name, "sour_dir"), split
 
 
-def _pictures_of(files: list[str]) -> list[str]:
-    """The files of one folder that are pictures, one for each stem: not the labels beside them."""
-    stems: set[str] = set()
-    ranked = sorted(
-        (f for f in files if f.lower().endswith(_ENDINGS) and not f.startswith(".")),
-        key=lambda f: (_ENDINGS.index(Path(f).suffix.lower()), f),
-    )
-    chosen = []
-    for file in ranked:
-        path = Path(file)
-        if path.stem in stems or (path.suffix.lower() == ".png" and file.startswith(_LABEL)):
-            continue
-        stems.add(path.stem)
-        chosen.append(file)
-    return sorted(chosen)
-
-
-def _label_beside(path: Path) -> tuple[Path, LabelKind]:
-    """The label of a picture and its kind; `X.png` before `label-X.png`."""
-    ids = path.with_suffix(".png")
-    if path.suffix.lower() != ".png" and reading.is_there(ids):
-        return ids, "id"
-    colors = path.with_name(f"{_LABEL}{path.stem}.png")
-    return colors, "color" if reading.is_there(colors) else ""
-
-
-def _unique(relative: str, number: int, seen: set[str]) -> str:
-    """A printable name without ending. A name in GBK bytes is read as such; twins get the number added."""
-    data = os.fsencode(str(Path(relative).with_suffix("")))
+def _unique(place: Path, number: int, seen: set[str]) -> str:
+    """A printable name. One in GBK bytes is read as such; twins get the number added."""
+    data = os.fsencode(place)
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ pictures.csv            the pictures in the order of /show, with each model's im
 bad_pictures.csv        what was left out, and why, in both languages
 <source>/<model file without ending>/
     id/  color/         one PNG for each picture (written while predicting)
+    matching.csv        how the classes of the labels and the model's belong together
     classes.csv  confusion.csv  confusion.png  pictures.csv (worst first)  tracks.csv  worst/*.jpg
 ```
 A number that cannot be said (an absent class, a picture without labels) is null in JSON and empty in CSV.
@@ -14,7 +15,7 @@ A number that cannot be said (an absent class, a picture without labels) is null
 import csv
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, Final
 
 from roadloop.evaluation.ledger import Ledger
 from roadloop.evaluation.metrics import Counts, Scores, mean, scores
+from roadloop.evaluation.pictures import LabelKind
 from roadloop.evaluation.render import confusion_plot
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.label_map import TrainClass
@@ -30,7 +32,7 @@ from roadloop.storage import publish, reading
 FORMAT: Final = "roadloop-evaluation/1"
 REPORT: Final = "report.json"
 PICTURES: Final = "pictures.csv"
-_PICTURE_COLUMNS: Final = ("number", "name", "file", "track", "width", "height")
+_PICTURE_COLUMNS: Final = ("number", "name", "file", "track", "width", "height", "label", "kind")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class ModelCard:
         params_sha256: Of the `.params`.
         epoch: 1-based; 0 when the file does not say.
         classes: The classes that it predicts.
+        matching: How the classes of the labels and its own belong together; `ModelView.lines`.
     """
 
     source: str
@@ -52,6 +55,7 @@ class ModelCard:
     params_sha256: str
     epoch: int
     classes: Sequence[TrainClass]
+    matching: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class PictureRow:
         name: Names the outputs: `<model folder>/id/<name>.png`.
         file: How the picture source finds the original.
         mious: Each model's image_miou, None without labelled pixels.
+        label: How the picture source finds the label; None in evaluations from before it was kept.
+        kind: Of the label; empty where there is none.
     """
 
     number: int
@@ -71,6 +77,8 @@ class PictureRow:
     width: int
     height: int
     mious: tuple[float | None, ...]
+    label: str | None = None
+    kind: LabelKind = ""
 
 
 def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], about: dict[str, Any]) -> dict[str, Any]:
@@ -92,11 +100,14 @@ def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], abou
         ((b.name, *b.reason) for b in ledger.bad()),
     )
     models = [_write_model(folder / card.folder, ledger, k, card) for k, card in enumerate(cards)]
+    unlabelled, first = ledger.unlabelled()
     report = {
         "format": FORMAT,
         **about,
         "total_img": total,
         "bad_lines": bad,
+        "unlabelled": unlabelled,
+        "first_unlabelled": first,
         "sizes": dict(islice(ledger.sizes().items(), 20)),
         "models": models,
     }
@@ -116,14 +127,13 @@ def read_report(folder: Path) -> dict[str, Any] | None:
 def read_pictures(path: Path, number: int) -> PictureRow | None:
     """One line of `pictures.csv`; None when there are fewer."""
     with reading.open_text(path, errors="surrogateescape") as stream:
-        row = next(islice(csv.reader(stream), number, None), None)
+        row = next(islice(csv.DictReader(stream), number - 1, None), None)
     if row is None:
         return None
-    plain, mious = row[: len(_PICTURE_COLUMNS)], row[len(_PICTURE_COLUMNS) :]
-    place, name, file, track, width, height = plain
-    return PictureRow(
-        int(place), name, file, track, int(width), int(height), tuple(float(m) if m else None for m in mious)
-    )
+    mious = tuple(float(value) if value else None for name, value in row.items() if name.startswith("image_miou"))
+    kind: LabelKind = "id" if row.get("kind") == "id" else "color" if row.get("kind") == "color" else ""
+    size = int(row["width"]), int(row["height"])
+    return PictureRow(int(row["number"]), row["name"], row["file"], row["track"], *size, mious, row.get("label"), kind)
 
 
 def figures(found: Scores) -> dict[str, float | None]:
@@ -195,12 +205,14 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
         ("name", "track", "image_miou", "pixel_accuracy"),
         ((p.picture.name, p.picture.track, _rounded(p.miou), _rounded(p.accuracy)) for p in ledger.worst_first(model)),
     )
-    more = {
+    more: dict[str, Any] = {
         "image_miou": _rounded(ledger.image_miou(model)),
         "boundary_miou": number(mean(boundary)),
         "ece": number(quality.ece),
     }
-    return entry | figures(found) | more | {"tracks": len(rows), "classes": classes}
+    _write_csv(folder / "matching.csv", list(card.matching[0]), (list(line.values()) for line in card.matching))
+    more |= {"tracks": len(rows), "matching": list(card.matching)}
+    return entry | figures(found) | more | {"classes": classes}
 
 
 def _plain(c: TrainClass) -> dict[str, Any]:
@@ -219,7 +231,8 @@ def _write_pictures(path: Path, ledger: Ledger, models: int) -> int:
     def rows() -> Iterable[Sequence[Any]]:
         for place, p in enumerate(ledger.pictures(), start=1):
             mious = [_rounded(miou) for miou in ledger.mious(p.number)]
-            yield place, p.name, p.file.decode(errors="surrogateescape"), p.track, p.width, p.height, *mious
+            file, label = p.picture.file, p.picture.label
+            yield place, p.name, file, p.track, p.width, p.height, label, p.kind, *mious
 
     head = (*_PICTURE_COLUMNS, *(f"image_miou_{k + 1}" for k in range(models)))
     return _write_csv(path, head, rows())

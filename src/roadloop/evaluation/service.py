@@ -1,7 +1,7 @@
 """What a caller can do with evaluations. One function, one use case; no torch here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from roadloop.errors import ConflictError, InvalidValueError, Text
 from roadloop.evaluation.choice import ModelChoice, choose_models, find_model
 from roadloop.evaluation.destination import check_destination
 from roadloop.evaluation.manner import PLAIN, Manner
+from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
@@ -37,6 +38,7 @@ class EvaluationRequest:
         single_gpu: Pictures predicted at once on each device.
         overwrite: Replace an earlier evaluation in `dest_dir`.
         manner: Tiles, mirrored and scaled copies.
+        mapping: Raw id of the labels -> raw id of the models, or 255; for tables that mean different things.
     """
 
     dicts: Mapping[str, Any]
@@ -47,6 +49,7 @@ class EvaluationRequest:
     single_gpu: int
     overwrite: bool
     manner: Manner = PLAIN
+    mapping: Mapping[str, Any] = field(default_factory=dict)
 
 
 def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> str:
@@ -63,6 +66,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
     Raises:
         NotFoundError: A model file, the picture folder or the dataset does not exist.
         InvalidValueError: No model, no picture, a GPU that is not there, or tiles that are too small.
+        LabelMapError: The class table of the labels and a model's give one id different meanings, or `mapping` is wrong.
         BrokenFileError: A model file without its description.
         ConflictError: `dest_dir` cannot be used.
         PathOutsideError: A folder lies outside the workspace, or `dest_dir` is read-only.
@@ -70,7 +74,8 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
     devices.check(platform.settings, request.gpus)
     request.manner.check()
     models = choose_models(platform, request.dicts)
-    digests = [load_description(model.path).params_sha256 for model in models]
+    records = [load_description(model.path) for model in models]
+    digests = [record.params_sha256 for record in records]
     source = open_source(platform.workspace, request.sour_dir)
     if not source.any():
         raise InvalidValueError(
@@ -80,6 +85,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
             ),
             parameter="sour_dir",
         )
+    labels = labels_of(source, records, request.mapping)
     target = _destination(db, platform, request)
     payload = {
         "type": request.type,
@@ -88,6 +94,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
         "single_gpu": request.single_gpu,
         "overwrite": request.overwrite,
         **request.manner.record,
+        "labels": labels.record,
         "models": [
             {"source": m.source, "file": m.file, "path": str(m.path), "sha256": s} for m, s in _pairs(models, digests)
         ],
@@ -123,7 +130,7 @@ def newest_scores(db: sa.Connection, params_sha256: str) -> dict[str, Any] | Non
     """What the newest finished evaluation with labels says about a model file; None when there is none.
 
     Returns:
-        The model's entry of `report.json` with the evaluation's task id, type and pictures.
+        The model's entry of `report.json` with the evaluation's task id, type, pictures and mapping of classes.
     """
     rows = db.execute(
         sa.select(
@@ -137,7 +144,8 @@ def newest_scores(db: sa.Connection, params_sha256: str) -> dict[str, Any] | Non
     for row in rows:
         entry = row.result["models"][row.place]
         if entry["labelled_pictures"]:
-            return {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir, **entry}
+            about = {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir}
+            return {**about, "mapping": row.result.get("mapping", {}), **entry}
     return None
 
 

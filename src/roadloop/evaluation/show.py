@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from roadloop.errors import ConflictError, NotFoundError, Text
 from roadloop.evaluation.outputs import COLOR, ID, MODEL_FILE, ModelView, output_path
-from roadloop.evaluation.pictures import PictureSource, Raw, open_source
+from roadloop.evaluation.pictures import Picture, PictureSource, Raw, open_source
 from roadloop.evaluation.render import errors, overlay
 from roadloop.evaluation.report import PICTURES, PictureRow, read_pictures, read_report
 from roadloop.evaluation.store import evaluations
@@ -113,7 +113,16 @@ class Shown:
 
     @cached_property
     def _raw(self) -> Raw:
-        return self.evaluation.source.read(self.row.file)
+        return self.evaluation.source.read(self._picture)
+
+    @property
+    def _picture(self) -> Picture:
+        """As the source lists it; where the table does not name the label, the source is asked again."""
+        row = self.row
+        if row.label is None:
+            found = (p for p in self.evaluation.source.pictures() if p.file == row.file)
+            return next(found, Picture(row.number, row.name, row.file, row.track))
+        return Picture(row.number, row.name, row.file, row.track, row.label, row.kind)
 
     @property
     def labelled(self) -> bool:

@@ -21,6 +21,7 @@ from roadloop.evaluation.backend import FEW, Choice, Reason, Trial, choose, comm
 from roadloop.evaluation.destination import clear, replaced
 from roadloop.evaluation.ledger import BadPicture, Ledger
 from roadloop.evaluation.manner import Manner
+from roadloop.evaluation.meaning import Labels, difference, since_built
 from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
 from roadloop.evaluation.pictures import Picture, PictureSource, open_source
 from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
@@ -69,10 +70,15 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
     payload = context.payload
     remote = payload["type"] == REMOTE
     manner = Manner.of(payload)
-    models, networks = _load_models(context, scratch)
+    labels = Labels.of(payload.get("labels", {}))
+    models, networks = _load_models(context, scratch, labels)
+    for text in since_built(context.platform.workspace, payload["sour_dir"]):
+        context.warn(text)
     outputs = Outputs(scratch, models, remote=remote)
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
+        for problem in source.problems():
+            ledger.add_bad(BadPicture(0, problem.file, problem.reason))
         _take_over(context, outputs, source, ledger)
         choices = _predict(context, _Work(source, outputs, networks, remote, manner, max_pixels), ledger)
         context.reach("evaluate.predicted")
@@ -86,11 +92,22 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
             "task_id": context.job.id,
             "type": payload["type"],
             "sour_dir": payload["sour_dir"],
+            "labels": labels.record["table"],
+            "mapping": labels.record["mapping"],
             "prediction": {**manner.record, "models": [choice.record for choice in choices]},
         }
         report = write_reports(scratch, ledger, [m.card for m in models], about)
     ledger.path.unlink()
     context.reach("evaluate.written")
+    _warn(context, report)
+    for line in _summary(report):
+        context.log(line)
+    context.check_stop()
+    publish.seal(scratch)
+    return report
+
+
+def _warn(context: TaskContext, report: dict[str, Any]) -> None:
     if report["bad_lines"]:
         count = report["bad_lines"]
         context.warn(
@@ -99,11 +116,16 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
                 f"{count} pictures or labels have problems; see bad_pictures.csv.",
             )
         )
-    for line in _summary(report):
-        context.log(line)
-    context.check_stop()
-    publish.seal(scratch)
-    return report
+    if report["unlabelled"]:
+        count, total, first = report["unlabelled"], report["total_img"], report["first_unlabelled"]
+        context.warn(
+            Text(
+                f"{total} 张图片中有 {count} 张没有标注（如 {first}），只预测，不计入成绩。标注应为 X.png（编号）或"
+                " label-X.png（颜色），与 X.jpg 同目录。",
+                f"{count} of {total} pictures have no label, such as {first}: they are predicted and not scored. A label"
+                " is X.png (ids) or label-X.png (colours) beside X.jpg.",
+            )
+        )
 
 
 _GONE: Final = Text("提交之后图片都不见了", "the pictures have gone since the evaluation was submitted")
@@ -121,19 +143,25 @@ class _Work:
     max_pixels: int
 
 
-def _load_models(context: TaskContext, scratch: Path) -> tuple[list[Model], list[Network]]:
+def _load_models(context: TaskContext, scratch: Path, labels: Labels) -> tuple[list[Model], list[Network]]:
     models, networks, tile = [], [], Manner.of(context.payload).tile
     for entry in context.payload["models"]:
         path = Path(entry["path"])
         module, record = load_model(path)
         if record.params_sha256 != entry["sha256"]:
             raise mismatch(path)
-        description = ModelView.record(record)
+        description = ModelView.record(record, labels)
         view = ModelView.of(description)
         folder = f"{entry['source']}/{entry['file'].removesuffix('.params')}"
-        card = ModelCard(entry["source"], entry["file"], folder, record.params_sha256, record.epoch, view.classes)
+        lines = view.lines()
+        card = ModelCard(
+            entry["source"], entry["file"], folder, record.params_sha256, record.epoch, view.classes, lines
+        )
         publish.write_json(scratch / folder / MODEL_FILE, description)
         models.append(Model(card, view))
+        note = difference(record, card.file, labels)
+        if note is not None:
+            context.warn(note)
         if tile and tile < min(record.input.crop):
             context.warn(small_tile(card.file, tile, record.input.crop))
         used = [c.train_id for c in view.classes]
@@ -281,7 +309,8 @@ def _note_bad(ledger: Ledger, bad: "SimpleQueue[BadPicture]") -> int:
 
 def _result(report: dict[str, Any]) -> dict[str, Any]:
     """What the job's row keeps of a report."""
-    return {name: report[name] for name in ("total_img", "bad_lines", "models")}
+    models = [{name: value for name, value in model.items() if name != "matching"} for model in report["models"]]
+    return {"models": models, **{name: report[name] for name in ("total_img", "bad_lines", "unlabelled", "mapping")}}
 
 
 def _summary(report: dict[str, Any]) -> Iterator[str]:

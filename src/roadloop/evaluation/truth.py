@@ -1,4 +1,4 @@
-"""The truth of a picture as one model sees it: raw ids or colours, through the model's own class table and map."""
+"""The truth of a picture as one model sees it: raw ids or colours, through their class table and the model's map."""
 
 from collections.abc import Collection
 from typing import Final
@@ -10,7 +10,6 @@ from roadloop.errors import BrokenFileError, Text
 from roadloop.evaluation.pictures import LabelKind
 from roadloop.imaging.decode import decode_color_label, decode_label
 from roadloop.labels.colors import ColorCoder, describe_unknown
-from roadloop.labels.label_map import LabelMap
 from roadloop.labels.table import IGNORE, ClassTable
 
 UInt8 = NDArray[np.uint8]
@@ -46,13 +45,12 @@ class TruthReader:
     """Turns decoded labels into the train ids of one model.
 
     Args:
-        table: The class table that the model was trained with.
-        label_map: The model's label map.
+        table: The class table of the labels.
+        lut: uint8 [256], raw id of the labels -> train id, 255 = ignored.
         predicted: Train ids that the model predicts; any other truth is ignored.
     """
 
-    def __init__(self, table: ClassTable, label_map: LabelMap, predicted: Collection[int]) -> None:
-        lut = label_map.lut()
+    def __init__(self, table: ClassTable, lut: UInt8, predicted: Collection[int]) -> None:
         self._lut: Final = np.where(np.isin(lut, list(predicted)), lut, np.uint8(IGNORE)).astype(np.uint8)
         self._table: Final = table
         self._coder: ColorCoder | None = None  # made on first use: tables with twin colours still read id labels

@@ -167,10 +167,42 @@ def parse_map(value: Mapping[str, Any], table: ClassTable) -> LabelMap:
         LabelMapError: An entry of another form, an id outside the table, or fewer than two classes.
     """
     entries = {c.raw_id: MapEntry(IGNORE, c.name_en, c.name_zh) for c in table.classes}
-    seen: set[int] = set()
+    return LabelMap(_consecutive(entries | _read_entries(value, table)))
+
+
+def saved_otherwise(value: Mapping[str, Any], table: ClassTable, saved: LabelMap) -> list[Text]:
+    """How a saved map differs from what `/save_map` was sent: other train ids, and classes that were not mentioned."""
+    sent = _read_entries(value, table)
+    found = []
+    moved = sorted({(e.train_id, saved.entries[raw].train_id) for raw, e in sent.items()})
+    shown = ", ".join(f"{old} → {new}" for old, new in moved if old != new)
+    if shown:
+        found.append(
+            Text(
+                f"train id 已改为从 0 开始连续：{shown}。",
+                f"The train ids were made consecutive from 0: {shown}.",
+            )
+        )
+    unnamed = [c for c in table.classes if c.raw_id not in sent and c.raw_id != IGNORE]
+    if unnamed:
+        zh = "、".join(f"{c.raw_id} {c.name_zh or c.name_en}" for c in unnamed)
+        en = ", ".join(f"{c.raw_id} {c.name_en or c.name_zh}" for c in unnamed)
+        found.append(
+            Text(
+                f"{len(unnamed)} 个类别没有提到，它们的像素在训练中被忽略：{zh}。",
+                f"{len(unnamed)} classes were not mentioned; their pixels are ignored in training: {en}.",
+            )
+        )
+    return found
+
+
+def _read_entries(value: Mapping[str, Any], table: ClassTable) -> dict[int, MapEntry]:
+    """The entries that a map mentions, with the train ids as they were sent."""
+    entries = {c.raw_id: MapEntry(IGNORE, c.name_en, c.name_zh) for c in table.classes}
+    read: dict[int, MapEntry] = {}
     for key, item in value.items():
         raw_id = _number(key)
-        if raw_id is None or raw_id not in entries or raw_id in seen:
+        if raw_id is None or raw_id not in entries or raw_id in read:
             raise LabelMapError(
                 Text(
                     f"映射中的原始编号“{key}”不在类别表 {table.name} 中，或出现了两次",
@@ -178,9 +210,8 @@ def parse_map(value: Mapping[str, Any], table: ClassTable) -> LabelMap:
                 ),
                 raw_id=str(key),
             )
-        seen.add(raw_id)
-        entries[raw_id] = _parse_entry(raw_id, item, entries[raw_id])
-    return LabelMap(_consecutive(entries))
+        read[raw_id] = _parse_entry(raw_id, item, entries[raw_id])
+    return read
 
 
 def _parse_entry(raw_id: int, item: object, default: MapEntry) -> MapEntry:

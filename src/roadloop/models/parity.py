@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from roadloop.errors import BrokenFileError, JobError, Text
+from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.metrics import Counts, count, scores
 from roadloop.evaluation.outputs import Loaded, ModelView, load
 from roadloop.evaluation.pictures import PictureSource
@@ -144,12 +145,13 @@ def compare(
 
     Raises:
         BrokenFileError: The pair is damaged, or the ONNX file was exported of another one.
+        LabelMapError: The labels' class table and the model's give one id different meanings.
         JobError: Not one picture could be read.
     """
     network, record = load_model(params_path)
+    view = ModelView.of(ModelView.record(record, labels_of(source, [record])))
     size = _size_of(onnx_path, record)
     session = open_session(onnx_path, torch.get_num_threads())
-    view = ModelView.of(ModelView.record(record))
     used = [c.train_id for c in view.classes]
     tally = _Tally(max(used) + 1)
     for number, picture in enumerate(source.pictures(), 1):

@@ -7,7 +7,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.networks.folder import NetworkInfo, digest, read_defaults, read_source, template_folder
 from roadloop.networks.store import networks
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 
 __all__ = ["create", "description", "list_networks", "read_defaults", "require"]
@@ -33,7 +33,7 @@ def create(db: sa.Connection, platform: Platform, name: str, template: str, desc
         NotFoundError: There is no such template.
         NameTakenError: Another network has the name, or is being created with it.
     """
-    name = check_name(name, "network_name")
+    name = check_new_name(name, "network_name")
     template_folder(template)
     _free_name(db, platform, name)
     task_id = queue.submit(

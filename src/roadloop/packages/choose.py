@@ -46,7 +46,7 @@ def of_version(workspace: Workspace, version: str, leave_out: set[str]) -> tuple
         NotFoundError: The version's folder is gone.
     """
     base = f"{places.IMAGES}/{version}"
-    found, problems = list_pictures(places.existing(workspace, places.IMAGES, version))
+    found, problems = list_pictures(places.existing(workspace, places.IMAGES, version), workspace.holds)
     candidates = [Candidate(f"{base}/{p.path}", p.name, p.track, p.point, p.facts) for p in found]
     return [c for c in candidates if c.origin not in leave_out], problems
 
@@ -135,7 +135,8 @@ def read_whole(workspace: Workspace, origin: str) -> bytes:
     Raises:
         OSError: It cannot be read.
         BrokenFileError: It is neither JPEG nor PNG.
+        PathOutsideError: Its links lead out of the workspace and its roots by now.
     """
-    data = reading.read_bytes(workspace.home / Path(origin))
+    data = reading.read_bytes(workspace.follow(workspace.home / Path(origin)))
     read_header(data)
     return data

@@ -49,6 +49,7 @@ def load_image(workspace: Workspace, label: Returned, wanted: ResultType, max_pi
 
     Raises:
         BrokenFileError: Neither the original nor an unchanged copy is there.
+        PathOutsideError: Links of one lead out of the workspace and its roots.
     """
     picture = label.picture
     files = [label.package / picture.name, label.file.parent / picture.name]
@@ -56,7 +57,7 @@ def load_image(workspace: Workspace, label: Returned, wanted: ResultType, max_pi
         files.insert(0, workspace.home / label.row.origin)
     for file in files:
         if file.is_file():
-            data = reading.read_bytes(file)
+            data = reading.read_bytes(workspace.follow(file))
             if hashlib.sha256(data).hexdigest() == picture.source_sha256:
                 return data if wanted == "union" else half_of(data, max_pixels)
     framed = label.package / picture.name

@@ -5,17 +5,18 @@ folder it is what `selection.csv` beside it says, else the stem up to the last `
 """
 
 import csv
-import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from roadloop.errors import InvalidNameError, Text
+from roadloop.imaging.endings import odd_picture
 from roadloop.packages.manifest import FACTS
 from roadloop.sources.layout import Problem, point_of, track_of
 from roadloop.storage import reading
+from roadloop.storage.listing import walk
 from roadloop.storage.paths import check_name
 
 SELECTION: Final = "selection.csv"
@@ -46,14 +47,21 @@ class Found(NamedTuple):
         return PurePosixPath(self.name).stem
 
 
-def list_pictures(folder: Path) -> tuple[list[Found], list[Problem]]:
-    """All pictures of a version in track order, and files that cannot be used with the reason."""
+def list_pictures(folder: Path, holds: Callable[[Path], bool]) -> tuple[list[Found], list[Problem]]:
+    """All pictures of a version in track order, and files that cannot be used with the reason.
+
+    Args:
+        folder: The version's.
+        holds: Whether links may lead to a path; `Workspace.holds`.
+    """
     notes = _read_selection(folder)
     found: dict[str, Found] = {}
     problems: list[Problem] = []
-    for path in walk(folder):
+    for path, reason in walk_pictures(folder, holds):
         picture = _describe(path, notes)
-        if not _is_name(picture.name):
+        if reason is not None:
+            problems.append(Problem(_printable(path), reason))
+        elif not _is_name(picture.name):
             problems.append(Problem(_printable(path), Text("文件名不可用", "The file's name cannot be used")))
         elif (twin := found.get(picture.stem)) is not None:
             problems.append(Problem(path, Text(f"与 {twin.path} 重名", f"The same name as {twin.path}")))
@@ -62,24 +70,21 @@ def list_pictures(folder: Path) -> tuple[list[Found], list[Problem]]:
     return sorted(found.values(), key=lambda p: (p.track, p.point, p.name)), problems
 
 
-def walk(folder: Path) -> Iterator[str]:
-    """Paths of all picture files below a folder, relative to it, in order.
+def walk_pictures(folder: Path, holds: Callable[[Path], bool]) -> Iterator[tuple[str, Text | None]]:
+    """Paths of all picture files below a folder, relative to it, in order, and why one is left out.
 
-    Hidden names, links and the contact sheets of a selection are passed over.
+    Hidden names and the contact sheets of a selection are passed over.
     """
     selected = (folder / SELECTION).is_file()
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        place = Path(base).relative_to(folder)
-        for name in sorted(files):
+    for inner in walk(folder, holds):
+        place = inner.path.relative_to(folder)
+        for name in inner.files:
             sheet = selected and name.startswith(_SHEET)
-            if (
-                name.lower().endswith(_ENDINGS)
-                and name[0] != "."
-                and not sheet
-                and not (Path(base) / name).is_symlink()
-            ):
-                yield (place / name).as_posix()
+            odd = odd_picture(name)
+            if odd is not None or (name.lower().endswith(_ENDINGS) and not sheet):
+                yield (place / name).as_posix(), odd
+        for name, reason in inner.left_out:
+            yield (place / name).as_posix(), reason
 
 
 def _describe(path: str, notes: dict[str, dict[str, str]]) -> Found:

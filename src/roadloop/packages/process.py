@@ -20,6 +20,7 @@ from roadloop.errors import (
     JobError,
     LabelMapError,
     NameTakenError,
+    PathOutsideError,
     RoadloopError,
     Text,
 )
@@ -166,7 +167,9 @@ class LabelRun:
 
     def _check(self, label: Returned) -> Accepted | Rejected:
         try:
-            data = reading.read_bytes(label.file)
+            data = reading.read_bytes(self._workspace.follow(label.file))
+        except PathOutsideError as error:
+            return Rejected(error.text)
         except OSError as error:
             what = reading.why(error)
             return Rejected(Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}"))
@@ -249,7 +252,7 @@ class LabelRun:
             report.reject(label.manifest.number, label.picture.name, label.picture.label, verdict)
             folder = kept / str(label.manifest.number)
             folder.mkdir(parents=True, exist_ok=True)
-            if label.file.is_file():
+            if label.file.is_file() and self._workspace.holds(label.file.resolve()):
                 shutil.copyfile(label.file, folder / label.picture.label)
         value = report.to_json()
         if kept.is_dir():

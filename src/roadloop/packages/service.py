@@ -15,7 +15,7 @@ from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, different_meanings, from_rows, shipped
 from roadloop.models.files import load_description
 from roadloop.packages import places, store
-from roadloop.packages.listing import list_pictures, walk
+from roadloop.packages.listing import list_pictures, walk_pictures
 from roadloop.packages.manifest import PackageManifest, read
 from roadloop.packages.plan import parse_amount
 from roadloop.packages.returned import ResultType, accepts, result_prefix
@@ -215,17 +215,18 @@ def _check_rejected(db: sa.Connection, version: str) -> None:
 
 def _check_pictures(db: sa.Connection, platform: Platform, version: str, request: DivideRequest) -> None:
     folder = places.existing(platform.workspace, places.IMAGES, version)
-    if next(walk(folder), None) is None:
+    holds = platform.workspace.holds
+    if all(reason is not None for _, reason in walk_pictures(folder, holds)):
+        left = next(((path, reason) for path, reason in walk_pictures(folder, holds) if reason is not None), None)
+        zh = f"例如 {left[0]}：{left[1].zh}" if left else ".jpg、.jpeg、.png"
+        en = f"such as {left[0]}: {left[1].en}" if left else ".jpg, .png"
         raise InvalidValueError(
-            Text(
-                f"images/{version} 中没有图片（.jpg、.jpeg、.png）。",
-                f"images/{version} holds no pictures (.jpg, .png).",
-            ),
+            Text(f"images/{version} 中没有可用的图片（{zh}）。", f"images/{version} holds no pictures ({en})."),
             parameter="version",
         )
     packed = set() if request.again else store.packed_origins(db, version, request.types)
     base = f"{places.IMAGES}/{version}"
-    if packed and all(f"{base}/{p.path}" in packed for p in list_pictures(folder)[0]):
+    if packed and all(f"{base}/{p.path}" in packed for p in list_pictures(folder, holds)[0]):
         raise ConflictError(
             Text(
                 f"images/{version} 的全部图片都已在 {request.types} 任务包中；要重新划分请加 again=1。",

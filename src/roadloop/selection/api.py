@@ -13,6 +13,7 @@ from roadloop.jobs.history import JobFields, history
 from roadloop.selection import service
 from roadloop.selection.output import TABLE, read_report, read_table
 from roadloop.selection.store import selections
+from roadloop.storage.paths import read_names
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints
 from roadloop.web.parameters import History, Parameters
@@ -270,7 +271,7 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
         not pay.
         """
         with platform.database.reading() as db:
-            found = service.compare_arms(db, platform, p.task_id, _names(p.mined), _names(p.control))
+            found = service.compare_arms(db, platform, p.task_id, read_names(p.mined), read_names(p.control))
         return in_language(found, call.language)
 
 
@@ -301,7 +302,3 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
         "task_type", "output_dir", "gpus", "sele_ratio", "weights_dir", "track_file", "task_file", "isshuffle",
     )  # fmt: skip
     return {**{name: row[name] for name in names}, "summary": job.result or None}
-
-
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]

@@ -19,6 +19,12 @@ KEPT: Final = 500_000  #: points that are remembered while quotas are worked out
 SPARES: Final = 8  #: stand-ins of a track, at least
 
 
+_EMPTY: Final = Text(
+    "轨迹中没有图片；请放入 .jpg 图片，或从列表中去掉它",
+    "The track has no pictures; put .jpg files into it, or take it off the list",
+)
+
+
 class Draw(NamedTuple):
     """What one track gives.
 
@@ -71,6 +77,7 @@ class Tracks:
         self._check_stop: Final = check_stop
         self.counts = LineCounts()
         self.opened = 0
+        self.points = 0
 
     def draws(self, ratio: Ratio) -> Iterator[Draw]:
         """What the tracks give. For a number there may be more draws than that: the last ones are stand-ins.
@@ -141,9 +148,10 @@ class Tracks:
             for problem in found.problems:
                 self._left_out.add(track, problem.name, problem.reason)
             if not found.points:
-                self._left_out.track(track, Text("轨迹中没有图片", "The track has no pictures"))
+                self._left_out.track(track, _EMPTY)
                 continue
             self.opened += 1
+            self.points += len(found.points)
             yield found
 
     def _draw(self, listing: Listing, quota: int) -> Draw:

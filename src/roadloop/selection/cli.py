@@ -12,6 +12,7 @@ from roadloop.selection import service
 from roadloop.selection.api import in_language
 from roadloop.selection.compare import comparison_table
 from roadloop.selection.output import read_report
+from roadloop.storage.paths import read_names
 from roadloop.storage.platform import Platform, open_platform
 
 console = Console(soft_wrap=True, highlight=False)
@@ -34,7 +35,7 @@ def selection(
         with platform.database.reading() as db:
             task_id = service.full_id(db, task_id)
         if compare:
-            _compare(platform, task_id, _names(mined), _names(control))
+            _compare(platform, task_id, read_names(mined), read_names(control))
             return
         if mined or control:
             raise InvalidValueError(
@@ -58,10 +59,6 @@ def _compare(platform: Platform, task_id: str, mined: list[str], control: list[s
     if found["caution"]:
         console.print(found["caution"])
     console.print(comparison_table(found))
-
-
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
 
 
 def bench(

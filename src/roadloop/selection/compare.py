@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 import sqlalchemy as sa
 from rich.table import Table
 
-from roadloop.errors import ConflictError, Text
+from roadloop.errors import ConflictError, LabelMapError, Text
 from roadloop.evaluation.service import newest_scores
 from roadloop.models.files import load_description
 from roadloop.selection.model import Aim
@@ -36,6 +36,7 @@ class ArmResult(NamedTuple):
         scored_on: What the scores were measured on: `<sour_dir> (<type>)` of an evaluation, or `validation`.
         miou: 0..1; None when not known.
         ious: Train id -> IoU.
+        classes: Train id -> (English, Chinese name) of what the model predicts.
     """
 
     task: str
@@ -43,20 +44,23 @@ class ArmResult(NamedTuple):
     scored_on: str
     miou: float | None
     ious: dict[int, float]
+    classes: dict[int, tuple[str, str]]
 
 
 def result_of(db: sa.Connection, task: str, params: Path) -> ArmResult:
     """What is known about a model: its newest evaluation with labels, else its training's validation."""
     record = load_description(params)
+    classes = {c.train_id: (c.name_en, c.name_zh) for c in record.classes}
     scored = newest_scores(db, record.params_sha256)
     if scored is not None:
         ious = {c["train_id"]: c["iou"] for c in scored["classes"] if c["iou"] is not None}
-        return ArmResult(task, params.name, f"{scored['sour_dir']} ({scored['type']})", scored["miou"], ious)
+        return ArmResult(task, params.name, f"{scored['sour_dir']} ({scored['type']})", scored["miou"], ious, classes)
     miou, listed = record.training.get("miou"), record.training.get("iou")
     found = (
         {i: float(v) for i, v in enumerate(listed) if isinstance(v, int | float)} if isinstance(listed, list) else {}
     )
-    return ArmResult(task, params.name, VALIDATION, float(miou) if isinstance(miou, int | float) else None, found)
+    value = float(miou) if isinstance(miou, int | float) else None
+    return ArmResult(task, params.name, VALIDATION, value, found, classes)
 
 
 def compare(mined: Sequence[ArmResult], control: Sequence[ArmResult], aims: Sequence[Aim]) -> dict[str, Any]:
@@ -74,8 +78,10 @@ def compare(mined: Sequence[ArmResult], control: Sequence[ArmResult], aims: Sequ
 
     Raises:
         ConflictError: The models were scored on different pictures, or one was not scored at all.
+        LabelMapError: The models learned different classes, or others than were aimed at.
     """
     _require_comparable([*mined, *control])
+    _require_same_classes([*mined, *control], aims)
     measures = []
     ids = [aim.train_id for aim in aims]
     if ids:
@@ -158,6 +164,30 @@ def _require_comparable(results: Sequence[ArmResult]) -> None:
             ),
             scored_on=places,
         )
+
+
+def _require_same_classes(results: Sequence[ArmResult], aims: Sequence[Aim]) -> None:
+    """IoUs are looked up by train id, so each must mean one class everywhere."""
+    first = results[0]
+    aimed = {aim.train_id: (aim.name_en, aim.name_zh) for aim in aims}
+    sides = [(r.task, r.classes) for r in results[1:]]
+    for name, classes in (("classes", aimed), *sides):
+        ids = aimed.keys() if name == "classes" else first.classes.keys() | classes.keys()
+        other = [i for i in sorted(ids) if first.classes.get(i) != classes.get(i)]
+        if other:
+            said = [(i, first.classes.get(i, ("-", "-")), classes.get(i, ("-", "-"))) for i in other]
+            zh = "；".join(
+                f"{i} 在 {first.task} 中是 {a[1] or a[0]}，在 {name} 中是 {b[1] or b[0]}" for i, a, b in said[:10]
+            )
+            en = "; ".join(f"{i} is {a[0]} in {first.task}, {b[0]} in {name}" for i, a, b in said[:10])
+            raise LabelMapError(
+                Text(
+                    f"要比较的模型学习的类别不同，分数不能对照：{zh}；请用同一个 label_map 训练的模型。",
+                    f"The models learned different classes, so that their scores do not compare: {en}. Use models that"
+                    " were trained with one label_map.",
+                ),
+                train_ids=other,
+            )
 
 
 def _sentence(verdict: Verdict, measures: Sequence[dict[str, Any]], runs: int) -> Text:

@@ -10,6 +10,7 @@ from roadloop.errors import Text
 from roadloop.tracks.service import TrackPoint
 
 NAME: Final = "left_out.csv"
+_KINDS: Final = {"tracks": Text("轨迹", "tracks"), "pictures": Text("图片", "pictures"), "files": Text("文件", "files")}
 
 
 class LeftOut:
@@ -24,7 +25,7 @@ class LeftOut:
         self._rows = csv.writer(self._stream, lineterminator="\n")
         self._rows.writerow(("track", "point", "reason", "reason_en"))
         self.counts: Counter[str] = Counter()
-        self.first: Text | None = None
+        self.firsts: dict[str, Text] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -36,23 +37,37 @@ class LeftOut:
 
     def track(self, track: str, reason: Text) -> None:
         """A whole track that cannot be used."""
-        self.counts["tracks"] += 1
+        self._count("tracks", track, reason)
         self._write(track, "", reason)
 
     def picture(self, point: TrackPoint, reason: Text) -> None:
         """A picture that cannot be used."""
-        self.counts["pictures"] += 1
+        self._count("pictures", point.stem, reason)
         self._write(point.track, point.point, reason)
 
     def add(self, track: str, name: str, reason: Text) -> None:
         """A file of a track that is no point."""
-        self.counts["files"] += 1
+        self._count("files", f"{track}/{name}" if name else track, reason)
         self._write(track, name, reason)
 
     def line(self, number: int, reason: Text) -> None:
         """A line of the list that is no track id."""
         self._write(f"line {number}" if number else "line", "", reason)
 
+    def summary(self) -> Text | None:
+        """How much of what cannot be used, with the first of each kind and why; None when there is nothing."""
+        said = [(kind, count, self.firsts[kind]) for kind, count in self.counts.items()]
+        if not said:
+            return None
+        return Text(
+            "；".join(f"{_KINDS[kind].zh} {count} 个不能使用，如 {first.zh}" for kind, count, first in said),
+            "; ".join(f"{count} {_KINDS[kind].en} cannot be used, such as {first.en}" for kind, count, first in said),
+        )
+
+    def _count(self, kind: str, name: str, reason: Text) -> None:
+        self.counts[kind] += 1
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        self.firsts.setdefault(kind, Text(f"{shown}：{reason.zh}", f"{shown}: {reason.en}"))
+
     def _write(self, track: str, point: str, reason: Text) -> None:
-        self.first = self.first or reason
         self._rows.writerow((track, point, *reason))

@@ -7,14 +7,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import RoadloopError, Text
+from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.selection.candidates import Tracks
 from roadloop.selection.fingerprint import fingerprint_of, near_any
 from roadloop.selection.gather import Gatherer
 from roadloop.selection.model import Aim
 from roadloop.selection.output import Selected, write_report, write_tables
 from roadloop.selection.picking import Picks, Pool, Rules, combined, pick, reason_of
-from roadloop.selection.run import Run, publish_folder, require_some
+from roadloop.selection.run import Run, nothing_to_take, publish_folder
 from roadloop.selection.sampling import Ratio, parse_ratio
 from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
 from roadloop.selection.scoring import Failed, load_scorers, score
@@ -25,6 +26,14 @@ from roadloop.tracks.service import TrackPoint, overlapped
 Candidate = tuple[TrackPoint, int]  # a point and its place on its track
 
 SCORING: Final = 0.9  #: share of the progress bar
+_RULES: Final = {
+    "near_duplicate": Text("与已选的几乎相同", "nearly the same as one taken"),
+    "gap": Text(
+        "离已选的太近（gap_frames、gap_seconds、gap_metres）",
+        "too near to one taken (gap_frames, gap_seconds, gap_metres)",
+    ),
+    "per_track": Text("超出每条轨迹的上限（per_track）", "above the cap of their track (per_track)"),
+}
 CONTROL: Final = 1  #: keeps the control arm's draw apart from all others
 
 
@@ -53,13 +62,17 @@ def _fill(run: Run) -> dict[str, Any]:
 def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     context, payload = run.context, run.context.payload
     context.progress(0, 1, Text("列出候选图片", "listing candidates"))
-    candidates, about = _candidates(run)
+    tracks = run.tracks()
+    candidates, about = _candidates(run, tracks)
     context.reach("select.listed")
     _score(run, book, [point for point, _ in candidates])
     context.reach("select.scored")
     pool = _columns(book, candidates)
-    require_some(run, len(pool.points))
+    if not pool.points:
+        raise nothing_to_take(run, tracks)
     usable = ~_labelled_already(run, book, pool)
+    if not usable.any():
+        raise _all_labelled(payload, len(pool.points))
     aims = [Aim(**values) for values in payload["aims"]]
     scores = combined(pool.classes, aims)
     wanted = _wanted(parse_ratio(payload["sele_ratio"]), len(pool.points))
@@ -67,8 +80,10 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     control = _control(payload, usable)
     context.reach("select.picked")
     selected = _fetch(run, pool, scores, _Arms(picks, control, aims))
+    if not selected:
+        raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
-    _warn_fewer(context, selected, wanted, int(usable.sum()))
+    _warn_fewer(context, selected, wanted, usable, picks)
     write_tables(run.scratch, selected, run.max_pixels)
     summary = {
         "pictures": sum(s.arm == "mined" for s in selected),
@@ -81,9 +96,8 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     return write_report(run.scratch, _report(run, summary, scores, picks, aims))
 
 
-def _candidates(run: Run) -> tuple[list[Candidate], dict[str, Any]]:
+def _candidates(run: Run, tracks: Tracks) -> tuple[list[Candidate], dict[str, Any]]:
     """The pictures that will be looked at, by track and point, and what the report says about the list."""
-    tracks = run.tracks()
     most = run.context.payload["candidates"]
     found: dict[tuple[str, str], Candidate] = {}
     for draw in tracks.draws(Ratio(most)):
@@ -229,19 +243,40 @@ def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms) -> li
     for rank, i in enumerate(control, 1):
         point = pool.points[i]
         selected.append(Selected(point, files[point], "control", rank, float(scores[i]), reason))
-    require_some(run, len(selected))
     return selected
 
 
-def _warn_fewer(context: TaskContext, selected: Sequence[Selected], wanted: int, usable: int) -> None:
-    for arm, asked, zh in (("mined", wanted, "挑选"), ("control", context.payload["control"], "对照")):
+def _all_labelled(payload: dict[str, Any], candidates: int) -> JobError:
+    sets = payload["labelled"]
+    zh, en = ("、".join(sets), ", ".join(sets)) if sets else ("全部源数据", "all source sets")
+    return JobError(
+        Text(
+            f"全部 {candidates} 张候选图片都已标注过（与 {zh} 中的图片相同或几乎相同），没有可选的。请换别的轨迹；"
+            "若要再次选取，请用 labelled=none 或指定别的源数据。",
+            f"All {candidates} candidates are labelled already: they are the same as, or nearly, pictures of {en}. Give"
+            " other tracks; to take them again, use labelled=none or name other sets.",
+        )
+    )
+
+
+def _warn_fewer(
+    context: TaskContext, selected: Sequence[Selected], wanted: int, usable: NDArray[np.bool_], picks: Picks
+) -> None:
+    """Say which arm has fewer pictures than asked for, and what became of the other candidates."""
+    known = int(np.count_nonzero(~usable))
+    labelled = [(Text("已标注过", "labelled already"), known)] if known else []
+    ruled_out = [(_RULES[rule], count) for rule, count in sorted(picks.ruled_out.items()) if count]
+    arms = (("mined", wanted, "挑选", ruled_out + labelled), ("control", context.payload["control"], "对照", labelled))
+    for arm, asked, name, reasons in arms:
         count = sum(s.arm == arm for s in selected)
+        zh = "，".join(f"{text.zh} {number}" for text, number in reasons) or "没有更多"
+        en = ", ".join(f"{number} {text.en}" for text, number in reasons) or "there are no more"
         if count < asked:
             context.warn(
                 Text(
-                    f"{zh}组要求 {asked} 张，只得到 {count} 张（可用候选 {usable} 张；每轨迹上限、最小间隔与去重之后）。",
-                    f"{asked} pictures were asked for the {arm} arm, {count} could be had ({usable} candidates, after"
-                    " the cap per track, the gaps and near-duplicates).",
+                    f"{name}组要求 {asked} 张，{len(usable)} 张候选中只得到 {count} 张（其余：{zh}）。",
+                    f"{asked} pictures were asked for the {arm} arm, {count} could be had of {len(usable)} candidates"
+                    f" (the others: {en}).",
                 )
             )
 

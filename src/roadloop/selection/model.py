@@ -11,7 +11,7 @@ from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.service import newest_scores
 from roadloop.models.files import ModelFile, load_description
 from roadloop.models.service import model_files, models_folder
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import Workspace, check_name, read_names
 from roadloop.storage.platform import Platform
 
 WEAKEST: Final = 8  #: classes that are aimed at by default, at most
@@ -108,9 +108,7 @@ def aims(db: sa.Connection, params: Path, record: ModelFile, asked: str) -> Aims
     """
     if asked.strip():
         source = Text("请求中指定的类别", "the classes named in the request")
-        return Aims(
-            [_find(record, part.strip()) for part in asked.replace("，", ",").split(",") if part.strip()], source
-        )
+        return Aims([_find(record, name) for name in read_names(asked)], source)
     for pair in [params, *(p for p in model_files(params.parent) if p != params)]:
         scored = newest_scores(db, load_description(pair).params_sha256)
         if scored is not None:
@@ -140,10 +138,20 @@ def _weak(record: ModelFile, ious: Mapping[int, float]) -> list[Aim]:
 
 
 def _find(record: ModelFile, name: str) -> Aim:
-    for c in record.classes:
-        if name in {str(c.train_id), c.name_en, c.name_zh} or name.lower() == c.name_en.lower():
-            return Aim(c.train_id, c.name_en, c.name_zh, 1.0)
-    known = _listed([(c.train_id, c.name_en, c.name_zh) for c in record.classes])
+    found = [c for c in record.classes if name == str(c.train_id)]
+    found = found or [c for c in record.classes if name in {c.name_en, c.name_zh}]
+    found = found or [c for c in record.classes if name.lower() == c.name_en.lower()]
+    if len(found) == 1:
+        return Aim(found[0].train_id, found[0].name_en, found[0].name_zh, 1.0)
+    known = _listed([(c.train_id, c.name_en, c.name_zh) for c in found or record.classes])
+    if found:
+        raise InvalidValueError(
+            Text(
+                f"classes：{name[:80]!r} 不止一个：{known}；请用编号。",
+                f"classes: {name[:80]!r} is the name of several: {known}; give the number.",
+            ),
+            parameter="classes",
+        )
     raise InvalidValueError(
         Text(
             f"classes：模型没有类别 {name[:80]!r}；有：{known}。",

@@ -77,8 +77,8 @@ class Run:
                 count += len(found)
                 stream.writelines(f"{track}\n" for track in found)
         if not count:
-            why = self.left_out.first or Text("采集任务没有轨迹。", "The survey tasks have no tracks.")
-            raise JobError(why)
+            none = Text("采集任务没有轨迹。", "The survey tasks have no tracks.")
+            raise JobError(self.left_out.summary() or none)
         return path
 
     def note_lines(self, tracks: Tracks) -> dict[str, Any]:
@@ -151,15 +151,16 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
     return Outcome(report["summary"], [(scratch, target)])
 
 
-def require_some(run: Run, count: int) -> None:
-    """Fail when not one picture could be had; says why the first one could not.
-
-    Raises:
-        JobError: `count` is 0.
-    """
-    if count:
-        return
-    first = run.left_out.first or Text("轨迹中没有图片", "the tracks have no pictures")
-    raise JobError(
-        Text(f"没有得到一张图片；例如：{first.zh}", f"Not one picture could be had; for example: {first.en}")
-    )
+def nothing_to_take(run: Run, tracks: Tracks) -> JobError:
+    """Why not one picture could be had of tracks that were opened, as far as they could."""
+    share, points = run.context.payload["sele_ratio"], tracks.points
+    if points and not run.left_out.counts["pictures"]:
+        return JobError(
+            Text(
+                f"{share} 的 {points} 张图片不足一张，所以一张也没有选；请增大 ratio，或直接给出张数。",
+                f"{share} of {points} pictures is less than one, so none was taken; make ratio larger, or give a number"
+                " of pictures.",
+            )
+        )
+    why = run.left_out.summary() or Text("轨迹列表为空", "the list of tracks is empty")
+    return JobError(Text(f"没有得到一张图片：{why.zh}", f"Not one picture could be had: {why.en}"))

@@ -19,7 +19,7 @@ from roadloop.selection.model import Aim, aims, choose_model
 from roadloop.selection.output import RULE, destination, read_report
 from roadloop.selection.sampling import MOST, parse_ratio
 from roadloop.sources.service import open_set
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import Workspace, check_name, read_names
 from roadloop.storage.platform import Platform
 
 MOST_TASKS: Final = 100_000  #: survey tasks in one request
@@ -201,6 +201,7 @@ def compare_arms(
         NotFoundError: The selection or a training task does not exist.
         InvalidValueError: An arm without a training task.
         ConflictError: The models were not scored on the same pictures.
+        LabelMapError: The models learned different classes, or others than were aimed at.
     """
     report = read_report(output_folder(db, task_id))
     assert report is not None
@@ -297,8 +298,7 @@ def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
     """The survey task ids of a file, or of a comma list."""
     plain = "/" not in text and "\\" not in text
     if plain and not (workspace.home / text.strip()).exists():
-        parts = text.replace("，", ",").split(",")
-        tasks = list(dict.fromkeys(check_name(part.strip(), "task_file") for part in parts if part.strip()))
+        tasks = list(dict.fromkeys(check_name(name, "task_file") for name in read_names(text)))
     else:
         path = _list_file(workspace, text, "task_file")
         tasks = list(dict.fromkeys(ids_of(path, LineCounts())))
@@ -332,7 +332,7 @@ def _labelled(workspace: Workspace, text: str) -> list[str] | None:
     """Names of the labelled source sets; None means all there are when the job runs."""
     if text.strip().lower() == "none":
         return []
-    names = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
+    names = read_names(text)
     for name in names:
         open_set(workspace, name, "labelled")
     return names or None

@@ -7,7 +7,7 @@ from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.gather import Fetched, Gatherer
 from roadloop.selection.output import Selected, write_report, write_tables
-from roadloop.selection.run import Run, publish_folder, require_some
+from roadloop.selection.run import Run, nothing_to_take, publish_folder
 from roadloop.selection.sampling import parse_ratio
 
 
@@ -34,7 +34,8 @@ def _fill(run: Run) -> dict[str, Any]:
     fetched = gatherer.draws(tracks.draws(ratio), ratio.number, done)
     context.reach("sample.fetched")
     about = run.note_lines(tracks)
-    require_some(run, len(fetched))
+    if not fetched:
+        raise nothing_to_take(run, tracks)
     fetched.sort(key=lambda f: (f.point.track, f.point.point))
     if len(fetched) < ratio.number:
         context.warn(

@@ -7,6 +7,7 @@ import typer
 from rich.progress import Progress, track
 
 from roadloop.errors import ConflictError, Text
+from roadloop.labels.table import ClassTable
 from roadloop.settings import Settings
 from roadloop.sources.health.examine import Options, examine
 from roadloop.sources.health.noise import Judge
@@ -66,7 +67,7 @@ def health(
         raise ConflictError(
             Text(f"{folder} 已存在，请换一个 --out", f"{folder} is there already; choose another --out")
         )
-    judge, names = _judge(model)
+    judge, names = _judge(model, source.table)
     options = Options(
         against=choose_against(workspace, source.name, against), max_pixels=settings.max_picture_mpix * 1_000_000
     )
@@ -81,7 +82,7 @@ def health(
     typer.echo(f"-> {folder}")
 
 
-def _judge(model: Path | None) -> tuple[Judge | None, dict[int, tuple[str, str]]]:
+def _judge(model: Path | None, table: ClassTable) -> tuple[Judge | None, dict[int, tuple[str, str]]]:
     """A model file as the judge of labels, on the CPU; torch is loaded only when there is one."""
     if model is None:
         return None, {}
@@ -89,4 +90,4 @@ def _judge(model: Path | None) -> tuple[Judge | None, dict[int, tuple[str, str]]
 
     from roadloop.sources.health.judge import load_judge  # noqa: PLC0415
 
-    return load_judge(model, torch.device("cpu"))
+    return load_judge(model, table, torch.device("cpu"))

@@ -1,15 +1,17 @@
 """Which files of a source set belong together.
 
 A picture is `X.jpg` (or `.jpeg`) with its label `X.png` (raw ids) or `label-X.png` (colours) beside it, in a
-package; where both stand, `X.png` wins. A picture `X.png` needs its label as `label-X.png`. Nothing is opened here.
+package; where both stand, `X.png` wins. A picture `X.png` needs its label as `label-X.png`. Where two files have one
+name (`X.jpg` and `X.jpeg`), neither is taken. Nothing is opened here.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Final, Literal, NamedTuple
 
 from roadloop.errors import Text
+from roadloop.imaging.endings import odd_picture
 
 LabelKind = Literal["id", "color"]
 
@@ -116,6 +118,22 @@ class Pair(NamedTuple):
     label_kind: LabelKind
 
 
+class Paired(NamedTuple):
+    """What one folder's files are to each other, each list in order of the names.
+
+    Attributes:
+        pairs: Pictures with their labels.
+        unlabelled: Pictures without a label, and what was looked for.
+        doubtful: Pictures for which there are two labels, which are named.
+        problems: Files that are left out: pictures of one name, labels without a picture, kinds that are not read.
+    """
+
+    pairs: list[Pair]
+    unlabelled: list[tuple[str, Text]]
+    doubtful: list[tuple[str, Text]]
+    problems: list[tuple[str, Text]]
+
+
 def track_of(stem: str) -> str:
     """The track of a picture without one in a manifest: its stem up to the last `_`, else the stem."""
     head, _, _ = stem.rpartition("_")
@@ -146,52 +164,83 @@ def make_sample(source: str, folder: Path, pair: Pair, facts: Facts) -> Sample:
     )
 
 
-def pair_files(names: Iterable[str]) -> tuple[list[Pair], list[tuple[str, Text]]]:
-    """Match pictures and labels of one package.
+def pair_files(names: Iterable[str]) -> Paired:
+    """Match pictures and labels of one package; where two files could be meant, neither is taken.
 
     Args:
-        names: File names; other than `.jpg`, `.jpeg`, `.png` and hidden ones are passed over.
-
-    Returns:
-        Pairs in order of their stems, and (file name, reason) for each picture or label without a partner.
+        names: File names; other than pictures, and hidden ones, are passed over.
     """
     jpegs, pngs, problems = _by_stem(names)
-    pairs: list[Pair] = []
-    for stem, image in jpegs.items():
-        if stem in pngs:
-            pairs.append(Pair(stem, image, pngs[stem], "id"))
-        elif LABEL_PREFIX + stem in pngs:
-            pairs.append(Pair(stem, image, pngs[LABEL_PREFIX + stem], "color"))
+    found = Paired([], [], [], problems)
+    used: set[str] = set()
+    for stem, images in jpegs.items():
+        ids, colors = pngs.get(stem, []), pngs.get(LABEL_PREFIX + stem, [])
+        used |= {*ids, *colors}  # a colour label beside an id label that won is no problem
+        rival = _rival(stem, jpegs, pngs)
+        if rival and (ids or colors) and len(images) == 1:
+            found.doubtful.append((images[0], _shared(images + rival, ids or colors)))
         else:
-            problems.append((image, _no_label(stem)))
-    used = {p.label_name for p in pairs}
-    for stem, image in pngs.items():
-        label = pngs.get(LABEL_PREFIX + stem)
-        if label is not None and image not in used and label not in used:
-            pairs.append(Pair(stem, image, label, "color"))
-            used |= {image, label}
-    # A colour label beside an id label that won is no problem.
-    used |= {pngs[LABEL_PREFIX + p.stem] for p in pairs if LABEL_PREFIX + p.stem in pngs}
-    problems += [(name, _alone(stem)) for stem, name in pngs.items() if name not in used]
-    return sorted(pairs), sorted(problems)
+            _match(found, images, ids or colors, "id" if ids else "color")
+    for stem, images in pngs.items():
+        colors = pngs.get(LABEL_PREFIX + stem, [])
+        if colors and not used & {*images, *colors}:
+            used |= {*images, *colors}
+            _match(found, images, colors, "color")
+    for stem, images in pngs.items():
+        if not used & {*images}:
+            _file_alone(found, stem, images)
+    for part in (found.pairs, found.unlabelled, found.doubtful, found.problems):
+        part.sort()
+    return found
 
 
-def _by_stem(names: Iterable[str]) -> tuple[dict[str, str], dict[str, str], list[tuple[str, Text]]]:
-    jpegs: dict[str, str] = {}
-    pngs: dict[str, str] = {}
+def _file_alone(found: Paired, stem: str, images: list[str]) -> None:
+    """A PNG that nothing belongs to: a label by its name, else a picture."""
+    if stem.startswith(LABEL_PREFIX):
+        found.problems.extend((name, _alone(stem)) for name in images)
+    else:
+        _match(found, images, [], "color")
+
+
+def _rival(stem: str, jpegs: Mapping[str, list[str]], pngs: Mapping[str, list[str]]) -> list[str]:
+    """Pictures that the same label would belong to: `label-X.png` is ids to `label-X.jpg` and colours to `X.jpg`."""
+    plain = stem.removeprefix(LABEL_PREFIX)
+    if plain != stem and plain in jpegs and plain not in pngs:
+        return jpegs[plain]
+    return jpegs.get(LABEL_PREFIX + stem, []) if stem not in pngs else []
+
+
+def _match(found: Paired, images: list[str], labels: list[str], kind: LabelKind) -> None:
+    """File what there is of one stem."""
+    stem = _stem(images[0])
+    if len(images) > 1:
+        found.problems.extend((image, _twins(images)) for image in images)
+    elif len(labels) > 1:
+        found.doubtful.append((images[0], _twins(labels)))
+    elif labels:
+        found.pairs.append(Pair(stem, images[0], labels[0], kind))
+    else:
+        png = PurePath(images[0]).suffix.lower() == ".png"
+        found.unlabelled.append((images[0], _alone(stem) if png else _no_label(stem)))
+
+
+def _by_stem(names: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, list[str]], list[tuple[str, Text]]]:
+    jpegs: dict[str, list[str]] = {}
+    pngs: dict[str, list[str]] = {}
     problems: list[tuple[str, Text]] = []
     for name in sorted(names):
-        path = PurePath(name)
-        ending = path.suffix.lower()
-        if name.startswith(".") or (ending != ".png" and ending not in _JPEG_ENDINGS):
-            continue
-        group = pngs if ending == ".png" else jpegs
-        stem = unicodedata.normalize("NFC", path.stem)
-        if stem in group:
-            problems.append((name, _twin(group[stem])))
-        else:
-            group[stem] = name
+        ending = PurePath(name).suffix.lower()
+        odd = odd_picture(name)
+        if odd is not None:
+            problems.append((name, odd))
+        elif not name.startswith(".") and (ending == ".png" or ending in _JPEG_ENDINGS):
+            group = pngs if ending == ".png" else jpegs
+            group.setdefault(_stem(name), []).append(name)
     return jpegs, pngs, problems
+
+
+def _stem(name: str) -> str:
+    return unicodedata.normalize("NFC", PurePath(name).stem)
 
 
 def _no_label(stem: str) -> Text:
@@ -207,5 +256,17 @@ def _alone(stem: str) -> Text:
     )
 
 
-def _twin(other: str) -> Text:
-    return Text(f"与 {other} 重名", f"The same name as {other}")
+def _shared(pictures: list[str], labels: list[str]) -> Text:
+    shown, label = [printable(name) for name in pictures], printable(labels[0])
+    return Text(
+        f"{label} 既可属于 {' 也可属于 '.join(shown)}，无法确定；请改名",
+        f"{label} could belong to {' and to '.join(shown)}; rename one",
+    )
+
+
+def _twins(names: list[str]) -> Text:
+    shown = [printable(name) for name in names]
+    return Text(
+        f"{'、'.join(shown)} 重名，无法确定用哪一个；请改名或删去多余的",
+        f"{' and '.join(shown)} have one name, so that it is open which is meant; rename or remove one",
+    )

@@ -25,7 +25,7 @@ from roadloop.sources import store
 from roadloop.sources.importers.meaning import check_tables
 from roadloop.sources.importers.recognise import AUTO, LAYOUTS
 from roadloop.sources.recipe import ImportRecipe, Mode, Values, read_origin
-from roadloop.sources.service import open_set
+from roadloop.sources.service import check_dest, open_set
 from roadloop.sources.survey import legend_near
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
@@ -76,7 +76,7 @@ def prepare(platform: Platform, request: Request) -> ImportRecipe:
             Text(f"没有布局 {layout}；可用：{known}", f"There is no layout {layout}; there are {known}"),
             parameter="layout",
         )
-    dest = check_name(request.dest, "dest")
+    dest = check_dest(platform.workspace, request.dest)
     table = find_table(platform.workspace.home, request.roadelement) if request.roadelement else None
     folder = find_folder(platform.workspace, request.src)
     if table is not None and not (platform.workspace.sources / dest).exists():

@@ -1,8 +1,7 @@
 """What can be done with source sets: list, open, scan, read the official split lists."""
 
-import os
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,7 +25,8 @@ from roadloop.sources.layout import (
 )
 from roadloop.sources.manifest import Row, read_manifest
 from roadloop.storage import reading
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.listing import Left, list_folder
+from roadloop.storage.paths import Workspace, check_name, check_new_name
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -48,10 +48,10 @@ class SourceSet:
     workspace: Workspace = field(repr=False, compare=False)
 
     def packages(self) -> Iterator[Path]:
-        """The package folders, in order of their names."""
-        for folder in sorted(self.path.iterdir()):
-            if folder.is_dir() and not folder.name.startswith(".") and folder.name != SPLITS:
-                yield folder
+        """The package folders, in order of their names; links that lead out of the roots are none."""
+        for name in list_folder(self.path, self.workspace.holds).folders:
+            if name != SPLITS:
+                yield self.path / name
 
     def has_splits(self) -> bool:
         """Whether the set brings official split lists."""
@@ -66,10 +66,8 @@ class Scan(NamedTuple):
 
 
 def list_sets(workspace: Workspace) -> list[str]:
-    """Names of the source sets, in order."""
-    if not workspace.sources.is_dir():
-        return []
-    return sorted(p.name for p in workspace.sources.iterdir() if p.is_dir() and not p.name.startswith("."))
+    """Names of the source sets, in order; links that lead out of the roots are none."""
+    return list_folder(workspace.sources, workspace.holds).folders if workspace.sources.is_dir() else []
 
 
 def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> SourceSet:
@@ -97,10 +95,22 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
     return SourceSet(name, path, table, workspace)
 
 
+def check_dest(workspace: Workspace, text: str) -> str:
+    """The name of the set that an import goes to; one that is not there yet must keep the rules for new names.
+
+    Raises:
+        InvalidNameError: No set can be created under that name.
+    """
+    name = check_name(text, "dest")
+    return name if (workspace.sources / name).is_dir() else check_new_name(name, "dest")
+
+
 def has_pictures(source: SourceSet) -> bool:
     """Whether any package holds a file that could be a picture, or the set refers to one; stops at the first."""
     return any(
-        name.lower().endswith(_PICTURE_ENDINGS) for package in source.packages() for name in _readable_names(package)
+        name.lower().endswith(_PICTURE_ENDINGS)
+        for package in source.packages()
+        for name in _readable_names(package, source.workspace)
     ) or any(row.image for row in read_manifest(source.path).values())
 
 
@@ -110,22 +120,12 @@ def scan(source: SourceSet) -> Scan:
     Pictures that the manifest only refers to are looked for where it says; they must lie in the workspace or a root.
     """
     rows = read_manifest(source.path)
-    found = Scan(
-        [],
-        [
-            Problem(
-                f"{source.name}/{printable(name)}",
-                Text("不在任务包目录中，应为 <源数据>/<包>/<图片>", "Not in a package: <set>/<package>/<picture>"),
-            )
-            for name in sorted(_file_names(source.path))
-            if name.lower().endswith(_PICTURE_ENDINGS)
-        ],
-    )
+    top = list_folder(source.path, source.workspace.holds)
+    stray = Text("不在任务包目录中，应为 <源数据>/<包>/<图片>", "Not in a package: <set>/<package>/<picture>")
+    outside = [Left(name, stray) for name in top.files if name.lower().endswith(_PICTURE_ENDINGS)] + top.left_out
+    found = Scan([], [Problem(f"{source.name}/{printable(name)}", why) for name, why in outside])
     folders = {folder.name: folder for folder in source.packages()}
-    referred: dict[str, list[Row]] = {}
-    for row in rows.values():
-        if row.image:
-            referred.setdefault(row.package, []).append(row)
+    referred = _by_package(rows.values())
     locate = _locator(source.workspace)
     for name in sorted({*folders, *referred}):
         package = unicodedata.normalize("NFC", name)
@@ -142,6 +142,25 @@ def scan(source: SourceSet) -> Scan:
     return found
 
 
+def scan_referred(source: SourceSet) -> Scan:
+    """The part of `scan` whose pictures stand elsewhere: the manifest only refers to them."""
+    found = Scan([], [])
+    locate = _locator(source.workspace)
+    for name, rows in sorted(_by_package(read_manifest(source.path).values()).items()):
+        if _is_name(name):
+            found.samples.extend(_referred(source, source.path / name, rows, locate, found.problems))
+    return found
+
+
+def _by_package(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows that refer to pictures elsewhere."""
+    referred: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.image:
+            referred.setdefault(row.package, []).append(row)
+    return referred
+
+
 def _local(
     source: SourceSet, folder: Path, rows: Mapping[str, Row], taken: set[str], problems: list[Problem]
 ) -> list[Sample]:
@@ -149,14 +168,16 @@ def _local(
     package = unicodedata.normalize("NFC", folder.name)
     place = f"{source.name}/{package}"
     try:
-        pairs, alone = pair_files(n for n in _file_names(folder) if n not in taken)
+        listed = list_folder(folder, source.workspace.holds)
     except OSError as error:  # it has gone since the set was listed, or may not be read
         what = error.strerror or type(error).__name__
         problems.append(Problem(place, Text(f"目录无法列出：{what}", f"The folder cannot be listed: {what}")))
         return []
-    problems += [Problem(f"{place}/{printable(n)}", why) for n, why in alone]
+    found = pair_files(n for n in listed.files if n not in taken)
+    alone = sorted([*found.unlabelled, *found.doubtful, *found.problems])
+    problems += [Problem(f"{place}/{printable(n)}", why) for n, why in [*alone, *listed.left_out]]
     samples = []
-    for pair in pairs:
+    for pair in found.pairs:
         if _is_name(pair.stem):
             row = rows.get(f"{package}/{pair.stem}")
             samples.append(make_sample(source.name, folder, pair, row.facts if row else Facts()))
@@ -237,16 +258,10 @@ def read_splits(source: SourceSet) -> dict[str, str]:
     return found
 
 
-def _file_names(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.is_dir() and not entry.name.startswith("."):  # what is no file is named when it is read
-                yield entry.name
-
-
-def _readable_names(folder: Path) -> Iterator[str]:
+def _readable_names(folder: Path, workspace: Workspace) -> list[str]:
     with suppress(OSError):
-        yield from _file_names(folder)
+        return list_folder(folder, workspace.holds).files
+    return []
 
 
 def _is_name(text: str) -> bool:

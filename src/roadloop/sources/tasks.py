@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from roadloop.errors import JobError, Text
 from roadloop.jobs.context import Move, Outcome, TaskContext
+from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
 from roadloop.sources.deposit import Deposit, place_text
 from roadloop.sources.health.examine import Options, examine
@@ -19,6 +20,7 @@ from roadloop.sources.importers.report import Report, shown
 from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.preview import Samples
 from roadloop.sources.recipe import ImportRecipe
+from roadloop.sources.service import open_set
 from roadloop.sources.survey import Survey, left_out, start_report, survey, take
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
@@ -190,7 +192,8 @@ def health(context: TaskContext) -> Outcome:
     workspace = context.platform.workspace
     target = folder_of(workspace, context.job.id)
     context.clear_older_scratch(target)
-    judge, names = _judge(context, str(plan["model"])) if plan["model"] else (None, {})
+    table = open_set(workspace, str(plan["name"]), "name").table
+    judge, names = _judge(context, str(plan["model"]), table) if plan["model"] else (None, {})
     options = Options(
         against=tuple(plan["against"]),
         distance=int(plan["distance"]),
@@ -216,7 +219,7 @@ def health(context: TaskContext) -> Outcome:
     return Outcome({"totals": value["totals"]}, [(scratch, target)])
 
 
-def _judge(context: TaskContext, model: str) -> tuple[Judge, dict[int, tuple[str, str]]]:
+def _judge(context: TaskContext, model: str, table: ClassTable) -> tuple[Judge, dict[int, tuple[str, str]]]:
     """A model file as the judge of labels; torch is loaded here, because an import does not need it."""
     import torch  # noqa: PLC0415
 
@@ -226,4 +229,4 @@ def _judge(context: TaskContext, model: str) -> tuple[Judge, dict[int, tuple[str
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda", 0) if context.gpus else torch.device("cpu")
-    return load_judge(find_weights(context.platform, model), device)
+    return load_judge(find_weights(context.platform, model), table, device)

@@ -17,7 +17,7 @@ from roadloop.labels.table import ClassTable, format_csv
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
 from roadloop.sources.manifest import ALWAYS, Row, format_manifest
 from roadloop.storage import publish
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import Workspace, check_name, check_new_name
 
 
 class NewSample(NamedTuple):
@@ -104,7 +104,7 @@ def writing_set(workspace: Workspace, name: str, table: ClassTable) -> Iterator[
         LabelMapError: Two classes of the table share a colour.
         DiskFullError: No space is left.
     """
-    target = workspace.sources / check_name(name, "name")
+    target = workspace.sources / check_new_name(name, "name")
     if target.exists():
         raise _taken(name)
     workspace.sources.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,9 @@ configured roots; symbolic links are followed before the check, so none leads ou
 """
 
 import os
+import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,13 @@ from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideErro
 
 MAX_NAME: Final = 100
 MAX_NAME_BYTES: Final = 240
+#: What is said of a link that leads out of every root.
+LEADS_OUT: Final = Text(
+    "链接指向工作区与配置的根目录之外；请复制文件，或用 --root 加上该目录",
+    "a link that leads out of the workspace and its roots; copy the files, or add that folder with --root",
+)
+_COMMAS: Final = ",，"
+_NAME: Final = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^,，]*))\s*(?:[,，]|$)')
 _FORBIDDEN: Final = set("/\\")
 
 
@@ -46,6 +55,43 @@ def check_name(value: str, parameter: str) -> str:
             parameter=parameter,
         )
     return name
+
+
+def check_new_name(value: str, parameter: str) -> str:
+    """`check_name` for what is created: it must also stand in a comma list as it is.
+
+    Raises:
+        InvalidNameError: As `check_name`; or a comma, `，` as well, or a double quote at the beginning.
+    """
+    name = check_name(value, parameter)
+    if any(c in name for c in _COMMAS) or name[0] == '"':
+        raise InvalidNameError(
+            Text(
+                f"{parameter} 的值 {name!r} 不能用作新的名称：名称会写进逗号分隔的列表，所以不含逗号（, 与 ，），不以双引号开头。",
+                f"{parameter}: {name!r} cannot be a new name: names are chosen in lists with commas, so they hold no"
+                " comma and begin with no double quote.",
+            ),
+            parameter=parameter,
+        )
+    return name
+
+
+def read_names(text: str) -> list[str]:
+    """The names of a comma list, each once, in order.
+
+    Either comma separates, white space around a name does not count. A name in double quotes may hold commas, and a
+    doubled quote is one, as in csv: things that are older than `check_new_name`, classes and survey tasks may need it.
+    """
+    found = (m["quoted"].replace('""', '"') if m["plain"] is None else m["plain"].strip() for m in _NAME.finditer(text))
+    return list(dict.fromkeys(name for name in found if name))
+
+
+def write_names(names: Iterable[str]) -> str:
+    """The comma list that `read_names` reads back."""
+    return ",".join(
+        '"' + name.replace('"', '""') + '"' if name[:1] == '"' or any(c in name for c in _COMMAS) else name
+        for name in names
+    )
 
 
 @dataclass(frozen=True)
@@ -142,6 +188,20 @@ class Workspace:
     def holds(self, path: Path) -> bool:
         """Whether a path without symbolic links lies in the workspace or one of the roots."""
         return any(path.is_relative_to(root.path) for root in self.roots)
+
+    def follow(self, path: Path) -> Path:
+        """A file's real path, for files that stand in folders which people fill.
+
+        Raises:
+            PathOutsideError: Its links lead out of the workspace and its roots.
+        """
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError):  # a loop of links: opening it says so
+            return path
+        if not self.holds(real):
+            raise PathOutsideError(Text(f"{path.name}：{LEADS_OUT.zh}", f"{path.name}: {LEADS_OUT.en}"))
+        return real
 
     def _outside(self, text: str, parameter: str) -> PathOutsideError:
         allowed = "、".join(str(r.path) for r in self.roots)

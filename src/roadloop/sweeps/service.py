@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from roadloop.datasets import service as datasets
 from roadloop.errors import ConflictError, InvalidValueError, RoadloopError, Text
 from roadloop.storage import publish, reading
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.sweeps.course import Course, Seen, follow
 from roadloop.sweeps.plan import Sweep, Values, settings_text
@@ -41,7 +41,7 @@ def begin(platform: Platform, sweep: Sweep) -> bool:
         NotFoundError: The network or the dataset is unknown.
         InvalidValueError: The dataset has no validation split, or a trial's recipe is refused; says which.
     """
-    sweep = replace(sweep, name=check_name(sweep.name, "name"))
+    sweep = replace(sweep, name=check_new_name(sweep.name, "name"))
     path = folder_of(platform, sweep) / PLAN
     known = _known(path, sweep)
     if not known:

@@ -15,8 +15,10 @@ from typing import Final
 
 from roadloop.errors import BrokenFileError, InvalidNameError, NotFoundError, PathOutsideError, Text
 from roadloop.imaging.decode import check_image
+from roadloop.imaging.endings import odd_picture
 from roadloop.storage import reading
-from roadloop.storage.paths import check_name
+from roadloop.storage.listing import list_folder
+from roadloop.storage.paths import LEADS_OUT, check_name
 from roadloop.tracks.records import Listing, Problem, TrackPoint
 
 FOLDER: Final = "tracks"
@@ -25,6 +27,9 @@ TASKS: Final = "tasks.csv"
 MAX_PICTURE: Final = 256 * 2**20  #: bytes of one picture file
 MAX_TABLE: Final = 256 * 2**20  #: bytes of a `track.csv` or `tasks.csv`
 _ENDINGS: Final = (".jpg", ".jpeg")
+_PNG: Final = Text(
+    "轨迹中的图片应为 .jpg；请把 PNG 存为 JPEG", "The pictures of a track are .jpg files; save this PNG as JPEG"
+)
 
 
 class FolderStore:
@@ -45,15 +50,13 @@ class FolderStore:
         """The points of a track, in text order.
 
         Raises:
-            NotFoundError: There is no such track, or its folder cannot be listed.
+            NotFoundError: There is no such track, its folder is a link that leads out, or it cannot be listed.
         """
         folder = self._find(track)
-        if folder is None:
-            raise unknown_track(track)
         facts = _read_facts(folder / FACTS)
         points: dict[str, TrackPoint] = {}
-        problems = []
-        for name in _picture_names(folder):
+        names, problems = self._picture_names(folder)
+        for name in names:
             try:
                 point = _point_id(name)
             except InvalidNameError as error:
@@ -76,8 +79,6 @@ class FolderStore:
             PathOutsideError: A symbolic link leads out of the workspace and its roots.
         """
         folder = self._find(point.track)
-        if folder is None:
-            raise unknown_track(point.track)
         path = folder / point.file
         if not self._inside(path):
             raise PathOutsideError(
@@ -122,50 +123,67 @@ class FolderStore:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _find(self, track: str) -> Path | None:
-        """The folder of a track, whichever way its name is written on the disk."""
+    def _find(self, track: str) -> Path:
+        """The folder of a track, whichever way its name is written on the disk.
+
+        Raises:
+            NotFoundError: There is none, or it is a link that leads out.
+        """
+        outside = False
         names = {track: None, unicodedata.normalize("NFD", track): None}
         if not track.isascii():
             names[os.fsdecode(track.encode("gb18030", "replace"))] = None
         for folder in self._folders:
             for name in names:
                 path = folder / name
-                if path.is_dir() and self._inside(path):
-                    return path
-        return None
+                if path.is_dir():
+                    if self._inside(path):
+                        return path
+                    outside = True
+        if outside:
+            shown = track[:100]
+            raise NotFoundError(
+                Text(f"轨迹 {shown}：{LEADS_OUT.zh}。", f"The track {shown} is {LEADS_OUT.en}."), track=shown
+            )
+        raise unknown_track(track)
+
+    def _picture_names(self, folder: Path) -> tuple[list[str], list[Problem]]:
+        """The picture files of a track in order of their bytes, and pictures that no track can have.
+
+        Raises:
+            NotFoundError: It cannot be listed, or has gone.
+        """
+        try:
+            found = list_folder(folder, self._holds)
+        except OSError as error:
+            raise NotFoundError(
+                Text(
+                    f"轨迹 {_printable(folder.name)} 的目录无法列出：{error.strerror}。",
+                    f"The folder of track {_printable(folder.name)} cannot be listed: {error.strerror}.",
+                )
+            ) from error
+        problems = [Problem(_printable(name), reason) for name, reason in found.left_out]
+        for name in found.files:
+            reason = _PNG if name.lower().endswith(".png") else odd_picture(name)
+            if reason is not None:
+                problems.append(Problem(_printable(name), reason))
+        names = [name for name in found.files if name.lower().endswith(_ENDINGS)]
+        return sorted(names, key=os.fsencode), problems
 
     def _inside(self, path: Path) -> bool:
         try:
             real = path.resolve()
         except (OSError, RuntimeError):
             return False
+        return self._holds(real)
+
+    def _holds(self, real: Path) -> bool:
         return any(real.is_relative_to(root) for root in self._roots)
 
 
 def unknown_track(track: str) -> NotFoundError:
     """The error for a track that no store has."""
     return NotFoundError(Text(f"没有轨迹 {track[:100]}。", f"There is no track {track[:100]}."), track=track[:100])
-
-
-def _picture_names(folder: Path) -> list[str]:
-    """The picture files of a track, in order of their bytes.
-
-    Raises:
-        NotFoundError: It cannot be listed, or has gone.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            names = [
-                e.name for e in entries if e.name.lower().endswith(_ENDINGS) and e.name[0] != "." and not e.is_dir()
-            ]
-    except OSError as error:
-        raise NotFoundError(
-            Text(
-                f"轨迹 {_printable(folder.name)} 的目录无法列出：{error.strerror}。",
-                f"The folder of track {_printable(folder.name)} cannot be listed: {error.strerror}.",
-            )
-        ) from error
-    return sorted(names, key=os.fsencode)
 
 
 def _point_id(name: str) -> str:

@@ -178,7 +178,7 @@ def _label_maps(router: Endpoints, platform: Platform) -> None:
         """Save the label map of a task (保存label_map映射).
 
         Train ids are made consecutive from 0 in ascending order; 255 is ignored, and so is every raw id that is not
-        mentioned.
+        mentioned. Where the map is saved otherwise than it was sent, `warnings` say so.
         """
         return call.write(
             lambda db: service.save_map(db, platform, p.task_id, p.map_value),

@@ -11,12 +11,12 @@ from roadloop.datasets import service as datasets
 from roadloop.errors import BrokenFileError, ConflictError, NameTakenError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job, JobState, Submission
-from roadloop.labels.label_map import LabelMap, default_map, parse_map
+from roadloop.labels.label_map import LabelMap, default_map, parse_map, saved_otherwise
 from roadloop.labels.table import Color
 from roadloop.models.service import compatible_weights
 from roadloop.networks import folder
 from roadloop.networks import service as networks
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train, merge_train
@@ -88,7 +88,7 @@ def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
         InvalidValueError: The label map template is unknown or does not fit, or the network's train.json or data.json
             holds a key that no configuration has.
     """
-    name = check_name(new.train_name, "train_name")
+    name = check_new_name(new.train_name, "train_name")
     if holder := store.find_name(db, name):
         raise NameTakenError(
             Text(
@@ -259,7 +259,8 @@ def save_map(
     """Save a task's label map. Configured values that followed from the old one are emptied.
 
     Returns:
-        The map as saved, and warnings about classes without training pixels.
+        The map as saved, and warnings: classes without training pixels, train ids that became others, classes that
+        were not mentioned.
 
     Raises:
         ConflictError: The task was started.
@@ -274,7 +275,8 @@ def save_map(
         train = train.model_copy(update={"num_classes": None, "class_weights": None})
         data = data.model_copy(update={"flip_pairs": None})
     _save(db, task, train, data, num_classes=label_map.num_classes)
-    return label_map, absent_classes(TaskFacts(facts.name, facts.network, facts.dataset, label_map, facts.added))
+    absent = absent_classes(TaskFacts(facts.name, facts.network, facts.dataset, label_map, facts.added))
+    return label_map, [*absent, *saved_otherwise(value, facts.dataset.table, label_map)]
 
 
 def list_weights(platform: Platform, task_id: str) -> list[str]:

@@ -86,7 +86,35 @@ def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
     values = shown(recipe.train, recipe.data, recipe.gpus, recipe.num_classes)
     store.update_task(db, request.task_id, shown=values, start_date=request.start_date)
     queue.start(db, request.task_id, gpus=recipe.gpus)
-    return warnings(train, data, facts)
+    return [*warnings(train, data, facts), *_other_outputs(platform, recipe, facts)]
+
+
+def _other_outputs(platform: Platform, recipe: TrainingRecipe, facts: TaskFacts) -> list[Text]:
+    """A warning where the start weights have as many outputs, which mean other classes than the task's."""
+    if recipe.start_weights is None:
+        return []
+    path = find_weights(platform, recipe.start_weights.name)
+    record = load_description(path) if is_described(path) else None
+    if record is None or record.num_classes != recipe.num_classes:
+        return []  # nothing is known of them, or the last layer is not taken over
+    names = zip(facts.label_map.names("en"), facts.label_map.names("zh"), strict=True)
+    ours = dict(enumerate(names))
+    theirs = {c.train_id: (c.name_en, c.name_zh) for c in record.classes}
+    other = [(i, theirs.get(i, ("-", "-")), ours[i]) for i in ours if theirs.get(i) != ours[i]]
+    if not other:
+        return []
+    zh = "；".join(f"{i} {a[1] or a[0]} → {b[1] or b[0]}" for i, a, b in other[:20])
+    en = "; ".join(f"{i} {a[0] or a[1]} -> {b[0] or b[1]}" for i, a, b in other[:20])
+    name = recipe.start_weights.name
+    return [
+        Text(
+            f"weights {name} 的输出含义与本任务的 label_map 不同（文件 → 任务）：{zh}。最后一层从别的类别开始，训练初期的"
+            "分数会偏低；若本应相同，请检查 label_map。",
+            f"The outputs of the weights {name} mean other classes than this task's label_map (file -> task): {en}. The"
+            " last layer begins from other classes, so that early scores are low; if they should be the same, check the"
+            " label_map.",
+        )
+    ]
 
 
 def _resolved(task: Task, facts: TaskFacts, request: Start) -> tuple[TrainConfig, DataConfig]:

@@ -142,6 +142,19 @@ def test_health__failures(client: TestClient) -> None:
 
 
 @pytest.mark.usefixtures("sets")
+def test_health__a_model_of_another_class_table_judges_nothing(
+    client: TestClient, platform: Platform, write_model: Callable[..., Path]
+) -> None:
+    write_model(platform.workspace.weights)
+    table = platform.workspace.sources / "镇" / "classes.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("red,红", "sky,天空"), encoding="utf-8")
+    answer = client.post("/v1/sources/镇/health", json={"model": "tiny_ep-0001.params"})
+    assert answer.status_code == 422
+    (conflict,) = answer.json()["details"]["conflicts"]
+    assert (conflict["id"], conflict["model"]["name_zh"], conflict["data"]["name_zh"]) == (10, "红", "天空")
+
+
+@pytest.mark.usefixtures("sets")
 def test_health__command_line(platform: Platform, tmp_path: Path) -> None:
     home = str(platform.workspace.home)
     arguments = ["health", "镇", "--home", home, "--against", "none", "--out", str(tmp_path / "out")]

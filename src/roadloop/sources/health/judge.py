@@ -10,17 +10,20 @@ import torch
 from numpy.typing import NDArray
 
 from roadloop.labels.label_map import LabelMap
+from roadloop.labels.table import ClassTable
 from roadloop.models.load import load_model
+from roadloop.sources.health.meaning import match_model
 from roadloop.sources.health.noise import Judge, Opinion
 
 UInt8 = NDArray[np.uint8]
 
 
-def load_judge(params_path: Path, device: torch.device) -> tuple[Judge, dict[int, tuple[str, str]]]:
+def load_judge(params_path: Path, table: ClassTable, device: torch.device) -> tuple[Judge, dict[int, tuple[str, str]]]:
     """A model's judgement of pictures, and the names of its classes.
 
     Args:
         params_path: The `.params` file.
+        table: The class table of the source set.
         device: Where it runs.
 
     Returns:
@@ -29,13 +32,15 @@ def load_judge(params_path: Path, device: torch.device) -> tuple[Judge, dict[int
     Raises:
         NotFoundError: The file or its `.json` is missing.
         BrokenFileError: One of them is damaged.
+        LabelMapError: The set's class table and the model's give one id different meanings.
     """
     module, record = load_model(params_path)
+    matching = match_model(record, table)
     module = module.to(device)
     used = torch.tensor([c.train_id for c in record.classes], device=device)
     mean = torch.tensor(record.normalisation.mean, device=device).view(1, 3, 1, 1)
     std = torch.tensor(record.normalisation.std, device=device).view(1, 3, 1, 1)
-    lut = LabelMap.from_json(record.label_map).lut()
+    lut = LabelMap.from_json(record.label_map).lut()[matching.lut()]
 
     def judge(image: UInt8) -> Opinion:
         with torch.inference_mode():

@@ -25,7 +25,7 @@ class Opinion(NamedTuple):
     Attributes:
         ids: uint8 [H, W], predicted train ids.
         confidence: float32 [H, W], probability of the predicted class, 0..1.
-        lut: uint8 [256], raw id -> train id of the model, 255 = ignored.
+        lut: uint8 [256], raw id of the label -> train id of the model, 255 = ignored.
     """
 
     ids: UInt8

@@ -10,13 +10,15 @@ import sqlalchemy as sa
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Submission
+from roadloop.models.files import load_description
 from roadloop.models.service import find_weights
 from roadloop.sources import store
 from roadloop.sources.health.examine import others
+from roadloop.sources.health.meaning import match_model
 from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
 from roadloop.storage import reading
-from roadloop.storage.paths import Workspace
+from roadloop.storage.paths import Workspace, read_names
 from roadloop.storage.platform import Platform
 
 FOLDER: Final = "health"
@@ -45,11 +47,13 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     Raises:
         NotFoundError: The set, one of the others, or the model file is not there.
         InvalidValueError: The set is compared with itself.
+        BrokenFileError: The model file's description cannot be used.
+        LabelMapError: The set's class table and the model's give one id different meanings.
     """
     source = open_set(platform.workspace, request.name, "name")
     against = choose_against(platform.workspace, source.name, request.against)
     if request.model:
-        find_weights(platform, request.model)
+        match_model(load_description(find_weights(platform, request.model)), source.table)
     payload = {
         "name": source.name,
         "model": request.model,
@@ -73,7 +77,7 @@ def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...
     """
     if not text:
         return others(workspace, name)
-    names = () if text == NONE else tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    names = () if text == NONE else tuple(read_names(text))
     for other in names:
         if open_set(workspace, other, "against").name == name:
             raise InvalidValueError(

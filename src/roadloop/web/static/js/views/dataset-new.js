@@ -23,6 +23,9 @@ export function DatasetNew() {
   `;
 }
 
+/** A set's name as a comma list wants it: quoted where it holds a comma. @param {string} name */
+const listed = (name) => (/[,，]|^"/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
+
 /** @param {{sets: string[], built: string[]}} props */
 function DatasetForm({ sets, built }) {
   const form = useForm(
@@ -30,7 +33,7 @@ function DatasetForm({ sets, built }) {
     async (values) => {
       const { mode, sour_data, train, val, test, ...rest } = values;
       const shares = mode === "lists" ? {} : { train, val, test, split_by: mode };
-      const reply = await act("/create_data", { ...rest, ...shares, sour_data: sour_data.join(","), l_value: mode !== "lists" });
+      const reply = await act("/create_data", { ...rest, ...shares, sour_data: sour_data.map(listed).join(","), l_value: mode !== "lists" });
       go(to("datasets", reply.data));
     },
   );

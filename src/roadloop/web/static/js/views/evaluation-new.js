@@ -10,7 +10,7 @@ import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 
-const FIELDS = ["dicts", "type", "sour_dir", "dest_dir", "gpus", "single_gpu"];
+const FIELDS = ["dicts", "type", "sour_dir", "dest_dir", "gpus", "single_gpu", "mapping"];
 
 /** @param {{route: import("../router.js").Route}} props */
 export function EvaluationNew({ route }) {
@@ -29,11 +29,11 @@ export function EvaluationNew({ route }) {
 function EvaluationForm({ models, built, task }) {
   const newest = models[task]?.find((file) => file.endsWith(".params"));
   const form = useForm(
-    { dicts: /** @type {string[]} */ (newest ? [`${task}/${newest}`] : []), kind: built.length ? "dataset" : "folder", data: built[0] ?? "", split: "val", sour_dir: "", dest_dir: "", type: "full", gpus: "", single_gpu: "2", overwrite: false },
+    { dicts: /** @type {string[]} */ (newest ? [`${task}/${newest}`] : []), kind: built.length ? "dataset" : "folder", data: built[0] ?? "", split: "val", sour_dir: "", dest_dir: "", type: "full", gpus: "", single_gpu: "2", mapping: "", overwrite: false },
     async (values) => {
       const sour_dir = values.kind === "dataset" ? `dataset:${values.data}/${values.split}` : values.sour_dir;
-      const { dest_dir, type, gpus, single_gpu, overwrite } = values;
-      const reply = await act("/starteva", { dicts: asDicts(values.dicts), sour_dir, dest_dir, type, gpus, single_gpu, overwrite });
+      const { dest_dir, type, gpus, single_gpu, mapping, overwrite } = values;
+      const reply = await act("/starteva", { dicts: asDicts(values.dicts), sour_dir, dest_dir, type, gpus, single_gpu, mapping, overwrite });
       go(to("evaluation", reply.data));
     },
   );
@@ -57,6 +57,7 @@ function EvaluationForm({ models, built, task }) {
       <${Input} form=${form} name="dest_dir" label=${t("输出目录", "Output folder")} placeholder="evaluations/…" hint=${t("不填：自动放在 evaluations/ 下。填写时必须是新的或空的目录。", "Empty: a folder of its own under evaluations/. Otherwise it must be new or empty.")} />
       <${GpuField} form=${form} />
       <${Input} form=${form} name="single_gpu" type="number" min="1" label=${t("批大小", "Batch size")} hint=${t("每个设备一次预测几张。", "Pictures that each device predicts at once.")} />
+      <${Input} form=${form} name="mapping" label=${t("类别对应", "Classes mapped")} placeholder='{"3": "7", "9": "255"}' hint=${t("只在数据与模型的类别表含义不同时需要：数据的编号 → 模型的编号，255 为忽略。", "Only where the data's class table means something else than the model's: id in the data → id of the model, 255 = ignore.")} />
       ${values.dest_dir && html`<${Check} form=${form} name="overwrite" label=${t("替换该目录中以前的评估结果", "Replace an earlier evaluation in that folder")} />`}
     <//>
   `;

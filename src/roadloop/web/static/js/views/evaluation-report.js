@@ -14,6 +14,7 @@ export function Report({ report }) {
     <div class="stack">
       <div class="cards">${models.map((/** @type {any} */ m) => html`<${Headline} model=${m} best=${best(models)} />`)}</div>
       ${models.map((/** @type {any} */ m) => html`<${Classes} model=${m} others=${models.filter((/** @type {any} */ o) => o !== m)} />`)}
+      ${models.filter((/** @type {any} */ m) => m.matching).map((/** @type {any} */ m) => html`<${Matching} model=${m} />`)}
     </div>
   `;
 }
@@ -67,6 +68,36 @@ const columns = (total, others) => [
   { head: t("占比", "Share"), num: true, cell: (/** @type {any} */ c) => percent(c.truth_pixels / Math.max(1, total), 2) },
   { head: t("预测像素", "Predicted pixels"), num: true, cell: (/** @type {any} */ c) => count(c.predicted_pixels) },
 ];
+
+/** How the classes of the labels and the model's belong together; those that are the same last. @param {{model: any}} props */
+function Matching({ model }) {
+  const other = model.matching.filter((/** @type {any} */ line) => line.how !== "same");
+  const same = model.matching.length - other.length;
+  const title = t(`类别对应：${shortModel(model.name)}`, `Classes of the labels and of ${shortModel(model.name)}`);
+  const text = t(`${count(same)} 个类别的编号与名称都相同。`, `${count(same)} classes have the same id and name.`);
+  return html`
+    <${Panel} title=${title}>
+      <p>${text}</p>
+      ${other.length > 0 && html`<div class="dense"><${Table} rows=${other} columns=${matched()} /></div>`}
+    <//>
+  `;
+}
+
+const matched = () => [
+  { head: t("标注", "Label"), cell: (/** @type {any} */ m) => side(m.data_id, m.data_zh, m.data_en), class: "nowrap" },
+  { head: t("模型", "Model"), cell: (/** @type {any} */ m) => side(m.model_id, m.model_zh, m.model_en), class: "nowrap" },
+  { head: "", cell: (/** @type {any} */ m) => HOW()[/** @type {keyof ReturnType<typeof HOW>} */ (m.how)] },
+];
+
+const HOW = () => ({
+  mapped: t("按 mapping 对应", "mapped by request"),
+  ignored: t("按 mapping 忽略", "ignored by request"),
+  only_data: t("只有标注有：像素被忽略", "only in the labels: its pixels are ignored"),
+  only_model: t("只有模型有", "only in the model"),
+});
+
+/** @param {number | null} id @param {string} zh @param {string} en */
+const side = (id, zh, en) => (id == null ? html`<span class="faint">–</span>` : html`<span class="mono">${id}</span> ${t(zh || en, en || zh)}`);
 
 /** How much better or worse than another model. @param {any} c @param {any} other */
 function difference(c, other) {

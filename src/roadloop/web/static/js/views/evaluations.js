@@ -123,6 +123,8 @@ function Finished({ row, route }) {
 const facts = (row, report) => [
   [t("图片", "Pictures"), `${count(report.total_img)}`],
   [t("排除的文件", "Files left out"), row.bad_lines ? t(`${row.bad_lines}（见 bad_pictures.csv）`, `${row.bad_lines} (see bad_pictures.csv)`) : "0"],
+  [t("没有标注的图片", "Pictures without a label"), report.unlabelled == null ? "–" : t(`${count(report.unlabelled)}（只预测，不计入成绩）`, `${count(report.unlabelled)} (predicted, not scored)`)],
+  [t("类别对应", "Classes mapped"), Object.entries(row.mapping).map(([own, other]) => `${own} → ${other}`).join(", ") || "–"],
   [t("范围", "Part"), row.type === "remote" ? t("下半幅", "bottom half") : t("全幅", "whole picture")],
   [t("输出目录", "Output folder"), html`<span class="mono">${row.dest_dir}</span>`],
   [t("设备", "Devices"), row.gpus || "CPU"],

@@ -1,0 +1,142 @@
+"""Tables made by hand, and what is the same class in both."""
+
+from typing import Any
+
+import pytest
+
+from roadloop.errors import LabelMapError, Text
+from roadloop.labels.matching import changes, match_tables, parse_mapping, same_class
+from roadloop.labels.table import ClassTable, LabelClass, shipped
+
+RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)
+WHAT, CURE = Text("两张表", "The tables"), Text("改正", "Mend it")
+
+
+def table(*rows: tuple[int, str, str, tuple[int, int, int]]) -> ClassTable:
+    return ClassTable("t", tuple(LabelClass(*row) for row in rows))
+
+
+MODEL = table(
+    (1, "road", "道路", RED), (2, "line", "车道线", GREEN), (3, "line", "虚线", BLUE), (7, "sky", "天空", GREY)
+)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        (("road", "道路", RED), ("road", "路面", GREEN), True),  # a name in common; colours do not decide
+        (("road", "道路", RED), ("Straße", "道路", RED), True),
+        (("road", "", RED), (" Road ", "路", RED), True),
+        (("road", "道路", RED), ("sky", "天空", RED), False),  # nor does a colour in common
+        (("", "", RED), ("sky", "天空", RED), True),  # where one has no name, the colour decides
+        (("", "", RED), ("sky", "天空", GREEN), False),
+        (("road", "", RED), ("", "道路", GREEN), False),  # no language in common
+        (("Cafe\u0301", "", RED), ("CAF\u00c9", "", GREEN), True),
+    ],
+)
+def test_same_class__names_then_colours(ours: Any, theirs: Any, same: bool) -> None:
+    assert same_class(LabelClass(1, *ours), LabelClass(1, *theirs)) is same
+
+
+def test_match_tables__equal_classes_by_id_and_name_never_by_name_alone() -> None:
+    data = table((1, "road", "路面", GREEN), (3, "line", "虚线", BLUE), (9, "sky", "天空", GREY))
+    found = match_tables(MODEL, data)
+    assert [(m.how, m.data.raw_id if m.data else None, m.model.raw_id if m.model else None) for m in found.matches] == [
+        ("same", 1, 1),
+        ("same", 3, 3),
+        ("only_data", 9, None),
+        ("only_model", None, 2),
+        ("only_model", None, 7),
+    ]
+    lut = found.lut()
+    assert [lut[i] for i in (1, 2, 3, 7, 9, 255)] == [1, 255, 3, 255, 255, 255]
+    found.require(WHAT, CURE)
+
+
+def test_require__ids_that_mean_different_things_are_listed_with_both_meanings() -> None:
+    data = table((1, "road", "道路", RED), (2, "kerb", "路缘", GREEN), (7, "tree", "树", GREY))
+    with pytest.raises(LabelMapError) as caught:
+        match_tables(MODEL, data).require(WHAT, CURE)
+    assert caught.value.details["conflicts"] == [
+        {
+            "id": 2,
+            "model": {"name_en": "line", "name_zh": "车道线", "color": [0, 255, 0]},
+            "data": {"name_en": "kerb", "name_zh": "路缘", "color": [0, 255, 0]},
+        },
+        {
+            "id": 7,
+            "model": {"name_en": "sky", "name_zh": "天空", "color": [9, 9, 9]},
+            "data": {"name_en": "tree", "name_zh": "树", "color": [9, 9, 9]},
+        },
+    ]
+    assert "2 is line to the model, kerb in the data; 7 is sky" in caught.value.text.en
+    assert "2 模型为 车道线，数据为 路缘" in caught.value.text.zh
+
+
+def test_match_tables__a_mapping_wins_and_resolves_conflicts() -> None:
+    data = table(
+        (1, "road", "道路", RED), (2, "kerb", "路缘", GREEN), (7, "tree", "树", GREY), (9, "sky", "天空", GREY)
+    )
+    mapping = parse_mapping({"2": "255", "7": 1, "9": "7"}, MODEL, data)
+    found = match_tables(MODEL, data, mapping)
+    found.require(WHAT, CURE)
+    assert [m.how for m in found.matches] == ["same", "ignored", "mapped", "mapped", "only_model", "only_model"]
+    assert [found.lut()[i] for i in (1, 2, 7, 9)] == [1, 255, 1, 7]
+    with pytest.raises(LabelMapError, match="1 ids different meanings"):
+        match_tables(MODEL, data, {2: 255}).require(WHAT, CURE)
+
+
+def test_require__nothing_in_common_is_refused() -> None:
+    with pytest.raises(LabelMapError, match="no class in common"):
+        match_tables(MODEL, table((40, "road", "道路", RED))).require(WHAT, CURE)
+
+
+def test_match_tables__255_is_ignored_whatever_it_is_called() -> None:
+    own, theirs = table((1, "road", "", RED), (255, "void", "", GREY)), table((1, "road", "", RED), (255, "x", "", RED))
+    found = match_tables(own, theirs)
+    found.require(WHAT, CURE)
+    assert found.of("conflict") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"40": "1"}, "'40' is not in the labels'"),
+        ({"x": "1"}, "'x'"),
+        ({"1": "40"}, "'40' is not in the class table of t"),
+        ({"1": None}, "'None'"),
+        ({"1": [2]}, "'[2]'"),
+        ({"1": True}, "'True'"),
+        ({"1": "-1"}, "'-1'"),
+        ({"1": "1", "01": "2"}, "'01'"),
+    ],
+)
+def test_parse_mapping__what_is_no_id_is_named(value: dict[str, Any], said: str) -> None:
+    with pytest.raises(LabelMapError) as caught:
+        parse_mapping(value, MODEL, MODEL)
+    assert said in caught.value.text.en
+    assert caught.value.details["parameter"] == "mapping"
+
+
+def test_to_json__has_both_sides() -> None:
+    line = match_tables(MODEL, table((1, "road", "路面", GREEN))).to_json()[0]
+    assert line == {
+        "how": "same", "data_id": 1, "data_en": "road", "data_zh": "路面", "data_color": [0, 255, 0],
+        "model_id": 1, "model_en": "road", "model_zh": "道路", "model_color": [255, 0, 0],
+    }  # fmt: skip
+
+
+def test_changes__ids_names_and_colours() -> None:
+    now = table((1, "road", "道路", GREEN), (2, "line", "实线", GREEN), (7, "sky", "天空", GREY), (8, "new", "", RED))
+    said = changes(MODEL, now)
+    assert said is not None
+    same = "1 road 道路 → road 道路 [255, 0, 0] → [0, 255, 0]; 2 line 车道线 → line 实线"
+    assert said.en == f"3 line → none; 8 new: new; {same}"
+    assert said.zh.startswith("3 虚线 → 无；8 新增 new；1 road 道路")
+    assert changes(MODEL, MODEL) is None
+
+
+def test_match_tables__the_shipped_table_is_itself() -> None:
+    found = match_tables(shipped(), shipped())
+    assert {m.how for m in found.matches} == {"same"}
+    assert all(found.lut()[i] == i for i in shipped().raw_ids)
