@@ -12,9 +12,9 @@ evaluations: Final = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
     sa.Column("type", sa.String(20), nullable=False),  # as sent: full | remote | lane | union
-    sa.Column("sour_dir", sa.Text, nullable=False),  # as sent
-    sa.Column("dest_dir", sa.Text, nullable=False),  # as sent
-    sa.Column("dest_path", sa.Text, nullable=False, index=True),  # resolved, absolute
+    sa.Column("sour_dir", sa.Text, nullable=False),  # as sent; inside the home relative
+    sa.Column("dest_dir", sa.Text, nullable=False),  # as sent; inside the home relative
+    sa.Column("dest_path", sa.Text, nullable=False, index=True),  # resolved, then Workspace.store_path
     sa.Column("gpus", sa.Text, nullable=False),
     sa.Column("single_gpu", sa.Integer, nullable=False),  # pictures at once on each device
     sa.Column("dicts", sa.JSON, nullable=False),  # as sent: {source: [files]}

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Any, NamedTuple
 
 from roadloop.errors import JobError, Text
@@ -88,9 +88,8 @@ def draw_gold(workspace: Workspace, name: str, wanted: int, seed: int, max_pixel
 
 
 def _gold(workspace: Workspace, sample: Sample) -> Candidate:
-    image = sample.image.resolve()
-    origin = image.relative_to(workspace.home) if image.is_relative_to(workspace.home) else image
-    return Candidate(origin.as_posix(), sample.image.name, "", "", {}, sample.key)
+    origin = workspace.store_path(sample.image.resolve())
+    return Candidate(origin, sample.image.name, "", "", {}, sample.key)
 
 
 def disguise(plan: Plan[Candidate], seed: int) -> Iterator[list[tuple[Candidate, str]]]:
@@ -136,6 +135,6 @@ def read_whole(workspace: Workspace, origin: str) -> bytes:
         OSError: It cannot be read.
         BrokenFileError: It is neither JPEG nor PNG.
     """
-    data = reading.read_bytes(workspace.home / Path(origin))
+    data = reading.read_bytes(workspace.find_path(origin))
     read_header(data)
     return data

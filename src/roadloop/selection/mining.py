@@ -100,7 +100,8 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
     todo = [point for point in points if book.find(point.track, point.point) is None]
     if not todo:
         return
-    scorers = load_scorers(payload, context.gpus, context.platform.settings.torch_threads)
+    path = context.platform.workspace.find_path(payload["model_path"])
+    scorers = load_scorers(path, payload, context.gpus, context.platform.settings.torch_threads)
     done = len(points) - len(todo)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
     for found in score(_until_stopped(run, todo), run.store, scorers, payload["single_gpu"], run.max_pixels):

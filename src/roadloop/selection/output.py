@@ -67,7 +67,7 @@ class TableRow(NamedTuple):
 
 def destination(platform: Platform, task_id: str, output_path: str) -> Path:
     """The output folder of a selection: as asked, else one of its own."""
-    return Path(output_path) if output_path else platform.workspace.selections / task_id
+    return platform.workspace.find_path(output_path) if output_path else platform.workspace.selections / task_id
 
 
 def write_tables(folder: Path, selected: Sequence[Selected], max_pixels: int) -> None:

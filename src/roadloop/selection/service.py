@@ -1,6 +1,6 @@
 """What a caller can do with selections. One function, one use case; no torch here."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -95,6 +95,7 @@ def start_sampling(db: sa.Connection, platform: Platform, request: SampleRequest
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
+    request = _portable(platform.workspace, request)
     payload, target = _check(db, platform, request)
     title = f"{request.track_file or request.task_file[:60]} · {request.ratio}"
     task_id = queue.submit(db, queue.Submission("sample", payload, title))
@@ -116,13 +117,15 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
     devices.check(platform.settings, options.gpus)
+    request = _portable(platform.workspace, request)
+    options = replace(options, weights_dir=platform.workspace.store_path(options.weights_dir))
     payload, target = _check(db, platform, request)
     params = choose_model(platform, options.weights_dir)
     record = load_description(params)
     found = aims(db, params, record, options.classes)
     payload |= {
         **{k: v for k, v in asdict(options).items() if k not in {"gpus", "classes", "labelled"}},
-        "model_path": str(params),
+        "model_path": platform.workspace.store_path(params),
         "model_sha256": record.params_sha256,
         "aims": [aim.to_json() for aim in found.classes],
         "aims_source": list(found.source),
@@ -140,7 +143,7 @@ def full_id(db: sa.Connection, beginning: str) -> str:
     return found[0] if len(found) == 1 else beginning
 
 
-def output_folder(db: sa.Connection, task_id: str) -> Path:
+def output_folder(db: sa.Connection, workspace: Workspace, task_id: str) -> Path:
     """The folder of a finished selection.
 
     Raises:
@@ -158,7 +161,7 @@ def output_folder(db: sa.Connection, task_id: str) -> Path:
         )
     if queue.get(db, task_id).state is not JobState.SUCCEEDED:
         raise ConflictError(Text("这个选图任务尚未完成。", "This selection has not finished."), task_id=task_id)
-    folder = Path(row.output_path)
+    folder = workspace.find_path(row.output_path)
     if read_report(folder) is None:
         raise NotFoundError(
             Text(f"选图结果 {folder} 已不存在。", f"The selection's folder {folder} is gone."), task_id=task_id
@@ -166,14 +169,14 @@ def output_folder(db: sa.Connection, task_id: str) -> Path:
     return folder
 
 
-def contact_sheet(db: sa.Connection, task_id: str, arm: str) -> Path:
+def contact_sheet(db: sa.Connection, workspace: Workspace, task_id: str, arm: str) -> Path:
     """The contact sheet of one arm of a finished selection.
 
     Raises:
         NotFoundError: No selection has that id, its folder is gone, or it has no such arm.
         ConflictError: It has not finished.
     """
-    path = output_folder(db, task_id) / f"contact-sheet-{arm}.png"
+    path = output_folder(db, workspace, task_id) / f"contact-sheet-{arm}.png"
     if not path.is_file():
         raise NotFoundError(
             Text(f"这个选图任务没有 {arm} 组的缩略图。", f"This selection has no contact sheet of the arm {arm}."),
@@ -202,7 +205,7 @@ def compare_arms(
         InvalidValueError: An arm without a training task.
         ConflictError: The models were not scored on the same pictures.
     """
-    report = read_report(output_folder(db, task_id))
+    report = read_report(output_folder(db, platform.workspace, task_id))
     assert report is not None
     aimed = [Aim(**values) for values in report.get("classes", [])]
     arms: dict[str, list[ArmResult]] = {}
@@ -217,6 +220,16 @@ def compare_arms(
             )
         arms[name] = [result_of(db, task, choose_model(platform, task)) for task in tasks]
     return {"task_id": task_id, **compare(arms["mined"], arms["control"], aimed)}
+
+
+def _portable(workspace: Workspace, request: SampleRequest) -> SampleRequest:
+    """The request with every place inside the workspace relative to it."""
+    return replace(
+        request,
+        output_dir=workspace.store_path(request.output_dir),
+        track_file=workspace.store_path(request.track_file),
+        task_file=workspace.store_path(request.task_file),
+    )
 
 
 def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tuple[dict[str, Any], Path | None]:
@@ -235,14 +248,14 @@ def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tup
     if request.output_dir:
         target = workspace.resolve(request.output_dir, "output_dir", write=True)
         check_destination(workspace, target, None, overwrite=request.overwrite, rule=RULE)
-        _require_free(db, target, request.output_dir)
+        _require_free(db, workspace, target, request.output_dir)
     payload = {
-        "output_path": str(target or ""),
+        "output_path": workspace.store_path(target or ""),
         "overwrite": request.overwrite,
         "sele_ratio": request.ratio,
         "track_file": request.track_file,
         "task_file": request.task_file,
-        "track_path": str(track_path or ""),
+        "track_path": workspace.store_path(track_path or ""),
         "tasks": tasks,
         "isshuffle": request.isshuffle,
         "seed": request.seed,
@@ -265,7 +278,7 @@ def _insert(
             "task_id": task_id,
             "task_type": task_type,
             "output_dir": request.output_dir or f"selections/{task_id}",
-            "output_path": str(destination(platform, task_id, str(target or ""))),
+            "output_path": platform.workspace.store_path(target or destination(platform, task_id, "")),
             "gpus": gpus,
             "sele_ratio": request.ratio,
             "weights_dir": weights_dir,
@@ -313,9 +326,9 @@ def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
     return tasks
 
 
-def _require_free(db: sa.Connection, target: Path, sent: str) -> None:
+def _require_free(db: sa.Connection, workspace: Workspace, target: Path, sent: str) -> None:
     for task_id, path in store.active_outputs(db):
-        other = Path(path)
+        other = workspace.find_path(path)
         if target.is_relative_to(other) or other.is_relative_to(target):
             raise ConflictError(
                 Text(

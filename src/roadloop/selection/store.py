@@ -15,8 +15,8 @@ selections: Final = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
     sa.Column("task_type", sa.String(10), nullable=False),  # sam | sele
-    sa.Column("output_dir", sa.Text, nullable=False),  # as sent
-    sa.Column("output_path", sa.Text, nullable=False, index=True),  # resolved, absolute
+    sa.Column("output_dir", sa.Text, nullable=False),  # as sent; inside the home relative
+    sa.Column("output_path", sa.Text, nullable=False, index=True),  # resolved, then Workspace.store_path
     sa.Column("gpus", sa.Text, nullable=False),
     sa.Column("sele_ratio", sa.Text, nullable=False),  # as sent
     sa.Column("weights_dir", sa.Text, nullable=False),
@@ -46,7 +46,7 @@ def ids_beginning(db: sa.Connection, beginning: str) -> list[str]:
 
 
 def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
-    """(task id, resolved output folder) of the selections that have not ended."""
+    """(task id, stored output folder) of the selections that have not ended."""
     rows = db.execute(
         sa.select(selections.c.task_id, selections.c.output_path)
         .join(queue.jobs, queue.jobs.c.id == selections.c.task_id)

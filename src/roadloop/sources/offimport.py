@@ -78,7 +78,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     folder = find_folder(platform.workspace, request.src)
     recipe = ImportRecipe(
         dest=dest,
-        src=_stable(platform.workspace, folder),
+        src=platform.workspace.store_path(folder),
         mode=request.mode,
         layout=layout,
         roadelement=request.roadelement,
@@ -92,7 +92,9 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     _check_dest(db, platform, recipe, table)
     payload = {"recipe": recipe.model_dump(mode="json")}
     task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=dest))
-    store.insert_import(db, {"task_id": task_id, **recipe.model_dump(), "src": request.src})
+    store.insert_import(
+        db, {"task_id": task_id, **recipe.model_dump(), "src": platform.workspace.store_path(request.src)}
+    )
     return task_id
 
 
@@ -164,11 +166,6 @@ def _check_code(name: str, value: str) -> None:
             Text(f"{name} 的值“{value[:80]}”无效，应为：{zh}", f"{name}: '{value[:80]}' is not valid; it is {en}"),
             parameter=name,
         )
-
-
-def _stable(workspace: Workspace, folder: Path) -> str:
-    """How the recipe names the folder, so that a moved workspace still knows it."""
-    return folder.relative_to(workspace.home).as_posix() if folder.is_relative_to(workspace.home) else str(folder)
 
 
 def _check_dest(db: sa.Connection, platform: Platform, recipe: ImportRecipe, table: ClassTable | None) -> None:
