@@ -40,7 +40,7 @@ def test_open_platform__refuses_a_newer_schema(platform: Platform, settings: Set
 
 
 def test_upgrade__twice_is_the_same_as_once(platform: Platform) -> None:
-    migrate.upgrade(platform.database)
+    assert migrate.upgrade(platform.database, platform.workspace.home) == ()
     assert migrate.current(platform.database) == migrate.newest()
 
 

@@ -1,10 +1,14 @@
 """The tables of evaluations. No decisions here."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 evaluations: Final = sa.Table(
     "evaluations",
@@ -31,3 +35,11 @@ evaluation_models: Final = sa.Table(
     sa.Column("folder", sa.Text, nullable=False),  # where its outputs stand in dest_dir
     sa.Column("params_sha256", sa.String(64), nullable=False, index=True),
 )
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The output folders of the finished evaluations, of each folder the last one, and where the pictures stand."""
+    for row in {row.dest_path: row for row in succeeded(db, evaluations)}.values():
+        owner = Text(f"评估 {row.task_id}", f"The evaluation {row.task_id}")
+        yield Claim(owner, row.dest_path)
+        yield Claim(owner, row.sour_dir, needed=False)

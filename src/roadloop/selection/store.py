@@ -5,9 +5,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
 from roadloop.jobs import queue
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 selections: Final = sa.Table(
     "selections",
@@ -54,3 +57,9 @@ def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
     )
     for row in rows:
         yield row.task_id, row.output_path
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The output folders of the finished selections, of each folder the last one."""
+    for row in {row.output_path: row for row in succeeded(db, selections)}.values():
+        yield Claim(Text(f"挑图任务 {row.task_id}", f"The selection {row.task_id}"), row.output_path)
