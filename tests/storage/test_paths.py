@@ -73,6 +73,7 @@ def test_resolve__not_a_path(workspace: Workspace, text: str) -> None:
 def test_store_path__is_relative_inside_the_home_and_moves_with_it(workspace: Workspace, tmp_path: Path) -> None:
     home = workspace.home
     (home / "link").symlink_to(tmp_path / "pictures")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for place, text in (
         (home / "evaluations" / "苏州", "evaluations/苏州"),
         (home, "."),
@@ -80,6 +81,8 @@ def test_store_path__is_relative_inside_the_home_and_moves_with_it(workspace: Wo
         (tmp_path / "home-twin" / "x", str(tmp_path / "home-twin" / "x")),
         ("imports/x", "imports/x"),
         ("", ""),
+        ("/no\0file", "/no\0file"),
+        (str(tmp_path / "loop" / "x"), str(tmp_path / "loop" / "x")),
     ):
         assert workspace.store_path(place) == text
     (tmp_path / "mirror").symlink_to(home)

@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
         name: File name, unique in the division.
         track: Track id.
         point: Track point id.
-        facts: City, time, longitude, latitude where known.
+        facts: City, time, longitude, latitude, datum where known.
         truth: Key of the sample in the gold set whose label is known; else "".
     """
 

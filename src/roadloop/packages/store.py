@@ -233,9 +233,15 @@ def origins_by_stem(db: sa.Connection, number: int) -> dict[str, str]:
 
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
-    """The folders of the packages."""
+    """The folders of the packages, one whose pictures were all broken has none; and of originals elsewhere."""
     finished = {row.task_id for row in succeeded(db, divisions)}
-    for row in db.execute(sa.select(packages).order_by(packages.c.number)):
+    filled = sa.select(package_pictures.c.number).where(package_pictures.c.outcome != "broken")
+    for row in db.execute(sa.select(packages).where(packages.c.number.in_(filled)).order_by(packages.c.number)):
         if row.task_id in finished:
             owner = Text(f"任务包 {row.number}", f"The package {row.number}")
             yield Claim(owner, f"packages/{row.version}/{row.number}")
+    elsewhere = sa.select(package_pictures.c.number, package_pictures.c.origin).where(
+        package_pictures.c.origin.startswith("/")
+    )
+    for number, folder in sorted({(row.number, str(PurePath(row.origin).parent)) for row in db.execute(elsewhere)}):
+        yield Claim(Text(f"任务包 {number}", f"The package {number}"), folder, needed=False)

@@ -69,7 +69,12 @@ class Mine(Sample):
     per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")
     gap_frames: int = Field(5, ge=0, description="Least distance of two pictures of a track, in points of it.")
     gap_seconds: float = Field(0, ge=0, allow_inf_nan=False, description="The same in seconds, where times are known.")
-    gap_metres: float = Field(0, ge=0, allow_inf_nan=False, description="The same in metres, where places are known.")
+    gap_metres: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="The same in metres, where places are known; their datum must be declared (docs/mining.md).",
+    )
     labelled: str = Field(
         "", max_length=4000, description="Source sets whose pictures are not taken again; absent: all; `none`: none."
     )

@@ -20,7 +20,7 @@ from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
 from roadloop.selection.scoring import Failed, load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import reading
-from roadloop.tracks.service import TrackPoint, overlapped
+from roadloop.tracks.service import TrackPoint, check_distances, overlapped
 
 Candidate = tuple[TrackPoint, int]  # a point and its place on its track
 
@@ -33,6 +33,7 @@ def select(context: TaskContext) -> Outcome:
 
     Raises:
         JobError: Not one picture could be had.
+        DatumError: `gap_metres` between positions of unlike or unknown datums.
         BrokenFileError: The model file is not the one that was chosen.
         ConflictError: The output folder is in use by now.
         OutOfMemoryError: A batch does not fit into a GPU.
@@ -54,6 +55,8 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     context, payload = run.context, run.context.payload
     context.progress(0, 1, Text("列出候选图片", "listing candidates"))
     candidates, about = _candidates(run)
+    if payload["gap_metres"]:
+        check_distances((point for point, _ in candidates), "gap_metres")
     context.reach("select.listed")
     _score(run, book, [point for point, _ in candidates])
     context.reach("select.scored")

@@ -1,5 +1,6 @@
 """What a caller can do with selections. One function, one use case; no torch here."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -21,6 +22,7 @@ from roadloop.selection.sampling import MOST, parse_ratio
 from roadloop.sources.service import open_set
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
+from roadloop.tracks.service import check_distances, open_folders
 
 MOST_TASKS: Final = 100_000  #: survey tasks in one request
 
@@ -65,7 +67,7 @@ class MiningOptions:
         per_track: Pictures of one track at most; 0 works it out.
         gap_frames: Least distance of two pictures of a track, in points of it.
         gap_seconds: The same in seconds, where times are known; 0 = off.
-        gap_metres: The same in metres, where positions are known; 0 = off.
+        gap_metres: The same in metres, where positions are known; needs their datum; 0 = off.
         labelled: Source sets whose pictures are not taken again, with commas; "" = all, `none` = none.
     """
 
@@ -113,6 +115,7 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
         InvalidValueError: As `start_sampling`; also a class that the model does not have, or a GPU that is not there.
         NotFoundError: A list file, the model or a source set does not exist.
         BrokenFileError: A model file without a valid description.
+        DatumError: `gap_metres`, and the first track's positions are of unlike or unknown datums.
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
@@ -120,6 +123,8 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
     request = _portable(platform.workspace, request)
     options = replace(options, weights_dir=platform.workspace.store_path(options.weights_dir))
     payload, target = _check(db, platform, request)
+    if options.gap_metres and request.track_file:
+        _check_datum(platform, platform.workspace.find_path(payload["track_path"]))
     params = choose_model(platform, options.weights_dir)
     record = load_description(params)
     found = aims(db, params, record, options.classes)
@@ -304,6 +309,15 @@ def _list_file(workspace: Workspace, text: str, parameter: str) -> Path:
             Text(f"{parameter}：{text} 是空文件。", f"{parameter}: {text} is empty."), parameter=parameter
         )
     return path
+
+
+def _check_datum(platform: Platform, track_path: Path) -> None:
+    """Refuse distances early, where the first track of the list stands in a folder and has none."""
+    first = next(ids_of(track_path, LineCounts()), None)
+    if first is None:
+        return
+    with suppress(NotFoundError):  # it stands in no folder: the job will see
+        check_distances(open_folders(platform).points(first).points, "gap_metres")
 
 
 def _survey_tasks(workspace: Workspace, text: str) -> list[str]:

@@ -48,6 +48,13 @@ class OffImport(Parameters):
     mode: Literal["copy", "reference"] = Field(
         "copy", alias="import", description="copy, or reference: the pictures stay where they are."
     )
+    datum: str = Field(
+        "unknown",
+        max_length=20,
+        description="Datum of positions that come with the pictures: wgs84, gcj02, bd09 or unknown; kept for every"
+        " picture, never converted.",
+        examples=["gcj02"],
+    )
     layout: str = Field(
         "auto", description="auto, label-studio, coco, cityscapes, cvat, voc, camvid or pairs.", examples=["auto"]
     )
@@ -67,6 +74,7 @@ class ImportRow(JobFields):
     datakind: str
     city: str
     imgoprange: str
+    datum: str = Field(description="wgs84, gcj02, bd09 or unknown.")
     src: str
     dest: str
     mode: str = Field(alias="import", description="copy or reference")
@@ -236,7 +244,7 @@ def _render_health(row: Mapping[str, Any], _language: Language) -> dict[str, Any
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     result = row["job"].result or {}
     asked = (
-        "roadelement", "source", "author", "annotype", "datakind", "city", "imgoprange", "src", "dest", "layout",
+        "roadelement", "source", "author", "annotype", "datakind", "city", "imgoprange", "datum", "src", "dest", "layout",
     )  # fmt: skip
     return {
         **{name: row[name] for name in asked},

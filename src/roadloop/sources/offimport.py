@@ -25,6 +25,7 @@ from roadloop.sources.recipe import ImportRecipe, Mode, read_origin
 from roadloop.sources.service import open_set
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
+from roadloop.tracks.service import UNKNOWN, parse_datum
 
 CODES: Final[Mapping[str, Mapping[str, Text]]] = {
     "source": {"0": Text("线上", "online"), "1": Text("线下", "offline"), "2": Text("人工挑选", "hand-picked")},
@@ -49,6 +50,7 @@ class Request:
     imgoprange: str
     mode: Mode
     layout: str
+    datum: str = UNKNOWN
 
 
 def create(db: sa.Connection, platform: Platform, request: Request) -> str:
@@ -88,6 +90,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         datakind=request.datakind,
         city=request.city,
         imgoprange=request.imgoprange,
+        datum=parse_datum(request.datum, "datum"),
     )
     _check_dest(db, platform, recipe, table)
     payload = {"recipe": recipe.model_dump(mode="json")}

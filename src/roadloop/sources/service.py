@@ -200,7 +200,7 @@ def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
     def locate(text: str) -> Path | None:
         if "\0" in text:
             return None
-        place = workspace.home / text
+        place = workspace.find_path(text)
         path = resolve(place.parent) / place.name
         if path.is_symlink():
             path = path.resolve()

@@ -152,7 +152,11 @@ class Workspace:
         given = Path(path)
         if not given.is_absolute():
             return str(path)
-        for place in (given, given.resolve()):
+        try:
+            real = given.resolve()
+        except (OSError, RuntimeError, ValueError):  # nothing that could be opened: `resolve` refuses it
+            real = given
+        for place in (given, real):
             if place.is_relative_to(self.home):
                 return place.relative_to(self.home).as_posix()
         return str(given)
