@@ -33,22 +33,26 @@ VALUES: Final = {
 def upgrade() -> None:
     config = op.get_context().config
     assert config is not None
-    home: Path = config.attributes["home"]
-    db = op.get_bind()
+    config.attributes["said"] += mend(op.get_bind(), config.attributes["home"])
+
+
+def mend(db: sa.Connection, home: Path) -> list[Text]:
+    """Make what lies inside the home relative to it, in all rows; returns what people should know."""
     former = {old for path, text in _told_twice(db) if (old := _former(home, path, text))}
     homes = sorted({str(home), *former}, key=len, reverse=True)
     mended = sum(_mend_texts(db, homes, table, column) for table, columns in TEXTS.items() for column in columns)
     mended += sum(_mend_values(db, homes, table, *columns) for table, columns in VALUES.items())
-    if mended:
-        places = ", ".join(homes)
-        config.attributes["said"].append(
-            Text(
-                f"数据库中 {mended} 处工作区内的绝对路径（{places}）已改为相对路径，工作区可以移动了；"
-                "roadloop fsck 会列出仍指向别处的路径。",
-                f"{mended} absolute paths into the workspace ({places}) were made relative in the database, so that it"
-                " can be moved; roadloop fsck lists what still points elsewhere.",
-            )
+    if not mended:
+        return []
+    places = ", ".join(homes)
+    return [
+        Text(
+            f"数据库中 {mended} 处工作区内的绝对路径（{places}）已改为相对路径，工作区可以移动了；"
+            "roadloop fsck 会列出仍指向别处的路径。",
+            f"Absolute paths into the workspace ({places}) were made relative in the database, {mended} in all, so that"
+            " it can be moved; roadloop fsck lists what still points elsewhere.",
         )
+    ]
 
 
 def _told_twice(db: sa.Connection) -> Iterator[tuple[str, str]]:
