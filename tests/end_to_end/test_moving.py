@@ -136,6 +136,8 @@ def _stop_a_training(platform: Platform, client: TestClient) -> str:
     sizes = {"num_epoch": 1, "batch_size": 2, "num_classes": 2, "model": "m"}
     ask(client, "/starttask", task_id=task_id, train_con=settings, data_con={"crop": [24, 32]}, **sizes)
     ask(client, "/endtask", task_id=task_id)
+    other = ask(client, "/create_train", train_name="未开始", network="n", data="d", task_desc="")["data"]
+    ask(client, "/train_config", task_id=other, train_con=settings)
     return task_id
 
 
