@@ -21,6 +21,7 @@ from roadloop.jobs.fsck import inspect
 from roadloop.selection.store import selections
 from roadloop.server import create_app
 from roadloop.settings import Settings
+from roadloop.sources.manifest import format_manifest, parse_manifest
 from roadloop.storage import publish
 from roadloop.storage.database import metadata
 from roadloop.storage.platform import Platform, open_platform
@@ -232,8 +233,15 @@ def test_fsck__finds_what_is_gone_and_what_points_outside(done: Done, tmp_path: 
             shutil.rmtree(home / folder)
         with platform.database.transaction() as db:
             db.execute(evaluations.update().values(sour_dir="/elsewhere/pictures"))
+        manifest = home / "sources" / "referred" / "manifest.csv"
+        old = [
+            row._replace(image=f"/elsewhere/\udcc3/{row.stem}.jpg")
+            for row in parse_manifest(manifest.read_bytes()).values()
+        ]
+        manifest.write_bytes(format_manifest(old))
         words = [text.en for text in inspect(platform, hashes=False).problems]
         for folder in (*gone, "models/车道线/2/北京-110000"):
             assert len([line for line in words if f"its folder {folder} is gone" in line]) == 1, (folder, words)
         assert any("/elsewhere/pictures" in line and "--root" in line for line in words)
-        assert len(words) == len(gone) + 2
+        assert any(r"referred points outside the workspace and its roots: /elsewhere/\xc3." in line for line in words)
+        assert len(words) == len(gone) + 3

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -107,20 +108,20 @@ def _inspect_claims(platform: Platform, report: Report) -> None:
     with platform.database.reading() as db:
         claims = dict.fromkeys(all_claims(db, workspace))
     for owner, path, needed in claims:
-        place = workspace.find_path(path)
+        place, shown = workspace.find_path(path), os.fsencode(path).decode("utf-8", "backslashreplace")
         if PurePath(path).is_absolute() and not workspace.holds(place):
             report.problems.append(
                 Text(
-                    f"{owner.zh} 指向工作区及其根目录之外：{path}；请把它移入工作区，或用 --root 允许它所在的目录。",
-                    f"{owner.en} points outside the workspace and its roots: {path}. Move that into the workspace, or"
+                    f"{owner.zh} 指向工作区及其根目录之外：{shown}；请把它移入工作区，或用 --root 允许它所在的目录。",
+                    f"{owner.en} points outside the workspace and its roots: {shown}. Move that into the workspace, or"
                     " allow its folder with --root.",
                 )
             )
         elif needed and not place.exists():
             report.problems.append(
                 Text(
-                    f"{owner.zh} 的文件夹 {path} 不见了；请从备份恢复它。",
-                    f"{owner.en}: its folder {path} is gone; put it back from a backup.",
+                    f"{owner.zh} 的文件夹 {shown} 不见了；请从备份恢复它。",
+                    f"{owner.en}: its folder {shown} is gone; put it back from a backup.",
                 )
             )
 
