@@ -61,8 +61,9 @@ def test_offimport__progress_row_and_report(client: TestClient, platform: Platfo
     task_id = answer["data"]
     row = client.post("/off_status", data={"task_id": task_id}).json()["data"]
     assert row["status"] == "starting"
-    assert {k: row[k] for k in ("source", "author", "annotype", "datakind", "city", "imgoprange")} == {
+    assert {k: row[k] for k in ("source", "author", "annotype", "datakind", "city", "imgoprange", "datum")} == {
         "source": "1", "author": "张三", "annotype": "0", "datakind": "0", "city": "苏州", "imgoprange": "1",
+        "datum": "unknown",
     }  # fmt: skip
     assert client.get(row["report_url"]).status_code == 404
     assert run_job(platform, task_id).state == "succeeded"

@@ -29,6 +29,7 @@ from roadloop.sources.service import check_dest, open_set
 from roadloop.sources.survey import legend_near
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
+from roadloop.tracks.service import UNKNOWN, parse_datum
 
 PREVIEWS: Final = "previews"  #: folder of the workspace
 REPORT: Final = "report.csv"  #: of a preview
@@ -56,6 +57,7 @@ class Request:
     mode: Mode
     layout: str
     values: Values
+    datum: str = UNKNOWN
 
 
 def prepare(platform: Platform, request: Request) -> ImportRecipe:
@@ -83,7 +85,7 @@ def prepare(platform: Platform, request: Request) -> ImportRecipe:
         _check_table(platform.workspace, folder, table)
     return ImportRecipe(
         dest=dest,
-        src=_stable(platform.workspace, folder),
+        src=platform.workspace.store_path(folder),
         mode=request.mode,
         layout=layout,
         roadelement=request.roadelement,
@@ -94,6 +96,7 @@ def prepare(platform: Platform, request: Request) -> ImportRecipe:
         datakind=request.datakind,
         city=request.city,
         imgoprange=request.imgoprange,
+        datum=parse_datum(request.datum, "datum"),
     )
 
 
@@ -223,11 +226,6 @@ def _check_code(name: str, value: str) -> None:
             Text(f"{name} 的值“{value[:80]}”无效，应为：{zh}", f"{name}: '{value[:80]}' is not valid; it is {en}"),
             parameter=name,
         )
-
-
-def _stable(workspace: Workspace, folder: Path) -> str:
-    """How the recipe names the folder, so that a moved workspace still knows it."""
-    return folder.relative_to(workspace.home).as_posix() if folder.is_relative_to(workspace.home) else str(folder)
 
 
 def _check_dest(db: sa.Connection, platform: Platform, recipe: ImportRecipe, table: ClassTable | None) -> None:

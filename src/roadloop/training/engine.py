@@ -125,8 +125,7 @@ def first_network(work: Work, device: torch.device, reporter: Reporter, *, fresh
     recipe = work.recipe
     torch.manual_seed(recipe.train.seed)
     seed_step(recipe.train.seed, 0, 0)
-    settings = recipe.train.network_settings
-    network = load_source(work.source, recipe.num_classes, settings, file=recipe.network_file).to(device)
+    network = load_source(work.source, recipe.num_classes, work.network_settings, file=recipe.network_file).to(device)
     if fresh and work.start_weights is not None:
         begin_from(work.start_weights, network, reporter)
     return network
