@@ -37,7 +37,20 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
         coco.find, Text("有含 images 与 categories 的 JSON", "a JSON with images and categories"), coco.documents
     ),
     "cityscapes": Layout(
-        cityscapes.find, Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds")
+        cityscapes.finder("cityscapes"),
+        Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds"),
+    ),
+    "cityscapes-train-ids": Layout(
+        cityscapes.finder("cityscapes-train-ids"),
+        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
+    ),
+    "idd": Layout(
+        cityscapes.finder("idd"),
+        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
+    ),
+    "idd-level3": Layout(
+        cityscapes.finder("idd-level3"),
+        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
     ),
     "cvat": Layout(voc.find_cvat, Text("有 labelmap.txt 与 SegmentationClass/", "labelmap.txt and SegmentationClass/")),
     "voc": Layout(voc.find, Text("有 JPEGImages/ 与 SegmentationClass/", "JPEGImages/ and SegmentationClass/")),
@@ -76,8 +89,8 @@ def _first(tree: Tree) -> tuple[str, Found]:
         found = known.find(tree)
         if found is not None and found.items:
             return name, found
-        if found is not None and found.statements and empty is None:
-            empty = name, found  # a document whose pictures are all missing says so itself
+        if found is not None and empty is None:
+            empty = name, found  # a layout that has nothing to pair says itself what is missing
     return empty or ("pairs", pairs.find(tree))
 
 
