@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from roadloop.errors import JobError, Text
-from roadloop.sources.importers import camvid, cityscapes, coco, label_studio, pairs, voc
+from roadloop.sources.importers import bdd, camvid, cityscapes, coco, label_studio, pairs, voc
 from roadloop.sources.importers.found import Fate, Found, Line
 from roadloop.sources.importers.tree import Tree
 
@@ -51,6 +51,13 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     "idd-level3": Layout(
         cityscapes.finder("idd-level3"),
         Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
+    ),
+    "bdd100k": Layout(
+        bdd.find,
+        Text(
+            "有 images/10k/ 与 labels/sem_seg/masks/，或文件名含 _train_id",
+            "images/10k/ with labels/sem_seg/masks/, or labels called ..._train_id",
+        ),
     ),
     "cvat": Layout(voc.find_cvat, Text("有 labelmap.txt 与 SegmentationClass/", "labelmap.txt and SegmentationClass/")),
     "voc": Layout(voc.find, Text("有 JPEGImages/ 与 SegmentationClass/", "JPEGImages/ and SegmentationClass/")),
