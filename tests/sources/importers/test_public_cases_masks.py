@@ -92,6 +92,20 @@ def test_split_lists_with_a_second_column_and_other_line_ends(source: Path, impo
     assert done.job.result["statements"] == {"picture_absent": 1, "used": 2}
 
 
+def test_split_lists_of_paths(source: Path, imported: Import) -> None:
+    # CVI-SZU/CLIMS#19, Eli-YiLi/WSSS_MMSeg#2: `/JPEGImages/X.jpg /SegmentationClass/X.png`, as DeepLab's lists have it.
+    for year in ("VOC2007", "VOC2012"):
+        put(source / year / "JPEGImages/2009_002281.jpg", jpeg(len(year)))
+        put(source / year / "SegmentationClass/2009_002281.png", encode_label(ids(7, 0)))
+    line = "/JPEGImages/2009_002281.jpg /SegmentationClass/2009_002281.png\n"
+    put(source / "VOC2012/ImageSets/Segmentation/train.txt", line)
+    put(source / "VOC2007/ImageSets/Segmentation/val.txt", line + "/JPEGImages/2009_009999.jpg\n")
+    done = imported()
+    assert done.splits == {"VOC2012/2009_002281": "train", "VOC2007/2009_002281": "val"}
+    assert done.job.result is not None
+    assert done.job.result["statements"] == {"picture_absent": 1, "used": 2}
+
+
 def test_background_stands_in_the_middle_of_the_colour_table(source: Path, imported: Import) -> None:
     # cvat-ai/cvat#2032, cvat-ai/cvat#1736: labelmap.txt in any order, background not first.
     put(

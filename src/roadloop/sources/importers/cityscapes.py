@@ -36,7 +36,8 @@ _PICTURE: Final = "_leftImg8bit"
 _MASK: Final = re.compile(r"_gt(Fine|Coarse)_label(?!Colors)(?P<values>\w*)\.png$")
 _COMPANION: Final = re.compile(r"_gt(Fine|Coarse)_(color|labelColors|instance\w*|panoptic\w*)\.png$")
 _OUTLINES: Final = re.compile(r"_gt(Fine|Coarse)_polygons\.json$")
-_FOLDERS: Final = frozenset({"leftImg8bit", "gtFine", "gtCoarse"})
+_PICTURES: Final = "leftImg8bit"
+_FOLDERS: Final = frozenset({_PICTURES, "gtFine", "gtCoarse"})
 _FINER: Final = Text("已有精细标注", "There is a fine label")
 _OTHER_VALUES: Final = Text(
     "这种掩码的取值与此次导入采用的不同，且该图片没有后者；请把它们单独放在一个目录，用相应的 layout 导入",
@@ -155,6 +156,12 @@ def _mask_key(file: str) -> str:
 
 
 def _package(file: str, city: str) -> str:
-    """The folder that a picture stands in, which Cityscapes calls after its city."""
-    folder = readable(PurePosixPath(file).parent.name)
+    """The folder that a picture stands in, which Cityscapes calls after its city.
+
+    Below `leftImg8bit/<split>/` every folder is a city, whatever it is called; elsewhere not one called after a split.
+    """
+    parts = PurePosixPath(file).parts[:-1]
+    folder = readable(parts[-1]) if parts else ""
+    if _PICTURES in parts and len(parts) - parts.index(_PICTURES) > 2:
+        return folder
     return folder if folder not in {"", *_FOLDERS} and not split_of(f"{folder}/x") else city
