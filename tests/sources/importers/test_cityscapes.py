@@ -31,6 +31,7 @@ def test_finder__train_ids_alone_are_the_19_classes(source: Path, imported: Impo
     assert not any("255" in w.en for w in done.job.warnings)
 
 
+# hszhao/PSPNet#39, mcordts/cityscapesScripts#8: one kind of values read as the other.
 def test_finder__label_ids_win_and_train_ids_are_companions(source: Path, imported: Import) -> None:
     _add(source, "train/ulm/ulm_000001_000019", "labelTrainIds", encode_label(ids(0, 13)))
     _add(source, "train/ulm/ulm_000001_000019", "labelIds", encode_label(ids(7, 26)))

@@ -45,6 +45,7 @@ def test_find__the_configuration_is_the_class_table(source: Path, imported: Impo
     assert done.outcomes["testing/images/c.jpg"] == "missing_partner"
 
 
+# ksaito-ut/openworld_ldet#6: the classes of v1.2 taken for v2.0's masks.
 def test_find__the_newest_version_counts_with_its_own_table(source: Path, imported: Import) -> None:
     put(source / "config_v1.2.json", _config(*ROWS))
     put(source / "config_v2.0.json", _config(ROWS[1], ROWS[0], ROWS[2]))
@@ -53,10 +54,19 @@ def test_find__the_newest_version_counts_with_its_own_table(source: Path, import
     put(source / "training/v2.0/labels/a.png", _mask(1, 0))
     put(source / "training/v2.0/panoptic/a.png", png())
     put(source / "training/v2.0/polygons/a.json", "{}")
+    segments = [{"id": 1, "category_id": 1}]
+    panoptic = {
+        "images": [{"id": "a", "file_name": "a.jpg"}],
+        "annotations": [{"image_id": "a", "file_name": "a.png", "segments_info": segments}],
+        "categories": [{"id": 1, "name": "Bird"}],
+    }
+    put(source / "training/v2.0/panoptic/panoptic_2020.json", json.dumps(panoptic))
     done = imported()
     assert [c.name_en for c in done.table.classes] == ["Road", "Bird", "Unlabeled"]
     assert done.labels == {"training/a": {1: TOP, 0: BELOW}}
     assert done.outcomes["training/v1.2/labels/a.png"] == "superseded"
+    # The panoptic masks are COCO's layout, which is named; the semantic ones were not passed over for them.
+    assert "layout=coco" in done.reasons["training/v2.0/panoptic/panoptic_2020.json"]
     assert (done.outcomes["config_v1.2.json"], done.outcomes["config_v2.0.json"]) == ("not_used", "used")
 
 

@@ -4,10 +4,12 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, paletted, png, put
 from imported import Import
+from roadloop.errors import InvalidValueError
 from roadloop.imaging.encode import encode_color, encode_label
 
 TOP, BELOW = 3 * WIDTH, (HEIGHT - 3) * WIDTH
@@ -204,3 +206,5 @@ def test_files_that_are_not_read_say_the_way_out(source: Path, imported: Import)
     ):
         assert (done.outcomes[file], words in done.reasons[file]) == ("unsupported", True), done.reasons[file]
     assert done.outcomes["masks/b.png"] == "missing_partner"
+    with pytest.raises(InvalidValueError, match="unpack it first"):
+        imported(src="imports/in/more.zip", dest="b")

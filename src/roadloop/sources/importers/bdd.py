@@ -29,6 +29,16 @@ _OTHER_PICTURES: Final = Text(
     "BDD100K 的语义掩码属于 images/10k 的图片，不属于 images/100k；请下载并放入 images/10k",
     "BDD100K's semantic masks belong to the pictures of images/10k, not to those of images/100k: add images/10k",
 )
+_OTHER_TASK: Final = Text("BDD100K 其他任务的标注，不需要", "A label of another of BDD100K's tasks; not needed")
+#: Folders of labels that are not read.
+_COMPANIONS: Final = {
+    "labels/sem_seg/colormaps": COMPANION,
+    "color_labels": COMPANION,
+    "labels/pan_seg": _OTHER_TASK,
+    "labels/ins_seg": _OTHER_TASK,
+    "labels/drivable": _OTHER_TASK,
+    "labels/lane": _OTHER_TASK,
+}
 
 
 class _Form(NamedTuple):
@@ -38,24 +48,14 @@ class _Form(NamedTuple):
         pictures: Folders above the pictures.
         masks: Folders above the masks.
         ending: How the masks' names end.
-        others: Folders of other forms of labels.
     """
 
     pictures: str
     masks: str
     ending: str
-    others: tuple[str, ...]
 
 
-_FORMS: Final = (
-    _Form(
-        "images/10k",
-        "labels/sem_seg/masks",
-        "",
-        ("labels/sem_seg", "labels/pan_seg", "labels/ins_seg", "labels/drivable", "labels/lane"),
-    ),
-    _Form("images", "labels", "_train_id", ("color_labels", "labels")),
-)
+_FORMS: Final = (_Form("images/10k", "labels/sem_seg/masks", ""), _Form("images", "labels", "_train_id"))
 
 
 def find(tree: Tree) -> Found | None:
@@ -84,7 +84,7 @@ def _read(tree: Tree, form: _Form, masks: Mapping[str, str]) -> Found | None:
     lines += [Line(f, Fate.MISSING, NO_PICTURE if pictures else _OTHER_PICTURES) for f in masks if f not in used]
     lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in found.labels]
     lines += [Line(f, Fate.MISSING, _OTHER_PICTURES) for f in others if f not in pictures]
-    lines += [Line(f, Fate.NOT_USED, COMPANION) for o in form.others for f in _below(tree, o) if f not in masks]
+    lines += [Line(f, Fate.NOT_USED, text) for folders, text in _COMPANIONS.items() for f in _below(tree, folders)]
     return Found(tuple(items), leftovers(tree, items, lines), usual=shipped("cityscapes-19"))
 
 
