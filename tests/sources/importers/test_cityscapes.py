@@ -24,9 +24,12 @@ def test_finder__train_ids_alone_are_the_19_classes(source: Path, imported: Impo
     _add(source, "val/ulm/ulm_000001_000019", "labelTrainIds", encode_label(ids(18, 10)))
     done = imported()
     assert (done.layout, done.table.classes) == ("cityscapes-train-ids", shipped("cityscapes-19").classes)
-    # Same city and name in two splits: the second is named, not mixed with the first.
-    assert done.labels == {"ulm/ulm_000001_000019": {0: TOP, 13: BELOW - WIDTH, 255: WIDTH}}
-    assert done.outcomes["gtFine/val/ulm/ulm_000001_000019_gtFine_labelTrainIds.png"] == "name_taken"
+    # Same city and name in two splits: both are there, each with its own label.
+    assert done.labels == {
+        "train-ulm/ulm_000001_000019": {0: TOP, 13: BELOW - WIDTH, 255: WIDTH},
+        "val-ulm/ulm_000001_000019": {18: TOP, 10: BELOW},
+    }
+    assert done.splits == {"train-ulm/ulm_000001_000019": "train", "val-ulm/ulm_000001_000019": "val"}
     # 255 is a row of that table: nobody needs to be told.
     assert not any("255" in w.en for w in done.job.warnings)
 

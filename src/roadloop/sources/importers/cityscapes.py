@@ -10,7 +10,8 @@ public-code `helpers/anue_labels.py`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
@@ -102,7 +103,7 @@ def _find(kind: _Kind, tree: Tree) -> Found | None:
         for file in here.keys() - {match.file for match in labels.values()} - doubts.keys():
             finer = here[file] in known
             lines.append(Line(file, *((Fate.SUPERSEDED, _FINER) if finer else (Fate.MISSING, NO_PICTURE))))
-    items = [_item(kind, file, match) for file, match in sorted(labels.items())]
+    items = _apart([_item(kind, file, match) for file, match in sorted(labels.items())])
     lines += _others(masks, own, {pictures[f] for f in labels})
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
     lines += [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in doubts.items()]
@@ -136,11 +137,21 @@ def _item(kind: _Kind, file: str, match: Match) -> Item:
     name = readable(PurePosixPath(file).stem.removesuffix(_PICTURE))
     label, split = FileLabel(match.file, "id"), split_of(file)
     if kind.is_idd:
-        parts = [part for part in PurePosixPath(file).parts[:-1] if part not in _FOLDERS]
-        package = package_of("/".join(parts))
+        package = _folders(file)
         return make_item(file, label, rule=match.rule, package=package, stem=name, split=split, track=package)
     city = name.partition("_")[0]
     return make_item(file, label, rule=match.rule, package=_package(file, city), stem=name, city=city, split=split)
+
+
+def _apart(items: Sequence[Item]) -> list[Item]:
+    """The items; pictures of one name in one city of several splits have the split in their package's name."""
+    times = Counter((item.package, item.stem) for item in items)
+    return [i._replace(package=_folders(i.image)) if times[i.package, i.stem] > 1 else i for i in items]
+
+
+def _folders(file: str) -> str:
+    """The package of a picture that is named after all folders which say more than that pictures are there."""
+    return package_of("/".join(part for part in PurePosixPath(file).parts[:-1] if part not in _FOLDERS))
 
 
 def _key(file: str, marker: str) -> str:
