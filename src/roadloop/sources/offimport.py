@@ -142,7 +142,7 @@ def find_folder(workspace: Workspace, text: str) -> Path:
         InvalidValueError: It holds the workspace itself, or is not a path.
     """
     path = workspace.resolve(text, "src")
-    if not path.is_dir() and not Path(text).is_absolute():
+    if not path.exists() and not Path(text).is_absolute():
         path = workspace.resolve(f"{workspace.imports.name}/{text}", "src")
     if workspace.home.is_relative_to(path):
         raise InvalidValueError(
