@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -103,9 +104,7 @@ def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
     info = datasets.require(platform, new.data, db)
     template = "" if new.maps == info.table.name else new.maps
     label_map = default_map(info.table, template)
-    where = f"networks/{network.name}"
-    train = parse(TrainConfig, folder.read_defaults(network.folder, folder.TRAIN), f"{where}/{folder.TRAIN}")
-    data = parse(DataConfig, folder.read_defaults(network.folder, folder.DATA), f"{where}/{folder.DATA}")
+    train, data = defaults(network.folder)
     task_id = queue.submit(
         db,
         Submission(
@@ -133,6 +132,18 @@ def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
     config = {"train_con": dump(train), "data_con": dump(data), "label_map": label_map.to_json()}
     store.insert(db, task, config)
     return task_id
+
+
+def defaults(network: Path) -> tuple[TrainConfig, DataConfig]:
+    """What a network's folder says about its training.
+
+    Raises:
+        InvalidValueError: A file is no JSON object, or holds a key or a value that no configuration has; names it.
+    """
+    where = f"networks/{network.name}"
+    train = parse(TrainConfig, folder.read_defaults(network, folder.TRAIN), f"{where}/{folder.TRAIN}")
+    data = parse(DataConfig, folder.read_defaults(network, folder.DATA), f"{where}/{folder.DATA}")
+    return train, data
 
 
 def require(db: sa.Connection, task_id: str) -> Task:
