@@ -119,7 +119,9 @@ class TrainConfig(Record):
     )
     class_weighting: Literal["inverse_log", "median_frequency", "none"] = Field(
         "inverse_log",
-        description="How class weights follow from the training pixels: ENet's 1/ln(1.02+p), median(p)/p.",
+        description="How class weights follow from the training pixels: ENet's 1/ln(1.02+p), p = share of the labelled"
+        " pixels; median(f)/f, f = pixels of the class / pixels of the pictures that show it (Eigen and Fergus 2015);"
+        " none = 1 for each.",
     )
     class_weights: Annotated[tuple[Weight, ...], BeforeValidator(_as_list)] | None = Field(
         None, description="Loss weight of each class, by train id; follows."

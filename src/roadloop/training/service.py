@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from roadloop.storage.platform import Platform
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train, merge_train
 from roadloop.training.increment import count_new
+from roadloop.training.measured import settled
 from roadloop.training.recipe import DataConfig, TrainConfig, parse
 
 
@@ -198,12 +200,14 @@ def facts_of(db: sa.Connection, platform: Platform, task: Task) -> TaskFacts:
         NotFoundError: Its dataset is gone.
     """
     info = datasets.require(platform, task.row.data, db)
+    folder = platform.workspace.datasets / info.name
     added = None
     if info.base_data:
         base = platform.workspace.datasets / info.base_data
         if base.is_dir():
-            added = count_new(platform.workspace.datasets / info.name, base)
-    return TaskFacts(task.name, task.row.network, info, task.label_map, added)
+            added = count_new(folder, base)
+    shown = partial(datasets.shown, platform, info.name)
+    return TaskFacts(task.name, task.row.network, info, task.label_map, shown, added)
 
 
 def classes_of(db: sa.Connection, platform: Platform, task: Task) -> list[dict[str, Any]]:
@@ -218,10 +222,12 @@ def classes_of(db: sa.Connection, platform: Platform, task: Task) -> list[dict[s
     ]
 
 
-def configs(db: sa.Connection, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The stored `train_con` and `data_con`, as they are."""
+def configs(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The stored `train_con` and `data_con`; of a started task with what was measured in the place of `auto`."""
     task = require(db, task_id)
-    return task.row.train_con, task.row.data_con
+    if not task.started:
+        return task.row.train_con, task.row.data_con
+    return dump(settled(task.train_con, platform.workspace.tasks / task.name)), task.row.data_con
 
 
 def fill(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -236,7 +242,7 @@ def fill(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str,
         train = fill_train(task.train_con, data, facts)
         _save(db, task, train, data)
         return dump(train), dump(data)
-    return task.row.train_con, task.row.data_con
+    return configs(db, platform, task_id)
 
 
 def save_configs(
@@ -285,7 +291,7 @@ def save_map(
         train = train.model_copy(update={"num_classes": None, "class_weights": None})
         data = data.model_copy(update={"flip_pairs": None})
     _save(db, task, train, data, num_classes=label_map.num_classes)
-    return label_map, absent_classes(TaskFacts(facts.name, facts.network, facts.dataset, label_map, facts.added))
+    return label_map, absent_classes(replace(facts, label_map=label_map))
 
 
 def list_weights(platform: Platform, task_id: str) -> list[str]:

@@ -20,11 +20,11 @@ from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
 from roadloop.training.crew import train_together
 from roadloop.training.group import Group
+from roadloop.training.measured import CONFIGURATION, TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.service import defaults, facts_of, require
 from roadloop.training.work import Work
 
-CONFIGURATION: Final = "conf"
 _OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
 
 
@@ -118,12 +118,15 @@ def clear_remains(folder: Path, token: int) -> None:
 
 
 def write_configuration(context: TaskContext, work: Work) -> None:
-    """Leave the recipe, the label map and the network's code in the task's folder, for people to read."""
+    """Leave the recipe, the label map and the network's code in the task's folder, for people to read.
+
+    `recipe.json` is what was asked, `train.json` what repeats it: with what was measured in the place of `auto`.
+    """
     folder, recipe = work.task / CONFIGURATION, work.recipe
     label_map = LabelMap.from_json(recipe.label_map)
     values = {
         "recipe.json": {"digest": recipe.digest(), **recipe.model_dump(mode="json")},
-        "train.json": recipe.train.model_dump(mode="json"),
+        TRAIN: settled(recipe.train, work.task).model_dump(mode="json"),
         "data.json": recipe.data.model_dump(mode="json"),
         "label_map.json": label_map.to_maps(),
     }
