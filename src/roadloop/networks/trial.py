@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import psutil
 
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.networks.folder import read_source
 from roadloop.storage import reading
 
@@ -128,7 +128,7 @@ def main(order: Path, answer: Path) -> None:
     limit(told["cpu_seconds"])
     try:
         found: dict[str, Any] = tried(read_source(Path(told["folder"])), told["settings"], file=told["file"])
-    except JobError as error:
+    except RoadloopError as error:
         found = {"text": list(error.text), "details": error.details}
     except (MemoryError, torch.OutOfMemoryError):
         found = {"text": list(_too_large(told["file"])), "details": {"file": told["file"]}}
