@@ -10,6 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from roadloop.cli.main import app
+from roadloop.networks.folder import TEMPLATES, list_templates
 from roadloop.settings import Settings
 from roadloop.sources.api import OffImport
 from roadloop.sources.importers.found import Fate
@@ -82,6 +83,32 @@ def test_readme__commands_exist(readme: str) -> None:
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
     for name in re.findall(r"^\$ \.venv/bin/roadloop (\S+)", text, re.MULTILINE):
         assert name in COMMANDS
+
+
+def rows_of_reproduction(page: str) -> list[list[str]]:
+    """Cells of the table: template, file, where it is published, pictures, measured, published."""
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+
+
+def test_reproduction__every_template_has_its_row_and_both_languages_say_the_same_figures() -> None:
+    english, chinese = rows_of_reproduction("reproduction.md"), rows_of_reproduction("reproduction.zh.md")
+    shipped = {name for name in list_templates() if (TEMPLATES / name).is_dir()}
+    assert {row[0].strip("`") for row in english} == shipped
+    assert all(len(row) == 6 for row in (*english, *chinese))
+    figures = [[re.findall(r"\d+(?:\.\d+)?", " ".join(row)) for row in rows] for rows in (english, chinese)]
+    assert figures[0] == figures[1]
+
+
+def test_reproduction__what_is_measured_is_what_a_test_measures() -> None:
+    measured = [row for row in rows_of_reproduction("reproduction.md") if row[4]]
+    assert [row[0] for row in measured] == ["`enet`"]
+    program = (ROOT / "tests" / "end_to_end" / "test_imported_weights.py").read_text()
+    held = re.findall(r"approx\((\d+\.\d+), abs=0\.05\)", program)
+    assert re.findall(r"\d+\.\d+", measured[0][4]) == held
+    command = (ROOT / "docs" / "reproduction.md").read_text().split("$ roadloop ")[1].split("\n$")[0]
+    named = re.findall(r"--[a-z]+ \S+", command.replace("roadloop-home", ""))
+    assert all('", "'.join(option.split()) in program for option in named if not option.startswith("--home")), named
 
 
 def test_architecture__names_tests_and_folders_that_exist() -> None:

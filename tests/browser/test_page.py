@@ -180,3 +180,19 @@ def test_docs__lists_endpoints_and_tries_one(browser: Browser) -> None:
     browser.find("details[open] button.primary").click()
     browser.find(".try pre", '"disk_free_mib"')
     assert browser.problems() == []
+
+
+def test_networks__a_folder_of_one_s_own_is_checked_by_a_button(browser: Browser, site: LiveServer) -> None:
+    own = site.home / "networks" / "lane_net"
+    own.mkdir()
+    (own / "network.py").write_text("from torch import nn\n\n\ndef build(n):\n    return nn.Conv2d(3, n, 1)\n")
+    browser.open("/#/networks")
+    browser.find("section", "networks/ 中尚不能训练的文件夹")
+    browser.find("td", "尚未检查")
+    browser.find("button", "检查并登记").click()
+    browser.find("a.button", "用它训练")
+    assert "无：团队自己的网络" in browser.text()
+    browser.open("/#/networks")
+    browser.find("td", "lane_net")
+    assert "networks/ 中尚不能训练的文件夹" not in browser.text()
+    assert browser.problems() == []

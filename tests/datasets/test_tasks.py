@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roadloop.datasets.info import ClassCount, DatasetInfo, Leak
+from roadloop.datasets.info import ClassCount, DatasetInfo, Leak, read_shown
 from roadloop.datasets.reader import DatasetReader
 from roadloop.datasets.service import Request, create, require
+from roadloop.errors import BrokenFileError, NotFoundError
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs.queue import Job
@@ -55,9 +56,10 @@ def test_build__tracks_stay_together_and_statistics_are_exact(
         3: ClassCount(6 * 4, 6, 2),
     }
     assert info.pixels("val") == {0: 4 * 384 - 8, 3: 8}
+    folder = platform.workspace.datasets / "20180801"
+    assert read_shown(folder, "train") == {frozenset({0}): 6 * 384, frozenset({0, 3}): 6 * 384}
     assert (info.bad, info.unknown_pixels, info.all_ignored, info.identical) == (0, 0, 0, 0)
     assert info.warnings == ()
-    folder = platform.workspace.datasets / "20180801"
     assert verify(folder) == []
     assert (folder / "splits" / "val.txt").read_text().splitlines() == _names(platform)["val"]
     assert "1/a_0000" in _names(platform)["train"]
@@ -240,6 +242,8 @@ def test_build__increment_keeps_old_pictures_in_their_split(
     assert whole == {split: info.counts[split] * 384 for split in whole}
     assert info.tracks["val"] == old.tracks["val"] + len({n.split("_")[0] for n in after["val"] if "新" in n}) - 1
     assert info.statistics["val"][0].tracks == info.tracks["val"]
+    shown = {split: sum(read_shown(platform.workspace.datasets / "more", split).values()) for split in whole}
+    assert shown == whole
     assert verify(platform.workspace.datasets / "more") == []
     assert sum(info.sizes.values()) == 32
 
@@ -282,3 +286,23 @@ def test_build__dataset_json_is_plain_and_holds_no_time(platform: Platform, make
     assert value["format"] == "roadloop-dataset/1"
     assert value["table"]["classes"][1]["name_zh"] == "车"
     assert not {"created_at", "task_id"} & set(value)
+
+
+def test_read_shown__says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"has no shown\.csv, which median_frequency needs; build it again"):
+        read_shown(tmp_path, "train")
+    for text in ("split\ntrain\n", "split,raw_ids,pixels\ntrain,a,1\n", "split,raw_ids,pixels\ntrain,1\n"):
+        (tmp_path / "shown.csv").write_text(text)
+        with pytest.raises(BrokenFileError, match=r"shown\.csv"):
+            read_shown(tmp_path, "train")
+
+
+def test_build__of_an_older_base_counts_no_pictures_rather_than_some(
+    platform: Platform, make_set: MakeSet, build: Build
+) -> None:
+    make_set(platform)
+    build(data_name="base")
+    (platform.workspace.datasets / "base" / "shown.csv").unlink()
+    make_set(platform, "新", {"x": 6}, first=100)
+    build(data_name="more", data_type="aug", sour_data="新")
+    assert not (platform.workspace.datasets / "more" / "shown.csv").exists()

@@ -92,3 +92,64 @@ def test_create_net__refusals(client: TestClient, change: dict[str, str], status
     reply = client.post("/create_net", json=EXAMPLE | change)
     assert (reply.status_code, reply.json()["error"], reply.json()["errno"]) == (status, code, 0)
     assert client.get("/network_history").json()["data"] == []
+
+
+OWN = "from torch import nn\n\n\ndef build(num_classes):\n    return nn.Conv2d(3, num_classes, 1)\n"
+
+
+def folders(client: TestClient, language: str = "en") -> dict[str, tuple[str, str | None]]:
+    reply = client.get("/v1/networks", headers={"accept-language": language}).json()
+    return {row["net_name"]: (row["state"], row["problem"]) for row in reply["data"]}
+
+
+def test_networks__a_folder_of_one_s_own_is_unchecked_then_ready(
+    client: TestClient, platform: Platform, run_job: Callable[[Platform, str], queue.Job]
+) -> None:
+    own = platform.workspace.networks / "自己的"
+    own.mkdir()
+    assert folders(client) == {"自己的": ("unchecked", f"{own / 'network.py'} is missing; put it back.")}
+    assert client.post("/v1/networks", json={"network_name": "自己的"}).status_code == 404
+    (own / "network.py").write_text(OWN)
+    (own / "train.json").write_text("{")
+    assert folders(client, "zh")["自己的"][1].startswith(f"{own / 'train.json'} 不是有效的 JSON 对象")  # type: ignore[union-attr]
+    reply = client.post("/v1/networks", json={"network_name": "自己的"})
+    assert (reply.status_code, reply.json()["error"]) == (422, "invalid_value")
+    (own / "train.json").write_text("{}")
+    assert folders(client) == {"自己的": ("unchecked", None)}
+    assert client.get("/network").json()["data"] == []
+    task = client.post("/v1/networks", data={"network_name": "自己的", "net_describe": "车道"}).json()["data"]
+    assert folders(client) == {"自己的": ("checking", None)}
+    busy = client.post("/v1/networks", json={"network_name": "自己的"})
+    assert (busy.status_code, busy.json()["details"]["task_id"]) == (409, task)
+    run_job(platform, task)
+    assert folders(client) == {"自己的": ("ready", None)}
+    assert client.get("/network").json()["data"] == ["自己的"]
+    row = client.get("/network_history", params={"task_id": task}).json()["data"]
+    assert (row["src_net"], row["net_describe"], row["parameters"]) == ("", "车道", 12)
+
+
+def test_networks__a_folder_that_fails_says_why_and_is_checked_anew(
+    client: TestClient, platform: Platform, run_job: Callable[[Platform, str], queue.Job]
+) -> None:
+    own = platform.workspace.networks / "own"
+    own.mkdir()
+    (own / "network.py").write_text(OWN)
+    (own / "train.json").write_text('{"base_learning_rate": 0.1}')
+    task = client.post("/v1/networks", json={"network_name": "own", "net_describe": "first"}).json()["data"]
+    assert run_job(platform, task).state == "failed"
+    state, problem = folders(client)["own"]
+    assert state == "failed"
+    assert problem is not None
+    assert problem.startswith("networks/own/train.json: there is no key 'base_learning_rate'. It can hold: ")
+    assert client.get("/network").json()["data"] == []
+    (own / "train.json").write_text("{}")
+    again = client.post("/v1/networks", json={"network_name": "own"}).json()["data"]
+    assert folders(client) == {"own": ("checking", None)}
+    row = client.get("/network_history", params={"task_id": again}).json()["data"]
+    assert row["net_describe"] == "first"
+
+
+@pytest.mark.parametrize(("name", "status"), [("nothing", 404), ("../x", 422), ("", 422)])
+def test_networks__refusals(client: TestClient, name: str, status: int) -> None:
+    assert client.post("/v1/networks", json={"network_name": name}).status_code == status
+    assert folders(client) == {}

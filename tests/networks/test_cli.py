@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-import typer
 from typer.testing import CliRunner
 
-from roadloop.errors import InvalidValueError
+from roadloop.errors import InvalidValueError, NameTakenError, NotFoundError
 from roadloop.jobs import queue
 from roadloop.networks import cli, folder, service, speed
 from roadloop.storage.platform import Platform
@@ -23,9 +22,7 @@ def build(num_classes):
 
 
 def run(*arguments: str) -> list[list[str]]:
-    app = typer.Typer()
-    app.command()(cli.networks)
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return [line.split() for line in result.output.splitlines()]
 
@@ -79,9 +76,48 @@ def test_networks__with_a_workspace_the_team_s_own(
     assert [row[0] for row in rows[1:3]] == ["tiny", "车道"]
 
 
+def test_add__a_folder_from_elsewhere_is_copied_checked_and_listed(
+    templates: Path, platform: Platform, tmp_path: Path
+) -> None:
+    """In a job's process and in the trial's below it, as everywhere."""
+    home = str(platform.workspace.home)
+    own = tmp_path / "车道"
+    own.mkdir()
+    (own / "network.py").write_text(NETWORK)
+    (own / "left.bin").write_bytes(b"no file of a network")
+    (platform.workspace.networks / "half").mkdir()
+    assert run("add", str(own), "--home", home, "--describe", "自有")[0][:6] == [
+        "车道",
+        "can",
+        "be",
+        "trained:",
+        "12",
+        "parameters,",
+    ]
+    assert [path.name for path in (platform.workspace.networks / "车道").iterdir()] == ["network.py"]
+    with platform.database.reading() as db:
+        assert service.description(db, "车道") == "自有"
+    rows = run("--home", home, "--no-speed", "--size", "8x8")
+    assert [row[0] for row in rows[1:3]] == ["tiny", "车道"]
+    assert " ".join(rows[3]).startswith("skipped half: ")
+    assert "network.py is missing" in " ".join(rows[3])
+    assert rows[3][-5:] == ["Then:", "roadloop", "networks", "add", "half"]
+    with pytest.raises(NameTakenError, match="rename its folder"):
+        run("add", str(own), "--home", home)
+
+
+def test_add__what_cannot_be_checked_is_named(platform: Platform, tmp_path: Path) -> None:
+    home = str(platform.workspace.home)
+    with pytest.raises(NotFoundError, match=r"no folder nowhere, .* there are: -\."):
+        run("add", "nowhere", "--home", home)
+    with pytest.raises(NotFoundError, match=r"network\.py is missing"):
+        run("add", str(tmp_path), "--home", home)
+    assert list(platform.workspace.networks.iterdir()) == []
+
+
 def test_networks__bad_size_is_named() -> None:
     with pytest.raises(InvalidValueError, match="480x360"):
-        cli.networks(size="big")
+        run("--size", "big")
 
 
 def test_images_per_second__is_the_median_without_the_first_run(monkeypatch: pytest.MonkeyPatch) -> None:

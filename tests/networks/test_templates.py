@@ -149,6 +149,27 @@ def test_build__auxiliary_heads_answer_only_while_training(name: str, channels: 
     assert network.state_dict().keys() > plain.state_dict().keys()
 
 
+def test_pidnet_s__training_heads_see_what_the_next_layer_sees() -> None:
+    """The authors' ReLU is in place: their heads see features after it."""
+    network: Any = build("pidnet-s", 3, width=0.25, auxiliary=True)
+    seen: dict[str, torch.Tensor] = {}
+    for name in ("head_p", "head_d", "layer4_p", "layer5_d"):
+        getattr(network, name).register_forward_pre_hook(
+            lambda _, inputs, key=name: seen.update({key: inputs[0].clone()})
+        )
+    network.train()(torch.randn(2, 3, 64, 64))
+    assert torch.equal(seen["head_p"], seen["layer4_p"])
+    assert torch.equal(seen["head_d"], seen["layer5_d"])
+    assert all(features.min() == 0 for features in seen.values())
+
+
+def test_rna_a1__drops_as_the_published_segmentation_network() -> None:
+    network: Any = build("rna-a1", 3, width=1 / 64)
+    assert [[block.dropout.p for block in level] for level in network.levels[3:]] == [[0.0] * 3, [0.3], [0.5]]
+    network = build("rna-a1", 3, width=1 / 64, dropout=[0.1, 0])
+    assert [level[0].dropout.p for level in network.levels] == [0, 0, 0, 0, 0.1, 0]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_build__same_seed_gives_same_values(name: str) -> None:
     states = []

@@ -382,3 +382,17 @@ def test_messages_come_in_both_languages(site: Any) -> None:
     english = site.client.post("/maps", json={"task_id": "x"}, headers={"Accept-Language": "en"}).json()["message"]
     assert "没有" in chinese
     assert english.startswith("No training task")
+
+
+def test_train_config__median_frequency_needs_a_dataset_that_counted_pictures(site: Any) -> None:
+    task = site.create()
+    site.call("/train_config", task_id=task, train_con={"class_weighting": "median_frequency"})
+    refused = site.get("/train_config", 404, task_id=task)
+    assert refused["details"]["parameter"] == "class_weighting"
+    assert "请重新生成，或改用别的 class_weighting" in refused["message"]
+    shown = site.platform.workspace.datasets / "20180727" / "shown.csv"
+    shown.write_text("split,raw_ids,pixels\ntrain,0 7 23,12288\nval,7,5\n")
+    weights = site.get("/train_config", task_id=task)["data"]["class_weights"]
+    assert sum(1 / weight for weight in weights) == pytest.approx(2, abs=1e-5)  # both in the same pictures: m/f0 + m/f1
+    shown.write_text("split\ntrain\n")
+    assert site.get("/train_configs", task_id=task)["data"]["class_weights"] == weights

@@ -20,7 +20,7 @@ from roadloop.training.recipe import DataConfig, TrainConfig
 
 @pytest.fixture
 def facts(bench: Any) -> TaskFacts:
-    return TaskFacts("任务", "net", bench.info, default_map(bench.info.table))
+    return TaskFacts("任务", "net", bench.info, default_map(bench.info.table), dict)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,15 @@ def test_warnings__a_class_without_training_pixels_is_named(facts: TaskFacts) ->
     assert "label_map" in said.zh
     assert train.class_weights is not None
     assert [weight > 0 for weight in train.class_weights] == [True, False]
+
+
+def test_fill_train__median_frequency_asks_for_the_pictures_that_show_a_class(facts: TaskFacts) -> None:
+    """The sky in 12,288 pixels of pictures without a road, the road in 6,144."""
+    shown = {frozenset({0, 23}): 12_288, frozenset({0, 7}): 6_144}
+    config = TrainConfig(num_epoch=2, class_weighting="median_frequency")
+    train = fill_train(config, fill_data(DataConfig(), facts), replace(facts, shown=lambda: shown))
+    road, sky = facts.pixels[0] / 6_144, facts.pixels[1] / 12_288
+    assert train.class_weights == pytest.approx([(road + sky) / 2 / road, (road + sky) / 2 / sky], abs=1e-6)
 
 
 def test_check_devices__each_needs_a_picture() -> None:

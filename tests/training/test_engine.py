@@ -21,7 +21,7 @@ from roadloop.evaluation.metrics import scores
 from roadloop.models.load import load_model
 from roadloop.networks.folder import TEMPLATES
 from roadloop.storage import publish
-from roadloop.training import checkpoint
+from roadloop.training import checkpoint, measured
 from roadloop.training.curves import curves
 from roadloop.training.kernels import Trial
 
@@ -131,17 +131,39 @@ def test_run__a_measured_layout_is_kept_by_later_attempts(bench: Any, monkeypatc
     whole = bench.work("whole", memory_format="channels_last", num_epoch=2)
     bench.run(whole)
     monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.1 if way.channels_last else 0.2)
-    measured = bench.work("measured", memory_format="auto", num_epoch=2)
-    bench.run(measured, bench.notes(1, 3))
+    timed = bench.work("measured", memory_format="auto", num_epoch=2)
+    bench.run(timed, bench.notes(1, 3))
     monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.2 if way.channels_last else 0.1)
-    bench.run(measured, bench.notes(2))
-    last = [checkpoint.listed(work.checkpoints)[-1] for work in (whole, measured)]
-    assert checkpoint.read(last[1], measured.recipe.digest()).kernels.channels_last
+    bench.run(timed, bench.notes(2))
+    last = [checkpoint.listed(work.checkpoints)[-1] for work in (whole, timed)]
+    assert checkpoint.read(last[1], timed.recipe.digest()).kernels.channels_last
     one, two = (publish.sha256_file(path / checkpoint.TENSORS) for path in last)
     assert one == two
-    network, _ = load_model(max(measured.results.glob("*.params")))
-    kept = checkpoint.read(last[1], measured.recipe.digest()).tensors
+    network, _ = load_model(max(timed.results.glob("*.params")))
+    kept = checkpoint.read(last[1], timed.recipe.digest()).tensors
     assert torch.equal(network.state_dict()["4.weight"], kept["network.4.weight"])
+
+
+def test_run__what_auto_measured_is_what_a_second_run_repeats(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before there is a checkpoint, by the record; as another task, by conf/train.json: the same bits."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.1 if way.precision == "bf16" else 0.2)
+    auto = {"memory_format": "auto", "precision": "auto", "compile": "auto"}
+    work = bench.work("measured", **auto)
+    bench.run(work, bench.notes(1, 1))
+    for path in checkpoint.listed(work.checkpoints):
+        shutil.rmtree(path)
+    monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.2 if way.precision == "bf16" else 0.1)
+    bench.run(work, bench.notes(2))
+    train = json.loads((work.task / "conf" / "train.json").read_text())
+    chosen = {"memory_format": "contiguous", "compile": "off", "precision": "bf16"}
+    assert {name: train[name] for name in auto} == chosen
+    again = bench.work("again", **train)
+    bench.run(again)
+    model = max(work.results.glob("*.params")).name
+    assert bench.outcome(again)[model] == bench.outcome(work)[model]
+    assert measured.settled(again.recipe.train, again.task) == again.recipe.train
+    assert not (again.task / "conf").exists()
 
 
 def test_run__a_measured_precision_is_kept_by_later_attempts(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,12 +172,12 @@ def test_run__a_measured_precision_is_kept_by_later_attempts(bench: Any, monkeyp
     bench.run(whole)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     monkeypatch.setattr(Trial, "seconds", lambda _, way: 0.1 if way.precision == "bf16" else 0.2)
-    measured = bench.work("measured", precision="auto", num_epoch=2)
-    bench.run(measured, bench.notes(1, 3))
+    timed = bench.work("measured", precision="auto", num_epoch=2)
+    bench.run(timed, bench.notes(1, 3))
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    bench.run(measured, bench.notes(2))
-    last = [checkpoint.listed(work.checkpoints)[-1] for work in (whole, measured)]
-    assert checkpoint.read(last[1], measured.recipe.digest()).kernels.precision == "bf16"
+    bench.run(timed, bench.notes(2))
+    last = [checkpoint.listed(work.checkpoints)[-1] for work in (whole, timed)]
+    assert checkpoint.read(last[1], timed.recipe.digest()).kernels.precision == "bf16"
     one, two = (publish.sha256_file(path / checkpoint.TENSORS) for path in last)
     assert one == two
 

@@ -30,7 +30,7 @@ class Gentle(NamedTuple):
     """How a network is made small and slow."""
 
     base_lr: float
-    settings: dict[str, float]
+    settings: dict[str, Any]
 
 
 NETWORKS = {
@@ -39,7 +39,7 @@ NETWORKS = {
     "enet": Gentle(2e-5, {"width": 1 / 4, "dropout": 0.0}),
     "fast-scnn": Gentle(3e-6, {"width": 1 / 4, "dropout": 0.0}),
     "pidnet-s": Gentle(5e-10, {"width": 1 / 4}),
-    "rna-a1": Gentle(3e-4, {"width": 1 / 64}),
+    "rna-a1": Gentle(3e-4, {"width": 1 / 64, "dropout": [0.0, 0.0]}),
     "segformer": Gentle(6e-5, {"width": 1 / 4}),
 }
 

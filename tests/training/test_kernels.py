@@ -134,6 +134,17 @@ def test_candidates__auto_precision_tries_bf16_on_a_cpu_that_has_it(
     assert candidates(TrainConfig(precision="fp16"), CUDA) == [Kernels(channels_last=True, precision="fp16")]
 
 
+@pytest.mark.parametrize("device", [CPU, CUDA])
+def test_settings__allow_the_way_that_was_chosen_and_no_other(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    ways = candidates(TrainConfig(memory_format="auto", compile="auto", precision="auto"), device)
+    assert len(ways) == (4 if device == CUDA else 3)
+    assert [candidates(TrainConfig.model_validate(way.settings), device) for way in ways] == [[way] for way in ways]
+
+
 def test_continued__a_checkpoint_without_precision_has_the_configurations() -> None:
     older = Kernels(channels_last=False)
     assert continued(older, TrainConfig(precision="bf16")).dtype is torch.bfloat16

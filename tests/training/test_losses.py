@@ -25,7 +25,8 @@ def criterion(*weights: float, **values: Any) -> SegmentationLoss:
 
 def mean(loss: SegmentationLoss, outputs: Any, target: torch.Tensor) -> float:
     """The loss of a whole batch."""
-    return float((loss(outputs, target).detach() / loss.weights(target).clamp_min(1e-6)).sum())
+    found = loss(outputs, target)
+    return float(found.divided(loss.weights(target), found.chosen).detach())
 
 
 def test_call__equals_torch_s_weighted_mean() -> None:
@@ -43,7 +44,8 @@ def test_call__parts_of_a_batch_add_up(values: dict[str, float]) -> None:
     edge = torch.linspace(-4, 4, 72).view(2, 1, 6, 6)
     loss = criterion(1.0, 2.0, 0.5, **values)
     parts = [loss((logits[i : i + 1], edge[i : i + 1]), target[i : i + 1]) for i in (0, 1)]
-    assert (parts[0] + parts[1]).tolist() == pytest.approx(loss((logits, edge), target).tolist(), rel=1e-6)
+    for first, second, whole in zip(*parts, loss((logits, edge), target), strict=True):
+        assert (first + second).tolist() == pytest.approx(whole.tolist(), rel=1e-6)
     weights = loss.weights(target[:1]) + loss.weights(target[1:])
     assert weights.tolist() == loss.weights(target).tolist()
     assert weights[1] == 2
@@ -55,8 +57,12 @@ def test_call__nothing_labelled_is_zero_and_not_nan(values: dict[str, float]) ->
     edge = torch.zeros((2, 1, 6, 6), requires_grad=True)
     loss, empty = criterion(**values), torch.full_like(target, 255)
     total = loss((logits, edge), empty)
-    total.sum().backward()
-    assert (total.tolist(), loss.weights(empty).tolist()) == ([0.0, 0.0], [0.0, 0.0])
+    total.divided(loss.weights(empty), total.chosen).backward()
+    assert (total.sums.tolist(), total.chosen.tolist(), loss.weights(empty).tolist()) == (
+        [0.0] * 4,
+        [0.0] * 3,
+        [0.0] * 2,
+    )
     for tensor in (logits, edge):
         assert tensor.grad is not None
         assert not tensor.grad.any()
@@ -73,7 +79,8 @@ def test_call__auxiliary_heads_count_less_and_may_be_smaller() -> None:
 def test_call__a_class_of_weight_zero_teaches_nothing() -> None:
     logits, target = sample()
     loss, zeros = criterion(0.0, 0.0, 1.0, **ALL), torch.zeros_like(target)
-    assert (loss(logits, zeros).tolist(), loss.weights(zeros).tolist()) == ([0.0, 0.0], [0.0, 0.0])
+    assert [value.tolist() for value in loss(logits, zeros)] == [[0.0] * 4, [0.0] * 3]
+    assert loss.weights(zeros).tolist() == [0.0, 0.0]
 
 
 def row(*shares: float) -> torch.Tensor:
@@ -89,6 +96,27 @@ def test_ohem__the_mean_of_the_hard_pixels() -> None:
     assert mean(hard, logits, target) == pytest.approx(-(math.log(0.6) + math.log(0.5)) / 2)
     half = criterion(1.0, 1.0, ohem_threshold=0.2, ohem_min_share=0.5)  # none is below: the hardest two of four
     assert mean(half, logits, target) == pytest.approx(-(math.log(0.6) + math.log(0.5)) / 2)
+
+
+def test_ohem__is_the_mean_of_the_batch_s_hard_pixels() -> None:
+    """One hard pixel in the first picture, three in the second: each counts a quarter, not a half and three sixths."""
+    target, logits = torch.ones((2, 1, 3), dtype=torch.int64), torch.cat([row(0.9, 0.6, 0.8), row(0.5, 0.4, 0.2)])
+    hard = criterion(1.0, 1.0, ohem_threshold=0.7, ohem_min_share=0.0)
+    assert mean(hard, logits, target) == pytest.approx(-math.log(0.6 * 0.5 * 0.4 * 0.2) / 4)
+    target[0, 0, 1] = 0  # of probability 0.4, with twice the weight: a weighted mean, as torch's
+    heavy = criterion(2.0, 1.0, ohem_threshold=0.7, ohem_min_share=0.0)
+    expected = -(2 * math.log(0.4) + math.log(0.5 * 0.4 * 0.2)) / 5
+    assert mean(heavy, logits, target) == pytest.approx(expected)
+
+
+def test_ohem__of_parts_counts_each_by_its_labelled_pictures() -> None:
+    """Computed one after the other, two pictures and one: two thirds of the mean of the first, a third of the last."""
+    target = torch.tensor([[[1, 1]], [[1, 255]], [[1, 1]], [[255, 255]]])
+    logits = torch.cat([row(0.5, 0.9), row(0.4, 0.1), row(0.3, 0.2), row(0.1, 0.1)])
+    hard = criterion(1.0, 1.0, ohem_threshold=0.7, ohem_min_share=0.0)
+    parts = [hard(logits[part], target[part]) for part in (slice(0, 2), slice(2, 4))]
+    total = sum(float(part.divided(hard.weights(target), part.chosen)) for part in parts)
+    assert total == pytest.approx(-(2 / 3 * math.log(0.5 * 0.4) / 2 + 1 / 3 * math.log(0.3 * 0.2) / 2))
 
 
 def test_hardest__keeps_equals_and_counts_in_each_picture() -> None:
@@ -138,3 +166,6 @@ def test_boundary__the_main_output_counts_again_where_it_is_sure() -> None:
     plain = mean(loss, logits, target)
     expected = -(math.log(0.5) + math.log(0.25)) / 2
     assert mean(loss, (logits, edge), target) - plain == pytest.approx(expected, rel=1e-5)
+    more = (torch.cat([logits, logits]), torch.cat([edge, edge.roll(1, 3)]))  # of another picture, 0.25 and 0.8
+    target, expected = torch.cat([target, target]), -math.log(0.5 * 0.25 * 0.25 * 0.8) / 4
+    assert mean(loss, more, target) - plain == pytest.approx(expected, rel=1e-5)

@@ -15,7 +15,7 @@ from roadloop.training.recipe import TrainConfig
 from roadloop.training.step import Update, check_answer, parts
 
 CPU = torch.device("cpu")
-ALL = {"ohem_threshold": 0.7, "dice_weight": 0.5, "lovasz_weight": 0.5}
+TERMS = {"dice_weight": 0.5, "lovasz_weight": 0.5, "boundary_aware_weight": 0.0}
 
 
 class Two(nn.Module):
@@ -58,13 +58,45 @@ def updated(answer: type = tuple, **values: Any) -> tuple[float, torch.Tensor, t
     return loss, weights, gradients
 
 
-@pytest.mark.parametrize("values", [{}, ALL])
+@pytest.mark.parametrize("values", [{}, TERMS])
 @pytest.mark.parametrize("accumulate", [2, 5, 8])
 def test_update__parts_add_up_to_the_undivided_batch(accumulate: int, values: dict[str, Any]) -> None:
     whole, divided = updated(**values), updated(accumulate=accumulate, **values)
     assert divided[0] == pytest.approx(whole[0], rel=1e-5)
     assert torch.allclose(divided[1], whole[1], rtol=1e-5, atol=1e-6)
     assert torch.allclose(divided[2], whole[2], rtol=1e-4, atol=1e-6)
+
+
+class Normed(nn.Module):
+    """Batch norm of one channel, then two classes from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1)
+        self.seen: list[float] = []
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        normed: torch.Tensor = self.norm(image[:, :1])
+        self.seen += normed.detach()[:, 0, 0, 0].tolist()
+        return torch.cat([normed, -normed], dim=1)
+
+
+@pytest.mark.parametrize(("accumulate", "seen", "mean"), [(1, [-1.0, 1.0], 0.1), (2, [0.0, 0.0], 0.2)])
+def test_update__batch_norm_sees_one_part_at_a_time(accumulate: int, seen: list[float], mean: float) -> None:
+    """A picture of zeros and one of twos: together they are -1 and 1, each alone is 0.
+
+    The running mean moves by a tenth: once, to 0.1 of their mean of 1, or twice, to 0.9 * 0 + 0.1 * 2.
+    """
+    config = TrainConfig(class_weights=(1.0, 1.0), accumulate=accumulate)
+    network = Normed()
+    learner = make_learner(config, network)
+    normalise = Normalise((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), CPU, torch.contiguous_format)
+    update = Update(config, learner, network, SegmentationLoss(config, CPU), normalise, Group(CPU), "network.py")
+    images = torch.stack([torch.zeros(4, 4, 3), torch.full((4, 4, 3), 255)]).to(torch.uint8)
+    update(Batch(images, torch.zeros(2, 4, 4, dtype=torch.uint8), ["a", "b"], []), 0, 0.0)
+    assert network.seen == pytest.approx(seen, abs=1e-4)
+    assert network.norm.running_mean is not None
+    assert network.norm.running_mean.item() == pytest.approx(mean, abs=1e-6)
 
 
 def test_update__a_list_of_heads_is_a_tuple_of_them() -> None:

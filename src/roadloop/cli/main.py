@@ -39,7 +39,6 @@ app.command("export")(models.export)
 app.command("fsck")(operate.fsck)
 app.command("health")(sources.health)
 app.command("migrate")(operate.migrate)
-app.command("networks")(networks.networks)
 app.command("rehearse")(operate.rehearse)
 app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)
@@ -55,6 +54,7 @@ bench.callback()(lambda: None)
 app.add_typer(bench, name="bench")
 app.add_typer(sources.app, name="import")
 app.add_typer(models.app, name="weights")
+app.add_typer(networks.app, name="networks")
 
 
 def _version(value: bool) -> None:

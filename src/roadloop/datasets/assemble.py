@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.datasets.info import DATASET, SPLITS, DatasetInfo, Leak, Shard
+from roadloop.datasets.info import DATASET, SHOWN, SPLITS, DatasetInfo, Leak, Shard
 from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Base, Plan
 from roadloop.datasets.reader import Split
@@ -63,6 +63,8 @@ def assemble(
     _write_text(folder / CLASSES, format_csv(info.table))
     _write_text(folder / REPORT, format_report(problems))
     _write_text(folder / TRACKS, _format_tracks(tallies))
+    if plan.base is None or (plan.base.folder / SHOWN).is_file():
+        _write_text(folder / SHOWN, _format_shown(tallies))
     publish.write_json(folder / DATASET, info.to_json())
     publish.seal(folder)
     return info
@@ -115,6 +117,11 @@ def _base_tallies(base: Base) -> dict[str, Tally]:
             tally = tallies[row["split"]]
             tally.tracks[row["track"]] = int(row["pictures"])
             tally.seen[row["track"]] = {int(i) for i in row["raw_ids"].split()}
+    if (base.folder / SHOWN).is_file():  # not in those of older versions
+        with reading.open_text(base.folder / SHOWN) as stream:
+            for row in csv.DictReader(stream):
+                present = np.isin(np.arange(256), [int(i) for i in row["raw_ids"].split()])
+                tallies[row["split"]].shown[np.packbits(present, bitorder="little").tobytes()] = int(row["pixels"])
     return tallies
 
 
@@ -126,6 +133,17 @@ def _format_tracks(tallies: Mapping[str, Tally]) -> str:
         for track in sorted(tally.tracks):
             ids = " ".join(str(i) for i in sorted(tally.seen[track]))
             rows.writerow([track, split, tally.tracks[track], ids])
+    return out.getvalue()
+
+
+def _format_shown(tallies: Mapping[str, Tally]) -> str:
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(["split", "raw_ids", "pixels"])
+    for split, tally in tallies.items():
+        for key, pixels in sorted(tally.shown.items()):
+            present = np.flatnonzero(np.unpackbits(np.frombuffer(key, np.uint8), bitorder="little"))
+            rows.writerow([split, " ".join(map(str, present.tolist())), pixels])
     return out.getvalue()
 
 

@@ -1,16 +1,18 @@
 """What a built dataset says about itself: the record behind `dataset.json`."""
 
+import csv
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from roadloop.errors import BrokenFileError, Text
+from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.labels.table import ClassTable, from_rows
 from roadloop.storage import reading
 
 DATASET: Final = "dataset.json"
+SHOWN: Final = "shown.csv"
 SPLITS: Final = ("train", "val", "test")
 FORMAT: Final = "roadloop-dataset/1"
 
@@ -133,6 +135,31 @@ def read_info(folder: Path) -> DatasetInfo:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _broken(path) from error
     raise _broken(path)
+
+
+def read_shown(folder: Path, split: str) -> dict[frozenset[int], int]:
+    """For each set of raw ids, the pixels of all pictures of a split that show exactly these.
+
+    Raises:
+        NotFoundError: The dataset was built by a version that did not count this.
+        BrokenFileError: The file cannot be read.
+    """
+    try:
+        with reading.open_text(folder / SHOWN) as stream:
+            rows = [row for row in csv.DictReader(stream) if row["split"] == split]
+        return {frozenset(int(i) for i in row["raw_ids"].split()): int(row["pixels"]) for row in rows}
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            Text(
+                f"data {folder.name} 由旧版本生成，没有 {SHOWN}，无法计算 median_frequency；请重新生成，或改用别的 class_weighting。",
+                f"The dataset {folder.name} was built by an older version and has no {SHOWN}, which median_frequency"
+                " needs; build it again, or choose another class_weighting.",
+            ),
+            parameter="class_weighting",
+            dataset=folder.name,
+        ) from error
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise _broken(folder / SHOWN) from error
 
 
 def _broken(path: Path) -> BrokenFileError:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from roadloop.datasets import store
-from roadloop.datasets.info import SPLITS, DatasetInfo, read_info
+from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_shown
 from roadloop.datasets.reader import DatasetReader, PackedSample
 from roadloop.datasets.recipe import DatasetRecipe
 from roadloop.datasets.report import read_report
@@ -137,6 +137,15 @@ def require(platform: Platform, name: str, db: sa.Connection | None = None) -> D
         return _require(db, platform, name)
     with platform.database.reading() as connection:
         return _require(connection, platform, name)
+
+
+def shown(platform: Platform, name: str) -> dict[frozenset[int], int]:
+    """For each set of raw ids, the pixels of all training pictures of a dataset that show exactly these.
+
+    Raises:
+        NotFoundError: The dataset was built by a version that did not count this.
+    """
+    return read_shown(platform.workspace.datasets / name, SPLITS[0])
 
 
 def description(db: sa.Connection, name: str) -> str:

@@ -18,6 +18,7 @@ class Tally:
     Attributes:
         pixels: Raw id -> pixels.
         pictures: Raw id -> pictures that show it.
+        shown: Set of raw ids -> pixels of all pictures that show exactly these; a set is 256 bits, as 32 bytes.
         tracks: Track -> its pictures here.
         seen: Track -> raw ids that its pictures show.
         sizes: `<width>x<height>` -> pictures.
@@ -27,6 +28,7 @@ class Tally:
 
     pixels: Counter[int] = field(default_factory=Counter)
     pictures: Counter[int] = field(default_factory=Counter)
+    shown: Counter[bytes] = field(default_factory=Counter)
     tracks: Counter[str] = field(default_factory=Counter)
     seen: dict[str, set[int]] = field(default_factory=dict)
     sizes: Counter[str] = field(default_factory=Counter)
@@ -38,6 +40,7 @@ class Tally:
         present = np.flatnonzero(counts).tolist()
         self.pixels.update({i: int(counts[i]) for i in present})
         self.pictures.update(present)
+        self.shown[np.packbits(counts > 0, bitorder="little").tobytes()] += int(counts.sum())
         self.tracks[track] += 1
         self.seen.setdefault(track, set()).update(present)
         self.sizes[size] += 1
@@ -46,6 +49,7 @@ class Tally:
         """Add what another part counted."""
         self.pixels.update(other.pixels)
         self.pictures.update(other.pictures)
+        self.shown.update(other.shown)
         self.tracks.update(other.tracks)
         self.sizes.update(other.sizes)
         for track, ids in other.seen.items():
@@ -65,6 +69,7 @@ class Tally:
         return {
             "pixels": _plain(self.pixels),
             "pictures": _plain(self.pictures),
+            "shown": {ids.hex(): pixels for ids, pixels in sorted(self.shown.items())},
             "tracks": {t: [n, sorted(self.seen[t])] for t, n in sorted(self.tracks.items())},
             "sizes": _plain(self.sizes),
             "unknown_pixels": self.unknown_pixels,
@@ -77,6 +82,7 @@ class Tally:
         return cls(
             pixels=Counter({int(k): v for k, v in value["pixels"].items()}),
             pictures=Counter({int(k): v for k, v in value["pictures"].items()}),
+            shown=Counter({bytes.fromhex(k): v for k, v in value["shown"].items()}),
             tracks=Counter({t: n for t, (n, _) in value["tracks"].items()}),
             seen={t: set(ids) for t, (_, ids) in value["tracks"].items()},
             sizes=Counter(value["sizes"]),

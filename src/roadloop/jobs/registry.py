@@ -6,6 +6,7 @@ from typing import Final
 TASKS: Final[Mapping[str, str]] = {
     "create_data": "roadloop.datasets.tasks:build",
     "create_net": "roadloop.networks.tasks:create",
+    "add_net": "roadloop.training.tasks:add_network",
     "offimport": "roadloop.sources.tasks:offimport",
     "import_preview": "roadloop.sources.tasks:preview",
     "health": "roadloop.sources.tasks:health",

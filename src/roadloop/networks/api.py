@@ -1,7 +1,7 @@
 """HTTP routes of networks: templates, creation, history, names."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -24,12 +24,37 @@ class CreateNet(Parameters):
     net_describe: str = Field("", max_length=10_000, description="Free text.", examples=["神经网络"])
 
 
+class AddNet(Parameters):
+    """What `POST /v1/networks` takes."""
+
+    network_name: str = Field(description="Name of a folder in `networks/` of the workspace.", examples=["lane_net"])
+    net_describe: str = Field("", max_length=10_000, description="Free text.", examples=["车道网络"])
+
+
+class FolderRow(BaseModel):
+    """One folder in `networks/`."""
+
+    net_name: str
+    state: Literal["ready", "checking", "failed", "unchecked"] = Field(
+        description="ready = can be trained; unchecked = lies there, and nobody has had it checked yet."
+    )
+    task_id: str | None = Field(description="The job that created or checked it; null when none did.")
+    problem: str | None = Field(description="What is wrong with it and what to do; null when nothing is known.")
+
+
+class FolderRows(BaseModel):
+    """The folders in `networks/`, by name."""
+
+    errno: int = 1
+    data: list[FolderRow]
+
+
 class NetworkRow(JobFields):
     """One network and how its creation went."""
 
     net_name: str
     net_describe: str
-    src_net: str = Field(description="The template it was copied from.")
+    src_net: str = Field(description="The template it was copied from; empty for a folder of the team's own.")
     parameters: int | None = Field(description="Numbers it learns, with 3 classes; null until it is completed.")
     multiply_adds: int | None = Field(description="For one picture of 480 x 360; null until it is completed.")
 
@@ -76,6 +101,41 @@ def routes(platform: Platform) -> APIRouter:
     def network(_call: Call, _p: NoParameters) -> Answer:
         """List the finished networks, newest first (获取network文件夹名)."""
         return {"message": "query success", "data": service.list_networks(platform)}
+
+    @router.get("/v1/networks", NoParameters, reply=FolderRows)
+    def network_folders(call: Call, _p: NoParameters) -> Answer:
+        """List every folder in `networks/`, also those that nobody has had checked.
+
+        Nothing of them is run: what is wrong with one shows where its files tell it, or its check has found it.
+        """
+        found = service.list_folders(platform)
+        return {
+            "data": [
+                {
+                    "net_name": one.name,
+                    "state": one.state,
+                    "task_id": one.task_id,
+                    "problem": one.problem.pick(call.language) if one.problem else None,
+                }
+                for one in found
+            ]
+        }
+
+    @router.post(
+        "/v1/networks",
+        AddNet,
+        reply={"message": "success", "data": "0123456789abcdef0123456789abcdef"},
+        errors=(NotFoundError, NameTakenError),
+    )
+    def add_net(call: Call, p: AddNet) -> Answer:
+        """Check a folder that was put into `networks/`, and list it as a network when it can be trained.
+
+        A job builds it and runs it on a small input, in a process with limits. The same call checks it anew.
+        """
+        return call.write(
+            lambda db: service.add(db, platform, p.network_name, p.net_describe),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
 
     @router.get("/network_history", History, reply=NetworkRows, errors=(NotFoundError,))
     def network_history(call: Call, p: History) -> Answer:

@@ -118,6 +118,18 @@ def read_defaults(folder: Path, file: str) -> dict[str, Any]:
     return value
 
 
+def check_files(folder: Path) -> None:
+    """Look at a network's files without running anything.
+
+    Raises:
+        NotFoundError: `network.py` is not there.
+        InvalidValueError: It is no text, or `train.json` or `data.json` is no JSON object; the text names the line.
+    """
+    read_source(folder)
+    for file in (TRAIN, DATA):
+        read_defaults(folder, file)
+
+
 def _not_an_object(path: Path, why: Text) -> InvalidValueError:
     return InvalidValueError(
         Text(

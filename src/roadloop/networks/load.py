@@ -22,6 +22,8 @@ from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.networks.folder import SOURCE, digest, read_source
 
 TRY_SIZE: Final = (64, 96)
+TRY_CLASSES: Final = 3
+COST_SIZE: Final = (360, 480)  #: rows and columns of the picture whose multiply-adds are counted
 COARSE: Final = "coarse_logits"  #: a network may answer what `forward` resizes: [N, C, h, w]
 _AS_FORWARD: Final = 1e-4  #: how far resized `coarse_logits` may be from `forward`, relative to the largest logit
 
@@ -142,6 +144,33 @@ def try_network(
             file=file,
         )
     network.train()
+
+
+def tried(source: str, settings: Mapping[str, Any] | None = None, *, file: str) -> dict[str, Any]:
+    """Build a network with 3 classes, run it forwards and backwards, and count what it costs.
+
+    Args:
+        source: Text of its `network.py`.
+        settings: Keyword arguments of `build`.
+        file: What messages call it.
+
+    Returns:
+        `digest` of the source, `parameters`, and `multiply_adds` for one picture of 480 x 360.
+
+    Raises:
+        JobError: It cannot be trained; the text names file and line.
+    """
+    network = load_source(source, TRY_CLASSES, settings, file=file)
+    try_network(network, TRY_CLASSES, file=file)
+    height, width = COST_SIZE
+    try:
+        with _named_failures(file):
+            cost = count_multiply_adds(network, COST_SIZE)
+    except JobError as error:
+        zh = f"图片为 {width}x{height}（宽x高）时失败；网络须接受任意尺寸，请在 forward 中补边。{error.text.zh}"
+        en = f"It fails for pictures of {width}x{height} (width x height); a network takes any size: pad in forward."
+        raise JobError(Text(zh, f"{en} {error.text.en}"), **error.details) from error
+    return {"digest": digest(source), "parameters": count_parameters(network), "multiply_adds": cost}
 
 
 def answers_coarsely(network: nn.Module, *, size: tuple[int, int] = TRY_SIZE, file: str = "<network.py>") -> bool:

@@ -1,18 +1,38 @@
 """What a caller can do with networks. One function, one use case; no torch here."""
 
+from dataclasses import dataclass
+from typing import Any, Literal
+
 import sqlalchemy as sa
 
-from roadloop.errors import NameTakenError, NotFoundError, Text
+from roadloop.errors import NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import queue
-from roadloop.jobs.states import JobState
-from roadloop.networks.folder import NetworkInfo, digest, read_defaults, read_source, template_folder
+from roadloop.jobs.states import ENDED, JobState
+from roadloop.networks.folder import NetworkInfo, check_files, digest, read_defaults, read_source, template_folder
 from roadloop.networks.store import networks
 from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 
-__all__ = ["create", "description", "list_networks", "read_defaults", "require"]
+__all__ = ["add", "create", "description", "list_folders", "list_networks", "read_defaults", "require"]
 
 _GIVEN_UP = (JobState.FAILED.value, JobState.CANCELLED.value)
+
+
+@dataclass(frozen=True)
+class NetworkFolder:
+    """A folder below `networks/`, whoever put it there.
+
+    Attributes:
+        name: Its name.
+        state: `ready` to train, `checking` just now, `failed` in its check, or `unchecked` so far.
+        task_id: The job that created or checked it; None when none did.
+        problem: What is wrong with it and what to do, as far as is known.
+    """
+
+    name: str
+    state: Literal["ready", "checking", "failed", "unchecked"]
+    task_id: str | None = None
+    problem: Text | None = None
 
 
 def create(db: sa.Connection, platform: Platform, name: str, template: str, description: str = "") -> str:
@@ -45,6 +65,81 @@ def create(db: sa.Connection, platform: Platform, name: str, template: str, desc
     return task_id
 
 
+def add(db: sa.Connection, platform: Platform, name: str, description: str = "") -> str:
+    """Start the job that checks a folder of `networks/` and lists it as a network; a second time it is checked anew.
+
+    Args:
+        db: The transaction that the job and the network's row share.
+        platform: The installation.
+        name: The folder's name.
+        description: Free text; empty keeps what it had.
+
+    Returns:
+        The job's task id.
+
+    Raises:
+        InvalidNameError: `name` cannot be a folder's name.
+        NotFoundError: There is no such folder, or no `network.py` in it.
+        InvalidValueError: A file of it cannot be read; names it.
+        NameTakenError: It is being created or checked just now.
+    """
+    name = check_name(name, "network_name")
+    folder = platform.workspace.networks / name
+    if not folder.is_dir():
+        raise NotFoundError(
+            Text(
+                f"{platform.workspace.networks} 中没有名为 {name} 的文件夹；请把含有 network.py 的文件夹放到那里。",
+                f"There is no folder {name} in {platform.workspace.networks}; put one with a network.py there.",
+            ),
+            parameter="network_name",
+        )
+    check_files(folder)
+    row = _live(db, name)
+    if row is not None:
+        if JobState(row.state) not in ENDED:
+            raise _taken(name, row.task_id)
+        db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
+    task_id = queue.submit(db, queue.Submission(kind="add_net", payload={"name": name}, title=name))
+    kept = ("", "") if row is None else (row.template, row.description)
+    db.execute(
+        networks.insert().values(
+            task_id=task_id, name=name, template=kept[0], description=description or kept[1], live=True
+        )
+    )
+    return task_id
+
+
+def list_folders(platform: Platform) -> list[NetworkFolder]:
+    """Every folder below `networks/`, by name; nothing of it is run."""
+    columns = [networks.c.name, networks.c.task_id, queue.jobs.c.state, queue.jobs.c.reason]
+    rows = sa.select(*columns).join(queue.jobs, queue.jobs.c.id == networks.c.task_id).where(networks.c.live)
+    with platform.database.reading() as db:
+        known = {row.name: row for row in db.execute(rows)}
+    names = sorted(
+        path.name for path in platform.workspace.networks.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
+    return [_look(platform, name, known.get(name)) for name in names]
+
+
+def _look(platform: Platform, name: str, row: sa.Row[Any] | None) -> NetworkFolder:
+    problem = None
+    try:
+        if check_name(name, "network_name") != name:
+            problem = Text(
+                "名称的 Unicode 形式不是 NFC；请改名。", "Its name is not in the Unicode form NFC; rename it."
+            )
+        check_files(platform.workspace.networks / name)
+    except RoadloopError as error:
+        problem = error.text
+    if row is None:
+        return NetworkFolder(name, "unchecked", None, problem)
+    if row.state == JobState.SUCCEEDED.value:
+        return NetworkFolder(name, "ready", row.task_id, problem)
+    if row.state in _GIVEN_UP:
+        return NetworkFolder(name, "failed", row.task_id, problem or (Text(*row.reason) if row.reason else None))
+    return NetworkFolder(name, "checking", row.task_id, problem)
+
+
 def list_networks(platform: Platform) -> list[str]:
     """Names of the networks that were built and run, newest first."""
     rows = (
@@ -69,9 +164,10 @@ def require(platform: Platform, name: str) -> NetworkInfo:
         names = "、".join(known[:20]) or "-"
         raise NotFoundError(
             Text(
-                f"没有名为 {name[:120]!r} 的可用 network；可选：{names}。请先用 /create_net 创建，并等待完成。",
-                f"No finished network is named {name[:120]!r}; there are: {names}."
-                " Create one with /create_net and wait until it is completed.",
+                f"没有名为 {name[:120]!r} 的可用 network；可选：{names}。请先用 /create_net 创建，或用 roadloop networks add 检查"
+                "自己的文件夹，并等待完成。",
+                f"No finished network is named {name[:120]!r}; there are: {names}. Create one with /create_net, or check a"
+                " folder of your own with roadloop networks add, and wait until it is completed.",
             ),
             parameter="network",
         )
@@ -87,19 +183,26 @@ def description(db: sa.Connection, name: str) -> str:
 
 def _free_name(db: sa.Connection, platform: Platform, name: str) -> None:
     """Take the name over from a failed or cancelled creation; refuse any other use of it."""
-    row = db.execute(
-        sa.select(networks.c.id, networks.c.task_id, queue.jobs.c.state)
-        .join(queue.jobs, queue.jobs.c.id == networks.c.task_id)
-        .where(networks.c.live, networks.c.name == name)
-    ).first()
+    row = _live(db, name)
     if row is not None and row.state in _GIVEN_UP:
         db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
         row = None
     if row is not None or (platform.workspace.networks / name).exists():
-        raise NameTakenError(
-            Text(
-                f"已有名为 {name} 的 network；请换一个名称。",
-                f"A network named {name} exists; choose another name.",
-            ),
-            **({"task_id": row.task_id} if row is not None else {}),
-        )
+        raise _taken(name, row.task_id if row is not None else None)
+
+
+def _live(db: sa.Connection, name: str) -> sa.Row[Any] | None:
+    """The row that holds a name, with the state of its job."""
+    columns = (*networks.c["id", "task_id", "template", "description"], queue.jobs.c.state)
+    rows = sa.select(*columns).join(queue.jobs, queue.jobs.c.id == networks.c.task_id)
+    return db.execute(rows.where(networks.c.live, networks.c.name == name)).first()
+
+
+def _taken(name: str, task_id: str | None) -> NameTakenError:
+    return NameTakenError(
+        Text(
+            f"已有名为 {name} 的 network；请换一个名称。",
+            f"A network named {name} exists; choose another name.",
+        ),
+        **({"task_id": task_id} if task_id is not None else {}),
+    )

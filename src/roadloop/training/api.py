@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
-from roadloop.errors import ConflictError, Language, NameTakenError, NotFoundError
+from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.jobs.history import history
 from roadloop.storage.platform import Platform
 from roadloop.training import service, start
@@ -89,17 +89,20 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
 
 
 def _configurations(router: Endpoints, platform: Platform) -> None:
-    @router.get("/train_configs", TaskId, reply={"data": {"base_lr": 0.01}}, errors=(NotFoundError,))
+    @router.get("/train_configs", TaskId, reply={"data": {"base_lr": 0.01}}, errors=(NotFoundError, BrokenFileError))
     def train_configs(_call: Call, p: TaskId) -> Answer:
-        """The stored training configuration (查询训练配置)."""
+        """The stored training configuration (查询训练配置).
+
+        Of a started task, what was measured stands in the place of `auto`: another task with it computes in the same way.
+        """
         with platform.database.reading() as db:
-            return {"data": service.configs(db, p.task_id)[0]}
+            return {"data": service.configs(db, platform, p.task_id)[0]}
 
     @router.get("/data_configs", TaskId, reply={"resp": {"flip": 0.5}, "data": {"flip": 0.5}}, errors=(NotFoundError,))
     def data_configs(_call: Call, p: TaskId) -> Answer:
         """The stored data configuration (查询数据配置)."""
         with platform.database.reading() as db:
-            stored = service.configs(db, p.task_id)[1]
+            stored = service.configs(db, platform, p.task_id)[1]
         return {"resp": stored, "data": stored}
 
     @router.get(

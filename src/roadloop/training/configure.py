@@ -1,6 +1,6 @@
 """From what people set to what a run does: fill in what follows from the task, and refuse what does not fit. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap
 from roadloop.training.recipe import DataConfig, R, TrainConfig, parse
 from roadloop.training.sampler import BatchPlan
-from roadloop.training.weighting import class_pixels, class_weights, mirrored_pairs
+from roadloop.training.weighting import class_pixels, class_weights, median_frequency, mirrored_pairs, picture_pixels
 
 UPDATES = 10_000
 FEWEST_EPOCHS = 300
@@ -26,6 +26,7 @@ class TaskFacts:
         network: Name of its network.
         dataset: Its dataset.
         label_map: Raw id -> train id.
+        shown: Answers, for each set of raw ids, the pixels of the training pictures that show exactly these.
         added: Training pictures that the dataset has and its base has not; None when it is not an increment.
     """
 
@@ -33,6 +34,7 @@ class TaskFacts:
     network: str
     dataset: DatasetInfo
     label_map: LabelMap
+    shown: Callable[[], Mapping[frozenset[int], int]]
     added: int | None = None
 
     def pictures(self, data: DataConfig) -> int:
@@ -82,9 +84,15 @@ def fill_train(config: TrainConfig, data: DataConfig, facts: TaskFacts) -> Train
             "num_classes": facts.label_map.num_classes,
             "num_epoch": epochs_for(facts.pictures(data), config.batch_size),
             "model": facts.name,
-            "class_weights": class_weights(facts.pixels, config.class_weighting),
+            "class_weights": config.class_weights or _class_weights(config, facts),
         },
     )
+
+
+def _class_weights(config: TrainConfig, facts: TaskFacts) -> tuple[float, ...]:
+    if config.class_weighting == "median_frequency":
+        return median_frequency(facts.pixels, picture_pixels(facts.label_map, facts.shown()))
+    return class_weights(facts.pixels, config.class_weighting)
 
 
 def _filled(config: R, values: Mapping[str, Any]) -> R:

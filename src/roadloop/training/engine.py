@@ -15,7 +15,7 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap
 from roadloop.models.load import load_start_weights
 from roadloop.networks.load import load_source
-from roadloop.training import checkpoint, data
+from roadloop.training import checkpoint, data, measured
 from roadloop.training.augment import Augmentation
 from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
 from roadloop.training.data import Batch, Sampling, Waiting
@@ -23,7 +23,7 @@ from roadloop.training.failures import named_failures, named_warnings
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
 from roadloop.training.journal import NoJournal, TaskJournal
-from roadloop.training.kernels import Trial, candidates, continued
+from roadloop.training.kernels import Kernels, Trial, candidates, continued
 from roadloop.training.learner import Learner, make_learner
 from roadloop.training.loop import Run, train
 from roadloop.training.losses import SegmentationLoss
@@ -65,9 +65,7 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
     found = checkpoint.newest(work.checkpoints, recipe.digest())
     network = first_network(work, group.device, reporter, fresh=found is None)
-    ways = [continued(found.kernels, recipe.train)] if found else candidates(recipe.train, group.device)
-    trial = Trial(recipe.train, network, (recipe.train.at_once(group.size), 3, *recipe.crop), group, reporter)
-    learner = make_learner(recipe.train, network, trial.choose(ways))
+    learner = make_learner(recipe.train, network, choose_kernels(work, found, network, group, reporter))
     if found is not None:
         resume(found, learner, place, reporter)
     state = found.state if found else RunState()
@@ -80,6 +78,20 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
         return train(whole, state, journal, reporter)
     finally:
         journal.close()
+
+
+def choose_kernels(
+    work: Work, found: Checkpoint | None, network: nn.Module, group: Group, reporter: Reporter
+) -> Kernels:
+    """How the network is computed: as the checkpoint says, else as an earlier attempt measured, else measured now."""
+    asked = work.recipe.train
+    settled = measured.settled(asked, work.task)
+    ways = [continued(found.kernels, settled)] if found else candidates(settled, group.device)
+    shape = (asked.at_once(group.size), 3, *work.recipe.crop)
+    chosen = Trial(asked, network, shape, group, reporter).choose(ways)
+    if group.first and any(getattr(settled, name) == measured.AUTO for name in measured.FIELDS):
+        measured.keep(asked, work.task, chosen.settings, reporter)
+    return chosen
 
 
 def prepare_torch(work: Work, group: Group) -> None:

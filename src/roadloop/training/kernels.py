@@ -44,6 +44,12 @@ class Kernels:
         """Of weights and pictures."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The values of `train_con` that allow this way and no other."""
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return {"memory_format": layout, "compile": "on" if self.compiled else "off", "precision": self.precision}
+
     def __str__(self) -> str:
         layout = "channels_last" if self.channels_last else "contiguous"
         return " ".join([self.precision, layout, *(["compiled"] if self.compiled else [])])

@@ -1,7 +1,8 @@
 """The loss: weighted cross-entropy over labelled pixels, and what a recipe adds to it.
 
-Everything is a sum over pixels or over pictures, divided by a weight that the labels alone decide. So the loss of a
-batch does not depend on how its pictures are divided among ranks and micro-batches.
+Everything is a sum over pixels or over pictures, divided by a weight. That of most terms follows from the labels alone, so
+that their mean is the batch's, however its pictures are divided among ranks and parts. Which pixels are hard, or at a sure
+boundary, only the network's answer tells: their mean is over all ranks, and over the pictures that are computed at once.
 
 Legend: N pictures in a batch, C classes, H and W pixels of a crop, P = H * W, A = N * H * W.
 """
@@ -30,12 +31,33 @@ class Labels(NamedTuple):
     taught: Tensor  #: bool [N, H, W], whether a pixel counts
 
 
+class Summed(NamedTuple):
+    """The loss of some pictures before it is divided; those of two parts or ranks add up."""
+
+    sums: Tensor  #: float [4], differentiable: over pixels, pictures, hard pixels, pixels at a sure boundary
+    chosen: Tensor  #: float [3]: class weights of the pixels of the last two sums, and pictures with a labelled pixel
+
+    def divided(self, labelled: Tensor, chosen: Tensor) -> Tensor:
+        """The loss as a mean; a part of a batch counts by its labelled pictures.
+
+        Args:
+            labelled: float [2], `SegmentationLoss.weights` of the whole batch.
+            chosen: float [3], summed over the ranks.
+
+        Returns:
+            float [], differentiable: this rank's share of it.
+        """
+        labelled, chosen = labelled.clamp_min(1e-6), chosen.clamp_min(1e-6)
+        return (self.sums[:2] / labelled).sum() + chosen[2] / labelled[1] * (self.sums[2:] / chosen[:2]).sum()
+
+
 class SegmentationLoss:
     """Cross-entropy of the main output and, at a lower weight, of auxiliary ones, with the terms of a recipe.
 
     An output with exactly one channel is a boundary logit. The 2-D cross-entropy kernel has no deterministic CUDA
-    version, so there pixels are flattened. Its mean is over summed class weights, as in torch's own weighted mean;
-    all other terms are means over a picture's pixels, then over pictures.
+    version, so there pixels are flattened. Its mean is over summed class weights, as in torch's own weighted mean, also
+    of the pixels that OHEM or a sure boundary chooses; all other terms are means over a picture's pixels, then over
+    pictures.
 
     Args:
         config: Class weights, and the weights of the terms.
@@ -50,7 +72,7 @@ class SegmentationLoss:
         self._of_id = functional.pad(self._weights, (0, 256 - self.classes))  # 0 for 255 and all others
 
     def weights(self, target_NHW: Tensor) -> Tensor:
-        """What the two sums of a batch are divided by.
+        """What a batch's sums over pixels and over pictures are divided by.
 
         Args:
             target_NHW: Train ids, uint8 or int64; 255 counts nowhere.
@@ -62,16 +84,12 @@ class SegmentationLoss:
         pictures = (weight_NHW > 0).flatten(1).any(dim=1).sum()
         return torch.stack([weight_NHW.reshape(-1).sum(), pictures.float()])
 
-    def __call__(self, outputs: Tensor | tuple[Tensor, ...], target_NHW: Tensor) -> Tensor:
+    def __call__(self, outputs: Tensor | tuple[Tensor, ...], target_NHW: Tensor) -> Summed:
         """Sum the loss of some pictures.
 
         Args:
             outputs: Logits [N, C, H, W] or a tuple of them, the main ones first; others may be smaller.
             target_NHW: Train ids, uint8 or int64; 255 counts nowhere.
-
-        Returns:
-            float [2], differentiable: the sum over pixels and the sum over pictures. The loss of the batch is the sum
-            of both, each divided by its weight of the whole batch.
         """
         heads = [enlarged(head, target_NHW) for head in (outputs if isinstance(outputs, tuple) else (outputs,))]
         main_NCHW, *auxiliary = [head for head in heads if head.shape[1] > 1]
@@ -79,17 +97,25 @@ class SegmentationLoss:
         ids_NHW = target_NHW.long()
         weight_NHW = self._of_id[ids_NHW]
         labels = Labels(ids_NHW, weight_NHW, weight_NHW > 0)
-        by_pixel, by_picture = main_NCHW.new_zeros(()), main_NCHW.new_zeros(())
+        zero = main_NCHW.new_zeros(())
+        by_pixel, hard, sure = zero, (zero, zero), (zero, zero)
         if self._config.ohem_threshold > 0:
-            by_picture = by_picture + self._hard(main_NCHW, labels, labels.taught)
+            hard = self._hard(main_NCHW, labels, labels.taught)
         else:
             by_pixel = by_pixel + self._cross_entropy(main_NCHW, labels, "sum")
         for head in auxiliary:
             by_pixel = by_pixel + self._config.auxiliary_weight * self._cross_entropy(head, labels, "sum")
-        by_picture = by_picture + self._overlap(main_NCHW, labels)
+        by_picture = self._overlap(main_NCHW, labels)
         if edges:
-            by_picture = by_picture + self._boundary(edges, main_NCHW, labels)
-        return torch.stack([by_pixel, by_picture])
+            by_picture = by_picture + self._boundary(edges, labels)
+            if self._config.boundary_aware_weight > 0:
+                sure_NHW = labels.taught & (edges[0].detach().sigmoid() > SURE_BOUNDARY)
+                total, weight = self._hard(main_NCHW, labels, sure_NHW)
+                sure = (self._config.boundary_aware_weight * total, weight)
+        pictures = labels.taught.flatten(1).any(dim=1).sum().float()
+        return Summed(
+            torch.stack([by_pixel, by_picture, hard[0], sure[0]]), torch.stack([hard[1], sure[1], pictures]).detach()
+        )
 
     def _cross_entropy(self, logits_NCHW: Tensor, labels: Labels, reduction: str) -> Tensor:
         """Of single pixels, or summed; on the CPU by its kernel for maps, which takes a third of the time.
@@ -110,15 +136,14 @@ class SegmentationLoss:
         )
         return loss.sum() if on_gpu and reduction == "sum" else loss
 
-    def _hard(self, logits_NCHW: Tensor, labels: Labels, among_NHW: Tensor) -> Tensor:
-        """Cross-entropy of the pixels that count, or with OHEM of the hard ones: each picture's mean, summed."""
+    def _hard(self, logits_NCHW: Tensor, labels: Labels, among_NHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of the pixels that count, or with OHEM of the hard ones: its sum, and that of their weights."""
         kept_NHW = among_NHW
         if self._config.ohem_threshold > 0:
             right_NHW = true_probability(logits_NCHW.detach(), labels.ids)
             kept_NHW = hardest(right_NHW, among_NHW, self._config.ohem_threshold, self._config.ohem_min_share)
         loss_NHW = self._cross_entropy(logits_NCHW, labels, "none").view_as(labels.weight)
-        weight_N = (labels.weight * kept_NHW).flatten(1).sum(dim=1)
-        return ((loss_NHW * kept_NHW).flatten(1).sum(dim=1) / weight_N.clamp_min(1e-6)).sum()
+        return (loss_NHW * kept_NHW).sum(), (labels.weight * kept_NHW).sum()
 
     def _overlap(self, logits_NCHW: Tensor, labels: Labels) -> Tensor:
         """Dice and Lovasz-softmax, one picture at a time: their memory is that of a picture."""
@@ -133,17 +158,11 @@ class SegmentationLoss:
                     total = total + weight * term(share_CP, truth_CP, taught_P)
         return total
 
-    def _boundary(self, edges: list[Tensor], main_NCHW: Tensor, labels: Labels) -> Tensor:
-        """PIDNet's two terms: the boundary's own, and the main output's cross-entropy where a boundary is sure."""
-        taught_NHW = labels.taught
-        truth_NHW = boundaries(labels.ids, taught_NHW)
-        total = main_NCHW.new_zeros(())
-        for logits_NHW in edges:
-            total = total + self._config.boundary_weight * boundary_loss(logits_NHW, truth_NHW, taught_NHW)
-        if self._config.boundary_aware_weight > 0:
-            sure_NHW = taught_NHW & (edges[0].detach().sigmoid() > SURE_BOUNDARY)
-            total = total + self._config.boundary_aware_weight * self._hard(main_NCHW, labels, sure_NHW)
-        return total
+    def _boundary(self, edges: list[Tensor], labels: Labels) -> Tensor:
+        """PIDNet's cross-entropy of the boundary itself: each picture's mean, summed."""
+        truth_NHW = boundaries(labels.ids, labels.taught)
+        terms = [boundary_loss(logits_NHW, truth_NHW, labels.taught) for logits_NHW in edges]
+        return self._config.boundary_weight * torch.stack(terms).sum()
 
 
 def enlarged(logits_NCHW: Tensor, target_NHW: Tensor) -> Tensor:
@@ -164,7 +183,8 @@ def true_probability(logits_NCHW: Tensor, ids_NHW: Tensor) -> Tensor:
 def hardest(right_NHW: Tensor, among_NHW: Tensor, threshold: float, min_share: float) -> Tensor:
     """The pixels of each picture that are still hard: online hard example mining.
 
-    Below `threshold`, and in any case the hardest `min_share` of a picture; equals of the last one are kept too.
+    Below `threshold`, and in any case the hardest `min_share` of a picture; equals of the last one are kept too. Published
+    code keeps a number of pixels of a device's whole batch instead: one of each picture does not depend on the devices.
     Shrivastava, Gupta, Girshick, "Training Region-based Object Detectors with OHEM", 2016; for pixels Wu, Shen,
     van den Hengel, "Bridging Category-level and Instance-level Semantic Image Segmentation", 2016, section 4.
 

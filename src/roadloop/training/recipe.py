@@ -88,7 +88,11 @@ class TrainConfig(Record):
     warmup_steps: int = Field(0, ge=0, le=1_000_000, description="Iterations of linear warm-up.")
     decay_norms: bool = Field(True, description="Whether weight decay also acts on norms and biases.")
     accumulate: int = Field(
-        1, ge=1, le=1024, description="Parts that each device's pictures of a step are divided into, to save memory."
+        1,
+        ge=1,
+        le=1024,
+        description="Parts that each device's pictures of a step are divided into, to save memory. Gradients are the"
+        " batch's, but for batch norm, which sees one part at a time, and the mean of OHEM's pixels, which is a part's.",
     )
     clip_norm: float = Field(0.0, ge=0, le=1e6, description="Largest norm of the gradients; 0 = no limit.")
     ema_decay: float = Field(
@@ -116,7 +120,9 @@ class TrainConfig(Record):
     )
     class_weighting: Literal["inverse_log", "median_frequency", "none"] = Field(
         "inverse_log",
-        description="How class weights follow from the training pixels: ENet's 1/ln(1.02+p), median(p)/p.",
+        description="How class weights follow from the training pixels: ENet's 1/ln(1.02+p), p = share of the labelled"
+        " pixels; median(f)/f, f = pixels of the class / pixels of the pictures that show it (Eigen and Fergus 2015);"
+        " none = 1 for each.",
     )
     class_weights: Annotated[tuple[Weight, ...], BeforeValidator(_as_list)] | None = Field(
         None, description="Loss weight of each class, by train id; follows."
@@ -124,7 +130,9 @@ class TrainConfig(Record):
     auxiliary_weight: float = Field(0.4, ge=0, le=10, description="Loss weight of each auxiliary head.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a label that is spread over all classes.")
     ohem_threshold: Share = Field(
-        0.0, description="OHEM: only pixels whose label has a probability below this teach (0.7 is usual); 0 = all do."
+        0.0,
+        description="OHEM: only pixels whose label has a probability below this teach (0.7 is usual), by their mean over"
+        " the batch; 0 = all do.",
     )
     ohem_min_share: Share = Field(
         0.0625, description="OHEM: share of each picture's labelled pixels, the hardest, that always teaches."

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +23,7 @@ from roadloop.storage.platform import Platform
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train, merge_train
 from roadloop.training.increment import count_new
+from roadloop.training.measured import settled
 from roadloop.training.recipe import DataConfig, TrainConfig, parse
 
 
@@ -103,10 +106,8 @@ def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
     info = datasets.require(platform, new.data, db)
     template = "" if new.maps == info.table.name else new.maps
     label_map = default_map(info.table, template)
-    where = f"networks/{network.name}"
-    train = parse(TrainConfig, folder.read_defaults(network.folder, folder.TRAIN), f"{where}/{folder.TRAIN}")
+    train, data = defaults(network.folder)
     train = _portable(platform.workspace, train)
-    data = parse(DataConfig, folder.read_defaults(network.folder, folder.DATA), f"{where}/{folder.DATA}")
     task_id = queue.submit(
         db,
         Submission(
@@ -134,6 +135,18 @@ def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
     config = {"train_con": dump(train), "data_con": dump(data), "label_map": label_map.to_json()}
     store.insert(db, task, config)
     return task_id
+
+
+def defaults(network: Path) -> tuple[TrainConfig, DataConfig]:
+    """What a network's folder says about its training.
+
+    Raises:
+        InvalidValueError: A file is no JSON object, or holds a key or a value that no configuration has; names it.
+    """
+    where = f"networks/{network.name}"
+    train = parse(TrainConfig, folder.read_defaults(network, folder.TRAIN), f"{where}/{folder.TRAIN}")
+    data = parse(DataConfig, folder.read_defaults(network, folder.DATA), f"{where}/{folder.DATA}")
+    return train, data
 
 
 def require(db: sa.Connection, task_id: str) -> Task:
@@ -188,12 +201,14 @@ def facts_of(db: sa.Connection, platform: Platform, task: Task) -> TaskFacts:
         NotFoundError: Its dataset is gone.
     """
     info = datasets.require(platform, task.row.data, db)
+    folder = platform.workspace.datasets / info.name
     added = None
     if info.base_data:
         base = platform.workspace.datasets / info.base_data
         if base.is_dir():
-            added = count_new(platform.workspace.datasets / info.name, base)
-    return TaskFacts(task.name, task.row.network, info, task.label_map, added)
+            added = count_new(folder, base)
+    shown = partial(datasets.shown, platform, info.name)
+    return TaskFacts(task.name, task.row.network, info, task.label_map, shown, added)
 
 
 def classes_of(db: sa.Connection, platform: Platform, task: Task) -> list[dict[str, Any]]:
@@ -208,10 +223,12 @@ def classes_of(db: sa.Connection, platform: Platform, task: Task) -> list[dict[s
     ]
 
 
-def configs(db: sa.Connection, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The stored `train_con` and `data_con`, as they are."""
+def configs(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The stored `train_con` and `data_con`; of a started task with what was measured in the place of `auto`."""
     task = require(db, task_id)
-    return task.row.train_con, task.row.data_con
+    if not task.started:
+        return task.row.train_con, task.row.data_con
+    return dump(settled(task.train_con, platform.workspace.tasks / task.name)), task.row.data_con
 
 
 def fill(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -226,7 +243,7 @@ def fill(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str,
         train = fill_train(task.train_con, data, facts)
         _save(db, task, train, data)
         return dump(train), dump(data)
-    return task.row.train_con, task.row.data_con
+    return configs(db, platform, task_id)
 
 
 def save_configs(
@@ -276,7 +293,7 @@ def save_map(
         train = train.model_copy(update={"num_classes": None, "class_weights": None})
         data = data.model_copy(update={"flip_pairs": None})
     _save(db, task, train, data, num_classes=label_map.num_classes)
-    absent = absent_classes(TaskFacts(facts.name, facts.network, facts.dataset, label_map, facts.added))
+    absent = absent_classes(replace(facts, label_map=label_map))
     return label_map, [*absent, *saved_otherwise(value, facts.dataset.table, label_map)]
 
 

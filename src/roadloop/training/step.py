@@ -45,8 +45,10 @@ class Update:
     def __call__(self, batch: Batch, step: int, rate: float) -> float:
         """Learn from this rank's share of a batch.
 
-        The share is divided into `accumulate` parts, one after the other in memory. What the loss is divided by
-        belongs to the whole batch, so that the parts' gradients add up to the batch's.
+        The share is divided into `accumulate` parts, one after the other in memory. What most of the loss is divided by
+        belongs to the whole batch, so that the parts' gradients add up to the batch's. Hard pixels and those at a sure
+        boundary are a mean over the pictures that all ranks compute at once; a part counts by its labelled pictures. Batch
+        norm sees one part at a time.
 
         Args:
             batch: This rank's pictures.
@@ -64,7 +66,7 @@ class Update:
         for settings in learner.optimizer.param_groups:
             settings["lr"] = rate
         learner.optimizer.zero_grad(set_to_none=True)
-        weights = group.sum(self.criterion.weights(batch.targets.to(group.device))).clamp_min(1e-6)
+        labelled = group.sum(self.criterion.weights(batch.targets.to(group.device)))
         losses = []
         for part in parts(batch, self.config.accumulate):
             image_N3HW, target_NHW = self.normalise(part)
@@ -73,7 +75,8 @@ class Update:
                 outputs = self.forward(image_N3HW)
             heads = tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)
             check_answer(heads, self.criterion.classes, target_NHW.shape[-2:], self.file)
-            loss = (self.criterion(heads, target_NHW) / weights).sum()
+            summed = self.criterion(heads, target_NHW)
+            loss = summed.divided(labelled, group.sum(summed.chosen))
             learner.scaler.scale(loss).backward()
             losses.append(loss.detach())
         mean = group.sum(torch.stack(losses).sum()).item()

@@ -1,4 +1,4 @@
-"""What the job of a training task runs."""
+"""What the job of a training task runs, and the one that checks whether a team's own network can be trained."""
 
 import re
 import shutil
@@ -13,17 +13,18 @@ from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.labels.label_map import LabelMap
 from roadloop.models.files import description_path, is_described
 from roadloop.models.service import find_weights
-from roadloop.networks.folder import CHECKPOINT
+from roadloop.networks import trial
+from roadloop.networks.folder import CHECKPOINT, SOURCE
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
 from roadloop.training.crew import train_together
 from roadloop.training.group import Group
+from roadloop.training.measured import CONFIGURATION, TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
-from roadloop.training.service import facts_of, require
+from roadloop.training.service import defaults, facts_of, require
 from roadloop.training.work import Work
 
-CONFIGURATION: Final = "conf"
 _OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
 
 
@@ -48,6 +49,25 @@ def train(context: TaskContext) -> Outcome:
     if not train_here(context, work):
         raise JobCancelled
     return Outcome({"epochs": context.memo["epoch"], "best": context.memo.get("best")})
+
+
+def add_network(context: TaskContext) -> Outcome:
+    """Check the network that stands in the folder of the payload's `name`, with the settings of its own `train.json`.
+
+    Returns:
+        The result: `digest`, `parameters` and `multiply_adds` (for one picture of 480 x 360 and 3 classes).
+
+    Raises:
+        InvalidValueError: `train.json` or `data.json` hold what no training takes.
+        JobError: The network cannot be trained; says why and what to do.
+    """
+    folder = context.platform.workspace.networks / context.payload["name"]
+    train, _data = defaults(folder)
+    settings = {key: value for key, value in train.network_settings.items() if key != CHECKPOINT}
+    context.progress(0, 1, Text("试运行网络", "trying the network"))
+    result = trial.run(folder, settings, f"networks/{folder.name}/{SOURCE}", context.check_stop)
+    context.log(f"network={folder.name} " + " ".join(f"{key}={value}" for key, value in result.items()))
+    return Outcome(result=result)
 
 
 def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
@@ -99,12 +119,15 @@ def clear_remains(folder: Path, token: int) -> None:
 
 
 def write_configuration(context: TaskContext, work: Work) -> None:
-    """Leave the recipe, the label map and the network's code in the task's folder, for people to read."""
+    """Leave the recipe, the label map and the network's code in the task's folder, for people to read.
+
+    `recipe.json` is what was asked, `train.json` what repeats it: with what was measured in the place of `auto`.
+    """
     folder, recipe = work.task / CONFIGURATION, work.recipe
     label_map = LabelMap.from_json(recipe.label_map)
     values = {
         "recipe.json": {"digest": recipe.digest(), **recipe.model_dump(mode="json")},
-        "train.json": recipe.train.model_dump(mode="json"),
+        TRAIN: settled(recipe.train, work.task).model_dump(mode="json"),
         "data.json": recipe.data.model_dump(mode="json"),
         "label_map.json": label_map.to_maps(),
     }

@@ -20,36 +20,49 @@ def class_pixels(label_map: LabelMap, raw_pixels: Mapping[int, int]) -> tuple[in
     )
 
 
-def class_weights(
-    pixels: Sequence[int], method: Literal["inverse_log", "median_frequency", "none"]
-) -> tuple[float, ...]:
+def picture_pixels(label_map: LabelMap, shown: Mapping[frozenset[int], int]) -> tuple[int, ...]:
+    """Pixels of the training pictures that show each train class, whatever else they show, by train id.
+
+    Args:
+        label_map: Raw id -> train id.
+        shown: Set of raw ids -> pixels of the pictures that show exactly these.
+    """
+    return tuple(
+        sum(pixels for ids, pixels in shown.items() if not ids.isdisjoint(label_map.raw_ids(train_id)))
+        for train_id in range(label_map.num_classes)
+    )
+
+
+def class_weights(pixels: Sequence[int], method: Literal["inverse_log", "none"]) -> tuple[float, ...]:
     """Loss weight of each class; 0 for a class without training pixels.
 
     `inverse_log`: 1 / ln(1.02 + p), p = share of the labelled pixels; 1.4 for p = 1 to 50.5 for p near 0
-    (Paszke et al., "ENet", 2016, section 5.2). `median_frequency`: median(p) / p over the classes that occur, after
-    Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", 2015, section 4.3.2, with the share
-    taken over the whole split.
+    (Paszke et al., "ENet", 2016, section 5.2).
 
     Args:
         pixels: Training pixels of each class, by train id.
         method: Name of the rule; `none` gives 1 to every class that occurs.
     """
     total = sum(pixels)
-    shares = [p / total if total else 0.0 for p in pixels]
+    if method == "none":
+        return tuple(float(p > 0) for p in pixels)
+    return tuple(round(1 / math.log(1.02 + p / total), 6) if p else 0.0 for p in pixels)
+
+
+def median_frequency(pixels: Sequence[int], of_pictures: Sequence[int]) -> tuple[float, ...]:
+    """Loss weight of each class: median(f) / f over the classes that occur; 0 for a class without training pixels.
+
+    f = pixels of the class / pixels of the pictures that show it, unlabelled ones included (Eigen and Fergus, "Predicting
+    Depth, Surface Normals and Semantic Labels", 2015, section 4.3.2): a class that is rare, but large where it occurs,
+    weighs little.
+
+    Args:
+        pixels: Training pixels of each class, by train id.
+        of_pictures: Pixels of the training pictures that show each class, as `picture_pixels` counts them.
+    """
+    shares = [p / whole if p else 0.0 for p, whole in zip(pixels, of_pictures, strict=True)]
     middle = median([s for s in shares if s > 0] or [1.0])
-    return tuple(_weight(s, middle, method) for s in shares)
-
-
-def _weight(share: float, middle: float, method: str) -> float:
-    if share <= 0:
-        return 0.0
-    if method == "inverse_log":
-        weight = 1 / math.log(1.02 + share)
-    elif method == "median_frequency":
-        weight = middle / share
-    else:
-        weight = 1.0
-    return round(weight, 6)
+    return tuple(round(middle / s, 6) if s else 0.0 for s in shares)
 
 
 def mirrored_pairs(names_en: Sequence[str], names_zh: Sequence[str]) -> tuple[tuple[int, int], ...]:

@@ -85,7 +85,11 @@ class PIDNet(nn.Module):
         return self._answers(x_NCHW)[0]
 
     def _answers(self, x_NCHW: Tensor) -> tuple[Tensor, ...]:
-        """The main answer and, while training, those of the heads that only training needs; nothing is resized yet."""
+        """The main answer and, while training, those of the heads that only training needs; nothing is resized yet.
+
+        Those heads see what the next layer of their branch sees, after its ReLU, as in the authors' code: its ReLU is in
+        place.
+        """
         relu = functional.relu
         i = relu(self.layer2(relu(self.layer1(self.stem(x_NCHW)))))
         p, d = self.layer3_p(i), self.layer3_d(i)
@@ -103,7 +107,7 @@ class PIDNet(nn.Module):
         i = _resize(self.pyramid(self.layer5(i)), fine)
         main = self.head(self.fuse(p, i, d))
         if self.training and self.head_p is not None and self.head_d is not None:
-            return main, self.head_p(p3), self.head_d(d4)
+            return main, self.head_p(relu(p3)), self.head_d(relu(d4))
         return (main,)
 
 

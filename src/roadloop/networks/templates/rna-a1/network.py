@@ -32,31 +32,30 @@ LEVELS = (
 CLASSIFIER_DILATION = 12
 
 
-def build(num_classes: int, *, width: float = 1.0, dropout: float = 0.0) -> nn.Module:
+def build(num_classes: int, *, width: float = 1.0, dropout: Sequence[float] = (0.3, 0.5)) -> nn.Module:
     """Make the network.
 
     Args:
         num_classes: Number of outputs, 2 or more.
         width: Factor on all channel numbers; 1.0 is the paper.
-        dropout: Share of values dropped before the last convolution of levels 6 and 7.
+        dropout: Shares of values dropped before the last convolution of level 6, and of level 7.
 
     Returns:
         A module: float32 [N, 3, H, W] in, logits float32 [N, num_classes, H, W] out, training and evaluation alike.
     """
-    return ResNetA1(num_classes, width, dropout)
+    return ResNetA1(num_classes, width, (0.0,) * (len(LEVELS) - 2) + tuple(dropout))
 
 
 class ResNetA1(nn.Module):
     """A convolution at full size, levels 2 to 7 of pre-activated residual blocks, two dilated convolutions."""
 
-    def __init__(self, num_classes: int, width: float, dropout: float) -> None:
+    def __init__(self, num_classes: int, width: float, dropout: Sequence[float]) -> None:
         super().__init__()
         channels, inner = _scaled((64, 512), width)
         self.first = nn.Conv2d(3, channels, 3, padding=1, bias=False)
         self.levels = nn.Sequential()
         dilation = 1
-        for number, (filters, kernels, blocks, stride, final) in enumerate(LEVELS):
-            share = dropout if number >= len(LEVELS) - 2 else 0.0
+        for (filters, kernels, blocks, stride, final), share in zip(LEVELS, dropout, strict=True):
             level: list[nn.Module] = []
             for _ in range(blocks):
                 first = not level

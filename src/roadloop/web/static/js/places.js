@@ -37,7 +37,7 @@ export const PLACES = [
     list: DatasetList, make: DatasetNew, making: () => t("生成数据", "New dataset"), one: DatasetPage,
   },
   {
-    path: "networks", loop: true, kinds: ["create_net"], name: () => t("网络", "Networks"),
+    path: "networks", loop: true, kinds: ["create_net", "add_net"], name: () => t("网络", "Networks"),
     list: NetworkList, make: NetworkNew, making: () => t("创建网络", "New network"), one: NetworkPage,
   },
   {

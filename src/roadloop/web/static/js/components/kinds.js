@@ -8,6 +8,7 @@ import { to } from "../router.js";
 const KINDS = {
   create_data: ["datasets", () => t("生成数据", "Dataset")],
   create_net: ["networks", () => t("创建网络", "Network")],
+  add_net: ["networks", () => t("检查网络", "Check of a network")],
   train: ["training", () => t("训练", "Training")],
   evaluate: ["evaluation", () => t("评估", "Evaluation")],
   release: ["jobs", () => t("发布", "Release")],

@@ -14,17 +14,48 @@ import { isLive, listPause, usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 
 /** @typedef {any} Row  A row of /network_history. */
+/** @typedef {{net_name: string, state: string, task_id: string | null, problem: string | null}} Folder  A row of /v1/networks. */
 
 export function NetworkList() {
   const { data, error, reload } = usePoll((signal) => get("/network_history", {}, signal), [], /** @type {any} */ (listPause));
+  const folders = usePoll((signal) => get("/v1/networks", {}, signal), [data?.total], /** @type {any} */ (() => 10_000));
   return html`
     <${Head}
       title=${t("网络", "Networks")}
-      sub=${t("团队自己的、可编辑的网络副本，位于工作区的 networks/<名称>/。", "The team's own, editable copies of templates, in networks/<name>/ of the workspace.")}
+      sub=${t("团队自己的网络：可编辑的模板副本，或自己写的网络，位于工作区的 networks/<名称>/。", "The team's own networks: editable copies of templates, or written by themselves, in networks/<name>/ of the workspace.")}
       actions=${html`<a class="button primary" href=${to("networks", "new")}>${t("创建网络", "New network")}</a>`}
     />
     <${Failure} error=${error} retry=${reload} />
     ${!data ? !error && html`<${Loading} />` : html`<${Panel} flush><${Table} rows=${data.data} columns=${columns(reload)} address=${(/** @type {Row} */ r) => to("networks", r.task_id)} empty=${none()} /><//>`}
+    ${folders.data && html`<${Unchecked} folders=${folders.data.data} />`}
+  `;
+}
+
+/** Folders of the team's own that cannot be trained yet, and the button that has them checked. @param {{folders: Folder[]}} props */
+function Unchecked({ folders }) {
+  const others = folders.filter((one) => one.state === "unchecked" || one.state === "failed");
+  if (!others.length) return null;
+  return html`
+    <${Panel} title=${t("networks/ 中尚不能训练的文件夹", "Folders in networks/ that cannot be trained yet")} flush>
+      <${Table} rows=${others} columns=${[
+        { head: t("名称", "Name"), cell: (/** @type {Folder} */ f) => f.net_name, class: "name-col" },
+        { head: t("状态", "State"), cell: (/** @type {Folder} */ f) => (f.state === "failed" ? t("检查未通过", "Check failed") : t("尚未检查", "Not checked yet")), class: "nowrap" },
+        { head: t("问题", "What is wrong"), cell: (/** @type {Folder} */ f) => f.problem ?? "–", class: "text" },
+        { head: "", class: "actions", cell: (/** @type {Folder} */ f) => html`<${CheckButton} name=${f.net_name} again=${f.state === "failed"} />` },
+      ]} />
+    <//>
+  `;
+}
+
+/** Has a folder checked and goes to that job's page. @param {{name: string, again?: boolean}} props */
+function CheckButton({ name, again = false }) {
+  const form = useForm({}, async () => {
+    const reply = await act("/v1/networks", { network_name: name });
+    go(to("networks", reply.data));
+  });
+  return html`
+    <button type="button" class="small-button" disabled=${form.busy} onClick=${form.submit}>${again ? t("重新检查", "Check again") : t("检查并登记", "Check and list")}</button>
+    ${form.error && html`<div class="small bad" role="alert">${form.error.message}</div>`}
   `;
 }
 
@@ -40,7 +71,7 @@ const large = (value, unit, name) => (value == null ? "–" : `${(value / unit).
 const columns = (reload) => [
   { head: t("名称", "Name"), cell: (/** @type {Row} */ r) => r.net_name, class: "name-col" },
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
-  { head: t("模板", "Template"), cell: (/** @type {Row} */ r) => r.src_net, class: "nowrap" },
+  { head: t("模板", "Template"), cell: (/** @type {Row} */ r) => r.src_net || t("自有", "own"), class: "nowrap" },
   { head: t("参数", "Parameters"), num: true, cell: (/** @type {Row} */ r) => large(r.parameters, 1e6, "M") },
   { head: t("乘加", "Multiply-adds"), num: true, title: t("一张 480 × 360 的图片", "For one picture of 480 x 360"), cell: (/** @type {Row} */ r) => large(r.multiply_adds, 1e9, "G") },
   { head: t("描述", "Description"), cell: (/** @type {Row} */ r) => r.net_describe, class: "text" },
@@ -62,6 +93,7 @@ export function NetworkPage({ route }) {
       sub=${row.net_describe}
       actions=${html`
         <${StopButton} job=${row} done=${reload} />
+        ${row.state === "failed" && !row.src_net && html`<${CheckButton} name=${row.net_name} again />`}
         ${row.state === "succeeded" && html`<a class="button primary" href=${`${to("training", "new")}?network=${encodeURIComponent(row.net_name)}`}>${t("用它训练", "Train it")}</a>`}
       `}
     />
@@ -70,7 +102,7 @@ export function NetworkPage({ route }) {
       <${Warnings} texts=${row.warnings} />
       <${Panel}>
         <${Facts} of=${[
-          [t("模板", "Template"), row.src_net],
+          [t("模板", "Template"), row.src_net || t("无：团队自己的网络", "none: the team's own network")],
           [t("参数", "Parameters"), large(row.parameters, 1e6, "M")],
           [t("乘加（480 × 360）", "Multiply-adds (480 x 360)"), large(row.multiply_adds, 1e9, "G")],
           [t("目录", "Folder"), html`<span class="mono">networks/${row.net_name}/</span>`],
