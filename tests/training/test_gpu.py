@@ -91,7 +91,8 @@ def test_loss__is_the_cpu_s(gpu: torch.device, values: dict[str, Any]) -> None:
         random.manual_seed(1)
         heads = [torch.randn(size, generator=random).to(device).requires_grad_() for size in sizes]
         criterion = SegmentationLoss(config, device)
-        loss = criterion(tuple(heads), target.to(device)) / criterion.weights(target.to(device))
+        summed = criterion(tuple(heads), target.to(device))
+        loss = summed.divided(criterion.weights(target.to(device)), summed.chosen)
         loss.sum().backward()
         found.append([loss.detach().cpu(), *(head.grad.cpu() for head in heads if head.grad is not None)])
     assert len(found[0]) == 4

@@ -10,7 +10,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.networks.folder import NetworkInfo, check_files, digest, read_defaults, read_source, template_folder
 from roadloop.networks.store import networks
-from roadloop.storage.paths import check_new_name
+from roadloop.storage.paths import check_name, check_new_name
 from roadloop.storage.platform import Platform
 
 __all__ = ["add", "create", "description", "list_folders", "list_networks", "read_defaults", "require"]
@@ -95,7 +95,9 @@ def add(db: sa.Connection, platform: Platform, name: str, description: str = "")
         )
     check_files(folder)
     row = _live(db, name)
-    if row is not None:
+    if row is None:
+        check_new_name(name, "network_name")
+    else:
         if JobState(row.state) not in ENDED:
             raise _taken(name, row.task_id)
         db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
