@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 
-.PHONY: setup demo test test-services check format reliability clean
+.PHONY: setup demo test test-gpu test-services check format reliability clean
 
 setup: .venv/ready
 
@@ -25,6 +25,10 @@ demo: setup
 
 test: setup
 	$(PYTEST) -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+# What needs an NVIDIA GPU; elsewhere these tests are skipped. One GPU is enough.
+test-gpu: setup
+	$(PYTEST) -m gpu $(PYTEST_ARGS)
 
 # The kill tests at their first figure; see docs/reliability.md.
 reliability: setup

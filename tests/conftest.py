@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +115,16 @@ def shared_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"{name} is not beside the project (../shared/data/{name})")
     return path
+
+
+@pytest.fixture
+def gpu() -> Any:
+    """The first NVIDIA GPU, a `torch.device`; the test is skipped where there is none."""
+    import torch  # noqa: PLC0415 - most tests need none, and it takes seconds
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU")
+    return torch.device("cuda", 0)
 
 
 BRIGHTEST = "import torch\n\n\ndef build(num_classes):\n    return torch.nn.Conv2d(3, num_classes, 1, bias=False)\n"

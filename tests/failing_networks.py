@@ -6,8 +6,11 @@ from contextlib import contextmanager
 
 import psutil
 
-#: Fails at training step `at`: what it answers, or only what it learns from its answer, is not a number; or it raises.
+#: Fails at training step `at`: what it answers, or only what it learns from its answer, is not a number; or it raises,
+#: with a sentence of its own where `how` is one. Or it only warns, as torch does of a GPU kernel.
 BROKEN = """
+import warnings
+
 import torch
 from torch import nn
 
@@ -37,6 +40,11 @@ class Broken(nn.Module):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
             if self.how == "host":
                 raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
+            if self.how == "unsteady":
+                warnings.warn("warp_cuda does not have a deterministic implementation, but you set ...", stacklevel=2)
+                return y
+            if " " in self.how:
+                raise RuntimeError(self.how)
             raise ValueError("Expected more than 1 value per channel when training")
         return y
 """

@@ -29,6 +29,7 @@ from roadloop.selection import service as selection
 from roadloop.settings import Settings
 from roadloop.sources import offimport
 from roadloop.sources.health import service as health
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
@@ -193,13 +194,24 @@ def _to_grow(platform: Platform, finish: Finish) -> None:
     import_folders.put(folder / "t_3.png", encode_label(import_folders.ids(3, 0)))
 
 
-def _import(platform: Platform) -> str:
+def _recipe(platform: Platform) -> ImportRecipe:
     request = offimport.Request(
         src="imports/in", dest="苏州", roadelement="", source="1", author="张三", annotype="0", datakind="0", city="",
         imgoprange="1", mode="copy", layout="auto", values="",
     )  # fmt: skip
+    return offimport.prepare(platform, request)
+
+
+def _import(platform: Platform) -> str:
+    recipe = _recipe(platform)
     with platform.database.transaction() as db:
-        return offimport.create(db, platform, offimport.prepare(platform, request))
+        return offimport.create(db, platform, recipe)
+
+
+def _preview(platform: Platform) -> str:
+    recipe = _recipe(platform)
+    with platform.database.transaction() as db:
+        return offimport.create_preview(db, recipe)
 
 
 def _examine(platform: Platform) -> str:
@@ -237,6 +249,7 @@ CASES: Final = {
     "process_label": Case(_annotated, _process),
     "offimport": Case(_to_import, _import),
     "offimport-grows": Case(_to_grow, _import),
+    "import_preview": Case(_to_import, _preview),
     "health": Case(_set, _examine),
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),

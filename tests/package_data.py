@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from roadloop.errors import Text
 from roadloop.imaging.encode import encode_color, encode_jpeg
 from roadloop.jobs import queue
-from roadloop.jobs.context import apply_moves
+from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable, LabelClass, shipped
@@ -81,7 +81,7 @@ def kill_then_run(platform: Platform, run_job: RunJob, task_id: str, point: str)
     assert done.returncode == -9, done.stderr.decode()
     with platform.database.reading() as db:
         job = queue.get(db, task_id)
-    apply_moves([(Path(a), Path(b)) for a, b in job.moves])
+    apply_moves(chosen_moves(platform.workspace, job))
     with platform.database.transaction() as db:
         if job.finishing:
             queue.finish(db, job, JobState.SUCCEEDED)

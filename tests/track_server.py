@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def behave(self, name: str) -> None:
         if self.path == "/api/track/get" and name in self.owner.tracks:
-            points = [{"trackPointId": p, "longitude": 120.5, "time": "x"} for p in self.owner.tracks[name]]
+            points = [{"trackPointId": p, "time": "x", **self.owner.facts} for p in self.owner.tracks[name]]
             self.json({"code": "0", "result": {"pointList": points}})
         elif self.path == "/api/image/get" and name.startswith("t"):
             self.answer(200, JPEG, "image/jpeg")
@@ -112,6 +112,7 @@ class TrackServer:
         self.bodies: list[dict[str, Any]] = []
         self.moods: dict[str, list[str]] = {}
         self.always = ""
+        self.facts: dict[str, Any] = {"longitude": 120.5}
         self.tracks = {t: [f"{t}_{i:03d}" for i in (2, 0, 1)] for t in ("t1", "t2")}
         handler = type("BoundHandler", (Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

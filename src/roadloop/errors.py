@@ -136,6 +136,12 @@ class LabelMapError(InvalidValueError):
     code = "label_map"
 
 
+class DatumError(InvalidValueError):
+    """A distance between positions whose datums differ, or are not known."""
+
+    code = "datum"
+
+
 class BrokenFileError(InvalidValueError):
     """A file is not what its name says: truncated, another format, a wrong hash."""
 

@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ROADLOOP_"
 
+#: What longitudes and latitudes refer to.
+Datum = Literal["wgs84", "gcj02", "bd09", "unknown"]
+
 
 class Settings(BaseSettings):
     """What one process needs to know about where it runs."""
@@ -56,6 +59,13 @@ class Settings(BaseSettings):
     track_service_type: str = Field("0", description="Value of `type` in the track service's image/get.")
     track_service_seq: str = Field("0", description="Value of `seq` in the track service's image/get.")
     track_service_image_type: str = Field("0", description="Value of `imageType` in the track service's image/get.")
+    track_datum: Datum = Field(
+        "unknown",
+        description="Datum of positions in tracks/ folders whose track.csv names none: wgs84, gcj02, bd09 or unknown.",
+    )
+    track_service_datum: Datum = Field(
+        "unknown", description="Datum of positions from the track service: wgs84, gcj02, bd09 or unknown."
+    )
     label_studio_url: str = Field(
         "", description="Label Studio server that annotates packages; empty: annotators work in folders."
     )

@@ -64,7 +64,7 @@ def test_opponent__outside_a_checkout_says_so(monkeypatch: Any, tmp_path: Any) -
 def test_bench_train__the_same_losses_as_the_plain_loop() -> None:
     found = bench("train", *TINY, "--steps", "2", "--batch", "4")
     assert [row["items"] for row in found["rows"]] == [4, 4]  # the step after the first
-    first = re.match(r"losses differ by (\S+) in the first step", found["notes"][0])
+    first = re.match(r"roadloop's losses differ by (\S+) in the first step", found["notes"][0])
     assert first is not None
     assert float(first[1]) < 1e-5
     assert found["notes"][1].startswith("roadloop waited ")
@@ -74,3 +74,19 @@ def test_bench_train__the_same_losses_as_the_plain_loop() -> None:
 def test_bench_train__a_single_batch_measures_nothing() -> None:
     with pytest.raises(InvalidValueError, match="not two batches"):
         CliRunner().invoke(app, ["bench", "train", *TINY, "--batch", "8"], catch_exceptions=False)
+
+
+def test_bench_train__several_precisions_and_loader_processes() -> None:
+    found = bench("train", *TINY, "--steps", "2", "--batch", "4", "--precision", "bf16,fp32", "--loaders", "1")
+    assert [row["name"] for row in found["rows"]] == ["roadloop", "roadloop, bf16", "plain loop"]
+    assert found["notes"][1].endswith("(decoded ones kept, loader processes: 1)")
+    assert found["notes"][5] == "roadloop, bf16 computed in bf16 contiguous, the others in fp32"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--precision", "fp32,fp8", "takes fp32, bf16, fp16, auto"), ("--gpu", "99", "Leave the option out")],
+)
+def test_bench_train__what_is_not_there(option: str, value: str, said: str) -> None:
+    with pytest.raises(InvalidValueError, match=said):
+        CliRunner().invoke(app, ["bench", "train", *TINY, option, value], catch_exceptions=False)

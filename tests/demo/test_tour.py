@@ -11,6 +11,7 @@ from rich.console import Console
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo import cli, report
+from roadloop.demo.camvid import script_of
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Lap, Script
@@ -45,6 +46,17 @@ def settings(tmp_path: Path) -> Settings:
 def server(settings: Settings) -> Iterator[ServerChild]:
     with serving(settings) as child:
         yield child
+
+
+def test_script_of__another_network_on_a_gpu() -> None:
+    fast, other = script_of(3, 1), script_of(3, 1, "pidnet-s", "0")
+    assert (fast.template, fast.gpus, fast.train_con["cpu_processes"], fast.train_con["seed"]) == (
+        "fast-scnn",
+        "",
+        2,
+        1,
+    )
+    assert (other.template, other.gpus, other.epochs, other.train_con["seed"]) == ("pidnet-s", "0", 3, 1)
 
 
 def walk(server: ServerChild, home: Path) -> tuple[Found, Stage]:

@@ -1,5 +1,6 @@
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ print(json.dumps([
     for i in range(2)
 ]))
 """
+
+
+@pytest.fixture(autouse=True)
+def nobody_left() -> Iterator[None]:
+    """End the processes that still think about their answer."""
+    yield
+    left = [cache.asked for cache in service._cache.values() if cache.asked is not None]
+    for process in (*left, *service._hung):
+        process.kill()
+        process.communicate() if process in left else process.wait()
+    service._cache.clear()
+    service._hung.clear()
 
 
 def with_probe(settings: Settings, tmp_path: Path, program: str) -> Settings:
@@ -39,6 +52,33 @@ def test_inventory__hung_or_senseless_drivers_mean_none_within_a_second(
     assert service.inventory(broken) == ()
     assert service.inventory(broken) == ()  # not asked again
     assert time.monotonic() - began < 10
+
+
+def test_inventory__a_slow_answer_counts_when_it_comes(settings: Settings, tmp_path: Path) -> None:
+    slow = with_probe(settings, tmp_path, "import time; time.sleep(1.5)\n" + TWO)
+    assert service.inventory(slow) == ()
+    deadline = time.monotonic() + 20
+    while not service.inventory(slow):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [gpu.uuid for gpu in service.inventory(slow)] == ["GPU-0", "GPU-1"]
+
+
+def test_inventory__a_driver_that_hangs_empties_the_list_in_the_end(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = tmp_path / "hang"
+    program = f"import os, time\nif os.path.exists({str(flag)!r}): time.sleep(60)\n" + TWO
+    probed = with_probe(settings, tmp_path, program)
+    monkeypatch.setattr(service, "CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(service, "PROBE_SECONDS", 20.0)
+    assert len(service.inventory(probed)) == 2
+    flag.touch()
+    monkeypatch.setattr(service, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(service, "HUNG_SECONDS", 1.0)
+    assert len(service.inventory(probed)) == 2  # the last answer counts
+    time.sleep(1.1)
+    assert service.inventory(probed) == ()
 
 
 def test_inventory__no_driver_at_all(settings: Settings) -> None:

@@ -17,8 +17,13 @@ WEIGHTS = DATA / "weights" / "enet" / "ENet_default_camvid_921e40c.pth"
 pytestmark = [pytest.mark.camvid, pytest.mark.timeout(600)]
 
 
-def test_enet__real_weights_give_the_published_miou_on_camvid(tmp_path: Path) -> None:
+@pytest.mark.parametrize("gpus", ["", pytest.param("0", marks=pytest.mark.gpu)], ids=["cpu", "gpu"])
+def test_enet__real_weights_give_the_published_miou_on_camvid(
+    tmp_path: Path, gpus: str, request: pytest.FixtureRequest
+) -> None:
     """Its author's code gives mIoU 65.54, class average 79.66, accuracy 92.34 on these 101 pictures, void ignored."""
+    if gpus:
+        request.getfixturevalue("gpu")
     if not (WEIGHTS.is_file() and (DATA / "camvid").is_dir()):
         pytest.skip("the ENet weights and CamVid are not beside the project (../shared/data)")
     settings = Settings(home=tmp_path / "home", port=0, poll_seconds=0.05, min_free_mib=0)
@@ -40,8 +45,8 @@ def test_enet__real_weights_give_the_published_miou_on_camvid(tmp_path: Path) ->
         shutil.copytree(DATA / "camvid" / "val", pictures)
         shutil.copytree(DATA / "camvid" / "valannot", pictures, dirs_exist_ok=True)
         client = server.client()
-        request = {"dicts": {"weights": ["enet_ep-0001.params"]}, "type": "full", "sour_dir": "val", "dest_dir": "out"}
-        answer = client.post("/starteva", json={**request, "gpus": "", "single_gpu": 1}).json()
+        sent = {"dicts": {"weights": ["enet_ep-0001.params"]}, "type": "full", "sour_dir": "val", "dest_dir": "out"}
+        answer = client.post("/starteva", json={**sent, "gpus": gpus, "single_gpu": 1}).json()
         row = server.wait("/eva_rate", answer["data"], client=client, seconds=500)
         assert row["state"] == "succeeded", row
         (model,) = row["report"]

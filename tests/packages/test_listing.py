@@ -29,7 +29,7 @@ def test_list_pictures__orders_by_track_and_point(tmp_path: Path) -> None:
 def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> None:
     touch(tmp_path, "x1.jpg", "x0.jpg", "t9_7.jpg", "contact-sheet-mined.png")
     (tmp_path / "selection.csv").write_text(
-        "file,track,point,score,city,time\nx1.jpg,t1,0001,0.5,苏州,2026-01-01 00:00:00\nx0.jpg,t2,0000,,,\n,t9,7,,南京,\n",
+        "file,track,point,score,city,time,datum\nx1.jpg,t1,0001,0.5,苏州,2026-01-01 00:00:00,wgs84\nx0.jpg,t2,0000,,,\n,t9,7,,南京,\n",
         encoding="utf-8",
     )
     found, _ = list_pictures(tmp_path, Workspace(tmp_path).holds)
@@ -38,7 +38,7 @@ def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> 
         ("x0.jpg", "t2", "0000"),
         ("t9_7.jpg", "t9", "7"),
     ]
-    assert found[0].facts == {"city": "苏州", "time": "2026-01-01 00:00:00"}
+    assert found[0].facts == {"city": "苏州", "time": "2026-01-01 00:00:00", "datum": "wgs84"}
     assert (found[1].facts, found[2].facts) == ({}, {"city": "南京"})
 
 

@@ -21,6 +21,7 @@ from roadloop.labels.table import shipped
 from roadloop.packages import manifest, service
 from roadloop.packages.returned import ResultType
 from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.manifest import read_manifest
 from roadloop.sources.service import open_set, scan
 from roadloop.storage.platform import Platform
 
@@ -40,6 +41,23 @@ def read_set(platform: Platform, name: str) -> dict[str, Checked]:
     checked = {s.key: check_sample(s, source.table) for s in found.samples}
     assert all(isinstance(c, Checked) for c in checked.values()), checked
     return {key: c for key, c in checked.items() if isinstance(c, Checked)}
+
+
+def test_process__positions_arrive_with_their_datum(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    folder = write_images(platform, "v1", ["a_1.jpg", "a_2.jpg"])
+    head = "file,track,point,longitude,latitude,datum"
+    (folder / "selection.csv").write_text(f"{head}\na_1.jpg,a,1,120.6,31.3,gcj02\na_2.jpg,a,2,120.6,31.3,unknown\n")
+    divide("v1", 2)
+    packed = manifest.read(platform.workspace.home / "packages" / "v1" / "1").pictures
+    assert [p.facts["datum"] for p in packed] == ["gcj02", "unknown"]
+    annotate(platform, "v1", 1, truth)
+    assert publish_labels("v1", "union").state is JobState.SUCCEEDED
+    rows = read_manifest(platform.workspace.sources / "full-aug-20261123").values()
+    assert [(r.longitude, r.latitude, r.datum) for r in rows] == [
+        ("120.6", "31.3", "gcj02"), ("120.6", "31.3", "unknown")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("height", [8, 9])

@@ -31,6 +31,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "task_divide": ("divide.planned", "divide.package", *FINISH),
     "process_label": ("process.package", *FINISH),
     "offimport": ("offimport.listed", "offimport.written", *FINISH),
+    "import_preview": ("preview.written", *FINISH),
     "health": ("health.written", *FINISH),
     "push_package": ("push.picture", *FINISH),
     "linedown": (*PUBLISH, "pull.batch", *FINISH),

@@ -217,3 +217,15 @@ def test_weak_classes__come_from_the_last_evaluation(client: TestClient, platfor
         payload = queue.get(db, reply["data"]).payload
     assert [(a["name_en"], a["iou"]) for a in payload["aims"]] == [("blue", 0.0)]  # below the mean of 1, 0.5 and 0
     assert "labelled" in json.dumps(payload["aims_source"])
+
+
+def test_sele_value__metres_between_places_of_no_known_datum(client: TestClient, platform: Platform) -> None:
+    (platform.workspace.tracks / "d0" / "track.csv").write_text(
+        "point,longitude,latitude\nd0_000,120.6,31.3\nd0_001,120.6,31.4\n"
+    )
+    values = {**good(), "weights_dir": "suzhou", "gap_metres": "30"}
+    answer = client.post("/sele_value", json=values, headers={"accept-language": "en"})
+    assert (answer.status_code, answer.json()["error"]) == (422, "datum")
+    assert "ROADLOOP_TRACK_DATUM" in answer.json()["message"]
+    assert answer.json()["details"] == {"parameter": "gap_metres", "track": "d0"}
+    assert client.post("/sele_value", json={**values, "gap_metres": "0"}).status_code == 200

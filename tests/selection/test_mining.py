@@ -140,14 +140,46 @@ def test_select__gaps_in_seconds_and_metres(
 ) -> None:
     folder = platform.workspace.tracks / "m"
     folder.mkdir()
-    lines = ["point,time,longitude,latitude"]
+    lines = ["point,time,longitude,latitude,datum"]
     for i in range(4):  # 10 s and 100 m apart
         (folder / f"m_{i}.jpg").write_bytes(encode_jpeg(scene(900 + i, 20), 95))
-        lines.append(f"m_{i},2026-03-02 07:00:{10 * i:02d},120.5,{31 + i * 100 / 111_195:.7f}")
+        lines.append(f"m_{i},2026-03-02 07:00:{10 * i:02d},120.5,{31 + i * 100 / 111_195:.7f},gcj02")
     (folder / "track.csv").write_text("\n".join(lines))
     (platform.workspace.home / "tracks.txt").write_text("m\n")
     rows, _, _ = mined(platform, run_job, ratio="4", per_track=9, gap_frames=0, **rule)
     assert len(rows) == count
+
+
+def write_places(platform: Platform, track: str, *datums: str) -> None:
+    """Positions of a drive's first pictures, in these datums."""
+    lines = [f"{track}_{i:03d},120.5,31.{i},{datum}" for i, datum in enumerate(datums)]
+    folder = platform.workspace.tracks / track
+    (folder / "track.csv").write_text("\n".join(["point,longitude,latitude,datum", *lines]))
+
+
+@pytest.mark.parametrize("datums", [("", ""), ("wgs84", "gcj02")], ids=["unknown", "unlike"])
+def test_select__metres_without_one_datum_fail_before_anything_is_scored(
+    platform: Platform, run_job: RunJob, datums: tuple[str, str]
+) -> None:
+    write_places(platform, "d0", "wgs84", "wgs84")
+    write_places(platform, "d1", *datums)
+    job = run_job(platform, start(platform, gap_metres=50.0))
+    assert (job.state, job.error) == (JobState.FAILED, "datum")
+    assert job.reason is not None
+    assert "track d1" in job.reason.en
+    assert "轨迹 d1" in job.reason.zh
+    assert job.progress == 0
+    rows, _, _ = mined(platform, run_job)
+    assert {(r["point"], r["datum"]) for r in rows if r["point"] == "d1_003"} == {("d1_003", "")}
+
+
+def test_select__the_datum_that_a_setting_declares_will_do(platform: Platform, run_job: RunJob) -> None:
+    write_places(platform, "d0", *[""] * 6)
+    settings = platform.settings.model_copy(update={"track_datum": "wgs84"})
+    rows, _, _ = mined(Platform(settings, platform.database, platform.workspace), run_job, gap_metres=50.0)
+    assert {(r["point"], r["longitude"], r["datum"]) for r in rows if r["track"] == "d0"} == {
+        ("d0_003", "120.5000000", "wgs84")
+    }
 
 
 def test_select__broken_and_unknown_are_left_out(platform: Platform, run_job: RunJob) -> None:

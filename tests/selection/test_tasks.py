@@ -65,6 +65,7 @@ def test_sample__everything_with_all_tables(platform: Platform, run_job: RunJob)
     first = rows[0]
     assert (first["track"], first["point"], first["file"], first["score"]) == ("a", "a_000", "a_000.jpg", "")
     assert (first["city"], first["adcode"], first["longitude"]) == ("苏州", "320500", "120.5000000")
+    assert [r["datum"] for r in rows] == ["unknown"] + [""] * 15
     assert "均匀抽取" in first["reason"]
     assert "evenly" in first["reason_en"]
     assert {p.name for p in folder.glob("*.jpg")} == {r["file"] for r in rows}

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 import import_folders as folders
 from roadloop.errors import RoadloopError
 from roadloop.jobs.queue import Job
+from roadloop.labels.table import SHIPPED
 from roadloop.sources.api import routes
 from roadloop.storage.platform import Platform
 from roadloop.web import errors
@@ -61,8 +62,9 @@ def test_offimport__progress_row_and_report(client: TestClient, platform: Platfo
     task_id = answer["data"]
     row = client.post("/off_status", data={"task_id": task_id}).json()["data"]
     assert row["status"] == "starting"
-    assert {k: row[k] for k in ("source", "author", "annotype", "datakind", "city", "imgoprange")} == {
+    assert {k: row[k] for k in ("source", "author", "annotype", "datakind", "city", "imgoprange", "datum")} == {
         "source": "1", "author": "张三", "annotype": "0", "datakind": "0", "city": "苏州", "imgoprange": "1",
+        "datum": "unknown",
     }  # fmt: skip
     assert client.get(row["report_url"]).status_code == 404
     assert run_job(platform, task_id).state == "succeeded"
@@ -100,7 +102,7 @@ def test_class_tables__shipped_and_added(client: TestClient, platform: Platform)
     folders.put(platform.workspace.home / "class-tables" / "本队.txt", folders.LEGEND)
     folders.put(platform.workspace.home / "class-tables" / "坏.csv", "nonsense")
     tables = {t["name"]: t for t in client.get("/v1/class-tables").json()["data"]}
-    assert sorted(tables) == ["camvid", "camvid-32", "cityscapes", "hd-road", "voc", "坏", "本队"]
+    assert sorted(tables) == sorted([*SHIPPED, "坏", "本队"])
     assert len(tables["camvid-32"]["classes"]) == 32
     assert tables["本队"]["classes"][1]["name_en"] == "Car"
     assert "坏" in tables["坏"]["problem"]

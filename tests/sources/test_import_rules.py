@@ -260,7 +260,7 @@ def test_preview__says_what_the_import_does_and_does_nothing(
     assert (said["layout"], said["pictures"], said["table_file"]) == ("camvid", 2, "label_colors.txt")
     assert [(c["label"], c["raw_id"]) for c in said["classes"]] == [("Road", 0), ("Car", 1), ("Void", 2)]
     assert said["rules"][0]["pairs"] + said["rules"][-1]["pairs"] >= 2
-    folder = platform.workspace.logs / f"{shown.id}.preview"
+    folder = platform.workspace.home / "previews" / shown.id
     for pair in said["pairs"]:
         assert decode_image((folder / pair["file"]).read_bytes()).shape[1] == 960
     assert {pair["outcome"] for pair in said["pairs"]} == {"added", "unknown_color"}

@@ -31,6 +31,7 @@ from roadloop.labels.label_map import default_map
 from roadloop.settings import Settings
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.importers.found import FATES
+from roadloop.sources.manifest import read_manifest
 from roadloop.sources.offimport import Request, create, prepare
 from roadloop.sources.service import has_pictures, open_set, read_splits, scan
 from roadloop.storage import reading
@@ -236,13 +237,14 @@ def test_offimport__label_studio(platform: Platform, bring: Import) -> None:
 
 def test_offimport__pairs_in_one_folder_and_metadata(platform: Platform, bring: Import) -> None:
     folders.plain(src(platform))
-    job = bring(city="苏州", source="2", annotype="1", datakind="1", imgoprange="0")
+    job = bring(city="苏州", source="2", annotype="1", datakind="1", imgoprange="0", datum="GCJ-02")
     assert job.result is not None
     assert (job.result["layout"], job.result["table"]) == ("pairs", "hd-road")
     assert labels(platform) == {"1/t_1": {2: pixels(3), 0: BELOW}, "1/t_2": {2: pixels(3), 0: BELOW}}
     sample = scan(open_set(platform.workspace, "苏州")).samples[0]
     assert (sample.facts.author, sample.facts.city, sample.facts.source) == ("张三", "苏州", "2")
     assert (sample.facts.annotype, sample.facts.datakind, sample.facts.imgoprange) == ("1", "1", "0")
+    assert {row.datum for row in read_manifest(platform.workspace.sources / "苏州").values()} == {"gcj02"}
 
 
 def test_offimport__pairs_in_two_folders(platform: Platform, bring: Import) -> None:
@@ -456,6 +458,7 @@ def test_offimport__from_a_read_only_root(
         ({"annotype": "sad"}, InvalidValueError, "1 rework"),
         ({"datakind": "sad"}, InvalidValueError, "1 test"),
         ({"imgoprange": "sad"}, InvalidValueError, "0 half"),
+        ({"datum": "mars"}, InvalidValueError, "gcj02"),
         ({"layout": "sad"}, InvalidValueError, "cityscapes"),
     ],
 )

@@ -1,10 +1,12 @@
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
@@ -13,7 +15,7 @@ from roadloop.errors import ConflictError
 from roadloop.jobs import queue
 from roadloop.settings import Settings
 from roadloop.storage import migrate
-from roadloop.storage.database import metadata
+from roadloop.storage.database import Database, metadata, sqlite_url
 from roadloop.storage.platform import Platform, open_platform
 
 
@@ -40,8 +42,29 @@ def test_open_platform__refuses_a_newer_schema(platform: Platform, settings: Set
 
 
 def test_upgrade__twice_is_the_same_as_once(platform: Platform) -> None:
-    migrate.upgrade(platform.database)
+    assert migrate.upgrade(platform.database, platform.workspace.home) == ()
     assert migrate.current(platform.database) == migrate.newest()
+
+
+def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    home, file = settings.home.resolve(), settings.home / "roadloop.db"
+    database = Database(sqlite_url(file))
+    with database.transaction() as db:
+        command.upgrade(migrate._config(db, home), "0009")
+    database.close()
+    row = {"task_id": "a", "type": "full", "sour_dir": "/elsewhere", "dest_dir": "out", "dest_path": f"{home}/out"}
+    rest = {"gpus": "", "single_gpu": 1, "dicts": "{}"}
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:  # which asks for no job of the row
+        columns = ", ".join(row | rest)
+        db.execute(f"INSERT INTO evaluations ({columns}) VALUES ({', '.join('?' * 8)})", [*(row | rest).values()])
+    platform = open_platform(settings, upgrade=True)
+    (said,) = platform.upgraded
+    assert f"({home}) were made relative in the database, 1 in all" in said.en
+    with platform.database.reading() as db:
+        found = db.execute(sa.text("SELECT sour_dir, dest_dir, dest_path FROM evaluations")).one()
+    assert tuple(found) == ("/elsewhere", "out", "out")
+    platform.database.close()
 
 
 def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:

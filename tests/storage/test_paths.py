@@ -102,3 +102,26 @@ def test_resolve__read_only_root(workspace: Workspace, tmp_path: Path) -> None:
 def test_resolve__not_a_path(workspace: Workspace, text: str) -> None:
     with pytest.raises(InvalidValueError):
         workspace.resolve(text, "src")
+
+
+def test_store_path__is_relative_inside_the_home_and_moves_with_it(workspace: Workspace, tmp_path: Path) -> None:
+    home = workspace.home
+    (home / "link").symlink_to(tmp_path / "pictures")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for place, text in (
+        (home / "evaluations" / "苏州", "evaluations/苏州"),
+        (home, "."),
+        (str(home / "link" / "a"), "link/a"),
+        (tmp_path / "home-twin" / "x", str(tmp_path / "home-twin" / "x")),
+        ("imports/x", "imports/x"),
+        ("", ""),
+        ("/no\0file", "/no\0file"),
+        (str(tmp_path / "loop" / "x"), str(tmp_path / "loop" / "x")),
+    ):
+        assert workspace.store_path(place) == text
+    (tmp_path / "mirror").symlink_to(home)
+    assert workspace.store_path(tmp_path / "mirror" / "imports") == "imports"
+    home.rename(tmp_path / "moved")
+    moved = Workspace(tmp_path / "moved")
+    assert moved.find_path("evaluations/苏州") == tmp_path / "moved" / "evaluations" / "苏州"
+    assert moved.find_path("/elsewhere/x") == Path("/elsewhere/x")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from roadloop.errors import BrokenFileError, NotFoundError, PathOutsideError
+from roadloop.settings import Datum
 from roadloop.tracks.folder import FolderStore
 from roadloop.tracks.records import TrackPoint
 
@@ -20,8 +21,8 @@ def folder(tmp_path: Path, jpeg: bytes) -> Path:
     return track
 
 
-def opened(folder: Path) -> FolderStore:
-    return FolderStore([folder.parent], [folder.parents[1].resolve()], 10**6)
+def opened(folder: Path, datum: Datum = "unknown") -> FolderStore:
+    return FolderStore([folder.parent], [folder.parents[1].resolve()], 10**6, datum)
 
 
 def test_points__come_in_text_order_with_the_facts_of_track_csv(folder: Path) -> None:
@@ -31,6 +32,23 @@ def test_points__come_in_text_order_with_the_facts_of_track_csv(folder: Path) ->
     assert one == TrackPoint("苏州-1", "p1", "2026-03-02 07:00:00", 120.6, 31.3, "苏州", "320500", "p1.JPG")
     assert (two.point, two.longitude, two.latitude) == ("p2", None, None)
     assert (three.file, three.stem) == ("p3.jpeg", "苏州-1_p3")
+
+
+def test_points__a_position_has_the_datum_of_its_row_else_the_stores(folder: Path) -> None:
+    rows = ("p1,120.6,31.3,GCJ-02", "p2,120.6,31.3,", "p3,120.6,,bd09")
+    (folder / "track.csv").write_text("\n".join(["point,longitude,latitude,datum", *rows]))
+    assert [p.datum for p in opened(folder, "wgs84").points("苏州-1").points] == ["gcj02", "wgs84", "unknown"]
+    assert [p.datum for p in opened(folder).points("苏州-1").points] == ["gcj02", "unknown", "unknown"]
+
+
+def test_points__a_datum_that_there_is_not_is_named_once_and_unknown(folder: Path) -> None:
+    (folder / "track.csv").write_text("point,longitude,latitude,datum\np1,120,31,mars\np2,120,31,mars\np3,120,31,\n")
+    listing = opened(folder, "wgs84").points("苏州-1")
+    assert [p.datum for p in listing.points] == ["unknown", "unknown", "wgs84"]
+    (problem,) = listing.problems
+    assert problem.name == "track.csv"
+    assert "mars" in problem.reason.en
+    assert "wgs84" in problem.reason.zh
 
 
 def test_points__unknown_track(folder: Path) -> None:

@@ -27,6 +27,19 @@ def test_points__come_in_text_order_with_what_is_known(store: HttpStore) -> None
     assert listing.points[0].stem == "t1_000"
 
 
+def test_points__have_the_datum_that_the_service_names_else_the_setting(track_server: Any) -> None:
+    track_server.facts = {"longitude": 120.5, "latitude": 31.3}
+    store = HttpStore(ServiceOptions(track_server.url, datum="gcj02"))
+    assert {p.datum for p in store.points("t1").points} == {"gcj02"}
+    track_server.facts["datum"] = "WGS_84"
+    assert {p.datum for p in store.points("t1").points} == {"wgs84"}
+    track_server.facts["datum"] = "mars"
+    listing = store.points("t1")
+    assert {p.datum for p in listing.points} == {"unknown"}
+    assert [(p.name, "mars" in p.reason.en) for p in listing.problems] == [("track/get", True)]
+    store.close()
+
+
 def test_points__unknown_track_and_ids_that_are_no_names(store: HttpStore, track_server: Any) -> None:
     with pytest.raises(NotFoundError, match="nowhere") as caught:
         store.points("nowhere")

@@ -21,9 +21,8 @@ from roadloop.evaluation.metrics import scores
 from roadloop.models.load import load_model
 from roadloop.networks.folder import TEMPLATES
 from roadloop.storage import publish
-from roadloop.training import checkpoint, engine
+from roadloop.training import checkpoint
 from roadloop.training.curves import curves
-from roadloop.training.group import Group
 from roadloop.training.kernels import Trial
 
 
@@ -330,6 +329,31 @@ def test_run__out_of_memory_speaks_of_checkpoints_only_where_there_is_one(bench:
     assert "检查点" not in caught.value.text.zh
 
 
+@pytest.mark.parametrize(
+    ("what", "error", "named"),
+    [
+        ("CUDA error: out of memory\nCompile with it", OutOfMemoryError, "Out of GPU memory: a batch of 4"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling", OutOfMemoryError, "Out of GPU memory: a batch of 4"),
+        ("CUDA error: unspecified launch failure\nCompile", JobError, "The GPU failed: CUDA error: unspecified launch"),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED at all", JobError, "The GPU failed: cuDNN error"),
+        ("NCCL error in: NCCLUtils.cpp, remote process exited", JobError, "The GPU failed: NCCL error"),
+        ("CUDA error: device-side assert triggered", JobError, r"networks/net/network.py, line \d+ .*device-side"),
+    ],
+)
+def test_run__what_a_gpu_says_gets_a_name(bench: Any, what: str, error: type[JobError], named: str) -> None:
+    with pytest.raises(error, match=named) as caught:
+        bench.run(broken(bench, what, batch_size=4))
+    assert type(caught.value) is error
+
+
+def test_run__a_kernel_that_may_give_other_bits_is_named_once(bench: Any) -> None:
+    notes = bench.run(bench.work(source=BROKEN, network_settings={"at": 1, "how": "unsteady"}))
+    assert notes.finished is True
+    (said,) = notes.warnings
+    assert said.en.startswith("PyTorch has no deterministic GPU kernel for warp_cuda: training goes on")
+    assert "warp_cuda 的确定性 GPU 内核" in said.zh
+
+
 #: Answers other channels, or another size, while it learns and while it predicts, or only then.
 WRONG = """
 from torch import nn
@@ -504,17 +528,3 @@ def test_run__an_increment_trains_on_its_new_pictures_only(bench: Any, tmp_path:
     notes = bench.run(work)
     assert len([line for line in notes.lines if "images_per_second" in line]) == 2  # 8 - 5 - 1 pictures
     assert np.isfinite(notes.memo["latest"]["loss"])
-
-
-@pytest.mark.gpu
-def test_run__on_a_gpu_stopped_anywhere_ends_in_the_same_bits(bench: Any) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("needs an NVIDIA GPU")
-    source = (TEMPLATES / "enet" / "network.py").read_text(encoding="utf-8")
-    values = {"source": source, "gpus": "0", "num_epoch": 2}
-    whole, work = bench.work("whole", **values), bench.work("stopped", **values)
-    gpu = Group(torch.device("cuda", 0))
-    engine.run(whole, gpu, bench.notes())
-    engine.run(work, gpu, bench.notes(1, 1))
-    engine.run(work, gpu, bench.notes(2))
-    assert bench.outcome(work) == bench.outcome(whole)

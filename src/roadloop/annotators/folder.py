@@ -47,7 +47,7 @@ class FolderAnnotator:
         target = self.outbox / manifest.version / str(manifest.number)
         if target.exists():
             if not publish.verify(target) and publish.read_manifest(target) == publish.read_manifest(folder):
-                return {"place": str(target), "pictures": total, "already": total}
+                return {"place": self._place(target), "pictures": total, "already": total}
             raise ConflictError(
                 Text(
                     f"{target} 已存在且内容不同，未覆盖；请先移走它。",
@@ -67,7 +67,7 @@ class FolderAnnotator:
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
-        return {"place": str(target), "pictures": total, "already": 0}
+        return {"place": self._place(target), "pictures": total, "already": 0}
 
     def tasks(self, start: int, end: int) -> list[int]:
         """Numbers of the packages that lie in the inbox."""
@@ -93,6 +93,9 @@ class FolderAnnotator:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _place(self, target: Path) -> str:
+        return self._platform.workspace.store_path(target)
 
     def _one(self, task: int, file: Path, target: Path) -> Pulled:
         if not reading.is_there(file):

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -66,18 +66,24 @@ def train(
         typer.Option(help="Python that has the library to compare with (benchmarks/README.md); this one if empty."),
     ] = None,
     precision: Annotated[
-        Literal["fp32", "bf16", "auto"], typer.Option(help="Of roadloop's steps; the others compute in fp32.")
+        str, typer.Option(help="Of roadloop's steps, or several with commas; the others compute in fp32.")
     ] = "fp32",
+    gpu: Annotated[int | None, typer.Option(min=0, help="Train on this GPU; without it on the CPU.")] = None,
+    loaders: Annotated[int, typer.Option(min=0, help="Processes that read pictures, for each side.")] = 0,
+    deterministic: Annotated[
+        bool, typer.Option(help="On a GPU: roadloop takes only kernels that give the same bits each time.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
-    """Steps of the training loop against a plain loop of forty lines: same samples, weights, losses; on CPU.
+    """Steps of the training loop against a plain loop of forty lines: same samples, weights, losses.
 
-    In the same turns, with segformer Hugging Face's Trainer, with fast-scnn mmsegmentation, where they are installed.
+    In the same turns, with segformer Hugging Face's Trainer, with fast-scnn mmsegmentation, where they are installed;
+    both on the CPU only.
     """
     from roadloop.bench.pictures import Choice  # noqa: PLC0415
-    from roadloop.bench.train import Lesson, race  # noqa: PLC0415
+    from roadloop.bench.train import Lesson, device, precisions, race  # noqa: PLC0415
 
-    lesson = Lesson(network, steps, batch, precision)
+    lesson = Lesson(network, steps, batch, precisions(precision), device(gpu), loaders, deterministic)
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, lesson, opponents_python), as_json)
 
 

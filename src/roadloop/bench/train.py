@@ -3,19 +3,20 @@
 A training library that has the same network takes part in the same turns, in a process of its own.
 """
 
+import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import cv2
 import torch
 from torch import Tensor, nn
 
 from roadloop.bench.contest import Contender, Lap, Result, contest
-from roadloop.bench.libraries import Steps, interpreter, invited
+from roadloop.bench.libraries import Opponents, Steps, interpreter, invited
 from roadloop.bench.loader import EVERYTHING, default_data, make_samples
 from roadloop.bench.pictures import NAME, Choice, build, described, written
 from roadloop.bench.scripts import opponent
@@ -24,6 +25,7 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import default_map
 from roadloop.networks.folder import TRAIN, digest, read_defaults, read_source, template_folder
 from roadloop.networks.load import load_source
+from roadloop.storage.paths import Workspace
 from roadloop.training import checkpoint, engine
 from roadloop.training.checkpoint import seed_step
 from roadloop.training.data import TrainingSamples, training_batches
@@ -35,6 +37,8 @@ from roadloop.training.reporting import Move, Silent
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.weighting import class_pixels, class_weights
 from roadloop.training.work import Work
+
+CPU: Final = torch.device("cpu")
 
 
 class Clock:
@@ -89,17 +93,60 @@ class Lesson:
         network: Name of a template.
         steps: Of each run, at least.
         batch_size: Pictures in a step.
-        precision: As in a recipe; the other sides compute in float32.
+        precisions: As in a recipe, one roadloop for each; the other sides compute in float32.
+        device: Where all sides train.
+        loaders: Processes that read pictures, for each side.
+        deterministic: As in a recipe.
     """
 
     network: str
     steps: int
     batch_size: int
-    precision: Precision | Literal["auto"] = "fp32"
+    precisions: Sequence[Precision | Literal["auto"]] = ("fp32",)
+    device: torch.device = CPU
+    loaders: int = 0
+    deterministic: bool = True
+
+
+def precisions(asked: str) -> tuple[Precision | Literal["auto"], ...]:
+    """The precisions in a text such as `fp32,bf16`, each once, the plainest first.
+
+    Raises:
+        InvalidValueError: One is not known.
+    """
+    known = get_args(TrainConfig.model_fields["precision"].annotation)
+    parts = {part.strip() for part in asked.split(",")}
+    if not parts <= set(known):
+        names = ", ".join(known)
+        raise InvalidValueError(
+            Text(f"--precision 可取 {names}，而不是 {asked!r}。", f"--precision takes {names}, not {asked!r}."),
+            parameter="precision",
+        )
+    return tuple(precision for precision in known if precision in parts)
+
+
+def device(gpu: int | None) -> torch.device:
+    """The GPU of that number, or the CPU.
+
+    Raises:
+        InvalidValueError: PyTorch finds no such GPU.
+    """
+    if gpu is None:
+        return CPU
+    found = torch.cuda.device_count()
+    if gpu >= found:
+        raise InvalidValueError(
+            Text(
+                f"--gpu {gpu}：PyTorch 在本机找到 {found} 个 GPU；不带此选项则在 CPU 上运行。",
+                f"--gpu {gpu}: PyTorch finds {found} GPUs here. Leave the option out to train on the CPU.",
+            ),
+            parameter="gpu",
+        )
+    return torch.device("cuda", gpu)
 
 
 def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None) -> Result:
-    """The same steps by the training loop, by `benchmarks/plain_loop.py` and by a library, one thread each.
+    """The same steps by the training loop, by `benchmarks/plain_loop.py` and by a library; on the CPU one thread each.
 
     Args:
         choice: The pictures.
@@ -112,11 +159,13 @@ def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with written(choice) as workspace:
-        info = build(workspace, NAME, 1)
+        info = build(workspace, NAME, len(os.sched_getaffinity(0)))
         source = read_source(template_folder(network))
-        recipe = make_recipe(info, lesson, source, epochs=-(-steps * batch_size // info.counts["train"]))
+        epochs = -(-steps * batch_size // info.counts["train"])
+        recipes = [make_recipe(info, lesson, source, precision, epochs=epochs) for precision in lesson.precisions]
+        recipe = recipes[0]
         samples = make_samples(workspace, info, recipe.data, EVERYTHING)
-        per_epoch = BatchPlan(len(samples.sampling), batch_size, recipe.epochs, recipe.train.seed).steps_per_epoch
+        per_epoch = BatchPlan(len(samples.sampling), batch_size, epochs, recipe.train.seed).steps_per_epoch
         if per_epoch < 2:
             raise InvalidValueError(
                 Text(
@@ -124,56 +173,95 @@ def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None
                     f"{info.counts['train']} training pictures are not two batches: more --pictures, or a smaller --batch.",
                 )
             )
-        total = per_epoch * recipe.epochs
-        shape = Steps(total, batch_size, *recipe.crop, recipe.num_classes)
-        rivals = invited(network, executable, shape, parameters(recipe, source))
-        numbers, losses, watched, used = count(), dict[str, list[float]](), list[Watching](), set[Kernels]()
-
-        def ours() -> Lap:
-            task = workspace.tasks / f"bench-{next(numbers)}"
-            for folder in ("checkpoints", "output/models", "log"):
-                (task / folder).mkdir(parents=True)
-            watching = Watching()
-            work = Work(recipe, source, workspace.datasets / NAME, None, task, 1, 0, decoded_cache_mib=EVERYTHING >> 20)
-            engine.run(work, Group(torch.device("cpu")), watching)
-            losses["ours"] = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
-            watched.append(watching)
-            if ended := checkpoint.newest(work.checkpoints, recipe.digest()):
-                used.add(ended.kernels)
-            return watching.clock.lap(batch_size, per_epoch)
+        shape = Steps(per_epoch * epochs, batch_size, *recipe.crop, recipe.num_classes)
+        rivals = Opponents(notes=["the training libraries take part on the CPU only"])
+        if lesson.device == CPU:
+            rivals = invited(network, executable, shape, parameters(recipe, source))
+        ours = [Ours(workspace, lesson, one, source, per_epoch) for one in recipes]
+        losses: list[float] = []
 
         def theirs() -> Lap:
-            clock, losses["theirs"] = Clock(), []
+            clock = Clock()
+            losses.clear()
 
             def each(loss: float) -> None:
-                losses["theirs"].append(loss)
+                losses.append(loss)
                 clock.note()
 
-            train_plainly(recipe, source, samples, each)
+            train_plainly(recipe, source, samples, lesson, each)
             return clock.lap(batch_size, per_epoch)
 
-        sides = [Contender("roadloop", ours), Contender("plain loop", theirs), *rivals.contenders]
+        sides = [*(Contender(one.name, one) for one in ours), Contender("plain loop", theirs), *rivals.contenders]
         timings = contest(sides, rounds)
-    apart = [abs(a - b) / abs(b) for a, b in zip(losses["ours"], losses["theirs"], strict=True)]
-    notes = [
-        f"losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
-        f"roadloop waited {watched[-1].wait:.1%} of its time for pictures (decoded ones kept, no loader process)",
-        f"roadloop computed in {' and in '.join(sorted(map(str, used)))}, the others in fp32",
-        *rivals.notes,
-    ]
+    notes = [note for one in ours for note in one.notes(losses)]
     crop = "x".join(map(str, reversed(recipe.crop)))
-    title = f"Training {network}, batches of {batch_size}, crop {crop}: {described(choice, info)}"
-    return Result(title, "pictures", timings, tuple(notes))
+    where = "" if lesson.device == CPU else f" on {torch.cuda.get_device_name(lesson.device)}"
+    title = f"Training {network}{where}, batches of {batch_size}, crop {crop}: {described(choice, info)}"
+    return Result(title, "pictures", timings, (*notes, *rivals.notes))
 
 
-def make_recipe(info: DatasetInfo, lesson: Lesson, source: str, *, epochs: int) -> TrainingRecipe:
+class Ours:
+    """Roadloop's own runs of one recipe.
+
+    Args:
+        workspace: Where its tasks stand.
+        lesson: What is trained.
+        recipe: How.
+        source: Of the network.
+        per_epoch: Steps.
+    """
+
+    def __init__(
+        self, workspace: Workspace, lesson: Lesson, recipe: TrainingRecipe, source: str, per_epoch: int
+    ) -> None:
+        asked = recipe.train.precision
+        self.name: Final = "roadloop" if asked == lesson.precisions[0] else f"roadloop, {asked}"
+        self._workspace, self._lesson, self._recipe, self._source = workspace, lesson, recipe, source
+        self._per_epoch = per_epoch
+        self._numbers = count()
+        self._losses: list[float] = []
+        self._wait = 0.0
+        self._used: set[Kernels] = set()
+
+    def __call__(self) -> Lap:
+        """Train once."""
+        task = self._workspace.tasks / f"bench-{self._recipe.train.precision}-{next(self._numbers)}"
+        for folder in ("checkpoints", "output/models", "log"):
+            (task / folder).mkdir(parents=True)
+        watching = Watching()
+        work = Work(
+            self._recipe, self._source, self._workspace.datasets / NAME, None, task, 1, self._lesson.loaders,
+            decoded_cache_mib=EVERYTHING >> 20,
+        )  # fmt: skip
+        engine.run(work, Group(self._lesson.device), watching)
+        self._losses = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
+        self._wait = watching.wait
+        if ended := checkpoint.newest(work.checkpoints, self._recipe.digest()):
+            self._used.add(ended.kernels)
+        return watching.clock.lap(self._lesson.batch_size, self._per_epoch)
+
+    def notes(self, theirs: Sequence[float]) -> list[str]:
+        """How it compares with the plain loop's losses, and what it did with its time."""
+        apart = [abs(a - b) / abs(b) for a, b in zip(self._losses, theirs, strict=True)]
+        loaders = f"loader processes: {self._lesson.loaders}" if self._lesson.loaders else "no loader process"
+        same = ", deterministic" if self._lesson.device != CPU and self._lesson.deterministic else ""
+        return [
+            f"{self.name}'s losses differ by {apart[0]:.1e} in the first step, and by {max(apart):.1e} at most in {len(apart)} steps",
+            f"{self.name} waited {self._wait:.1%} of its time for pictures (decoded ones kept, {loaders})",
+            f"{self.name} computed in {' and in '.join(sorted(map(str, self._used)))}{same}, the others in fp32",
+        ]
+
+
+def make_recipe(
+    info: DatasetInfo, lesson: Lesson, source: str, precision: Precision | Literal["auto"], *, epochs: int
+) -> TrainingRecipe:
     """What /starttask would make of the defaults, with the network's own layout of tensors."""
     label_map = default_map(info.table)
     weights = class_weights(class_pixels(label_map, info.pixels("train")), "inverse_log")
     own = read_defaults(template_folder(lesson.network), TRAIN)
     train = TrainConfig(
         num_classes=label_map.num_classes, num_epoch=epochs, batch_size=lesson.batch_size, class_weights=weights, log_every=1,
-        save_every=epochs, schedule="poly", precision=lesson.precision, **{name: own[name] for name in ("memory_format",) if name in own},
+        save_every=epochs, schedule="poly", precision=precision, deterministic=lesson.deterministic, **{name: own[name] for name in ("memory_format",) if name in own},
     )  # fmt: skip
     return TrainingRecipe(
         task=NAME,
@@ -181,21 +269,26 @@ def make_recipe(info: DatasetInfo, lesson: Lesson, source: str, *, epochs: int) 
         network=Named(name=lesson.network, digest=digest(source)),
         start_weights=None,
         label_map=label_map.to_json(),
-        gpus="",
+        gpus="" if lesson.device == CPU else str(lesson.device.index),
         train=train,
         data=default_data(info),
     )
 
 
-def train_plainly(recipe: TrainingRecipe, source: str, samples: TrainingSamples, each: Any) -> None:
-    """Run the plain loop on the recipe's samples, from its first weights, with its dropout."""
+def train_plainly(
+    recipe: TrainingRecipe, source: str, samples: TrainingSamples, lesson: Lesson, each: Callable[[float], None]
+) -> None:
+    """Run the plain loop on the recipe's samples, from its first weights, with its dropout; PyTorch as it is delivered."""
     train = recipe.train
+    torch.use_deterministic_algorithms(mode=False)
+    torch.backends.cudnn.benchmark = torch.backends.cudnn.deterministic = False
     plan = BatchPlan(len(samples.sampling), train.batch_size, recipe.epochs, train.seed)
     seed_step(train.seed, 0, 0)
-    network = make_network(recipe, source)
+    network = make_network(recipe, source).to(lesson.device)
+    pin = lesson.device != CPU
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        for step, batch in enumerate(training_batches(samples, plan.from_step(0), 0, pin=False)):
+        for step, batch in enumerate(training_batches(samples, plan.from_step(0), lesson.loaders, pin=pin)):
             seed_step(train.seed, step, 0)
             yield batch.images, batch.targets
 

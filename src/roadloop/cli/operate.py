@@ -33,6 +33,10 @@ from roadloop.storage.platform import Platform, open_platform
 
 console = Console(soft_wrap=True, highlight=False)
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+Roots = Annotated[
+    list[str] | None,
+    typer.Option(help="A folder outside the workspace that requests may name; `DIR:ro` read-only."),
+]
 STATE_COLORS = {"running": "blue", "succeeded": "green", "failed": "red", "queued": "bright_black"}
 
 
@@ -40,10 +44,7 @@ def serve(
     home: Home = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one (default 8600).")] = None,
-    root: Annotated[
-        list[str] | None,
-        typer.Option(help="A folder outside the workspace that requests may name; `DIR:ro` read-only."),
-    ] = None,
+    root: Roots = None,
     stop_jobs: Annotated[
         bool, typer.Option("--stop-jobs", help="When the server stops, stop the running jobs too.")
     ] = False,
@@ -65,7 +66,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
-    platform = open_platform(settings, upgrade=True)
+    platform = _open_upgraded(settings)
     supervisor = Supervisor(platform)
     try:
         with contextlib.suppress(KeyboardInterrupt):
@@ -75,6 +76,13 @@ def serve(
         listener.close()
         platform.database.close()
     _say_goodbye(left, stopped=stop_jobs)
+
+
+def _open_upgraded(settings: Settings) -> Platform:
+    platform = open_platform(settings, upgrade=True)
+    for text in platform.upgraded:
+        console.print(escape(text.pick(language())))
+    return platform
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -173,13 +181,15 @@ def _job_table(platform: Platform, rows: int) -> Group:
 def fsck(
     home: Home = None,
     quick: Annotated[bool, typer.Option("--quick", help="Do not read every published file again.")] = False,
+    root: Roots = None,
 ) -> None:
     """Check the workspace, changing nothing 只读检查工作区.
 
-    Rows and their life cycles, leases, processes, orphan temporary files, and the sha256 of every published file.
-    Leaves with 1 when something is wrong.
+    Rows and their life cycles, leases, processes, folders that rows name and that are gone or outside, orphan temporary
+    files, and the sha256 of every published file. Give it the roots that `serve` has. Leaves with 1 when something is
+    wrong.
     """
-    platform = open_platform(settings_of(home))
+    platform = open_platform(settings_of(home, roots=tuple(root) if root else None))
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")) as bar:
         line = bar.add_task("fsck", total=None)
         report = inspect(
@@ -198,8 +208,7 @@ def fsck(
 
 def migrate(home: Home = None) -> None:
     """Bring the workspace's database to this version's schema 升级数据库. `serve` does it by itself."""
-    platform_settings = settings_of(home)
-    platform = open_platform(platform_settings, upgrade=True)
+    platform = _open_upgraded(settings_of(home))
     console.print(f"{platform.workspace.home}: schema {schema.current(platform.database)}")
 
 

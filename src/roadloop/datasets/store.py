@@ -1,11 +1,15 @@
 """Rows of the datasets table. No decisions here."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.queue import JobState, jobs
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 datasets: Final = sa.Table(
     "datasets",
@@ -59,3 +63,10 @@ def finished_names(db: sa.Connection) -> list[str]:
         .order_by(datasets.c.id.desc())
     )
     return [row.name for row in rows]
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The folders of the finished datasets."""
+    for row in succeeded(db, datasets):
+        if row.live:
+            yield Claim(Text(f"数据集 {row.name}", f"The dataset {row.name}"), f"datasets/{row.name}")

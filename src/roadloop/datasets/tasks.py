@@ -109,4 +109,4 @@ def _keep_report(context: TaskContext, problems: Sequence[Problem]) -> str:
     scratch = context.scratch(target)
     scratch.write_text(format_report(problems), encoding="utf-8")
     context.publish([(scratch, target)])
-    return str(target.relative_to(workspace.home))
+    return workspace.store_path(target)

@@ -40,6 +40,8 @@ def demo(
         Path | None, typer.Option(help="Take this CamVid folder (train/, trainannot/, val/...) round instead.")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=1000, help="With --camvid: passes over its pictures.")] = 3,
+    network: Annotated[str, typer.Option(help="With --camvid: the network template.")] = "fast-scnn",
+    gpus: Annotated[str, typer.Option(help="With --camvid: GPUs that train, by number with commas; empty: CPU.")] = "",
 ) -> None:
     """Go round the whole loop twice in about eight minutes 演示完整闭环.
 
@@ -54,7 +56,8 @@ def demo(
         if camvid is None:
             _go_round(settings, Script(seed=seed), stage, keep_serving=keep_serving)
         else:
-            _go_round_camvid(settings, camvid.resolve(), script_of(epochs, seed), stage, keep_serving=keep_serving)
+            script = script_of(epochs, seed, network, gpus)
+            _go_round_camvid(settings, camvid.resolve(), script, stage, keep_serving=keep_serving)
 
 
 def bench_mining(

@@ -66,6 +66,7 @@ class Script:
         template: The network template.
         epochs: Passes over the training pictures.
         batch: Pictures in a step.
+        gpus: That train and evaluate, by number with commas; empty: the CPU.
         train_con: What else the training's configuration says.
         data_con: What the data's configuration says.
         again: The second lap.
@@ -80,6 +81,7 @@ class Script:
     template: str = "fast-scnn"
     epochs: int = 8
     batch: int = 8
+    gpus: str = ""
     train_con: dict[str, Any] = field(
         default_factory=lambda: {
             "optimizer": "adamw",

@@ -22,7 +22,7 @@ from roadloop.storage.paths import Workspace
 
 QUALITY = 92
 """Of the JPEG pictures."""
-FACTS = ("point", "time", "longitude", "latitude", "city")
+FACTS = ("point", "time", "longitude", "latitude", "datum", "city")
 """Columns of a `track.csv`."""
 
 
@@ -162,6 +162,7 @@ def draw_track(part: Drives, track: int) -> list[NewSample]:
                 time=frame.time,
                 longitude=f"{frame.longitude:.7f}",
                 latitude=f"{frame.latitude:.7f}",
+                datum="wgs84",
             )
         )
     return samples

@@ -15,7 +15,8 @@ from roadloop.settings import Settings
 
 CACHE_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 0.9
-HUNG_SECONDS: Final = 30.0  # after a hung or broken answer, do not ask again for so long
+LOOK_SECONDS: Final = 0.05  # for an answer that is late
+HUNG_SECONDS: Final = 30.0  # a driver that needs longer hangs; after a broken answer, do not ask again for so long
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Gpu:
 class _Cache:
     gpus: tuple[Gpu, ...] = ()
     until: float = 0.0
+    asked: subprocess.Popen[bytes] | None = None  #: has not answered yet
+    given_up: float = 0.0  #: when it counts as hung
 
 
 _cache: dict[tuple[str, ...], _Cache] = {}
@@ -43,14 +46,18 @@ _lock = threading.Lock()
 
 
 def inventory(settings: Settings) -> tuple[Gpu, ...]:
-    """The GPUs of this host; empty without a driver, with a hung one (about 1 s) or with a senseless answer."""
+    """The GPUs of this host; empty without a driver, with a hung one or with a senseless answer.
+
+    Waits for about a second. Who needs longer, as on a busy host, is asked no second time: until the answer is there,
+    the last one counts.
+    """
     command = settings.gpu_probe or (sys.executable, "-m", "roadloop.devices.probe")
     with _lock:
         cache = _cache.setdefault(command, _Cache())
-        if time.monotonic() >= cache.until:
-            gpus = _probe(command)
-            cache.gpus = gpus or ()
-            cache.until = time.monotonic() + (HUNG_SECONDS if gpus is None else CACHE_SECONDS)
+        if cache.asked is not None:
+            _take(cache, LOOK_SECONDS)
+        elif time.monotonic() >= cache.until:
+            _ask(cache, command)
         return cache.gpus
 
 
@@ -102,24 +109,41 @@ def check(settings: Settings, gpus: str) -> list[int]:
     return indices
 
 
-def _probe(command: Sequence[str]) -> tuple[Gpu, ...] | None:
-    """Ask the driver; None when it hangs or answers nonsense."""
+def _ask(cache: _Cache, command: Sequence[str]) -> None:
+    """Ask the driver in a process of its own, and wait a moment for the answer."""
     _hung[:] = [process for process in _hung if process.poll() is None]
     try:
-        process = subprocess.Popen(
+        cache.asked = subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        try:
-            output, _ = process.communicate(timeout=PROBE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            assert process.stdout is not None
-            process.stdout.close()
-            _hung.append(process)  # not waited for: a process inside a hung driver may never end
-            return None
-        return tuple(_gpu(entry) for entry in json.loads(output))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except OSError:
+        cache.gpus, cache.until = (), time.monotonic() + HUNG_SECONDS
+        return
+    cache.given_up = time.monotonic() + HUNG_SECONDS
+    _take(cache, PROBE_SECONDS)
+
+
+def _take(cache: _Cache, seconds: float) -> None:
+    """Take the answer if it comes within some seconds; give up who has hung for too long."""
+    process = cache.asked
+    assert process is not None
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        if time.monotonic() < cache.given_up:
+            return
+        process.kill()
+        assert process.stdout is not None
+        process.stdout.close()
+        _hung.append(process)  # not waited for: a process inside a hung driver may never end
+        cache.asked, cache.gpus, cache.until = None, (), time.monotonic() + HUNG_SECONDS
+        return
+    cache.asked = None
+    try:
+        cache.gpus = tuple(_gpu(entry) for entry in json.loads(output))
+        cache.until = time.monotonic() + CACHE_SECONDS
+    except (ValueError, KeyError, TypeError):
+        cache.gpus, cache.until = (), time.monotonic() + HUNG_SECONDS
 
 
 def _gpu(entry: dict[str, Any]) -> Gpu:

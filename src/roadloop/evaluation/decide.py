@@ -7,6 +7,8 @@ go to the first output, as argmax has them.
 N pictures, C outputs, H, W pixels, h, w the size of the logits.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import cv2
@@ -21,6 +23,21 @@ UInt16 = NDArray[np.uint16]
 Float32 = NDArray[np.float32]
 
 _FAINT: Final = -80.0  #: difference of logits below which exp is slow, and nothing
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """On a GPU, convolutions of float32 without rounding to TF32, which is PyTorch's default.
+
+    It changes about 1 % of the labels of networks with random weights, and 0.04 % after a short training (H200); without,
+    GPU and CPU agree in 99.997 %. A prediction takes a tenth to two thirds longer. Of this process, all threads alike.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def decide(logits_NChw: torch.Tensor, size: tuple[int, int], *, certain: bool) -> list[Prediction]:

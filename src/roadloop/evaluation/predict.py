@@ -99,6 +99,8 @@ class Predictor:
     """
 
     def __init__(self, network: Network, device: torch.device, *, remote: bool, manner: Manner = PLAIN) -> None:
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # of this process from now on; see `exact`
         module = network.module.to(device).eval()
         self._layout: Final = network.layout if device.type == "cpu" else torch.contiguous_format
         self._answer: Final[Answer] = module

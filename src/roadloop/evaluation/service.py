@@ -1,7 +1,7 @@
 """What a caller can do with evaluations. One function, one use case; no torch here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
     """
     devices.check(platform.settings, request.gpus)
     request.manner.check()
+    store_path = platform.workspace.store_path
+    request = replace(request, sour_dir=store_path(request.sour_dir), dest_dir=store_path(request.dest_dir))
     models = choose_models(platform, request.dicts)
     records = [load_description(model.path) for model in models]
     digests = [record.params_sha256 for record in records]
@@ -90,13 +92,14 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
     payload = {
         "type": request.type,
         "sour_dir": request.sour_dir,
-        "dest_path": str(target or ""),
+        "dest_path": store_path(target or ""),
         "single_gpu": request.single_gpu,
         "overwrite": request.overwrite,
         **request.manner.record,
         "labels": labels.record,
         "models": [
-            {"source": m.source, "file": m.file, "path": str(m.path), "sha256": s} for m, s in _pairs(models, digests)
+            {"source": m.source, "file": m.file, "path": store_path(m.path), "sha256": s}
+            for m, s in _pairs(models, digests)
         ],
     }
     title = f"{models[0].folder} · {request.sour_dir}"
@@ -107,7 +110,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
             type=request.type,
             sour_dir=request.sour_dir,
             dest_dir=request.dest_dir or f"evaluations/{task_id}",
-            dest_path=str(target or destination(platform, task_id, "")),
+            dest_path=store_path(target or destination(platform, task_id, "")),
             gpus=request.gpus,
             single_gpu=request.single_gpu,
             dicts=dict(request.dicts),
@@ -123,7 +126,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
 
 def destination(platform: Platform, task_id: str, dest_path: str) -> Path:
     """The output folder of an evaluation: as asked, else one of its own."""
-    return Path(dest_path) if dest_path else platform.workspace.evaluations / task_id
+    return platform.workspace.find_path(dest_path) if dest_path else platform.workspace.evaluations / task_id
 
 
 def newest_scores(db: sa.Connection, params_sha256: str) -> dict[str, Any] | None:
@@ -166,7 +169,7 @@ def _destination(db: sa.Connection, platform: Platform, request: EvaluationReque
         .where(queue.jobs.c.state.in_(_ACTIVE))
     )
     for row in active:
-        other = Path(row.dest_path)
+        other = workspace.find_path(row.dest_path)
         if target.is_relative_to(other) or other.is_relative_to(target):
             raise ConflictError(
                 Text(

@@ -196,7 +196,7 @@ def open_finished(platform: Platform, task_id: str) -> Finished:
         )
     if job.state is not JobState.SUCCEEDED:
         raise _unfinished(job)
-    folder = Path(row.dest_path)
+    folder = platform.workspace.find_path(row.dest_path)
     report = read_report(folder)
     if report is None or report["task_id"] != task_id:
         raise NotFoundError(

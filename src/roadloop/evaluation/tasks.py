@@ -146,7 +146,7 @@ class _Work:
 def _load_models(context: TaskContext, scratch: Path, labels: Labels) -> tuple[list[Model], list[Network]]:
     models, networks, tile = [], [], Manner.of(context.payload).tile
     for entry in context.payload["models"]:
-        path = Path(entry["path"])
+        path = context.platform.workspace.find_path(entry["path"])
         module, record = load_model(path)
         if record.params_sha256 != entry["sha256"]:
             raise mismatch(path)
@@ -209,7 +209,7 @@ def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, le
 
 def _chosen(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
     """PyTorch or ONNX Runtime for each model: as an earlier attempt had it, else by measuring, and noted down."""
-    paths = [Path(entry["path"]) for entry in context.payload["models"]]
+    paths = [context.platform.workspace.find_path(entry["path"]) for entry in context.payload["models"]]
     place = work.outputs.folder / ".export.onnx"
     if PREDICTORS in context.memo:
         choices = [Choice.of(values) for values in context.memo[PREDICTORS]]

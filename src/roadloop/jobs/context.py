@@ -19,6 +19,7 @@ from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
 from roadloop.jobs import logs, queue
 from roadloop.jobs.states import JobState
 from roadloop.storage import publish
+from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 Move = tuple[Path, Path]
@@ -177,7 +178,7 @@ class TaskContext:
                 publish.fsync_file(scratch)
         known = dict(self.memo)
         self.memo.update(memo or {})
-        values: dict[str, Any] = {"moves": [[str(a), str(b)] for a, b in moves], "memo": self.memo}
+        values: dict[str, Any] = {"moves": self._stored(moves), "memo": self.memo}
         if self.memo != known or not all(target.exists() for _scratch, target in moves):
             values["losses"] = 0
         self.reach("publish.before")
@@ -191,7 +192,7 @@ class TaskContext:
 
     def begin(self) -> None:
         """Complete what a killed attempt had chosen, and start the signs of life."""
-        apply_moves([(Path(a), Path(b)) for a, b in self.job.moves])
+        apply_moves(chosen_moves(self.platform.workspace, self.job))
         self._write({"moves": None, "note": None})
         self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
         self._thread.start()
@@ -211,7 +212,7 @@ class TaskContext:
         self.reach("finish.before")
         self._write(
             {
-                "moves": [[str(a), str(b)] for a, b in outcome.moves],
+                "moves": self._stored(outcome.moves),
                 "result": outcome.result,
                 "finishing": True,
             }
@@ -236,6 +237,9 @@ class TaskContext:
         if row.cancel_requested:
             self._cancel.set()
 
+    def _stored(self, moves: Sequence[Move]) -> list[list[str]]:
+        return [[self.platform.workspace.store_path(path) for path in move] for move in moves]
+
     def _write(self, values: Mapping[str, Any]) -> queue.Job:
         with self._lock:
             pending, self._pending = self._pending, {}
@@ -257,6 +261,11 @@ class TaskContext:
             except StaleRunError as error:
                 self.log(f"ERROR {error.text.en} This process ends.")
                 os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def chosen_moves(workspace: Workspace, job: queue.Job) -> list[Move]:
+    """The renames that a job's row has chosen."""
+    return [(workspace.find_path(scratch), workspace.find_path(target)) for scratch, target in job.moves]
 
 
 def apply_moves(moves: Sequence[Move]) -> None:

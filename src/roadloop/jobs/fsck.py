@@ -2,15 +2,17 @@
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from roadloop.errors import Text
 from roadloop.jobs import processes
+from roadloop.jobs.claims import all_claims
 from roadloop.jobs.states import ALLOWED, ENDED, JobState
 from roadloop.jobs.store import gpu_leases, job_events, jobs
 from roadloop.storage import publish, reading
@@ -33,7 +35,7 @@ class Report:
 def inspect(
     platform: Platform, *, hashes: bool, progress: Callable[[int, int], object] = lambda _n, _t: None
 ) -> Report:
-    """Check rows, life cycles, leases, processes, temporary files and published files.
+    """Check rows, life cycles, leases, processes, what rows claim to have, temporary files and published files.
 
     Args:
         platform: The installation; nothing in it is changed.
@@ -42,6 +44,7 @@ def inspect(
     """
     report = Report()
     _inspect_rows(platform, report)
+    _inspect_claims(platform, report)
     _inspect_temporaries(platform, report)
     places = [p for pattern in SEALED for p in platform.workspace.home.glob(pattern) if (p / publish.MANIFEST).exists()]
     pairs = [p for pattern in PAIRS for p in platform.workspace.home.glob(pattern) if p.with_suffix(".params").exists()]
@@ -98,6 +101,29 @@ def _life_problems(task_id: str, row: Any, life: list[Any]) -> Iterator[Text]:
             yield Text(f"任务 {task_id} 的令牌变小了。", f"Job {task_id}: its token went down.")
     if not 0 <= row.progress <= 1:
         yield Text(f"任务 {task_id} 的进度超出范围。", f"Job {task_id}: its progress is out of range.")
+
+
+def _inspect_claims(platform: Platform, report: Report) -> None:
+    workspace = platform.workspace
+    with platform.database.reading() as db:
+        claims = dict.fromkeys(all_claims(db, workspace))
+    for owner, path, needed in claims:
+        place, shown = workspace.find_path(path), os.fsencode(path).decode("utf-8", "backslashreplace")
+        if PurePath(path).is_absolute() and not workspace.holds(place):
+            report.problems.append(
+                Text(
+                    f"{owner.zh} 指向工作区及其根目录之外：{shown}；请把它移入工作区，或用 --root 允许它所在的目录。",
+                    f"{owner.en} points outside the workspace and its roots: {shown}. Move that into the workspace, or"
+                    " allow its folder with --root.",
+                )
+            )
+        elif needed and not place.exists():
+            report.problems.append(
+                Text(
+                    f"{owner.zh} 的文件夹 {shown} 不见了；请从备份恢复它。",
+                    f"{owner.en}: its folder {shown} is gone; put it back from a backup.",
+                )
+            )
 
 
 def _inspect_temporaries(platform: Platform, report: Report) -> None:

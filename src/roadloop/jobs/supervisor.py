@@ -20,7 +20,7 @@ from typing import Final
 from roadloop.devices import service as devices
 from roadloop.errors import BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import processes, queue
-from roadloop.jobs.context import apply_moves
+from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.run import UNWRITTEN_EXIT
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
@@ -190,7 +190,7 @@ class Supervisor:
         if job.state is not JobState.RUNNING:
             return
         try:
-            apply_moves([(Path(a), Path(b)) for a, b in job.moves])
+            apply_moves(chosen_moves(self.platform.workspace, job))
             with self.platform.database.transaction() as db:
                 if job.finishing:
                     queue.finish(db, job, JobState.SUCCEEDED)

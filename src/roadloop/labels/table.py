@@ -17,7 +17,19 @@ from roadloop.errors import LabelMapError, NotFoundError, Text
 
 IGNORE: Final = 255
 HD_ROAD: Final = "hd-road"
-SHIPPED: Final = (HD_ROAD, "camvid", "camvid-32", "cityscapes", "voc")
+#: Tables of public data sets beside our own. Classes that share a colour in the source got one that differs in blue.
+SHIPPED: Final = (
+    HD_ROAD,
+    "apolloscape",
+    "apolloscape-lane",
+    "camvid",
+    "camvid-32",
+    "cityscapes",
+    "cityscapes-19",
+    "idd",
+    "idd-level3",
+    "voc",
+)
 COLUMNS: Final = ("raw_id", "name_en", "name_zh", "r", "g", "b", "train_id")
 _TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {"general": "train_id_general", "hd-13": "train_id_13"}
 

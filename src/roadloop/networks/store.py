@@ -1,10 +1,14 @@
 """The table of networks. No decisions here."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 networks: Final = sa.Table(
     "networks",
@@ -20,3 +24,10 @@ networks: Final = sa.Table(
     ),
     sqlite_autoincrement=True,
 )
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The folders of the networks."""
+    for row in succeeded(db, networks):
+        if row.live:
+            yield Claim(Text(f"网络 {row.name}", f"The network {row.name}"), f"networks/{row.name}")

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Any, NamedTuple
 
 from roadloop.errors import JobError, Text
@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
         name: File name, unique in the division.
         track: Track id.
         point: Track point id.
-        facts: City, time, longitude, latitude where known.
+        facts: City, time, longitude, latitude, datum where known.
         truth: Key of the sample in the gold set whose label is known; else "".
     """
 
@@ -88,9 +88,8 @@ def draw_gold(workspace: Workspace, name: str, wanted: int, seed: int, max_pixel
 
 
 def _gold(workspace: Workspace, sample: Sample) -> Candidate:
-    image = sample.image.resolve()
-    origin = image.relative_to(workspace.home) if image.is_relative_to(workspace.home) else image
-    return Candidate(origin.as_posix(), sample.image.name, "", "", {}, sample.key)
+    origin = workspace.store_path(sample.image.resolve())
+    return Candidate(origin, sample.image.name, "", "", {}, sample.key)
 
 
 def disguise(plan: Plan[Candidate], seed: int) -> Iterator[list[tuple[Candidate, str]]]:
@@ -137,6 +136,6 @@ def read_whole(workspace: Workspace, origin: str) -> bytes:
         BrokenFileError: It is neither JPEG nor PNG.
         PathOutsideError: Its links lead out of the workspace and its roots by now.
     """
-    data = reading.read_bytes(workspace.follow(workspace.home / Path(origin)))
+    data = reading.read_bytes(workspace.follow(workspace.find_path(origin)))
     read_header(data)
     return data

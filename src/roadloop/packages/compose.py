@@ -143,7 +143,7 @@ def _pre_label(folder: Path, brief: Brief, label: str, ids: UInt8) -> None:
 
 def _explain(workspace: Workspace, folder: Path, row: Any, label: str) -> None:
     """Put the rejected label beside the picture, to be corrected, with what is wrong with it."""
-    kept = workspace.home / row.label
+    kept = workspace.find_path(row.label)
     if row.label and kept.is_file():
         (folder / PRE_LABELS).mkdir(exist_ok=True)
         shutil.copyfile(kept, folder / PRE_LABELS / label)

@@ -54,7 +54,7 @@ def load_image(workspace: Workspace, label: Returned, wanted: ResultType, max_pi
     picture = label.picture
     files = [label.package / picture.name, label.file.parent / picture.name]
     if label.row is not None:
-        files.insert(0, workspace.home / label.row.origin)
+        files.insert(0, workspace.find_path(label.row.origin))
     for file in files:
         if file.is_file():
             data = reading.read_bytes(workspace.follow(file))

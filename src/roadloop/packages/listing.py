@@ -32,7 +32,7 @@ class Found(NamedTuple):
         name: File name that is unique in the version; of `<track>/<point>.jpg` it is `<track>_<point>.jpg`.
         track: Track id.
         point: Track point id; text order is time order.
-        facts: What `selection.csv` knows of city, time, longitude, latitude.
+        facts: What `selection.csv` knows of city, time, longitude, latitude, datum.
     """
 
     path: str

@@ -19,7 +19,7 @@ FORMAT: Final = "roadloop-package/1"
 PICTURE_PREFIX: Final = "ext-"
 LABEL_PREFIX: Final = "ext-label-"
 PRE_LABELS: Final = "pre-labels"
-FACTS: Final = ("city", "time", "longitude", "latitude")
+FACTS: Final = ("city", "time", "longitude", "latitude", "datum")
 
 
 class PackedPicture(BaseModel):
@@ -34,7 +34,9 @@ class PackedPicture(BaseModel):
     source_sha256: str = Field(description="sha256 of the original file.")
     track: str
     point: str
-    facts: dict[str, str] = Field(default_factory=dict, description="City, time, longitude, latitude where known.")
+    facts: dict[str, str] = Field(
+        default_factory=dict, description="City, time, longitude, latitude and their datum, where known."
+    )
 
     @property
     def stem(self) -> str:

@@ -1,6 +1,5 @@
 """What a model thinks of a picture, in raw ids: the first draft that annotators correct. Needs torch."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +15,19 @@ from roadloop.packages.compose import Annotate
 UInt8 = NDArray[np.uint8]
 
 
-def open_annotator(model: Mapping[str, str], gpus: tuple[str, ...]) -> Annotate:
+def open_annotator(path: Path, sha256: str, gpus: tuple[str, ...]) -> Annotate:
     """Load a model that draws labels.
 
     Args:
-        model: `path` and `sha256` of a `.params` file.
+        path: A `.params` file.
+        sha256: Of the file that was chosen.
         gpus: UUIDs of the leased GPUs; none = CPU.
 
     Raises:
         BrokenFileError: The file is not the one that was chosen.
     """
-    path = Path(model["path"])
     module, record = load_model(path)
-    if record.params_sha256 != model["sha256"]:
+    if record.params_sha256 != sha256:
         raise mismatch(path)
     used = [c.train_id for c in record.classes]
     norm = record.normalisation

@@ -262,10 +262,10 @@ class LabelRun:
             moves.append((kept, kept_target))
         publish.write_json(page, value)
         moves.append((page, page_target))
-        home = self._workspace.home
+        store_path = self._workspace.store_path
         places_of = {
-            "report": str(page_target.relative_to(home)),
-            "rejected_folder": str(kept_target.relative_to(home)) if kept.is_dir() else None,
+            "report": store_path(page_target),
+            "rejected_folder": store_path(kept_target) if kept.is_dir() else None,
         }
         return moves, {**report.summary(), **places_of}
 
@@ -302,8 +302,8 @@ class LabelRun:
 
     def _note(self, found: _Found) -> None:
         """Write what became of each picture into the rows, as the holder of the job."""
-        context, home = self._context, self._workspace.home
-        kept = (self._released / places.REJECTED / context.job.id[:8]).relative_to(home)
+        context = self._context
+        kept = self._workspace.store_path(self._released / places.REJECTED / context.job.id[:8])
         good = [label.row.id for labels in found.copies.values() for label in labels if label.row is not None]
         bad, over = [], []
         resent = self._resent()
@@ -313,7 +313,7 @@ class LabelRun:
             if label.origin in found.published or resent.get(label.origin, 0) > label.manifest.number:
                 over.append(label.row.id)
             else:
-                place = f"{kept.as_posix()}/{label.manifest.number}/{label.picture.label}"
+                place = f"{kept}/{label.manifest.number}/{label.picture.label}"
                 bad.append((label.row.id, list(verdict.reason), place))
         with context.platform.database.transaction() as db:
             queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})

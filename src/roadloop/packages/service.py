@@ -291,7 +291,7 @@ def _model_file(platform: Platform, name: str, table: ClassTable) -> Mapping[str
         return None
     _check_meanings(_model_table(platform, name), table, "pre_model")
     path = _model_path(platform, name)
-    return {"name": name, "path": str(path), "sha256": load_description(path).params_sha256}
+    return {"name": name, "path": platform.workspace.store_path(path), "sha256": load_description(path).params_sha256}
 
 
 def _check_returned(workspace: Workspace, version: str, folder: Path, types: ResultType) -> None:

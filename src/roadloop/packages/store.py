@@ -1,13 +1,16 @@
 """Rows of packages. No decisions here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.queue import JobState, jobs
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 divisions: Final = sa.Table(
     "divisions",
@@ -227,3 +230,18 @@ def origins_by_stem(db: sa.Connection, number: int) -> dict[str, str]:
         sa.select(package_pictures.c.name, package_pictures.c.origin).where(package_pictures.c.number == number)
     )
     return {PurePath(row.name).stem.removeprefix("ext-"): row.origin for row in rows}
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The folders of the packages, one whose pictures were all broken has none; and of originals elsewhere."""
+    finished = {row.task_id for row in succeeded(db, divisions)}
+    filled = sa.select(package_pictures.c.number).where(package_pictures.c.outcome != "broken")
+    for row in db.execute(sa.select(packages).where(packages.c.number.in_(filled)).order_by(packages.c.number)):
+        if row.task_id in finished:
+            owner = Text(f"任务包 {row.number}", f"The package {row.number}")
+            yield Claim(owner, f"packages/{row.version}/{row.number}")
+    elsewhere = sa.select(package_pictures.c.number, package_pictures.c.origin).where(
+        package_pictures.c.origin.startswith("/")
+    )
+    for number, folder in sorted({(row.number, str(PurePath(row.origin).parent)) for row in db.execute(elsewhere)}):
+        yield Claim(Text(f"任务包 {number}", f"The package {number}"), folder, needed=False)

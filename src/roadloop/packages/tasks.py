@@ -148,7 +148,9 @@ def _brief(context: TaskContext) -> Brief:
     if payload["pre_model"]:
         from roadloop.packages.preannotate import open_annotator  # noqa: PLC0415 - torch only where a model draws
 
-        annotate = open_annotator(payload["pre_model"], context.gpus)
+        model = payload["pre_model"]
+        path = context.platform.workspace.find_path(model["path"])
+        annotate = open_annotator(path, model["sha256"], context.gpus)
     table = from_rows(payload["table"]["name"], payload["table"]["rows"])
     version = payload["version"]
     limit = context.platform.settings.max_picture_mpix * 1_000_000

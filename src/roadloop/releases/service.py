@@ -74,7 +74,7 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
         **{name: values[name] for name in ("category", "version", "env", "adcode", "time", "source", "file")},
         "desc": request.desc,
         "folder": request.folder,
-        "path": str(model.path),
+        "path": platform.workspace.store_path(model.path),
         "sha256": digest,
         "parity": request.parity,
         "pictures": None if request.parity is None else _val_split(db, platform, description.task),

@@ -1,10 +1,14 @@
 """The table of releases. No decisions here."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 releases: Final = sa.Table(
     "releases",
@@ -34,3 +38,11 @@ releases: Final = sa.Table(
     ),
     sqlite_autoincrement=True,
 )
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The bundles of the releases."""
+    for row in succeeded(db, releases):
+        if row.live:
+            bundle = f"{row.category}/{row.version}/{row.env}-{row.adcode}"
+            yield Claim(Text(f"发布 {bundle}", f"The release {bundle}"), f"models/{bundle}")

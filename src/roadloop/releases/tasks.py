@@ -52,7 +52,7 @@ def release(context: TaskContext) -> Outcome:
 
 def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     """Fill the bundle's scratch folder and seal it; returns the release record."""
-    payload, path = context.payload, Path(context.payload["path"])
+    payload, path = context.payload, context.platform.workspace.find_path(context.payload["path"])
     description = load_description(path, verify=True)
     if description.params_sha256 != payload["sha256"]:
         raise mismatch(path)

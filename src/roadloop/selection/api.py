@@ -70,7 +70,12 @@ class Mine(Sample):
     per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")
     gap_frames: int = Field(5, ge=0, description="Least distance of two pictures of a track, in points of it.")
     gap_seconds: float = Field(0, ge=0, allow_inf_nan=False, description="The same in seconds, where times are known.")
-    gap_metres: float = Field(0, ge=0, allow_inf_nan=False, description="The same in metres, where places are known.")
+    gap_metres: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="The same in metres, where places are known; their datum must be declared (docs/mining.md).",
+    )
     labelled: str = Field(
         "", max_length=4000, description="Source sets whose pictures are not taken again; absent: all; `none`: none."
     )
@@ -237,20 +242,20 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
     def selection_report(_call: Call, p: One) -> Answer:
         """The whole report of a finished selection."""
         with platform.database.reading() as db:
-            return {"data": read_report(service.output_folder(db, p.task_id))}
+            return {"data": read_report(service.output_folder(db, platform.workspace, p.task_id))}
 
     @router.get("/v1/selections/{task_id}/table", One, reply="text/csv", errors=missing)
     def selection_table(_call: Call, p: One) -> Answer:
         """`selection.csv` of a finished selection."""
         with platform.database.reading() as db:
-            folder = service.output_folder(db, p.task_id)
+            folder = service.output_folder(db, platform.workspace, p.task_id)
         return FileResponse(folder / TABLE, media_type="text/csv; charset=utf-8", filename=f"selection-{p.task_id}.csv")
 
     @router.get("/v1/selections/{task_id}/pictures", Lines, reply=PictureList, errors=missing)
     def selection_pictures(call: Call, p: Lines) -> Answer:
         """The pictures that a finished selection took, each with its score and the reason, page by page."""
         with platform.database.reading() as db:
-            folder = service.output_folder(db, p.task_id)
+            folder = service.output_folder(db, platform.workspace, p.task_id)
         summary = (read_report(folder) or {}).get("summary", {})
         rows = read_table(folder, (p.page - 1) * p.page_size, p.page_size)
         total = summary.get("pictures", 0) + summary.get("control", 0)
@@ -260,7 +265,7 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
     def selection_sheet(_call: Call, p: OneSheet) -> Answer:
         """The contact sheet of one arm of a finished selection."""
         with platform.database.reading() as db:
-            path = service.contact_sheet(db, p.task_id, p.arm)
+            path = service.contact_sheet(db, platform.workspace, p.task_id, p.arm)
         return FileResponse(path, media_type="image/png")
 
     @router.get("/v1/selections/{task_id}/compare", Compare, reply=Comparison, errors=(*missing, BrokenFileError))

@@ -42,7 +42,7 @@ def selection(
                 Text("--mined 与 --control 只能与 --compare 一起使用。", "--mined and --control go with --compare.")
             )
         with platform.database.reading() as db:
-            folder = service.output_folder(db, task_id)
+            folder = service.output_folder(db, platform.workspace, task_id)
         report = read_report(folder)
         assert report is not None
         console.print(f"[bold]{folder}[/]")

@@ -21,7 +21,7 @@ from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
 from roadloop.selection.scoring import Failed, load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import reading
-from roadloop.tracks.service import TrackPoint, overlapped
+from roadloop.tracks.service import TrackPoint, check_distances, overlapped
 
 Candidate = tuple[TrackPoint, int]  # a point and its place on its track
 
@@ -42,6 +42,7 @@ def select(context: TaskContext) -> Outcome:
 
     Raises:
         JobError: Not one picture could be had.
+        DatumError: `gap_metres` between positions of unlike or unknown datums.
         BrokenFileError: The model file is not the one that was chosen.
         ConflictError: The output folder is in use by now.
         OutOfMemoryError: A batch does not fit into a GPU.
@@ -64,6 +65,8 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     context.progress(0, 1, Text("列出候选图片", "listing candidates"))
     tracks = run.tracks()
     candidates, about = _candidates(run, tracks)
+    if payload["gap_metres"]:
+        check_distances((point for point, _ in candidates), "gap_metres")
     context.reach("select.listed")
     _score(run, book, [point for point, _ in candidates])
     context.reach("select.scored")
@@ -114,7 +117,8 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
     todo = [point for point in points if book.find(point.track, point.point) is None]
     if not todo:
         return
-    scorers = load_scorers(payload, context.gpus, context.platform.settings.torch_threads)
+    path = context.platform.workspace.find_path(payload["model_path"])
+    scorers = load_scorers(path, payload, context.gpus, context.platform.settings.torch_threads)
     done = len(points) - len(todo)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
     for found in score(_until_stopped(run, todo), run.store, scorers, payload["single_gpu"], run.max_pixels):

@@ -29,7 +29,7 @@ TASK_LIST: Final = "task_list.json"
 RULE: Final = OutputRule("output_dir", ("selections", "images"), (REPORT, TABLE, TASK_LIST))
 _COLUMNS: Final = (
     "track", "point", "score", "rank", "reason", "reason_en", "arm", "file",
-    "city", "adcode", "time", "longitude", "latitude",
+    "city", "adcode", "time", "longitude", "latitude", "datum",
 )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ class TableRow(NamedTuple):
 
 def destination(platform: Platform, task_id: str, output_path: str) -> Path:
     """The output folder of a selection: as asked, else one of its own."""
-    return Path(output_path) if output_path else platform.workspace.selections / task_id
+    return platform.workspace.find_path(output_path) if output_path else platform.workspace.selections / task_id
 
 
 def write_tables(folder: Path, selected: Sequence[Selected], max_pixels: int) -> None:
@@ -149,9 +149,10 @@ def _row(one: Selected) -> tuple[object, ...]:
     point = one.point
     score = "" if one.score is None else f"{one.score:.6f}"
     place = ["" if value is None else f"{value:.7f}" for value in (point.longitude, point.latitude)]
+    placed = point.longitude is not None and point.latitude is not None
     return (
         point.track, point.point, score, one.rank, one.reason.zh, one.reason.en, one.arm, one.file,
-        point.city, point.adcode, point.time, *place,
+        point.city, point.adcode, point.time, *place, point.datum if placed else "",
     )  # fmt: skip
 
 

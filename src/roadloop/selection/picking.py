@@ -40,7 +40,7 @@ class Rules:
         per_track: Pictures of one track, at most.
         gap_frames: Least distance on a track, in points of it; 0 = off.
         gap_seconds: The same in seconds, between pictures with times; 0 = off.
-        gap_metres: The same in metres, between pictures with positions; 0 = off.
+        gap_metres: The same in metres, between pictures with positions, of a track all in one datum; 0 = off.
         near: Fewer different bits of the fingerprints make a near-duplicate.
     """
 

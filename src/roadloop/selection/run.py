@@ -51,7 +51,11 @@ class Run:
             JobError: Not one survey task is known.
         """
         payload = self.context.payload
-        path = Path(payload["track_path"]) if payload["track_path"] else self._resolved()
+        path = (
+            self.context.platform.workspace.find_path(payload["track_path"])
+            if payload["track_path"]
+            else self._resolved()
+        )
         sampling = Sampling(payload["seed"], payload["isshuffle"], self.parallel)
         return Tracks(path, self.store, sampling, self.left_out, self.context.check_stop)
 

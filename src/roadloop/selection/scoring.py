@@ -90,10 +90,11 @@ class Scorer:
         return list(zip(scores_NK, vectors_ND, strict=True))
 
 
-def load_scorers(payload: dict[str, Any], gpus: Sequence[str], threads: int) -> list[list[Scorer]]:
+def load_scorers(path: Path, payload: dict[str, Any], gpus: Sequence[str], threads: int) -> list[list[Scorer]]:
     """The model of a mining, once for each device.
 
     Args:
+        path: The model file.
         payload: Of the job.
         gpus: UUIDs of the leased GPUs; empty = CPU.
         threads: CPU threads to use; 0 = all cores.
@@ -101,7 +102,6 @@ def load_scorers(payload: dict[str, Any], gpus: Sequence[str], threads: int) -> 
     Raises:
         BrokenFileError: The model file is not the one that was chosen.
     """
-    path = Path(payload["model_path"])
     module, record = load_model(path)
     if record.params_sha256 != payload["model_sha256"]:
         raise mismatch(path)

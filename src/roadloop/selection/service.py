@@ -1,6 +1,7 @@
 """What a caller can do with selections. One function, one use case; no torch here."""
 
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,6 +22,7 @@ from roadloop.selection.sampling import MOST, parse_ratio
 from roadloop.sources.service import open_set
 from roadloop.storage.paths import Workspace, check_name, read_names
 from roadloop.storage.platform import Platform
+from roadloop.tracks.service import check_distances, open_folders
 
 MOST_TASKS: Final = 100_000  #: survey tasks in one request
 
@@ -65,7 +67,7 @@ class MiningOptions:
         per_track: Pictures of one track at most; 0 works it out.
         gap_frames: Least distance of two pictures of a track, in points of it.
         gap_seconds: The same in seconds, where times are known; 0 = off.
-        gap_metres: The same in metres, where positions are known; 0 = off.
+        gap_metres: The same in metres, where positions are known; needs their datum; 0 = off.
         labelled: Source sets whose pictures are not taken again, with commas; "" = all, `none` = none.
     """
 
@@ -95,6 +97,7 @@ def start_sampling(db: sa.Connection, platform: Platform, request: SampleRequest
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
+    request = _portable(platform.workspace, request)
     payload, target = _check(db, platform, request)
     title = f"{request.track_file or request.task_file[:60]} · {request.ratio}"
     task_id = queue.submit(db, queue.Submission("sample", payload, title))
@@ -112,17 +115,22 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
         InvalidValueError: As `start_sampling`; also a class that the model does not have, or a GPU that is not there.
         NotFoundError: A list file, the model or a source set does not exist.
         BrokenFileError: A model file without a valid description.
+        DatumError: `gap_metres`, and the first track's positions are of unlike or unknown datums.
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
     devices.check(platform.settings, options.gpus)
+    request = _portable(platform.workspace, request)
+    options = replace(options, weights_dir=platform.workspace.store_path(options.weights_dir))
     payload, target = _check(db, platform, request)
+    if options.gap_metres and request.track_file:
+        _check_datum(platform, platform.workspace.find_path(payload["track_path"]))
     params = choose_model(platform, options.weights_dir)
     record = load_description(params)
     found = aims(db, params, record, options.classes)
     payload |= {
         **{k: v for k, v in asdict(options).items() if k not in {"gpus", "classes", "labelled"}},
-        "model_path": str(params),
+        "model_path": platform.workspace.store_path(params),
         "model_sha256": record.params_sha256,
         "aims": [aim.to_json() for aim in found.classes],
         "aims_source": list(found.source),
@@ -140,7 +148,7 @@ def full_id(db: sa.Connection, beginning: str) -> str:
     return found[0] if len(found) == 1 else beginning
 
 
-def output_folder(db: sa.Connection, task_id: str) -> Path:
+def output_folder(db: sa.Connection, workspace: Workspace, task_id: str) -> Path:
     """The folder of a finished selection.
 
     Raises:
@@ -158,7 +166,7 @@ def output_folder(db: sa.Connection, task_id: str) -> Path:
         )
     if queue.get(db, task_id).state is not JobState.SUCCEEDED:
         raise ConflictError(Text("这个选图任务尚未完成。", "This selection has not finished."), task_id=task_id)
-    folder = Path(row.output_path)
+    folder = workspace.find_path(row.output_path)
     if read_report(folder) is None:
         raise NotFoundError(
             Text(f"选图结果 {folder} 已不存在。", f"The selection's folder {folder} is gone."), task_id=task_id
@@ -166,14 +174,14 @@ def output_folder(db: sa.Connection, task_id: str) -> Path:
     return folder
 
 
-def contact_sheet(db: sa.Connection, task_id: str, arm: str) -> Path:
+def contact_sheet(db: sa.Connection, workspace: Workspace, task_id: str, arm: str) -> Path:
     """The contact sheet of one arm of a finished selection.
 
     Raises:
         NotFoundError: No selection has that id, its folder is gone, or it has no such arm.
         ConflictError: It has not finished.
     """
-    path = output_folder(db, task_id) / f"contact-sheet-{arm}.png"
+    path = output_folder(db, workspace, task_id) / f"contact-sheet-{arm}.png"
     if not path.is_file():
         raise NotFoundError(
             Text(f"这个选图任务没有 {arm} 组的缩略图。", f"This selection has no contact sheet of the arm {arm}."),
@@ -203,7 +211,7 @@ def compare_arms(
         ConflictError: The models were not scored on the same pictures.
         LabelMapError: The models learned different classes, or others than were aimed at.
     """
-    report = read_report(output_folder(db, task_id))
+    report = read_report(output_folder(db, platform.workspace, task_id))
     assert report is not None
     aimed = [Aim(**values) for values in report.get("classes", [])]
     arms: dict[str, list[ArmResult]] = {}
@@ -218,6 +226,16 @@ def compare_arms(
             )
         arms[name] = [result_of(db, task, choose_model(platform, task)) for task in tasks]
     return {"task_id": task_id, **compare(arms["mined"], arms["control"], aimed)}
+
+
+def _portable(workspace: Workspace, request: SampleRequest) -> SampleRequest:
+    """The request with every place inside the workspace relative to it."""
+    return replace(
+        request,
+        output_dir=workspace.store_path(request.output_dir),
+        track_file=workspace.store_path(request.track_file),
+        task_file=workspace.store_path(request.task_file),
+    )
 
 
 def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tuple[dict[str, Any], Path | None]:
@@ -236,14 +254,14 @@ def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tup
     if request.output_dir:
         target = workspace.resolve(request.output_dir, "output_dir", write=True)
         check_destination(workspace, target, None, overwrite=request.overwrite, rule=RULE)
-        _require_free(db, target, request.output_dir)
+        _require_free(db, workspace, target, request.output_dir)
     payload = {
-        "output_path": str(target or ""),
+        "output_path": workspace.store_path(target or ""),
         "overwrite": request.overwrite,
         "sele_ratio": request.ratio,
         "track_file": request.track_file,
         "task_file": request.task_file,
-        "track_path": str(track_path or ""),
+        "track_path": workspace.store_path(track_path or ""),
         "tasks": tasks,
         "isshuffle": request.isshuffle,
         "seed": request.seed,
@@ -266,7 +284,7 @@ def _insert(
             "task_id": task_id,
             "task_type": task_type,
             "output_dir": request.output_dir or f"selections/{task_id}",
-            "output_path": str(destination(platform, task_id, str(target or ""))),
+            "output_path": platform.workspace.store_path(target or destination(platform, task_id, "")),
             "gpus": gpus,
             "sele_ratio": request.ratio,
             "weights_dir": weights_dir,
@@ -294,6 +312,15 @@ def _list_file(workspace: Workspace, text: str, parameter: str) -> Path:
     return path
 
 
+def _check_datum(platform: Platform, track_path: Path) -> None:
+    """Refuse distances early, where the first track of the list stands in a folder and has none."""
+    first = next(ids_of(track_path, LineCounts()), None)
+    if first is None:
+        return
+    with suppress(NotFoundError):  # it stands in no folder: the job will see
+        check_distances(open_folders(platform).points(first).points, "gap_metres")
+
+
 def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
     """The survey task ids of a file, or of a comma list."""
     plain = "/" not in text and "\\" not in text
@@ -313,9 +340,9 @@ def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
     return tasks
 
 
-def _require_free(db: sa.Connection, target: Path, sent: str) -> None:
+def _require_free(db: sa.Connection, workspace: Workspace, target: Path, sent: str) -> None:
     for task_id, path in store.active_outputs(db):
-        other = Path(path)
+        other = workspace.find_path(path)
         if target.is_relative_to(other) or other.is_relative_to(target):
             raise ConflictError(
                 Text(

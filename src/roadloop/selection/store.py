@@ -5,9 +5,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
 from roadloop.jobs import queue
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 selections: Final = sa.Table(
     "selections",
@@ -15,8 +18,8 @@ selections: Final = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
     sa.Column("task_type", sa.String(10), nullable=False),  # sam | sele
-    sa.Column("output_dir", sa.Text, nullable=False),  # as sent
-    sa.Column("output_path", sa.Text, nullable=False, index=True),  # resolved, absolute
+    sa.Column("output_dir", sa.Text, nullable=False),  # as sent; inside the home relative
+    sa.Column("output_path", sa.Text, nullable=False, index=True),  # resolved, then Workspace.store_path
     sa.Column("gpus", sa.Text, nullable=False),
     sa.Column("sele_ratio", sa.Text, nullable=False),  # as sent
     sa.Column("weights_dir", sa.Text, nullable=False),
@@ -46,7 +49,7 @@ def ids_beginning(db: sa.Connection, beginning: str) -> list[str]:
 
 
 def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
-    """(task id, resolved output folder) of the selections that have not ended."""
+    """(task id, stored output folder) of the selections that have not ended."""
     rows = db.execute(
         sa.select(selections.c.task_id, selections.c.output_path)
         .join(queue.jobs, queue.jobs.c.id == selections.c.task_id)
@@ -54,3 +57,9 @@ def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
     )
     for row in rows:
         yield row.task_id, row.output_path
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The output folders of the finished selections, of each folder the last one."""
+    for row in {row.output_path: row for row in succeeded(db, selections)}.values():
+        yield Claim(Text(f"挑图任务 {row.task_id}", f"The selection {row.task_id}"), row.output_path)

@@ -55,6 +55,13 @@ class OffImport(Parameters):
         description="Where roadelement and the layout's usual classes differ: table = pixels are ids of roadelement,"
         " layout = they are the layout's classes, matched by name.",
     )
+    datum: str = Field(
+        "unknown",
+        max_length=20,
+        description="Datum of positions that come with the pictures: wgs84, gcj02, bd09 or unknown; kept for every"
+        " picture, never converted.",
+        examples=["gcj02"],
+    )
 
     def request(self) -> offimport.Request:
         """What the service is asked for."""
@@ -100,6 +107,7 @@ class ImportRow(JobFields):
     datakind: str
     city: str
     imgoprange: str
+    datum: str = Field(description="wgs84, gcj02, bd09 or unknown.")
     src: str
     dest: str
     mode: str = Field(alias="import", description="copy or reference")
@@ -305,7 +313,7 @@ def _render_preview(row: Mapping[str, Any], _language: Language) -> dict[str, An
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     result = row["job"].result or {}
     asked = (
-        "roadelement", "source", "author", "annotype", "datakind", "city", "imgoprange", "src", "dest", "layout",
+        "roadelement", "source", "author", "annotype", "datakind", "city", "imgoprange", "datum", "src", "dest", "layout",
     )  # fmt: skip
     return {
         **{name: row[name] for name in asked},

@@ -125,6 +125,7 @@ class Deposit:
             point=item.point,
             city=recipe.city or item.city,
             time=item.time,
+            datum=recipe.datum,
             author=recipe.author,
             source=recipe.source,
             annotype=recipe.annotype,

@@ -1,6 +1,6 @@
 """A source set's `manifest.csv`: what is known of each picture, and where it is when the set only refers to it.
 
-The first eight columns are always there; the rest only in sets that need them. Paths may hold bytes that are no
+The first nine columns are always there; the rest only in sets that need them. Paths may hold bytes that are no
 UTF-8 (old GBK disks), so they are kept as they are; every other column is clean text.
 """
 
@@ -15,7 +15,7 @@ from roadloop.errors import BrokenFileError, Text
 from roadloop.sources.layout import MANIFEST, Facts
 from roadloop.storage import reading
 
-ALWAYS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude")
+ALWAYS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude", "datum")
 PATHS: Final = frozenset({"origin", "image", "label"})
 
 
@@ -30,6 +30,7 @@ class Row(NamedTuple):
         city: Free text, as the rest down to `imgoprange`; see `layout.Facts`.
         longitude: Degrees east.
         latitude: Degrees north.
+        datum: Of the two: `wgs84`, `gcj02`, `bd09` or `unknown`; empty as `unknown`.
         origin: Where it was imported from, relative to the imported folder.
         image_sha256: Of the picture when it was imported.
         label_sha256: Of what its label was made from.
@@ -46,6 +47,7 @@ class Row(NamedTuple):
     time: str = ""
     longitude: str = ""
     latitude: str = ""
+    datum: str = ""
     author: str = ""
     source: str = ""
     annotype: str = ""

@@ -29,7 +29,9 @@ from roadloop.sources.service import check_dest, open_set
 from roadloop.sources.survey import legend_near
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
+from roadloop.tracks.service import UNKNOWN, parse_datum
 
+PREVIEWS: Final = "previews"  #: folder of the workspace
 REPORT: Final = "report.csv"  #: of a preview
 CODES: Final[Mapping[str, Mapping[str, Text]]] = {
     "source": {"0": Text("线上", "online"), "1": Text("线下", "offline"), "2": Text("人工挑选", "hand-picked")},
@@ -55,6 +57,7 @@ class Request:
     mode: Mode
     layout: str
     values: Values
+    datum: str = UNKNOWN
 
 
 def prepare(platform: Platform, request: Request) -> ImportRecipe:
@@ -82,7 +85,7 @@ def prepare(platform: Platform, request: Request) -> ImportRecipe:
         _check_table(platform.workspace, folder, table)
     return ImportRecipe(
         dest=dest,
-        src=_stable(platform.workspace, folder),
+        src=platform.workspace.store_path(folder),
         mode=request.mode,
         layout=layout,
         roadelement=request.roadelement,
@@ -93,6 +96,7 @@ def prepare(platform: Platform, request: Request) -> ImportRecipe:
         datakind=request.datakind,
         city=request.city,
         imgoprange=request.imgoprange,
+        datum=parse_datum(request.datum, "datum"),
     )
 
 
@@ -138,7 +142,7 @@ def find_folder(workspace: Workspace, text: str) -> Path:
         InvalidValueError: It holds the workspace itself, or is not a path.
     """
     path = workspace.resolve(text, "src")
-    if not path.is_dir() and not Path(text).is_absolute():
+    if not path.exists() and not Path(text).is_absolute():
         path = workspace.resolve(f"{workspace.imports.name}/{text}", "src")
     if workspace.home.is_relative_to(path):
         raise InvalidValueError(
@@ -205,7 +209,7 @@ def find_preview(platform: Platform, task_id: str, file: str) -> Path:
 
 def preview_path(workspace: Workspace, task_id: str) -> Path:
     """The folder of a preview's pictures and report."""
-    return workspace.logs / f"{task_id}.preview"
+    return workspace.home / PREVIEWS / task_id
 
 
 def report_path(workspace: Workspace, task_id: str) -> Path:
@@ -222,11 +226,6 @@ def _check_code(name: str, value: str) -> None:
             Text(f"{name} 的值“{value[:80]}”无效，应为：{zh}", f"{name}: '{value[:80]}' is not valid; it is {en}"),
             parameter=name,
         )
-
-
-def _stable(workspace: Workspace, folder: Path) -> str:
-    """How the recipe names the folder, so that a moved workspace still knows it."""
-    return folder.relative_to(workspace.home).as_posix() if folder.is_relative_to(workspace.home) else str(folder)
 
 
 def _check_dest(db: sa.Connection, platform: Platform, recipe: ImportRecipe, table: ClassTable | None) -> None:

@@ -13,7 +13,7 @@ from roadloop.imaging.encode import encode_jpeg
 from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable
 from roadloop.sources.importers.found import DrawnLabel, Item, Line
-from roadloop.sources.importers.matching import EXACT
+from roadloop.sources.importers.matching import PLAIN
 from roadloop.sources.importers.read import Ready
 from roadloop.sources.importers.report import shown
 from roadloop.sources.importers.tree import Tree
@@ -65,7 +65,7 @@ class Samples:
         return rows
 
     def _oddness(self, item: Item, result: Ready | list[Line]) -> float:
-        weak = 0.0 if item.rule is EXACT else _WEAK
+        weak = 0.0 if item.rule in PLAIN else _WEAK
         if isinstance(result, Ready):
             return weak + (result.unknown + max(0, result.ignored)) / result.ids.size
         return weak + 1.0

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from roadloop.settings import Datum
 from roadloop.storage import reading
 
 ORIGIN: Final = "import.json"
@@ -33,6 +34,7 @@ class ImportRecipe(BaseModel):
     datakind: str = Field(description="0 production, 1 test.")
     city: str
     imgoprange: str = Field(description="0 half, 1 full.")
+    datum: Datum = Field("unknown", description="Of the positions that come with the pictures.")
 
 
 class Origin(BaseModel):

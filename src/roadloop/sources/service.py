@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from roadloop.errors import InvalidNameError, InvalidValueError, NotFoundError, Text
+import sqlalchemy as sa
+
+from roadloop.errors import BrokenFileError, InvalidNameError, InvalidValueError, NotFoundError, Text
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.labels.table import ClassTable, parse_csv, shipped
+from roadloop.sources import store
 from roadloop.sources.layout import (
     CLASSES,
     SPLIT_NAMES,
@@ -217,7 +221,7 @@ def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
     def locate(text: str) -> Path | None:
         if "\0" in text:
             return None
-        place = workspace.home / text
+        place = workspace.find_path(text)
         path = resolve(place.parent) / place.name
         if path.is_symlink():
             path = path.resolve()
@@ -271,3 +275,18 @@ def _is_name(text: str) -> bool:
     except (UnicodeEncodeError, InvalidNameError):
         return False
     return True
+
+
+def claims(db: sa.Connection, workspace: Workspace) -> Iterator[Claim]:
+    """The imported source sets, and the folders of pictures that sets have left where they were."""
+    names = {row.dest for row in succeeded(db, store.imports)}
+    for name in sorted(names | set(list_sets(workspace))):
+        owner = Text(f"源数据 {name}", f"The source set {name}")
+        if name in names:
+            yield Claim(owner, f"{workspace.sources.name}/{name}")
+        try:
+            rows = list(read_manifest(workspace.sources / name).values())
+        except (BrokenFileError, OSError):  # it is reported where the set is read
+            continue
+        for folder in sorted({str(PurePath(row.image).parent) for row in rows if row.image}):
+            yield Claim(owner, folder)

@@ -23,6 +23,7 @@ imports: Final = sa.Table(
     sa.Column("datakind", sa.Text, nullable=False),
     sa.Column("city", sa.Text, nullable=False),
     sa.Column("imgoprange", sa.Text, nullable=False),
+    sa.Column("datum", sa.Text, nullable=False),  # wgs84 | gcj02 | bd09 | unknown
     sqlite_autoincrement=True,
 )
 

@@ -90,6 +90,8 @@ def preview(context: TaskContext) -> Outcome:
         scratch.mkdir(parents=True)
         pairs = samples.write(scratch)
         report.write(scratch / REPORT)
+        publish.seal(scratch)
+    context.reach("preview.written")
     result = {
         **done.describe(),
         "table_rows": done.meaning.table.to_rows(),

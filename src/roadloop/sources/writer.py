@@ -34,6 +34,7 @@ class NewSample(NamedTuple):
         time: When it was taken, `YYYY-MM-DD HH:MM:SS`; empty = unknown.
         longitude: Degrees east; empty = unknown.
         latitude: Degrees north; empty = unknown.
+        datum: Of the two: wgs84, gcj02, bd09; empty = unknown.
         split: `train`, `val` or `test` for the set's official lists; empty = in none.
     """
 
@@ -47,6 +48,7 @@ class NewSample(NamedTuple):
     time: str = ""
     longitude: str = ""
     latitude: str = ""
+    datum: str = ""
     split: str = ""
 
 

@@ -14,10 +14,10 @@ from roadloop.storage.database import Database
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def _config(connection: sa.Connection | None = None) -> Config:
+def _config(connection: sa.Connection | None = None, home: Path | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "home": home, "said": []}
     return config
 
 
@@ -34,8 +34,15 @@ def current(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database, home: Path) -> tuple[Text, ...]:
     """Bring a database to this program's schema.
+
+    Args:
+        database: The workspace's.
+        home: The workspace's folder, without symbolic links.
+
+    Returns:
+        What people should know about what was changed in the rows.
 
     Raises:
         ConflictError: The database was written by a newer roadloop.
@@ -45,8 +52,11 @@ def upgrade(database: Database) -> None:
         now = MigrationContext.configure(connection).get_current_revision()
         if now is not None and now not in known:
             raise _newer(now)
-        if now != newest():
-            command.upgrade(_config(connection), "head")
+        if now == newest():
+            return ()
+        config = _config(connection, home)
+        command.upgrade(config, "head")
+        return tuple(config.attributes["said"])
 
 
 def check(database: Database) -> None:

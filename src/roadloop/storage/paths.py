@@ -185,6 +185,32 @@ class Workspace:
             )
         return path
 
+    def store_path(self, path: Path | str) -> str:
+        """How rows, payloads and files of the workspace name a place, so that it can be moved and copied.
+
+        Args:
+            path: A place, or the text of a request that names one.
+
+        Returns:
+            Relative to the workspace for what lies inside it, absolute for what does not; a text that is relative
+            already is given back as it is.
+        """
+        given = Path(path)
+        if not given.is_absolute():
+            return str(path)
+        try:
+            real = given.resolve()
+        except (OSError, RuntimeError, ValueError):  # nothing that could be opened: `resolve` refuses it
+            real = given
+        for place in (given, real):
+            if place.is_relative_to(self.home):
+                return place.relative_to(self.home).as_posix()
+        return str(given)
+
+    def find_path(self, text: str) -> Path:
+        """The place that `store_path` has named, wherever the workspace is by now. It need not exist."""
+        return self.home / text
+
     def holds(self, path: Path) -> bool:
         """Whether a path without symbolic links lies in the workspace or one of the roots."""
         return any(path.is_relative_to(root.path) for root in self.roots)

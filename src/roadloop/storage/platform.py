@@ -11,11 +11,16 @@ from roadloop.storage.paths import Workspace
 
 @dataclass(frozen=True)
 class Platform:
-    """One installation, opened."""
+    """One installation, opened.
+
+    Attributes:
+        upgraded: What bringing its database to this version's schema changed in the rows, for people.
+    """
 
     settings: Settings
     database: Database
     workspace: Workspace
+    upgraded: tuple[Text, ...] = ()
 
 
 def open_platform(settings: Settings, *, upgrade: bool = False) -> Platform:
@@ -44,7 +49,6 @@ def open_platform(settings: Settings, *, upgrade: bool = False) -> Platform:
             workspace.create_folders()
     database = Database(settings.database_url or sqlite_url(workspace.home / "roadloop.db"))
     if upgrade:
-        migrate.upgrade(database)
-    else:
-        migrate.check(database)
+        return Platform(settings, database, workspace, migrate.upgrade(database, workspace.home))
+    migrate.check(database)
     return Platform(settings, database, workspace)

@@ -1,7 +1,7 @@
 """Tracks as folders: `tracks/<track>/<point>.jpg` below the workspace and every configured root.
 
-Beside the pictures `track.csv` may say more about them: `point,time,longitude,latitude,city,adcode`. Beside the
-tracks `tasks.csv` (`task,track`) may say which tracks a survey task has.
+Beside the pictures `track.csv` may say more about them: `point,time,longitude,latitude,datum,city,adcode`; where it
+names no datum, the store's counts. Beside the tracks `tasks.csv` (`task,track`) may say which tracks a survey task has.
 """
 
 import csv
@@ -16,10 +16,12 @@ from typing import Final
 from roadloop.errors import BrokenFileError, InvalidNameError, NotFoundError, PathOutsideError, Text
 from roadloop.imaging.decode import check_image
 from roadloop.imaging.endings import odd_picture
+from roadloop.settings import Datum
 from roadloop.storage import reading
 from roadloop.storage.listing import list_folder
 from roadloop.storage.paths import LEADS_OUT, check_name
-from roadloop.tracks.records import Listing, Problem, TrackPoint
+from roadloop.tracks.datum import declared
+from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint
 
 FOLDER: Final = "tracks"
 FACTS: Final = "track.csv"
@@ -39,12 +41,14 @@ class FolderStore:
         folders: Folders that hold a folder for each track. They need not exist.
         roots: Resolved folders that no symbolic link may leave.
         max_pixels: Largest picture that counts as one.
+        datum: Of positions whose `track.csv` names none.
     """
 
-    def __init__(self, folders: Sequence[Path], roots: Sequence[Path], max_pixels: int) -> None:
+    def __init__(self, folders: Sequence[Path], roots: Sequence[Path], max_pixels: int, datum: Datum = UNKNOWN) -> None:
         self._folders: Final = tuple(folders)
         self._roots: Final = tuple(roots)
         self._max_pixels: Final = max_pixels
+        self._datum: Final = datum
 
     def points(self, track: str) -> Listing:
         """The points of a track, in text order.
@@ -67,7 +71,7 @@ class FolderStore:
                     Problem(name, Text(f"与 {points[point].file} 重名。", f"A twin of {points[point].file}."))
                 )
                 continue
-            points[point] = _described(TrackPoint(track, point, file=name), facts.get(point, {}))
+            points[point] = self._described(TrackPoint(track, point, file=name), facts.get(point, {}), problems)
         return Listing([points[point] for point in sorted(points)], problems)
 
     def picture(self, point: TrackPoint) -> bytes:
@@ -122,6 +126,20 @@ class FolderStore:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _described(self, point: TrackPoint, row: Mapping[str, str], problems: list[Problem]) -> TrackPoint:
+        """The point with what `track.csv` says about it."""
+        if not row:
+            return point
+        return point._replace(
+            time=(row.get("time") or "").strip()[:40],
+            city=(row.get("city") or "").strip()[:100],
+            adcode=(row.get("adcode") or "").strip()[:20],
+        ).at(
+            degrees(row.get("longitude"), 180),
+            degrees(row.get("latitude"), 90),
+            declared(row.get("datum") or "", self._datum, FACTS, problems),
+        )
 
     def _find(self, track: str) -> Path:
         """The folder of a track, whichever way its name is written on the disk.
@@ -233,18 +251,6 @@ def _read_table(path: Path) -> Iterator[dict[str, str]]:
         text = data.decode("gb18030", "replace")
     with suppress(csv.Error):
         yield from csv.DictReader(io.StringIO(text.replace("\0", ""), newline=""))
-
-
-def _described(point: TrackPoint, row: Mapping[str, str]) -> TrackPoint:
-    if not row:
-        return point
-    return point._replace(
-        time=(row.get("time") or "").strip()[:40],
-        longitude=degrees(row.get("longitude"), 180),
-        latitude=degrees(row.get("latitude"), 90),
-        city=(row.get("city") or "").strip()[:100],
-        adcode=(row.get("adcode") or "").strip()[:20],
-    )
 
 
 def degrees(value: object, limit: float) -> float | None:

@@ -1,9 +1,12 @@
 """What is known about a track point, and what a track store can be asked."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from roadloop.errors import Text
+from roadloop.settings import Datum
+
+UNKNOWN: Final[Datum] = "unknown"
 
 
 class TrackPoint(NamedTuple):
@@ -18,6 +21,7 @@ class TrackPoint(NamedTuple):
         city: Free text.
         adcode: Chinese administrative code, six digits; empty = unknown.
         file: How its store finds it again.
+        datum: Of the position, as its store declares it; `unknown` also where there is no position.
     """
 
     track: str
@@ -28,6 +32,7 @@ class TrackPoint(NamedTuple):
     city: str = ""
     adcode: str = ""
     file: str = ""
+    datum: Datum = UNKNOWN
 
     @property
     def stem(self) -> str:
@@ -36,6 +41,11 @@ class TrackPoint(NamedTuple):
         Where the point id begins with the track id already, it is the point id alone.
         """
         return self.point if self.point.startswith(f"{self.track}_") else f"{self.track}_{self.point}"
+
+    def at(self, longitude: float | None, latitude: float | None, datum: Datum) -> "TrackPoint":
+        """The point with a position; without one of the two numbers its datum says nothing."""
+        placed = longitude is not None and latitude is not None
+        return self._replace(longitude=longitude, latitude=latitude, datum=datum if placed else UNKNOWN)
 
 
 class Problem(NamedTuple):

@@ -25,9 +25,11 @@ from roadloop.errors import (
     Text,
 )
 from roadloop.imaging.decode import check_image
+from roadloop.settings import Datum
 from roadloop.storage.paths import check_name
+from roadloop.tracks.datum import declared
 from roadloop.tracks.folder import degrees
-from roadloop.tracks.records import Listing, Problem, TrackPoint
+from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint
 
 T = TypeVar("T")
 
@@ -51,6 +53,7 @@ class ServiceOptions:
         image_query: The fixed fields of `image/get`: type, seq, imageType.
         parallel: Connections at once.
         max_pixels: Largest picture that counts as one.
+        datum: Of positions whose point names none.
     """
 
     url: str
@@ -60,6 +63,7 @@ class ServiceOptions:
     image_query: Mapping[str, str] | None = None
     parallel: int = 8
     max_pixels: int = 64_000_000
+    datum: Datum = UNKNOWN
 
 
 class HttpStore:
@@ -96,11 +100,11 @@ class HttpStore:
         if not isinstance(entries, list):
             raise _senseless("track/get", track)
         points: dict[str, TrackPoint] = {}
-        problems = []
+        problems: list[Problem] = []
         for entry in entries:
             name = str(entry.get("trackPointId", "")) if isinstance(entry, dict) else str(entry)[:80]
             try:
-                points.setdefault(check_name(name, "trackPointId"), _point(track, name, entry))
+                points.setdefault(check_name(name, "trackPointId"), self._point(track, name, entry, problems))
             except InvalidNameError as error:
                 problems.append(Problem(name[:80], error.text))
         return Listing([points[name] for name in sorted(points)], problems)
@@ -142,6 +146,20 @@ class HttpStore:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _point(self, track: str, name: str, entry: Mapping[str, Any], problems: list[Problem]) -> TrackPoint:
+        """One point of an answer."""
+        return TrackPoint(
+            track,
+            name,
+            time=str(entry.get("time") or "")[:40],
+            city=str(entry.get("city") or "")[:100],
+            adcode=str(entry.get("adcode") or "")[:20],
+        ).at(
+            degrees(entry.get("longitude"), 180),
+            degrees(entry.get("latitude"), 90),
+            declared(str(entry.get("datum") or ""), self._options.datum, "track/get", problems),
+        )
 
     def _again(self, once: Callable[[], T]) -> T:
         """Try until it works, or until further tries make no sense."""
@@ -265,18 +283,6 @@ def _body(response: httpx2.Response, limit: int, deadline: float, what: str) -> 
             raise BusyError(Text(f"{what[:100]} 的下载过慢，已放弃。", f"The answer for {what[:100]} came too slowly."))
         parts.append(part)
     return b"".join(parts)
-
-
-def _point(track: str, name: str, entry: Mapping[str, Any]) -> TrackPoint:
-    return TrackPoint(
-        track,
-        name,
-        time=str(entry.get("time") or "")[:40],
-        longitude=degrees(entry.get("longitude"), 180),
-        latitude=degrees(entry.get("latitude"), 90),
-        city=str(entry.get("city") or "")[:100],
-        adcode=str(entry.get("adcode") or "")[:20],
-    )
 
 
 def _senseless(path: str, what: str) -> BrokenFileError:

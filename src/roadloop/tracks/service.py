@@ -6,17 +6,38 @@ from typing import Final
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.storage.platform import Platform
+from roadloop.tracks.datum import DATUMS, check_distances, parse_datum
 from roadloop.tracks.folder import FOLDER, FolderStore
 from roadloop.tracks.parallel import overlapped
-from roadloop.tracks.records import Listing, Problem, TrackPoint, TrackStore
+from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint, TrackStore
 from roadloop.tracks.remote import HttpStore, ServiceOptions
 
-__all__ = ["Listing", "Problem", "TrackPoint", "TrackStore", "open_store", "overlapped", "track_folders"]
+__all__ = [
+    "DATUMS",
+    "UNKNOWN",
+    "Listing",
+    "Problem",
+    "TrackPoint",
+    "TrackStore",
+    "check_distances",
+    "open_folders",
+    "open_store",
+    "overlapped",
+    "parse_datum",
+    "track_folders",
+]
 
 
 def track_folders(platform: Platform) -> list[Path]:
     """Where tracks may stand: `tracks/` below the workspace and below every configured root."""
     return [root.path / FOLDER for root in platform.workspace.roots]
+
+
+def open_folders(platform: Platform) -> FolderStore:
+    """The tracks that stand in folders; nothing outside this machine is asked."""
+    settings = platform.settings
+    roots = [root.path for root in platform.workspace.roots]
+    return FolderStore(track_folders(platform), roots, settings.max_picture_mpix * 1_000_000, settings.track_datum)
 
 
 def open_store(platform: Platform) -> TrackStore:
@@ -26,9 +47,7 @@ def open_store(platform: Platform) -> TrackStore:
         InvalidValueError: `track_service_url` is no http or https address.
     """
     settings = platform.settings
-    max_pixels = settings.max_picture_mpix * 1_000_000
-    roots = [root.path for root in platform.workspace.roots]
-    folders = FolderStore(track_folders(platform), roots, max_pixels)
+    folders = open_folders(platform)
     if not settings.track_service_url:
         return folders
     if not settings.track_service_url.lower().startswith(("http://", "https://")):
@@ -49,7 +68,8 @@ def open_store(platform: Platform) -> TrackStore:
             "imageType": settings.track_service_image_type,
         },
         parallel=settings.track_service_parallel,
-        max_pixels=max_pixels,
+        max_pixels=settings.max_picture_mpix * 1_000_000,
+        datum=settings.track_service_datum,
     )
     return ChainStore([folders, HttpStore(options)])
 

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import torch
 from torch import nn
+from torch.backends import cuda
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, Text
@@ -18,7 +19,7 @@ from roadloop.training import checkpoint, data
 from roadloop.training.augment import Augmentation
 from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
 from roadloop.training.data import Batch, Sampling, Waiting
-from roadloop.training.failures import named_failures
+from roadloop.training.failures import named_failures, named_warnings
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
 from roadloop.training.journal import NoJournal, TaskJournal
@@ -28,7 +29,7 @@ from roadloop.training.loop import Run, train
 from roadloop.training.losses import SegmentationLoss
 from roadloop.training.probe import largest_fit
 from roadloop.training.recipe import TrainingRecipe
-from roadloop.training.reporting import Reporter
+from roadloop.training.reporting import Reporter, Silent
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.step import Update
 from roadloop.training.weighting import class_pixels
@@ -44,11 +45,14 @@ def run(work: Work, group: Group, reporter: Reporter) -> bool:
     Raises:
         RoadloopError: Named failures: memory, NaN, broken files, a network that does not run.
     """
-    with named_failures(
-        work.recipe,
-        group.size,
-        largest_fit=lambda: largest_fit(work, group),
-        saved=lambda: bool(checkpoint.listed(work.checkpoints)),
+    with (
+        named_warnings(reporter if group.first else Silent()),
+        named_failures(
+            work.recipe,
+            group.size,
+            largest_fit=lambda: largest_fit(work, group),
+            saved=lambda: bool(checkpoint.listed(work.checkpoints)),
+        ),
     ):
         return _run(work, group, reporter)
 
@@ -87,12 +91,16 @@ def prepare_torch(work: Work, group: Group) -> None:
         torch.set_num_threads(max(1, torch.get_num_threads() // group.size))
     if group.device.type == "cuda":
         torch.cuda.set_device(group.device)
-        torch.backends.cudnn.benchmark = not work.recipe.train.deterministic
-        if work.recipe.train.deterministic:
+        torch.backends.cudnn.allow_tf32 = True  # PyTorch's default; validation goes without
+        fixed = work.recipe.train.deterministic
+        torch.backends.cudnn.benchmark = not fixed
+        torch.backends.cudnn.deterministic = fixed
+        torch.use_deterministic_algorithms(fixed, warn_only=True)
+        if fixed:
             os.putenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it is first used
-            torch.backends.cudnn.deterministic = True
-            torch.use_deterministic_algorithms(True, warn_only=True)
             torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        for attention in (cuda.enable_flash_sdp, cuda.enable_mem_efficient_sdp, cuda.enable_cudnn_sdp):
+            attention(not fixed)  # where warnings suffice these give other bits each time; what is left does not
 
 
 def check_digest(reader: DatasetReader, recipe: TrainingRecipe) -> None:
@@ -117,8 +125,7 @@ def first_network(work: Work, device: torch.device, reporter: Reporter, *, fresh
     recipe = work.recipe
     torch.manual_seed(recipe.train.seed)
     seed_step(recipe.train.seed, 0, 0)
-    settings = recipe.train.network_settings
-    network = load_source(work.source, recipe.num_classes, settings, file=recipe.network_file).to(device)
+    network = load_source(work.source, recipe.num_classes, work.network_settings, file=recipe.network_file).to(device)
     if fresh and work.start_weights is not None:
         begin_from(work.start_weights, network, reporter)
     return network

@@ -1,17 +1,25 @@
-"""Names for what goes wrong below us while training: memory, loader, network. Each says its cure."""
+"""Names for what goes wrong below us while training: memory, GPU, loader, network. Each says its cure."""
 
 import re
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, RoadloopError, Text
 from roadloop.training.recipe import TrainingRecipe
+from roadloop.training.reporting import Reporter
 
-_NO_MEMORY: Final = re.compile(r"allocate memory|std::bad_alloc|CUDA out of memory|CUBLAS_STATUS_ALLOC_FAILED")
+_NO_HOST_MEMORY: Final = re.compile(r"allocate memory|std::bad_alloc")
+_NO_GPU_MEMORY: Final = re.compile(r"CUDA (error: )?out of memory|CU\w+_STATUS_ALLOC_FAILED")
+#: What only the GPU, its driver or the link between GPUs says; a failed assertion on the device is the network's.
+_GPU: Final = re.compile(
+    r"CUDA error: (?!device-side assert)|CU\w+_STATUS_(NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION_FAILED)|NCCL error"
+)
+_UNSTEADY: Final = r"(\S+) does not have a deterministic implementation"  #: begins a warning of torch's
 _CAUGHT: Final = re.compile(r"Caught \w+ in DataLoader worker process")
 _CUT_OFF: Final = (ConnectionResetError, ConnectionRefusedError, EOFError)
 _FAILURES: Final = (
@@ -43,16 +51,67 @@ def named_failures(
     except _FAILURES as error:
         if _lacks_memory(error):
             traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
-            gpu = isinstance(error, torch.OutOfMemoryError)
+            gpu = _lacks_gpu_memory(error)
             raise _out_of_memory(recipe, devices, largest_fit(), gpu=gpu, saved=saved()) from error
-        named = _loader(error) or _batch_norm(recipe, devices, error) or _network(recipe, error)
+        named = _loader(error) or _gpu(error) or _batch_norm(recipe, devices, error) or _network(recipe, error)
         if named is None:
             raise
         raise named from error
 
 
+@contextmanager
+def named_warnings(reporter: Reporter) -> Iterator[None]:
+    """Say once of each operation that its GPU kernel may give other bits each time, although the recipe asks for the same.
+
+    Args:
+        reporter: Hears of it.
+    """
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, *where: Any, **more: Any) -> None:
+            found = re.match(_UNSTEADY, str(message))
+            if found is None:
+                usual(message, *where, **more)
+            elif found[1] not in said:
+                said.add(found[1])
+                reporter.warn(_unsteady(found[1]))
+
+        warnings.showwarning = show
+        warnings.filterwarnings("default", message=_UNSTEADY)
+        yield
+
+
+def _unsteady(operation: str) -> Text:
+    return Text(
+        f"PyTorch 没有 {operation} 的确定性 GPU 内核：训练照常进行，但继续的任务可能不再逐位相同。"
+        "需要逐位相同时，请换一个网络，或在 CPU 上训练。",
+        f"PyTorch has no deterministic GPU kernel for {operation}: training goes on, but a continued task may no longer"
+        " be the same bit by bit. Where it must be, use another network, or train on the CPU.",
+    )
+
+
 def _lacks_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or _NO_MEMORY.search(str(error)) is not None
+    return isinstance(error, MemoryError) or _lacks_gpu_memory(error) or _NO_HOST_MEMORY.search(str(error)) is not None
+
+
+def _lacks_gpu_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or _NO_GPU_MEMORY.search(str(error)) is not None
+
+
+def _gpu(error: BaseException) -> JobError | None:
+    """The GPU itself failed, or its driver, or the link between GPUs."""
+    if not _GPU.search(str(error)):
+        return None
+    what = str(error).strip().splitlines()[0][:300]
+    return JobError(
+        Text(
+            f"GPU 出错：{what}。已保存的检查点完好。请查看 nvidia-smi 与系统日志（Xid），必要时重启驱动或主机，然后继续任务。",
+            f"The GPU failed: {what}. Checkpoints that were saved are good. Look at nvidia-smi and at the system's log"
+            " (Xid), restart driver or host if need be, then continue the task.",
+        )
+    )
 
 
 def _loader(error: BaseException) -> JobError | None:

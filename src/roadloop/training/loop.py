@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from roadloop.errors import Text
-from roadloop.evaluation.decide import decide
+from roadloop.evaluation.decide import decide, exact
 from roadloop.evaluation.metrics import count
 from roadloop.evaluation.quality import FullScores, Validation, measure
 from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
@@ -178,7 +178,7 @@ def validate(run: Run, reporter: Reporter) -> Validation | None:
 
 def count_predicted(run: Run, batch: Batch, counted: Validation) -> None:
     """Predict some pictures and count them against their labels."""
-    with torch.inference_mode():
+    with torch.inference_mode(), exact():
         image_N3HW, _ = run.normalise(batch)
         logits_NCHW = run.learner.judged(image_N3HW)
         check_answer([logits_NCHW], run.recipe.num_classes, batch.targets.shape[-2:], run.recipe.network_file)

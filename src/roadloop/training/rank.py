@@ -130,7 +130,8 @@ def work(line: Line) -> bool:
     rank, size, cuda = (line.assignment[key] for key in ("rank", "size", "cuda"))
     device = torch.device("cuda", rank) if cuda else torch.device("cpu")
     store = dist.FileStore(line.assignment["store"], size)  # type: ignore[attr-defined]
-    dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=size)
+    backend, place = ("nccl", device) if cuda else ("gloo", None)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, device_id=place)
     reporter = Speaking(line) if rank == 0 else Forwarding(line)
     finished = run(Work.from_json(line.assignment["work"]), Group(device, rank, size), reporter)
     dist.barrier()  # nobody leaves while another still publishes; after an error nothing here may wait

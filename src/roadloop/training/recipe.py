@@ -96,7 +96,8 @@ class TrainConfig(Record):
     )
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
         "fp32",
-        description="Numbers of the forward pass; auto = bf16, or fp16 where the GPU lacks it; on a CPU with bf16"
+        description="Numbers of the forward pass; on a GPU, convolutions of fp32 round to TF32 while training, as is"
+        " PyTorch's default; auto = bf16, or fp16 where the GPU lacks it; on a CPU with bf16"
         " instructions it tries fp32 and bf16 for some steps at the start, and keeps the faster for all attempts.",
     )
     memory_format: Literal["contiguous", "channels_last", "auto"] = Field(
@@ -139,7 +140,11 @@ class TrainConfig(Record):
         1.0, ge=0, le=100, description="Loss weight of the main output where such an output is sure of a boundary."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="First weights, order and augmentation follow from it.")
-    deterministic: bool = Field(True, description="CUDA: only kernels that give the same bits each time.")
+    deterministic: bool = Field(
+        True,
+        description="CUDA: only kernels that give the same bits each time; a step may take four times as long, and"
+        " SegFormer more memory.",
+    )
     cpu_processes: int = Field(1, ge=1, le=64, description="Without GPUs: processes that share each batch.")
     save_every: int | None = Field(
         None, ge=1, description="Epochs between model files; empty = as many as give about 100. Best and last: always."

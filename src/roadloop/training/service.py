@@ -16,7 +16,7 @@ from roadloop.labels.table import Color
 from roadloop.models.service import compatible_weights
 from roadloop.networks import folder
 from roadloop.networks import service as networks
-from roadloop.storage.paths import check_new_name
+from roadloop.storage.paths import Workspace, check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train, merge_train
@@ -105,6 +105,7 @@ def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
     label_map = default_map(info.table, template)
     where = f"networks/{network.name}"
     train = parse(TrainConfig, folder.read_defaults(network.folder, folder.TRAIN), f"{where}/{folder.TRAIN}")
+    train = _portable(platform.workspace, train)
     data = parse(DataConfig, folder.read_defaults(network.folder, folder.DATA), f"{where}/{folder.DATA}")
     task_id = queue.submit(
         db,
@@ -246,7 +247,7 @@ def save_configs(
         InvalidValueError: An unknown key, a wrong value, or one that does not fit the task.
     """
     task = require_open(db, task_id)
-    train = merge_train(task.row.train_con, train_con or {})
+    train = _portable(platform.workspace, merge_train(task.row.train_con, train_con or {}))
     data = parse(DataConfig, {**task.row.data_con, **(data_con or {})}, "data_con")
     check(train, data, facts_of(db, platform, task))
     _save(db, task, train, data)
@@ -316,6 +317,15 @@ def shown(train: TrainConfig, data: DataConfig, gpus: str, num_classes: int) -> 
 def dump(config: TrainConfig | DataConfig) -> dict[str, Any]:
     """A configuration as plain JSON values."""
     return config.model_dump(mode="json")
+
+
+def _portable(workspace: Workspace, train: TrainConfig) -> TrainConfig:
+    """The configuration with the folder that a network begins from as rows keep it."""
+    begin = train.network_settings.get(folder.CHECKPOINT)
+    if not isinstance(begin, str):
+        return train
+    settings = train.network_settings | {folder.CHECKPOINT: workspace.store_path(begin)}
+    return train.model_copy(update={"network_settings": settings})
 
 
 def _save(

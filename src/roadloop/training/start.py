@@ -137,10 +137,11 @@ def _with_flat(kind: type[R], config: R, flat: Mapping[str, Any]) -> R:
 
 
 def _with_checkpoint(platform: Platform, train: TrainConfig) -> TrainConfig:
-    """The folder that a network begins from as an absolute path; like every path of a request, it stays inside."""
+    """The folder that a network begins from as a row keeps it; like every path of a request, it stays inside."""
     given = train.network_settings.get(CHECKPOINT)
     if not given:
         return train
+    store_path = platform.workspace.store_path
     folder = platform.workspace.resolve(str(given), f"network_settings.{CHECKPOINT}")
     if not folder.is_dir():
         raise NotFoundError(
@@ -151,7 +152,7 @@ def _with_checkpoint(platform: Platform, train: TrainConfig) -> TrainConfig:
             ),
             parameter="train_con",
         )
-    return train.model_copy(update={"network_settings": train.network_settings | {CHECKPOINT: str(folder)}})
+    return train.model_copy(update={"network_settings": train.network_settings | {CHECKPOINT: store_path(folder)}})
 
 
 def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str) -> Named | None:

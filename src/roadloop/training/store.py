@@ -1,11 +1,16 @@
 """Rows of training tasks. No decisions here."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from roadloop.errors import Text
+from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.queue import Job, get
+from roadloop.networks.folder import CHECKPOINT
 from roadloop.storage.database import metadata
+from roadloop.storage.paths import Workspace
 
 training_tasks: Final = sa.Table(
     "training_tasks",
@@ -67,3 +72,20 @@ def update_task(db: sa.Connection, task_id: str, **values: Any) -> None:
 def update_config(db: sa.Connection, task_id: str, **values: Any) -> None:
     """Change a task's configuration."""
     db.execute(training_configs.update().where(training_configs.c.task_id == task_id).values(**values))
+
+
+def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
+    """The folders of the trained tasks, and where networks begin from."""
+    for row in succeeded(db, training_tasks):
+        yield Claim(_owner(row.name), f"tasks/{row.name}")
+    recipes = sa.select(training_tasks.c.name, training_configs.c.recipe).join(
+        training_configs, training_configs.c.task_id == training_tasks.c.task_id
+    )
+    for name, recipe in db.execute(recipes):
+        begin = (recipe or {}).get("train", {}).get("network_settings", {}).get(CHECKPOINT)
+        if begin:
+            yield Claim(_owner(name), str(begin), needed=False)
+
+
+def _owner(name: str) -> Text:
+    return Text(f"训练任务 {name}", f"The training task {name}")

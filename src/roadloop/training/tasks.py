@@ -13,6 +13,7 @@ from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.labels.label_map import LabelMap
 from roadloop.models.files import description_path, is_described
 from roadloop.models.service import find_weights
+from roadloop.networks.folder import CHECKPOINT
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
@@ -56,7 +57,7 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
         task = require(db, context.job.id)
         facts = facts_of(db, platform, task)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
-    base = None
+    base, begin = None, recipe.train.network_settings.get(CHECKPOINT)
     if recipe.data.data_type == "aug":
         base = platform.workspace.datasets / facts.dataset.base_data
     work = Work(
@@ -70,6 +71,7 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
         max_pixels=platform.settings.max_picture_mpix * 1_000_000,
         decoded_cache_mib=platform.settings.decoded_cache_mib,
         mlflow_url=platform.settings.mlflow_url,
+        begin=platform.workspace.find_path(str(begin)) if begin else None,
     )
     return work, facts
 

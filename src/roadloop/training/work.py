@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.imaging.decode import MAX_PIXELS
+from roadloop.networks.folder import CHECKPOINT
 from roadloop.training.recipe import TrainingRecipe
 
 #: Loader processes for each GPU when the setting is "as many as fit"; on CPU the cores are busy anyway.
@@ -27,6 +28,7 @@ class Work:
         max_pixels: Of the largest picture that is decoded.
         decoded_cache_mib: Decoded pictures that all ranks and loaders together may keep.
         mlflow_url: Tracking server that hears of every epoch; empty = none.
+        begin: Folder that the network's code begins from, where the recipe names one.
     """
 
     recipe: TrainingRecipe
@@ -39,6 +41,13 @@ class Work:
     max_pixels: int = MAX_PIXELS
     decoded_cache_mib: int = 0
     mlflow_url: str = ""
+    begin: Path | None = None
+
+    @property
+    def network_settings(self) -> dict[str, Any]:
+        """Keyword arguments of the network's `build()`, its folder as it stands on this machine."""
+        settings = dict(self.recipe.train.network_settings)
+        return settings if self.begin is None else settings | {CHECKPOINT: str(self.begin)}
 
     @property
     def checkpoints(self) -> Path:
@@ -75,7 +84,7 @@ class Work:
     def from_json(cls, text: str) -> "Work":
         """The work that `to_json` wrote."""
         values = json.loads(text)
-        base = values["base_dataset"]
+        base, begin = values["base_dataset"], values["begin"]
         return cls(
             recipe=TrainingRecipe.model_validate(values["recipe"]),
             source=values["source"],
@@ -87,4 +96,5 @@ class Work:
             max_pixels=values["max_pixels"],
             decoded_cache_mib=values["decoded_cache_mib"],
             mlflow_url=values["mlflow_url"],
+            begin=Path(begin) if begin else None,
         )

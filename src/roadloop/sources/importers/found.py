@@ -212,6 +212,8 @@ class Found:
         legend: The classes that the data's documents name; empty for masks without a document.
         raw_ids: The raw id of each class of the legend in `table`.
         table: The class table that the documents make.
+        undeclared: Why nothing can be read where neither the data nor `roadelement` has a class table; None where the
+            usual table, or the shipped one, is meant then.
         unlabelled: Pixel values that mean "nobody said", besides 255: they are ignored, not unknown.
         notes: What the user should know.
     """
@@ -224,6 +226,7 @@ class Found:
     legend: tuple[LegendClass, ...] = ()
     raw_ids: tuple[int, ...] = ()
     table: ClassTable | None = None
+    undeclared: Text | None = None
     unlabelled: tuple[int, ...] = ()
     notes: tuple[Text, ...] = ()
 

@@ -36,6 +36,8 @@ def read_lists(
 ) -> Listed:
     """Give the items the splits that lists name; a line that no picture has is said.
 
+    A line is what `keys` call a picture, or its path; what stands behind either is not read.
+
     Args:
         tree: The imported folder.
         lists: (split, file, what stands before the names of this list in `keys`).
@@ -49,8 +51,9 @@ def read_lists(
         rows = [(n, line.strip()) for n, line in enumerate(tree.text(file).splitlines(), 1) if line.strip()]
         stated[file] = len(rows)
         for number, text in rows:
-            word = text.split()[0]  # VOC's lists may carry a column more
-            name = prefix + (text if prefix + text in names or prefix + word not in names else word)
+            word = text.split()[0]  # lists may carry a column more, such as the mask
+            path = keys.get(prefix + word.lstrip("/"))
+            name = path or prefix + (text if prefix + text in names or prefix + word not in names else word)
             said.setdefault(name, []).append((Claim(file, f"line {number}", text), split))
     found = pair({i.image: keys[i.image] for i in items}, {name: name for name in said}).labels
     taken = {match.file for match in found.values()}

@@ -17,7 +17,8 @@ from roadloop.sources.importers.tree import PICTURE_FOLDERS, PICTURES, readable
 Parts = tuple[str, ...]
 
 EXACT: Final = Text("名称完全一致", "the same name")
-_FOLDER: Final = Text("上级目录不同，其余一致", "the same name below other folders")
+FOLDER: Final = Text("名称一致，上级目录写法不同", "the same name, with more or fewer folders before it")
+PLAIN: Final = frozenset({EXACT, FOLDER})  #: rules that need no second look
 _FORM: Final = Text("只是编码形式不同（NFC/NFD、GBK）", "the same name in another form (NFC or NFD, GBK)")
 _CASE: Final = Text("只是大小写不同", "the same name but for upper and lower case")
 _ENDING: Final = Text("只是扩展名不同", "the same name with another ending")
@@ -179,7 +180,7 @@ def _look(index: "_Index", name: Name, level: "_Level", hint: Callable[[str], bo
     if len(hinted) == 1:
         return Match(hinted[0], _HINT)
     if len(candidates) == 1:
-        plain = EXACT if exact else _FOLDER
+        plain = EXACT if exact else FOLDER
         return Match(candidates[0], plain if level.rule is EXACT else level.rule)
     return Doubt(tuple(candidates)) if candidates else None
 

@@ -42,7 +42,7 @@ def settle(found: Found, legend: Legend | None, named: ClassTable | None, values
 
     Raises:
         ConflictError: The data's own table, or the layout's usual one, says otherwise than `named`.
-        LabelMapError: Not one of the data's classes is in the table.
+        LabelMapError: Not one of the data's classes is in the table, or nothing says what the masks mean.
     """
     if legend is not None and named is not None:
         check_tables(legend, named)
@@ -50,6 +50,8 @@ def settle(found: Found, legend: Legend | None, named: ClassTable | None, values
         return _documents(found, legend, named)
     if legend is not None:
         return _beside(found, legend, named)
+    if named is None and found.undeclared is not None:
+        raise LabelMapError(found.undeclared)
     usual = found.usual or named or shipped()
     if named is None or not _differ(usual, named):
         return _own(named or usual, found)

@@ -88,7 +88,8 @@ class _Pairs:
 
     def match(self) -> None:
         """Pair everything up."""
-        jpegs = [file for file in self._plain if not _is_png(file)]
+        self._doubt_rivals()
+        jpegs = [file for file in self._left() if not _is_png(file)]
         self._take(jpegs, {file: self._keys[file] for file in self._beside}, self._keys)
         self._take(self._left(), {f: b for f, b in self._marked.items() if f not in self._below}, self._keys)
         for i in range(_DEPTH):
@@ -96,6 +97,20 @@ class _Pairs:
                 pictures = {f: key for f in self._left() if (key := _starred(self._keys[f], PICTURE_FOLDERS, i))}
                 self._take(list(pictures), self._folder_labels(j, marked=False), pictures)
                 self._take(list(pictures), self._folder_labels(j, marked=True), pictures)
+
+    def _doubt_rivals(self) -> None:
+        """Where `X.jpg` and `X.png` stand beside each other, and a folder of labels has X's: which of the two is labelled?"""
+        labels: dict[str, str] = {}
+        for place in range(_DEPTH):
+            for marked in (False, True):
+                labels |= {key: file for file, key in self._folder_labels(place, marked=marked).items()}
+        jpegs = {self._keys[file]: file for file in self._plain if not _is_png(file)}
+        for file in self._beside:
+            stars = [_starred(self._keys[file], PICTURE_FOLDERS, place) for place in range(_DEPTH)]
+            label = next((labels[star] for star in stars if star in labels), None)
+            if label is not None and (jpeg := jpegs.get(self._keys[file])) is not None:
+                three = (jpeg, file, label)
+                self._doubts.update({one: Doubt(tuple(other for other in three if other != one)) for one in three})
 
     def reading(self, label: str) -> Literal["auto", "color"]:
         """How a label is read: `label-X.png` is in colours, whatever kind of PNG it is."""

@@ -5,7 +5,17 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from roadloop.errors import JobError, Text
-from roadloop.sources.importers import camvid, cityscapes, coco, label_studio, pairs, voc
+from roadloop.sources.importers import (
+    apolloscape,
+    bdd,
+    camvid,
+    cityscapes,
+    coco,
+    label_studio,
+    mapillary,
+    pairs,
+    voc,
+)
 from roadloop.sources.importers.found import Fate, Found, Line
 from roadloop.sources.importers.tree import Tree
 
@@ -32,12 +42,50 @@ class Layout(NamedTuple):
 
 #: Layouts by name, the most particular first.
 LAYOUTS: Final[Mapping[str, Layout]] = {
+    "mapillary": Layout(
+        mapillary.find,
+        Text(
+            "有 images/ 与 labels/ 或 v2.0/labels/，以及 config.json 或 config_v2.0.json",
+            "images/ with labels/ or v2.0/labels/, and config.json or config_v2.0.json",
+        ),
+    ),
     "label-studio": Layout(label_studio.find, Text("有 Label Studio 导出的 JSON", "a JSON that Label Studio exported")),
     "coco": Layout(
         coco.find, Text("有含 images 与 categories 的 JSON", "a JSON with images and categories"), coco.documents
     ),
     "cityscapes": Layout(
-        cityscapes.find, Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds")
+        cityscapes.finder("cityscapes"),
+        Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds"),
+    ),
+    "cityscapes-train-ids": Layout(
+        cityscapes.finder("cityscapes-train-ids"),
+        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
+    ),
+    "idd": Layout(
+        cityscapes.finder("idd"),
+        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
+    ),
+    "idd-level3": Layout(
+        cityscapes.finder("idd-level3"),
+        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
+    ),
+    "bdd100k": Layout(
+        bdd.find,
+        Text(
+            "有 images/10k/ 与 labels/sem_seg/masks/，或文件名含 _train_id",
+            "images/10k/ with labels/sem_seg/masks/, or labels called ..._train_id",
+        ),
+    ),
+    "apolloscape": Layout(
+        apolloscape.find_scene,
+        Text("有 ColorImage/ 与 Label/ 中的 X_bin.png", "ColorImage/, and Label/ with X_bin.png"),
+    ),
+    "apolloscape-lane": Layout(
+        apolloscape.find_lanes,
+        Text(
+            "有 ColorImage_<道路>/ 与 Labels_<道路>/ 中的 X_bin.png，或目录名以 _lane 结尾",
+            "ColorImage_<road>/, and Labels_<road>/ with X_bin.png, or folders called ..._lane",
+        ),
     ),
     "cvat": Layout(voc.find_cvat, Text("有 labelmap.txt 与 SegmentationClass/", "labelmap.txt and SegmentationClass/")),
     "voc": Layout(voc.find, Text("有 JPEGImages/ 与 SegmentationClass/", "JPEGImages/ and SegmentationClass/")),
@@ -76,8 +124,8 @@ def _first(tree: Tree) -> tuple[str, Found]:
         found = known.find(tree)
         if found is not None and found.items:
             return name, found
-        if found is not None and found.statements and empty is None:
-            empty = name, found  # a document whose pictures are all missing says so itself
+        if found is not None and empty is None:
+            empty = name, found  # a layout that has nothing to pair says itself what is missing
     return empty or ("pairs", pairs.find(tree))
 
 
