@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
+from roadloop.datasets.info import DatasetInfo
 from roadloop.errors import InvalidValueError, LabelMapError
 from roadloop.evaluation import service
+from roadloop.evaluation.meaning import since_built
 from roadloop.evaluation.service import EvaluationRequest
 from roadloop.evaluation.show import open_finished
 from roadloop.imaging.decode import decode_color_label
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
+from roadloop.labels.table import ClassTable, LabelClass, union
+from roadloop.sources.writer import writing_set
+from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
 RunJob = Callable[[Platform, str], queue.Job]
@@ -124,3 +129,22 @@ def test_start__a_table_beside_pictures_without_labels_forbids_nothing(platform:
     for label in ("a/label-t1_001.png", "a/t1_002.png"):
         (pictures / label).unlink()
     assert start(platform, OTHER)
+
+
+def test_since_built__colours_of_a_joined_dataset_are_the_first_set_s(platform: Platform) -> None:
+    """Two sets that agree in names; the second one's green is another green, and was when the dataset was built."""
+    one, two = (
+        ClassTable(n, (LabelClass(20, "green", "绿", color),)) for n, color in (("a", (0, 255, 0)), ("b", (0, 9, 0)))
+    )
+    for table in (one, two):
+        with writing_set(platform.workspace, table.name, table):
+            pass
+    info = DatasetInfo(
+        "d", union("d", [one, two]), "all", "", ("a", "b"), {}, "track", 0, {}, {}, {}, {}, (), 0, 0, 0, 0, (), {}
+    )
+    publish.write_json(platform.workspace.datasets / "d" / "dataset.json", info.to_json())
+    assert since_built(platform.workspace, "dataset:d/val") == []
+    path = platform.workspace.sources / "b" / "classes.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("绿", "草"), encoding="utf-8")
+    (said,) = since_built(platform.workspace, "dataset:d/val")
+    assert "source set b has changed since the dataset d was built: 20 green 绿 → green 草." in said.en

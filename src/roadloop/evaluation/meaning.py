@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from roadloop.datasets.info import read_info
@@ -115,9 +115,7 @@ def since_built(workspace: Workspace, sour_dir: str) -> list[Text]:
     for source in info.sources:
         with suppress(RoadloopError):  # a set that is gone says nothing
             now = open_set(workspace, source).table
-            ids = set(now.raw_ids) if len(info.sources) > 1 else set(info.table.raw_ids)
-            then = tuple(c for c in info.table.classes if c.raw_id in ids)
-            differing = changes(ClassTable(name, then), now) if then else None
+            differing = changes(*(_of_part(info.table, now) if len(info.sources) > 1 else (info.table, now)))
             if differing is not None:
                 found.append(
                     Text(
@@ -128,3 +126,11 @@ def since_built(workspace: Workspace, sour_dir: str) -> list[Text]:
                     )
                 )
     return found
+
+
+def _of_part(joined: ClassTable, part: ClassTable) -> tuple[ClassTable, ClassTable]:
+    """One set's share of a dataset's joined table, and the set's table; colours of a class are those of the first set."""
+    colors = {c.raw_id: c.color for c in joined.classes}
+    then = tuple(c for c in joined.classes if c.raw_id in part.raw_ids)
+    now = tuple(replace(c, color=colors.get(c.raw_id, c.color)) for c in part.classes)
+    return (ClassTable(joined.name, then) if then else joined), ClassTable(part.name, now)
