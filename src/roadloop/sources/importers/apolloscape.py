@@ -50,7 +50,7 @@ def find_lanes(tree: Tree) -> Found | None:
 
 
 def _masks(tree: Tree) -> dict[str, str]:
-    return {f: key for f in tree.pictures() if (key := _key(f, _MASKS)) and PurePosixPath(f).stem.endswith(_MASK)}
+    return {f: key for f in tree.pictures() if f"{_MASK}." in f and (key := _key(f, _MASKS)).endswith(_MASK)}
 
 
 def _has_lanes(masks: Mapping[str, str]) -> bool:
@@ -58,8 +58,8 @@ def _has_lanes(masks: Mapping[str, str]) -> bool:
 
 
 def _read(tree: Tree, masks: Mapping[str, str], table: str) -> Found | None:
-    pictures = {f: key for f in tree.pictures() if (key := _key(f, _PICTURES))}
-    if not masks or not pictures:
+    pictures = {f: key for f in tree.pictures() if (key := _key(f, _PICTURES))} if masks else {}
+    if not pictures:
         return None
     found = pair(pictures, {f: key.removesuffix(_MASK) for f, key in masks.items()})
     items = []

@@ -93,8 +93,7 @@ def _below(tree: Tree, folders: str, ending: str = "") -> dict[str, str]:
     found = {}
     for file in tree.pictures():
         before, middle, rest = f"/{file}".partition(f"/{folders}/")
-        path = PurePosixPath(rest)
-        if middle and path.stem.endswith(ending):
+        if middle and (path := PurePosixPath(rest)).stem.endswith(ending):
             key = path.with_name(path.stem.removesuffix(ending) or path.stem)
             found[file] = f"{before}/*/{key.as_posix()}"
     return found

@@ -86,7 +86,9 @@ def finder(layout: str) -> Callable[[Tree], Found | None]:
 
 def _find(kind: _Kind, tree: Tree) -> Found | None:
     """The labelled pictures that have masks of a kind, or None when there is not one such mask."""
-    pictures = {f: _key(f, _PICTURE) for f in tree.pictures() if PurePosixPath(f).stem.endswith(_PICTURE)}
+    pictures = {f: _key(f, _PICTURE) for f in tree.pictures() if f"{_PICTURE}." in f}
+    if not pictures:
+        return None
     masks = {f: name for f in tree.files if (name := _MASK.search(f))}
     own = [f for f, name in masks.items() if name["values"] in kind.values]
     if not own:
@@ -117,7 +119,7 @@ def _none_of(kind: _Kind, tree: Tree, pictures: Mapping[str, str], masks: Mappin
     readable_values = {values for known in KINDS.values() for values in known.values}
     if any(name["values"] in readable_values for name in masks.values()):
         return None
-    if not pictures or not (masks or outlines) or kind is not KINDS["cityscapes"]:
+    if not (masks or outlines) or kind is not KINDS["cityscapes"]:
         return None
     lines = [Line(f, Fate.UNSUPPORTED, _UNKNOWN_VALUES) for f in masks]
     lines += [] if masks else [Line(f, Fate.UNSUPPORTED, _ONLY_OUTLINES) for f in outlines]

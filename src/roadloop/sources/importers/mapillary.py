@@ -88,7 +88,7 @@ def find(tree: Tree) -> Found | None:
 
 def _place(file: str) -> tuple[str, str, str] | None:
     """(folder of the split, what stands there, version) of a file right below a known folder."""
-    parts = PurePosixPath(file).parts[:-1]
+    parts = file.split("/")[:-1]
     if not parts or parts[-1] not in {"images", "labels", *_COMPANIONS}:
         return None
     version = parts[-2] if len(parts) > 1 and _VERSION.fullmatch(parts[-2]) else ""

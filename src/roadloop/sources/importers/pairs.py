@@ -105,10 +105,11 @@ class _Pairs:
             for marked in (False, True):
                 labels |= {key: file for file, key in self._folder_labels(place, marked=marked).items()}
         jpegs = {self._keys[file]: file for file in self._plain if not _is_png(file)}
-        for file in self._beside:
+        for file in self._beside if labels else ():
+            if (jpeg := jpegs.get(self._keys[file])) is None:
+                continue
             stars = [_starred(self._keys[file], PICTURE_FOLDERS, place) for place in range(_DEPTH)]
-            label = next((labels[star] for star in stars if star in labels), None)
-            if label is not None and (jpeg := jpegs.get(self._keys[file])) is not None:
+            if (label := next((labels[star] for star in stars if star in labels), None)) is not None:
                 three = (jpeg, file, label)
                 self._doubts.update({one: Doubt(tuple(other for other in three if other != one)) for one in three})
 

@@ -64,6 +64,7 @@ class Tree:
         self.links: Final = tuple(links)
         self.unreadable: Final[dict[str, Text]] = {}  #: JSON files that could not be read, and why
         self._documents: dict[str, Any] | None = None
+        self._pictures: tuple[str, ...] | None = None
 
     def read(self, file: str) -> bytes:
         """The bytes of a file.
@@ -84,9 +85,11 @@ class Tree:
         except OSError:
             return ""
 
-    def pictures(self) -> list[str]:
+    def pictures(self) -> Sequence[str]:
         """The files that end like a JPEG or PNG."""
-        return [f for f in self.files if PurePosixPath(f).suffix.lower() in PICTURES]
+        if self._pictures is None:
+            self._pictures = tuple(f for f in self.files if PurePosixPath(f).suffix.lower() in PICTURES)
+        return self._pictures
 
     def documents(self) -> dict[str, Any]:
         """The JSON documents that may describe many pictures: all but those that carry the name of one picture."""
