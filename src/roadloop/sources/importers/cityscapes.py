@@ -27,7 +27,8 @@ from roadloop.sources.importers.tree import Tree, readable, split_of
 _PICTURE: Final = "_leftImg8bit"
 _LABELS: Final = ("_gtFine_labelIds.png", "_gtCoarse_labelIds.png")  # the first one wins
 _COMPANION: Final = re.compile(r"_gt(Fine|Coarse)_(color|instanceIds|instanceTrainIds)\.png$")
-_FOLDERS: Final = frozenset({"leftImg8bit", "gtFine", "gtCoarse"})
+_PICTURES: Final = "leftImg8bit"
+_FOLDERS: Final = frozenset({_PICTURES, "gtFine", "gtCoarse"})
 _FINER: Final = Text("已有精细标注", "There is a fine label")
 
 
@@ -72,6 +73,12 @@ def _key(file: str, marker: str) -> str:
 
 
 def _package(file: str, city: str) -> str:
-    """The folder that a picture stands in, which Cityscapes calls after its city."""
-    folder = readable(PurePosixPath(file).parent.name)
+    """The folder that a picture stands in, which Cityscapes calls after its city.
+
+    Below `leftImg8bit/<split>/` every folder is a city, whatever it is called; elsewhere not one called after a split.
+    """
+    parts = PurePosixPath(file).parts[:-1]
+    folder = readable(parts[-1]) if parts else ""
+    if _PICTURES in parts and len(parts) - parts.index(_PICTURES) > 2:
+        return folder
     return folder if folder not in {"", *_FOLDERS} and not split_of(f"{folder}/x") else city

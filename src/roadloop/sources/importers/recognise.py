@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from roadloop.errors import JobError, Text
 from roadloop.sources.importers import camvid, cityscapes, coco, label_studio, pairs, voc
+from roadloop.sources.importers.beside import read_beside
 from roadloop.sources.importers.found import Fate, Found, Line
 from roadloop.sources.importers.tree import Tree
 
@@ -67,6 +68,7 @@ def recognise(tree: Tree, layout: str = AUTO) -> tuple[str, Found]:
             ),
             layout=layout,
         )
+    found = read_beside(tree, found)
     return name, replace(found, lines=tuple(_told(tree, name, found)))
 
 
