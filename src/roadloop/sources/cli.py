@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, track
 
+from roadloop.console import Home, language, settings_of
 from roadloop.errors import ConflictError, Text
 from roadloop.settings import Settings
+from roadloop.sources.export_set import export_set
+from roadloop.sources.exporters.layouts import EXPORTERS
 from roadloop.sources.health.examine import Options, examine
 from roadloop.sources.health.noise import Judge
 from roadloop.sources.health.service import choose_against
@@ -43,6 +46,40 @@ def camvid(
         for sample in track(camvid_layout.read(found), total=len(found), description=f"import {name}"):
             writer.add(sample)
     typer.echo(f"{len(found)} pictures -> source set {name}")
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="Name of the source set 源数据名称.")],
+    layout: Annotated[str, typer.Option(help=f"One of: {', '.join(EXPORTERS)}.")],
+    out: Annotated[Path, typer.Option(help="Folder to be made; it must not be there 新目录.")],
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the pictures; without it they are hard links where that is possible.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Write a source set in another layout: pictures byte for byte, labels, class table, split lists 导出源数据.
+
+    Importing the folder again gives the same pixels, classes and splits. The folder appears whole or not at all.
+    Hard links share their bytes with the source set: do not change those pictures in place, or say --copy.
+    """
+    settings = settings_of(home)
+    source = open_set(Workspace(settings.home, settings.roots), name, "name")
+    with Progress() as bar:
+        task = bar.add_task(f"export {source.name}")
+        done = export_set(
+            source,
+            layout,
+            out,
+            link=not copy,
+            max_pixels=settings.max_picture_mpix * 1_000_000,
+            progress=lambda number, total: bar.update(task, completed=number, total=total),
+        )
+    for problem in done.problems:
+        typer.echo(f"{problem.file}: {problem.reason.pick(language())}", err=True)
+    for note in done.notes:
+        typer.echo(note.pick(language()))
+    left = f", {len(done.problems)} files left out" if done.problems else ""
+    typer.echo(f"{done.pictures} pictures{left} -> {out}")
 
 
 def health(
