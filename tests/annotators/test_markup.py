@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from package_data import TABLE, mask
-from roadloop.annotators.markup import Shape, colored, config, label_value, read, regions, spare_color
+from roadloop.annotators.markup import colored, read, spare_color
 from roadloop.labels.brush import encode
+from roadloop.labels.label_studio import Shape, config, label_value, regions
 from roadloop.labels.table import ClassTable, LabelClass, shipped
 from roadloop.packages.cut import Size
 

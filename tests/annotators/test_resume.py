@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from label_studio_double import Double
 from package_data import RunJob, kill_then_run, mask
-from roadloop.annotators import markup, service
+from roadloop.annotators import service
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
+from roadloop.labels import label_studio
 from roadloop.labels.table import shipped
 from roadloop.storage.platform import Platform
 
@@ -28,7 +29,7 @@ def test_pull__killed_and_run_again(studio: Platform, double: Double, cut: Job, 
     cut(studio)
     push(studio, "v1", 1)
     for task in double.tasks:
-        double.annotate(task, markup.regions(mask(task), shipped(), "brush"))
+        double.annotate(task, label_studio.regions(mask(task), shipped(), "brush"))
     with studio.database.transaction() as db:
         task_id = service.download(db, studio, service.DownloadRequest(1, 999, "back"))
     job = kill_then_run(studio, run_job, task_id, "pull.batch")

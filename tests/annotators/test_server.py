@@ -16,6 +16,7 @@ from roadloop.imaging.decode import decode_color_label
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
+from roadloop.labels import label_studio
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import shipped
 from roadloop.packages import manifest
@@ -32,7 +33,7 @@ def label(platform: Platform, dest: str, number: int, stem: str) -> UInt8:
 
 
 def finish(double: Double, task: int, ids: UInt8) -> None:
-    double.annotate(task, markup.regions(ids, shipped(), "brush"))
+    double.annotate(task, label_studio.regions(ids, shipped(), "brush"))
 
 
 def test_push_and_pull__changes_no_pixel(studio: Platform, double: Double, cut: Job, push: Job, pull: Job) -> None:
@@ -145,7 +146,7 @@ def test_pull__bad_and_vanished_tasks_are_named(
 ) -> None:
     cut(studio)
     push(studio, "v1", 1)
-    regions = markup.regions(mask(1), shipped(), "brush")
+    regions = label_studio.regions(mask(1), shipped(), "brush")
     regions[0]["value"]["brushlabels"] = ["sad"]
     double.annotate(100, regions)
     del double.tasks[101]

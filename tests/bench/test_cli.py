@@ -41,6 +41,15 @@ def test_bench_build__both_sides_pack_all_pictures() -> None:
     assert [row["items"] for row in found["rows"]] == [8, 8]
 
 
+@pytest.mark.parametrize("more", [[], ["--reference"]])
+def test_bench_import__both_sides_bring_all_pictures(more: list[str]) -> None:
+    found = bench("import", *TINY, *more)
+    assert [row["items"] for row in found["rows"]] == [8, 8]
+    assert [re.sub(r"\d+ MiB", "", note) for note in found["notes"]] == [
+        f"Peak memory of a process that imports {number} pictures: " for number in (2, 8)
+    ]
+
+
 def test_bench_predict__both_sides_write_the_same_labels(monkeypatch: Any) -> None:
     monkeypatch.setattr(backend, "exported", lambda network, *_: network)  # an export takes seconds
     found = bench("predict", *TINY)

@@ -102,3 +102,8 @@ def test_parse_declared__refused_with_line_and_cure(text: str, word: str) -> Non
 def test_parse_declared__bytes_of_no_encoding() -> None:
     with pytest.raises(LabelMapError, match="encoding"):
         parse_declared(b"name,r,g,b\nro\xff\xff\x81d,1,2,3\n", "x")
+
+
+def test_parse_declared__quotation_marks_belong_to_a_name_unless_they_stand_around_it() -> None:
+    table = parse_declared(b'1 2 3 "road"\n4 5 6 the "x"\n7 8 9 5\'\n', "t").table
+    assert [c.name_en for c in table.classes] == ["road", 'the "x"', "5'"]

@@ -19,6 +19,7 @@ from roadloop.annotators import markup
 from roadloop.imaging.encode import encode_color
 from roadloop.labels import brush
 from roadloop.labels.colors import ColorCoder
+from roadloop.labels.label_studio import regions as regions_of
 from roadloop.labels.table import shipped
 from roadloop.packages import manifest
 from roadloop.packages.cut import framed, lower_half
@@ -88,7 +89,7 @@ def annotate(label_studio: str, first: int, last: int, drawn: Callable[[str], UI
     with api(label_studio) as client:
         for task in range(first, last + 1):
             stem = client.get(f"/api/tasks/{task}/").json()["data"]["name"].removeprefix("ext-").rpartition(".")[0]
-            regions = markup.regions(drawn(stem), shipped(), "brush")
+            regions = regions_of(drawn(stem), shipped(), "brush")
             client.post(f"/api/tasks/{task}/annotations/", json={"result": regions}).raise_for_status()
             stems.append(stem)
     return stems

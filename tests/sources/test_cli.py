@@ -1,29 +1,98 @@
+"""`roadloop import`: the job's steps in this process."""
+
+import csv
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from roadloop.errors import NameTakenError
-from roadloop.imaging.encode import encode_jpeg, encode_label
-from roadloop.sources.cli import app
+import import_folders as folders
+from import_folders import ids, jpeg, put
+from roadloop.cli.main import app
+from roadloop.errors import ConflictError, JobError, NameTakenError, NotFoundError, PathOutsideError
+from roadloop.imaging.encode import encode_label
 from roadloop.sources.service import open_set, read_splits, scan
 from roadloop.storage.paths import Workspace
+from roadloop.storage.platform import Platform
 
 
-def test_camvid__imports_and_refuses_a_taken_name(tmp_path: Path) -> None:
-    for split in ("train", "val"):
-        (tmp_path / "in" / split).mkdir(parents=True)
-        (tmp_path / "in" / f"{split}annot").mkdir()
-        (tmp_path / "in" / split / f"t_{split}.jpg").write_bytes(encode_jpeg(np.zeros((4, 4, 3), np.uint8)))
-        label = encode_label(np.zeros((4, 4), np.uint8))
-        (tmp_path / "in" / f"{split}annot" / f"t_{split}.png").write_bytes(label)
-    arguments = ["camvid", str(tmp_path / "in"), "--name", "街景", "--home", str(tmp_path / "home")]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
-    assert "2 pictures" in result.output
+def bring(home: Path, folder: Path, *more: str) -> Result:
+    arguments = ["import", str(folder), "--home", str(home), *more]
+    return CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_import__from_anywhere_with_a_report(tmp_path: Path) -> None:
+    folders.camvid_ids(tmp_path / "in")
+    put(tmp_path / "in" / "train" / "lonely.jpg", jpeg())
+    result = bring(tmp_path / "home", tmp_path / "in", "--name", "街景")
+    assert "2 pictures -> source set 街景" in result.output
+    assert "1 missing_partner" in result.output
+    assert "2 (the same name)" in result.output
     source = open_set(Workspace(tmp_path / "home"), "街景")
-    assert [s.key for s in scan(source).samples] == ["train/t_train", "val/t_val"]
-    assert read_splits(source) == {"train/t_train": "train", "val/t_val": "val"}
+    assert [s.key for s in scan(source).samples] == ["train/0001TP_1", "val/0016E5_2"]
+    assert read_splits(source) == {"train/0001TP_1": "train", "val/0016E5_2": "val"}
+    report = next((tmp_path / "home" / "logs").iterdir())
+    assert str(report) in result.output
+    with report.open(encoding="utf-8-sig", newline="") as stream:
+        assert {row["file"]: row["outcome"] for row in csv.DictReader(stream)}["train/lonely.jpg"] == "missing_partner"
+    # The same folder again adds what is new.
+    put(tmp_path / "in" / "train" / "new_1.jpg", jpeg(9))
+    put(tmp_path / "in" / "trainannot" / "new_1.png", encode_label(ids(8, 3)))
+    assert "1 pictures" in bring(tmp_path / "home", tmp_path / "in", "--name", "街景").output
+    assert [s.key for s in scan(source).samples] == ["train/0001TP_1", "train-2/new_1", "val/0016E5_2"]
+    assert [f for f in files(tmp_path / "home") if "partial" in f] == []
+    folders.voc(tmp_path / "other")
     with pytest.raises(NameTakenError):
-        CliRunner().invoke(app, arguments, catch_exceptions=False)
+        bring(tmp_path / "home", tmp_path / "other", "--name", "街景")
+
+
+def test_import__dry_run_writes_nothing_and_says_everything(tmp_path: Path) -> None:
+    folders.cvat(tmp_path / "in")
+    result = bring(tmp_path / "home", tmp_path / "in", "--dry-run")
+    assert not (tmp_path / "home").exists()
+    for word in (
+        "cvat (labelmap.txt and SegmentationClass/)",
+        "road (2) = 2 road",
+        "4 added (added)",
+        "nothing was written",
+        "2 pictures would",
+    ):
+        assert word in result.output, result.output
+
+
+def test_import__by_reference_only_from_a_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders.plain(tmp_path / "store")
+    with pytest.raises(PathOutsideError):
+        bring(tmp_path / "home", tmp_path / "store", "--reference")
+    monkeypatch.setenv("ROADLOOP_ROOTS", f'["{tmp_path / "store"}:ro"]')
+    bring(tmp_path / "home", tmp_path / "store", "--reference")
+    assert files(tmp_path / "home" / "sources" / "store") == ["classes.csv", "import.json", "manifest.csv"]
+    workspace = Workspace(tmp_path / "home", (f"{tmp_path / 'store'}:ro",))
+    assert len(scan(open_set(workspace, "store")).samples) == 2
+
+
+def test_import__refusals_leave_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "a.jpg", b"text")
+    put(tmp_path / "in" / "a.png", encode_label(ids(2, 0)))
+    with pytest.raises(JobError) as raised:
+        bring(tmp_path / "home", tmp_path / "in")
+    assert files(tmp_path / "home") == [f"logs/{next((tmp_path / 'home' / 'logs').iterdir()).name}"]
+    assert str(next((tmp_path / "home" / "logs").iterdir())) in raised.value.text.zh
+    put(tmp_path / "in" / "classes.csv", "raw_id,name_en,name_zh,r,g,b,train_id\n0,sky,天,1,1,1,0\n")
+    with pytest.raises(ConflictError):
+        bring(tmp_path / "home", tmp_path / "in", "--roadelement", "voc")
+    with pytest.raises(NotFoundError):
+        bring(tmp_path / "home", tmp_path / "nowhere")
+
+
+def test_import__waits_for_no_job_that_fills_the_same_set(platform: Platform, submit: Callable[..., str]) -> None:
+    folders.plain(platform.workspace.imports / "in")
+    task_id = submit()
+    with pytest.raises(NameTakenError) as raised:
+        bring(platform.workspace.home, platform.workspace.imports / "in", "--name", "苏州")
+    assert raised.value.details["task_id"] == task_id

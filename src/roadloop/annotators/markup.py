@@ -1,12 +1,11 @@
-"""Label Studio's words for what we mean: labelling page, predictions and finished annotations. Pure.
+"""Finished annotations of Label Studio as labels. Pure.
 
-Names of classes are not unique, so a label value is `<raw id> <name>`; only the number is read back. Regions are
-painted in the order in which the annotation lists them: where two overlap, the later one wins.
+Of a label value, `<raw id> <name>`, only the number is read. Regions are painted in the order in which the annotation
+lists them: where two overlap, the later one wins. `labels.label_studio` writes what is read here.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple
-from xml.sax.saxutils import quoteattr
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +13,13 @@ from numpy.typing import NDArray
 from roadloop.errors import BrokenFileError, Text
 from roadloop.labels import brush
 from roadloop.labels.colors import ColorCoder
-from roadloop.labels.polygons import Area, Polygon, fill, outlines
-from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
+from roadloop.labels.polygons import Area, fill
+from roadloop.labels.table import IGNORE, ClassTable, Color
 from roadloop.packages.cut import Size
 
 UInt8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Shape = Literal["brush", "polygon"]
 
-_TAGS: Final = {"brush": "BrushLabels", "polygon": "PolygonLabels"}
 _SPARE: Final[tuple[Color, ...]] = tuple((i, 0, 255 - i) for i in range(256))
 
 
@@ -40,43 +37,6 @@ class Drawing(NamedTuple):
     painted: Mask
     overlap: int
     problems: tuple[Text, ...]
-
-
-def label_value(c: LabelClass) -> str:
-    """The value of a class in Label Studio."""
-    return f"{c.raw_id} {c.name_en or c.name_zh}".strip()
-
-
-def config(table: ClassTable) -> str:
-    """The labelling page: one picture, brush and polygon labels in the table's colours."""
-    labels = "".join(
-        f"<Label value={quoteattr(label_value(c))} background='#{c.color[0]:02x}{c.color[1]:02x}{c.color[2]:02x}'/>"
-        for c in table.classes
-    )
-    tags = "".join(f"<{tag} name='{name}' toName='image'>{labels}</{tag}>" for name, tag in _TAGS.items())
-    return f"<View><Image name='image' value='$image' zoom='true' zoomControl='true'/>{tags}</View>"
-
-
-def regions(ids: UInt8, table: ClassTable, shape: Shape) -> list[dict[str, Any]]:
-    """A first label as regions: one brush mask for each class, or polygons. 255 is left unpainted.
-
-    Args:
-        ids: uint8 [H, W], raw ids of the table.
-        table: The class table.
-        shape: What annotators edit.
-    """
-    height, width = ids.shape
-    names = {c.raw_id: label_value(c) for c in table.classes}
-    base = {"to_name": "image", "original_width": width, "original_height": height, "image_rotation": 0}
-    if shape == "polygon":
-        return [
-            _region(n, shape, names[p.raw_id], {"points": _percent(p, width, height), "closed": True}) | base
-            for n, p in enumerate(outlines(ids))
-        ]
-    return [
-        _region(n, shape, names[raw_id], {"format": "rle", "rle": brush.encode(ids == raw_id)}) | base
-        for n, raw_id in enumerate(np.unique(ids[ids != IGNORE]).tolist())
-    ]
 
 
 def read(result: Sequence[Any], size: Size, table: ClassTable) -> Drawing:
@@ -126,15 +86,6 @@ def spare_color(table: ClassTable) -> Color:
     """A colour that no class has: it stands for what was not painted."""
     used = {c.color for c in table.classes}
     return next(color for color in _SPARE if color not in used)
-
-
-def _region(number: int, shape: Shape, value: str, drawn: dict[str, Any]) -> dict[str, Any]:
-    kind = _TAGS[shape].lower()
-    return {"id": f"r{number}", "type": kind, "from_name": shape, "value": {**drawn, kind: [value]}}
-
-
-def _percent(polygon: Polygon, width: int, height: int) -> list[list[float]]:
-    return [[100 * x / width, 100 * y / height] for x, y in polygon.points.tolist()]
 
 
 def _read_region(region: Any, size: Size, table: ClassTable) -> tuple[int, Area] | None:

@@ -14,12 +14,13 @@ import numpy as np
 
 from roadloop.annotators import markup, store
 from roadloop.annotators.client import LabelStudio
-from roadloop.annotators.markup import Shape
 from roadloop.annotators.protocol import Pulled, Watch
 from roadloop.errors import BrokenFileError, Text
 from roadloop.imaging.decode import decode_color_label
 from roadloop.imaging.encode import encode_color
+from roadloop.labels import label_studio
 from roadloop.labels.colors import ColorCoder
+from roadloop.labels.label_studio import Shape
 from roadloop.labels.polygons import loss, outlines, rasterise
 from roadloop.labels.table import IGNORE
 from roadloop.packages import service as packages
@@ -158,7 +159,7 @@ class LabelStudioAnnotator:
             return found
         number = f" #{manifest.number}"
         title = f"{manifest.version[: _TITLE - len(number)]}{number}"
-        return self._server.create_project(title, key, markup.config(manifest.table))
+        return self._server.create_project(title, key, label_studio.config(manifest.table))
 
     def _first_label(
         self, folder: Path, manifest: PackageManifest, picture: PackedPicture, lost: dict[int, dict[str, Any]]
@@ -184,7 +185,7 @@ class LabelStudioAnnotator:
                 total = lost.setdefault(row["raw_id"], {**row, "pixels": 0, "lost": 0, "gained": 0})
                 for name in ("pixels", "lost", "gained"):
                     total[name] += row[name]
-        return markup.regions(ids, table, self._shape)
+        return label_studio.regions(ids, table, self._shape)
 
     def _manifest(self, number: int) -> PackageManifest | None:
         if number not in self._manifests:

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from roadloop.annotators import store
 from roadloop.annotators.folder import FolderAnnotator
-from roadloop.annotators.markup import Shape
 from roadloop.annotators.protocol import Annotator
 from roadloop.annotators.server import LabelStudioAnnotator
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
+from roadloop.labels.label_studio import Shape
 from roadloop.packages import service as packages
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform

@@ -1,4 +1,4 @@
-"""`roadloop bench loader`, `train`, `build` and `predict`."""
+"""`roadloop bench loader`, `train`, `build`, `import` and `predict`."""
 
 import json
 from pathlib import Path
@@ -51,6 +51,21 @@ def build(
     from roadloop.bench.pictures import Choice  # noqa: PLC0415
 
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, processes), as_json)
+
+
+def imports(
+    pictures: Pictures = 5000,
+    size: Size = "192x144",
+    rounds: Rounds = 3,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="By reference; the script copies nothing, too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Importing pairs against a plain script that pairs by name, decodes, compares sizes and copies; memory is said."""
+    from roadloop.bench.imports import race  # noqa: PLC0415
+
+    _show(race(pictures, _parsed(size), rounds, "reference" if reference else "copy"), as_json)
 
 
 def train(

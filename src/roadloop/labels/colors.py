@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.errors import LabelMapError, Text
-from roadloop.labels.table import IGNORE, ClassTable, Color
+from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
 
 UInt8 = NDArray[np.uint8]
 _MOST_UNKNOWN_COLORS = 10
@@ -128,3 +128,12 @@ def distinct_colors(count: int) -> list[Color]:
             rest >>= 3
         colors.append((channels[0], channels[1], channels[2]))
     return colors
+
+
+def with_ignore(table: ClassTable) -> ClassTable:
+    """The table with a class for 255, in a colour that no other class has; the table itself where it has one."""
+    if table.find(IGNORE) is not None:
+        return table
+    used = {c.color for c in table.classes}
+    free = next(color for color in ((0, 0, 0), *reversed(distinct_colors(255))) if color not in used)
+    return ClassTable(table.name, (*table.classes, LabelClass(IGNORE, "ignore", "忽略", free, IGNORE)))

@@ -182,10 +182,16 @@ def _without(lines: Sequence[tuple[int, str]], name: str, *, names_alone: bool) 
         parts = found.groupdict()
         color = _color(name, number, re.split(_S, parts["rgb"])) if parts.get("rgb") else None
         color = _any_color(name, number, parts["hex"]) if parts.get("hex") else color
-        label = parts["name"].strip().strip("\"'")
+        label = _unquoted(parts["name"].strip())
         raw_id = _number(name, number, parts["id"], "id") if parts.get("id") else None
         rows.append(_Row(number, label, label, raw_id, color, None))
     return rows
+
+
+def _unquoted(text: str) -> str:
+    """A text without the quotation marks around it; one inside or at one end belongs to it."""
+    quoted = len(text) > 2 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else text
 
 
 def _declared(name: str, rows: Sequence[_Row]) -> Declared:

@@ -1,49 +1,125 @@
-"""`roadloop import` and `roadloop health`: bring pictures into a source set, and examine one."""
+"""`roadloop import`, `export-set` and `health`: bring pictures into a source set, write one elsewhere, examine one."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import typer
-from rich.progress import Progress, track
+from rich.progress import Progress
 
+from roadloop.console import Home, language, settings_of
 from roadloop.errors import ConflictError, Text
 from roadloop.labels.table import ClassTable
 from roadloop.settings import Settings
+from roadloop.sources.bringing import Brought
+from roadloop.sources.export_set import export_set
+from roadloop.sources.exporters.layouts import EXPORTERS
 from roadloop.sources.health.examine import Options, examine
 from roadloop.sources.health.noise import Judge
 from roadloop.sources.health.service import choose_against
 from roadloop.sources.health.write import write_health
-from roadloop.sources.importers import camvid as camvid_layout
+from roadloop.sources.importers.found import FATES, Fate
+from roadloop.sources.importers.recognise import AUTO, LAYOUTS
+from roadloop.sources.offimport import Request
 from roadloop.sources.service import open_set
-from roadloop.sources.writer import writing_set
+from roadloop.sources.terminal import DEFAULTS, Terminal, foresee_here, import_here
 from roadloop.storage.paths import Workspace
 
-app = typer.Typer(help="Bring labelled pictures into a source set.", no_args_is_help=True)
+LAYOUT_HELP: Final = f"auto, or one of: {', '.join(LAYOUTS)}."
 
 
-@app.callback()
-def group() -> None:
-    """Bring labelled pictures of other layouts into a source set."""
-
-
-@app.command()
-def camvid(
-    folder: Annotated[Path, typer.Argument(help="Folder with train/, trainannot/, val/, valannot/ ...")],
-    name: Annotated[str, typer.Option(help="Name of the new source set.")] = "camvid",
-    home: Annotated[
-        Path | None, typer.Option(help="The workspace folder (default: ./roadloop-home, or ROADLOOP_HOME).")
-    ] = None,
+def import_folder(
+    folder: Annotated[Path, typer.Argument(help="Folder of labelled pictures, in any layout that is known 目录.")],
+    name: Annotated[str, typer.Option(help="Name of the source set; without it, the folder's 源数据名称.")] = "",
+    layout: Annotated[str, typer.Option(help=LAYOUT_HELP)] = AUTO,
+    roadelement: Annotated[str, typer.Option(help="Class table; without it, the one that comes with the data.")] = "",
+    values: Annotated[
+        Literal["", "table", "layout"],
+        typer.Option(help="What pixels mean where --roadelement and the layout's usual classes differ."),
+    ] = "",
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Leave the pictures where they are: in the workspace or a root.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what the import would do.")] = False,
+    home: Home = None,
 ) -> None:
-    """Import CamVid (SegNet tutorial layout): pictures, labels, class table and the official split lists.
+    """Bring a folder of labelled pictures into a source set, as /offimport does 导入带标注的图片.
 
-    Afterwards build a dataset of it with /create_data; l_value=0 uses the official split.
+    Every file and every statement about a picture has one outcome; the report names them all. A copy may come from any
+    folder that you can read. The same folder again adds what is new.
     """
-    found = camvid_layout.find(folder)
-    settings = Settings() if home is None else Settings(home=home)
-    with writing_set(Workspace(settings.home), name, camvid_layout.TABLE) as writer:
-        for sample in track(camvid_layout.read(found), total=len(found), description=f"import {name}"):
-            writer.add(sample)
-    typer.echo(f"{len(found)} pictures -> source set {name}")
+    installed = settings_of(home)
+    request = Request(
+        src=str(folder.absolute()), dest=name or folder.absolute().name, roadelement=roadelement, layout=layout,
+        values=values, mode="reference" if reference else "copy", **DEFAULTS,
+    )  # fmt: skip
+    with Progress() as bar:
+        terminal = Terminal(bar, f"import {request.dest}")
+        if dry_run:
+            done, report = foresee_here(installed, request, terminal), None
+        else:
+            done, report = import_here(installed, request, terminal)
+    _tell(done, terminal.warnings, classes=dry_run)
+    if report is None:
+        typer.echo(f"nothing was written; {done.added} pictures would come in")
+    else:
+        typer.echo(f"{'report':>10}: {report}\n{done.added} pictures -> source set {request.dest}")
+
+
+def _tell(done: Brought, warnings: Sequence[Text], *, classes: bool) -> None:
+    """The short form of an import's report."""
+    said, known = done.facts(), language()
+    why = LAYOUTS[said["layout"]].signs.pick(known)
+    typer.echo(f"{'layout':>10}: {said['layout']} ({why})")
+    typer.echo(f"{'table':>10}: {said['table']} ({said['table_file'] or '-'})")
+    for c in said["classes"] if classes else ():
+        target = "-" if c["raw_id"] is None else f"{c['raw_id']} {c['name_zh' if known == 'zh' else 'name_en'] or ''}"
+        typer.echo(f"{'class':>10}: {c['label']} ({_or_dash(c['value'])}) = {target}")
+    for rule in said["rules"]:
+        typer.echo(f"{'matched':>10}: {rule['pairs']} ({Text(*rule['rule']).pick(known)})")
+    for what, counts in (("files", said["counts"]), ("statements", said["statements"])):
+        for fate, number in counts.items():
+            typer.echo(f"{what:>10}: {number} {fate} ({FATES[Fate(fate)].pick(known)})")
+    for warning in warnings:
+        typer.echo(f"{'!':>10}: {warning.pick(known)}")
+
+
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="Name of the source set 源数据名称.")],
+    layout: Annotated[str, typer.Option(help=f"One of: {', '.join(EXPORTERS)}.")],
+    out: Annotated[Path, typer.Option(help="Folder to be made; it must not be there 新目录.")],
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the pictures; without it they are hard links where that is possible.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Write a source set in another layout: pictures byte for byte, labels, class table, split lists 导出源数据.
+
+    Importing the folder again gives the same pixels, classes and splits. The folder appears whole or not at all.
+    Hard links share their bytes with the source set: do not change those pictures in place, or say --copy.
+    """
+    settings = settings_of(home)
+    source = open_set(Workspace(settings.home, settings.roots), name, "name")
+    with Progress() as bar:
+        task = bar.add_task(f"export {source.name}")
+        done = export_set(
+            source,
+            layout,
+            out,
+            link=not copy,
+            max_pixels=settings.max_picture_mpix * 1_000_000,
+            progress=lambda number, total: bar.update(task, completed=number, total=total),
+        )
+    for problem in done.problems:
+        typer.echo(f"{problem.file}: {problem.reason.pick(language())}", err=True)
+    for note in done.notes:
+        typer.echo(note.pick(language()))
+    left = f", {len(done.problems)} files left out" if done.problems else ""
+    typer.echo(f"{done.pictures} pictures{left} -> {out}")
 
 
 def health(

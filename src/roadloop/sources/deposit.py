@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from roadloop.errors import InvalidNameError, Text
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs.context import Move
-from roadloop.labels.colors import ColorCoder, distinct_colors
-from roadloop.labels.table import IGNORE, ClassTable, LabelClass, format_csv
+from roadloop.labels.colors import ColorCoder, with_ignore
+from roadloop.labels.table import IGNORE, ClassTable, format_csv
 from roadloop.sources.importers.found import Fate, Line
 from roadloop.sources.importers.read import Ready, files_of
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
@@ -25,7 +25,6 @@ from roadloop.storage.paths import check_name
 Scratch = Callable[[Path], Path]
 
 _TAKEN: Final = Text("与另一张图片同包同名", "Another picture of the package has the same name")
-_BLACK: Final = (0, 0, 0)
 
 
 class Deposit:
@@ -175,7 +174,7 @@ class Deposit:
     def _colors(self, ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The label of a PNG picture, in colours. What nobody labelled needs a colour of its own."""
         if self._table.find(IGNORE) is None and bool((ids == IGNORE).any()):
-            self._table, self._coder, self._new_table = _with_void(self._table), None, True
+            self._table, self._coder, self._new_table = with_ignore(self._table), None, True
         self._coder = self._coder or ColorCoder(self._table)
         return self._coder.to_rgb(ids)
 
@@ -207,16 +206,5 @@ class Deposit:
         return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def place_text(home: Path, path: Path) -> str:
-    """How a manifest names a file: relative to the workspace where it is in there, else absolute."""
-    return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
-
-
 def _nowhere(target: Path) -> Path:
     return target
-
-
-def _with_void(table: ClassTable) -> ClassTable:
-    used = {c.color for c in table.classes}
-    free = next(color for color in (_BLACK, *reversed(distinct_colors(255))) if color not in used)
-    return ClassTable(table.name, (*table.classes, LabelClass(IGNORE, "ignore", "忽略", free, IGNORE)))

@@ -61,6 +61,11 @@ class Request:
 
 
 def prepare(platform: Platform, request: Request) -> ImportRecipe:
+    """Check a request and resolve it: `plan_import` in the installation's workspace."""
+    return plan_import(platform.workspace, request)
+
+
+def plan_import(workspace: Workspace, request: Request) -> ImportRecipe:
     """Check a request and resolve it; the folder's class table is looked at, no picture.
 
     Raises:
@@ -78,14 +83,14 @@ def prepare(platform: Platform, request: Request) -> ImportRecipe:
             Text(f"没有布局 {layout}；可用：{known}", f"There is no layout {layout}; there are {known}"),
             parameter="layout",
         )
-    dest = check_dest(platform.workspace, request.dest)
-    table = find_table(platform.workspace.home, request.roadelement) if request.roadelement else None
-    folder = find_folder(platform.workspace, request.src)
-    if table is not None and not (platform.workspace.sources / dest).exists():
-        _check_table(platform.workspace, folder, table)
+    dest = check_dest(workspace, request.dest)
+    table = find_table(workspace.home, request.roadelement) if request.roadelement else None
+    folder = find_folder(workspace, request.src)
+    if table is not None and not (workspace.sources / dest).exists():
+        _check_table(workspace, folder, table)
     return ImportRecipe(
         dest=dest,
-        src=platform.workspace.store_path(folder),
+        src=workspace.store_path(folder),
         mode=request.mode,
         layout=layout,
         roadelement=request.roadelement,
@@ -110,8 +115,8 @@ def create(db: sa.Connection, platform: Platform, recipe: ImportRecipe) -> str:
         NameTakenError: There is a source set of that name that came from elsewhere, or an import into it goes on.
         ConflictError: The set that is there has another class table.
     """
-    table = find_table(platform.workspace.home, recipe.roadelement) if recipe.roadelement else None
-    _check_dest(db, platform, recipe, table)
+    check_idle(db, recipe.dest)
+    check_origin(platform.workspace, recipe)
     payload = {"recipe": recipe.model_dump(mode="json")}
     task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=recipe.dest))
     store.insert_import(db, {"task_id": task_id, **recipe.model_dump(exclude={"values"})})
@@ -228,18 +233,32 @@ def _check_code(name: str, value: str) -> None:
         )
 
 
-def _check_dest(db: sa.Connection, platform: Platform, recipe: ImportRecipe, table: ClassTable | None) -> None:
-    busy = store.import_under_way(db, recipe.dest)
+def check_idle(db: sa.Connection, dest: str) -> None:
+    """Refuse an import into a set while another goes on.
+
+    Raises:
+        NameTakenError: With the other's task id.
+    """
+    busy = store.import_under_way(db, dest)
     if busy is not None:
         raise NameTakenError(
             Text(
-                f"正在向源数据 {recipe.dest} 导入（任务 {busy}）；请等它结束",
-                f"An import into {recipe.dest} goes on (job {busy}); wait for its end",
+                f"正在向源数据 {dest} 导入（任务 {busy}）；请等它结束",
+                f"An import into {dest} goes on (job {busy}); wait for its end",
             ),
             parameter="dest",
             task_id=busy,
         )
-    target = platform.workspace.sources / recipe.dest
+
+
+def check_origin(workspace: Workspace, recipe: ImportRecipe) -> None:
+    """Refuse an import into a set that is there, unless it is the same import again.
+
+    Raises:
+        NameTakenError: The set came from elsewhere.
+        ConflictError: It has another layout or class table.
+    """
+    target = workspace.sources / recipe.dest
     if not target.exists():
         return
     origin = read_origin(target)
@@ -263,7 +282,8 @@ def _check_dest(db: sa.Connection, platform: Platform, recipe: ImportRecipe, tab
             ),
             parameter="layout",
         )
-    if table is not None and _named(table) != _named(open_set(platform.workspace, recipe.dest, "dest").table):
+    table = find_table(workspace.home, recipe.roadelement) if recipe.roadelement else None
+    if table is not None and _named(table) != _named(open_set(workspace, recipe.dest, "dest").table):
         raise ConflictError(
             Text(
                 f"源数据 {recipe.dest} 的类别表与 {recipe.roadelement} 不同；请换一个 dest，或不填 roadelement",

@@ -6,6 +6,7 @@ called `..._pixelmaps`, or like the JSON. Number 0 is unlabelled in both. Where 
 documents are superseded by it; otherwise they are drawn, see `coco_shapes`.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -29,6 +30,7 @@ from roadloop.sources.importers.found import (
 from roadloop.sources.importers.matching import Doubt, plain_name
 from roadloop.sources.importers.matching import find_named as find_names
 from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json
+from roadloop.sources.layout import SPLIT_NAMES
 
 _USED: Final = Text("COCO 说明文件，已读取", "COCO's description; it was read")
 _NO_MASK: Final = Text("JSON 所指的掩码不在目录中", "The mask that the JSON names is not there")
@@ -226,8 +228,9 @@ def _told(document: str) -> Callable[[str], bool]:
 
 
 def _split(file: str) -> str:
-    stem = PurePosixPath(file).stem
-    return next((s for s in ("train", "val", "test") if s in stem), "")
+    """The split that a document's name tells, as a word of its own: `panoptic_val2017.json`, but not `latest.json`."""
+    words = re.split(r"[^a-z]+", PurePosixPath(file).stem.lower())
+    return next((split for split in SPLIT_NAMES if split in words), "")
 
 
 def _alone(tree: Tree, used: set[str], masks: set[str], left_out: Collection[str]) -> list[Line]:

@@ -65,7 +65,7 @@ def find_legend(tree: Tree) -> Legend | None:
         return None
     first, others = max(found, key=lambda pair: (pair[1].has_ids, pair[1].has_colors)), found
     for file, declared in others:
-        if not _agree(first[1], declared):
+        if not agree(first[1], declared):
             raise JobError(
                 Text(
                     f"{_shown(first[0])} 与 {_shown(file)} 的类别不同，无法确定用哪一个；请只保留一个，或分别导入各个目录",
@@ -111,7 +111,7 @@ def _read(tree: Tree, file: str) -> Declared:
         ) from error
 
 
-def _agree(a: Declared, b: Declared) -> bool:
+def agree(a: Declared, b: Declared) -> bool:
     """Whether two tables name the same classes, with the same ids and colours as far as both declare them."""
 
     def key(d: Declared) -> list[tuple[object, ...]]:

@@ -2,30 +2,17 @@
 
 In one folder: `X.jpg` with `X.png`, or any picture with `label-X.png`, `X_L.png`, `X_label.png` or `X_mask.png`. In two,
 mmsegmentation's `img_dir/` and `ann_dir/` among them: the label has the picture's name, or one of those. A source set of
-roadloop is such a folder; its `manifest.csv` and `splits/` are read.
+roadloop is such a folder; what it says of itself is read by `beside`.
 """
 
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
-from roadloop.errors import BrokenFileError, Text
-from roadloop.sources.importers.found import (
-    NO_LABEL,
-    Claim,
-    Fate,
-    FileLabel,
-    Found,
-    Item,
-    Line,
-    Statement,
-    leftovers,
-    make_item,
-)
-from roadloop.sources.importers.listing import read_lists
+from roadloop.errors import Text
+from roadloop.sources.importers.found import NO_LABEL, Fate, FileLabel, Found, Line, leftovers, make_item
 from roadloop.sources.importers.matching import Doubt, Match, pair
 from roadloop.sources.importers.tree import PICTURE_FOLDERS, Tree, split_of
-from roadloop.sources.layout import LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
-from roadloop.sources.manifest import parse_rows
+from roadloop.sources.layout import LABEL_PREFIX
 
 _LABELS: Final = frozenset(
     {"labels", "label", "masks", "mask", "annotations", "annotation", "ann_dir", "gt", "seg", "segmentation"}
@@ -34,10 +21,6 @@ _ENDINGS: Final = ("_L", "_label", "_labels", "_mask", "_gt")
 _DEPTH: Final = 3  # how many folders of a path may be called images, or labels
 _ALONE: Final = Text("没有找到与它成对的图片或标注", "No picture or label was found that makes a pair with it")
 _OTHER: Final = Text("图片已有另一个标注", "The picture has another label already")
-_KNOWN: Final = ("track", "point", "city", "time")
-_LIST: Final = Text("源数据的说明文件，已读取", "A source set's description; it was read")
-_LATER: Final = Text("清单后面另有一行写同一图片", "A later row of the manifest is about the same picture")
-_GONE: Final = Text("清单中的图片不在目录中", "The manifest names a picture that is not there")
 
 
 def find(tree: Tree) -> Found:
@@ -48,21 +31,7 @@ def find(tree: Tree) -> Found:
         make_item(file, FileLabel(match.file, pairs.reading(match.file)), rule=match.rule, split=split_of(file))
         for file, match in sorted(pairs.labels.items())
     ]
-    lines = list(pairs.lines())
-    rows = _manifest(tree, items)
-    if rows is not None:
-        items = rows.items
-        lines.append(Line(MANIFEST, Fate.USED, _LIST))
-    present = set(tree.files)
-    lists = [(split, file, "") for split in SPLIT_NAMES if (file := f"{SPLITS}/{split}.txt") in present]
-    listed = read_lists(tree, lists, items, {i.image: f"{i.package}/{i.stem}" for i in items})
-    lines += listed.lines
-    return Found(
-        listed.items,
-        leftovers(tree, listed.items, lines),
-        statements=(*(rows.statements if rows else ()), *listed.statements),
-        stated={**listed.stated, **({MANIFEST: rows.stated} if rows else {})},
-    )
+    return Found(tuple(items), leftovers(tree, items, pairs.lines()))
 
 
 class _Pairs:
@@ -182,38 +151,3 @@ def _bare(key: str, known: set[str]) -> str | None:
         if stem.endswith(ending) and (bare in known or _places(key, _LABELS)):
             return bare
     return None
-
-
-class _Rows:
-    """What a source set's manifest says of its pictures."""
-
-    def __init__(self, items: list[Item], statements: list[Statement], stated: int) -> None:
-        self.items: Final = items
-        self.statements: Final = statements
-        self.stated: Final = stated
-
-
-def _manifest(tree: Tree, items: list[Item]) -> _Rows | None:
-    if MANIFEST not in tree.files:
-        return None
-    try:
-        rows = parse_rows(tree.read(MANIFEST))
-    except (OSError, BrokenFileError):
-        return None
-    last = {row.key: (number, row) for number, row in enumerate(rows, 2)}
-    claims = [Claim(MANIFEST, f"row {number}", row.key) for number, row in enumerate(rows, 2)]
-    known, used = [], set()
-    for item in items:
-        number, row = last.get(f"{item.package}/{item.stem}", (0, None))
-        if row is not None:
-            used.add(number)
-            facts = {name: getattr(row, name) for name in _KNOWN}
-            item = item._replace(claims=(Claim(MANIFEST, f"row {number}", row.key),), **facts)  # noqa: PLW2901
-        known.append(item)
-    kept = {number for number, _ in last.values()}
-    ended = [
-        Statement(claim, *((Fate.ABSENT, _GONE) if number in kept else (Fate.SUPERSEDED, _LATER)))
-        for number, claim in enumerate(claims, 2)
-        if number not in used
-    ]
-    return _Rows(known, ended, len(rows))

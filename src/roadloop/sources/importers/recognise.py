@@ -16,6 +16,7 @@ from roadloop.sources.importers import (
     pairs,
     voc,
 )
+from roadloop.sources.importers.beside import read_beside
 from roadloop.sources.importers.found import Fate, Found, Line
 from roadloop.sources.importers.tree import Tree
 
@@ -115,6 +116,7 @@ def recognise(tree: Tree, layout: str = AUTO) -> tuple[str, Found]:
             ),
             layout=layout,
         )
+    found = read_beside(tree, found)
     return name, replace(found, lines=tuple(_told(tree, name, found)))
 
 

@@ -179,11 +179,12 @@ def numbered(name: str) -> tuple[int, str] | None:
 
 
 def _by_id(table: ClassTable, entry: LegendClass) -> int:
-    own = numbered(entry.name)
-    if own is not None and table.find(own[0]) is not None:
-        return own[0]  # our own annotation projects: ids win over names that were changed since
     found = table.find(entry.value) if entry.value is not None else None
-    return found.raw_id if found is not None and _named(found, entry) else -1
+    if found is not None and _named(found, entry):
+        return found.raw_id
+    own = numbered(entry.name)
+    # Our own annotation projects: ids win over names that were changed since.
+    return own[0] if own is not None and table.find(own[0]) is not None else -1
 
 
 def _named(known: LabelClass, entry: LegendClass) -> bool:

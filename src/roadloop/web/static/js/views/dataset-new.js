@@ -95,6 +95,6 @@ function effective(values, split) {
 
 const noSets = () =>
   t(
-    html`还没有源数据。把标注图片放到工作区的 <code>sources/${"<名称>"}/${"<包>"}/</code>，或运行 <code>roadloop import camvid 目录 --name 名称</code>。`,
-    html`There are no source sets yet. Put labelled pictures into <code>sources/${"<set>"}/${"<package>"}/</code> of the workspace, or run <code>roadloop import camvid DIR --name NAME</code>.`,
+    html`还没有源数据。把标注图片放到工作区的 <code>sources/${"<名称>"}/${"<包>"}/</code>，或运行 <code>roadloop import 目录 --name 名称</code>。`,
+    html`There are no source sets yet. Put labelled pictures into <code>sources/${"<set>"}/${"<package>"}/</code> of the workspace, or run <code>roadloop import DIR --name NAME</code>.`,
   );

@@ -68,6 +68,6 @@ const link = (place, words) => html`<a class="link" href=${to(place, "new")}>${w
 
 const firstSources = () =>
   t(
-    html`把标注图片放到工作区的 <code>sources/${"<名称>"}/${"<包>"}/</code>，或运行 <code>roadloop import camvid 目录 --name 名称</code>；想先试试：<code>roadloop demo</code>。`,
-    html`Put labelled pictures into <code>sources/${"<set>"}/${"<package>"}/</code> of the workspace, or run <code>roadloop import camvid DIR --name NAME</code>. To try it out: <code>roadloop demo</code>.`,
+    html`把标注图片放到工作区的 <code>sources/${"<名称>"}/${"<包>"}/</code>，或运行 <code>roadloop import 目录 --name 名称</code>；想先试试：<code>roadloop demo</code>。`,
+    html`Put labelled pictures into <code>sources/${"<set>"}/${"<package>"}/</code> of the workspace, or run <code>roadloop import DIR --name NAME</code>. To try it out: <code>roadloop demo</code>.`,
   );

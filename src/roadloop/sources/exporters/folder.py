@@ -1,0 +1,133 @@
+"""The folder that an export fills: pictures byte for byte, labels in the form that a layout has, class tables."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadloop.errors import LabelMapError, Text
+from roadloop.imaging.encode import encode_color, encode_palette
+from roadloop.labels.colors import ColorCoder, palette, with_ignore
+from roadloop.labels.forms import Declared
+from roadloop.labels.table import IGNORE, ClassTable
+from roadloop.sources.importers.legend import agree, read_legend
+
+UInt8 = NDArray[np.uint8]
+
+
+class Picture(NamedTuple):
+    """One picture that is exported.
+
+    Attributes:
+        package: Its package in the source set.
+        stem: Its name without ending.
+        ending: `.jpg` or `.png`, by its content.
+        split: `train`, `val` or `test`; empty = in no list.
+        file: Where it stands.
+        data: Its bytes.
+        ids: uint8 [H, W], raw ids.
+    """
+
+    package: str
+    stem: str
+    ending: str
+    split: str
+    file: Path
+    data: bytes
+    ids: UInt8
+
+
+class Placed(NamedTuple):
+    """Where an export put a picture and its label, relative; an empty label is drawn by a document."""
+
+    image: str
+    label: str = ""
+
+
+class Exporter(Protocol):
+    """Writes one layout."""
+
+    def add(self, picture: Picture) -> Placed:
+        """Write one picture and its label."""
+
+    def finish(self) -> None:
+        """Write what describes them all."""
+
+
+class Folder:
+    """Receives the files of one export.
+
+    Args:
+        root: The folder, empty.
+        table: Class table of the source set.
+        link: Whether pictures are hard links where the file system allows it.
+
+    Attributes:
+        table: The class table that goes with the export. It gets a class for 255 where the labels need one: in a form
+            of colours, and with PNG pictures, whose labels a source set keeps in colours.
+        notes: What the user should know.
+    """
+
+    def __init__(self, root: Path, table: ClassTable, *, link: bool) -> None:
+        self.table = table
+        self.notes: Final[list[Text]] = []
+        self._root: Final = root
+        self._link: Final = link
+        self._whole: Final = with_ignore(table)
+        self._palette: Final = palette(self._whole)
+        self._coder: ColorCoder | None = None
+        self._made: Final[set[Path]] = set()
+
+    def make_room(self, file: str) -> Path:
+        """The path of a file to be written, its folders made."""
+        path = self._root / file
+        if path.parent not in self._made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(path.parent)
+        return path
+
+    def put(self, file: str, data: bytes) -> None:
+        """Write a file."""
+        self.make_room(file).write_bytes(data)
+
+    def put_picture(self, file: str, picture: Picture) -> None:
+        """Link or copy a picture."""
+        path = self.make_room(file)
+        if self._link:
+            with suppress(OSError):  # another file system, or one without links
+                os.link(picture.file.resolve(), path)
+                return
+        path.write_bytes(picture.data)
+
+    def put_table(self, file: str, text: str) -> bool:
+        """Write the class table in a layout's own form, if it is read back as the same; whether it was written."""
+        own = Declared(self.table, has_ids=True, has_colors=True)
+        try:
+            same = agree(own, read_legend(text.encode(), file))
+        except LabelMapError:
+            same = False
+        if same:
+            self.put(file, text.encode())
+        return same
+
+    def ids(self, ids: UInt8) -> bytes:
+        """A palette PNG of raw ids, in the table's colours. The palette's 255 is no class's colour: it stays 255."""
+        return encode_palette(ids, self._palette)
+
+    def colors(self, ids: UInt8) -> bytes:
+        """A colour PNG of raw ids.
+
+        Raises:
+            LabelMapError: Two classes share a colour.
+        """
+        self.need_ignore(ids)
+        self._coder = self._coder or ColorCoder(self._whole)
+        return encode_color(self._coder.to_rgb(ids))
+
+    def need_ignore(self, ids: UInt8) -> None:
+        """See that the table has a class for 255 if these ids, uint8 [H, W], have such pixels."""
+        if self.table is not self._whole and bool((ids == IGNORE).any()):
+            self.table = self._whole

@@ -1,0 +1,152 @@
+"""Imports that somebody carries out on the command line, in this process: the same steps as the job's."""
+
+import os
+import shutil
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypedDict
+
+from rich.progress import Progress
+
+from roadloop.errors import JobError, NameTakenError, Text
+from roadloop.settings import Settings
+from roadloop.sources.bringing import Brought, bring, foresee, judge, write_report
+from roadloop.sources.offimport import Request, check_idle, check_origin, plan_import
+from roadloop.sources.recipe import ImportRecipe
+from roadloop.storage import publish
+from roadloop.storage.paths import Workspace
+from roadloop.storage.platform import open_platform
+
+
+class _Facts(TypedDict):
+    source: str
+    author: str
+    annotype: str
+    datakind: str
+    city: str
+    imgoprange: str
+
+
+#: What is kept for every picture where nobody says otherwise, as /offimport has it.
+DEFAULTS: Final[_Facts] = {
+    "source": "1",
+    "author": "",
+    "annotype": "0",
+    "datakind": "0",
+    "city": "",
+    "imgoprange": "1",
+}
+
+
+class Terminal:
+    """Shows an import on a progress bar and keeps its warnings; a `Work`.
+
+    Args:
+        bar: Where progress is shown.
+        title: What it is called there.
+    """
+
+    def __init__(self, bar: Progress, title: str) -> None:
+        self.warnings: Final[list[Text]] = []
+        self._bar: Final = bar
+        self._task: Final = bar.add_task(title, total=None)
+        self._mark: Final = uuid.uuid4().hex[:8]
+        self._scratch: Final[set[Path]] = set()
+
+    def log(self, line: str) -> None:
+        """There is no log: the report has all of it."""
+
+    def warn(self, text: Text) -> None:
+        """Keep a warning, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def progress(self, done: float, total: float, note: Text | None = None) -> None:  # noqa: ARG002 - one kind of work
+        """Move the bar."""
+        self._bar.update(self._task, completed=done, total=total)
+
+    def check_stop(self) -> None:
+        """Ctrl-C is how it is stopped."""
+
+    def reach(self, point: str) -> None:
+        """No test stops here."""
+
+    def scratch(self, target: Path) -> Path:
+        """A path beside `target` that belongs to this import alone."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path = target.parent / f".{target.name}.{self._mark}{publish.PARTIAL}"
+        self._scratch.add(path)
+        return path
+
+    def drop_scratch(self) -> None:
+        """Remove what has not become visible."""
+        for path in self._scratch:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def import_here(settings: Settings, request: Request, terminal: Terminal) -> tuple[Brought, Path]:
+    """Import a folder.
+
+    Args:
+        settings: Of the installation.
+        request: `src` is an absolute path.
+        terminal: Shows it.
+
+    Returns:
+        What was brought, and the report's path.
+
+    Raises:
+        JobError, ConflictError, LabelMapError: As the job; where a report was written, the text names it.
+        NameTakenError: The set came from elsewhere, or an import into it goes on.
+        DiskFullError: No space is left; nothing was changed.
+    """
+    workspace, recipe = _planned(settings, request)
+    target = workspace.sources / recipe.dest
+    report = workspace.logs / f"import-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}.report.csv"
+    grows = target.exists()
+    try:
+        brought = bring(terminal, workspace, recipe, _max_pixels(settings))
+        publish.move(*write_report(terminal, brought.report, report))
+        error = judge(terminal, brought.report)
+        if error is not None:
+            raise JobError(Text(f"{error.text.zh}；报告：{report}", f"{error.text.en}; the report: {report}"))
+        if target.exists() and not grows:
+            raise NameTakenError(
+                Text(f"源数据 {recipe.dest} 已由别人建立", f"Somebody else has made the source set {recipe.dest}")
+            )
+        for move in brought.moves:
+            publish.move(*move)
+    finally:
+        terminal.drop_scratch()
+    return brought, report
+
+
+def foresee_here(settings: Settings, request: Request, terminal: Terminal) -> Brought:
+    """Say what an import would do; nothing is written.
+
+    Raises:
+        JobError, ConflictError, LabelMapError, NameTakenError: As `import_here`.
+    """
+    workspace, recipe = _planned(settings, request)
+    return foresee(terminal, workspace, recipe, _max_pixels(settings))
+
+
+def _planned(settings: Settings, request: Request) -> tuple[Workspace, ImportRecipe]:
+    """The workspace and the checked import. Who may use the command line may copy from any folder that he can read."""
+    given = (f"{request.src}:ro",) if request.mode == "copy" else ()
+    workspace = Workspace(settings.home, (*settings.roots, *given))
+    recipe = plan_import(workspace, request)
+    check_origin(workspace, recipe)
+    if settings.database_url or (workspace.home / "roadloop.db").exists():
+        platform = open_platform(settings)
+        try:
+            with platform.database.reading() as db:
+                check_idle(db, recipe.dest)
+        finally:
+            platform.database.close()
+    return workspace, recipe
+
+
+def _max_pixels(settings: Settings) -> int:
+    return settings.max_picture_mpix * 1_000_000
