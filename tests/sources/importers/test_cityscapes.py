@@ -32,6 +32,12 @@ def test_finder__train_ids_alone_are_the_19_classes(source: Path, imported: Impo
     assert done.splits == {"train-ulm/ulm_000001_000019": "train", "val-ulm/ulm_000001_000019": "val"}
     # 255 is a row of that table: nobody needs to be told.
     assert not any("255" in w.en for w in done.job.warnings)
+    # Into another table they go by name: 0 road, 13 car, 18 bicycle, 10 sky.
+    ids_again = imported(dest="b", layout="cityscapes-train-ids", roadelement="cityscapes")
+    assert ids_again.labels == {
+        "train-ulm/ulm_000001_000019": {7: TOP, 26: BELOW - WIDTH, 255: WIDTH},
+        "val-ulm/ulm_000001_000019": {33: TOP, 23: BELOW},
+    }
 
 
 # hszhao/PSPNet#39, mcordts/cityscapesScripts#8: one kind of values read as the other.

@@ -107,6 +107,7 @@ def test_find__a_table_that_is_named_will_do(source: Path, imported: Import) -> 
 
 def test_find__images_and_labels_alone_are_nobodys(source: Path, imported: Import) -> None:
     put(source / "config.json", '{"labels": ["road"], "lr": 0.1}')
+    put(source / "v1.0/labels/a.png", _mask(0, 0))
     put(source / "images/a.jpg", jpeg(1))
     put(source / "labels/a.png", _mask(1, 0))
     done = imported(roadelement="hd-road")

@@ -8,7 +8,6 @@ has masks of several versions, the newest counts. Instances, panoptic masks and 
 Source: Neuhold et al., ICCV 2017, and the README and demo.py of the data set.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -32,7 +31,7 @@ from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import ODD_JSON, Tree, package_of
 
 _SPLITS: Final = {"training": "train", "validation": "val", "testing": "test"}
-_VERSION: Final = re.compile(r"v\d+\.\d+")
+_VERSIONS: Final = frozenset({"v1.2", "v2.0"})
 _COMPANIONS: Final = frozenset({"instances", "panoptic", "polygons", "labels_mask"})
 _LARGEST: Final = 255
 _CONFIG: Final = Text("Mapillary Vistas 的类别表，已读取", "Mapillary Vistas' class table; it was read")
@@ -91,7 +90,7 @@ def _place(file: str) -> tuple[str, str, str] | None:
     parts = file.split("/")[:-1]
     if not parts or parts[-1] not in {"images", "labels", *_COMPANIONS}:
         return None
-    version = parts[-2] if len(parts) > 1 and _VERSION.fullmatch(parts[-2]) else ""
+    version = parts[-2] if len(parts) > 1 and parts[-2] in _VERSIONS else ""
     return "/".join(parts[: -2 if version else -1]), parts[-1], version
 
 
