@@ -13,7 +13,7 @@ from typing import Any, Final
 from roadloop.errors import JobError, Text
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
-from roadloop.sources.importers.coco_shapes import read_shapes
+from roadloop.sources.importers.coco_shapes import find_picture, place_of, read_images, read_shapes
 from roadloop.sources.importers.document import Gathered, Said
 from roadloop.sources.importers.found import (
     NO_LABEL,
@@ -54,7 +54,7 @@ def find(tree: Tree) -> Found | None:
             elif kind == "stuff":
                 _stuff(tree, gathered, file, value)
             else:
-                read_shapes(gathered, file, value, places)
+                read_shapes(gathered, file, value, places, _split(file))
         except ODD_JSON as error:
             gathered.forget(file)
             lines.append(Line(file, Fate.BROKEN, odd_json(error)))
@@ -167,19 +167,34 @@ def _panoptic(tree: Tree, gathered: Gathered, file: str, value: Any, places: Map
     pngs = [f for f in tree.files if f.lower().endswith(".png")]
     own = [f for f in pngs if stem in PurePosixPath(f).parts[:-1]] or pngs
     rows = value["annotations"]
-    gathered.expect(file, len(rows))
-    names = {row["id"]: str(row["file_name"]) for row in value["images"]}
-    masks = find_names({plain_name(str(row["file_name"])) for row in rows}, own)
+    pictures, unnamed = read_images(gathered, file, value["images"])
+    gathered.expect(file, len(rows) + unnamed)
+    named = [str(row["file_name"]) if isinstance(row, dict) and "file_name" in row else "" for row in rows]
+    masks = find_names({plain_name(name) for name in named if name}, own)
     gathered.masks |= {match.file for match in masks.values() if not isinstance(match, Doubt)}
-    for row in rows:
-        picture, mask = names[row["image_id"]], masks.get(str(row["file_name"]))
-        claim = Claim(file, f"annotations, image_id {row['image_id']}", picture)
+    for number, (row, name) in enumerate(zip(rows, named, strict=True)):
+        image_id = row.get("image_id", number) if isinstance(row, dict) else number
+        claim = Claim(file, f"annotations, image_id {image_id}", "")
+        picture, mask = find_picture(gathered, claim, row, pictures), masks.get(name)
+        if picture is None:
+            continue
+        claim = claim._replace(picture=picture.name)
         if mask is None or isinstance(mask, Doubt):
             gathered.end(claim, *((Fate.AMBIGUOUS, mask.text) if mask else (Fate.MISSING, _NO_MASK)))
             continue
-        segments = tuple((int(s["id"]), places[int(s["category_id"])]) for s in row["segments_info"])
+        segments, blocked = _segments(row, places)
         label = FileLabel(mask.file, "panoptic", segments)
-        gathered.say(Said(file, (claim,), plain_name(picture), label, split=_split(file)))
+        gathered.say(Said(file, (claim,), plain_name(picture.name), label, split=_split(file), blocked=blocked))
+
+
+def _segments(
+    row: Mapping[str, Any], places: Mapping[int, int]
+) -> tuple[tuple[tuple[int, int], ...], tuple[Fate, Text] | None]:
+    """(segment number, place of its category) of each, or why they cannot be read."""
+    try:
+        return tuple((int(s["id"]), place_of(s["category_id"], places)) for s in row["segments_info"]), None
+    except ODD_JSON as error:
+        return (), (Fate.BROKEN, odd_json(error))
 
 
 def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:

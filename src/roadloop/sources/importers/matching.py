@@ -23,6 +23,9 @@ _CASE: Final = Text("只是大小写不同", "the same name but for upper and lo
 _ENDING: Final = Text("只是扩展名不同", "the same name with another ending")
 _PREFIX: Final = Text("去掉标注工具加的前缀后一致", "the same name without the prefix that the annotation tool gave it")
 _HINT: Final = Text("由说明文件的名称确定目录", "the folder that the document's name tells")
+_OWN: Final = Text(
+    "JSON 所写的图片不存在，取与 JSON 同名的图片", "the JSON's own name, for the picture that it names is not there"
+)
 _HASH: Final = re.compile(r"[0-9a-f]{8}-(?=.)")
 _SHOWN: Final = 4
 
@@ -94,11 +97,13 @@ class Name(NamedTuple):
         text: As it stands there; one text is one picture.
         readings: What it may mean, the plain readings.
         stripped: The same without an annotation tool's prefix.
+        own: What the document itself is called, without ending, where it describes one picture.
     """
 
     text: str
     readings: tuple[Parts, ...]
     stripped: tuple[Parts, ...] = ()
+    own: Parts = ()
 
 
 def plain_name(text: str) -> Name:
@@ -174,7 +179,8 @@ def find_named(
 
 def _look(index: "_Index", name: Name, level: "_Level", hint: Callable[[str], bool] | None) -> Match | Doubt | None:
     """What a name means at one level of weakness."""
-    candidates, exact = index.find(name.stripped if level.stripped else name.readings)
+    own = (name.own,) if name.own else ()
+    candidates, exact = index.find(own if level.own else name.stripped if level.stripped else name.readings)
     hinted = [c for c in candidates if hint(c)] if hint and len(candidates) > 1 else []
     if len(hinted) == 1:
         return Match(hinted[0], _HINT)
@@ -258,6 +264,7 @@ class _Level(NamedTuple):
     fold: Callable[[str], str]
     ending: bool
     rule: Text
+    own: bool = False
 
 
 _LEVELS: Final = (
@@ -269,4 +276,5 @@ _LEVELS: Final = (
     _Level(stripped=True, fold=_case, ending=False, rule=_PREFIX),
     _Level(stripped=True, fold=_form, ending=True, rule=_PREFIX),
     _Level(stripped=False, fold=_case, ending=True, rule=_ENDING),
+    _Level(stripped=False, fold=_form, ending=True, rule=_OWN, own=True),
 )
