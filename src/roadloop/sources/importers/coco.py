@@ -99,8 +99,20 @@ def _kind(tree: Tree, file: str, value: Any) -> str:
         return "panoptic"
     stem = PurePosixPath(file).stem
     maps = [f for f in tree.pictures() if _is_pixel_map(f)]
-    named = any({stem, f"{stem}_pixelmaps"} & set(PurePosixPath(f).parts[:-1]) for f in tree.pictures())
-    return "stuff" if named or (maps and not rows) else "shapes"
+    named = any(f"{stem}_pixelmaps" in PurePosixPath(f).parts[:-1] for f in tree.pictures())
+    return "stuff" if named or (maps and not rows) or _has_twins(tree, stem, value) else "shapes"
+
+
+def _has_twins(tree: Tree, folder: str, value: Any) -> bool:
+    """Whether a folder called like the JSON holds PNGs of the names of pictures elsewhere; else it holds the pictures."""
+    inside, outside = set[str](), set[str]()
+    for file in tree.pictures():
+        path = PurePosixPath(file)
+        if folder not in path.parts[:-1]:
+            outside.add(path.stem)
+        elif path.suffix.lower() == ".png":
+            inside.add(path.stem)
+    return not inside.isdisjoint(outside & {PurePosixPath(name).stem for name in _names(value)})
 
 
 class _Categories:
@@ -203,7 +215,8 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
     own = [f for f in pngs if {stem, f"{stem}_pixelmaps"} & set(PurePosixPath(f).parts[:-1])]
     maps = own or [f for f in pngs if _is_pixel_map(f)]
     gathered.masks |= set(maps)
-    gathered.expect(file, len(_names(value)) + len(value.get("annotations") or ()))
+    _, unnamed = read_images(gathered, file, value["images"])
+    gathered.expect(file, len(_names(value)) + unnamed + len(value.get("annotations") or ()))
     names = {name: PurePosixPath(name).with_suffix(".png").as_posix() for name in _names(value)}
     masks = find_names({plain_name(name) for name in names.values()}, maps)
     for name, png in names.items():
@@ -215,13 +228,14 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
         label = FileLabel(mask.file, "id")
         gathered.say(Said(file, (claim,), plain_name(name), label, split=_split(file)))
     for number, row in enumerate(value.get("annotations") or ()):
-        gathered.end(
-            Claim(file, f"annotation {row.get('id', number)}", str(row.get("image_id"))), Fate.SUPERSEDED, _MAPPED
-        )
+        known = row if isinstance(row, dict) else {}
+        claim = Claim(file, f"annotation {known.get('id', number)}", str(known.get("image_id")))
+        gathered.end(claim, Fate.SUPERSEDED, _MAPPED)
 
 
 def _names(value: Any) -> list[str]:
-    return list(dict.fromkeys(str(row["file_name"]) for row in value["images"]))
+    rows = [row for row in value["images"] if isinstance(row, dict) and "id" in row and "file_name" in row]
+    return list(dict.fromkeys(str(row["file_name"]) for row in rows))
 
 
 def _is_pixel_map(file: str) -> bool:

@@ -107,8 +107,12 @@ class Name(NamedTuple):
 
 
 def plain_name(text: str) -> Name:
-    """A path as COCO, CVAT and others write it; backslashes and a drive are another system's."""
-    return Name(text, tuple(dict.fromkeys(filter(None, (_parts(text), _parts(text.replace("\\", "/")))))))
+    """A path as COCO, CVAT and others write it; backslashes and a drive are another system's.
+
+    Label Studio puts its uploads' hashes into the COCO that it exports.
+    """
+    readings = tuple(dict.fromkeys(filter(None, (_parts(text), _parts(text.replace("\\", "/"))))))
+    return Name(text, readings, _stripped(readings))
 
 
 def url_name(text: str) -> Name:
@@ -134,8 +138,7 @@ def url_name(text: str) -> Name:
         if not upload and address is not None and address.query:
             texts += [path.partition("?")[0], unquote(path.partition("?")[0])]
     readings = [reading for t in texts for reading in (_parts(t), _parts(t.replace("\\", "/"))) if reading]
-    stripped = [(*r[:-1], _HASH.sub("", r[-1], count=1)) for r in readings if _HASH.match(r[-1])]
-    return Name(text, tuple(dict.fromkeys(readings)), tuple(dict.fromkeys(stripped)))
+    return Name(text, tuple(dict.fromkeys(readings)), _stripped(readings))
 
 
 def find_named(
@@ -231,6 +234,11 @@ def _agreeing(wanted: Parts, parts: Parts) -> int:
         if wanted[-size:] == known[-size:]:
             return size
     return 0
+
+
+def _stripped(readings: Sequence[Parts]) -> tuple[Parts, ...]:
+    """The readings that begin with an upload's hash, without it."""
+    return tuple(dict.fromkeys((*r[:-1], _HASH.sub("", r[-1], count=1)) for r in readings if _HASH.match(r[-1])))
 
 
 def _parts(text: str) -> Parts:
