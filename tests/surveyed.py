@@ -1,6 +1,5 @@
 """Imports of tiny folders without jobs and files: the survey, the reading of every item, and the report."""
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,21 +81,18 @@ def bring(home: Path, files: Mapping[str, bytes | str] | None = None, **changes:
     done = survey(Workspace(home), ImportRecipe(**(values | changes)), lambda: None)
     report, kept = start_report(done), _Kept()
     take(done, ItemReader(done.tree, done.meaning.translation, 10**6), kept, report, _nothing)
-    report.write(home / "report.csv")
-    with (home / "report.csv").open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    lines = [row for row in rows if not row["place"]]
-    said = [row for row in rows if row["place"]]
-    assert all(row["reason_zh"] and row["reason_en"] for row in rows)
+    lines = report._lines.values()  # the file has all names in NFC
+    assert all(line.text.zh and line.text.en for line in lines)
+    assert all(s.text.zh and s.text.en for s in report._statements)
     bad = left_out(report)
     return Surveyed(
         done.layout,
         done.meaning.table,
         kept.labels,
         kept.splits,
-        {row["file"]: row["outcome"] for row in lines},
-        {row["file"]: row["reason_en"] for row in lines},
-        {(row["file"], row["place"]): (row["outcome"], row["reason_en"]) for row in said},
+        {line.file: line.fate.value for line in lines},
+        {line.file: line.text.en for line in lines},
+        {(s.claim.file, s.claim.place): (s.fate.value, s.text.en) for s in report._statements},
         bad.en if bad else "",
     )
 

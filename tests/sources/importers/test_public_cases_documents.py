@@ -133,7 +133,7 @@ def test_coco_one_id_for_two_pictures(tmp_path: Path) -> None:
 
 def test_coco_one_id_in_two_documents(tmp_path: Path) -> None:
     """open-mmlab/mmpose#1643: train and val both have an image 1."""
-    files = {
+    files: dict[str, bytes | str] = {
         "train.json": coco([outline(1)]), "train/a.jpg": jpeg(1),
         "val.json": coco([outline(1, category=0)]), "val/a.jpg": jpeg(2),
     }  # fmt: skip
