@@ -135,3 +135,12 @@ def test_find__the_same_annotations_in_two_files_are_taken_once(tmp_path: Path) 
     other = load(tmp_path, document(rows), "a", {"copy.json": document([one(41, FULL, 3)]).encode()})
     assert other.labels == {}
     assert other.outcomes["a.jpg"] == "ambiguous"
+
+
+def test_find__a_name_without_folders_is_the_picture_right_below_images(tmp_path: Path) -> None:
+    images = [picture(1, "a.jpg"), picture(2, "cam0/a.jpg")]
+    half = [[0, 0, 10, 0, 10, 12, 0, 12]]
+    files = {"i.json": document([one(1, FULL), one(2, half, 3, 2)], images)}
+    got = bring(tmp_path, {**files, "images/a.jpg": jpeg(1), "images/cam0/a.jpg": jpeg(2)})
+    assert got.names("images/a.jpg") == {"road": 240}
+    assert got.names("images/cam0/a.jpg") == {"car": 120, "-": 120}

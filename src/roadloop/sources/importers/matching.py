@@ -205,19 +205,23 @@ class _Index:
             self._by_name.setdefault(parts[-1], []).append((file, parts))
 
     def find(self, readings: Sequence[Parts]) -> tuple[list[str], bool]:
-        """The files that agree in most parts with any of the readings, and whether one has the whole path."""
-        best: dict[str, int] = {}
+        """The files that agree best with any of the readings, and whether one has the whole path.
+
+        Most parts decide; among equals, that nothing is left of the file's path but a folder that says "pictures here".
+        """
+        best: dict[str, tuple[int, bool]] = {}
         exact: set[str] = set()
         for reading in readings:
             wanted = self._folded(reading)
             for file, parts in self._by_name.get(wanted[-1], ()):
                 agreeing = _agreeing(wanted, parts)
-                best[file] = max(best.get(file, 0), agreeing)
+                if agreeing:
+                    best[file] = max(best.get(file, (0, False)), (agreeing, wanted == parts[_below(parts) :]))
                 exact |= {file} if wanted == parts else set()
         if exact:
             return sorted(exact), True
-        most = max(best.values(), default=0)
-        return sorted(file for file, agreeing in best.items() if agreeing == most and most), False
+        most = max(best.values(), default=None)
+        return sorted(file for file, agreement in best.items() if agreement == most), False
 
     def _folded(self, parts: Parts) -> Parts:
         folded = tuple(self._fold(part) for part in parts)
@@ -228,8 +232,7 @@ class _Index:
 
 def _agreeing(wanted: Parts, parts: Parts) -> int:
     """How many last parts agree when one path ends with the other; 0 when neither does."""
-    below = next((i + 1 for i in range(len(parts) - 2, -1, -1) if parts[i].lower() in PICTURE_FOLDERS), 0)
-    for known in (parts, parts[below:]):
+    for known in (parts, parts[_below(parts) :]):
         size = min(len(wanted), len(known))
         if wanted[-size:] == known[-size:]:
             return size
@@ -239,6 +242,11 @@ def _agreeing(wanted: Parts, parts: Parts) -> int:
 def _stripped(readings: Sequence[Parts]) -> tuple[Parts, ...]:
     """The readings that begin with an upload's hash, without it."""
     return tuple(dict.fromkeys((*r[:-1], _HASH.sub("", r[-1], count=1)) for r in readings if _HASH.match(r[-1])))
+
+
+def _below(parts: Parts) -> int:
+    """Where a path goes on below its last folder that says "pictures here"; 0 when there is none."""
+    return next((i + 1 for i in range(len(parts) - 2, -1, -1) if parts[i].lower() in PICTURE_FOLDERS), 0)
 
 
 def _parts(text: str) -> Parts:
