@@ -6,7 +6,7 @@ called `..._pixelmaps`, or like the JSON. Number 0 is unlabelled in both. Where 
 documents are superseded by it; otherwise they are drawn, see `coco_shapes`.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from roadloop.sources.importers.found import (
     Line,
     leftovers,
 )
-from roadloop.sources.importers.matching import Doubt, plain_name
+from roadloop.sources.importers.matching import Doubt, Match, plain_name
 from roadloop.sources.importers.matching import find_named as find_names
 from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json
 
@@ -182,7 +182,7 @@ def _panoptic(tree: Tree, gathered: Gathered, file: str, value: Any, places: Map
     pictures, unnamed = read_images(gathered, file, value["images"])
     gathered.expect(file, len(rows) + unnamed)
     named = [str(row["file_name"]) if isinstance(row, dict) and "file_name" in row else "" for row in rows]
-    masks = find_names({plain_name(name) for name in named if name}, own)
+    masks = _find_masks({name for name in named if name}, own, {stem})
     gathered.masks |= {match.file for match in masks.values() if not isinstance(match, Doubt)}
     for number, (row, name) in enumerate(zip(rows, named, strict=True)):
         image_id = row.get("image_id", number) if isinstance(row, dict) else number
@@ -218,7 +218,7 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
     _, unnamed = read_images(gathered, file, value["images"])
     gathered.expect(file, len(_names(value)) + unnamed + len(value.get("annotations") or ()))
     names = {name: PurePosixPath(name).with_suffix(".png").as_posix() for name in _names(value)}
-    masks = find_names({plain_name(name) for name in names.values()}, maps)
+    masks = _find_masks(set(names.values()), maps, {stem, f"{stem}_pixelmaps"})
     for name, png in names.items():
         claim = Claim(file, f"images, {name}", name)
         mask = masks.get(png)
@@ -231,6 +231,24 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
         known = row if isinstance(row, dict) else {}
         claim = Claim(file, f"annotation {known.get('id', number)}", str(known.get("image_id")))
         gathered.end(claim, Fate.SUPERSEDED, _MAPPED)
+
+
+def _find_masks(names: Collection[str], masks: Sequence[str], folders: Collection[str]) -> dict[str, Match | Doubt]:
+    """The mask of each name; names are relative to a folder that the document's name tells, where there is one."""
+    relative = {}
+    for mask in masks:
+        parts = PurePosixPath(mask).parts
+        below = next((i + 1 for i, part in enumerate(parts[:-1]) if part in folders), 0)
+        relative["/".join(parts[below:])] = mask
+    if len(relative) < len(masks):  # two such folders
+        relative = {mask: mask for mask in masks}
+    found = find_names({plain_name(name) for name in names}, list(relative))
+    return {
+        name: Match(relative[m.file], m.rule)
+        if isinstance(m, Match)
+        else Doubt(tuple(relative.get(c, c) for c in m.candidates))
+        for name, m in found.items()
+    }
 
 
 def _names(value: Any) -> list[str]:
