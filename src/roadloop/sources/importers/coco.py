@@ -7,14 +7,14 @@ documents are superseded by it; otherwise they are drawn, see `coco_shapes`.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from roadloop.errors import JobError, Text
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
-from roadloop.sources.importers.coco_shapes import read_shapes
+from roadloop.sources.importers.coco_shapes import find_picture, place_of, read_images, read_shapes
 from roadloop.sources.importers.document import Gathered, Said
 from roadloop.sources.importers.found import (
     NO_LABEL,
@@ -27,7 +27,7 @@ from roadloop.sources.importers.found import (
     Line,
     leftovers,
 )
-from roadloop.sources.importers.matching import Doubt, plain_name
+from roadloop.sources.importers.matching import Doubt, Match, plain_name
 from roadloop.sources.importers.matching import find_named as find_names
 from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json
 from roadloop.sources.layout import SPLIT_NAMES
@@ -56,7 +56,7 @@ def find(tree: Tree) -> Found | None:
             elif kind == "stuff":
                 _stuff(tree, gathered, file, value)
             else:
-                read_shapes(gathered, file, value, places)
+                read_shapes(gathered, file, value, places, _split(file))
         except ODD_JSON as error:
             gathered.forget(file)
             lines.append(Line(file, Fate.BROKEN, odd_json(error)))
@@ -101,8 +101,20 @@ def _kind(tree: Tree, file: str, value: Any) -> str:
         return "panoptic"
     stem = PurePosixPath(file).stem
     maps = [f for f in tree.pictures() if _is_pixel_map(f)]
-    named = any({stem, f"{stem}_pixelmaps"} & set(PurePosixPath(f).parts[:-1]) for f in tree.pictures())
-    return "stuff" if named or (maps and not rows) else "shapes"
+    named = any(f"{stem}_pixelmaps" in PurePosixPath(f).parts[:-1] for f in tree.pictures())
+    return "stuff" if named or (maps and not rows) or _has_twins(tree, stem, value) else "shapes"
+
+
+def _has_twins(tree: Tree, folder: str, value: Any) -> bool:
+    """Whether a folder called like the JSON holds PNGs of the names of pictures elsewhere; else it holds the pictures."""
+    inside, outside = set[str](), set[str]()
+    for file in tree.pictures():
+        path = PurePosixPath(file)
+        if folder not in path.parts[:-1]:
+            outside.add(path.stem)
+        elif path.suffix.lower() == ".png":
+            inside.add(path.stem)
+    return not inside.isdisjoint(outside & {PurePosixPath(name).stem for name in _names(value)})
 
 
 class _Categories:
@@ -169,19 +181,34 @@ def _panoptic(tree: Tree, gathered: Gathered, file: str, value: Any, places: Map
     pngs = [f for f in tree.files if f.lower().endswith(".png")]
     own = [f for f in pngs if stem in PurePosixPath(f).parts[:-1]] or pngs
     rows = value["annotations"]
-    gathered.expect(file, len(rows))
-    names = {row["id"]: str(row["file_name"]) for row in value["images"]}
-    masks = find_names({plain_name(str(row["file_name"])) for row in rows}, own)
+    pictures, unnamed = read_images(gathered, file, value["images"])
+    gathered.expect(file, len(rows) + unnamed)
+    named = [str(row["file_name"]) if isinstance(row, dict) and "file_name" in row else "" for row in rows]
+    masks = _find_masks({name for name in named if name}, own, {stem})
     gathered.masks |= {match.file for match in masks.values() if not isinstance(match, Doubt)}
-    for row in rows:
-        picture, mask = names[row["image_id"]], masks.get(str(row["file_name"]))
-        claim = Claim(file, f"annotations, image_id {row['image_id']}", picture)
+    for number, (row, name) in enumerate(zip(rows, named, strict=True)):
+        image_id = row.get("image_id", number) if isinstance(row, dict) else number
+        claim = Claim(file, f"annotations, image_id {image_id}", "")
+        picture, mask = find_picture(gathered, claim, row, pictures), masks.get(name)
+        if picture is None:
+            continue
+        claim = claim._replace(picture=picture.name)
         if mask is None or isinstance(mask, Doubt):
             gathered.end(claim, *((Fate.AMBIGUOUS, mask.text) if mask else (Fate.MISSING, _NO_MASK)))
             continue
-        segments = tuple((int(s["id"]), places[int(s["category_id"])]) for s in row["segments_info"])
+        segments, blocked = _segments(row, places)
         label = FileLabel(mask.file, "panoptic", segments)
-        gathered.say(Said(file, (claim,), plain_name(picture), label, split=_split(file)))
+        gathered.say(Said(file, (claim,), plain_name(picture.name), label, split=_split(file), blocked=blocked))
+
+
+def _segments(
+    row: Mapping[str, Any], places: Mapping[int, int]
+) -> tuple[tuple[tuple[int, int], ...], tuple[Fate, Text] | None]:
+    """(segment number, place of its category) of each, or why they cannot be read."""
+    try:
+        return tuple((int(s["id"]), place_of(s["category_id"], places)) for s in row["segments_info"]), None
+    except ODD_JSON as error:
+        return (), (Fate.BROKEN, odd_json(error))
 
 
 def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
@@ -190,9 +217,10 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
     own = [f for f in pngs if {stem, f"{stem}_pixelmaps"} & set(PurePosixPath(f).parts[:-1])]
     maps = own or [f for f in pngs if _is_pixel_map(f)]
     gathered.masks |= set(maps)
-    gathered.expect(file, len(_names(value)) + len(value.get("annotations") or ()))
+    _, unnamed = read_images(gathered, file, value["images"])
+    gathered.expect(file, len(_names(value)) + unnamed + len(value.get("annotations") or ()))
     names = {name: PurePosixPath(name).with_suffix(".png").as_posix() for name in _names(value)}
-    masks = find_names({plain_name(name) for name in names.values()}, maps)
+    masks = _find_masks(set(names.values()), maps, {stem, f"{stem}_pixelmaps"})
     for name, png in names.items():
         claim = Claim(file, f"images, {name}", name)
         mask = masks.get(png)
@@ -202,13 +230,32 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
         label = FileLabel(mask.file, "id")
         gathered.say(Said(file, (claim,), plain_name(name), label, split=_split(file)))
     for number, row in enumerate(value.get("annotations") or ()):
-        gathered.end(
-            Claim(file, f"annotation {row.get('id', number)}", str(row.get("image_id"))), Fate.SUPERSEDED, _MAPPED
-        )
+        known = row if isinstance(row, dict) else {}
+        claim = Claim(file, f"annotation {known.get('id', number)}", str(known.get("image_id")))
+        gathered.end(claim, Fate.SUPERSEDED, _MAPPED)
+
+
+def _find_masks(names: Collection[str], masks: Sequence[str], folders: Collection[str]) -> dict[str, Match | Doubt]:
+    """The mask of each name; names are relative to a folder that the document's name tells, where there is one."""
+    relative = {}
+    for mask in masks:
+        parts = PurePosixPath(mask).parts
+        below = next((i + 1 for i, part in enumerate(parts[:-1]) if part in folders), 0)
+        relative["/".join(parts[below:])] = mask
+    if len(relative) < len(masks):  # two such folders
+        relative = {mask: mask for mask in masks}
+    found = find_names({plain_name(name) for name in names}, list(relative))
+    return {
+        name: Match(relative[m.file], m.rule)
+        if isinstance(m, Match)
+        else Doubt(tuple(relative.get(c, c) for c in m.candidates))
+        for name, m in found.items()
+    }
 
 
 def _names(value: Any) -> list[str]:
-    return list(dict.fromkeys(str(row["file_name"]) for row in value["images"]))
+    rows = [row for row in value["images"] if isinstance(row, dict) and "id" in row and "file_name" in row]
+    return list(dict.fromkeys(str(row["file_name"]) for row in rows))
 
 
 def _is_pixel_map(file: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from roadloop.errors import Text
-from roadloop.sources.importers.found import Claim, Fate, FileLabel, Item, Label, Line, Statement, make_item
+from roadloop.sources.importers.found import Claim, DrawnLabel, Fate, FileLabel, Item, Label, Line, Statement, make_item
 from roadloop.sources.importers.matching import Doubt, Match, Name, find_named
 from roadloop.sources.importers.tree import Tree, split_of
 
@@ -17,6 +17,7 @@ _NEWER: Final = Text("同一图片有更新的标注", "A newer annotation of th
 _MASKED: Final = Text("这张图片的掩码已被采用", "The picture's mask counts")
 _NOTHING: Final = Text("标注中没有区域", "The annotation has no region")
 _BYTES: Final = Text("内嵌图片与文件逐字节相同", "the same bytes as the picture inside the document")
+_AGAIN: Final = Text("另一份文件写着完全相同的标注", "The same annotation again, equal in every region")
 _UNDATED: Final = Text(
     "同一图片有多份标注，没有时间可判断先后；请只保留一份",
     "The picture has several annotations and no time tells which is newer; keep one of them",
@@ -36,6 +37,7 @@ class Said:
         split: From the document.
         blocked: Why it cannot be drawn as it is, with the fate; the picture is then left out.
         known: Further facts for the item.
+        absent: What is said when the picture is not there; None = that it is not.
     """
 
     document: str
@@ -46,6 +48,7 @@ class Said:
     split: str = ""
     blocked: tuple[Fate, Text] | None = None
     known: dict[str, Any] = field(default_factory=dict)
+    absent: Text | None = None
 
 
 class Gathered:
@@ -56,7 +59,7 @@ class Gathered:
         statements: Statements that have ended.
         stated: Document -> how many statements it makes.
         masks: Files that are labels, so no pictures.
-        left_out: Pictures whose label cannot be taken, and why.
+        left_out: Pictures whose label cannot be taken, and files of such labels, and why.
     """
 
     def __init__(self, tree: Tree) -> None:
@@ -114,15 +117,19 @@ class Gathered:
         masks = [pair for pair in saids if isinstance(pair[0].label, FileLabel)]
         candidates = masks or list(saids)
         newest = max(said.time for said, _ in candidates)
-        last = [pair for pair in candidates if pair[0].time == newest]
+        dated = all(said.time for said, _ in candidates)
+        last = [pair for pair in candidates if pair[0].time == newest or not dated]
         self._end([s for s, _ in saids if masks and not isinstance(s.label, FileLabel)], Fate.SUPERSEDED, _MASKED)
-        self._end([s for s, _ in candidates if s.time != newest], Fate.SUPERSEDED, _NEWER)
+        self._end([s for s, _ in candidates if s.time != newest and dated], Fate.SUPERSEDED, _NEWER)
         chosen, rule = last[0]
+        if all(_same(chosen, said) for said, _ in last[1:]):
+            self._end([said for said, _ in last[1:]], Fate.SUPERSEDED, _AGAIN)
+            del last[1:]
         if len(last) > 1:
-            self.left_out[picture] = Fate.AMBIGUOUS, _UNDATED
+            self._leave_out(picture, [said for said, _ in last], Fate.AMBIGUOUS, _UNDATED)
             self._end([said for said, _ in last], Fate.AMBIGUOUS, _UNDATED)
         elif chosen.blocked is not None:
-            self.left_out[picture] = chosen.blocked
+            self._leave_out(picture, [chosen], *chosen.blocked)
             self._end([chosen], Fate.PARTNER, chosen.blocked[1])
         elif chosen.label is None:
             self._end([chosen], Fate.NOT_USED, _NOTHING)
@@ -131,9 +138,15 @@ class Gathered:
             return make_item(picture, chosen.label, rule=rule, claims=chosen.claims, split=split, **chosen.known)
         return None
 
+    def _leave_out(self, picture: str, saids: Sequence[Said], fate: Fate, text: Text) -> None:
+        self.left_out[picture] = fate, text
+        for said in saids:
+            if isinstance(said.label, FileLabel):
+                self.left_out[said.label.file] = (fate if fate is Fate.AMBIGUOUS else Fate.PARTNER), text
+
     def _lost(self, said: Said, match: Doubt | None) -> None:
         shown = said.name.text[:200]
-        absent = Text(_ABSENT.zh.format(shown), _ABSENT.en.format(shown))
+        absent = said.absent or Text(_ABSENT.zh.format(shown), _ABSENT.en.format(shown))
         fate, text = (Fate.AMBIGUOUS, match.text) if match else (Fate.ABSENT, absent)
         self.statements += [Statement(claim, fate, text) for claim in said.claims]
 
@@ -164,5 +177,14 @@ class Gathered:
             return None
 
     def lines(self) -> list[Line]:
-        """The pictures whose label cannot be taken."""
+        """The pictures whose label cannot be taken, and files of such labels."""
         return [Line(picture, fate, text) for picture, (fate, text) in self.left_out.items()]
+
+
+def _same(one: Said, other: Said) -> bool:
+    """Whether two annotations draw the same, wherever they say so."""
+    a, b = one.label, other.label
+    if not isinstance(a, DrawnLabel) or not isinstance(b, DrawnLabel) or one.blocked or other.blocked:
+        return False
+    drawn = ([region[:3] for region in label.regions] for label in (a, b))
+    return (a.width, a.height) == (b.width, b.height) and next(drawn) == next(drawn)

@@ -80,11 +80,19 @@ _UNPACK: Final = Text("压缩包：请先解压（unpack）再导入", "An archi
 
 
 class Line(NamedTuple):
-    """One line of the report: a file, what became of it, and why."""
+    """One line of the report: a file, what became of it, and why.
+
+    Attributes:
+        file: Which.
+        fate: What became of it.
+        text: Why.
+        blamed: The place of the one statement that is the reason; empty = none, or not known.
+    """
 
     file: str
     fate: Fate
     text: Text
+    blamed: str = ""
 
 
 class Claim(NamedTuple):
@@ -114,14 +122,15 @@ class FileLabel:
     """A label in a file of its own.
 
     Attributes:
-        file: A picture file.
+        file: A picture file, or LabelMe's JSON.
         reading: How: `id` the pixels are values of the legend; `color` its colours; `auto` by the PNG's kind and what
-            the class table declares; `panoptic` COCO's segment numbers; `red` values in the red channel.
-        segments: For `panoptic`: (segment number, place in the legend).
+            the class table declares; `panoptic` COCO's segment numbers; `red` values in the red channel; `labelme` the
+            shapes of a JSON.
+        segments: For `panoptic`: (segment number, place in the legend); for `labelme`: (place of the shape, likewise).
     """
 
     file: str
-    reading: Literal["auto", "id", "color", "panoptic"] = "auto"
+    reading: Literal["auto", "id", "color", "panoptic", "labelme"] = "auto"
     segments: tuple[tuple[int, int], ...] = ()
 
 
@@ -132,11 +141,13 @@ class Region(NamedTuple):
         label: Place of its class in the legend.
         kind: Name of a shape; see `shapes.DRAWERS`.
         value: What that shape needs.
+        place: Where its document says so, as in the claim.
     """
 
     label: int
     kind: str
     value: Any
+    place: str = ""
 
 
 @dataclass(frozen=True)

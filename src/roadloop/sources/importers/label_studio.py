@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from roadloop.errors import JobError, Text
-from roadloop.labels.colors import distinct_colors
-from roadloop.labels.table import ClassTable, LabelClass
+from roadloop.errors import Text
 from roadloop.sources.importers.document import Gathered, Said
 from roadloop.sources.importers.found import (
     NO_LABEL,
@@ -25,9 +23,17 @@ from roadloop.sources.importers.found import (
     Region,
     leftovers,
 )
-from roadloop.sources.importers.label_studio_tasks import Entry, Task, count_statements, is_export, merged, read_tasks
+from roadloop.sources.importers.label_studio_tasks import (
+    Entry,
+    Task,
+    count_statements,
+    is_export,
+    merged,
+    read_task,
+    read_time,
+)
 from roadloop.sources.importers.matching import Name, url_name
-from roadloop.sources.importers.translate import numbered
+from roadloop.sources.importers.naming import table_of
 from roadloop.sources.importers.tree import ODD_JSON, PICTURES, Tree, odd_json
 
 _USED: Final = Text("Label Studio 导出文件，已读取", "Label Studio's export; it was read")
@@ -39,31 +45,35 @@ _UNCLEAR: Final = Text(
     "The task has several pictures, and it is not clear which one the region is for (to_name is no name in data)",
 )
 _NO_PICTURE: Final = Text("任务中没有图片地址", "The task names no picture")
-_AT: Final = re.compile(r"-at-(\d{4}-\d{2}-\d{2}-\d{2}-\d{2})")
-#: Shape in the export -> how it is drawn.
+_AT: Final = re.compile(r"-at-(\d{4}-\d{2}-\d{2})-(\d{2})-(\d{2})")
+#: Shape in the export -> how it is drawn, and where its geometry stands.
 _SHAPES: Final = {
-    "polygon": "percent",
-    "brush": "brush",
-    "rectangle": "rectangle",
-    "ellipse": "ellipse",
-    "bitmask": "bitmap",
+    "polygon": ("percent", ("points",)),
+    "brush": ("brush", ("rle",)),
+    "rectangle": ("rectangle", ("x", "y", "width", "height")),
+    "ellipse": ("ellipse", ("x", "y", "radiusX", "radiusY")),
+    "bitmask": ("bitmap", ("imageDataURL",)),
 }
+_Places = dict[str, int]  # a label's name -> its place in the legend
 _WITHOUT_AREA: Final = frozenset({"keypoint", "vector", "line"})
 
 
 def find(tree: Tree) -> Found | None:
     """The pictures that an export describes, or None when there is no export."""
-    gathered, names, lines = Gathered(tree), _Names(), list[Line]()
+    gathered, lines = Gathered(tree), list[Line]()
+    places: _Places = {}
     exports = documents(tree)
     for file, value in exports.items():
-        try:
-            gathered.expect(file, count_statements(value))
-            for task in read_tasks(value):
-                _read(gathered, names, file, task)
-        except ODD_JSON as error:
-            gathered.forget(file)
-            lines.append(Line(file, Fate.BROKEN, odd_json(error)))
-            continue
+        gathered.expect(file, sum(map(count_statements, value)))
+        for number, raw in enumerate(value):
+            try:
+                task = read_task(raw, number)
+            except ODD_JSON as error:
+                for statement in range(count_statements(raw)):
+                    place = f"task {raw.get('id', number)}, statement {statement + 1}"
+                    gathered.end(Claim(file, place, ""), Fate.BROKEN, odd_json(error))
+                continue
+            _read(gathered, places, file, task)
         lines.append(Line(file, Fate.USED, _USED))
     if not exports:
         return None
@@ -71,8 +81,8 @@ def find(tree: Tree) -> Found | None:
     lines += gathered.lines()
     known = {item.image for item in items} | gathered.left_out.keys()
     lines += [Line(f, Fate.MISSING, NO_LABEL) for f in tree.pictures() if f not in known]
-    legend = tuple(LegendClass(name) for name in names.known)
-    table, raw_ids = _table(names.known)
+    legend = tuple(LegendClass(name) for name in places)
+    table, raw_ids = table_of("label-studio", legend, by_name=True)
     return Found(
         items,
         leftovers(tree, items, lines),
@@ -89,33 +99,6 @@ def documents(tree: Tree) -> dict[str, Any]:
     return {file: value for file, value in tree.documents().items() if is_export(value)}
 
 
-class _Names:
-    """The labels of all exports; a raw id before a name means one thing."""
-
-    def __init__(self) -> None:
-        self.known: Final[list[str]] = []
-        self._numbers: Final[dict[int, str]] = {}
-
-    def place(self, name: str) -> int:
-        """Place of a label in the legend.
-
-        Raises:
-            JobError: Its number stands before another name, too.
-        """
-        own = numbered(name)
-        if own is not None and self._numbers.setdefault(own[0], name).strip() != name.strip():
-            raise JobError(
-                Text(
-                    f"标签“{self._numbers[own[0]]}”与“{name}”使用同一编号，不能混在一起；请分别导入",
-                    f"The labels '{self._numbers[own[0]]}' and '{name}' have one number and cannot be mixed; import them one"
-                    " by one",
-                )
-            )
-        if name not in self.known:
-            self.known.append(name)
-        return self.known.index(name)
-
-
 class _Picture(NamedTuple):
     """One picture of a task: which data field, which item of a list, what it is called."""
 
@@ -124,7 +107,7 @@ class _Picture(NamedTuple):
     name: Name
 
 
-def _read(gathered: Gathered, names: _Names, file: str, task: Task) -> None:
+def _read(gathered: Gathered, places: _Places, file: str, task: Task) -> None:
     """Gather what one task says."""
     pictures = _pictures(task)
     first = pictures[0].name.text if pictures else ""
@@ -139,41 +122,48 @@ def _read(gathered: Gathered, names: _Names, file: str, task: Task) -> None:
             for number in range(max(1, len(annotation.result))):
                 gathered.end(Claim(file, f"{place}, region {number + 1}", first), fate, text)
             continue
-        found = at[1] if (at := _AT.search(PurePosixPath(file).name)) else ""
-        _annotated(gathered, names, pictures, annotation.result, Claim(file, place, first), annotation.time or found)
+        time = annotation.time or _exported(file)
+        _annotated(gathered, places, pictures, annotation.result, Claim(file, place, first), time)
+
+
+def _exported(file: str) -> str:
+    """When an export was made, from its name; empty = not said."""
+    at = _AT.search(PurePosixPath(file).name)
+    return read_time(f"{at[1]}T{at[2]}:{at[3]}") if at else ""
 
 
 def _annotated(
-    gathered: Gathered, names: _Names, pictures: Sequence[_Picture], result: Sequence[Any], told: Claim, time: str
+    gathered: Gathered, places: _Places, pictures: Sequence[_Picture], result: Sequence[Any], told: Claim, time: str
 ) -> None:
     """Gather one annotation: a label for each of the task's pictures."""
     drawn: dict[_Picture, list[tuple[Entry, Region]]] = {picture: [] for picture in pictures}
     blocked: dict[_Picture, tuple[Fate, Text]] = {}
     for entry in merged(result, told):
         picture = _picture_of(entry, pictures)
-        region = _region(entry, names) if picture else _No(Fate.AMBIGUOUS, _UNCLEAR, blocks=False)
-        if picture and isinstance(region, Region):
+        region = _region(entry, places, picture)
+        if isinstance(region, _No):
+            for claim in entry.claims:
+                gathered.end(claim, region.fate, region.text)
+            blocked |= {p: region[:2] for p in ([picture] if picture else pictures) if region.blocks}
+        elif picture is not None:
             drawn[picture].append((entry, region))
-        elif isinstance(region, _No):
-            blocked |= _not_drawn(gathered, entry, region, picture)
     for picture, parts in drawn.items():
-        sizes = {entry.size for entry, _ in parts}
-        if len(sizes) > 1:
-            blocked[picture] = Fate.BROKEN, _odd_sizes(sizes)
         claims = tuple(claim._replace(picture=picture.name.text[:200]) for entry, _ in parts for claim in entry.claims)
         if not result and picture is pictures[0]:
             claims = (told,)
-        label = DrawnLabel(*next(iter(sizes)), tuple(region for _, region in parts)) if parts else None
-        gathered.say(Said(told.file, claims, picture.name, label, time, blocked=blocked.get(picture)))
+        if claims or picture in blocked:  # a picture that nothing is said of may be another task's
+            label, fault = _label(parts)
+            fault = blocked.get(picture, fault)
+            gathered.say(Said(told.file, claims, picture.name, label, time, blocked=fault))
 
 
-def _not_drawn(
-    gathered: Gathered, entry: Entry, no: "_No", picture: _Picture | None
-) -> dict[_Picture, tuple[Fate, Text]]:
-    """End an entry; what it means for its picture."""
-    for claim in entry.claims:
-        gathered.end(claim, no.fate, no.text)
-    return {picture: (no.fate, no.text)} if picture and no.blocks else {}
+def _label(parts: Sequence[tuple[Entry, Region]]) -> tuple[DrawnLabel | None, tuple[Fate, Text] | None]:
+    """What the regions of one picture draw, and why they cannot."""
+    if not parts:
+        return None, None
+    sizes = sorted({entry.size for entry, _ in parts})
+    fault = (Fate.BROKEN, _odd_sizes(sizes)) if len(sizes) > 1 else None
+    return DrawnLabel(*sizes[0], tuple(region for _, region in parts)), fault
 
 
 class _No(NamedTuple):
@@ -184,9 +174,11 @@ class _No(NamedTuple):
     blocks: bool
 
 
-def _region(entry: Entry, names: _Names) -> Region | _No:
-    """A region, or why there is none."""
+def _region(entry: Entry, places: _Places, picture: _Picture | None) -> Region | _No:
+    """A region of a picture, or why there is none."""
     kind = entry.kind
+    if entry.fault is not None:
+        return _No(Fate.BROKEN, entry.fault, blocks=True)
     if kind not in _SHAPES:
         area = "没有面积" if kind in _WITHOUT_AREA else "不是像素标注"
         what = "has no area" if kind in _WITHOUT_AREA else "says nothing about pixels"
@@ -205,14 +197,21 @@ def _region(entry: Entry, names: _Names) -> Region | _No:
             f"一个区域有多个类别：{several}；请只保留一个", f"A region with several labels: {several}; keep one"
         )
         return _No(Fate.AMBIGUOUS, text, blocks=True)
-    value: Any = entry.value
-    if kind == "polygon":
-        value = entry.value["points"]
-    elif kind == "brush":
-        value = entry.value["rle"]
-    elif kind == "bitmask":
-        value = {"png": entry.value["imageDataURL"]}
-    return Region(names.place(entry.labels[0]), _SHAPES[kind], value)
+    return _No(Fate.AMBIGUOUS, _UNCLEAR, blocks=True) if picture is None else _drawn(entry, places)
+
+
+def _drawn(entry: Entry, places: _Places) -> Region | _No:
+    """A region of a shape that is drawn."""
+    kind, keys = _SHAPES[entry.kind]
+    missing = [key for key in keys if key not in entry.value]
+    if missing:
+        some = ", ".join(missing)
+        text = Text(f"{entry.kind} 区域缺少 {some}", f"A {entry.kind} region without {some}")
+        return _No(Fate.BROKEN, text, blocks=True)
+    value = entry.value if len(keys) > 1 else entry.value[keys[0]]
+    if kind == "bitmap":
+        value = {"png": value}
+    return Region(places.setdefault(entry.labels[0], len(places)), kind, value, entry.claims[0].place)
 
 
 def _pictures(task: Task) -> list[_Picture]:
@@ -245,22 +244,6 @@ def _picture_of(entry: Entry, pictures: Sequence[_Picture]) -> _Picture | None:
     return next((p for p in mine if entry.item is not None and p.item == entry.item), None)
 
 
-def _odd_sizes(sizes: set[tuple[int, int]]) -> Text:
-    shown = ", ".join(f"{w}x{h}" for w, h in sorted(sizes))
+def _odd_sizes(sizes: Sequence[tuple[int, int]]) -> Text:
+    shown = ", ".join(f"{w}x{h}" for w, h in sizes)
     return Text(f"同一图片的区域尺寸不一：{shown}", f"The regions of one picture have several sizes: {shown}")
-
-
-def _table(names: Sequence[str]) -> tuple[ClassTable | None, tuple[int, ...]]:
-    """The table that the labels make: their own ids where all have one, else counted from 0 in order of the names."""
-    if not names:
-        return None, ()
-    own = [pair for name in names if (pair := numbered(name)) is not None and pair[0] < 255]
-    numbers = dict(zip(names, own, strict=True)) if len(own) == len(names) else _counted(names)
-    rows = sorted(numbers.values())
-    colors = distinct_colors(len(rows))
-    classes = (LabelClass(i, name, name, c, n) for n, ((i, name), c) in enumerate(zip(rows, colors, strict=True)))
-    return ClassTable("label-studio", tuple(classes)), tuple(numbers[name][0] for name in names)
-
-
-def _counted(names: Sequence[str]) -> dict[str, tuple[int, str]]:
-    return {name: (number, name) for number, name in enumerate(sorted(names))}

@@ -1,9 +1,12 @@
 """The tasks of Label Studio's exports, whatever version wrote them, in one form."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from roadloop.errors import Text
 from roadloop.sources.importers.found import Claim
+from roadloop.sources.importers.tree import ODD_JSON, odd_json
 
 _GEOMETRY: Final = frozenset({"points", "rle", "radiusX", "imageDataURL", "x"})
 _FACTS: Final = ("original_width", "original_height", "image_rotation")
@@ -14,7 +17,7 @@ class Annotation(NamedTuple):
 
     Attributes:
         id: As the export has it.
-        time: When it was last changed, as text; empty = unknown.
+        time: When it was last changed, UTC as text in time order; empty = unknown.
         cancelled: Whether the annotator skipped the task.
         result: Its regions, as the export has them.
     """
@@ -55,6 +58,7 @@ class Entry(NamedTuple):
         rotation: Degrees by which the picture was turned while drawing.
         labels: Names of its classes.
         value: Its geometry.
+        fault: Why it cannot be read; all else but the claims then says nothing.
     """
 
     claims: tuple[Claim, ...]
@@ -65,6 +69,7 @@ class Entry(NamedTuple):
     rotation: float
     labels: tuple[str, ...]
     value: Mapping[str, Any]
+    fault: Text | None = None
 
 
 def is_export(value: Any) -> bool:
@@ -75,34 +80,39 @@ def is_export(value: Any) -> bool:
     return usual or any(_is_min(task) for task in value)
 
 
-def read_tasks(value: Sequence[Mapping[str, Any]]) -> Iterator[Task]:
-    """The tasks of an export.
+def read_task(task: Mapping[str, Any], number: int) -> Task:
+    """One task of an export.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: It has not the form that it should have.
     """
-    for number, task in enumerate(value):
-        if "data" in task:
-            annotations = [
-                _annotation(a, n) for n, a in enumerate(task.get("annotations") or task.get("completions") or ())
-            ]
-            upload = str(task.get("file_upload") or "")
-            yield Task(task.get("id", number), task["data"], upload, annotations, len(task.get("predictions") or ()))
-        else:
-            yield _from_min(task, number)
+    if "data" not in task:
+        return _from_min(task, number)
+    annotations = [_annotation(a, n) for n, a in enumerate(task.get("annotations") or task.get("completions") or ())]
+    upload = str(task.get("file_upload") or "")
+    return Task(task.get("id", number), dict(task["data"]), upload, annotations, len(_listed(task.get("predictions"))))
 
 
-def count_statements(value: Sequence[Mapping[str, Any]]) -> int:
-    """How many statements an export makes: each region, prediction, and annotation or task without any."""
-    total = 0
-    for task in value:
-        annotations = task.get("annotations") or task.get("completions") or ()
-        if "data" in task:
-            total += len(task.get("predictions") or ()) + sum(max(1, len(a.get("result") or ())) for a in annotations)
-            total += not annotations
+def count_statements(task: Mapping[str, Any]) -> int:
+    """How many statements a task makes: each region, prediction, and annotation without any; one at least."""
+    if "data" not in task:
+        return max(1, sum(_is_region(r) for v in task.values() for r in _listed(v)))
+    annotations = _listed(task.get("annotations") or task.get("completions"))
+    regions = (len(_listed(a.get("result"))) if isinstance(a, dict) else 1 for a in annotations)
+    return len(_listed(task.get("predictions"))) + sum(max(1, n) for n in regions) + (not annotations)
+
+
+def read_time(value: Any) -> str:
+    """A time as UTC text in time order: ISO 8601, or, before version 1.0, seconds since 1970; empty = cannot be read."""
+    try:
+        if isinstance(value, int | float):
+            at = datetime.fromtimestamp(value, UTC)
         else:
-            total += max(1, sum(_is_region(r) for v in task.values() if isinstance(v, list) for r in v))
-    return total
+            at = datetime.fromisoformat(str(value))
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def merged(result: Sequence[Any], told: Claim) -> Iterator[Entry]:
@@ -112,32 +122,50 @@ def merged(result: Sequence[Any], told: Claim) -> Iterator[Entry]:
         result: As the export has it.
         told: The annotation; regions are counted below its place.
     """
-    groups: dict[Any, list[tuple[Claim, Mapping[str, Any]]]] = {}
+    groups: dict[Any, list[tuple[Claim, Any]]] = {}
     for number, entry in enumerate(result):
         claim = told._replace(place=f"{told.place}, region {number + 1}")
-        groups.setdefault(entry.get("id") or f"#{number}", []).append((claim, entry))
+        key = str(entry.get("id") or "") if isinstance(entry, dict) else ""
+        groups.setdefault(key or number, []).append((claim, entry))
     for group in groups.values():
-        entries = [entry for _, entry in group]
-        value: dict[str, Any] = {}
-        labels: list[str] = []
-        for entry in entries:
-            for key, content in (entry.get("value") or {}).items():
-                if key.endswith("labels"):
-                    labels += [str(name) for name in content or () if str(name) not in labels]
-                else:
-                    value[key] = content
-        first = max(entries, key=lambda e: bool(_GEOMETRY & (e.get("value") or {}).keys()))
-        index = first.get("item_index")
-        yield Entry(
-            tuple(claim for claim, _ in group),
-            _kind(entries, value),
-            str(first.get("to_name") or ""),
-            None if index is None else int(index),
-            (int(first.get("original_width") or 0), int(first.get("original_height") or 0)),
-            float(first.get("image_rotation") or 0),
-            tuple(labels),
-            value,
-        )
+        claims = tuple(claim for claim, _ in group)
+        try:
+            yield _entry(claims, [entry for _, entry in group])
+        except ODD_JSON as error:
+            yield Entry(claims, "", "", None, (0, 0), 0, (), {}, odd_json(error))
+
+
+def _entry(claims: tuple[Claim, ...], entries: list[Mapping[str, Any]]) -> Entry:
+    """What entries of one region say together, that with the geometry first."""
+    entries = sorted(entries, key=lambda e: not _GEOMETRY & (e.get("value") or {}).keys())
+    value: dict[str, Any] = {}
+    labels: list[str] = []
+    for entry in entries:
+        for key, content in (entry.get("value") or {}).items():
+            if key.endswith("labels"):
+                labels += [name for name in map(_stripped, content or ()) if name not in labels]
+            else:
+                value.setdefault(key, content)
+    first = entries[0]
+    index = first.get("item_index")
+    return Entry(
+        claims,
+        _kind(entries, value),
+        str(first.get("to_name") or ""),
+        None if index is None else int(index),
+        (int(first.get("original_width") or 0), int(first.get("original_height") or 0)),
+        float(first.get("image_rotation") or 0),
+        tuple(labels),
+        value,
+    )
+
+
+def _stripped(name: Any) -> str:
+    return str(name).strip()
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _kind(entries: Sequence[Mapping[str, Any]], value: Mapping[str, Any]) -> str:
@@ -152,8 +180,8 @@ def _kind(entries: Sequence[Mapping[str, Any]], value: Mapping[str, Any]) -> str
 
 
 def _annotation(value: Mapping[str, Any], number: int) -> Annotation:
-    time = str(value.get("updated_at") or value.get("created_at") or "")
-    return Annotation(value.get("id", number), time, bool(value.get("was_cancelled")), value.get("result") or ())
+    time = read_time(value.get("updated_at") or value.get("created_at") or "")
+    return Annotation(value.get("id", number), time, bool(value.get("was_cancelled")), _listed(value.get("result")))
 
 
 def _is_min(task: Mapping[str, Any]) -> bool:
@@ -176,6 +204,6 @@ def _from_min(task: Mapping[str, Any], number: int) -> Task:
     data = {
         key: v for key, v in task.items() if isinstance(v, str) or (isinstance(v, list) and not any(map(_is_region, v)))
     }
-    time = str(task.get("updated_at") or task.get("created_at") or "")
+    time = read_time(task.get("updated_at") or task.get("created_at") or "")
     annotation = Annotation(task.get("annotation_id", number), time, cancelled=False, result=result)
     return Task(task.get("id", number), data, "", [annotation] if result else [], 0)

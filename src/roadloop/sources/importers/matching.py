@@ -24,6 +24,9 @@ _CASE: Final = Text("只是大小写不同", "the same name but for upper and lo
 _ENDING: Final = Text("只是扩展名不同", "the same name with another ending")
 _PREFIX: Final = Text("去掉标注工具加的前缀后一致", "the same name without the prefix that the annotation tool gave it")
 _HINT: Final = Text("由说明文件的名称确定目录", "the folder that the document's name tells")
+_OWN: Final = Text(
+    "JSON 所写的图片不存在，取与 JSON 同名的图片", "the JSON's own name, for the picture that it names is not there"
+)
 _HASH: Final = re.compile(r"[0-9a-f]{8}-(?=.)")
 _SHOWN: Final = 4
 
@@ -95,16 +98,22 @@ class Name(NamedTuple):
         text: As it stands there; one text is one picture.
         readings: What it may mean, the plain readings.
         stripped: The same without an annotation tool's prefix.
+        own: What the document itself is called, without ending, where it describes one picture.
     """
 
     text: str
     readings: tuple[Parts, ...]
     stripped: tuple[Parts, ...] = ()
+    own: Parts = ()
 
 
 def plain_name(text: str) -> Name:
-    """A path as COCO, CVAT and others write it; backslashes and a drive are another system's."""
-    return Name(text, tuple(dict.fromkeys(filter(None, (_parts(text), _parts(text.replace("\\", "/")))))))
+    """A path as COCO, CVAT and others write it; backslashes and a drive are another system's.
+
+    Label Studio puts its uploads' hashes into the COCO that it exports.
+    """
+    readings = tuple(dict.fromkeys(filter(None, (_parts(text), _parts(text.replace("\\", "/"))))))
+    return Name(text, readings, _stripped(readings))
 
 
 def url_name(text: str) -> Name:
@@ -130,8 +139,7 @@ def url_name(text: str) -> Name:
         if not upload and address is not None and address.query:
             texts += [path.partition("?")[0], unquote(path.partition("?")[0])]
     readings = [reading for t in texts for reading in (_parts(t), _parts(t.replace("\\", "/"))) if reading]
-    stripped = [(*r[:-1], _HASH.sub("", r[-1], count=1)) for r in readings if _HASH.match(r[-1])]
-    return Name(text, tuple(dict.fromkeys(readings)), tuple(dict.fromkeys(stripped)))
+    return Name(text, tuple(dict.fromkeys(readings)), _stripped(readings))
 
 
 def find_named(
@@ -175,7 +183,8 @@ def find_named(
 
 def _look(index: "_Index", name: Name, level: "_Level", hint: Callable[[str], bool] | None) -> Match | Doubt | None:
     """What a name means at one level of weakness."""
-    candidates, exact = index.find(name.stripped if level.stripped else name.readings)
+    own = (name.own,) if name.own else ()
+    candidates, exact = index.find(own if level.own else name.stripped if level.stripped else name.readings)
     hinted = [c for c in candidates if hint(c)] if hint and len(candidates) > 1 else []
     if len(hinted) == 1:
         return Match(hinted[0], _HINT)
@@ -197,19 +206,23 @@ class _Index:
             self._by_name.setdefault(parts[-1], []).append((file, parts))
 
     def find(self, readings: Sequence[Parts]) -> tuple[list[str], bool]:
-        """The files that agree in most parts with any of the readings, and whether one has the whole path."""
-        best: dict[str, int] = {}
+        """The files that agree best with any of the readings, and whether one has the whole path.
+
+        Most parts decide; among equals, that nothing is left of the file's path but a folder that says "pictures here".
+        """
+        best: dict[str, tuple[int, bool]] = {}
         exact: set[str] = set()
         for reading in readings:
             wanted = self._folded(reading)
             for file, parts in self._by_name.get(wanted[-1], ()):
                 agreeing = _agreeing(wanted, parts)
-                best[file] = max(best.get(file, 0), agreeing)
+                if agreeing:
+                    best[file] = max(best.get(file, (0, False)), (agreeing, wanted == parts[_below(parts) :]))
                 exact |= {file} if wanted == parts else set()
         if exact:
             return sorted(exact), True
-        most = max(best.values(), default=0)
-        return sorted(file for file, agreeing in best.items() if agreeing == most and most), False
+        most = max(best.values(), default=None)
+        return sorted(file for file, agreement in best.items() if agreement == most), False
 
     def _folded(self, parts: Parts) -> Parts:
         folded = tuple(self._fold(part) for part in parts)
@@ -220,12 +233,21 @@ class _Index:
 
 def _agreeing(wanted: Parts, parts: Parts) -> int:
     """How many last parts agree when one path ends with the other; 0 when neither does."""
-    below = next((i + 1 for i in range(len(parts) - 2, -1, -1) if parts[i].lower() in PICTURE_FOLDERS), 0)
-    for known in (parts, parts[below:]):
+    for known in (parts, parts[_below(parts) :]):
         size = min(len(wanted), len(known))
         if wanted[-size:] == known[-size:]:
             return size
     return 0
+
+
+def _stripped(readings: Sequence[Parts]) -> tuple[Parts, ...]:
+    """The readings that begin with an upload's hash, without it."""
+    return tuple(dict.fromkeys((*r[:-1], _HASH.sub("", r[-1], count=1)) for r in readings if _HASH.match(r[-1])))
+
+
+def _below(parts: Parts) -> int:
+    """Where a path goes on below its last folder that says "pictures here"; 0 when there is none."""
+    return next((i + 1 for i in range(len(parts) - 2, -1, -1) if parts[i].lower() in PICTURE_FOLDERS), 0)
 
 
 def _parts(text: str) -> Parts:
@@ -259,6 +281,7 @@ class _Level(NamedTuple):
     fold: Callable[[str], str]
     ending: bool
     rule: Text
+    own: bool = False
 
 
 _LEVELS: Final = (
@@ -271,4 +294,5 @@ _LEVELS: Final = (
     _Level(stripped=True, fold=_form, ending=True, rule=_PREFIX),
     _Level(stripped=False, fold=_case, ending=True, rule=_ENDING),
     _Level(stripped=True, fold=_case, ending=True, rule=_PREFIX),
+    _Level(stripped=False, fold=_form, ending=True, rule=_OWN, own=True),
 )

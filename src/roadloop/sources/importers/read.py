@@ -2,22 +2,23 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import RoadloopError, Text
+from roadloop.errors import BrokenFileError, RoadloopError, Text
 from roadloop.imaging.decode import check_image, decode_color_label, decode_label
 from roadloop.imaging.header import GREY, PALETTE, Format, broken, read_header
 from roadloop.labels.table import IGNORE
 from roadloop.sources.check import MAX_UNKNOWN, count_ids
+from roadloop.sources.importers import labelme
 from roadloop.sources.importers.found import DrawnLabel, Fate, FileLabel, Item, Label, Line
 from roadloop.sources.importers.matching import EXACT
 from roadloop.sources.importers.shapes import draw
 from roadloop.sources.importers.translate import Painted, Translation
-from roadloop.sources.importers.tree import OutsideError, Tree
+from roadloop.sources.importers.tree import ODD_JSON, OutsideError, Tree, odd_json
 from roadloop.sources.layout import LabelKind
 from roadloop.storage import reading
 
@@ -96,6 +97,8 @@ class ItemReader:
             raise _LeftOutError(Fate.BROKEN, error.text, is_label=False) from error
         try:
             painted, stays = self._paint(item.label, label, header.size)
+        except _RegionError as error:
+            raise _LeftOutError(Fate.BROKEN, error.text, blamed=error.place) from error
         except RoadloopError as error:
             raise _LeftOutError(Fate.BROKEN, error.text) from error
         if painted.ids.shape != header.size[::-1]:
@@ -120,10 +123,13 @@ class ItemReader:
 
     def _label_bytes(self, label: Label) -> bytes:
         if isinstance(label, DrawnLabel):
-            return json.dumps(asdict(label), default=list).encode()
+            regions = [region[:3] for region in label.regions]  # wherever a document says so
+            return json.dumps({"width": label.width, "height": label.height, "regions": regions}).encode()
         return self._bytes(label.file, is_label=True)
 
     def _paint(self, label: Label, data: bytes, size: tuple[int, int]) -> tuple[Painted, LabelKind | None]:
+        if isinstance(label, FileLabel) and label.reading == "labelme":
+            label = _shapes(label, data)
         if isinstance(label, DrawnLabel):
             return self._draw(label, size), None
         header = read_header(data)
@@ -190,7 +196,10 @@ class ItemReader:
         strange: set[str] = set()
         loss, outlines, covered = 0.0, 0, 0
         for region in label.regions:
-            area, lost = draw(region.kind, region.value, width, height)
+            try:
+                area, lost = draw(region.kind, region.value, width, height)
+            except BrokenFileError as error:
+                raise _RegionError(region.place, error.text) from error
             raw_id = self._translation.targets[region.label]
             value = np.uint8(raw_id if raw_id >= 0 else IGNORE)
             below = area.of(ids)[area.mask]
@@ -202,22 +211,39 @@ class ItemReader:
         return Painted(ids, int(unknown.sum()), ", ".join(sorted(strange)), _drawn(loss, outlines, covered))
 
 
-class _LeftOutError(Exception):
-    """Why an item is left out, and which of its files is to blame."""
+class _RegionError(Exception):
+    """A region that cannot be drawn, and where its document says so."""
 
-    def __init__(self, fate: Fate, text: Text, *, is_label: bool = True) -> None:
+    def __init__(self, place: str, text: Text) -> None:
+        super().__init__(text.en)
+        self.place: Final = place
+        self.text: Final = Text(f"{place}：{text.zh}", f"{place}: {text.en}") if place else text
+
+
+class _LeftOutError(Exception):
+    """Why an item is left out, and which of its files, or statements, is to blame."""
+
+    def __init__(self, fate: Fate, text: Text, *, is_label: bool = True, blamed: str = "") -> None:
         super().__init__(text.en)
         self._fate: Final = fate
         self._text: Final = text
         self._is_label: Final = is_label
+        self._blamed: Final = blamed
 
     def lines(self, item: Item) -> list[Line]:
         """A line for each file of the item."""
         if isinstance(item.label, DrawnLabel):
-            return [Line(item.image, self._fate, self._text)]
+            return [Line(item.image, self._fate, self._text, self._blamed)]
         blamed, other = (item.label.file, item.image) if self._is_label else (item.image, item.label.file)
         what = _LABEL_LEFT if self._is_label else _IMAGE_LEFT
-        return [Line(blamed, self._fate, self._text), Line(other, Fate.PARTNER, what)]
+        return [Line(blamed, self._fate, self._text, self._blamed), Line(other, Fate.PARTNER, what)]
+
+
+def _shapes(label: FileLabel, data: bytes) -> DrawnLabel:
+    try:
+        return labelme.drawn(data, label.segments)
+    except ODD_JSON as error:
+        raise broken(*odd_json(error)) from error
 
 
 def files_of(item: Item) -> tuple[str, ...]:
@@ -276,7 +302,7 @@ def _note(item: Item, painted: Painted, ignored: int) -> Text:
                 f"{share} 的像素没有区域覆盖，记为 255（忽略）",
                 f"{share} of the pixels are covered by no region: 255 (ignore)",
             )
-            if isinstance(item.label, DrawnLabel)
+            if isinstance(item.label, DrawnLabel) or item.label.reading == "labelme"
             else Text(
                 f"{share} 的像素为 255，类别表未声明，按忽略处理",
                 f"{share} of the pixels are 255, which the class table does not declare: ignore",

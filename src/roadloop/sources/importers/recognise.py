@@ -11,7 +11,9 @@ from roadloop.sources.importers import (
     camvid,
     cityscapes,
     coco,
+    cvat_xml,
     label_studio,
+    labelme,
     mapillary,
     pairs,
     voc,
@@ -41,7 +43,7 @@ class Layout(NamedTuple):
     documents: Callable[[Tree], Collection[str]] = _none
 
 
-#: Layouts by name, the most particular first.
+#: Layouts by name, the most particular first; masks before the documents that masks are often made from.
 LAYOUTS: Final[Mapping[str, Layout]] = {
     "mapillary": Layout(
         mapillary.find,
@@ -92,6 +94,16 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     "voc": Layout(voc.find, Text("有 JPEGImages/ 与 SegmentationClass/", "JPEGImages/ and SegmentationClass/")),
     "camvid": Layout(camvid.find_tree, Text("有 <目录>annot/ 或 X_L.png", "folders called ...annot/, or X_L.png")),
     "pairs": Layout(pairs.find, Text("图片与同名标注成对", "pictures with labels of their names")),
+    "cvat-xml": Layout(
+        cvat_xml.find,
+        Text("有 CVAT for images 导出的 annotations.xml", "CVAT's annotations.xml, 'CVAT for images'"),
+        cvat_xml.documents,
+    ),
+    "labelme": Layout(
+        labelme.find,
+        Text("每张图片有一个含 shapes 与 imagePath 的 JSON", "for each picture a JSON with shapes and imagePath"),
+        labelme.documents,
+    ),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from roadloop.sources.importers.found import Claim, Fate, Item, Line, Statement
+from roadloop.sources.importers.found import Claim, Fate, FileLabel, Item, Line, Statement
 from roadloop.sources.importers.tree import readable
 
 COLUMNS: Final = ("file", "outcome", "reason_zh", "reason_en", "place", "picture")
@@ -32,10 +32,15 @@ class Report:
         self._statements += statements
 
     def conclude(self, item: Item) -> None:
-        """An item's statements end as its picture did; the picture's line must be there."""
+        """An item's statements end as its picture did, the blamed one apart; the picture's line must be there."""
         line = self._lines[item.image]
         fate = _OF_ITEMS.get(line.fate, Fate.PARTNER)
-        self._statements += [Statement(claim, fate, line.text) for claim in item.claims]
+        blamed = line
+        if isinstance(item.label, FileLabel) and not line.blamed:
+            blamed = self._lines.get(item.label.file, line)
+        for claim in item.claims:
+            to_blame = blamed.blamed and claim.place == blamed.blamed
+            self._statements.append(Statement(claim, *((blamed.fate, blamed.text) if to_blame else (fate, line.text))))
 
     def counts(self) -> dict[str, int]:
         """Files by fate, in the order of `Fate`; those that there are."""

@@ -70,6 +70,8 @@ def _rings(value: Sequence[Sequence[float]], width: int, height: int) -> Drawn:
     """COCO's outlines, [[x, y, x, y, ...], ...]: the parts of one object."""
     mask, loss = np.zeros((height, width), np.bool_), 0.0
     for ring in value:
+        if isinstance(ring, list) and len(ring) in (2, 4):
+            continue  # a point, or a line: no area
         drawn = _outline(_points(np.asarray(ring, np.float64).reshape(-1, 2)), width, height)
         drawn.area.of(mask)[:] |= drawn.area.mask
         loss += drawn.loss
@@ -85,19 +87,43 @@ def _rectangle(value: Mapping[str, float], width: int, height: int) -> Drawn:
 
 def _ellipse(value: Mapping[str, float], width: int, height: int) -> Drawn:
     """Label Studio's ellipse: x, y the centre, radiusX, radiusY in percent, turned clockwise in degrees."""
-    angles = np.arange(_ELLIPSE_POINTS) * (2 * np.pi / _ELLIPSE_POINTS)
     radii = (float(value["radiusX"]) * width / 100, float(value["radiusY"]) * height / 100)
-    around = np.stack((np.cos(angles), np.sin(angles)), axis=1) * radii
     centre = (float(value["x"]) * width / 100, float(value["y"]) * height / 100)
-    return _outline(_turned(around, value) + np.array(centre), width, height)
+    return _outline(_turned(_round(*radii), value) + np.array(centre), width, height)
 
 
 def _circle(value: Sequence[Sequence[float]], width: int, height: int) -> Drawn:
     """Labelme's circle: the centre and a point of the edge."""
     centre, edge = np.asarray(value, np.float64).reshape(2, 2)
-    angles = np.arange(_ELLIPSE_POINTS) * (2 * np.pi / _ELLIPSE_POINTS)
-    around = np.stack((np.cos(angles), np.sin(angles)), axis=1) * float(np.hypot(*(edge - centre)))
-    return _outline(around + centre, width, height)
+    radius = float(np.hypot(*(edge - centre)))
+    return _outline(_round(radius, radius) + centre, width, height)
+
+
+def _corners(value: Sequence[Sequence[float]], width: int, height: int) -> Drawn:
+    """Labelme's rectangle: two opposite corners in any order, or, in its offspring, all four along the edge."""
+    points = np.asarray(value, np.float64).reshape(-1, 2)
+    if len(points) == 2:
+        (x0, y0), (x1, y1) = points.tolist()
+        points = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
+    return _outline(_points(points), width, height)
+
+
+def _cvat_points(value: str, width: int, height: int) -> Drawn:
+    """CVAT's outline, `x,y;x,y;...`."""
+    return _outline(_points([pair.split(",") for pair in value.split(";") if pair.strip()]), width, height)
+
+
+def _cvat_box(value: Mapping[str, str], width: int, height: int) -> Drawn:
+    """CVAT's box: xtl, ytl, xbr, ybr, turned clockwise about its centre in degrees."""
+    x0, y0, x1, y1 = (float(value[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float64) * ((x1 - x0) / 2, (y1 - y0) / 2)
+    return _outline(_points(_turned(corners, value) + np.array(((x0 + x1) / 2, (y0 + y1) / 2))), width, height)
+
+
+def _cvat_ellipse(value: Mapping[str, str], width: int, height: int) -> Drawn:
+    """CVAT's ellipse: cx, cy the centre, rx, ry, turned clockwise about it in degrees."""
+    cx, cy, rx, ry = (float(value[name]) for name in ("cx", "cy", "rx", "ry"))
+    return _outline(_points(_turned(_round(rx, ry), value) + np.array((cx, cy))), width, height)
 
 
 def _coco_runs(value: Mapping[str, Any], width: int, height: int) -> Drawn:
@@ -109,12 +135,12 @@ def _coco_runs(value: Mapping[str, Any], width: int, height: int) -> Drawn:
     return Drawn(Area(0, 0, np.ascontiguousarray(_runs(runs, width, height).reshape(width, height).T)))
 
 
-def _cvat_runs(value: Mapping[str, Any], width: int, height: int) -> Drawn:
-    """CVAT's run lengths, along the rows, of a box of the picture."""
-    left, top, w, h = (int(value[name]) for name in ("left", "top", "width", "height"))
+def _cvat_runs(value: Mapping[str, str], width: int, height: int) -> Drawn:
+    """CVAT's run lengths as text, `zeros, ones, zeros, ...`, along the rows of a box of the picture."""
+    left, top, w, h = (_whole(value[name]) for name in ("left", "top", "width", "height"))
     if left < 0 or top < 0 or left + w > width or top + h > height:
         raise _runs_broken(width, height)
-    mask = _runs([int(n) for n in value["runs"]], w, h).reshape(h, w)
+    mask = _runs([_whole(n) for n in value["rle"].split(",")], w, h).reshape(h, w)
     return Drawn(Area(top, left, mask))
 
 
@@ -146,8 +172,12 @@ DRAWERS: Final[Mapping[str, Callable[[Any, int, int], Drawn]]] = {
     "rectangle": _rectangle,
     "ellipse": _ellipse,
     "circle": _circle,
+    "corners": _corners,
     "coco_runs": _coco_runs,
     "cvat_runs": _cvat_runs,
+    "cvat_points": _cvat_points,
+    "cvat_box": _cvat_box,
+    "cvat_ellipse": _cvat_ellipse,
     "bitmap": _bitmap,
 }
 
@@ -166,7 +196,21 @@ def _points(value: Any) -> Points:
     return points
 
 
-def _turned(points: Points, value: Mapping[str, float]) -> Points:
+def _whole(text: str) -> int:
+    """A whole number, which some versions write as `7.0`."""
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError(f"{text} is no whole number")
+    return int(number)
+
+
+def _round(rx: float, ry: float) -> Points:
+    """Points of an ellipse about (0, 0), radii in pixels."""
+    angles = np.arange(_ELLIPSE_POINTS) * (2 * np.pi / _ELLIPSE_POINTS)
+    return np.stack((np.cos(angles), np.sin(angles)), axis=1) * (rx, ry)
+
+
+def _turned(points: Points, value: Mapping[str, Any]) -> Points:
     angle = np.radians(float(value.get("rotation") or 0))
     sine, cosine = np.sin(angle), np.cos(angle)
     return points @ np.array([(cosine, sine), (-sine, cosine)], np.float64)

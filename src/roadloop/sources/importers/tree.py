@@ -78,6 +78,17 @@ class Tree:
             raise OutsideError
         return reading.read_bytes(path)
 
+    def head(self, file: str) -> bytes:
+        """The first bytes of a file, 4 KiB; empty when it cannot be read."""
+        path = self.root / file
+        try:
+            if path.is_symlink() and not self._inside(path.resolve()):
+                return b""
+            with reading.open_file(path) as stream:
+                return stream.read(4096)
+        except OSError:
+            return b""
+
     def text(self, file: str) -> str:
         """The text of a file, UTF-8 or GBK; empty when it cannot be read."""
         try:
@@ -97,7 +108,8 @@ class Tree:
             stems = {PurePosixPath(f).stem for f in self.pictures()}
             names = [f for f in self.files if f.lower().endswith(".json") and PurePosixPath(f).stem not in stems]
             names = [f for f in names if not f.endswith("_polygons.json")]
-            self._documents = {f: value for f in names if (value := self.json(f)) is not None}
+            read = ((f, self.json(f)) for f in names)
+            self._documents = {f: value for f, value in read if value is not None and not is_labelme(value)}
         return self._documents
 
     def json(self, file: str) -> Any:
@@ -147,6 +159,13 @@ def list_tree(root: Path, inside: Callable[[Path], bool], check_stop: Callable[[
         for name in sorted(names):
             (hidden if name.startswith(".") else files).append((place / name).as_posix())
     return Tree(root, inside, files, lost, hidden, links)
+
+
+def is_labelme(value: Any) -> bool:
+    """Whether a JSON is one of LabelMe's, which are one for each picture and may hold it, too."""
+    return (
+        isinstance(value, dict) and "shapes" in value and bool({"imagePath", "imageData", "imageHeight"} & set(value))
+    )
 
 
 def readable(name: str) -> str:
