@@ -13,6 +13,7 @@ from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.labels.label_map import LabelMap
 from roadloop.models.files import description_path, is_described
 from roadloop.models.service import find_weights
+from roadloop.networks.folder import NAMES
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
@@ -22,7 +23,6 @@ from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.service import facts_of, require
 from roadloop.training.work import Work
 
-CONFIGURATION: Final = "conf"
 _OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
 
 
@@ -37,7 +37,7 @@ def train(context: TaskContext) -> Outcome:
         JobCancelled: Somebody asked for the end; a checkpoint has been saved.
     """
     work, facts = load_work(context)
-    for folder in (work.checkpoints, work.results, work.metrics.parent, work.tensorboard, work.task / CONFIGURATION):
+    for folder in (work.checkpoints, work.results, work.metrics.parent, work.tensorboard, work.configuration):
         clear_remains(folder, context.job.token)
     for text in warnings(work.recipe.train, work.recipe.data, facts):
         context.warn(text)
@@ -97,8 +97,8 @@ def clear_remains(folder: Path, token: int) -> None:
 
 
 def write_configuration(context: TaskContext, work: Work) -> None:
-    """Leave the recipe, the label map and the network's code in the task's folder, for people to read."""
-    folder, recipe = work.task / CONFIGURATION, work.recipe
+    """Leave the recipe, the label map, the network's code and its table of names in the task's folder."""
+    folder, recipe = work.configuration, work.recipe
     label_map = LabelMap.from_json(recipe.label_map)
     values = {
         "recipe.json": {"digest": recipe.digest(), **recipe.model_dump(mode="json")},
@@ -110,6 +110,8 @@ def write_configuration(context: TaskContext, work: Work) -> None:
     for value, (scratch, _target) in zip(values.values(), moves[:-1], strict=True):
         publish.write_json(scratch, value)
     publish.write_text(moves[-1][0], work.source)
+    names = context.platform.workspace.networks / recipe.network.name / NAMES
+    moves += copied(context, [(names, folder / NAMES)] if names.is_file() else [])
     context.publish(moves)
 
 
