@@ -184,6 +184,22 @@ def test_start__heads_for_training_and_weights_of_a_loss_are_apart(tmp_path: Pat
     assert {name.split(".")[1] for name in report.apart} == {"seghead_p", "seghead_d", "criterion"}
 
 
+def test_start__part_of_published_weights_goes_by_their_names(tmp_path: Path) -> None:
+    """As from ImageNet: the classification network has neither pyramid nor segmentation head, but a layer of its own."""
+    plan = blueprint("ddrnet-23-slim", width=0.25)
+    network = trained(blueprint("ddrnet-23-slim", **SETTINGS["ddrnet-23-slim"]))
+    state = {name: t for name, t in published("ddrnet-23-slim", network).items() if name.startswith(("conv1", "layer"))}
+    state["linear.weight"] = torch.zeros(1000, 128)
+    with pytest.raises(InvalidValueError, match=r"1 of the file have no place in the network: linear\.weight"):
+        start(tmp_path, state, plan)
+    begun, report = start(tmp_path, state, plan, pairing="part")
+    assert {name.partition(".")[0] for name in report.missing} == {
+        "compress3", "compress4", "down3", "down4", "pyramid", "head"
+    }  # fmt: skip
+    own, theirs = begun.state_dict(), network.state_dict()
+    assert all(torch.equal(own[name], theirs[name]) for name in report.taken)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

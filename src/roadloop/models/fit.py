@@ -72,9 +72,14 @@ class MappingReport:
         return all(is_counter(name) for name in self.taken)
 
     @property
+    def whole(self) -> bool:
+        """Whether every tensor of both sides has its place, or is known to need none."""
+        return not (self.skipped or self.missing or self.unused)
+
+    @property
     def exact(self) -> bool:
         """Whether file and network have the same names and shapes."""
-        return not (self.skipped or self.missing or self.renamed or self.reshaped or self.unused or self.apart)
+        return self.whole and not (self.renamed or self.reshaped or self.apart)
 
     def text(self) -> Text:
         """What became of them, for people."""

@@ -74,9 +74,9 @@ def import_weights(file: Path, network: NetworkInfo, about: About, given: Given,
         blueprint = replace(blueprint, settings=settings | wanted)
         module = blueprint.build() if wanted else module
         meaning = meaning.of_published(whose)
-    own, parts = shapes_of(module), blueprint.parts()
-    pairs, report = fit(shapes, own, published, order=parts if given.by_order else None)
-    if found := problems(report, shapes, own, parts):
+    own = shapes_of(module)
+    pairs, report = fit(shapes, own, published, order=blueprint.parts() if given.by_order else None)
+    if not report.whole and (found := problems(report, shapes, own, parts := blueprint.parts())):
         raise refused(file, found, _cure(shapes, in_order(shapes, own, parts), given))
     copy_tensors(arrays, module, pairs)
     description = _description(name, network, blueprint, meaning)

@@ -156,7 +156,7 @@ def load_start_weights(
     whose = next((p for p in blueprint.published if p.name == report.published), None)
     if whose and (wanted := blueprint.wanted(whose)):
         raise _other_settings(path, whose, wanted)
-    if not report.exact and (pairing != "part" or report.nothing):
+    if not report.whole and (pairing != "part" or report.nothing):
         parts = blueprint.parts()
         found = problems(report, file, own, parts, whose.without if whose else ())
         if found:
