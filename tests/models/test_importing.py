@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from models import conftest, test_published
+from models import published_checkpoints as theirs
+from models.conftest import SOURCE as TINY
 from roadloop.errors import InvalidValueError, NameTakenError, NotFoundError
 from roadloop.labels.label_map import default_map
 from roadloop.labels.table import shipped
@@ -136,7 +137,7 @@ def bare(home: Path, *arguments: str) -> str:
 
 
 def test_import__what_was_exported_is_the_same_model_again(tmp_path: Path, home: Path, save_pair: SavePair) -> None:
-    (home / "networks" / "c_network" / "network.py").write_text(conftest.SOURCE)
+    (home / "networks" / "c_network" / "network.py").write_text(TINY)
     table = [
         {"raw_id": i, "name_en": f"c{i}", "name_zh": f"类{i}", "color": [i, 2, 3], "train_id": 255 if i == 3 else i}
         for i in range(4)
@@ -218,15 +219,15 @@ def test_import__the_map_may_be_a_model_s_own_json(tmp_path: Path, home: Path, s
 @pytest.mark.parametrize("template", ["fast-scnn", "bisenetv2"])
 def test_import__published_weights_bring_settings_and_normalisation(tmp_path: Path, home: Path, template: str) -> None:
     settings = {"width": 0.25}
-    needed = test_published.SETTINGS[template]
-    network = test_published.trained(test_published.blueprint(template, 19, **(needed | settings)))
+    needed = theirs.SETTINGS[template]
+    network = theirs.trained(theirs.blueprint(template, 19, **(needed | settings)))
     heads = {"bisenetv2": {"aux2.conv_out.1.bias": torch.ones(19)}}.get(template, {})  # built otherwise than ours
-    file = test_published.stored(tmp_path, test_published.published(template, network) | heads)
+    file = theirs.stored(tmp_path, theirs.published(template, network) | heads)
     options = ["--network", template, "--classes", "cityscapes"]
     output = bare(home, str(file), "--name", "theirs", *options, "--settings", json.dumps(settings))
     loaded, record = load.load_model(home / "weights" / "theirs_ep-0001.params")
-    assert torch.equal(test_published.answers(loaded), test_published.answers(network))
-    whose = test_published.blueprint(template).published[0]
+    assert torch.equal(theirs.answers(loaded), theirs.answers(network))
+    whose = theirs.blueprint(template).published[0]
     assert record.network.settings == settings | whose.settings
     assert record.normalisation.mean == whose.mean
     assert f"as the authors of {whose.name} have it" in output
@@ -237,7 +238,7 @@ def test_import__published_weights_bring_settings_and_normalisation(tmp_path: Pa
 
 def test_import__a_folder_of_hugging_face(tmp_path: Path, home: Path) -> None:
     pytest.importorskip("transformers", reason="SegFormer needs transformers, which make setup installs")
-    network: Any = test_published.trained(test_published.blueprint("segformer", 19, width=0.25))
+    network: Any = theirs.trained(theirs.blueprint("segformer", 19, width=0.25))
     folder = tmp_path / "cityscapes-b0"
     names = [c.name_en for c in default_map(shipped("cityscapes")).classes(shipped("cityscapes"))]
     network.model.config.id2label = dict(enumerate(names))
@@ -246,7 +247,7 @@ def test_import__a_folder_of_hugging_face(tmp_path: Path, home: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(pictures))
     bare(home, str(folder), "--name", "hf")
     loaded, record = load.load_model(home / "weights" / "hf_ep-0001.params")
-    assert torch.equal(test_published.answers(loaded), test_published.answers(network))
+    assert torch.equal(theirs.answers(loaded), theirs.answers(network))
     assert [c.name_en for c in record.classes] == names
     assert record.classes[0].color == (128, 64, 128)  # the shipped table's
     assert record.normalisation.mean == (0.1, 0.2, 0.3)

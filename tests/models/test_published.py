@@ -1,81 +1,31 @@
 """Published checkpoints, built here with their names in any order, come out as their authors' networks."""
 
 import json
-import random
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from models.published_names import ademxapp, enet_of_today, names
+from models.published_checkpoints import (
+    SETTINGS,
+    ademxapp,
+    answers,
+    blueprint,
+    enet_of_today,
+    modules,
+    published,
+    renamed,
+    stored,
+    trained,
+)
 from roadloop.errors import InvalidValueError
 from roadloop.models import load
 from roadloop.models.params import write_params
-from roadloop.networks.folder import TEMPLATES, read_source
+from roadloop.networks.folder import TEMPLATES
 from roadloop.networks.names import read_published
-
-SETTINGS: dict[
-    str, dict[str, Any]
-] = {  # of the networks whose tensors published files hold; narrow, so that a test takes a moment
-    "bisenetv2": {"upsampling": "nearest", "width": 0.25},
-    "ddrnet-23-slim": {"auxiliary": True, "width": 0.25},
-    "enet": {"variant": "2018", "width": 0.25},
-    "fast-scnn": {"variant": "tramac", "auxiliary": True, "width": 0.25},
-    "pidnet-s": {"auxiliary": True, "width": 0.25},
-}
-
-
-def blueprint(template: str, outputs: int = 5, **settings: Any) -> load.Blueprint:
-    folder = TEMPLATES / template
-    return load.Blueprint(read_source(folder), outputs, settings, read_published(folder), template)
-
-
-def trained(plan: load.Blueprint, seed: int = 1) -> nn.Module:
-    """A network with other values in every tensor than a fresh one has."""
-    torch.manual_seed(seed)
-    network = plan.build()
-    with torch.no_grad():
-        for tensor in network.state_dict().values():
-            if tensor.ndim == 1:
-                tensor.add_(0.2 * torch.rand(tensor.shape))
-    return network.eval()
-
-
-def modules(network: nn.Module) -> list[str]:
-    """Names of those that have tensors, in order."""
-    return list(dict.fromkeys(name.rpartition(".")[0] for name in network.state_dict()))
-
-
-def renamed(network: nn.Module, pairs: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
-    """Its state dict under other names, in an order that says nothing."""
-    theirs = dict(pairs)
-    state = {}
-    for name, tensor in network.state_dict().items():
-        module, _, leaf = name.rpartition(".")
-        if module in theirs:
-            state[f"{theirs[module]}.{leaf}"] = tensor.clone()
-    order = list(state)
-    random.Random(7).shuffle(order)
-    return {name: state[name] for name in order}
-
-
-def published(template: str, network: nn.Module, known: list[str] | None = None) -> dict[str, Tensor]:
-    """A checkpoint with its authors' names."""
-    ours = [
-        m for m in modules(network) if not m.startswith("auxiliaries.1")
-    ]  # the third-party Fast-SCNN has one such head
-    return renamed(network, zip(ours, known or names(template), strict=True))
-
-
-def answers(network: nn.Module) -> Tensor:
-    picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
-    with torch.no_grad():
-        logits: Tensor = network.eval()(picture)
-    return logits
 
 
 def start(folder: Path, state: dict[str, Tensor], plan: load.Blueprint, **options: Any) -> tuple[nn.Module, Any]:
@@ -83,13 +33,6 @@ def start(folder: Path, state: dict[str, Tensor], plan: load.Blueprint, **option
     torch.manual_seed(99)
     network = plan.build()
     return network, load.load_start_weights(stored(folder, state), network, plan, **options)
-
-
-def stored(folder: Path, state: dict[str, Tensor]) -> Path:
-    """A `.params` of a state dict; unlike a torch file it needs no process of its own to be read."""
-    path = folder / "x.params"
-    path.write_bytes(write_params({name: np.atleast_1d(tensor.numpy()) for name, tensor in state.items()}))
-    return path
 
 
 @pytest.mark.parametrize("template", SETTINGS)
@@ -268,24 +211,20 @@ def test_names__every_tensor_of_ours_has_one_name_of_theirs(template: str) -> No
         settings: dict[str, Any] = whose.settings
         with torch.device("meta"):
             network = blueprint(template, **settings).build()
-        found = [
-            theirs
-            for own in network.state_dict()
-            if not own.startswith(tuple(f"{m}." for m in whose.without))
-            for theirs in [whose.find(own, _Any())]
-        ]
+        ours = [n for n in network.state_dict() if not n.startswith(tuple(f"{m}." for m in whose.without))]
+        found = [whose.find(own, _Whatever()) for own in ours]
         assert None not in found
         assert len(set(found)) == len(found)
 
 
-class _Any(set[str]):
-    """Every key there could be."""
+class _Whatever(set[str]):
+    """The keys of a file that has every name there can be, and 19 classes."""
 
     def __contains__(self, key: object) -> bool:
         return True
 
-    def __iter__(self) -> Any:
-        return iter([f"linear19_{leaf}" for leaf in ("weight", "bias")])
+    def __iter__(self) -> Iterator[str]:
+        return iter(("linear19_weight", "linear19_bias"))
 
 
 def test_read_published__a_broken_table_is_named(tmp_path: Path) -> None:

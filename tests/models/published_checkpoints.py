@@ -1,10 +1,22 @@
-"""How published checkpoints call their modules, in the order in which their authors' networks make them.
+"""Checkpoints as they are published: names of modules in the order in which their authors' networks make them.
 
-Written down from the authors' repositories (names only) without a look at `names.json`, so that the tables can be held against
-it: our templates make their modules in the same order, but for ResNet-A1, whose files have none.
+The names are written down from the authors' repositories without a look at `names.json`, so that the tables can be held against
+them: our templates make their modules in the same order, but for ResNet-A1, whose files have none.
 """
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from roadloop.models import load
+from roadloop.models.params import write_params
+from roadloop.networks.folder import TEMPLATES, read_source
+from roadloop.networks.names import read_published
 
 CONVOLUTION_NORM = ("conv", "bn")
 
@@ -170,3 +182,70 @@ _TABLES = {
     "fast-scnn": _fast_scnn,
     "pidnet-s": _pidnet,
 }
+
+
+SETTINGS: dict[
+    str, dict[str, Any]
+] = {  # of the networks whose tensors published files hold; narrow, so that a test takes a moment
+    "bisenetv2": {"upsampling": "nearest", "width": 0.25},
+    "ddrnet-23-slim": {"auxiliary": True, "width": 0.25},
+    "enet": {"variant": "2018", "width": 0.25},
+    "fast-scnn": {"variant": "tramac", "auxiliary": True, "width": 0.25},
+    "pidnet-s": {"auxiliary": True, "width": 0.25},
+}
+
+
+def blueprint(template: str, outputs: int = 5, **settings: Any) -> load.Blueprint:
+    folder = TEMPLATES / template
+    return load.Blueprint(read_source(folder), outputs, settings, read_published(folder), template)
+
+
+def trained(plan: load.Blueprint, seed: int = 1) -> nn.Module:
+    """A network with other values in every tensor than a fresh one has."""
+    torch.manual_seed(seed)
+    network = plan.build()
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            if tensor.ndim == 1:
+                tensor.add_(0.2 * torch.rand(tensor.shape))
+    return network.eval()
+
+
+def modules(network: nn.Module) -> list[str]:
+    """Names of those that have tensors, in order."""
+    return list(dict.fromkeys(name.rpartition(".")[0] for name in network.state_dict()))
+
+
+def renamed(network: nn.Module, pairs: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
+    """Its state dict under other names, in an order that says nothing."""
+    theirs = dict(pairs)
+    state = {}
+    for name, tensor in network.state_dict().items():
+        module, _, leaf = name.rpartition(".")
+        if module in theirs:
+            state[f"{theirs[module]}.{leaf}"] = tensor.clone()
+    order = list(state)
+    random.Random(7).shuffle(order)
+    return {name: state[name] for name in order}
+
+
+def published(template: str, network: nn.Module, known: list[str] | None = None) -> dict[str, Tensor]:
+    """A checkpoint with its authors' names."""
+    ours = [
+        m for m in modules(network) if not m.startswith("auxiliaries.1")
+    ]  # the third-party Fast-SCNN has one such head
+    return renamed(network, zip(ours, known or names(template), strict=True))
+
+
+def answers(network: nn.Module) -> Tensor:
+    picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        logits: Tensor = network.eval()(picture)
+    return logits
+
+
+def stored(folder: Path, state: dict[str, Tensor]) -> Path:
+    """A `.params` of a state dict; unlike a torch file it needs no process of its own to be read."""
+    path = folder / "x.params"
+    path.write_bytes(write_params({name: np.atleast_1d(tensor.numpy()) for name, tensor in state.items()}))
+    return path
