@@ -1,7 +1,5 @@
 """Published checkpoints, built here with their names in any order, come out as their authors' networks."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,6 @@ from models.published_checkpoints import (
 from roadloop.errors import InvalidValueError
 from roadloop.models import load
 from roadloop.models.params import write_params
-from roadloop.networks.folder import TEMPLATES
-from roadloop.networks.names import read_published
 
 
 def start(folder: Path, state: dict[str, Tensor], plan: load.Blueprint, **options: Any) -> tuple[nn.Module, Any]:
@@ -203,33 +199,3 @@ def test_start__nothing_random_is_drawn_by_asking_what_a_tensor_is_for(tmp_path:
     drawn = torch.rand(1)
     torch.manual_seed(5)
     assert torch.equal(drawn, torch.rand(1))
-
-
-@pytest.mark.parametrize("template", [p.name for p in sorted(TEMPLATES.iterdir()) if (p / "names.json").is_file()])
-def test_names__every_tensor_of_ours_has_one_name_of_theirs(template: str) -> None:
-    for whose in read_published(TEMPLATES / template):
-        settings: dict[str, Any] = whose.settings
-        with torch.device("meta"):
-            network = blueprint(template, **settings).build()
-        ours = [n for n in network.state_dict() if not n.startswith(tuple(f"{m}." for m in whose.without))]
-        found = [whose.find(own, _Whatever()) for own in ours]
-        assert None not in found
-        assert len(set(found)) == len(found)
-
-
-class _Whatever(set[str]):
-    """The keys of a file that has every name there can be, and 19 classes."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(("linear19_weight", "linear19_bias"))
-
-
-def test_read_published__a_broken_table_is_named(tmp_path: Path) -> None:
-    assert read_published(tmp_path) == ()
-    for text in ("[", '[{"name": "x"}]', json.dumps([{"name": "x", "source": "y", "modules": {}, "more": 1}])):
-        (tmp_path / "names.json").write_text(text)
-        with pytest.raises(InvalidValueError, match=r"names\.json is not a valid table of names"):
-            read_published(tmp_path)

@@ -144,7 +144,7 @@ def load_start_weights(
         NotFoundError: The file is missing.
         BrokenFileError: It is damaged, or holds more than tensors.
         InvalidValueError: A tensor finds no place, of either side, and is named; or the weights are of a network with
-            other settings. Nothing was copied.
+            other settings (`part` takes them nevertheless). Nothing was copied.
     """
     arrays = read_weights(path)
     file, own = {name: array.shape for name, array in arrays.items()}, shapes_of(network)
@@ -154,7 +154,7 @@ def load_start_weights(
     else:
         pairs, report = fit(file, own, blueprint.published)
     whose = next((p for p in blueprint.published if p.name == report.published), None)
-    if whose and (wanted := blueprint.wanted(whose)):
+    if whose and pairing != "part" and (wanted := blueprint.wanted(whose)):
         raise _other_settings(path, whose, wanted)
     if not report.whole and (pairing != "part" or report.nothing):
         parts = blueprint.parts()
