@@ -10,7 +10,7 @@ from roadloop.evaluation.metrics import Counts
 
 
 def counts(*diagonal: int) -> Counts:
-    return Counts(np.diag(diagonal).astype(np.int64), np.array([7, 0], np.int64))
+    return Counts(np.diag(diagonal).astype(np.int64), np.array([7, 0], np.int64), np.zeros(2, np.int64))
 
 
 def done(number: int, track: str = "t") -> Done:
@@ -50,11 +50,14 @@ def test_pack__is_small_and_exact() -> None:
     matrix[3, 253] = 64_000_000
     void = np.zeros(254, np.int64)
     void[253] = 5
-    data = pack(Counts(matrix, void))
+    missed = np.zeros(254, np.int64)
+    missed[1] = 9
+    data = pack(Counts(matrix, void, missed))
     assert data is not None
-    assert len(data) == 16
+    assert len(data) == 24
     found = unpack(data, 254)
     assert found is not None
     assert np.array_equal(found.matrix, matrix)
     assert np.array_equal(found.void, void)
+    assert np.array_equal(found.missed, missed)
     assert unpack(pack(None), 3) is None

@@ -44,6 +44,21 @@ def test_scores__three_numbers_called_miou_are_kept_apart() -> None:
     assert by_picture == pytest.approx(((3 / 4 + 4 / 5) / 2 + (6 / 7 + 0) / 2) / 2)
 
 
+def test_count__pixels_that_are_predicted_as_none_of_the_classes_are_missed() -> None:
+    counted = count(ids([0, 0, 255, 1, 255]), ids([0, 0, 0, 1, 255]), 2)
+    assert (counted.matrix.tolist(), counted.void.tolist(), counted.missed.tolist()) == (
+        [[2, 0], [0, 1]],
+        [0, 0],
+        [1, 0],
+    )
+    assert counted.labelled == 4
+    found = counted.scores()
+    assert found.iou.tolist() == [2 / 3, 1.0]
+    assert found.recall.tolist() == [2 / 3, 1.0]
+    assert (found.pixel_accuracy, found.truth_pixels.tolist()) == (3 / 4, [3, 1])
+    assert (counted + counted).of_classes([0]).missed.tolist() == [2]
+
+
 def test_scores__precision_recall_and_accuracies() -> None:
     found = scores(both().matrix)
     assert found.precision.tolist() == [1.0, 4 / 5, 0.0]
@@ -95,7 +110,7 @@ def test_count__ids_outside_the_classes_are_refused() -> None:
     with pytest.raises(ValueError, match="outside the 2 classes"):
         count(ids([0]), ids([7]), 2)
     with pytest.raises(ValueError, match="outside the 2 classes"):
-        count(ids([255]), ids([255]), 2)
+        count(ids([254]), ids([255]), 2)
 
 
 def test_count__shapes_and_types_must_agree() -> None:

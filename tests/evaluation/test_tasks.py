@@ -20,6 +20,12 @@ from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
+from roadloop.models.about import read_about
+from roadloop.models.export import export_safetensors
+from roadloop.models.files import load_description
+from roadloop.models.importing import import_weights
+from roadloop.models.meaning import Given
+from roadloop.networks.folder import NetworkInfo
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
@@ -131,6 +137,45 @@ def test_evaluate__outputs_that_the_map_ignores_are_never_predicted(
     ids = ids_of(folder / "weights/part_ep-0001/id/a/t1_001.png")
     assert set(np.unique(ids).tolist()) <= {1, 2}
     assert [c["train_id"] for c in report["models"][0]["classes"]] == [1, 2]
+
+
+@pytest.mark.usefixtures("pictures")
+def test_evaluate__an_export_that_is_imported_again_has_the_same_scores(
+    platform: Platform, run_job: RunJob, write_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The normalisation takes red away, so that a model without it scores otherwise."""
+    norm = {"mean": [0.9, 0.1, 0.0], "std": [0.5, 1.0, 1.0]}
+    path = write_model(platform.workspace.weights, "first", 1, normalisation=norm)
+    write_model(platform.workspace.weights, "none", 1)
+    export_safetensors(path, tmp_path / "x.safetensors")
+    network = platform.workspace.networks / "brightest"
+    network.mkdir(parents=True)
+    (network / "network.py").write_text(load_description(path).network.source)
+    about = read_about(tmp_path / "x.safetensors")
+    info = NetworkInfo("brightest", network, about.digest)
+    import_weights(tmp_path / "x.safetensors", info, about, Given(), (platform.workspace.weights, "again"))
+    dicts = {"weights": [f"{name}_ep-0001.params" for name in ("first", "again", "none")]}
+    _folder, report = evaluated(platform, run_job, dicts=dicts)
+    first, again, none = ({k: m[k] for k in ("miou", "pixel_accuracy", "classes", "ece")} for m in report["models"])
+    assert first == again
+    assert first["miou"] != none["miou"]
+
+
+def test_evaluate__outputs_without_a_class_may_win_where_the_model_says_so(
+    platform: Platform, run_job: RunJob, pictures: Path, write_model: Callable[..., Path]
+) -> None:
+    classes = [{"train_id": i, "name_en": f"c{i}", "name_zh": "", "color": (0, 0, 9)} for i in (1, 2)]
+    for name, void in (("left", False), ("won", True)):
+        write_model(platform.workspace.weights, name, 1, classes=classes, predict_ignored=void)
+    dicts = {"weights": ["left_ep-0001.params", "won_ep-0001.params"]}
+    folder, report = evaluated(platform, run_job, dicts=dicts)
+    left, won = (ids_of(folder / f"weights/{name}_ep-0001/id/a/t1_001.png") for name in ("left", "won"))
+    assert won[:, 0].tolist() == [255, 255, 255, 255, 2, 2, 2, 2]
+    assert np.array_equal(left[won != 255], won[won != 255])
+    green = [model["classes"][0]["recall"] for model in report["models"]]
+    assert green[1] < green[0]  # what is taken for red, which is no class here, is missed
+    head = (folder / "weights/won_ep-0001/confusion.csv").read_text().partition("\n")[0]
+    assert head.endswith(",255 none of them")
 
 
 @pytest.mark.usefixtures("pictures", "model")

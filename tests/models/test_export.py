@@ -43,7 +43,7 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
     assert [o.version for o in model.opset_import if o.domain == ""] == [20]
     facts = {p.key: p.value for p in model.metadata_props}
     assert json.loads(facts["classes"])[2]["name_zh"] == "类2"
-    assert json.loads(facts["normalisation"]) == {"mean": [0.5] * 3, "std": [0.25] * 3}
+    assert json.loads(facts["normalisation"]) == {"mean": [0.5] * 3, "std": [0.25] * 3, "channels": "rgb"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

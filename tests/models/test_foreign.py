@@ -148,10 +148,18 @@ def test_read_weights__broken_safetensors_is_named(tmp_path: Path, data: bytes) 
         foreign.read_weights(tmp_path / "absent.pth")
 
 
+MXNET = """
+from collections import OrderedDict
+from torch import nn
+
+def build(num_classes):
+    return nn.Sequential(OrderedDict(conv=nn.Conv2d(2, num_classes, 1), bn=nn.BatchNorm2d(num_classes)))
+"""
+
+
 def test_load_start_weights__foreign_params_with_names_of_mxnet(tmp_path: Path) -> None:
-    network = torch.nn.Sequential()
-    network.add_module("conv", torch.nn.Conv2d(2, 3, 1))
-    network.add_module("bn", torch.nn.BatchNorm2d(3))
+    plan = load.Blueprint(MXNET, 3)
+    network = plan.build()
     draw = np.random.default_rng(0)
     shapes = {"conv_weight": (3, 2), "conv_bias": (3,), "bn_gamma": (3,), "bn_beta": (3,)}
     arrays = {f"arg:{name}": draw.random(shape).astype(np.float32) for name, shape in shapes.items()}
@@ -161,8 +169,8 @@ def test_load_start_weights__foreign_params_with_names_of_mxnet(tmp_path: Path) 
     assert (
         foreign.read_weights(tmp_path / "foreign.v0").keys() == foreign.read_weights(tmp_path / "foreign.params").keys()
     )
-    report = load.load_start_weights(tmp_path / "foreign.params", network)
-    assert report.whole
+    report = load.load_start_weights(tmp_path / "foreign.params", network, plan)
+    assert len(report.taken) == 6
     assert report.reshaped == (("conv.weight", (3, 2), (3, 2, 1, 1)),)
     state = network.state_dict()
     assert np.array_equal(state["conv.weight"].numpy()[:, :, 0, 0], arrays["arg:conv_weight"])

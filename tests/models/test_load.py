@@ -10,12 +10,21 @@ import torch
 
 from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError
 from roadloop.models import files, load
+from roadloop.models.fit import Pairing
 from roadloop.models.params import read_params, write_params
 from roadloop.networks.folder import TEMPLATES, digest, read_source
-from roadloop.networks.load import load_network, load_source
+from roadloop.networks.load import load_network
 from roadloop.storage import publish
 
 SavePair = Callable[..., Path]
+
+
+def plan(path: Path, outputs: int = 3, **changes: str) -> load.Blueprint:
+    """A network of a model file's source, edited."""
+    source = files.load_description(path).network.source
+    for old, new in changes.items():
+        source = source.replace(f"{old}(), ", f"{old}(), {new}")
+    return load.Blueprint(source, outputs)
 
 
 def test_load_model__is_the_saved_network_bit_for_bit(tmp_path: Path, save_pair: SavePair) -> None:
@@ -38,7 +47,7 @@ def test_load_model__templates_answer_the_same_after_the_round_trip(
     path = save_pair(tmp_path, network=part)
     first, _ = load.load_model(path)
     again = load_network(TEMPLATES / name, 3, {"width": 0.25})
-    report = load.load_start_weights(path, again)
+    report = load.load_start_weights(path, again, load.Blueprint(source, 3, {"width": 0.25}))
     assert len(report.taken) == len(again.state_dict())
     picture = torch.rand(1, 3, 33, 40)
     with torch.no_grad():
@@ -86,12 +95,16 @@ def test_load_model__refuses_tensors_that_do_not_fit_the_source(tmp_path: Path, 
         load.load_model(path)
 
 
-def test_load_start_weights__takes_what_fits_and_reports_the_rest(tmp_path: Path, save_pair: SavePair) -> None:
+def test_load_start_weights__of_an_edited_network_only_where_it_is_asked_for(
+    tmp_path: Path, save_pair: SavePair
+) -> None:
     path = save_pair(tmp_path)
-    source = files.load_description(path).network.source.replace("nn.ReLU(), ", "nn.ReLU(), nn.Identity(), ")
-    network = load_source(source, 3)
+    edited = plan(path, ReLU="nn.Identity(), ")
+    network = edited.build()
     before = network.state_dict()["4.weight"].clone()
-    report = load.load_start_weights(path, network)
+    with pytest.raises(InvalidValueError, match=r"4\.weight \[3, 4, 1, 1\], 4\.bias \[3\]; 2 of the file .*3\.weight"):
+        load.load_start_weights(path, network, edited)
+    report = load.load_start_weights(path, network, edited, "part")
     assert report.taken[:2] == ("0.weight", "0.bias")
     assert report.missing == ("4.weight", "4.bias")
     assert report.unused == ("3.weight", "3.bias")
@@ -102,24 +115,30 @@ def test_load_start_weights__takes_what_fits_and_reports_the_rest(tmp_path: Path
 
 def test_load_start_weights__another_number_of_classes(tmp_path: Path, save_pair: SavePair) -> None:
     path = save_pair(tmp_path)
-    network = load_source(files.load_description(path).network.source, 7)
-    report = load.load_start_weights(path, network)
+    seven = plan(path, 7)
+    report = load.load_start_weights(path, seven.build(), seven)
     assert report.skipped == (("3.weight", (3, 4, 1, 1), (7, 4, 1, 1)), ("3.bias", (3,), (7,)))
-    assert "7 tensors taken, 2 of another shape (3.weight [3, 4, 1, 1]/[7, 4, 1, 1]" in report.text().en
+    assert (
+        "7 tensors taken, 2 of another shape, which begin anew (3.weight [3, 4, 1, 1]/[7, 4, 1, 1]" in report.text().en
+    )
 
 
 def test_load_start_weights__a_params_file_alone(tmp_path: Path, save_pair: SavePair) -> None:
     path = save_pair(tmp_path)
-    source = files.load_description(path).network.source
+    same = plan(path)
     files.description_path(path).unlink()
-    assert len(load.load_start_weights(path, load_source(source, 3)).taken) == 9
+    assert len(load.load_start_weights(path, same.build(), same).taken) == 9
 
 
 def test_load_start_weights__nothing_fits(tmp_path: Path, save_pair: SavePair) -> None:
-    with pytest.raises(InvalidValueError, match=r"Not one tensor of kd_suzhou_ep-0005\.params fits"):
-        load.load_start_weights(save_pair(tmp_path), torch.nn.Linear(2, 2))
+    path = save_pair(tmp_path)
+    other = load.Blueprint("from torch import nn\n\ndef build(num_classes):\n    return nn.Linear(2, num_classes)\n", 2)
+    pairings: tuple[Pairing, ...] = ("names", "order", "part")
+    for pairing in pairings:
+        with pytest.raises(InvalidValueError, match=r"kd_suzhou_ep-0005\.params does not fit this network wholly"):
+            load.load_start_weights(path, other.build(), other, pairing)
     with pytest.raises(NotFoundError):
-        load.load_start_weights(tmp_path / "absent.params", torch.nn.Linear(2, 2))
+        load.load_start_weights(tmp_path / "absent.params", other.build(), other)
     (tmp_path / "odd.params").write_bytes(b"not one")
     with pytest.raises(BrokenFileError):
-        load.load_start_weights(tmp_path / "odd.params", torch.nn.Linear(2, 2))
+        load.load_start_weights(tmp_path / "odd.params", other.build(), other)

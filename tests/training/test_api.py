@@ -332,39 +332,52 @@ def test_weights_and_base_task__begin_from_another_task_s_best_model(site: Any, 
 def test_weights__a_torch_file_that_was_dropped_in(
     site: Any, run_job: RunJob, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was taken and what was not stands in the task's warnings and its log; what fits nowhere is named."""
+    """It is taken by the names that the network knows, or refused; in part only where that is asked for, and said."""
     folder = site.platform.workspace.weights
+    modules = {"0": "stem", "1": "norm", "4": "body", "5": "last_norm", "7": "classifier"}
+    table = [{"name": "Theirs", "source": "x", "beside": ["loss.weight"], "modules": modules}]
+    network = site.platform.workspace.networks / site.row(site.create("any"))["network"]
+    (network / "names.json").write_text(json.dumps(table))
+    norm = {"weight": torch.full((8, 1, 1), 0.5), "bias": torch.zeros(8), "running_mean": torch.zeros(8)}
+    norm |= {"running_var": torch.ones(8)}
     state = {
+        "loss.weight": torch.ones(1000),
+        **{f"module.last_norm.{leaf}": value for leaf, value in norm.items()},
+        "module.classifier.weight": torch.zeros(1000, 8),
+        "module.classifier.bias": torch.zeros(1000),
         "module.stem.weight": torch.full((8, 3, 3, 3), 0.25),
         "module.stem.bias": torch.zeros(8),
-        "module.norm.weight": torch.full((8, 1, 1), 0.5),
-        "module.norm.bias": torch.zeros(8),
-        "module.norm.running_mean": torch.zeros(8),
-        "module.norm.running_var": torch.ones(8),
+        **{f"module.norm.{leaf}": value for leaf, value in norm.items()},
         "module.body.weight": torch.zeros(8, 8, 3, 3),
         "module.body.bias": torch.zeros(8),
-        "module.classifier.weight": torch.zeros(1000, 8),
     }
     folder.mkdir(parents=True, exist_ok=True)
     torch.save({"state_dict": state}, folder / "foreign.pth")
-    torch.save({"a": torch.zeros(9, 9)}, folder / "odd.pth")
+    torch.save({**state, "module.more.bias": torch.zeros(4)}, folder / "more.pth")
     task_id = site.create("begun")
-    assert site.get("/weights", task_id=task_id)["data"] == ["foreign.pth", "odd.pth"]
+    assert site.get("/weights", task_id=task_id)["data"] == ["foreign.pth", "more.pth"]
     site.call("/starttask", task_id=task_id, weights="foreign.pth", **TINY)
     job = run_job(site.platform, task_id)
     assert job.state == "succeeded", job.reason
     (warning,) = job.warnings
-    assert warning.en.startswith("Weights: 8 tensors taken, 0 of another shape (none), 6 missing (5.weight, ")
-    assert "1 unused (classifier.weight); 8 have other names in the file, 1 were reshaped" in warning.en
+    assert warning.en.startswith(
+        "Weights: 12 tensors taken, 2 of another shape, which begin anew (7.weight [1000, 8]/[2, 8, 1, 1],"
+    )
+    assert "0 unused (none), 1 for training only; 12 have other names in the file, 2 were reshaped" in warning.en
+    assert "The names are those of Theirs." in warning.en
     log = capsys.readouterr().out
     assert "reshaped 1.weight [8, 1, 1] -> [8]" in log
-    assert "renamed stem.weight -> 0.weight" in log
-    task_id = site.create("refused")
-    site.call("/starttask", task_id=task_id, weights="odd.pth", **TINY)
-    job = run_job(site.platform, task_id)
-    assert job.state == "failed"
-    assert job.reason is not None
-    assert "the file has a [9, 9]; the network needs 0.weight [8, 3, 3, 3], 0.bias [8]" in job.reason.en
+    assert "renamed module.stem.weight -> 0.weight" in log
+    for name, pairing, state_, says in (
+        ("refused", "names", "failed", "1 of the file have no place in the network: module.more.bias [4]"),
+        ("part", "part", "succeeded", "1 unused (module.more.bias)"),
+    ):
+        task_id = site.create(name)
+        site.call("/starttask", task_id=task_id, weights="more.pth", weights_pairing=pairing, **TINY)
+        job = run_job(site.platform, task_id)
+        assert job.state == state_
+        assert says in (job.reason or job.warnings[0]).en
+    assert (site.folder("part") / "conf" / "names.json").is_file()
 
 
 def test_train_history__lists_newest_first(site: Any) -> None:

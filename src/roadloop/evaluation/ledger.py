@@ -237,7 +237,7 @@ def pack(counts: Counts | None) -> bytes | None:
     """Counts as bytes: only cells that are not zero, since a picture shows few of the class pairs."""
     if counts is None:
         return None
-    flat: NDArray[np.int64] = np.concatenate((counts.matrix.ravel(), counts.void))
+    flat: NDArray[np.int64] = np.concatenate((counts.matrix.ravel(), counts.void, counts.missed))
     places = np.flatnonzero(flat)
     cells = np.empty(len(places), _CELL)
     cells["place"], cells["pixels"] = places, flat[places]
@@ -249,9 +249,10 @@ def unpack(data: bytes | None, num_classes: int) -> Counts | None:
     if data is None:
         return None
     cells = np.frombuffer(data, _CELL)
-    flat = np.zeros(num_classes * (num_classes + 1), np.int64)
+    flat = np.zeros(num_classes * (num_classes + 2), np.int64)
     flat[cells["place"]] = cells["pixels"]
-    return Counts(flat[: num_classes**2].reshape(num_classes, num_classes), flat[num_classes**2 :])
+    matrix, void, missed = np.split(flat, (num_classes**2, num_classes * (num_classes + 1)))
+    return Counts(matrix.reshape(num_classes, num_classes), void, missed)
 
 
 def _wide(quality: Quality | None) -> bytes | None:

@@ -29,23 +29,34 @@ class Counts:
     Attributes:
         matrix: int64[C, C], rows the truth, columns the prediction, ignored truth left out.
         void: int64[C], predictions of each class on ignored pixels.
+        missed: int64[C], pixels of each class for which no class was predicted, 255.
     """
 
     matrix: Matrix
     void: Matrix
+    missed: Matrix
 
     @classmethod
     def zero(cls, num_classes: int) -> "Counts":
         """Nothing counted yet, for `num_classes` classes."""
-        return cls(np.zeros((num_classes, num_classes), np.int64), np.zeros(num_classes, np.int64))
+        zeros = np.zeros(num_classes, np.int64)
+        return cls(np.zeros((num_classes, num_classes), np.int64), zeros, zeros)
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.matrix + other.matrix, self.void + other.void)
+        return Counts(self.matrix + other.matrix, self.void + other.void, self.missed + other.missed)
+
+    def of_classes(self, train_ids: list[int]) -> "Counts":
+        """The same with some of the classes."""
+        return Counts(self.matrix[np.ix_(train_ids, train_ids)], self.void[train_ids], self.missed[train_ids])
 
     @property
     def labelled(self) -> int:
         """Pixels whose truth is known."""
-        return int(self.matrix.sum())
+        return int(self.matrix.sum() + self.missed.sum())
+
+    def scores(self) -> "Scores":
+        """Every figure that follows."""
+        return scores(self.matrix, self.void, self.missed)
 
 
 @dataclass(frozen=True)
@@ -83,10 +94,10 @@ class Scores:
 def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes: int) -> Counts:
     """Count one picture (or a batch) in one pass.
 
-    One histogram of the 16-bit pairs (target, prediction), without a mask: 255 is simply another row of it.
+    One histogram of the 16-bit pairs (target, prediction), without a mask: 255 is simply another row and column of it.
 
     Args:
-        prediction: uint8[...], train ids below `num_classes`.
+        prediction: uint8[...], train ids below `num_classes`; 255 where the network says that it is none of them.
         target: uint8 of the same shape, train ids or 255.
         num_classes: C.
 
@@ -102,9 +113,10 @@ def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes:
     pair |= prediction
     table = np.bincount(pair.ravel(), minlength=65536).reshape(256, 256).astype(np.int64, copy=False)
     matrix, void = table[:num_classes, :num_classes], table[IGNORE, :num_classes]
-    if int(matrix.sum() + void.sum()) != prediction.size:
+    missed = table[:num_classes, IGNORE]
+    if int(matrix.sum() + void.sum() + missed.sum() + table[IGNORE, IGNORE]) != prediction.size:
         raise ValueError(f"an id is outside the {num_classes} classes")
-    return Counts(matrix.copy(), void.copy())
+    return Counts(matrix.copy(), void.copy(), missed.copy())
 
 
 def confusion_matrix(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes: int) -> Matrix:
@@ -112,15 +124,16 @@ def confusion_matrix(prediction: NDArray[np.uint8], target: NDArray[np.uint8], n
     return count(prediction, target, num_classes).matrix
 
 
-def scores(matrix: Matrix, void_predictions: Matrix | None = None) -> Scores:
+def scores(matrix: Matrix, void_predictions: Matrix | None = None, missed: Matrix | None = None) -> Scores:
     """Every figure that follows from a confusion matrix, as Cityscapes and mmseg define them.
 
     Args:
         matrix: int64[C, C], rows the truth, columns the prediction.
         void_predictions: int64[C], predictions on ignored pixels; None counts none.
+        missed: int64[C], pixels of each class for which none was predicted, which are wrong; None counts none.
     """
     right = np.diagonal(matrix).astype(np.float64)
-    truth, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    truth, predicted = matrix.sum(axis=1) + (0 if missed is None else missed), matrix.sum(axis=0)
     void = np.zeros_like(truth) if void_predictions is None else void_predictions
     iou = share(right, truth + predicted - right)
     recall = share(right, truth)
@@ -132,14 +145,14 @@ def scores(matrix: Matrix, void_predictions: Matrix | None = None) -> Scores:
         predicted_pixels=predicted,
         miou=mean(iou),
         miou_void_fp=mean(share(right, truth + predicted + void - right)),
-        pixel_accuracy=float(share(right.sum(), matrix.sum())),
+        pixel_accuracy=float(share(right.sum(), truth.sum())),
         class_accuracy=mean(recall),
     )
 
 
 def image_miou(pictures: Iterable[Counts]) -> float:
     """Mean over the pictures with labelled pixels of each one's own `miou`; nan when there is none."""
-    return mean(np.array([scores(p.matrix).miou for p in pictures], np.float64))
+    return mean(np.array([p.scores().miou for p in pictures], np.float64))
 
 
 def mean(values: Shares) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from roadloop.errors import RoadloopError
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.meaning import UNKNOWN, Labels
-from roadloop.evaluation.metrics import Counts, count, scores
+from roadloop.evaluation.metrics import Counts, count
 from roadloop.evaluation.pictures import Picture, PictureSource
 from roadloop.evaluation.quality import Prediction, Quality, measure
 from roadloop.evaluation.render import Panel, colorize, errors, overlay, palette, sheet
@@ -147,7 +147,7 @@ class Outputs:
             counts, quality, problem = self._count(model.view, loaded, prediction)
             bad += [] if problem is None or problem in bad else [problem]
             digests = self._write(model, picture.name, prediction.ids)
-            found = scores(counts.matrix) if counts is not None and counts.labelled else None
+            found = counts.scores() if counts is not None and counts.labelled else None
             miou, accuracy = (found.miou, found.pixel_accuracy) if found else (None, None)
             results.append(Result(counts, miou, accuracy, digests, quality))
         file, label = (name.encode(errors="surrogateescape") for name in (picture.file, picture.label))
@@ -168,7 +168,7 @@ class Outputs:
         used = [c.train_id for c in view.classes]
         counts = count(ids[top:], truth[top:], used[-1] + 1)
         quality = measure(ids[top:], truth[top:], used[-1] + 1, None if certainty is None else certainty[top:])
-        return Counts(counts.matrix[np.ix_(used, used)], counts.void[used]), quality.of_classes(used), None
+        return counts.of_classes(used), quality.of_classes(used), None
 
     def _write(self, model: Model, name: str, ids: UInt8) -> tuple[str, str]:
         id_path, color_path = self.paths(model.card, name)

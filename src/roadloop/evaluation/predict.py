@@ -48,9 +48,10 @@ class Network:
         mean: Of the input, per RGB channel, 0..1.
         std: Of the input, per RGB channel, 0..1.
         outputs: How many outputs it has.
-        used: Outputs that take part in the argmax, which are the train ids; the others are left out.
+        used: Outputs that are classes, which are the train ids; the others are left out of the argmax.
         mirrored: Pairs of outputs that change places in a mirrored picture.
         channels_last: Whether to try that layout of tensors on the CPU.
+        predict_ignored: Whether the others take part, too; where one of them wins, the pixel is 255.
     """
 
     module: torch.nn.Module
@@ -60,6 +61,7 @@ class Network:
     used: Sequence[int]
     mirrored: Sequence[tuple[int, int]] = ()
     channels_last: bool = True
+    predict_ignored: bool = False
 
     @cached_property
     def layout(self) -> torch.memory_format:
@@ -112,9 +114,10 @@ class Predictor:
         shift = -np.array(network.mean, np.float32) / np.array(network.std, np.float32)
         self._scale_C11: Final = torch.from_numpy(scale.astype(np.float32)).view(3, 1, 1).to(device)
         self._shift_C11: Final = torch.from_numpy(shift.astype(np.float32)).view(3, 1, 1).to(device)
-        self._all: Final = list(network.used) == list(range(network.outputs))
-        self._used: Final = np.array(network.used, np.uint8)
-        self._swapped: Final = torch.tensor(_swapped(network), dtype=torch.int64, device=device)
+        chosen, ids = choices(network.used, network.outputs, predict_ignored=network.predict_ignored)
+        self._chosen: Final = None if chosen == list(range(network.outputs)) else chosen
+        self._ids: Final = None if ids.tolist() == list(range(network.outputs)) else ids
+        self._swapped: Final = torch.tensor(_swapped(network, chosen), dtype=torch.int64, device=device)
 
     def __call__(self, images: Sequence[UInt8]) -> list[UInt8]:
         """Train ids, uint8 [H, W] each, of pictures of one size, uint8 [H, W, 3].
@@ -180,16 +183,16 @@ class Predictor:
             averaged = self._manner.averaged
             logits_NChw = self._averaged(image_NCHW) if averaged else self._of_used(self._coarse(image_NCHW))
             found = decide(logits_NChw, image_NHWC.shape[1:3], certain=certain)
-        if self._all:
+        if self._ids is None:
             return found
-        return [Prediction(self._used[places], certainty) for places, certainty in found]
+        return [Prediction(self._ids[places], certainty) for places, certainty in found]
 
     def _logits(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Of the outputs that take part."""
         return self._of_used(self._answer(image_NCHW))
 
     def _of_used(self, logits_NCHW: torch.Tensor) -> torch.Tensor:
-        return logits_NCHW if self._all else logits_NCHW[:, self._used.tolist()]
+        return logits_NCHW if self._chosen is None else logits_NCHW[:, self._chosen]
 
     def _averaged(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Logarithm of the mean probability over all scales, as it is and mirrored."""
@@ -208,11 +211,22 @@ def _apply_layout(module: torch.nn.Module, layout: torch.memory_format) -> None:
     module.to(memory_format=layout)  # type: ignore[call-overload]
 
 
-def _swapped(network: Network) -> list[int]:
+def choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tuple[list[int], UInt8]:
+    """The outputs that take part in the argmax, and uint8 [of them] what is predicted where each wins.
+
+    Args:
+        used: Outputs that are classes.
+        outputs: How many there are.
+        predict_ignored: Whether the others take part, too, as 255.
+    """
+    chosen = list(range(outputs)) if predict_ignored else list(used)
+    return chosen, np.array([i if i in set(used) else IGNORE for i in chosen], np.uint8)
+
+
+def _swapped(network: Network, chosen: list[int]) -> list[int]:
     """For each output that takes part, the place of the one that it is in a mirrored picture."""
     other = {a: b for pair in network.mirrored for a, b in (pair, pair[::-1])}
-    used = list(network.used)
-    return [used.index(other[i]) if other.get(i) in used else place for place, i in enumerate(used)]
+    return [chosen.index(other[i]) if other.get(i) in chosen else place for place, i in enumerate(chosen)]
 
 
 def _resize(x_NCHW: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.evaluation.metrics import IGNORE, Counts, Matrix, Scores, Shares, mean, scores, share
+from roadloop.evaluation.metrics import IGNORE, Counts, Matrix, Scores, Shares, mean, share
 
 UInt8 = NDArray[np.uint8]
 UInt16 = NDArray[np.uint16]
@@ -150,18 +150,19 @@ class Validation:
         self.counts += counts
         self.quality += quality
         if counts.labelled:
-            self._pictures += (1, round(scores(counts.matrix).miou * _EXACT))
+            self._pictures += (1, round(counts.scores().miou * _EXACT))
 
     @property
     def vector(self) -> Matrix:
         """All counts in a row, int64: those of several ranks may be added."""
-        return np.concatenate((self.counts.matrix.ravel(), self.counts.void, self.quality.vector, self._pictures))
+        counts = self.counts
+        return np.concatenate((counts.matrix.ravel(), counts.void, counts.missed, self.quality.vector, self._pictures))
 
     @vector.setter
     def vector(self, values: Matrix) -> None:
         c = self._num_classes
-        matrix, void, quality, self._pictures = np.split(values, np.cumsum((c * c, c, 2 * c + 3 * BINS)))
-        self.counts, self.quality = Counts(matrix.reshape(c, c), void), Quality.of(quality)
+        matrix, void, missed, quality, self._pictures = np.split(values, np.cumsum((c * c, c, c, 2 * c + 3 * BINS)))
+        self.counts, self.quality = Counts(matrix.reshape(c, c), void, missed), Quality.of(quality)
 
     def scores(self) -> "FullScores | None":
         """Every figure; None when no pixel was labelled."""
@@ -169,7 +170,7 @@ class Validation:
             return None
         boundary = self.quality.boundary_iou
         return FullScores(
-            **vars(scores(self.counts.matrix, self.counts.void)),
+            **vars(self.counts.scores()),
             image_miou=float(self._pictures[1] / _EXACT / self._pictures[0]),
             boundary_iou=boundary,
             boundary_miou=mean(boundary),

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.evaluation.ledger import Ledger
-from roadloop.evaluation.metrics import Counts, Scores, mean, scores
+from roadloop.evaluation.metrics import Counts, Scores, mean
 from roadloop.evaluation.pictures import LabelKind
 from roadloop.evaluation.render import confusion_plot
 from roadloop.imaging.encode import encode_color
@@ -175,7 +175,7 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
     rows = []
     for track, count, counts in ledger.by_track(model):
         total, pictures = total + counts, pictures + count
-        found = scores(counts.matrix, counts.void)
+        found = counts.scores()
         rows.append((track, count, counts.labelled, *figures(found).values()))
     entry: dict[str, Any] = {
         "name": card.folder,
@@ -187,7 +187,7 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
     }
     if not pictures:
         return entry | {"classes": [_plain(c) for c in card.classes]}
-    found, quality = scores(total.matrix, total.void), ledger.quality(model)
+    found, quality = total.scores(), ledger.quality(model)
     boundary = quality.boundary_iou
     classes = [
         row | {"boundary_iou": number(float(share))}
@@ -221,8 +221,13 @@ def _plain(c: TrainClass) -> dict[str, Any]:
 
 def _write_confusion(folder: Path, total: Counts, classes: Sequence[TrainClass]) -> None:
     head = ["truth \\ prediction", *(f"{c.train_id} {c.name_en}" for c in classes)]
-    body = [[head[i + 1], *row] for i, row in enumerate(total.matrix.tolist())]
-    _write_csv(folder / "confusion.csv", head, [*body, ["255 ignored", *total.void.tolist()]])
+    body = [[head[i + 1], *row] for i, row in enumerate(total.matrix.tolist())] + [
+        ["255 ignored", *total.void.tolist()]
+    ]
+    if total.missed.any():
+        head.append("255 none of them")
+        body = [[*row, missed] for row, missed in zip(body, [*total.missed.tolist(), ""], strict=True)]
+    _write_csv(folder / "confusion.csv", head, body)
     plot = confusion_plot(total.matrix, [c.name_en for c in classes])
     publish.write_bytes(folder / "confusion.png", encode_color(plot))
 

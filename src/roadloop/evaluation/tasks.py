@@ -166,7 +166,8 @@ def _load_models(context: TaskContext, scratch: Path, labels: Labels) -> tuple[l
             context.warn(small_tile(card.file, tile, record.input.crop))
         used = [c.train_id for c in view.classes]
         norm = record.normalisation
-        networks.append(Network(module, norm.mean, norm.std, record.num_classes, used, _mirrored(record)))
+        network = Network(module, norm.mean, norm.std, record.num_classes, used, _mirrored(record))
+        networks.append(replace(network, predict_ignored=record.predict_ignored))
     return models, networks
 
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -13,10 +13,16 @@ from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.pictures import DATASET, PictureSource, open_source
 from roadloop.labels.label_map import LabelMap, default_map, parse_map
 from roadloop.labels.library import find_table
-from roadloop.labels.table import HD_ROAD, ClassTable
-from roadloop.networks.folder import SOURCE, NetworkInfo, digest, read_source, template_folder
+from roadloop.labels.table import ClassTable, shipped
+from roadloop.models.about import About, of_record, read_about
+from roadloop.models.files import parse_description
+from roadloop.models.meaning import Given
+from roadloop.networks.folder import SOURCE, TEMPLATES, NetworkInfo, digest, read_source, template_folder
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import Workspace, check_name
+
+if TYPE_CHECKING:
+    from roadloop.models.importing import Imported
 
 SHOWN_LINES: Final = 40  #: of the mapping; the .json keeps every name
 
@@ -30,47 +36,70 @@ def group() -> None:
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A .params, .safetensors, .pth or .pt file.")],
-    network: Annotated[str, typer.Option(help="The network that it belongs to: the team's own, or a template.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .params, .safetensors, .pth, .pt or .bin file, or a folder of Hugging Face's.")
+    ],
     name: Annotated[str, typer.Option(help="Begins the name of the model file in weights/.")],
-    classes: Annotated[str, typer.Option(help="Class table: a shipped one, or one in class-tables/.")] = HD_ROAD,
+    network: Annotated[
+        str,
+        typer.Option(help="The network that it belongs to: the team's own, or a template; default: as the file says."),
+    ] = "",
+    classes: Annotated[
+        str, typer.Option(help="Class table: a shipped one, or one in class-tables/; default: as the file says.")
+    ] = "",
     label_map: Annotated[
-        str, typer.Option("--map", help="Label map: general, hd-13, or a JSON file as /save_map takes it.")
+        str,
+        typer.Option("--map", help="Label map: general, hd-13, a JSON file as /save_map takes it, or a model's .json."),
     ] = "",
     outputs: Annotated[
-        int, typer.Option(min=0, help="Outputs of the network; 0 = as many as the map has classes.")
+        int, typer.Option(min=0, help="Outputs of the network; 0 = as the file says, else as many as classes.")
     ] = 0,
-    mean: Annotated[str, typer.Option(help="Subtracted from RGB in 0..1.")] = "0,0,0",
-    std: Annotated[str, typer.Option(help="Divides what is left.")] = "1,1,1",
-    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of the pictures that it is usually given.")] = "512x512",
+    mean: Annotated[
+        str, typer.Option(help="Subtracted from RGB in 0..1; default: as the file or the network says.")
+    ] = "",
+    std: Annotated[str, typer.Option(help="Divides what is left; default: as the file or the network says.")] = "",
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of the pictures that it is usually given.")] = "",
     settings: Annotated[str, typer.Option(help="Settings of the network's build, as a JSON object.")] = "{}",
+    by_order: Annotated[bool, typer.Option("--by-order", help="Pair the tensors in their order.")] = False,
+    predict_ignored: Annotated[
+        bool, typer.Option("--predict-ignored", help="Outputs without a class take part, as 255.")
+    ] = False,
     home: Home = None,
 ) -> None:
     """Bring foreign weights into weights/ as a model file that can be evaluated 导入外来权重.
 
-    Tensors are matched by name, else by shape in order; every one is accounted for. Outputs that the label map does
-    not name are left out of the argmax. To begin a training from foreign weights no import is needed: put the file
-    into weights/.
+    Tensors are matched by the network's names or by those of published weights that it knows (names.json), wholly or not at
+    all; every one is accounted for. What the file says of itself is taken, else what its network usually has, and it is shown. To begin a
+    training from foreign weights no import is needed: put the file into weights/.
     """
     installed = settings_of(home)
     workspace = Workspace(installed.home, installed.roots)
-    table = find_table(installed.home, classes, "classes")
-    chosen = _label_map(label_map, table)
-    info = _network(workspace, network)
     # Loading torch takes seconds; other commands need not wait for it.
-    from roadloop.models.importing import Meaning, import_weights  # noqa: PLC0415
+    from roadloop.models.importing import import_weights  # noqa: PLC0415
 
-    meaning = Meaning(
+    about = read_about(file)
+    table, chosen = _label_map(
+        label_map, find_table(installed.home, classes, "classes") if classes else None, about.table
+    )
+    given = Given(
         table=table,
         label_map=chosen,
-        outputs=outputs or chosen.num_classes,
-        mean=_three(mean, "mean"),
-        std=_three(std, "std"),
-        size=_parse_size(size) or (512, 512),
+        outputs=outputs,
+        mean=_three(mean, "mean") if mean else None,
+        std=_three(std, "std") if std else None,
+        size=_parse_size(size),
         settings=_object(settings, "settings"),
+        by_order=by_order,
+        predict_ignored=predict_ignored,
     )
-    path, report = import_weights(file, info, meaning, workspace.weights, name)
-    lines = report.lines()
+    info = _network(workspace, network, about)
+    imported = import_weights(file, info, about, given, (workspace.weights, name))
+    _show(imported)
+
+
+def _show(imported: "Imported") -> None:
+    """What became of the tensors, what the numbers mean, and the file."""
+    lines = imported.report.lines()
     for line in lines[:SHOWN_LINES]:
         typer.echo(f"  {line}")
     if (more := len(lines) - SHOWN_LINES) > 0:
@@ -80,8 +109,13 @@ def import_file(
                 f"  and {more} more; the .json names each under training.mapping.",
             ).pick(language())
         )
-    typer.echo(report.text().pick(language()))
-    typer.echo(path)
+    typer.echo(imported.report.text().pick(language()))
+    if imported.settings:
+        text = json.dumps(imported.settings)
+        typer.echo(Text(f"网络设置：{text}", f"Settings of the network: {text}").pick(language()))
+    for said in imported.meaning.lines():
+        typer.echo(said.pick(language()))
+    typer.echo(imported.path)
 
 
 def export(
@@ -171,20 +205,58 @@ def _parse_size(text: str) -> tuple[int, int] | None:
     return int(height), int(width)
 
 
-def _network(workspace: Workspace, name: str) -> NetworkInfo:
-    """The team's network of that name, else the template."""
+def _network(workspace: Workspace, name: str, about: About) -> NetworkInfo:
+    """The team's network of that name, else the template; without a name the one that the file was made with."""
+    if not name:
+        return _made_with(workspace, about)
     own = workspace.networks / check_name(name, "network")
     folder = own if (own / SOURCE).is_file() else template_folder(name)
     return NetworkInfo(name, folder, digest(read_source(folder)))
 
 
-def _label_map(text: str, table: ClassTable) -> LabelMap:
-    if not text.endswith(".json"):
-        return default_map(table, text)
-    path = Path(text)
-    if not path.is_file():
-        raise NotFoundError(Text(f"找不到映射文件 {text}。", f"There is no label map {text}."), parameter="map")
-    return parse_map(_object(reading.read_text(path), "map"), table)
+def _made_with(workspace: Workspace, about: About) -> NetworkInfo:
+    own = sorted(workspace.networks.iterdir()) if workspace.networks.is_dir() else []
+    shipped = [folder for folder in TEMPLATES.iterdir() if (folder / SOURCE).is_file()]
+    for folder in (*(f for f in own if (f / SOURCE).is_file()), *sorted(shipped)):
+        found = digest(read_source(folder))
+        if found == about.digest or (not about.digest and folder.name == about.network):
+            return NetworkInfo(folder.name, folder, found)
+    what = about.network or "-"
+    raise InvalidValueError(
+        Text(
+            f"请用 --network 给出它所属的网络；文件自称的网络（{what}）不在 networks/ 与模板之中。",
+            f"Say by --network which network it belongs to; what the file calls its own ({what}) is neither in networks/ nor a"
+            " template.",
+        ),
+        parameter="network",
+    )
+
+
+def _label_map(
+    text: str, table: ClassTable | None, own: ClassTable | None
+) -> tuple[ClassTable | None, LabelMap | None]:
+    """The class table and the label map that are given: of a model's `.json` both are taken."""
+    if not text:
+        return table, None
+    values = None
+    if text.endswith(".json"):
+        path = Path(text)
+        if not path.is_file():
+            raise NotFoundError(Text(f"找不到映射文件 {text}。", f"There is no label map {text}."), parameter="map")
+        values = _object(reading.read_text(path), "map")
+        if "format" in values:
+            record = of_record(parse_description(json.dumps(values), path))
+            return table or record.table, record.label_map
+    known = table or own or (shipped() if values is None else None)  # the templates are the shipped table's
+    if known is None:
+        raise InvalidValueError(
+            Text(
+                "--map 的编号属于哪个类别表？请用 --classes 给出。",
+                "Of which class table are the ids in --map? Give it by --classes.",
+            ),
+            parameter="classes",
+        )
+    return known, default_map(known, text) if values is None else parse_map(values, known)
 
 
 def _object(text: str, parameter: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save as encode_safetensors
 
 from roadloop.errors import InvalidValueError, JobError, Text
-from roadloop.models.files import ModelFile, load_description, read_state
+from roadloop.models.files import DESCRIPTION, ModelFile, load_description, read_state
 from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
 from roadloop.networks.load import COARSE
@@ -141,8 +141,8 @@ def export_onnx(
     """Write a model as ONNX and compare what ONNX Runtime answers with what torch answers.
 
     The file takes `image`, normalised RGB float32 [N, 3, H, W], and answers `logits` float32 [N, C, H, W]. N is free,
-    H and W are fixed, unless they are asked to be free and two more sizes, run and compared, agree. Its metadata says
-    the normalisation and the classes.
+    H and W are fixed, unless they are asked to be free and two more sizes, run and compared, agree. Its metadata has the
+    description as JSON under `roadloop`, and the normalisation and the classes once more for other readers.
 
     Args:
         params_path: The `.params` file; its `.json` stands beside it.
@@ -202,7 +202,7 @@ def export_safetensors(params_path: Path, target: Path) -> None:
         BrokenFileError: The pair is damaged.
     """
     record = load_description(params_path)
-    metadata = {"roadloop": json.dumps(record.model_dump(mode="json"), ensure_ascii=False)}
+    metadata = {DESCRIPTION: json.dumps(record.model_dump(mode="json"), ensure_ascii=False)}
     publish.write_bytes(target, encode_safetensors(read_state(params_path, record), metadata))
 
 
@@ -285,7 +285,7 @@ def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path, *, free:
 def _describe(path: Path, record: ModelFile) -> None:
     model = onnx.load(path)
     entries = {
-        "roadloop": f"{record.task} {record.prefix} epoch {record.epoch}",
+        DESCRIPTION: json.dumps(record.model_dump(mode="json"), ensure_ascii=False),
         "params_sha256": record.params_sha256,
         "normalisation": record.normalisation.model_dump_json(),
         "classes": json.dumps([c.model_dump() for c in record.classes], ensure_ascii=False),

@@ -24,7 +24,9 @@ FORMAT: Final = "roadloop-model/1"
 PARAMS: Final = ".params"
 SAFETENSORS: Final = ".safetensors"
 #: Endings of the files that a training can start from; only a `.params` can be a model.
-START_ENDINGS: Final = (PARAMS, SAFETENSORS, ".pth", ".pt")
+START_ENDINGS: Final = (PARAMS, SAFETENSORS, ".pth", ".pt", ".bin")
+#: Under which an export's metadata has the description.
+DESCRIPTION: Final = "roadloop"
 MAX_JSON: Final = 16 * 2**20
 _STATISTICS: Final = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -62,6 +64,7 @@ class Normalisation(Part):
 
     mean: Three
     std: Three
+    channels: Literal["rgb"] = Field("rgb", description="Order in which the colours go in.")
 
 
 class InputSize(Part):
@@ -82,6 +85,9 @@ class ModelFile(Part):
     num_classes: int = Field(ge=1, le=65535, description="Outputs of the network.")
     classes: tuple[OutputClass, ...] = Field(
         min_length=1, description="The outputs that take part in the argmax; any other one is left out."
+    )
+    predict_ignored: bool = Field(
+        False, description="Outputs that `classes` does not name take part, too; where one wins, the pixel is 255."
     )
     class_table: JsonValue = Field(description="The raw classes of the dataset.")
     label_map: dict[str, JsonValue] = Field(description="Raw id -> train id, as `LabelMap.to_json` writes it.")
@@ -189,17 +195,26 @@ def load_description(params_path: Path, *, verify: bool = False) -> ModelFile:
             )
     if path.stat().st_size > MAX_JSON:
         raise BrokenFileError(Text(f"{path.name} 过大。", f"{path.name} is too large."), path=str(path))
+    record = parse_description(reading.read_bytes(path), path)
+    if verify and publish.sha256_file(params_path) != record.params_sha256:
+        raise mismatch(params_path)
+    return record
+
+
+def parse_description(data: bytes | str, path: Path) -> ModelFile:
+    """The description in a `.json`, or in an export's metadata; `path` is for messages.
+
+    Raises:
+        BrokenFileError: It is not valid.
+    """
     try:
-        record = ModelFile.model_validate(json.loads(reading.read_bytes(path)))
+        return ModelFile.model_validate(json.loads(data))
     except ValidationError as error:
         raise BrokenFileError(_complaint(path.name, error), path=str(path)) from error
     except (ValueError, RecursionError) as error:
         raise BrokenFileError(
             Text(f"{path.name} 不是有效的 JSON：{error}", f"{path.name} is not valid JSON: {error}"), path=str(path)
         ) from error
-    if verify and publish.sha256_file(params_path) != record.params_sha256:
-        raise mismatch(params_path)
-    return record
 
 
 def read_state(params_path: Path, record: ModelFile) -> Arrays:

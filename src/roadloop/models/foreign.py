@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.models.files import PARAMS, SAFETENSORS, decode_params, is_described, load_description, read_state
+from roadloop.models.hugging_face import tensors_of
 from roadloop.models.params import LIST_MAGIC, Arrays
 from roadloop.models.torch_file import NAMES
 from roadloop.storage import reading
@@ -25,7 +26,7 @@ def read_weights(path: Path) -> Arrays:
     Args:
         path: `.params` (a `.json` beside it is checked, but not needed), `.safetensors`, or a torch file, which is read
             in a process of its own, under limits, without running anything that is in it. MXNet's files are known by
-            their first bytes, too.
+            their first bytes, too. Of a folder, as Hugging Face saves it, the file of tensors.
 
     Returns:
         Name -> array, in the file's order; bfloat16 is float32.
@@ -34,6 +35,8 @@ def read_weights(path: Path) -> Arrays:
         NotFoundError: The file is missing.
         BrokenFileError: It is damaged, has no tensors, or wants more than tensors to be read.
     """
+    if path.is_dir():
+        path = tensors_of(path)
     if not path.is_file():
         raise NotFoundError(
             Text(f"找不到权重文件 {path.name}。", f"The weights file {path.name} is missing."), path=str(path)

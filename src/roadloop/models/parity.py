@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from roadloop.errors import BrokenFileError, JobError, Text
 from roadloop.evaluation.meaning import labels_of
-from roadloop.evaluation.metrics import Counts, count, scores
+from roadloop.evaluation.metrics import Counts, count
 from roadloop.evaluation.outputs import Loaded, ModelView, load
 from roadloop.evaluation.pictures import PictureSource
+from roadloop.evaluation.predict import choices
 from roadloop.models.files import ModelFile
 from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
@@ -153,6 +154,7 @@ def compare(
     size = _size_of(onnx_path, record)
     session = open_session(onnx_path, torch.get_num_threads())
     used = [c.train_id for c in view.classes]
+    chosen, ids = choices(used, record.num_classes, predict_ignored=record.predict_ignored)
     tally = _Tally(max(used) + 1)
     for number, picture in enumerate(source.pictures(), 1):
         tick(number)
@@ -165,7 +167,7 @@ def compare(
         with torch.inference_mode():
             trained_NCHW = network(torch.from_numpy(image_NCHW)).numpy()
         exported_NCHW = session.run(["logits"], {"image": image_NCHW})[0]
-        labels = [np.array(used, np.uint8)[logits[0, used].argmax(0)] for logits in (trained_NCHW, exported_NCHW)]
+        labels = [ids[logits[0, chosen].argmax(0)] for logits in (trained_NCHW, exported_NCHW)]
         _count(tally, loaded, labels, view, shape)
     return _report(tally, name, record, publish.sha256_file(onnx_path), size)
 
@@ -222,7 +224,7 @@ def _report(tally: _Tally, name: str, record: ModelFile, onnx_sha256: str, size:
                 f"{name} has no picture that can be read, so the exported file cannot be compared.",
             )
         )
-    both = [float(scores(c.matrix).miou) if c.labelled else None for c in (tally.trained, tally.exported)]
+    both = [float(c.scores().miou) if c.labelled else None for c in (tally.trained, tally.exported)]
     return Parity(
         source=name,
         params_sha256=record.params_sha256,

@@ -1,7 +1,7 @@
 """Network folders: what a template and a team's copy of one consist of.
 
 `network.py` has `build(num_classes, **settings)`; `train.json` and `data.json` hold the defaults of a training task;
-`README.md` says where the network comes from. A network that ends in a bilinear resize to the picture may also have a
+`names.json` says what published weights call its tensors; `README.md` says where the network comes from. A network that ends in a bilinear resize to the picture may also have a
 method `coarse_logits(x)`, what it resizes, from which the CPU predicts faster. The digest of `network.py` is taken anew at every use, because a team
 edits its copy.
 """
@@ -18,10 +18,13 @@ from roadloop.storage import reading
 SOURCE: Final = "network.py"
 TRAIN: Final = "train.json"
 DATA: Final = "data.json"
-FILES: Final = (SOURCE, TRAIN, DATA, "README.md")
+NAMES: Final = "names.json"
+FILES: Final = (SOURCE, TRAIN, DATA, NAMES, "README.md")
 TEMPLATES: Final = Path(__file__).parent / "templates"
 #: Setting of `build` that names a folder of first values; a model file, which holds all values, is built without it.
 CHECKPOINT: Final = "checkpoint"
+#: Setting of `build` that adds the heads which only training needs.
+AUXILIARY: Final = "auxiliary"
 #: The interface document's example name for a template.
 ALIASES: Final = {"kd-seg.template": "enet"}
 

@@ -6,11 +6,12 @@ runs in job processes and in the command line, never in the server.
 Shapes: N pictures, C channels, H rows, W columns.
 """
 
+import inspect
 import linecache
 import sys
 import traceback
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -63,22 +64,7 @@ def load_source(
     Raises:
         JobError: The code fails, has no `build`, or `build` returns something else; the text names file and line.
     """
-    module = types.ModuleType(f"roadloop_network_{digest(source)}")
-    module.__file__ = file
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    with _named_failures(file):
-        code = compile(source, file, "exec", dont_inherit=True)
-        sys.modules[module.__name__] = module  # dataclasses and torch look classes up there
-        exec(code, module.__dict__)  # noqa: S102 - running the team's own network is the purpose
-    build = getattr(module, "build", None)
-    if not callable(build):
-        raise JobError(
-            Text(
-                f"{file} 中没有函数 build(num_classes, **settings)。",
-                f"{file} has no function build(num_classes, **settings).",
-            ),
-            file=file,
-        )
+    build = _build_function(source, file)
     with _named_failures(file):
         network = build(num_classes, **(settings or {}))
     if not isinstance(network, nn.Module):
@@ -90,6 +76,16 @@ def load_source(
             file=file,
         )
     return network
+
+
+def default_settings(source: str, *, file: str = "<network.py>") -> dict[str, Any]:
+    """The keyword arguments of `build` that have a default, by name.
+
+    Raises:
+        JobError: The code fails, or has no `build`.
+    """
+    parameters = inspect.signature(_build_function(source, file)).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
 
 def try_network(
@@ -235,6 +231,26 @@ def count_multiply_adds(network: nn.Module, size: tuple[int, int]) -> int:
         for hook in hooks:
             hook.remove()
     return counted
+
+
+def _build_function(source: str, file: str) -> Callable[..., Any]:
+    module = types.ModuleType(f"roadloop_network_{digest(source)}")
+    module.__file__ = file
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    with _named_failures(file):
+        code = compile(source, file, "exec", dont_inherit=True)
+        sys.modules[module.__name__] = module  # dataclasses and torch look classes up there
+        exec(code, module.__dict__)  # noqa: S102 - running the team's own network is the purpose
+    build: Callable[..., Any] | None = getattr(module, "build", None)
+    if not callable(build):
+        raise JobError(
+            Text(
+                f"{file} 中没有函数 build(num_classes, **settings)。",
+                f"{file} has no function build(num_classes, **settings).",
+            ),
+            file=file,
+        )
+    return build
 
 
 def _trial_loss(logits_NCHW: Tensor, target_NHW: Tensor) -> Tensor:

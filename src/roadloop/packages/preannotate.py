@@ -31,7 +31,7 @@ def open_annotator(path: Path, sha256: str, gpus: tuple[str, ...]) -> Annotate:
         raise mismatch(path)
     used = [c.train_id for c in record.classes]
     norm = record.normalisation
-    network = Network(module, norm.mean, norm.std, record.num_classes, used)
+    network = Network(module, norm.mean, norm.std, record.num_classes, used, predict_ignored=record.predict_ignored)
     predictor = Predictor(network, devices(gpus, 1)[0], remote=False)
     raw_ids = raw_id_table(record)
 

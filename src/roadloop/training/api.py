@@ -29,7 +29,7 @@ from roadloop.training.store import training_tasks
 from roadloop.web.endpoint import Answer, Call, Endpoints
 from roadloop.web.parameters import History
 
-FLAT: Final = ("num_classes", "num_epoch", "batch_size", "model", "steps", "base_lr", "weights")
+FLAT: Final = ("num_classes", "num_epoch", "batch_size", "model", "steps", "base_lr", "weights", "weights_pairing")
 EXAMPLE_ID: Final = "0123456789abcdef0123456789abcdef"
 
 

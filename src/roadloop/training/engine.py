@@ -13,8 +13,9 @@ from torch.backends import cuda
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap
-from roadloop.models.load import load_start_weights
+from roadloop.models.load import Blueprint, load_start_weights
 from roadloop.networks.load import load_source
+from roadloop.networks.names import read_published
 from roadloop.training import checkpoint, data, measured
 from roadloop.training.augment import Augmentation
 from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
@@ -139,7 +140,7 @@ def first_network(work: Work, device: torch.device, reporter: Reporter, *, fresh
     seed_step(recipe.train.seed, 0, 0)
     network = load_source(work.source, recipe.num_classes, work.network_settings, file=recipe.network_file).to(device)
     if fresh and work.start_weights is not None:
-        begin_from(work.start_weights, network, reporter)
+        begin_from(work.start_weights, network, work, reporter)
     return network
 
 
@@ -163,9 +164,17 @@ def resume(found: Checkpoint, learner: Learner, place: Place, reporter: Reporter
     reporter.log(f"resumed from {found.path.name} epoch={found.state.epoch + 1} step={found.state.step}")
 
 
-def begin_from(weights: Path, network: nn.Module, reporter: Reporter) -> None:
-    """Fill the network from the start weights; what does not fit exactly becomes a warning, every name a line."""
-    report = load_start_weights(weights, network)
+def begin_from(weights: Path, network: nn.Module, work: Work, reporter: Reporter) -> None:
+    """Fill the network from the start weights; what does not fit exactly becomes a warning, every name a line.
+
+    Raises:
+        InvalidValueError: They do not fit as the recipe's `weights_pairing` wants it.
+    """
+    recipe = work.recipe
+    published = read_published(work.configuration)
+    settings = recipe.train.network_settings
+    blueprint = Blueprint(work.source, recipe.num_classes, settings, published, recipe.network_file)
+    report = load_start_weights(weights, network, blueprint, recipe.train.weights_pairing)
     reporter.log(report.text().en)
     if not report.exact:
         reporter.warn(report.text())

@@ -1,5 +1,7 @@
 """The parameters and rows of the training endpoints, as the API description shows them."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from roadloop.jobs.history import JobFields
@@ -71,6 +73,9 @@ class StartTask(TaskId):
         {}, description="Its keys: docs/training.md or `roadloop train settings`; unknown ones are refused."
     )
     weights: str | None = Field(None, description="One of `/weights`; empty = from scratch.")
+    weights_pairing: Literal["names", "order", "part"] | None = Field(
+        None, description="How it is taken: wholly by names (default), wholly in order, or by name whatever fits."
+    )
 
 
 class EndTask(TaskId):

@@ -72,6 +72,11 @@ class TrainConfig(Record):
     batch_size: int = Field(8, ge=1, le=4096, description="Pictures per step, all devices together.")
     model: str | None = Field(None, description="Prefix of the model files; the task's name when empty.")
     weights: str = Field("", description="File to start from, as /weights lists it; empty = from scratch.")
+    weights_pairing: Literal["names", "order", "part"] = Field(
+        "names",
+        description="How `weights` are taken: names = wholly, by the network's or a published file's names; order ="
+        " wholly, in the order of the tensors; part = by name, whatever fits.",
+    )
     network_settings: dict[str, JsonValue] = Field({}, description="Keyword arguments of the network's build().")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="Rule of the update.")
     base_lr: float = Field(0.01, gt=0, le=10, description="Learning rate before any factor.")

@@ -14,13 +14,13 @@ from roadloop.labels.label_map import LabelMap
 from roadloop.models.files import description_path, is_described
 from roadloop.models.service import find_weights
 from roadloop.networks import trial
-from roadloop.networks.folder import CHECKPOINT, SOURCE
+from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
 from roadloop.training.crew import train_together
 from roadloop.training.group import Group
-from roadloop.training.measured import CONFIGURATION, TRAIN, settled
+from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.service import defaults, facts_of, require
 from roadloop.training.work import Work
@@ -39,7 +39,7 @@ def train(context: TaskContext) -> Outcome:
         JobCancelled: Somebody asked for the end; a checkpoint has been saved.
     """
     work, facts = load_work(context)
-    for folder in (work.checkpoints, work.results, work.metrics.parent, work.tensorboard, work.task / CONFIGURATION):
+    for folder in (work.checkpoints, work.results, work.metrics.parent, work.tensorboard, work.configuration):
         clear_remains(folder, context.job.token)
     for text in warnings(work.recipe.train, work.recipe.data, facts):
         context.warn(text)
@@ -119,11 +119,11 @@ def clear_remains(folder: Path, token: int) -> None:
 
 
 def write_configuration(context: TaskContext, work: Work) -> None:
-    """Leave the recipe, the label map and the network's code in the task's folder, for people to read.
+    """Leave the recipe, the label map, the network's code and its table of names in the task's folder.
 
     `recipe.json` is what was asked, `train.json` what repeats it: with what was measured in the place of `auto`.
     """
-    folder, recipe = work.task / CONFIGURATION, work.recipe
+    folder, recipe = work.configuration, work.recipe
     label_map = LabelMap.from_json(recipe.label_map)
     values = {
         "recipe.json": {"digest": recipe.digest(), **recipe.model_dump(mode="json")},
@@ -135,6 +135,8 @@ def write_configuration(context: TaskContext, work: Work) -> None:
     for value, (scratch, _target) in zip(values.values(), moves[:-1], strict=True):
         publish.write_json(scratch, value)
     publish.write_text(moves[-1][0], work.source)
+    names = context.platform.workspace.networks / recipe.network.name / NAMES
+    moves += copied(context, [(names, folder / NAMES)] if names.is_file() else [])
     context.publish(moves)
 
 

@@ -55,6 +55,11 @@ class Work:
         return self.task / "checkpoints"
 
     @property
+    def configuration(self) -> Path:
+        """Folder of what the task was started with, for people to read; the network's table of names is there, too."""
+        return self.task / "conf"
+
+    @property
     def results(self) -> Path:
         """Folder of the model files."""
         return self.task / "output" / "models"

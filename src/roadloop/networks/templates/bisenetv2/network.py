@@ -21,9 +21,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 EXPANSION = 6
+UPSAMPLINGS = ("bilinear", "nearest")
 
 
-def build(num_classes: int, *, width: float = 1.0, dropout: float = 0.1, auxiliary: bool = False) -> nn.Module:
+def build(
+    num_classes: int,
+    *,
+    width: float = 1.0,
+    dropout: float = 0.1,
+    auxiliary: bool = False,
+    upsampling: str = "bilinear",
+) -> nn.Module:
     """Make the network.
 
     Args:
@@ -31,18 +39,27 @@ def build(num_classes: int, *, width: float = 1.0, dropout: float = 0.1, auxilia
         width: Factor on all channel numbers; 1.0 is the paper.
         dropout: Share of values dropped before the last layer of each head.
         auxiliary: Whether training also answers four heads on the stages of the semantic branch (booster training).
+        upsampling: Of the semantic branch where the two are aggregated: `bilinear` as in the paper, or `nearest`, as
+            the widely used weights were trained.
 
     Returns:
         A module: float32 [N, 3, H, W] in, logits float32 [N, num_classes, H, W] out; with `auxiliary`, while training,
         a tuple of five such logits, the main one first.
+
+    Raises:
+        ValueError: No such upsampling.
     """
-    return BiSeNetV2(num_classes, width, dropout, auxiliary=auxiliary)
+    if upsampling not in UPSAMPLINGS:
+        raise ValueError(f"没有 upsampling {upsampling!r}; there are 可选: {', '.join(UPSAMPLINGS)}")
+    return BiSeNetV2(num_classes, width, dropout, auxiliary=auxiliary, upsampling=upsampling)
 
 
 class BiSeNetV2(nn.Module):
     """Detail branch (stride 8) and semantic branch (stride 32), aggregated at stride 8."""
 
-    def __init__(self, num_classes: int, width: float, dropout: float, *, auxiliary: bool) -> None:
+    def __init__(
+        self, num_classes: int, width: float, dropout: float, *, auxiliary: bool, upsampling: str = "bilinear"
+    ) -> None:
         super().__init__()
         c16, c32, c64, c128, c1024 = (max(8, 8 * round(c * width / 8)) for c in (16, 32, 64, 128, 1024))
         self.detail = nn.Sequential(
@@ -59,7 +76,7 @@ class BiSeNetV2(nn.Module):
             )
         )
         self.context = ContextEmbedding(c128)
-        self.aggregate = GuidedAggregation(c128)
+        self.aggregate = GuidedAggregation(c128, upsampling)
         self.head = _head(c128, c1024, num_classes, dropout)
         channels = (c16, c32, c64, c128) if auxiliary else ()
         self.auxiliaries = nn.ModuleList(_head(c, c128, num_classes, dropout) for c in channels)
@@ -154,8 +171,9 @@ class ContextEmbedding(nn.Module):
 class GuidedAggregation(nn.Module):
     """Bilateral guided aggregation: each branch opens and closes the other, at both of their resolutions."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, upsampling: str) -> None:
         super().__init__()
+        self.upsampling = upsampling
         self.detail_keep = nn.Sequential(
             _linear(channels, channels, 3, groups=channels), nn.Conv2d(channels, channels, 1, bias=False)
         )
@@ -168,10 +186,10 @@ class GuidedAggregation(nn.Module):
 
     def forward(self, detail_NCHW: Tensor, semantic_NChw: Tensor) -> Tensor:
         """Detail [N, C, H, W] and semantics [N, C, H/4, W/4] to [N, C, H, W]."""
-        size = detail_NCHW.shape[-2:]
-        fine = self.detail_keep(detail_NCHW) * torch.sigmoid(_resize(self.semantic_up(semantic_NChw), size))
+        size, mode = detail_NCHW.shape[-2:], self.upsampling
+        fine = self.detail_keep(detail_NCHW) * torch.sigmoid(_resize(self.semantic_up(semantic_NChw), size, mode))
         coarse = self.detail_down(detail_NCHW) * torch.sigmoid(self.semantic_keep(semantic_NChw))
-        y_NCHW: Tensor = self.merge(fine + _resize(coarse, size))
+        y_NCHW: Tensor = self.merge(fine + _resize(coarse, size, mode))
         return y_NCHW
 
 
@@ -203,5 +221,6 @@ def _head(channels: int, inner: int, num_classes: int, dropout: float) -> nn.Seq
     return nn.Sequential(_unit(channels, inner, 3), nn.Dropout(dropout), nn.Conv2d(inner, num_classes, 1))
 
 
-def _resize(x_NCHW: Tensor, size: Sequence[int]) -> Tensor:
-    return functional.interpolate(x_NCHW, (size[0], size[1]), mode="bilinear", align_corners=False)
+def _resize(x_NCHW: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tensor:
+    aligned = False if mode == "bilinear" else None
+    return functional.interpolate(x_NCHW, (size[0], size[1]), mode=mode, align_corners=aligned)

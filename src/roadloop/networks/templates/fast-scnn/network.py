@@ -2,7 +2,9 @@
 
 Source: R. Poudel, S. Liwicki, R. Cipolla, "Fast-SCNN: Fast Semantic Segmentation Network", BMVC 2019,
 arXiv:1902.04502. Written from its tables 1 to 3: learning to downsample, global feature extractor, feature fusion,
-classifier; auxiliary heads (section 4.1) after the first two while training.
+classifier; auxiliary heads (section 4.1) after the first two while training. The variant `tramac` is the network of the
+common third-party weights (Tramac's Fast-SCNN-pytorch): no padding in the first convolution, ReLU inside the separable
+convolutions, no dilation but two more biases in the fusion, corners aligned wherever something is resized.
 
 Shapes: N pictures, C channels, H rows, W columns. Any size goes in; the answer is resized to it.
 
@@ -14,9 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BINS = (1, 2, 3, 6)
+VARIANTS = ("paper", "tramac")
+SMALLEST = 3  # rows and columns that a convolution without padding needs
 
 
-def build(num_classes: int, *, width: float = 1.0, dropout: float = 0.1, auxiliary: bool = False) -> nn.Module:
+def build(
+    num_classes: int, *, width: float = 1.0, dropout: float = 0.1, auxiliary: bool = False, variant: str = "paper"
+) -> nn.Module:
     """Make the network.
 
     Args:
@@ -24,32 +30,46 @@ def build(num_classes: int, *, width: float = 1.0, dropout: float = 0.1, auxilia
         width: Factor on all channel numbers; 1.0 is the paper.
         dropout: Share of values dropped before the last layer.
         auxiliary: Whether training also answers the logits of two auxiliary heads (the paper weighs them 0.4).
+        variant: `paper`, or `tramac` for the weights that many download; see above.
 
     Returns:
         A module: float32 [N, 3, H, W] in, logits float32 [N, num_classes, H, W] out; with `auxiliary`, while training,
         a tuple of three such logits, the main one first.
+
+    Raises:
+        ValueError: No such variant.
     """
-    return FastSCNN(num_classes, width, dropout, auxiliary=auxiliary)
+    if variant not in VARIANTS:
+        raise ValueError(f"没有变体 variant {variant!r}; there are 可选: {', '.join(VARIANTS)}")
+    return FastSCNN(num_classes, width, dropout, auxiliary=auxiliary, tramac=variant == "tramac")
 
 
 class FastSCNN(nn.Module):
     """Learning to downsample (stride 8), global features (stride 32), fusion at stride 8, classifier."""
 
-    def __init__(self, num_classes: int, width: float, dropout: float, *, auxiliary: bool) -> None:
+    def __init__(self, num_classes: int, width: float, dropout: float, *, auxiliary: bool, tramac: bool) -> None:
         super().__init__()
+        self.aligned = tramac
         c32, c48, c64, c96, c128 = (max(8, 8 * round(c * width / 8)) for c in (32, 48, 64, 96, 128))
         self.downsample = nn.Sequential(
-            _unit(3, c32, 3, stride=2), _separable(c32, c48, stride=2), _separable(c48, c64, stride=2)
+            _unit(3, c32, 3, stride=2),
+            _separable(c32, c48, stride=2, active=tramac),
+            _separable(c48, c64, stride=2, active=tramac),
         )
+        if tramac:
+            self.downsample[0][0].padding = (0, 0)
         self.extract = nn.Sequential(
             *_bottlenecks(c64, c64, stride=2),
             *_bottlenecks(c64, c96, stride=2),
             *_bottlenecks(c96, c128, stride=1),
-            PyramidPooling(c128, c128),
+            PyramidPooling(c128, c128, aligned=tramac),
         )
-        self.fuse = Fusion(c64, c128, c128)
+        self.fuse = Fusion(c64, c128, c128, tramac=tramac)
         self.classify = nn.Sequential(
-            _separable(c128, c128), _separable(c128, c128), nn.Dropout(dropout), nn.Conv2d(c128, num_classes, 1)
+            _separable(c128, c128, active=tramac),
+            _separable(c128, c128, active=tramac),
+            nn.Dropout(dropout),
+            nn.Conv2d(c128, num_classes, 1),
         )
         self.auxiliaries = nn.ModuleList(
             nn.Sequential(_unit(c, c32, 3), nn.Dropout(dropout), nn.Conv2d(c32, num_classes, 1))
@@ -63,15 +83,23 @@ class FastSCNN(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Logits of normalised RGB float32 [N, 3, H, W]; see `build`."""
-        answers = tuple(_resize(answer, *x_NCHW.shape[-2:]) for answer in self._answers(x_NCHW))
+        answers = tuple(self._whole(answer, x_NCHW) for answer in self._answers(x_NCHW))
         return answers if len(answers) > 1 else answers[0]
 
     def coarse_logits(self, x_NCHW: Tensor) -> Tensor:
-        """Float32 [N, num_classes, H/8, W/8]: what `forward` resizes."""
-        return self._answers(x_NCHW)[0]
+        """Float32 [N, num_classes, H/8, W/8]: what `forward` resizes; its answer where corners are aligned."""
+        main = self._answers(x_NCHW)[0]
+        return self._whole(main, x_NCHW) if self.aligned else main
+
+    def _whole(self, answer_NChw: Tensor, x_NCHW: Tensor) -> Tensor:
+        return _resize(answer_NChw, *x_NCHW.shape[-2:], aligned=self.aligned)
 
     def _answers(self, x_NCHW: Tensor) -> tuple[Tensor, ...]:
         """The main answer and, while training, those of the heads that only training needs; nothing is resized yet."""
+        height, width = x_NCHW.shape[-2:]
+        if self.aligned and min(height, width) < SMALLEST:
+            around = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
+            x_NCHW = functional.pad(x_NCHW, around, mode="replicate")
         high = self.downsample(x_NCHW)
         low = self.extract(high)
         main = self.classify(self.fuse(high, low))
@@ -102,8 +130,9 @@ class InvertedResidual(nn.Module):
 class PyramidPooling(nn.Module):
     """Means over 1, 2x2, 3x3 and 6x6 parts of the picture, beside the features themselves (PSPNet)."""
 
-    def __init__(self, channels: int, out_channels: int) -> None:
+    def __init__(self, channels: int, out_channels: int, *, aligned: bool) -> None:
         super().__init__()
+        self.aligned = aligned
         inner = channels // len(BINS)
         self.branches = nn.ModuleList(_unit(channels, inner, 1) for _ in BINS)
         self.merge = _unit(channels + inner * len(BINS), out_channels, 1)
@@ -112,7 +141,7 @@ class PyramidPooling(nn.Module):
         """[N, channels, H, W] to [N, out_channels, H, W]."""
         height, width = x_NCHW.shape[-2:]
         pooled = [
-            _resize(branch(functional.adaptive_avg_pool2d(x_NCHW, size)), height, width)
+            _resize(branch(functional.adaptive_avg_pool2d(x_NCHW, size)), height, width, aligned=self.aligned)
             for size, branch in zip(BINS, self.branches, strict=True)
         ]
         y_NCHW: Tensor = self.merge(torch.cat((x_NCHW, *pooled), 1))
@@ -122,18 +151,21 @@ class PyramidPooling(nn.Module):
 class Fusion(nn.Module):
     """Adds the resized global features, after a depthwise convolution, to the fine ones."""
 
-    def __init__(self, high_channels: int, low_channels: int, out_channels: int) -> None:
+    def __init__(self, high_channels: int, low_channels: int, out_channels: int, *, tramac: bool) -> None:
         super().__init__()
+        self.aligned = tramac
+        dilation = 1 if tramac else 4
         self.low = nn.Sequential(
-            _unit(low_channels, out_channels, 3, groups=out_channels, dilation=4),
-            _linear(out_channels, out_channels, 1),
+            _unit(low_channels, out_channels, 3, groups=out_channels, dilation=dilation),
+            nn.Sequential(nn.Conv2d(out_channels, out_channels, 1, bias=tramac), Norm(out_channels)),
         )
-        self.high = _linear(high_channels, out_channels, 1)
+        self.high = nn.Sequential(nn.Conv2d(high_channels, out_channels, 1, bias=tramac), Norm(out_channels))
 
     def forward(self, high_NCHW: Tensor, low_NCHW: Tensor) -> Tensor:
         """High [N, high_channels, H, W] and low [N, low_channels, h, w] to [N, out_channels, H, W]."""
         height, width = high_NCHW.shape[-2:]
-        return functional.relu(self.high(high_NCHW) + self.low(_resize(low_NCHW, height, width)))
+        low_NCHW = _resize(low_NCHW, height, width, aligned=self.aligned)
+        return functional.relu(self.high(high_NCHW) + self.low(low_NCHW))
 
 
 class Norm(nn.BatchNorm2d):
@@ -173,9 +205,9 @@ def _unit(
     return nn.Sequential(*linear, nn.ReLU(inplace=True))
 
 
-def _separable(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
-    """Depthwise 3x3, then pointwise; no activation between the two (section 3.2.1)."""
-    depthwise = _linear(channels, channels, 3, stride=stride, groups=channels)
+def _separable(channels: int, out_channels: int, *, stride: int = 1, active: bool) -> nn.Sequential:
+    """Depthwise 3x3, then pointwise; in the paper no activation between the two (section 3.2.1)."""
+    depthwise = (_unit if active else _linear)(channels, channels, 3, stride=stride, groups=channels)
     return nn.Sequential(depthwise, _unit(channels, out_channels, 1))
 
 
@@ -188,5 +220,5 @@ def _bottlenecks(channels: int, out_channels: int, *, stride: int) -> list[nn.Mo
     ]
 
 
-def _resize(x_NCHW: Tensor, height: int, width: int) -> Tensor:
-    return functional.interpolate(x_NCHW, (height, width), mode="bilinear", align_corners=False)
+def _resize(x_NCHW: Tensor, height: int, width: int, *, aligned: bool) -> Tensor:
+    return functional.interpolate(x_NCHW, (height, width), mode="bilinear", align_corners=aligned)
