@@ -1,6 +1,7 @@
 """From the imported labels' values, colours and classes to the raw ids of a class table."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -64,14 +65,14 @@ class Translation:
         self._values: Final = self._by_value(unlabelled)
         self._coder: tuple[ColorCoder, UInt8] | None = None
 
-    @property
+    @cached_property
     def keeps_values(self) -> bool:
         """Whether every value is the raw id itself, so that an id label can stay as it is."""
         own = np.full(256, -1, np.int16)
         own[[*self._table.raw_ids, IGNORE]] = [*self._table.raw_ids, IGNORE]
         return bool(np.array_equal(own, self._values))
 
-    @property
+    @cached_property
     def keeps_colors(self) -> bool:
         """Whether every colour is the table's own, so that a colour label can stay as it is."""
         colors = {c.raw_id: c.color for c in self._table.classes}
