@@ -49,17 +49,22 @@ class Samples:
     def see(self, number: int, item: Item, result: Ready | list[Line]) -> None:
         """Look at one pair."""
         oddness = self._oddness(item, result)
-        if len(self._first) < _FIRST:
-            self._first.append(self._show(oddness, number, item, result))
-        elif oddness > 0 and (len(self._odd) < PAIRS - _FIRST or oddness > self._odd[0].oddness):
-            shown_pair = self._show(oddness, number, item, result)
+        odd = oddness > 0 and (len(self._odd) < PAIRS - _FIRST or oddness > self._odd[0].oddness)
+        if len(self._first) >= PAIRS and not odd:
+            return
+        pair = self._show(oddness, number, item, result)
+        if len(self._first) < PAIRS:
+            self._first.append(pair)
+        if odd and number > _FIRST:
             push = heapq.heappush if len(self._odd) < PAIRS - _FIRST else heapq.heapreplace
-            push(self._odd, shown_pair)
+            push(self._odd, pair)
 
     def write(self, folder: Path) -> list[dict[str, Any]]:
-        """Write the pictures, `1.jpg` and so on; returns what is known of each pair, first ones first."""
+        """Write the pictures, `1.jpg` and so on; returns what is known of each pair: first ones, odd ones, further ones."""
+        odd = sorted(self._odd, key=lambda pair: -pair.oddness)
+        more = [pair for pair in self._first[_FIRST:] if pair not in odd]
         rows = []
-        for place, pair in enumerate([*self._first, *sorted(self._odd, key=lambda s: -s.oddness)], 1):
+        for place, pair in enumerate([*self._first[:_FIRST], *odd, *more][:PAIRS], 1):
             (folder / f"{place}.jpg").write_bytes(pair.picture)
             rows.append({**pair.row, "file": f"{place}.jpg"})
         return rows
