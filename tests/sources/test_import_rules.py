@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import import_folders as folders
+import surveyed
 from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, paletted, put
-from roadloop.errors import ConflictError, InvalidValueError
+from roadloop.errors import ConflictError, InvalidValueError, LabelMapError
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs import queue
@@ -275,3 +276,44 @@ def test_preview__says_what_the_import_does_and_does_nothing(
     assert again.result["counts"]["already_there"] == 4
     with platform.database.reading() as db:
         assert queue.get(db, shown.id).kind == "import_preview"
+
+
+@pytest.mark.parametrize("file", ["id2label.json", "data.yaml", "meta/classes.xlsx"])
+def test_import__a_table_in_a_form_that_is_not_read_is_not_replaced(tmp_path: Path, file: str) -> None:
+    """Hugging Face's and YOLO's tables: the pixels were silently taken for hd-road's classes."""
+    files: dict[str, bytes | str] = {"a.jpg": jpeg(), "a.png": encode_label(ids(0, 1)), file: '{"0": "road"}'}
+    with pytest.raises(LabelMapError) as refused:
+        surveyed.bring(tmp_path, files)
+    assert file in refused.value.text.en
+    assert set(surveyed.bring(tmp_path, roadelement="camvid").names("a.jpg")) == {"Sky", "Building"}
+
+
+@pytest.mark.parametrize("file", ["labels.txt", "codes.txt", "class_list.names"])
+def test_import__names_of_classes_under_other_names_of_files(tmp_path: Path, file: str) -> None:
+    files: dict[str, bytes | str] = {
+        "a.jpg": jpeg(), "a.png": encode_label(ids(0, 1)), file: "__ignore__\n_background_\ncar\n",
+    }  # fmt: skip
+    assert surveyed.bring(tmp_path, files).names("a.jpg") == {"_background_": 60, "car": 180}
+
+
+def test_import__without_any_table_says_what_the_pixels_were_taken_for(
+    platform: Platform, bring: Callable[..., Job]
+) -> None:
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "a.png", encode_label(ids(0, 1)))
+    assert any("There is no class table: read as hd-road" in w.en for w in bring().warnings)
+
+
+def test_import__classes_of_another_number_or_spelling_are_named(platform: Platform, bring: Callable[..., Job]) -> None:
+    outline = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, WIDTH, 0, WIDTH, HEIGHT, 0, HEIGHT]]}
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [outline],
+        "categories": [{"id": 1, "name": "Road"}, {"id": 2, "name": "sky"}],
+    }
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "i.json", json.dumps(document))
+    put(src(platform) / "classes.csv", "id,name\n0,road\n1,car\n2,sky\n")
+    said = [w.en for w in bring().warnings if "matched by name" in w.en]
+    assert len(said) == 1
+    assert said[0].endswith("1 Road -> 0 road")

@@ -49,6 +49,7 @@ _RGB: Final = (("r", "red"), ("g", "green"), ("b", "blue"))
 _COLOR: Final = ("color", "colour", "rgb", "hex", "color_rgb", "color_hex", "颜色")
 _TRAIN: Final = ("train_id", "trainid", "train id")
 _VOID: Final = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled", "忽略", "未标注"})
+_NOBODY: Final = "__ignore__"  # in lists of names, labelme's word for 255, before the classes that are counted
 _S: Final = r"[\s,;|]+"
 _HEX: Final = r"(?:#|0x)?([0-9a-fA-F]{6})"
 _FORMS: Final = tuple(
@@ -228,6 +229,8 @@ def _without(lines: Sequence[tuple[int, str]], name: str, *, names_alone: bool) 
         color = _color(name, number, re.split(_S, parts["rgb"])) if parts.get("rgb") else None
         color = _any_color(name, number, parts["hex"]) if parts.get("hex") else color
         label = _unquoted(parts["name"].strip())
+        if label == _NOBODY and form in _NAMES:
+            continue
         raw_id = _number(name, number, parts["id"], "id") if parts.get("id") else None
         rows.append(_Row(number, label, label, raw_id, color, None))
     return rows

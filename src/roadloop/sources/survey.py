@@ -13,7 +13,7 @@ from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
 from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
-from roadloop.sources.importers.legend import LEGEND_FILE, Legend, find_legend
+from roadloop.sources.importers.legend import LEGEND_FILE, Legend, check_unread, find_legend
 from roadloop.sources.importers.matching import PLAIN
 from roadloop.sources.importers.meaning import Meaning, settle
 from roadloop.sources.importers.read import ItemReader, Ready
@@ -96,6 +96,8 @@ def survey(workspace: Workspace, recipe: ImportRecipe, check_stop: Callable[[], 
     layout, found = recognise(tree, origin.layout if origin else recipe.layout)
     legend = find_legend(tree)
     named = _named(workspace, recipe, grows=origin is not None)
+    if legend is None and named is None and not found.legend:
+        check_unread(tree)
     values = recipe.values or (origin.values if origin else "")
     if values == "" and recipe.layout == layout and origin is None:
         values = "layout"  # a layout that was named says what it means
