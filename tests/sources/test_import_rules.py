@@ -317,3 +317,33 @@ def test_import__classes_of_another_number_or_spelling_are_named(platform: Platf
     said = [w.en for w in bring().warnings if "matched by name" in w.en]
     assert len(said) == 1
     assert said[0].endswith("1 Road -> 0 road")
+
+
+def test_import__lists_of_pictures_with_their_labels(tmp_path: Path) -> None:
+    """PaddleSeg's `train.txt`: rows of two files; what they say wins over what the files are called."""
+    files: dict[str, bytes | str] = {
+        "classes.csv": OWN, "images/a.jpg": jpeg(1), "images/b.jpg": jpeg(2), "images/c.jpg": jpeg(3), "images/d.jpg": jpeg(4),
+        "labels/b.png": encode_label(ids(0, 0)), "labels/x.png": encode_label(ids(1, 1)), "labels/c.png": encode_label(ids(0, 1)),
+        "train.txt": "images/a.jpg labels/b.png\nimages/b.jpg labels/x.png\nimages/gone.jpg labels/gone.png\n",
+        "val_list.txt": "images/c.jpg labels/c.png\nimages/d.jpg labels/c.png\n",
+    }  # fmt: skip
+    got = surveyed.bring(tmp_path, files)
+    assert {name: set(label.ravel().tolist()) for name, label in got.labels.items()} == {
+        "images/a.jpg": {0},
+        "images/b.jpg": {1},
+    }
+    assert got.splits == {"images/a.jpg": "train", "images/b.jpg": "train"}
+    assert "the list that names both" in got.reasons["images/a.jpg"]
+    assert got.statements["train.txt", "line 3"][0] == "picture_absent"
+    assert {got.outcomes[f"images/{name}.jpg"] for name in "cd"} == {"ambiguous"}
+    assert got.outcomes["labels/c.png"] == "ambiguous"
+
+
+def test_import__lists_of_pictures_alone_are_splits(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {
+        "classes.csv": OWN, "p/a.jpg": jpeg(1), "p/a.png": encode_label(ids(0, 1)), "p/b.jpg": jpeg(2),
+        "p/b.png": encode_label(ids(0, 1)), "train.txt": "p/a.jpg\n", "val.txt": "p/b\n", "test.txt": "nothing of these\n",
+    }  # fmt: skip
+    got = surveyed.bring(tmp_path, files)
+    assert got.splits == {"p/a.jpg": "train", "p/b.jpg": "val"}
+    assert got.outcomes["test.txt"] == "not_used"

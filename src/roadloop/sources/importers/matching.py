@@ -24,6 +24,7 @@ _CASE: Final = Text("只是大小写不同", "the same name but for upper and lo
 _ENDING: Final = Text("只是扩展名不同", "the same name with another ending")
 _PREFIX: Final = Text("去掉标注工具加的前缀后一致", "the same name without the prefix that the annotation tool gave it")
 PLACE: Final = Text("由说明文件的名称或位置确定目录", "the folder that the document's name or place tells")
+LISTED: Final = Text("由列表文件指定", "the list that names both")
 _OWN: Final = Text(
     "JSON 所写的图片不存在，取与 JSON 同名的图片", "the JSON's own name, for the picture that it names is not there"
 )
