@@ -14,7 +14,8 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, NotFoundError, Text
-from roadloop.labels.table import ClassTable, parse_csv, shipped
+from roadloop.labels.table import ClassTable, shipped
+from roadloop.sources.importers.legend import is_table, read_legend
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, printable, track_of
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.service import SourceSet, open_set, scan_referred
@@ -211,10 +212,16 @@ class FolderSource:
 
 
 def _table_of(folder: Path, workspace: Workspace) -> ClassTable | None:
-    """The nearest `classes.csv` at or above a folder, else the one that all folders in it have in common."""
+    """The nearest `classes.csv` at or above a folder, else the one that all folders in it have in common.
+
+    In the folder itself it may have another of the names that an import knows, `class_dict.csv` or `labels.txt`.
+    """
     roots = {root.path for root in workspace.roots}
     above = takewhile(lambda place: place not in roots and workspace.holds(place), folder.parents)
-    for place in (folder, *above):
+    here = sorted(filter(is_table, list_folder(folder, workspace.holds).files), key=lambda name: name != CLASSES)
+    if here:
+        return _read_table(folder, here[0])
+    for place in above:
         if (place / CLASSES).is_file():
             return _read_table(place)
     found: dict[str, ClassTable] = {}
@@ -230,8 +237,8 @@ def _table_of(folder: Path, workspace: Workspace) -> ClassTable | None:
     return next(iter(found.values()), None)
 
 
-def _read_table(folder: Path) -> ClassTable:
-    return parse_csv(reading.read_bytes(folder / CLASSES), printable(folder.name))
+def _read_table(folder: Path, name: str = CLASSES) -> ClassTable:
+    return read_legend(reading.read_bytes(folder / name), f"{folder.name}/{name}").table
 
 
 def _two_tables(one: str, other: str) -> InvalidValueError:
