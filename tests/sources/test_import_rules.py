@@ -347,3 +347,15 @@ def test_import__lists_of_pictures_alone_are_splits(tmp_path: Path) -> None:
     got = surveyed.bring(tmp_path, files)
     assert got.splits == {"p/a.jpg": "train", "p/b.jpg": "val"}
     assert got.outcomes["test.txt"] == "not_used"
+
+
+def test_import__single_unknown_pixels_are_said_at_the_end_too(platform: Platform, bring: Callable[..., Job]) -> None:
+    label = ids(0, 1)
+    label[0, :2] = 77  # 2 of 240
+    put(src(platform) / "classes.csv", OWN)
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "a.png", encode_label(label))
+    job = bring()
+    assert [w.en for w in job.warnings if "of no class" in w.en] == [
+        "2 pixels, in 1 pictures, are of no class and were set to 255 (ignore); the report has their colours or ids"
+    ]

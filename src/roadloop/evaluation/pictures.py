@@ -8,7 +8,7 @@ Pictures are listed in a fixed order and one folder at a time, so that a million
 import os
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -217,13 +217,13 @@ def _table_of(folder: Path, workspace: Workspace) -> ClassTable | None:
     In the folder itself it may have another of the names that an import knows, `class_dict.csv` or `labels.txt`.
     """
     roots = {root.path for root in workspace.roots}
-    above = takewhile(lambda place: place not in roots and workspace.holds(place), folder.parents)
-    here = sorted(filter(is_table, list_folder(folder, workspace.holds).files), key=lambda name: name != CLASSES)
-    if here:
-        return _read_table(folder, here[0])
-    for place in above:
-        if (place / CLASSES).is_file():
-            return _read_table(place)
+    here = [(folder, name) for name in list_folder(folder, workspace.holds).files if is_table(name)]
+    here.sort(key=lambda found: found[1] != CLASSES)
+    parents = takewhile(lambda place: place not in roots and workspace.holds(place), folder.parents)
+    above = ((place, CLASSES) for place in parents if (place / CLASSES).is_file())
+    nearest = next(chain(here, above), None)
+    if nearest is not None:
+        return _read_table(*nearest)
     found: dict[str, ClassTable] = {}
     for name in list_folder(folder, workspace.holds).folders:
         if (folder / name / CLASSES).is_file():
