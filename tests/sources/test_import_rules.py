@@ -18,6 +18,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.labels.table import format_csv, shipped
 from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.manifest import read_manifest
 from roadloop.sources.offimport import Request, create_preview, prepare
 from roadloop.sources.service import open_set, scan
 from roadloop.storage.platform import Platform
@@ -359,3 +360,22 @@ def test_import__single_unknown_pixels_are_said_at_the_end_too(platform: Platfor
     assert [w.en for w in job.warnings if "of no class" in w.en] == [
         "2 pixels, in 1 pictures, are of no class and were set to 255 (ignore); the report has their colours or ids"
     ]
+
+
+def test_import__positions_of_a_manifest_stay_with_their_pictures(
+    platform: Platform, bring: Callable[..., Job]
+) -> None:
+    """A set that was exported, or made from a selection, comes back with its places and their datum."""
+    put(src(platform) / "classes.csv", OWN)
+    for stem in "abc":
+        put(src(platform) / "p" / f"{stem}.jpg", jpeg())
+        put(src(platform) / "p" / f"{stem}.png", encode_label(ids(0, 1)))
+    head = "package,stem,longitude,latitude,datum\n"
+    put(src(platform) / "manifest.csv", f"{head}p,a,116.3912345,39.9,gcj02\np,b,116.4,39.8,unknown\n")
+    bring(datum="wgs84")
+    rows = read_manifest(platform.workspace.sources / "苏州")
+    assert {key: (row.longitude, row.latitude, row.datum) for key, row in rows.items()} == {
+        "p/a": ("116.3912345", "39.9", "gcj02"),
+        "p/b": ("116.4", "39.8", "wgs84"),
+        "p/c": ("", "", "wgs84"),
+    }
