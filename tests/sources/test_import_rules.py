@@ -315,7 +315,7 @@ def test_import__classes_of_another_number_or_spelling_are_named(platform: Platf
     put(src(platform) / "a.jpg", jpeg())
     put(src(platform) / "i.json", json.dumps(document))
     put(src(platform) / "classes.csv", "id,name\n0,road\n1,car\n2,sky\n")
-    said = [w.en for w in bring().warnings if "matched by name" in w.en]
+    said = [w.en for w in bring().warnings if "were matched by name" in w.en]
     assert len(said) == 1
     assert said[0].endswith("1 Road -> 0 road")
 
@@ -379,3 +379,15 @@ def test_import__positions_of_a_manifest_stay_with_their_pictures(
         "p/b": ("116.4", "39.8", "wgs84"),
         "p/c": ("", "", "wgs84"),
     }
+
+
+def test_import__a_number_before_another_name_is_said(platform: Platform, bring: Callable[..., Job]) -> None:
+    """Label Studio's `1 road`, where the table's 1 is a car: ids win, and both are shown."""
+    corners = [[0, 0], [100, 0], [100, 100], [0, 100]]
+    value = {"points": corners, "polygonlabels": ["1 road"]}
+    region = {"type": "polygonlabels", "original_width": WIDTH, "original_height": HEIGHT, "value": value}
+    task = {"id": 1, "data": {"image": "a.jpg"}, "annotations": [{"id": 1, "result": [region]}]}
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "e.json", json.dumps([task]))
+    put(src(platform) / "classes.csv", "id,name\n0,road\n1,car\n")
+    assert [w.en.rpartition(": ")[2] for w in bring().warnings if "number before" in w.en] == ["1 road -> 1 car"]

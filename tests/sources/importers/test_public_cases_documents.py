@@ -281,3 +281,12 @@ def test_documents_that_make_no_pair_say_so_themselves(tmp_path: Path) -> None:
     got = bring(tmp_path, {"annotations.xml": cvat(""), "images/b.jpg": jpeg()})
     assert (got.layout, got.labels) == ("cvat-xml", {})
     assert got.outcomes["annotations.xml"] == "used"
+
+
+def test_coco_a_document_that_contradicts_itself_says_why(tmp_path: Path) -> None:
+    """Not "a document of another layout": one number is two categories."""
+    categories = [{"id": 1, "name": "road"}, {"id": 1, "name": "car"}]
+    value = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [outline(1)], "categories": categories}
+    got = bring(tmp_path, {"i.json": json.dumps(value), "a.jpg": jpeg()})
+    assert (got.layout, got.outcomes["i.json"]) == ("coco", "broken")
+    assert "category 1 stands there twice" in got.reasons["i.json"]

@@ -144,12 +144,11 @@ def _loosely(table: ClassTable, translation: Translation) -> tuple[Text, ...]:
     loose = []
     for entry, target in zip(translation.legend, translation.targets, strict=True):
         known = table.find(target) if target >= 0 else None
-        if known is None or numbered(entry.name) is not None:
+        if known is None:
             continue
-        if entry.value not in (None, target) or entry.name.strip() not in {
-            known.name_en.strip(),
-            known.name_zh.strip(),
-        }:
+        own = numbered(entry.name)
+        names = {entry.name.strip(), own[1] if own and own[0] == target else ""}
+        if entry.value not in (None, target) or not names & {known.name_en.strip(), known.name_zh.strip()}:
             number = "" if entry.value is None else f"{entry.value} "
             loose.append(f"{number}{entry.name} -> {known.raw_id} {known.name_en}")
     if not loose:
@@ -157,9 +156,9 @@ def _loosely(table: ClassTable, translation: Translation) -> tuple[Text, ...]:
     some = ", ".join(loose[:_MOST]) + (" ..." if len(loose) > _MOST else "")
     return (
         Text(
-            f"{len(loose)} 个类别与类别表 {table.name} 中的编号或写法不同，按名称对应：{some}",
-            f"{len(loose)} classes have another number or spelling in the class table {table.name} and were matched by name:"
-            f" {some}",
+            f"{len(loose)} 个类别与类别表 {table.name} 中的编号或名称不同，按名称或名称前的编号对应：{some}",
+            f"{len(loose)} classes have another number or name in the class table {table.name} and were matched by name, or by"
+            f" the number before it: {some}",
         ),
     )
 
