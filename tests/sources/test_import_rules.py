@@ -391,3 +391,14 @@ def test_import__a_number_before_another_name_is_said(platform: Platform, bring:
     put(src(platform) / "e.json", json.dumps([task]))
     put(src(platform) / "classes.csv", "id,name\n0,road\n1,car\n")
     assert [w.en.rpartition(": ")[2] for w in bring().warnings if "number before" in w.en] == ["1 road -> 1 car"]
+
+
+def test_import__the_same_name_wins_over_what_a_name_looks_like(tmp_path: Path) -> None:
+    """`a_L.jpg` with `a_L.png` is a pair, also where there is an `a.jpg`; `b_mask.jpg` alone is still b's label, a JPEG."""
+    files: dict[str, bytes | str] = {
+        "classes.csv": OWN, "a.jpg": jpeg(1), "a.png": encode_label(ids(0, 0)), "a_L.jpg": jpeg(2), "a_L.png": encode_label(ids(1, 1)),
+        "b.jpg": jpeg(3), "b_mask.jpg": jpeg(4),
+    }  # fmt: skip
+    got = surveyed.bring(tmp_path, files)
+    assert {name: set(label.ravel().tolist()) for name, label in got.labels.items()} == {"a.jpg": {0}, "a_L.jpg": {1}}
+    assert got.outcomes["b_mask.jpg"] == "unsupported"

@@ -53,9 +53,14 @@ class _Pairs:
         keys = {file: PurePosixPath(file).with_suffix("").as_posix() for file in self._files}
         self._keys: Final = keys
         jpegs = {key for file, key in keys.items() if not _is_png(file)}
+        both = jpegs & {key for file, key in keys.items() if _is_png(file)}
         below = {file for file in self._files if _places(file, _LABELS)}
         whole = {key for file, key in keys.items() if file not in below}
-        self._marked: Final = {file: bare for file in self._files if (bare := _bare(keys[file], whole)) is not None}
+        self._marked: Final = {
+            file: bare
+            for file in self._files
+            if (bare := _bare(keys[file], whole)) is not None and not (_may_be_own(file) and keys[file] in both)
+        }
         plain = [file for file in self._files if file not in below and file not in self._marked]
         own = {bare for file, bare in self._marked.items() if file not in below}
         #: PNGs that are labels by lying beside a JPEG; a PNG with a marked label of its own is a picture.
@@ -136,6 +141,11 @@ class _Pairs:
 
 def _is_png(file: str) -> bool:
     return file.lower().endswith(".png")
+
+
+def _may_be_own(file: str) -> bool:
+    """Whether `X_L.jpg` with `X_L.png` is a pair of its own; `label-X.jpg` stays open, for `label-X.png` may be X's."""
+    return not PurePosixPath(file).name.startswith(LABEL_PREFIX)
 
 
 def _places(file: str, names: frozenset[str]) -> list[int]:
