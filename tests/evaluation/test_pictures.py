@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, PathOutsideError
+from roadloop.errors import BrokenFileError, InvalidValueError, LabelMapError, NotFoundError, PathOutsideError
 from roadloop.evaluation.pictures import FolderSource, Picture, open_source
 from roadloop.evaluation.truth import TruthReader, decode_truth
 from roadloop.imaging.encode import encode_color, encode_label
@@ -123,6 +123,20 @@ def test_read__missing_or_outside(workspace: Workspace, tmp_path: Path) -> None:
 def write_table(folder: Path, *rows: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "classes.csv").write_text("\n".join(["raw_id,name_en,name_zh,r,g,b,train_id", *rows]) + "\n")
+
+
+def test_table__in_the_forms_and_under_the_names_that_imports_know(workspace: Workspace) -> None:
+    """`labels.txt` beside the pictures was passed over, so that labels of other classes were scored as the model's."""
+    folder = workspace.home / "imports" / "z"
+    folder.mkdir(parents=True)
+    for name, text in (("labels.txt", "car\nroad\n"), ("classes.csv", "name;id\nroad;1\ncar;0\n")):
+        (folder / name).write_text(text)
+        table = FolderSource(folder, workspace).table
+        assert table is not None
+        assert {c.raw_id: c.name_en for c in table.classes} == {0: "car", 1: "road"}
+    (folder / "classes.csv").write_text("garbage\n")
+    with pytest.raises(LabelMapError, match=r"z/classes\.csv"):
+        assert FolderSource(folder, workspace).table
 
 
 def test_table__the_nearest_above_or_the_common_one_below(workspace: Workspace) -> None:

@@ -107,3 +107,28 @@ def test_parse_declared__bytes_of_no_encoding() -> None:
 def test_parse_declared__quotation_marks_belong_to_a_name_unless_they_stand_around_it() -> None:
     table = parse_declared(b'1 2 3 "road"\n4 5 6 the "x"\n7 8 9 5\'\n', "t").table
     assert [c.name_en for c in table.classes] == ["road", 'the "x"', "5'"]
+
+
+def test_parse_declared__ids_in_a_chinese_column() -> None:
+    found = parse_declared("编号,名称,R,G,B\n1,road,1,2,3\n0,car,4,5,6\n".encode("gbk"), "x")
+    assert {c.raw_id: (c.name_en, c.color) for c in found.table.classes} == {
+        1: ("road", (1, 2, 3)),
+        0: ("car", (4, 5, 6)),
+    }
+
+
+@pytest.mark.parametrize("text", ["road,1\nstop sign,0\n", "road:1\nstop sign:0\n", "road\t1\nstop sign\t0\n"])
+def test_parse_declared__names_before_ids(text: str) -> None:
+    found = parse_declared(text.encode(), "x", names_alone=True)
+    assert found.has_ids
+    assert {c.raw_id: c.name_en for c in found.table.classes} == {1: "road", 0: "stop sign"}
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [(",name,r,g,b\n2,road,1,2,3\n1,car,4,5,6\n", "''"), ("序号,name,r,g,b\n2,road,1,2,3\n1,car,4,5,6\n", "'序号'")],
+)
+def test_parse_declared__ids_under_an_unknown_name_are_not_counted_anew(text: str, column: str) -> None:
+    with pytest.raises(LabelMapError) as refused:
+        parse_declared(text.encode(), "x")
+    assert f"line 1: the column {column}" in refused.value.text.en

@@ -50,6 +50,14 @@ def test_tensors_of__finds_the_network_in_a_checkpoint(content: Any) -> None:
     check({name: value.numpy() for name, value in torch_file.tensors_of(content).items()})
 
 
+@pytest.mark.parametrize("name", ["state_dict_ema", "model_ema", "model"])
+def test_tensors_of__a_network_that_stands_there_twice_is_not_chosen(name: str) -> None:
+    other = {f"module.{k}": v + 1 for k, v in STATE.items()}
+    with pytest.raises(ValueError, match=f"state_dict and as {name}"):
+        torch_file.tensors_of({"state_dict": STATE, name: other})
+    check({k: v.numpy() for k, v in torch_file.tensors_of({"state_dict": STATE, name: dict(STATE)}).items()})
+
+
 def test_tensors_of__converts_what_numpy_lacks() -> None:
     found = torch_file.tensors_of([torch.tensor([1.5], dtype=torch.bfloat16), torch.ones(3)[::2]])
     assert list(found) == ["0", "1"]

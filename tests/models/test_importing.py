@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from models import published_checkpoints as theirs
@@ -104,6 +104,8 @@ def test_import__strange_names_show_the_shapes_of_both_sides(tmp_path: Path, hom
         (("--map", "none.json"), NotFoundError, "label map none.json"),
         (("--map", "no-template"), InvalidValueError, "no-template"),
         (("--mean", "1,2"), InvalidValueError, "--mean"),
+        (("--mean", "123.7,116.3,103.5"), InvalidValueError, "divide values of 0..255"),
+        (("--std", "0,1,1"), InvalidValueError, "std above 0"),
         (("--settings", "[]"), InvalidValueError, "--settings"),
         (("--size", "big"), InvalidValueError, "--size"),
     ],
@@ -113,6 +115,24 @@ def test_import__options_that_cannot_be_right(
 ) -> None:
     with pytest.raises(error, match=says):
         run(home, str(foreign(tmp_path)), "--outputs", "3", *option)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "values", "says"),
+    [
+        ("0.weight", torch.full((4, 3, 3, 3), float("nan")), "NaN"),
+        ("1.running_var", torch.tensor([1.0, 1.0, -1.0, 1.0]), "negative"),
+        ("3.weight", torch.ones((3, 4), dtype=torch.int8), "quantised"),
+    ],
+)
+def test_import__values_that_no_trained_network_has(
+    tmp_path: Path, home: Path, tensor: str, values: torch.Tensor, says: str
+) -> None:
+    file = foreign(tmp_path)
+    save_file({**load_file(file), tensor: values}, file)
+    with pytest.raises(InvalidValueError, match=f"{tensor}.*{says}"):
+        run(home, str(file), "--outputs", "3")
+    assert not (home / "weights").exists()
 
 
 def test_import__more_classes_than_outputs_names_the_options(tmp_path: Path, home: Path) -> None:

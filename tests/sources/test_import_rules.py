@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 import import_folders as folders
+import surveyed
 from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, paletted, put
-from roadloop.errors import ConflictError, InvalidValueError
+from roadloop.errors import ConflictError, InvalidValueError, LabelMapError
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.labels.table import format_csv, shipped
 from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.manifest import read_manifest
 from roadloop.sources.offimport import Request, create_preview, prepare
 from roadloop.sources.service import open_set, scan
 from roadloop.storage.platform import Platform
@@ -275,3 +277,128 @@ def test_preview__says_what_the_import_does_and_does_nothing(
     assert again.result["counts"]["already_there"] == 4
     with platform.database.reading() as db:
         assert queue.get(db, shown.id).kind == "import_preview"
+
+
+@pytest.mark.parametrize("file", ["id2label.json", "data.yaml", "meta/classes.xlsx"])
+def test_import__a_table_in_a_form_that_is_not_read_is_not_replaced(tmp_path: Path, file: str) -> None:
+    """Hugging Face's and YOLO's tables: the pixels were silently taken for hd-road's classes."""
+    files: dict[str, bytes | str] = {"a.jpg": jpeg(), "a.png": encode_label(ids(0, 1)), file: '{"0": "road"}'}
+    with pytest.raises(LabelMapError) as refused:
+        surveyed.bring(tmp_path, files)
+    assert file in refused.value.text.en
+    assert set(surveyed.bring(tmp_path, roadelement="camvid").names("a.jpg")) == {"Sky", "Building"}
+
+
+@pytest.mark.parametrize("file", ["labels.txt", "codes.txt", "class_list.names"])
+def test_import__names_of_classes_under_other_names_of_files(tmp_path: Path, file: str) -> None:
+    files: dict[str, bytes | str] = {
+        "a.jpg": jpeg(), "a.png": encode_label(ids(0, 1)), file: "__ignore__\n_background_\ncar\n",
+    }  # fmt: skip
+    assert surveyed.bring(tmp_path, files).names("a.jpg") == {"_background_": 60, "car": 180}
+
+
+def test_import__without_any_table_says_what_the_pixels_were_taken_for(
+    platform: Platform, bring: Callable[..., Job]
+) -> None:
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "a.png", encode_label(ids(0, 1)))
+    assert any("There is no class table: read as hd-road" in w.en for w in bring().warnings)
+
+
+def test_import__classes_of_another_number_or_spelling_are_named(platform: Platform, bring: Callable[..., Job]) -> None:
+    outline = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, WIDTH, 0, WIDTH, HEIGHT, 0, HEIGHT]]}
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [outline],
+        "categories": [{"id": 1, "name": "Road"}, {"id": 2, "name": "sky"}],
+    }
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "i.json", json.dumps(document))
+    put(src(platform) / "classes.csv", "id,name\n0,road\n1,car\n2,sky\n")
+    said = [w.en for w in bring().warnings if "were matched by name" in w.en]
+    assert len(said) == 1
+    assert said[0].endswith("1 Road -> 0 road")
+
+
+def test_import__lists_of_pictures_with_their_labels(tmp_path: Path) -> None:
+    """PaddleSeg's `train.txt`: rows of two files; what they say wins over what the files are called."""
+    files: dict[str, bytes | str] = {
+        "classes.csv": OWN, "images/a.jpg": jpeg(1), "images/b.jpg": jpeg(2), "images/c.jpg": jpeg(3), "images/d.jpg": jpeg(4),
+        "labels/b.png": encode_label(ids(0, 0)), "labels/x.png": encode_label(ids(1, 1)), "labels/c.png": encode_label(ids(0, 1)),
+        "train.txt": "images/a.jpg labels/b.png\nimages/b.jpg labels/x.png\nimages/gone.jpg labels/gone.png\n",
+        "val_list.txt": "images/c.jpg labels/c.png\nimages/d.jpg labels/c.png\n",
+    }  # fmt: skip
+    got = surveyed.bring(tmp_path, files)
+    assert {name: set(label.ravel().tolist()) for name, label in got.labels.items()} == {
+        "images/a.jpg": {0},
+        "images/b.jpg": {1},
+    }
+    assert got.splits == {"images/a.jpg": "train", "images/b.jpg": "train"}
+    assert "the list that names both" in got.reasons["images/a.jpg"]
+    assert got.statements["train.txt", "line 3"][0] == "picture_absent"
+    assert {got.outcomes[f"images/{name}.jpg"] for name in "cd"} == {"ambiguous"}
+    assert got.outcomes["labels/c.png"] == "ambiguous"
+
+
+def test_import__lists_of_pictures_alone_are_splits(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {
+        "classes.csv": OWN, "p/a.jpg": jpeg(1), "p/a.png": encode_label(ids(0, 1)), "p/b.jpg": jpeg(2),
+        "p/b.png": encode_label(ids(0, 1)), "train.txt": "p/a.jpg\n", "val.txt": "p/b\n", "test.txt": "nothing of these\n",
+    }  # fmt: skip
+    got = surveyed.bring(tmp_path, files)
+    assert got.splits == {"p/a.jpg": "train", "p/b.jpg": "val"}
+    assert got.outcomes["test.txt"] == "not_used"
+
+
+def test_import__single_unknown_pixels_are_said_at_the_end_too(platform: Platform, bring: Callable[..., Job]) -> None:
+    label = ids(0, 1)
+    label[0, :2] = 77  # 2 of 240
+    put(src(platform) / "classes.csv", OWN)
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "a.png", encode_label(label))
+    job = bring()
+    assert [w.en for w in job.warnings if "of no class" in w.en] == [
+        "2 pixels, in 1 pictures, are of no class and were set to 255 (ignore); the report has their colours or ids"
+    ]
+
+
+def test_import__positions_of_a_manifest_stay_with_their_pictures(
+    platform: Platform, bring: Callable[..., Job]
+) -> None:
+    """A set that was exported, or made from a selection, comes back with its places and their datum."""
+    put(src(platform) / "classes.csv", OWN)
+    for stem in "abc":
+        put(src(platform) / "p" / f"{stem}.jpg", jpeg())
+        put(src(platform) / "p" / f"{stem}.png", encode_label(ids(0, 1)))
+    head = "package,stem,longitude,latitude,datum\n"
+    put(src(platform) / "manifest.csv", f"{head}p,a,116.3912345,39.9,gcj02\np,b,116.4,39.8,unknown\n")
+    bring(datum="wgs84")
+    rows = read_manifest(platform.workspace.sources / "苏州")
+    assert {key: (row.longitude, row.latitude, row.datum) for key, row in rows.items()} == {
+        "p/a": ("116.3912345", "39.9", "gcj02"),
+        "p/b": ("116.4", "39.8", "wgs84"),
+        "p/c": ("", "", "wgs84"),
+    }
+
+
+def test_import__a_number_before_another_name_is_said(platform: Platform, bring: Callable[..., Job]) -> None:
+    """Label Studio's `1 road`, where the table's 1 is a car: ids win, and both are shown."""
+    corners = [[0, 0], [100, 0], [100, 100], [0, 100]]
+    value = {"points": corners, "polygonlabels": ["1 road"]}
+    region = {"type": "polygonlabels", "original_width": WIDTH, "original_height": HEIGHT, "value": value}
+    task = {"id": 1, "data": {"image": "a.jpg"}, "annotations": [{"id": 1, "result": [region]}]}
+    put(src(platform) / "a.jpg", jpeg())
+    put(src(platform) / "e.json", json.dumps([task]))
+    put(src(platform) / "classes.csv", "id,name\n0,road\n1,car\n")
+    assert [w.en.rpartition(": ")[2] for w in bring().warnings if "number before" in w.en] == ["1 road -> 1 car"]
+
+
+def test_import__the_same_name_wins_over_what_a_name_looks_like(tmp_path: Path) -> None:
+    """`a_L.jpg` with `a_L.png` is a pair, also where there is an `a.jpg`; `b_mask.jpg` alone is still b's label, a JPEG."""
+    files: dict[str, bytes | str] = {
+        "classes.csv": OWN, "a.jpg": jpeg(1), "a.png": encode_label(ids(0, 0)), "a_L.jpg": jpeg(2), "a_L.png": encode_label(ids(1, 1)),
+        "b.jpg": jpeg(3), "b_mask.jpg": jpeg(4),
+    }  # fmt: skip
+    got = surveyed.bring(tmp_path, files)
+    assert {name: set(label.ravel().tolist()) for name, label in got.labels.items()} == {"a.jpg": {0}, "a_L.jpg": {1}}
+    assert got.outcomes["b_mask.jpg"] == "unsupported"

@@ -8,13 +8,14 @@ Pictures are listed in a fixed order and one folder at a time, so that a million
 import os
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, NotFoundError, Text
-from roadloop.labels.table import ClassTable, parse_csv, shipped
+from roadloop.labels.table import ClassTable, shipped
+from roadloop.sources.importers.legend import is_table, read_legend
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, printable, track_of
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.service import SourceSet, open_set, scan_referred
@@ -211,12 +212,18 @@ class FolderSource:
 
 
 def _table_of(folder: Path, workspace: Workspace) -> ClassTable | None:
-    """The nearest `classes.csv` at or above a folder, else the one that all folders in it have in common."""
+    """The nearest `classes.csv` at or above a folder, else the one that all folders in it have in common.
+
+    In the folder itself it may have another of the names that an import knows, `class_dict.csv` or `labels.txt`.
+    """
     roots = {root.path for root in workspace.roots}
-    above = takewhile(lambda place: place not in roots and workspace.holds(place), folder.parents)
-    for place in (folder, *above):
-        if (place / CLASSES).is_file():
-            return _read_table(place)
+    here = [(folder, name) for name in list_folder(folder, workspace.holds).files if is_table(name)]
+    here.sort(key=lambda found: found[1] != CLASSES)
+    parents = takewhile(lambda place: place not in roots and workspace.holds(place), folder.parents)
+    above = ((place, CLASSES) for place in parents if (place / CLASSES).is_file())
+    nearest = next(chain(here, above), None)
+    if nearest is not None:
+        return _read_table(*nearest)
     found: dict[str, ClassTable] = {}
     for name in list_folder(folder, workspace.holds).folders:
         if (folder / name / CLASSES).is_file():
@@ -230,8 +237,8 @@ def _table_of(folder: Path, workspace: Workspace) -> ClassTable | None:
     return next(iter(found.values()), None)
 
 
-def _read_table(folder: Path) -> ClassTable:
-    return parse_csv(reading.read_bytes(folder / CLASSES), printable(folder.name))
+def _read_table(folder: Path, name: str = CLASSES) -> ClassTable:
+    return read_legend(reading.read_bytes(folder / name), f"{folder.name}/{name}").table
 
 
 def _two_tables(one: str, other: str) -> InvalidValueError:

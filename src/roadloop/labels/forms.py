@@ -28,13 +28,28 @@ _ID: Final = (
     "value",
     "pixel value",
     "pixel_value",
+    "编号",
+    "类别编号",
 )
-_NAME: Final = ("name_en", "name", "class_name", "label_name", "label", "category", "class", "名称", "类别", "英文名")
+_NAME: Final = (
+    "name_en",
+    "name",
+    "class_name",
+    "label_name",
+    "label",
+    "category",
+    "class",
+    "名称",
+    "类别",
+    "类别名称",
+    "英文名",
+)
 _NAME_ZH: Final = ("name_zh", "chinese", "中文", "中文名")
 _RGB: Final = (("r", "red"), ("g", "green"), ("b", "blue"))
 _COLOR: Final = ("color", "colour", "rgb", "hex", "color_rgb", "color_hex", "颜色")
 _TRAIN: Final = ("train_id", "trainid", "train id")
 _VOID: Final = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled", "忽略", "未标注"})
+_NOBODY: Final = "__ignore__"  # in lists of names, labelme's word for 255, before the classes that are counted
 _S: Final = r"[\s,;|]+"
 _HEX: Final = r"(?:#|0x)?([0-9a-fA-F]{6})"
 _FORMS: Final = tuple(
@@ -50,7 +65,12 @@ _FORMS: Final = tuple(
     )
 )
 _NAMES: Final = tuple(
-    re.compile(form) for form in (r"\s*(?P<id>\d+)[\s,;|:]+(?P<name>\S.*?)\s*", r"\s*(?P<name>\S.*?)\s*")
+    re.compile(form)
+    for form in (
+        r"\s*(?P<id>\d+)[\s,;|:]+(?P<name>\S.*?)\s*",
+        r"\s*(?P<name>\S.*?)\s*[\t,;|:=]\s*(?P<id>\d+)\s*",
+        r"\s*(?P<name>\S.*?)\s*",
+    )
 )
 _CVAT: Final = re.compile(r"(?P<name>.*):\s*(?P<rgb>\d+\s*,\s*\d+\s*,\s*\d+)\s*:[^:]*:[^:]*")
 _LARGEST: Final = 255
@@ -131,15 +151,41 @@ def _with_header(text: str, name: str, first: tuple[int, str]) -> list[_Row]:
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=_separator(first[1]), skipinitialspace=True)
     columns = [c.strip().lower() for c in next(reader)]
     rows: list[_Row] = []
+    cells: list[list[str]] = []
     try:
         for values in reader:
             line = first[0] - 1 + reader.line_num
             if any(v.strip() for v in values) and not _is_comment(values[0].lstrip()):
+                cells.append(values)
                 rows.append(_row(dict(zip(columns, (v.strip() for v in values), strict=False)), name, line))
     except csv.Error as error:
         line = first[0] - 1 + reader.line_num
         raise _error(name, line, Text(f"附近不是有效的 csv：{error}", f"not valid csv near it: {error}")) from error
+    if not any(row.raw_id is not None for row in rows):
+        _check_no_ids(name, first[0], columns, [dict(zip(columns, v, strict=False)) for v in cells])
     return rows
+
+
+def _check_no_ids(name: str, line: int, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a table whose ids stand in a column of an unknown name: counting anew would give them other classes.
+
+    Raises:
+        LabelMapError: With that column.
+    """
+    known = {*_NAME, *_NAME_ZH, *_COLOR, *_TRAIN, *(n for names in _RGB for n in names)}
+    for column in dict.fromkeys(columns):
+        values = [row.get(column, "").strip() for row in rows]
+        numbers = all(v.isascii() and v.isdigit() for v in values)
+        if column not in known and numbers and len(rows) > 1 and len(set(values)) == len(rows):
+            raise _error(
+                name,
+                line,
+                Text(
+                    f"列“{column[:40]}”像是编号，但不在认识的列名中；若是编号，请改名为 raw_id，否则请删去这一列",
+                    f"the column '{column[:40]}' looks like ids, but is no name that is known: call it raw_id if they are,"
+                    " else remove it",
+                ),
+            )
 
 
 def _row(values: Mapping[str, str], name: str, line: int) -> _Row:
@@ -183,6 +229,8 @@ def _without(lines: Sequence[tuple[int, str]], name: str, *, names_alone: bool) 
         color = _color(name, number, re.split(_S, parts["rgb"])) if parts.get("rgb") else None
         color = _any_color(name, number, parts["hex"]) if parts.get("hex") else color
         label = _unquoted(parts["name"].strip())
+        if label == _NOBODY and form in _NAMES:
+            continue
         raw_id = _number(name, number, parts["id"], "id") if parts.get("id") else None
         rows.append(_Row(number, label, label, raw_id, color, None))
     return rows

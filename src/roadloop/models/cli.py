@@ -278,4 +278,13 @@ def _three(text: str, parameter: str) -> tuple[float, float, float]:
         raise InvalidValueError(
             Text(f"--{parameter} 应形如 0.5,0.5,0.5。", f"--{parameter} looks like 0.5,0.5,0.5."), parameter=parameter
         ) from error
+    least = 0 if parameter == "mean" else 1e-6
+    if not all(least <= value <= 1 for value in (first, second, third)):
+        raise InvalidValueError(
+            Text(
+                f"--{parameter} 以 0..1 的 RGB 为单位（std 大于 0）：0..255 的数值请先除以 255。",
+                f"--{parameter} is of RGB in 0..1 (std above 0): divide values of 0..255 by 255 first.",
+            ),
+            parameter=parameter,
+        )
     return first, second, third

@@ -11,7 +11,7 @@ from roadloop.models.about import About
 from roadloop.models.files import file_name, save_model
 from roadloop.models.fit import MappingReport, Shapes, fit, identify, in_order, is_counter, problems
 from roadloop.models.foreign import read_weights
-from roadloop.models.load import Blueprint, copy_tensors, refused, shapes_of
+from roadloop.models.load import Blueprint, check_values, copy_tensors, refused, shapes_of
 from roadloop.models.meaning import Given, Meaning, meaning_of
 from roadloop.networks.folder import CHECKPOINT, NetworkInfo, digest, read_source
 from roadloop.networks.names import Published, read_published
@@ -53,7 +53,7 @@ def import_weights(file: Path, network: NetworkInfo, about: About, given: Given,
         BrokenFileError: The file is damaged, or holds more than tensors.
         NameTakenError: There is such a file already.
         InvalidValueError: Nobody says what the outputs mean; the label map has more classes than the network outputs; or
-            a tensor finds no place, of either side.
+            a tensor finds no place, of either side, or has values that no trained network has.
         JobError: The network's code fails.
     """
     folder, name = target
@@ -78,6 +78,7 @@ def import_weights(file: Path, network: NetworkInfo, about: About, given: Given,
     pairs, report = fit(shapes, own, published, order=blueprint.parts() if given.by_order else None)
     if not report.whole and (found := problems(report, shapes, own, parts := blueprint.parts())):
         raise refused(file, found, _cure(shapes, in_order(shapes, own, parts), given))
+    check_values(file, arrays, pairs)
     copy_tensors(arrays, module, pairs)
     description = _description(name, network, blueprint, meaning)
     description["training"] = {

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -144,7 +145,7 @@ def load_start_weights(
         NotFoundError: The file is missing.
         BrokenFileError: It is damaged, or holds more than tensors.
         InvalidValueError: A tensor finds no place, of either side, and is named; or the weights are of a network with
-            other settings (`part` takes them nevertheless). Nothing was copied.
+            other settings (`part` takes them nevertheless); or values are no trained network's. Nothing was copied.
     """
     arrays = read_weights(path)
     file, own = {name: array.shape for name, array in arrays.items()}, shapes_of(network)
@@ -161,6 +162,7 @@ def load_start_weights(
         found = problems(report, file, own, parts, whose.without if whose else ())
         if found:
             raise refused(path, found, _start_cure(in_order(file, own, parts), file, pairing))
+    check_values(path, arrays, pairs)
     copy_tensors(arrays, network, pairs)
     return report
 
@@ -176,6 +178,34 @@ def copy_tensors(arrays: Arrays, network: nn.Module, pairs: Mapping[str, str]) -
     state: dict[str, Tensor] = network.state_dict()
     for own, theirs in pairs.items():
         state[own].copy_(torch.from_numpy(arrays[theirs]).reshape(state[own].shape))
+
+
+def check_values(path: Path, arrays: Arrays, pairs: Mapping[str, str]) -> None:
+    """Refuse values that no trained network has.
+
+    Raises:
+        InvalidValueError: A tensor holds NaN or infinity, whole numbers as quantised weights do, or a negative variance.
+    """
+    for own, theirs in pairs.items():
+        array = arrays[theirs]
+        zh, en = "", ""
+        if is_counter(own):
+            continue
+        if array.dtype.kind != "f":
+            zh, en = f"是 {array.dtype}，可能是量化后的权重", f"is {array.dtype}, as quantised weights are"
+        elif not np.isfinite(array).all():
+            zh, en = "含有 NaN 或无穷大", "holds NaN or infinity"
+        elif own.endswith("running_var") and (array < 0).any():
+            zh, en = "是方差，却含有负数", "is a variance, but holds negative numbers"
+        if en:
+            raise InvalidValueError(
+                Text(
+                    f"{path.name} 的张量 {theirs} {zh}，未采用任何张量；请换一个文件，或以浮点数重新保存训练好的权重。",
+                    f"The tensor {theirs} of {path.name} {en}, so nothing was taken; choose another file, or save the trained"
+                    " weights again as floating-point numbers.",
+                ),
+                parameter="weights",
+            )
 
 
 def refused(path: Path, found: Problems, cure: Text) -> InvalidValueError:

@@ -49,7 +49,7 @@ def tensors_of(content: Any) -> dict[str, torch.Tensor]:
     """The named tensors of what a file holds: a state dict, one in a `state_dict` or `model`, or a list.
 
     Raises:
-        ValueError: It holds no tensors, or one of a kind that no network here has.
+        ValueError: It holds no tensors, or one of a kind that no network here has, or two networks.
     """
     for _ in range(DEEPEST):
         content = _inner(content)
@@ -58,23 +58,42 @@ def tensors_of(content: Any) -> dict[str, torch.Tensor]:
     if not isinstance(content, Mapping):
         message = f"it holds {type(content).__name__}, no state dict"
         raise ValueError(message)
-    found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    found = _tensors(content)
     if not found:
         message = f"it has no tensors, only {', '.join(map(str, list(content)[:8])) or 'nothing'}"
         raise ValueError(message)
-    dense = [_dense(name, value) for name, value in found.items()]
-    return dict(zip(_short(list(found)), dense, strict=True))
+    return {name: _dense(name, value) for name, value in found.items()}
 
 
 def _inner(content: Any) -> Any:
-    """What a training's checkpoint keeps its network under, or the content itself."""
-    nests = (content[n] for n in NESTS if isinstance(content.get(n), Mapping)) if isinstance(content, Mapping) else ()
-    return next(iter(nests), content)
+    """What a training's checkpoint keeps its network under, or the content itself.
+
+    Raises:
+        ValueError: It keeps the network twice, as with an average of the weights, and the two differ.
+    """
+    if not isinstance(content, Mapping):
+        return content
+    nest = next((n for n in NESTS if isinstance(content.get(n), Mapping)), None)
+    if nest is None:
+        return content
+    own = _tensors(content[nest])
+    for name, other in content.items():
+        theirs = _tensors(other) if isinstance(other, Mapping) and name != nest else {}
+        if theirs and theirs.keys() == own.keys() and not all(torch.equal(own[n], theirs[n]) for n in own):
+            message = f"it holds the network twice, as {nest} and as {name}: save the one that is meant alone"
+            raise ValueError(message)
+    return content[nest]
+
+
+def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    """The named tensors of a mapping, without prefixes."""
+    found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    return dict(zip(_short(list(found)), found.values(), strict=True))
 
 
 def _short(names: list[str]) -> list[str]:
     """Names without the prefixes that all of them have."""
-    while prefix := next((p for p in PREFIXES if all(n.startswith(p) for n in names)), ""):
+    while prefix := next((p for p in PREFIXES if names and all(n.startswith(p) for n in names)), ""):
         names = [n.removeprefix(prefix) for n in names]
     return names
 

@@ -21,6 +21,7 @@ from roadloop.sources.manifest import Row, format_manifest, read_manifest
 from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, Values, format_origin
 from roadloop.storage import reading
 from roadloop.storage.paths import check_name
+from roadloop.tracks.service import UNKNOWN
 
 Scratch = Callable[[Path], Path]
 
@@ -124,7 +125,9 @@ class Deposit:
             point=item.point,
             city=recipe.city or item.city,
             time=item.time,
-            datum=recipe.datum,
+            longitude=item.longitude,
+            latitude=item.latitude,
+            datum=recipe.datum if item.datum in ("", UNKNOWN) else item.datum,
             author=recipe.author,
             source=recipe.source,
             annotype=recipe.annotype,

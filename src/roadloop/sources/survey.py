@@ -13,7 +13,7 @@ from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
 from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
-from roadloop.sources.importers.legend import LEGEND_FILE, Legend, find_legend
+from roadloop.sources.importers.legend import LEGEND_FILE, Legend, check_unread, find_legend
 from roadloop.sources.importers.matching import PLAIN
 from roadloop.sources.importers.meaning import Meaning, settle
 from roadloop.sources.importers.read import ItemReader, Ready
@@ -96,6 +96,8 @@ def survey(workspace: Workspace, recipe: ImportRecipe, check_stop: Callable[[], 
     layout, found = recognise(tree, origin.layout if origin else recipe.layout)
     legend = find_legend(tree)
     named = _named(workspace, recipe, grows=origin is not None)
+    if legend is None and named is None and not found.legend:
+        check_unread(tree)
     values = recipe.values or (origin.values if origin else "")
     if values == "" and recipe.layout == layout and origin is None:
         values = "layout"  # a layout that was named says what it means
@@ -120,6 +122,8 @@ class Taken:
         pictures: How many were added.
         ignored_pictures: How many of them have pixels of 255 that the class table does not declare.
         ignored_pixels: How many such pixels.
+        unknown_pictures: How many of them have pixels of no class, few enough to become 255.
+        unknown_pixels: How many such pixels.
         pixels: Pixels of the pictures that were added.
         rules: Rule in English -> [rule in Chinese, how many pairs it matched].
     """
@@ -128,6 +132,8 @@ class Taken:
         self.pictures = 0
         self.ignored_pictures = 0
         self.ignored_pixels = 0
+        self.unknown_pictures = 0
+        self.unknown_pixels = 0
         self.pixels = 0
         self.rules: Final[dict[str, list[Any]]] = {}
 
@@ -137,6 +143,8 @@ class Taken:
         self.pixels += ready.ids.size
         self.ignored_pixels += max(0, ready.ignored)
         self.ignored_pictures += ready.ignored > 0
+        self.unknown_pixels += ready.unknown
+        self.unknown_pictures += ready.unknown > 0
 
     def warnings(self) -> Iterator[Text]:
         """What the user should know about them."""
@@ -145,6 +153,12 @@ class Taken:
             yield Text(
                 f"{self.ignored_pictures} 张图片中有 {share} 的像素为 255（忽略），而类别表没有声明 255",
                 f"{share} of the pixels, in {self.ignored_pictures} pictures, are 255: ignore, though no table says so",
+            )
+        if self.unknown_pixels:
+            yield Text(
+                f"{self.unknown_pictures} 张图片中有 {self.unknown_pixels} 个像素不属于任何类别，已设为 255（忽略）；报告写明了颜色或编号",
+                f"{self.unknown_pixels} pixels, in {self.unknown_pictures} pictures, are of no class and were set to 255"
+                " (ignore); the report has their colours or ids",
             )
         for en, (zh, number) in self.rules.items():
             if Text(zh, en) not in PLAIN:

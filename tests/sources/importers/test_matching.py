@@ -94,10 +94,3 @@ def test_find_named__two_uploads_of_one_name_are_a_doubt() -> None:
 def test_find_named__a_weaker_rule_does_not_take_what_a_name_means_exactly() -> None:
     names = [plain_name("IMG.jpg"), plain_name("img.jpg")]
     assert find_named(names, ["IMG.jpg"]) == {"IMG.jpg": Match("IMG.jpg", EXACT)}
-
-
-def test_find_named__a_document_that_names_its_folder() -> None:
-    files = ["images/train/1.jpg", "images/val/1.jpg"]
-    found = find_named([plain_name("1.jpg")], files, lambda f: "/val/" in f)["1.jpg"]
-    assert isinstance(found, Match)
-    assert (found.file, "document" in found.rule.en) == ("images/val/1.jpg", True)

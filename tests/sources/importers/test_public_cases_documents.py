@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from import_folders import HEIGHT, WIDTH, ids, jpeg
+from import_folders import HEIGHT, WIDTH, ids, jpeg, put
 from roadloop.imaging.encode import encode_jpeg
 from roadloop.labels.brush import encode
 from surveyed import bring
@@ -143,6 +144,54 @@ def test_coco_one_id_in_two_documents(tmp_path: Path) -> None:
     assert got.splits == {"train/a.jpg": "train", "val/a.jpg": "val"}
 
 
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("train/_annotations.coco.json", "train/", "valid/"),
+        ("annotations/instances_train.json", "images/train/", "images/val/"),
+    ],
+)
+def test_coco_a_picture_that_is_gone_lends_its_label_to_no_other_split(
+    tmp_path: Path, places: tuple[str, str, str]
+) -> None:
+    """`train/` names a picture that only the other split has."""
+    document, train, val = places
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+    files: dict[str, bytes | str] = {
+        document: coco([outline(1), outline(2, 2, category=0)], images), f"{train}b.jpg": jpeg(1), f"{val}a.jpg": jpeg(2),
+    }  # fmt: skip
+    got = bring(tmp_path, files)
+    assert set(got.labels) == {f"{train}b.jpg"}
+    assert got.statements[document, "annotation 1"][0] == "picture_absent"
+
+
+def test_coco_documents_that_lie_beside_their_pictures(tmp_path: Path) -> None:
+    """Exports side by side, each with an `a.jpg`; one's picture is gone, and the other's is not taken for it."""
+    files: dict[str, bytes | str] = {
+        "t1/annotations/instances_default.json": coco([outline(1)]), "t1/images/a.jpg": jpeg(1),
+        "t2/annotations/instances_default.json": coco([outline(1, category=0)]), "t2/images/a.jpg": jpeg(2),
+        "t3/annotations/instances_default.json": coco([outline(1)]), "t3/images/b.jpg": jpeg(3),
+    }  # fmt: skip
+    got = bring(tmp_path, files)
+    assert {name: got.names(name) for name in got.labels} == {
+        "t1/images/a.jpg": {"isolated": 240},
+        "t2/images/a.jpg": {"embedded": 240},
+    }
+    assert got.statements["t3/annotations/instances_default.json", "annotation 1"][0] == "ambiguous"
+    assert got.outcomes["t3/images/b.jpg"] == "missing_partner"
+
+
+def test_label_studio_exports_that_lie_beside_their_pictures(tmp_path: Path) -> None:
+    """Two exports with times, one name: the newer is not about the other's picture."""
+    for folder, day, name in (("t1", "01", "wound"), ("t2", "02", "skin")):
+        export = [task(region("polygonlabels", {"points": [[0, 0], [100, 0], [100, 100], [0, 100]]}, name))]
+        export[0]["annotations"][0]["updated_at"] = f"2026-01-{day}"
+        put(tmp_path / "imports" / "in" / folder / "export.json", json.dumps(export))
+    got = bring(tmp_path, {"t1/a.jpg": jpeg(1), "t2/images/a.jpg": jpeg(2)})
+    assert got.names("t1/a.jpg") == {"wound": 240}
+    assert got.names("t2/images/a.jpg") == {"skin": 240}
+
+
 def test_coco_of_label_studio_with_hashes_in_its_names(tmp_path: Path) -> None:
     """HumanSignal/label-studio#4475: `images/23082be9-0A9LCRZ1DR.jpg` for an upload of `0A9LCRZ1DR.jpg`."""
     images = [{"id": 1, "file_name": "images/23082be9-0A9LCRZ1DR.jpg"}]
@@ -213,3 +262,31 @@ def test_labelme_paths_of_the_annotator_s_machine(tmp_path: Path) -> None:
         {"test/a.json": labelme([polygon], imagePath="H:\\pre-demo\\train\\test\\a.jpg"), "test/a.jpg": jpeg()},
     )
     assert got.names("test/a.jpg") == {"cat": 240}
+
+
+def test_labelme_ignore_is_255_with_any_table(tmp_path: Path) -> None:
+    """A table beside the data, or `roadelement`, need not have a class `__ignore__`."""
+    shapes = [
+        {"label": "road", "shape_type": "polygon", "points": ALL},
+        {"label": "__ignore__", "shape_type": "polygon", "points": [[0, 0], [WIDTH, 0], [WIDTH, 3], [0, 3]]},
+    ]
+    files: dict[str, bytes | str] = {
+        "a.json": json.dumps({"shapes": shapes, "imagePath": "a.jpg"}), "a.jpg": jpeg(), "classes.csv": "id,name\n4,road\n",
+    }  # fmt: skip
+    assert bring(tmp_path, files).names("a.jpg") == {"road": 180, "-": 60}
+
+
+def test_documents_that_make_no_pair_say_so_themselves(tmp_path: Path) -> None:
+    """Not "a document of another layout": the layout is theirs, and their reader says what is missing."""
+    got = bring(tmp_path, {"annotations.xml": cvat(""), "images/b.jpg": jpeg()})
+    assert (got.layout, got.labels) == ("cvat-xml", {})
+    assert got.outcomes["annotations.xml"] == "used"
+
+
+def test_coco_a_document_that_contradicts_itself_says_why(tmp_path: Path) -> None:
+    """Not "a document of another layout": one number is two categories."""
+    categories = [{"id": 1, "name": "road"}, {"id": 1, "name": "car"}]
+    value = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [outline(1)], "categories": categories}
+    got = bring(tmp_path, {"i.json": json.dumps(value), "a.jpg": jpeg()})
+    assert (got.layout, got.outcomes["i.json"]) == ("coco", "broken")
+    assert "category 1 stands there twice" in got.reasons["i.json"]

@@ -14,7 +14,7 @@ from roadloop.sources.importers.tree import Tree
 from roadloop.sources.layout import MANIFEST, SPLIT_NAMES, SPLITS
 from roadloop.sources.manifest import parse_rows
 
-_KNOWN: Final = ("track", "point", "city", "time")
+_KNOWN: Final = ("track", "point", "city", "time", "longitude", "latitude", "datum")
 _READ: Final = Text("源数据的说明文件，已读取", "A source set's description; it was read")
 _LATER: Final = Text("清单后面另有一行写同一图片", "A later row of the manifest is about the same picture")
 _GONE: Final = Text("清单中的图片不在目录中", "The manifest names a picture that is not there")

@@ -63,7 +63,8 @@ def find(tree: Tree) -> Found | None:
             continue
         categories.take(file, value)
         lines.append(Line(file, Fate.USED, _USED))
-    if not described or not (gathered.said or gathered.statements):
+    broken = any(line.fate is Fate.BROKEN for line in lines)
+    if not (gathered.said or gathered.statements or broken):
         return None
     items = gathered.settle(_told)
     masks = {item.label.file for item in items if isinstance(item.label, FileLabel)}

@@ -5,14 +5,16 @@ import binascii
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from roadloop.errors import Text
 from roadloop.sources.importers.found import Claim, DrawnLabel, Fate, FileLabel, Item, Label, Line, Statement, make_item
-from roadloop.sources.importers.matching import Doubt, Match, Name, find_named
+from roadloop.sources.importers.matching import EXACT, PLACE, Doubt, Match, Name, find_named
 from roadloop.sources.importers.tree import Tree, split_of
 
 _ABSENT: Final = Text("图片不在目录中：{}", "The picture is not in the folder: {}")
+_ANNOTATIONS: Final = frozenset({"annotations", "annotation", "ann", "anns"})
 _NEWER: Final = Text("同一图片有更新的标注", "A newer annotation of the same picture counts")
 _MASKED: Final = Text("这张图片的掩码已被采用", "The picture's mask counts")
 _NOTHING: Final = Text("标注中没有区域", "The annotation has no region")
@@ -89,20 +91,22 @@ class Gathered:
         self.statements = [s for s in self.statements if s.claim.file != file]
         self.stated.pop(file, None)
 
-    def settle(self, told: Callable[[str], Callable[[str], bool]] | None = None) -> tuple[Item, ...]:
+    def settle(
+        self, told: Callable[[str], Callable[[str], bool]] | None = None, *, by_place: bool = True
+    ) -> tuple[Item, ...]:
         """One item for each picture that has a label; every other statement ends here.
 
         Args:
             told: For a document, whether a picture stands where the document's name says.
+            by_place: Whether the place of a document says which pictures it is about; else their names alone do.
         """
-        pictures = [f for f in self._tree.pictures() if f not in self.masks]
         of_picture: dict[str, list[tuple[Said, Text]]] = {}
         by_document: dict[str, list[Said]] = {}
         for said in self.said:
-            by_document.setdefault(said.document if told else "", []).append(said)
-        for document, saids in by_document.items():
-            names = sorted({said.name for said in saids})
-            matches = find_named(names, pictures, told(document) if told else None)
+            place = said.document if told else _home(said.document) if by_place else ""
+            by_document.setdefault(place, []).append(said)
+        for saids in by_document.values():
+            matches = self._matches(saids, told) if by_place else find_named(_names(saids), self._pictures())
             for said in saids:
                 match = matches.get(said.name.text) or self._embedded(said.name)
                 if isinstance(match, Match):
@@ -111,6 +115,37 @@ class Gathered:
                     self._lost(said, match)
         items = [item for picture, saids in of_picture.items() if (item := self._one(picture, saids))]
         return tuple(sorted(items, key=lambda item: item.image))
+
+    def _pictures(self) -> list[str]:
+        return [f for f in self._tree.pictures() if f not in self.masks]
+
+    def _matches(
+        self, saids: Sequence[Said], told: Callable[[str], Callable[[str], bool]] | None
+    ) -> dict[str, Match | Doubt]:
+        """The pictures that documents of one place mean: those near them, others only by their whole path.
+
+        Near is what the document's name tells, else what is below its own folder. Without this rule a picture that is
+        gone from `train/` would lend its label to another one of `val/`.
+        """
+        pictures = self._pictures()
+        home = _home(saids[0].document)
+        near = set(filter(told(saids[0].document), pictures)) if told else set()
+        near = near or {f for f in pictures if _is_below(f, home)}
+        others = {_home(said.document) for said in self.said} - {home}
+        abroad = {f for f in pictures if any(_is_below(f, other) and not _is_below(home, other) for other in others)}
+        names = _names(saids)
+        here, everywhere = find_named(names, [f for f in pictures if f in near]), find_named(names, pictures)
+        close = any(isinstance(match, Match) for match in here.values())
+        found: dict[str, Match | Doubt] = {}
+        for text, match in everywhere.items():
+            if isinstance(match, Match) and (match.rule is EXACT or match == here.get(text)):
+                found[text] = match
+            elif text in here:
+                mine = here[text]
+                found[text] = Match(mine.file, PLACE) if isinstance(mine, Match) else mine
+            elif isinstance(match, Doubt) or not (close or match.file in abroad):
+                found[text] = match
+        return found
 
     def _one(self, picture: str, saids: Sequence[tuple[Said, Text]]) -> Item | None:
         """The item of a picture: its newest annotation, or its mask; all others end."""
@@ -179,6 +214,20 @@ class Gathered:
     def lines(self) -> list[Line]:
         """The pictures whose label cannot be taken, and files of such labels."""
         return [Line(picture, fate, text) for picture, (fate, text) in self.left_out.items()]
+
+
+def _names(saids: Sequence[Said]) -> list[Name]:
+    return sorted({said.name for said in saids})
+
+
+def _home(document: str) -> str:
+    """The folder whose pictures a document is about: its own, or the one above `annotations/`; empty = the top."""
+    folder = PurePosixPath(document).parent
+    return (folder.parent if folder.name.lower() in _ANNOTATIONS else folder).as_posix().removeprefix(".")
+
+
+def _is_below(file: str, folder: str) -> bool:
+    return not folder or f"{file}/".startswith(f"{folder}/")
 
 
 def _same(one: Said, other: Said) -> bool:

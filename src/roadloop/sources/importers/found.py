@@ -183,6 +183,9 @@ class Item(NamedTuple):
         track: Track id; empty = derived from the stem.
         point: Track point id; empty = derived.
         time: When it was taken.
+        longitude: Degrees east, as text; empty = unknown.
+        latitude: Degrees north, likewise.
+        datum: Of the two; empty = not said.
     """
 
     package: str
@@ -196,6 +199,9 @@ class Item(NamedTuple):
     track: str = ""
     point: str = ""
     time: str = ""
+    longitude: str = ""
+    latitude: str = ""
+    datum: str = ""
 
 
 class LegendClass(NamedTuple):

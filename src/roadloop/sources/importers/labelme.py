@@ -93,7 +93,7 @@ def find(tree: Tree) -> Found | None:
             lines.append(Line(file, Fate.BROKEN, odd_json(error)))
     if not files:
         return None
-    items = gathered.settle()
+    items = gathered.settle(by_place=False)  # its names say it
     lines += gathered.lines()
     used = {item.label.file for item in items if isinstance(item.label, FileLabel)}
     ended = {s.claim.file: s for s in reversed(gathered.statements)}

@@ -16,13 +16,20 @@ from roadloop.storage import reading
 
 LEGEND_FILE: Final = Text("类别表，已读取", "The class table; it was read")
 LABEL_MAP: Final = "labelmap.txt"
-NAMES_ALONE: Final = frozenset({"classes.txt", "class_names.txt"})
+NAMES_ALONE: Final = frozenset(
+    f"{stem}{ending}"
+    for stem in ("classes", "class_names", "class_list", "labels", "label_names", "codes", "类别", "类别表")
+    for ending in (".txt", ".names")
+)
 #: Names of files that are class tables.
 TABLES: Final = re.compile(
-    r"_?classes|class_names|class[_-]?dict|label[_-]?maps?|(label|class)[_-]?colou?rs?|colou?r[_-]?maps?|(colou?r[_-]?)?palette"
+    r"_?classes|class_names|class_list|labels|label_names|codes|类别表?|class[_-]?dict|label[_-]?maps?|(label|class)[_-]?colou?rs?|colou?r[_-]?maps?|(colou?r[_-]?)?palette"
 )
 _OUTSIDE: Final = Text("链接指向工作区与根目录之外", "a link out of the workspace and its roots")
-_ENDINGS: Final = frozenset({".csv", ".txt"})
+_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".names"})
+_NOT_READ: Final = re.compile(
+    rf"({TABLES.pattern}|id2label|label2id)\.(json|yaml|yml|xml|xlsx|xls|mat|pbtxt)|data(set)?\.ya?ml"
+)
 _DEPTH: Final = 3
 _BYTES: Final = 2**20
 
@@ -75,6 +82,26 @@ def find_legend(tree: Tree) -> Legend | None:
                 files=[first[0], file],
             )
     return Legend(first[0], tuple(file for file, _ in found if file != first[0]), first[1])
+
+
+def check_unread(tree: Tree) -> None:
+    """Refuse a file near the top that is a class table by its name, in a form that is not read.
+
+    Raises:
+        LabelMapError: With its name and the cure.
+    """
+    near = (PurePosixPath(file) for file in tree.files)
+    file = next((str(p) for p in near if len(p.parts) <= _DEPTH and _NOT_READ.fullmatch(p.name.lower())), None)
+    if file is not None:
+        raise LabelMapError(
+            Text(
+                f"{_shown(file)} 像是数据自带的类别表，但这种格式不能读取；请另存为 classes.csv（raw_id,name_en,name_zh,r,g,b,train_id），"
+                "或用 roadelement 指定类别表；若它不是类别表，请改名",
+                f"{_shown(file)} seems to be the data's class table, in a form that is not read: save it as classes.csv"
+                " (raw_id,name_en,name_zh,r,g,b,train_id), or name a table with roadelement, or give the file another name",
+            ),
+            file=file,
+        )
 
 
 def read_legend(data: bytes, file: str) -> Declared:

@@ -1,13 +1,16 @@
-"""Official split lists: text files that name pictures, one a line."""
+"""Split lists: text files that name pictures, one a line, alone or with their labels."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.sources.importers.found import LIST_FILE, Claim, Fate, Item, Line, Statement
-from roadloop.sources.importers.matching import pair
+from roadloop.sources.importers.matching import LISTED, Doubt, Match, Pairing, pair
 from roadloop.sources.importers.tree import Tree
+from roadloop.sources.layout import SPLIT_NAMES
 
+_LISTS: Final = tuple((split, re.compile(rf"{split}(_list)?\.txt")) for split in SPLIT_NAMES)
 _ABSENT: Final = Text("列表中的图片不在导入的图片中", "The list names a picture that is not among those with a label")
 _AGAIN: Final = Text("同一划分已写过这张图片", "The same split names this picture already")
 _BOTH: Final = Text(
@@ -72,3 +75,32 @@ def read_lists(
         settled.append(item._replace(split=split, claims=(*item.claims, claim) if claim else item.claims))
     lines = [Line(file, Fate.USED, LIST_FILE) for _, file, _ in lists]
     return Listed(tuple(settled), lines, statements, stated)
+
+
+def find_lists(tree: Tree) -> list[tuple[str, str, str]]:
+    """Lists at the top of a folder, `train.txt` or `train_list.txt`, as `read_lists` takes them."""
+    return [(split, file, "") for split, name in _LISTS for file in tree.files if name.fullmatch(file)]
+
+
+def read_pairs(tree: Tree, lists: Sequence[tuple[str, str, str]]) -> Pairing:
+    """The pairs that rows of two files declare, whatever the files are called; paths are relative to the folder."""
+    pictures: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
+    present = set(tree.files)
+    for row in (line.split() for _, file, _ in lists for line in tree.text(file).splitlines()):
+        if len(row) == 2 and present.issuperset(row) and row[0] != row[1]:
+            pictures.setdefault(row[0], set()).add(row[1])
+            labels.setdefault(row[1], set()).add(row[0])
+    found = Pairing({}, {})
+    for picture, several in pictures.items():
+        label = min(several)
+        if len(several) == 1 and labels[label] == {picture}:
+            found.labels[picture] = Match(label, LISTED)
+    for others in (pictures, labels):
+        found.doubts.update(
+            {file: Doubt(tuple(sorted(several))) for file, several in others.items() if len(several) > 1}
+        )
+    for picture, several in pictures.items():
+        if several & found.doubts.keys():
+            found.doubts.setdefault(picture, Doubt(tuple(sorted(several))))
+    return found

@@ -23,7 +23,8 @@ _FORM: Final = Text("只是编码形式不同（NFC/NFD、GBK）", "the same nam
 _CASE: Final = Text("只是大小写不同", "the same name but for upper and lower case")
 _ENDING: Final = Text("只是扩展名不同", "the same name with another ending")
 _PREFIX: Final = Text("去掉标注工具加的前缀后一致", "the same name without the prefix that the annotation tool gave it")
-_HINT: Final = Text("由说明文件的名称确定目录", "the folder that the document's name tells")
+PLACE: Final = Text("由说明文件的名称或位置确定目录", "the folder that the document's name or place tells")
+LISTED: Final = Text("由列表文件指定", "the list that names both")
 _OWN: Final = Text(
     "JSON 所写的图片不存在，取与 JSON 同名的图片", "the JSON's own name, for the picture that it names is not there"
 )
@@ -142,9 +143,7 @@ def url_name(text: str) -> Name:
     return Name(text, tuple(dict.fromkeys(readings)), _stripped(readings))
 
 
-def find_named(
-    names: Iterable[Name], files: Sequence[str], hint: Callable[[str], bool] | None = None
-) -> dict[str, Match | Doubt]:
+def find_named(names: Iterable[Name], files: Sequence[str]) -> dict[str, Match | Doubt]:
     """The file that each name means; names that no file has are absent from the answer.
 
     A name means a file when the one's path ends with the other's: documents leave out the upper folders, or name those
@@ -153,7 +152,6 @@ def find_named(
     Args:
         names: Each text once.
         files: What there is.
-        hint: Chooses among several candidates what a document's own name tells.
     """
     wanted = {name.text: name for name in names}
     left = list(files)
@@ -162,7 +160,7 @@ def find_named(
         claims: dict[str, list[tuple[str, Text]]] = {}
         index = _Index(left, level.fold, ending=level.ending)
         for text, name in wanted.items():
-            match = _look(index, name, level, hint)
+            match = _look(index, name, level)
             if isinstance(match, Match):
                 claims.setdefault(match.file, []).append((text, match.rule))
             elif match is not None:
@@ -181,13 +179,10 @@ def find_named(
     return found
 
 
-def _look(index: "_Index", name: Name, level: "_Level", hint: Callable[[str], bool] | None) -> Match | Doubt | None:
+def _look(index: "_Index", name: Name, level: "_Level") -> Match | Doubt | None:
     """What a name means at one level of weakness."""
     own = (name.own,) if name.own else ()
     candidates, exact = index.find(own if level.own else name.stripped if level.stripped else name.readings)
-    hinted = [c for c in candidates if hint(c)] if hint and len(candidates) > 1 else []
-    if len(hinted) == 1:
-        return Match(hinted[0], _HINT)
     if len(candidates) == 1:
         plain = EXACT if exact else FOLDER
         return Match(candidates[0], plain if level.rule is EXACT else level.rule)

@@ -10,7 +10,7 @@ from roadloop.errors import ConflictError, LabelMapError, Text
 from roadloop.labels.table import ClassTable, different_meanings, shipped
 from roadloop.sources.importers.found import Found
 from roadloop.sources.importers.legend import Legend
-from roadloop.sources.importers.translate import Translation, conflicts, legend_of, match
+from roadloop.sources.importers.translate import Translation, conflicts, legend_of, match, numbered
 from roadloop.sources.recipe import Values
 
 _MOST: Final = 8
@@ -54,7 +54,8 @@ def settle(found: Found, legend: Legend | None, named: ClassTable | None, values
         raise LabelMapError(found.undeclared)
     usual = found.usual or named or shipped()
     if named is None or not _differ(usual, named):
-        return _own(named or usual, found)
+        own = _own(named or usual, found)
+        return own if named or found.usual else own._replace(warnings=(_assumed(usual),))
     if values == "":
         raise _undecided(usual, named, layout)
     return _own(named, found) if values == "table" else _matched(usual, named, found)
@@ -118,6 +119,16 @@ def _counted(file: str, table: ClassTable) -> Text:
     )
 
 
+def _assumed(table: ClassTable) -> Text:
+    first_zh = "，".join(f"{c.raw_id} {c.name_zh}" for c in table.classes[:3])
+    first_en = ", ".join(f"{c.raw_id} {c.name_en}" for c in table.classes[:3])
+    return Text(
+        f"没有类别表：按 {table.name} 读取（{first_zh} ...）；若不是这些类别，请在目录中放入 classes.csv，或填写 roadelement，再导入一次",
+        f"There is no class table: read as {table.name} ({first_en} ...). If these are not the classes, put a classes.csv into"
+        " the folder, or name a roadelement, and import again",
+    )
+
+
 def _own(table: ClassTable, found: Found) -> Meaning:
     return Meaning(table, Translation(table, legend_of(table), table.raw_ids, found.unlabelled), ())
 
@@ -128,10 +139,34 @@ def _matched(usual: ClassTable, named: ClassTable, found: Found) -> Meaning:
     return Meaning(named, translation, _unmatched(named, translation))
 
 
+def _loosely(table: ClassTable, translation: Translation) -> tuple[Text, ...]:
+    """The classes that have another number, or another spelling, than the one of the table that they became."""
+    loose = []
+    for entry, target in zip(translation.legend, translation.targets, strict=True):
+        known = table.find(target) if target >= 0 else None
+        if known is None:
+            continue
+        own = numbered(entry.name)
+        names = {entry.name.strip(), own[1] if own and own[0] == target else ""}
+        if entry.value not in (None, target) or not names & {known.name_en.strip(), known.name_zh.strip()}:
+            number = "" if entry.value is None else f"{entry.value} "
+            loose.append(f"{number}{entry.name} -> {known.raw_id} {known.name_en}")
+    if not loose:
+        return ()
+    some = ", ".join(loose[:_MOST]) + (" ..." if len(loose) > _MOST else "")
+    return (
+        Text(
+            f"{len(loose)} 个类别与类别表 {table.name} 中的编号或名称不同，按名称或名称前的编号对应：{some}",
+            f"{len(loose)} classes have another number or name in the class table {table.name} and were matched by name, or by"
+            f" the number before it: {some}",
+        ),
+    )
+
+
 def _unmatched(table: ClassTable, translation: Translation) -> tuple[Text, ...]:
     names = translation.unmatched
     if not names:
-        return ()
+        return _loosely(table, translation)
     some = ", ".join(names[:20])
     if len(names) == len(translation.legend):
         raise LabelMapError(
@@ -143,6 +178,7 @@ def _unmatched(table: ClassTable, translation: Translation) -> tuple[Text, ...]:
             table=table.name,
         )
     return (
+        *_loosely(table, translation),
         Text(
             f"数据中的这些类别不在类别表 {table.name} 中，它们的像素按未知处理：{some}",
             f"These classes of the data are not in the class table {table.name}; their pixels are unknown: {some}",

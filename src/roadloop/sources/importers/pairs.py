@@ -1,8 +1,8 @@
 """Plain pairs: a picture and its label in one folder, or in `images/` and `labels/` beside each other.
 
 In one folder: `X.jpg` with `X.png`, or any picture with `label-X.png`, `X_L.png`, `X_label.png` or `X_mask.png`. In two,
-mmsegmentation's `img_dir/` and `ann_dir/` among them: the label has the picture's name, or one of those. A source set of
-roadloop is such a folder; what it says of itself is read by `beside`.
+mmsegmentation's `img_dir/` and `ann_dir/` among them: the label has the picture's name, or one of those. Lists at the top,
+`train.txt` and the like, give the splits; a row of two files declares a pair. A source set of roadloop is such a folder; what it says of itself is read by `beside`.
 """
 
 from pathlib import PurePosixPath
@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 from roadloop.errors import Text
 from roadloop.sources.importers.found import NO_LABEL, Fate, FileLabel, Found, Line, leftovers, make_item
-from roadloop.sources.importers.matching import Doubt, Match, pair
+from roadloop.sources.importers.listing import find_lists, read_lists, read_pairs
+from roadloop.sources.importers.matching import Doubt, Match, Pairing, pair
 from roadloop.sources.importers.tree import PICTURE_FOLDERS, Tree, split_of
 from roadloop.sources.layout import LABEL_PREFIX
 
@@ -25,13 +26,20 @@ _OTHER: Final = Text("图片已有另一个标注", "The picture has another lab
 
 def find(tree: Tree) -> Found:
     """All pairs of a folder; there may be none."""
+    lists = find_lists(tree)
     pairs = _Pairs(tree)
+    pairs.declare(read_pairs(tree, lists))
     pairs.match()
     items = [
         make_item(file, FileLabel(match.file, pairs.reading(match.file)), rule=match.rule, split=split_of(file))
         for file, match in sorted(pairs.labels.items())
     ]
-    return Found(tuple(items), leftovers(tree, items, pairs.lines()))
+    keys = {item.image: PurePosixPath(item.image).with_suffix("").as_posix() for item in items}
+    rows = {file: {word for line in tree.text(file).splitlines() for word in line.split()[:1]} for _, file, _ in lists}
+    lists = [known for known in lists if rows[known[1]] & {*keys, *keys.values()}]  # others are something else
+    listed = read_lists(tree, lists, items, keys)
+    lines = [*pairs.lines(), *listed.lines]
+    return Found(listed.items, leftovers(tree, listed.items, lines), tuple(listed.statements), listed.stated)
 
 
 class _Pairs:
@@ -45,15 +53,25 @@ class _Pairs:
         keys = {file: PurePosixPath(file).with_suffix("").as_posix() for file in self._files}
         self._keys: Final = keys
         jpegs = {key for file, key in keys.items() if not _is_png(file)}
+        both = jpegs & {key for file, key in keys.items() if _is_png(file)}
         below = {file for file in self._files if _places(file, _LABELS)}
         whole = {key for file, key in keys.items() if file not in below}
-        self._marked: Final = {file: bare for file in self._files if (bare := _bare(keys[file], whole)) is not None}
+        self._marked: Final = {
+            file: bare
+            for file in self._files
+            if (bare := _bare(keys[file], whole)) is not None and not (_may_be_own(file) and keys[file] in both)
+        }
         plain = [file for file in self._files if file not in below and file not in self._marked]
         own = {bare for file, bare in self._marked.items() if file not in below}
         #: PNGs that are labels by lying beside a JPEG; a PNG with a marked label of its own is a picture.
         self._beside: Final = [f for f in plain if _is_png(f) and (keys[f] in jpegs or keys[f] not in own)]
         self._plain: Final = plain
         self._below: Final = below
+
+    def declare(self, told: Pairing) -> None:
+        """Take the pairs that a list declares; what it names wins over what files are called."""
+        self.labels.update(told.labels)
+        self._doubts.update(told.doubts)
 
     def match(self) -> None:
         """Pair everything up."""
@@ -123,6 +141,11 @@ class _Pairs:
 
 def _is_png(file: str) -> bool:
     return file.lower().endswith(".png")
+
+
+def _may_be_own(file: str) -> bool:
+    """Whether `X_L.jpg` with `X_L.png` is a pair of its own; `label-X.jpg` stays open, for `label-X.png` may be X's."""
+    return not PurePosixPath(file).name.startswith(LABEL_PREFIX)
 
 
 def _places(file: str, names: frozenset[str]) -> list[int]:

@@ -133,14 +133,15 @@ def recognise(tree: Tree, layout: str = AUTO) -> tuple[str, Found]:
 
 
 def _first(tree: Tree) -> tuple[str, Found]:
-    empty: tuple[str, Found] | None = None
+    empty: list[tuple[str, Found]] = []
     for name, known in LAYOUTS.items():
         found = known.find(tree)
         if found is not None and found.items:
             return name, found
-        if found is not None and empty is None:
-            empty = name, found  # a layout that has nothing to pair says itself what is missing
-    return empty or ("pairs", pairs.find(tree))
+        if found is not None:
+            empty.append((name, found))  # a layout that has nothing to pair says itself what is missing
+    described = (pair for pair in empty if LAYOUTS[pair[0]].documents(tree))
+    return next(described, None) or next(iter(empty), None) or ("pairs", pairs.find(tree))
 
 
 def _told(tree: Tree, layout: str, found: Found) -> Iterator[Line]:

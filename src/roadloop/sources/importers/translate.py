@@ -165,8 +165,8 @@ def match(table: ClassTable, legend: Sequence[LegendClass]) -> list[int]:
     return targets
 
 
-#: Names of "nobody said anything", folded.
-NOBODY: Final = frozenset({"background", "_background_", "unlabeled", "unlabelled", "背景"})
+#: Names of "nobody said anything", folded; labelme's `__ignore__` among them.
+NOBODY: Final = frozenset({"background", "_background_", "unlabeled", "unlabelled", "__ignore__", "背景"})
 
 
 def numbered(name: str) -> tuple[int, str] | None:
