@@ -50,7 +50,9 @@ def build(
         ValueError: No such upsampling.
     """
     if upsampling not in UPSAMPLINGS:
-        raise ValueError(f"没有 upsampling {upsampling!r}; there are 可选: {', '.join(UPSAMPLINGS)}")
+        raise ValueError(
+            f"没有 upsampling {upsampling!r}，可选 {', '.join(UPSAMPLINGS)} | no upsampling {upsampling!r}, there are {', '.join(UPSAMPLINGS)}"
+        )
     return BiSeNetV2(num_classes, width, dropout, auxiliary=auxiliary, upsampling=upsampling)
 
 

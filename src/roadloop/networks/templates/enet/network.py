@@ -39,7 +39,9 @@ def build(num_classes: int, *, width: float = 1.0, dropout: float = 0.1, variant
         ValueError: No such variant.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"没有变体 variant {variant!r}; there are 可选: {', '.join(VARIANTS)}")
+        raise ValueError(
+            f"没有变体 {variant!r}，可选 {', '.join(VARIANTS)} | no variant {variant!r}, there are {', '.join(VARIANTS)}"
+        )
     return ENet(num_classes, width, dropout, later=variant == "master")
 
 

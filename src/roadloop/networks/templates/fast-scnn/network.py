@@ -40,7 +40,9 @@ def build(
         ValueError: No such variant.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"没有变体 variant {variant!r}; there are 可选: {', '.join(VARIANTS)}")
+        raise ValueError(
+            f"没有变体 {variant!r}，可选 {', '.join(VARIANTS)} | no variant {variant!r}, there are {', '.join(VARIANTS)}"
+        )
     return FastSCNN(num_classes, width, dropout, auxiliary=auxiliary, tramac=variant == "tramac")
 
 
@@ -51,13 +53,14 @@ class FastSCNN(nn.Module):
         super().__init__()
         self.aligned = tramac
         c32, c48, c64, c96, c128 = (max(8, 8 * round(c * width / 8)) for c in (32, 48, 64, 96, 128))
+        first, norm = _linear(3, c32, 3, stride=2)
+        if tramac and isinstance(first, nn.Conv2d):
+            first.padding = (0, 0)
         self.downsample = nn.Sequential(
-            _unit(3, c32, 3, stride=2),
+            nn.Sequential(first, norm, nn.ReLU(inplace=True)),
             _separable(c32, c48, stride=2, active=tramac),
             _separable(c48, c64, stride=2, active=tramac),
         )
-        if tramac:
-            self.downsample[0][0].padding = (0, 0)
         self.extract = nn.Sequential(
             *_bottlenecks(c64, c64, stride=2),
             *_bottlenecks(c64, c96, stride=2),

@@ -56,7 +56,9 @@ def build(num_classes: int, *, variant: str = "b0", width: float = 1.0, checkpoi
         ImportError: transformers is not installed.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"没有变体 variant {variant!r}; there are 可选: {', '.join(VARIANTS)}")
+        raise ValueError(
+            f"没有变体 {variant!r}，可选 {', '.join(VARIANTS)} | no variant {variant!r}, there are {', '.join(VARIANTS)}"
+        )
     head, layers, decoder = VARIANTS[variant]
     config = SegformerConfig(
         depths=list(layers),
