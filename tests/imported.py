@@ -59,18 +59,8 @@ class Imported:
 Import = Callable[..., Imported]
 
 
-def read_result(platform: Platform, job: Job, name: str) -> Imported:
-    """What an import into the set of that name came to."""
-    assert job.state in {"succeeded", "failed"}
-    rows = []
-    if (report := platform.workspace.logs / f"{job.id}.report.csv").is_file():
-        with report.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if not row["place"]]
-    assert all(row["reason_zh"] and row["reason_en"] for row in rows)
-    outcomes = {row["file"]: row["outcome"] for row in rows}
-    reasons = {row["file"]: row["reason_en"] for row in rows}
-    if job.state == "failed":
-        return Imported(job, outcomes, reasons, {}, {}, {}, None)
+def labels_of(platform: Platform, name: str) -> dict[str, Counter[int]]:
+    """Pixels by raw id of every picture of a set; fails on any problem."""
     made = open_set(platform.workspace, name)
     found = scan(made)
     assert found.problems == []
@@ -79,6 +69,31 @@ def read_result(platform: Platform, job: Job, name: str) -> Imported:
         checked = check_sample(sample, made.table)
         assert isinstance(checked, Checked), checked
         labels[sample.key] = Counter(checked.ids.ravel().tolist())
+    return labels
+
+
+def report_rows(platform: Platform, job: Job) -> list[dict[str, str]]:
+    """The report of an import; none where there is none. Each file has one row, besides the statements that it makes."""
+    report = platform.workspace.logs / f"{job.id}.report.csv"
+    if not report.is_file():
+        return []
+    with report.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert all(row["reason_zh"] and row["reason_en"] for row in rows)
+    files = [row["file"] for row in rows if not row["place"]]
+    assert len(set(files)) == len(files)
+    return rows
+
+
+def read_result(platform: Platform, job: Job, name: str) -> Imported:
+    """What an import into the set of that name came to."""
+    assert job.state in {"succeeded", "failed"}
+    rows = [row for row in report_rows(platform, job) if not row["place"]]
+    outcomes = {row["file"]: row["outcome"] for row in rows}
+    reasons = {row["file"]: row["reason_en"] for row in rows}
+    if job.state == "failed":
+        return Imported(job, outcomes, reasons, {}, {}, {}, None)
+    made = open_set(platform.workspace, name)
     splits = read_splits(made) if made.has_splits() else {}
-    tracks = {sample.key: sample.track for sample in found.samples}
-    return Imported(job, outcomes, reasons, labels, splits, tracks, made.table)
+    tracks = {sample.key: sample.track for sample in scan(made).samples}
+    return Imported(job, outcomes, reasons, labels_of(platform, name), splits, tracks, made.table)

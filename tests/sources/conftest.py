@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from roadloop.jobs.queue import Job
 from roadloop.sources.offimport import Request, create, prepare
 from roadloop.storage.platform import Platform
 
@@ -41,5 +42,17 @@ def submit(platform: Platform) -> Submit:
     def call(**changes: Any) -> str:
         with platform.database.transaction() as db:
             return create(db, platform, prepare(platform, request(**changes)))
+
+    return call
+
+
+@pytest.fixture
+def bring(platform: Platform, submit: Submit, run_job: Callable[[Platform, str], Job]) -> Callable[..., Job]:
+    """Import through the real job, which must succeed."""
+
+    def call(**changes: Any) -> Job:
+        job = run_job(platform, submit(**changes))
+        assert job.state == "succeeded", job.reason
+        return job
 
     return call

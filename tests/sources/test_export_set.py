@@ -28,16 +28,6 @@ RunJob = Callable[[Platform, str], Job]
 Bring = Callable[..., Job]
 
 
-@pytest.fixture
-def bring(platform: Platform, submit: Submit, run_job: RunJob) -> Bring:
-    def call(**request: str) -> Job:
-        job = run_job(platform, submit(**request))
-        assert job.state == "succeeded", job.reason
-        return job
-
-    return call
-
-
 def put_sample(folder: Path, key: str, label: UInt8, *, colors: ClassTable | None = None, number: int = 0) -> None:
     """A JPEG with its ids, or, given a table, a PNG with its colours."""
     package, stem = key.split("/")

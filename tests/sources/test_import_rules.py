@@ -1,7 +1,7 @@
 """What imports never do silently: choose among candidates, merge classes, drop a statement, guess a meaning."""
 
-import csv
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,16 @@ import pytest
 import import_folders as folders
 import surveyed
 from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, paletted, put
+from imported import labels_of, report_rows
 from roadloop.errors import ConflictError, InvalidValueError, LabelMapError
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.labels.table import format_csv, shipped
-from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.offimport import Request, create_preview, prepare
-from roadloop.sources.service import open_set, scan
+from roadloop.sources.service import open_set
 from roadloop.storage.platform import Platform
 
 Submit = Callable[..., str]
@@ -37,19 +37,8 @@ def src(platform: Platform) -> Path:
     return platform.workspace.imports / "in"
 
 
-def labels(platform: Platform, name: str = "苏州") -> dict[str, dict[int, int]]:
-    source = open_set(platform.workspace, name)
-    found = {}
-    for sample in scan(source).samples:
-        checked = check_sample(sample, source.table)
-        assert isinstance(checked, Checked), checked
-        found[sample.key] = {i: int(n) for i, n in enumerate(checked.counts) if n}
-    return found
-
-
-def rows(platform: Platform, job: Job) -> list[dict[str, str]]:
-    with (platform.workspace.logs / f"{job.id}.report.csv").open(encoding="utf-8-sig", newline="") as stream:
-        return list(csv.DictReader(stream))
+def labels(platform: Platform, name: str = "苏州") -> dict[str, Counter[int]]:
+    return labels_of(platform, name)
 
 
 TOP, BELOW = 3 * WIDTH, (HEIGHT - 3) * WIDTH
@@ -63,7 +52,7 @@ def test_import__two_pictures_for_one_label_are_refused_by_name(platform: Platfo
     job = bring()
     assert job.result is not None
     assert job.result["counts"] == {"added": 2, "ambiguous": 3}
-    line = next(r for r in rows(platform, job) if r["file"] == "masks/a.png")
+    line = next(r for r in report_rows(platform, job) if r["file"] == "masks/a.png")
     assert "images/a.jpg" in line["reason_en"]
     assert "images/a.jpeg" in line["reason_en"]
     assert any("unclear" in w.en for w in job.warnings)
@@ -79,7 +68,7 @@ def test_import__split_lists_end_line_by_line(platform: Platform, bring: Callabl
     job = bring()
     assert job.result is not None
     assert job.result["statements"] == {"ambiguous": 2, "picture_absent": 1, "superseded": 1, "used": 1}
-    said = {(r["file"], r["place"]): r["outcome"] for r in rows(platform, job) if r["place"]}
+    said = {(r["file"], r["place"]): r["outcome"] for r in report_rows(platform, job) if r["place"]}
     assert said == {
         ("ImageSets/Segmentation/train.txt", "line 1"): "used",
         ("ImageSets/Segmentation/train.txt", "line 2"): "superseded",
@@ -99,7 +88,7 @@ def test_import__white_on_black_is_the_class_that_is_white(platform: Platform, b
     job = bring()
     assert job.state == "succeeded", job.reason
     assert labels(platform) == {"images/a": {0: BELOW, 1: TOP}}
-    assert any("read as colours" in r["reason_en"] for r in rows(platform, job))
+    assert any("read as colours" in r["reason_en"] for r in report_rows(platform, job))
 
 
 def test_import__255_without_a_table_is_said_with_its_share(platform: Platform, bring: Callable[..., Job]) -> None:
@@ -108,7 +97,7 @@ def test_import__255_without_a_table_is_said_with_its_share(platform: Platform, 
     job = bring()
     assert labels(platform) == {"images/a": {2: BELOW, 255: TOP}}
     assert any("25.00 % of the pixels, in 1 pictures, are 255" in w.en for w in job.warnings)
-    assert any("25.00 % of the pixels are 255" in r["reason_en"] for r in rows(platform, job))
+    assert any("25.00 % of the pixels are 255" in r["reason_en"] for r in report_rows(platform, job))
 
 
 def test_import__greys_that_are_ids_and_colours_at_once_are_refused(
@@ -120,7 +109,7 @@ def test_import__greys_that_are_ids_and_colours_at_once_are_refused(
     job = bring()
     assert job.state == "failed"
     assert job.reason is not None
-    assert "raw_id" in "".join(r["reason_en"] for r in rows(platform, job))
+    assert "raw_id" in "".join(r["reason_en"] for r in report_rows(platform, job))
 
 
 def test_import__a_palette_beside_declared_ids_keeps_its_ids(platform: Platform, bring: Callable[..., Job]) -> None:
@@ -205,7 +194,7 @@ def test_import__a_document_of_another_layout_is_named(platform: Platform, bring
     put(src(platform) / "more.zip", b"PK")
     put(src(platform) / "a.bmp", b"BM")
     job = bring()
-    said = {r["file"]: (r["outcome"], r["reason_en"]) for r in rows(platform, job)}
+    said = {r["file"]: (r["outcome"], r["reason_en"]) for r in report_rows(platform, job)}
     assert said["coco.json"][0] == "unsupported"
     assert "layout=coco" in said["coco.json"][1]
     assert said["broken.json"][0] == "broken"

@@ -1,6 +1,5 @@
 """Imports through the real queue and context, one tiny folder for each layout."""
 
-import csv
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 import import_folders as folders
 from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, png, put
+from imported import labels_of, report_rows
 from roadloop import web
 from roadloop.errors import (
     ConflictError,
@@ -29,7 +29,6 @@ from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.labels.label_map import default_map
 from roadloop.settings import Settings
-from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.importers.found import FATES
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.offimport import Request, create, prepare
@@ -43,40 +42,17 @@ RunJob = Callable[[Platform, str], Job]
 Import = Callable[..., Job]
 
 
-@pytest.fixture
-def bring(platform: Platform, submit: Submit, run_job: RunJob) -> Import:
-    def call(**request: str) -> Job:
-        job = run_job(platform, submit(**request))
-        assert job.state == "succeeded", job.reason
-        return job
-
-    return call
-
-
 def src(platform: Platform) -> Path:
     return platform.workspace.imports / "in"
 
 
 def labels(platform: Platform, name: str = "苏州") -> dict[str, Counter[int]]:
-    """Pixels by raw id of every picture of a set; fails on any problem."""
-    source = open_set(platform.workspace, name)
-    found = scan(source)
-    assert found.problems == []
-    counted = {}
-    for sample in found.samples:
-        checked = check_sample(sample, source.table)
-        assert isinstance(checked, Checked), checked
-        counted[sample.key] = Counter(checked.ids.ravel().tolist())
-    return counted
+    return labels_of(platform, name)
 
 
 def report(platform: Platform, job: Job) -> dict[str, str]:
-    """File -> outcome; every file of the folder is in it once, besides the statements that it makes."""
-    with (platform.workspace.logs / f"{job.id}.report.csv").open(encoding="utf-8-sig", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if not row["place"]]
-    assert all(row["reason_zh"] and row["reason_en"] for row in rows)
-    assert len({row["file"] for row in rows}) == len(rows)
-    return {row["file"]: row["outcome"] for row in rows}
+    """File -> outcome."""
+    return {row["file"]: row["outcome"] for row in report_rows(platform, job) if not row["place"]}
 
 
 def pixels(rows: int) -> int:

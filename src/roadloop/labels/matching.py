@@ -5,7 +5,6 @@ where one of them has no name and their colours are equal. Equal names under two
 tables have for different classes is a conflict, until a mapping says what becomes of it.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.errors import LabelMapError, Text
-from roadloop.labels.table import IGNORE, ClassTable, LabelClass
+from roadloop.labels.table import IGNORE, ClassTable, LabelClass, plain_name
 
 How = Literal["same", "mapped", "ignored", "only_data", "only_model", "conflict"]
 
@@ -169,8 +168,7 @@ def changes(before: ClassTable, now: ClassTable) -> Text | None:
 
 
 def _plain_names(c: LabelClass) -> tuple[str, str]:
-    en, zh = (unicodedata.normalize("NFC", name).strip().casefold() for name in (c.name_en, c.name_zh))
-    return en, zh
+    return plain_name(c.name_en), plain_name(c.name_zh)
 
 
 def _names(c: LabelClass) -> dict[str, Any]:

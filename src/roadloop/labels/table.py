@@ -7,6 +7,7 @@ three English names of the shipped HD-road table occur twice. A blank train id a
 import codecs
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -283,6 +284,11 @@ def _check(table: ClassTable) -> None:
             ),
             table=table.name,
         )
+
+
+def plain_name(name: str) -> str:
+    """A class's name as names are compared: NFC, without white space around it, without case."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def different_meanings(a: ClassTable, b: ClassTable) -> list[int]:

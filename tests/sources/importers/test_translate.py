@@ -30,6 +30,11 @@ def test_match__our_own_labels_by_their_id() -> None:
     assert match(table((4, "road"), (9, "auto")), [LegendClass("9 car"), LegendClass("7 x")]) == [9, -1]
 
 
+def test_match__another_form_of_unicode_is_the_same_name() -> None:
+    known = table((4, "caf\u00e9"), (5, "bus"))
+    assert match(known, [LegendClass("cafe\u0301"), LegendClass("bus ")]) == [4, 5]
+
+
 def test_match__background_that_nobody_has_is_ignored() -> None:
     assert match(table((4, "road")), [LegendClass("background", 0), LegendClass("road", 1)]) == [255, 4]
 

@@ -25,7 +25,6 @@ from roadloop.sources.importers.found import (
     Found,
     LegendClass,
     Line,
-    leftovers,
 )
 from roadloop.sources.importers.matching import Doubt, Match, plain_name
 from roadloop.sources.importers.matching import find_named as find_names
@@ -68,21 +67,11 @@ def find(tree: Tree) -> Found | None:
         return None
     items = gathered.settle(_told)
     masks = {item.label.file for item in items if isinstance(item.label, FileLabel)}
-    lines += gathered.lines()
     lines += _alone(tree, {item.image for item in items}, masks, gathered.left_out)
     legend = categories.legend()
-    table, raw_ids, notes = _table(legend)
-    return Found(
-        items,
-        leftovers(tree, items, lines),
-        tuple(gathered.statements),
-        gathered.stated,
-        legend=legend,
-        raw_ids=raw_ids,
-        table=table,
-        unlabelled=() if any(c.value == 0 for c in legend) else (0,),
-        notes=notes,
-    )
+    made, notes = _table(legend)
+    unlabelled = () if any(c.value == 0 for c in legend) else (0,)
+    return gathered.found(items, lines, legend, made, unlabelled=unlabelled, notes=notes)
 
 
 def documents(tree: Tree) -> dict[str, Any]:
@@ -293,10 +282,10 @@ def _alone(tree: Tree, used: set[str], masks: set[str], left_out: Collection[str
     return lines
 
 
-def _table(legend: tuple[LegendClass, ...]) -> tuple[ClassTable | None, tuple[int, ...], tuple[Text, ...]]:
+def _table(legend: tuple[LegendClass, ...]) -> tuple[tuple[ClassTable | None, tuple[int, ...]], tuple[Text, ...]]:
     """Raw id = category id where all fit into a byte, else the category's place; own colours where all differ."""
     if not legend:
-        return None, (), ()
+        return (None, ()), ()
     if len(legend) > _LARGEST:
         raise JobError(
             Text(
@@ -316,4 +305,4 @@ def _table(legend: tuple[LegendClass, ...]) -> tuple[ClassTable | None, tuple[in
         f"类别编号最大为 {max(values)}，超过 8 位标注能表示的范围，编号已按顺序改为 0..{len(legend) - 1}",
         f"Category ids go up to {max(values)}, more than 8-bit labels hold: classes were counted anew, 0..{len(legend) - 1}",
     )
-    return table, tuple(ids), () if fit else (note,)
+    return (table, tuple(ids)), () if fit else (note,)

@@ -14,7 +14,6 @@ from roadloop.errors import Text
 from roadloop.labels.table import Color
 from roadloop.sources.importers.document import Gathered, Said
 from roadloop.sources.importers.found import (
-    NO_LABEL,
     Claim,
     DrawnLabel,
     Fate,
@@ -22,7 +21,6 @@ from roadloop.sources.importers.found import (
     LegendClass,
     Line,
     Region,
-    leftovers,
 )
 from roadloop.sources.importers.matching import Name, plain_name
 from roadloop.sources.importers.naming import table_of
@@ -75,19 +73,7 @@ def find(tree: Tree) -> Found | None:
     if not known:
         return None
     items = gathered.settle()
-    lines += gathered.lines()
-    labelled = {item.image for item in items} | gathered.left_out.keys()
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in tree.pictures() if f not in labelled]
-    table, raw_ids = table_of("cvat-xml", legend.known)
-    return Found(
-        items,
-        leftovers(tree, items, lines),
-        tuple(gathered.statements),
-        gathered.stated,
-        legend=tuple(legend.known),
-        raw_ids=raw_ids,
-        table=table,
-    )
+    return gathered.found(items, lines, legend.known, table_of("cvat-xml", legend.known))
 
 
 def documents(tree: Tree) -> list[str]:

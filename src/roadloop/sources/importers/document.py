@@ -9,7 +9,22 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from roadloop.errors import Text
-from roadloop.sources.importers.found import Claim, DrawnLabel, Fate, FileLabel, Item, Label, Line, Statement, make_item
+from roadloop.labels.table import ClassTable
+from roadloop.sources.importers.found import (
+    NO_LABEL,
+    Claim,
+    DrawnLabel,
+    Fate,
+    FileLabel,
+    Found,
+    Item,
+    Label,
+    LegendClass,
+    Line,
+    Statement,
+    leftovers,
+    make_item,
+)
 from roadloop.sources.importers.matching import EXACT, PLACE, Doubt, Match, Name, find_named
 from roadloop.sources.importers.tree import Tree, split_of
 
@@ -214,6 +229,37 @@ class Gathered:
     def lines(self) -> list[Line]:
         """The pictures whose label cannot be taken, and files of such labels."""
         return [Line(picture, fate, text) for picture, (fate, text) in self.left_out.items()]
+
+    def found(
+        self,
+        items: tuple[Item, ...],
+        lines: Sequence[Line],
+        legend: Sequence[LegendClass],
+        made: tuple[ClassTable | None, tuple[int, ...]],
+        **more: Any,
+    ) -> Found:
+        """What a reader of documents found; every picture that none of it names has no label.
+
+        Args:
+            items: What `settle` gave.
+            lines: What became of the documents, and of pictures where the reader knows more.
+            legend: The classes that the documents name.
+            made: The class table that these make, and the raw id of each in it.
+            more: Further fields of `Found`.
+        """
+        table, raw_ids = made
+        known = {item.image for item in items} | self.left_out.keys() | {line.file for line in lines} | self.masks
+        lonely = [Line(f, Fate.MISSING, NO_LABEL) for f in self._tree.pictures() if f not in known]
+        return Found(
+            items,
+            leftovers(self._tree, items, [*lines, *self.lines(), *lonely]),
+            tuple(self.statements),
+            self.stated,
+            legend=tuple(legend),
+            raw_ids=raw_ids,
+            table=table,
+            **more,
+        )
 
 
 def _names(saids: Sequence[Said]) -> list[Name]:

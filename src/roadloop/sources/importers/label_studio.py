@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from roadloop.errors import Text
 from roadloop.sources.importers.document import Gathered, Said
 from roadloop.sources.importers.found import (
-    NO_LABEL,
     Claim,
     DrawnLabel,
     Fate,
@@ -21,7 +20,6 @@ from roadloop.sources.importers.found import (
     LegendClass,
     Line,
     Region,
-    leftovers,
 )
 from roadloop.sources.importers.label_studio_tasks import (
     Entry,
@@ -78,20 +76,8 @@ def find(tree: Tree) -> Found | None:
     if not exports:
         return None
     items = gathered.settle()
-    lines += gathered.lines()
-    known = {item.image for item in items} | gathered.left_out.keys()
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in tree.pictures() if f not in known]
-    legend = tuple(LegendClass(name) for name in places)
-    table, raw_ids = table_of("label-studio", legend, by_name=True)
-    return Found(
-        items,
-        leftovers(tree, items, lines),
-        tuple(gathered.statements),
-        gathered.stated,
-        legend=legend,
-        raw_ids=raw_ids,
-        table=table,
-    )
+    legend = [LegendClass(name) for name in places]
+    return gathered.found(items, lines, legend, table_of("label-studio", legend, by_name=True))
 
 
 def documents(tree: Tree) -> dict[str, Any]:

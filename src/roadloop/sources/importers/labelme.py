@@ -16,7 +16,6 @@ from roadloop.errors import Text
 from roadloop.labels.table import decode
 from roadloop.sources.importers.document import Gathered, Said
 from roadloop.sources.importers.found import (
-    NO_LABEL,
     Claim,
     DrawnLabel,
     Fate,
@@ -25,7 +24,6 @@ from roadloop.sources.importers.found import (
     LegendClass,
     Line,
     Region,
-    leftovers,
 )
 from roadloop.sources.importers.matching import Name, plain_name
 from roadloop.sources.importers.naming import table_of
@@ -94,23 +92,11 @@ def find(tree: Tree) -> Found | None:
     if not files:
         return None
     items = gathered.settle(by_place=False)  # its names say it
-    lines += gathered.lines()
     used = {item.label.file for item in items if isinstance(item.label, FileLabel)}
     ended = {s.claim.file: s for s in reversed(gathered.statements)}
     lines += [Line(file, ended[file].fate, ended[file].text) for file in files if file in ended and file not in used]
-    labelled = {item.image for item in items} | gathered.left_out.keys()
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in tree.pictures() if f not in labelled]
-    legend = tuple(LegendClass(name) for name in places)
-    table, raw_ids = table_of("labelme", legend, by_name=True)
-    return Found(
-        items,
-        leftovers(tree, items, lines),
-        tuple(gathered.statements),
-        gathered.stated,
-        legend=legend,
-        raw_ids=raw_ids,
-        table=table,
-    )
+    legend = [LegendClass(name) for name in places]
+    return gathered.found(items, lines, legend, table_of("labelme", legend, by_name=True))
 
 
 def documents(tree: Tree) -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from roadloop.errors import LabelMapError, Text
 from roadloop.labels.colors import ColorCoder, describe_unknown
-from roadloop.labels.table import IGNORE, ClassTable, LabelClass
+from roadloop.labels.table import IGNORE, ClassTable, LabelClass, plain_name
 from roadloop.sources.importers.found import LegendClass
 
 _MOST: Final = 10
@@ -150,7 +150,7 @@ def match(table: ClassTable, legend: Sequence[LegendClass]) -> list[int]:
     unlabelled, that the table does not have, is ignored.
     """
     targets = [_by_id(table, entry) for entry in legend]
-    for fold in (str.strip, _folded):
+    for fold in (str.strip, plain_name):
         names = _once((name, c.raw_id) for c in table.classes for name in {fold(c.name_en), fold(c.name_zh)} - {""})
         ours = _once((fold(entry.name), place) for place, entry in enumerate(legend) if targets[place] < 0)
         for name, place in ours.items():
@@ -160,7 +160,7 @@ def match(table: ClassTable, legend: Sequence[LegendClass]) -> list[int]:
         if targets[place] < 0 and entry.color is not None:
             same = [c.raw_id for c in table.classes if c.color == entry.color and _named(c, entry)]
             targets[place] = same[0] if len(same) == 1 and same[0] not in targets else -1
-        if targets[place] < 0 and _folded(entry.name) in NOBODY:
+        if targets[place] < 0 and plain_name(entry.name) in NOBODY:
             targets[place] = IGNORE
     return targets
 
@@ -190,7 +190,8 @@ def _by_id(table: ClassTable, entry: LegendClass) -> int:
 
 def _named(known: LabelClass, entry: LegendClass) -> bool:
     return bool(
-        {_folded(known.name_en), _folded(known.name_zh)} & ({_folded(entry.name), _folded(entry.name_zh)} - {""})
+        {plain_name(known.name_en), plain_name(known.name_zh)}
+        & ({plain_name(entry.name), plain_name(entry.name_zh)} - {""})
     )
 
 
@@ -199,10 +200,6 @@ def _once(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     for name, number in pairs:
         found.setdefault(name, set()).add(number)
     return {name: next(iter(numbers)) for name, numbers in found.items() if len(numbers) == 1}
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()
 
 
 def conflicts(own: ClassTable, table: ClassTable, *, has_ids: bool) -> list[Text]:
@@ -218,7 +215,7 @@ def conflicts(own: ClassTable, table: ClassTable, *, has_ids: bool) -> list[Text
         theirs = table.find(c.raw_id) if has_ids else None
         if c.raw_id == IGNORE or (target == c.raw_id if has_ids else target >= 0):
             continue
-        if has_ids and _folded(c.name_en) in NOBODY and theirs is None:
+        if has_ids and plain_name(c.name_en) in NOBODY and theirs is None:
             continue
         other = f"{theirs.raw_id} {theirs.name_en}" if theirs else "-"
         other_zh = f"{theirs.raw_id} {theirs.name_zh}" if theirs else "无"
