@@ -86,8 +86,9 @@ def test_import__refusals_leave_nothing(tmp_path: Path) -> None:
     put(tmp_path / "in" / "classes.csv", "raw_id,name_en,name_zh,r,g,b,train_id\n0,sky,天,1,1,1,0\n")
     with pytest.raises(ConflictError):
         bring(tmp_path / "home", tmp_path / "in", "--roadelement", "voc")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError) as gone:
         bring(tmp_path / "home", tmp_path / "nowhere")
+    assert gone.value.text.en == f"There is no folder {tmp_path / 'nowhere'}"
 
 
 def test_import__waits_for_no_job_that_fills_the_same_set(platform: Platform, submit: Callable[..., str]) -> None:

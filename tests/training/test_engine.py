@@ -23,6 +23,7 @@ from roadloop.networks.folder import TEMPLATES
 from roadloop.storage import publish
 from roadloop.training import checkpoint, measured
 from roadloop.training.curves import curves
+from roadloop.training.failures import named_failures
 from roadloop.training.kernels import Trial
 
 
@@ -468,6 +469,22 @@ def test_run__a_killed_loader_process_is_named(bench: Any, tmp_path: Path) -> No
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert "读取图片的进程被终止" in done.stdout, done.stderr
     assert "ROADLOOP_LOADER_WORKERS" in done.stdout
+
+
+class CutOffError(ConnectionResetError):
+    """Torch's handler of SIGCHLD strikes while this failure is being named."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Killed. ")
+
+
+def test_named_failures__a_killed_loader_is_named_whenever_torch_reports_it(bench: Any) -> None:
+    recipe = bench.work().recipe
+    with (
+        pytest.raises(JobError, match="reads pictures was killed"),
+        named_failures(recipe, 1, largest_fit=lambda: 0, saved=lambda: False),
+    ):
+        raise CutOffError
 
 
 def test_run__an_error_in_the_network_names_file_and_line(bench: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 
 from rich.progress import Progress
 
-from roadloop.errors import JobError, NameTakenError, Text
+from roadloop.errors import JobError, NameTakenError, NotFoundError, Text
 from roadloop.settings import Settings
 from roadloop.sources.bringing import Brought, bring, foresee, judge, write_report
 from roadloop.sources.offimport import Request, check_idle, check_origin, plan_import
@@ -134,6 +134,8 @@ def foresee_here(settings: Settings, request: Request, terminal: Terminal) -> Br
 
 def _planned(settings: Settings, request: Request) -> tuple[Workspace, ImportRecipe]:
     """The workspace and the checked import. Who may use the command line may copy from any folder that he can read."""
+    if not Path(request.src).exists():
+        raise NotFoundError(Text(f"没有目录 {request.src}", f"There is no folder {request.src}"), parameter="src")
     given = (f"{request.src}:ro",) if request.mode == "copy" else ()
     workspace = Workspace(settings.home, (*settings.roots, *given))
     recipe = plan_import(workspace, request)

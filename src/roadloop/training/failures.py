@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import torch
 
-from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, RoadloopError, Text
+from roadloop.errors import JobError, NonFiniteLossError, OutOfMemoryError, Text
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.reporting import Reporter
 
@@ -45,15 +45,19 @@ def named_failures(
             failed.
     """
     try:
-        yield
-    except RoadloopError:
-        raise
-    except _FAILURES as error:
-        if _lacks_memory(error):
-            traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
-            gpu = _lacks_gpu_memory(error)
-            raise _out_of_memory(recipe, devices, largest_fit(), gpu=gpu, saved=saved()) from error
-        named = _loader(error) or _gpu(error) or _batch_norm(recipe, devices, error) or _network(recipe, error)
+        try:
+            yield
+        except _FAILURES as error:
+            if _lacks_memory(error):
+                traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
+                gpu = _lacks_gpu_memory(error)
+                raise _out_of_memory(recipe, devices, largest_fit(), gpu=gpu, saved=saved()) from error
+            named = _loader(error) or _gpu(error) or _batch_norm(recipe, devices, error) or _network(recipe, error)
+            if named is None:
+                raise
+            raise named from error
+    except RuntimeError as error:  # torch's signal handler reports a killed loader anywhere, while we name things too
+        named = _loader(error)
         if named is None:
             raise
         raise named from error

@@ -2,7 +2,8 @@
 
 In one folder: `X.jpg` with `X.png`, or any picture with `label-X.png`, `X_L.png`, `X_label.png` or `X_mask.png`. In two,
 mmsegmentation's `img_dir/` and `ann_dir/` among them: the label has the picture's name, or one of those. Lists at the top,
-`train.txt` and the like, give the splits; a row of two files declares a pair. A source set of roadloop is such a folder; what it says of itself is read by `beside`.
+`train.txt` and the like, give the splits; a row of two files declares a pair. A source set of roadloop is such a folder; what
+it says of itself is read by `beside`.
 """
 
 from pathlib import PurePosixPath
