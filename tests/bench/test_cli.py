@@ -28,6 +28,7 @@ def test_bench_loader__every_side_reads_all_samples() -> None:
     assert found["rows"][0]["name"] == "roadloop"
     assert found["title"].endswith("crop 96x64, magnified 0.75 to 1.5 times: 8 generated pictures of 96x64")
     assert all(row["wall_seconds"][0] > 0 for row in found["rows"])
+    assert re.fullmatch(r"Finding .* checksum: \d+\.\d % of roadloop's CPU time\.", found["notes"][0])
 
 
 def test_bench_loader__without_magnifying() -> None:

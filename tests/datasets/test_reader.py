@@ -1,3 +1,4 @@
+import hashlib
 import multiprocessing
 import pickle
 import subprocess
@@ -10,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from roadloop.datasets.info import Shard, from_json, read_info
-from roadloop.datasets.reader import DatasetReader, Split
-from roadloop.datasets.shards import Row, ShardReader, schema, writing_shard
+from roadloop.datasets.reader import DatasetReader, EncodedSample, PackedSample, Split
+from roadloop.datasets.shards import Row, ShardReader, checksum, schema, writing_shard
 from roadloop.errors import BrokenFileError, NotFoundError
 from roadloop.storage.platform import Platform
 
@@ -21,7 +22,8 @@ MakeSet = Callable[..., Path]
 def _row(number: int) -> Row:
     name = f"1/a_{number}"
     image, label = bytes([number]) * 9, b"label"
-    return Row(name, "s", "1", f"a_{number}", "a", str(number), "", 3, 2, image, "jpeg", label, "ab", "cd")
+    sums = ("ab", "cd", checksum(name, image, label))
+    return Row(name, "s", "1", f"a_{number}", "a", str(number), "", 3, 2, image, "jpeg", label, *sums)
 
 
 @pytest.fixture
@@ -119,6 +121,51 @@ def test_reader__a_shard_that_is_gone_or_cut_is_named(
     for read in (split.sample, split.encoded):
         with pytest.raises(BrokenFileError, match=r"datasets/20180801/train-00000\.arrow is gone or damaged"):
             read(0)
+
+
+def test_shard__a_flipped_bit_anywhere_is_found_or_changes_nothing_that_is_taught(split: Split, tmp_path: Path) -> None:
+    """Each byte of a small shard in turn: name, picture and label are as they were, or the damage is named."""
+    path = tmp_path / "2.arrow"
+    whole, expected = path.read_bytes(), split.encoded(33)
+    expected = EncodedSample(expected.name, *(memoryview(bytes(part)) for part in expected[1:]))  # not in the file
+    found = [place for place in range(len(whole)) if _refused(path, whole, place, expected)]
+    assert len(found) > len(expected.image)
+
+
+def _refused(path: Path, whole: bytes, place: int, expected: EncodedSample) -> bool:
+    """Whether a shard of one row is refused by name once a bit is flipped; else the row must be as it was."""
+    damaged = bytearray(whole)
+    damaged[place] ^= 1 << place % 8
+    path.write_bytes(damaged)
+    try:
+        reads = [getattr(Split(path.parent, (Shard(path.name, 1),)), method)(0) for method in ("encoded", "sample")]
+    except BrokenFileError as error:
+        said = error.text
+    else:
+        assert [_plain(read) for read in reads] == [_plain(expected)] * 2, place
+        return False
+    assert all(path.name in text for text in said)
+    return True
+
+
+def _plain(sample: EncodedSample | PackedSample) -> tuple[str, bytes, bytes]:
+    return sample.name, bytes(sample.image), bytes(sample.label)
+
+
+def test_shard__an_older_one_without_checksums_is_verified_by_its_sha256(split: Split, tmp_path: Path) -> None:
+    table = pa.ipc.open_file(tmp_path / "2.arrow").read_all().drop_columns(["crc32"])
+    image, label = bytes([250]) * 9, b"label"
+    for name, value in (("image_sha256", image), ("label_sha256", label)):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, table.field(name), [[hashlib.sha256(value).hexdigest()]])
+    with pa.OSFile(str(tmp_path / "old.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    old = Split(tmp_path, (Shard("old.arrow", 1),))
+    assert bytes(old.encoded(0).image) == old.sample(0).image == image
+    data = (tmp_path / "old.arrow").read_bytes()
+    (tmp_path / "old.arrow").write_bytes(data.replace(image, image[:-1] + b"!"))
+    with pytest.raises(BrokenFileError, match=r"Sample 1/a_250 in .*old\.arrow is damaged"):
+        Split(tmp_path, (Shard("old.arrow", 1),)).encoded(0)
 
 
 def test_reader__import_needs_no_pyarrow() -> None:

@@ -1,5 +1,6 @@
 """Listing folders of pictures, and reading labels through a model's own table and map."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from roadloop.evaluation.truth import TruthReader, decode_truth
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.labels.label_map import LabelMap, MapEntry
 from roadloop.labels.table import ClassTable, LabelClass, shipped
-from roadloop.sources.layout import pair_files
+from roadloop.sources.layout import MANIFEST, pair_files
+from roadloop.sources.manifest import Row, format_manifest
+from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
 TABLE = ClassTable("t", (LabelClass(5, "road", "路", (9, 9, 9)), LabelClass(6, "sky", "天", (7, 7, 7))))
@@ -106,6 +109,31 @@ def test_pictures__links_to_folders_inside_the_roots_are_walked(workspace: Works
     (picture,) = source.pictures()
     assert (picture.file, picture.label) == ("t/x_1.jpg", "t/x_1.png")
     assert source.read(picture) == (b"x_1.jpg", b"x_1.png", "id")
+
+
+def test_read__a_picture_that_is_not_what_was_imported_is_named(workspace: Workspace) -> None:
+    """Pictures in the package and pictures that the set refers to."""
+    package, store = workspace.sources / "set" / "1", workspace.home / "store"
+    for folder in (package, store):
+        folder.mkdir(parents=True)
+    write_table(package.parent, "5,road,路,9,9,9,0")
+    sums = [hashlib.sha256(name).hexdigest() for name in (b"here", b"there")]
+    rows = [
+        Row("1", "a_1", image_sha256=sums[0], label_sha256="of its origin"),
+        Row("1", "b_1", image_sha256=sums[1], image="store/b_1.jpg", label_kind="id"),
+    ]
+    publish.write_bytes(package.parent / MANIFEST, format_manifest(rows))
+    for path, data in ((package / "a_1.jpg", b"here"), (store / "b_1.jpg", b"there")):
+        path.write_bytes(data)
+        (package / f"{path.stem}.png").write_bytes(b"label")
+    sources = [open_source(workspace, str(folder)) for folder in (package.parent, package)]
+    for source in sources:
+        assert [source.read(picture).image for picture in source.pictures()] == [b"here", b"there"]
+    for path in (package / "a_1.jpg", store / "b_1.jpg"):
+        path.write_bytes(b"other")
+    for picture in sources[0].pictures():
+        with pytest.raises(BrokenFileError, match="not what was imported"):
+            sources[0].read(picture)
 
 
 def test_read__missing_or_outside(workspace: Workspace, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import io
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_check_sample__good(sample: Sample) -> None:
     assert np.array_equal(checked.ids, IDS)
     assert checked.counts[[0, 7]].tolist() == [450, 150]
     assert checked.unknown_pixels == 0
+
+
+def test_check_sample__a_flipped_bit_in_the_picture_is_named(sample: Sample) -> None:
+    data = sample.image.read_bytes()
+    known = sample._replace(facts=Facts(image_sha256=hashlib.sha256(data).hexdigest()))
+    assert _good(known).image == data
+    damaged = bytearray(data)
+    damaged[len(data) // 2] ^= 1  # it still decodes
+    sample.image.write_bytes(damaged)
+    assert _good(sample).image == damaged
+    assert _reason(known).startswith("The picture is not what was imported (image_sha256 in manifest.csv does not fit)")
 
 
 def test_check_sample__colour_label(sample: Sample) -> None:

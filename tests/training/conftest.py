@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from roadloop.datasets.info import DATASET, SPLITS, ClassCount, DatasetInfo, Shard
-from roadloop.datasets.shards import Row, writing_shard
+from roadloop.datasets.shards import Row, checksum, writing_shard
 from roadloop.datasets.store import datasets
 from roadloop.errors import RoadloopError, Text
 from roadloop.imaging.encode import encode_color, encode_label
@@ -122,10 +122,11 @@ def write_dataset() -> WriteDataset:
 
 def _row(name: str, image: NDArray[np.uint8], ids: NDArray[np.uint8]) -> Row:
     package, stem = name.split("/")
+    picture, label = encode_color(image), encode_label(ids)
     return Row(
         name=name, source="s", package=package, stem=stem, track="t", point=stem, city="苏州",
-        width=image.shape[1], height=image.shape[0], image=encode_color(image), image_format="png",
-        label=encode_label(ids), image_sha256="0" * 64, label_sha256="0" * 64,
+        width=image.shape[1], height=image.shape[0], image=picture, image_format="png",
+        label=label, image_sha256="0" * 64, label_sha256="0" * 64, crc32=checksum(name, picture, label),
     )  # fmt: skip
 
 

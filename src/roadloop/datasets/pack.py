@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from roadloop.datasets.shards import Row, writing_shard
+from roadloop.datasets.shards import Row, checksum, writing_shard
 from roadloop.datasets.tally import Tally
 from roadloop.errors import Text
 from roadloop.imaging.encode import encode_label
@@ -195,4 +195,5 @@ def _row(name: str, sample: Sample, checked: Checked) -> Row:
         label=label,
         image_sha256=hashlib.sha256(checked.image).hexdigest(),
         label_sha256=hashlib.sha256(label).hexdigest(),
+        crc32=checksum(name, checked.image, label),
     )

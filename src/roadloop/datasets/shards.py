@@ -1,5 +1,10 @@
-"""The packed files: Arrow IPC, encoded bytes and columns, readable without roadloop (`pyarrow.ipc.open_file`)."""
+"""The packed files: Arrow IPC, encoded bytes and columns, readable without roadloop (`pyarrow.ipc.open_file`).
 
+A JPEG with a flipped bit decodes to another picture without an error, so every sample carries a checksum, which is
+compared each time the sample is read.
+"""
+
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -7,11 +12,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+from zlib_ng import zlib_ng
 
 from roadloop.errors import BrokenFileError, Text
+from roadloop.imaging.header import Encoded
 
 BATCH_ROWS: Final = 16
 """Rows that are written, and held in memory, at once."""
+
+_OTHER_COLUMNS: Final = "the columns are not those of a shard"
 
 _COLUMNS: Final = (
     ("name", "string"),  # <package>/<stem>; unique in the dataset
@@ -28,6 +37,7 @@ _COLUMNS: Final = (
     ("label", "binary"),  # 8-bit grey PNG of raw ids
     ("image_sha256", "string"),
     ("label_sha256", "string"),
+    ("crc32", "uint32"),  # of name, image and label; absent from shards of older versions
 )
 
 
@@ -48,6 +58,12 @@ class Row(NamedTuple):
     label: bytes
     image_sha256: str
     label_sha256: str
+    crc32: int
+
+
+def checksum(name: str, image: Encoded, label: Encoded) -> int:
+    """CRC-32 of a sample's name, picture and label, one after the other."""
+    return int(zlib_ng.crc32(label, zlib_ng.crc32(image, zlib_ng.crc32(name.encode()))))
 
 
 @cache
@@ -100,35 +116,85 @@ class ShardReader:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
+        self._path = path
+        with self._whole():
             self._file = pa.ipc.open_file(pa.memory_map(str(path), "r"))
-        except (OSError, pa.ArrowInvalid) as error:
-            place = f"datasets/{path.parent.name}/{path.name}"
-            raise BrokenFileError(
-                Text(
-                    f"数据集文件 {place} 不见了或已损坏；请恢复它，或重新生成数据集。",
-                    f"{place} is gone or damaged; put it back, or build the dataset again.",
-                ),
-                path=str(path),
-            ) from error
+            self._has_crc = self._file.schema.equals(schema())
+            if not self._has_crc and not self._file.schema.equals(schema().remove(len(_COLUMNS) - 1)):
+                raise pa.ArrowInvalid(_OTHER_COLUMNS)
 
     def row(self, index: int) -> dict[str, Any]:
-        """Sample `index` of this shard, its columns by name."""
-        batch = self._file.get_batch(index // BATCH_ROWS)
-        place = index % BATCH_ROWS
-        return {name: column[place].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        """Sample `index` of this shard, its columns by name.
+
+        Raises:
+            BrokenFileError: The sample is damaged (then `name` is in its details), or the whole shard.
+        """
+        with self._whole():
+            batch, place = self._batch(index // BATCH_ROWS), index % BATCH_ROWS
+            row = {name: column[place].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        self._verify(row["name"], row["image"], row["label"], batch, place)
+        return row
 
     def encoded(self, index: int) -> tuple[str, memoryview, memoryview]:
-        """Name, picture and label of a sample; the bytes of the two stay where they lie in the mapped file."""
-        batch = self._file.get_batch(index // BATCH_ROWS)
-        name, image, label = (batch.column(column)[index % BATCH_ROWS] for column in ("name", "image", "label"))
-        return str(name.as_py()), _bytes_of(image), _bytes_of(label)
+        """Name, picture and label of a sample; the bytes of the two stay where they lie in the mapped file.
+
+        Raises:
+            BrokenFileError: As `row`.
+        """
+        with self._whole():
+            batch, place = self._batch(index // BATCH_ROWS), index % BATCH_ROWS
+            texts = (batch.column(column)[place] for column in ("name", "image", "label"))
+            name, image, label = next(texts).as_py(), _bytes_of(next(texts)), _bytes_of(next(texts))
+        self._verify(name, image, label, batch, place)
+        return name, image, label
 
     def column(self, name: str) -> Iterator[Any]:
         """One column, row by row; the other columns' bytes are not read."""
-        place = self._file.schema.get_field_index(name)
-        for number in range(self._file.num_record_batches):
-            yield from self._file.get_batch(number).column(place).to_pylist()
+        with self._whole():
+            place = self._file.schema.get_field_index(name)
+            for number in range(self._file.num_record_batches):
+                yield from self._batch(number).column(place).to_pylist()
+
+    def _batch(self, number: int) -> Any:
+        """One batch whose offsets lie inside the file and whose texts are texts."""
+        batch = self._file.get_batch(number)
+        batch.validate(full=True)
+        return batch
+
+    def _verify(self, name: str, image: Encoded, label: Encoded, batch: Any, place: int) -> None:
+        if self._has_crc:
+            whole = checksum(name, image, label) == batch.column("crc32")[place].as_py()
+        else:
+            sums = (batch.column(column)[place].as_py() for column in ("image_sha256", "label_sha256"))
+            whole = tuple(sums) == (hashlib.sha256(image).hexdigest(), hashlib.sha256(label).hexdigest())
+        if not whole:
+            raise BrokenFileError(
+                Text(
+                    f"{self._place} 中样本 {name} 的字节已损坏（校验和不符）；请恢复该文件，或重新生成数据集。",
+                    f"Sample {name} in {self._place} is damaged (its checksum does not fit);"
+                    " put the file back, or build the dataset again.",
+                ),
+                path=str(self._path),
+                name=name,
+            )
+
+    @property
+    def _place(self) -> str:
+        return f"datasets/{self._path.parent.name}/{self._path.name}"
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Turn what Arrow says of a file that is gone or damaged into our named error."""
+        try:
+            yield
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+            raise BrokenFileError(
+                Text(
+                    f"数据集文件 {self._place} 不见了或已损坏；请恢复它，或重新生成数据集。",
+                    f"{self._place} is gone or damaged; put it back, or build the dataset again.",
+                ),
+                path=str(self._path),
+            ) from error
 
 
 def _bytes_of(value: Any) -> memoryview:

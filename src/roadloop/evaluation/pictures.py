@@ -6,6 +6,7 @@ Pictures are listed in a fixed order and one folder at a time, so that a million
 """
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain, takewhile
@@ -15,6 +16,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.labels.table import ClassTable, shipped
+from roadloop.sources.check import check_unchanged
 from roadloop.sources.importers.legend import is_table, read_legend
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, printable, track_of
 from roadloop.sources.manifest import read_manifest
@@ -198,7 +200,24 @@ class FolderSource:
     def read(self, picture: Picture) -> Raw:
         """The bytes of one picture and of its label."""
         label = self._bytes(picture.label) if picture.kind else b""
-        return Raw(self._bytes(picture.file), label, picture.kind)
+        image = self._bytes(picture.file)
+        check_unchanged(image, self._sums.get(self._key(picture.file), ""))
+        return Raw(image, label, picture.kind)
+
+    @cached_property
+    def _sums(self) -> dict[str, str]:
+        """sha256 of the set's pictures when they were imported, by `_key`."""
+        if self._set is None:
+            return {}
+        here = {row.key: row.image_sha256 for row in read_manifest(self._set.path).values() if not row.image}
+        return here | {str(sample.image): sample.facts.image_sha256 for sample in self._referred()}
+
+    def _key(self, file: str) -> str:
+        """`<package>/<stem>` of a picture that stands in its package, the path of one that stands elsewhere."""
+        path = self._folder / file
+        if path.is_relative_to(self._folder):
+            return unicodedata.normalize("NFC", f"{path.parent.name}/{path.stem}")
+        return file
 
     def _bytes(self, file: str) -> bytes:
         path = self._folder / file  # an absolute one stays as it is

@@ -1,5 +1,6 @@
 """One labelled picture, read from the disk and checked: whole, matching in size, labels in the class table."""
 
+import hashlib
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Final, NamedTuple
@@ -13,7 +14,7 @@ from roadloop.imaging.decode import MAX_PIXELS, check_image, decode_color_label,
 from roadloop.imaging.header import Format, broken
 from roadloop.labels.colors import ColorCoder, describe_unknown
 from roadloop.labels.table import IGNORE, ClassTable
-from roadloop.sources.layout import Problem, Sample, printable
+from roadloop.sources.layout import MANIFEST, Problem, Sample, printable
 from roadloop.storage import reading
 
 MAX_UNKNOWN: Final = 0.01  # of a picture's pixels
@@ -54,6 +55,7 @@ def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS
     file = sample.image_name
     try:
         image = _read(sample.image)
+        check_unchanged(image, sample.facts.image_sha256)
         header = check_image(image, max_pixels)
         file = sample.label_name
         ids, counts, unknown = _read_ids(sample, table, max_pixels)
@@ -63,6 +65,24 @@ def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS
         return Problem(f"{place}/{printable(PurePath(file).name)}", error.text)
     width, height = header.size
     return Checked(image, header.format, width, height, ids, counts, unknown)
+
+
+def check_unchanged(image: bytes, sha256: str) -> None:
+    """Compare a picture with what it was when it was imported; a flipped bit makes another picture without an error.
+
+    Args:
+        image: The file's bytes.
+        sha256: What the source set's manifest says, or empty where it says nothing.
+
+    Raises:
+        BrokenFileError: They differ.
+    """
+    if sha256 and hashlib.sha256(image).hexdigest() != sha256:
+        raise broken(
+            f"图片与导入时不同（{MANIFEST} 的 image_sha256 不符），可能已损坏：请恢复它；若是有意修改，请清空该行的 image_sha256",
+            f"The picture is not what was imported (image_sha256 in {MANIFEST} does not fit), so it may be damaged:"
+            " put it back; if it was changed on purpose, clear image_sha256 in its row",
+        )
 
 
 def _read(path: Path) -> bytes:

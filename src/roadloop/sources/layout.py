@@ -48,6 +48,7 @@ class Facts(NamedTuple):
         datakind: `0` production, `1` test.
         imgoprange: `0` half of the picture, `1` all of it.
         time: When it was taken, `YYYY-MM-DD HH:MM:SS`.
+        image_sha256: Of the picture when it was imported.
     """
 
     track: str = ""
@@ -59,6 +60,7 @@ class Facts(NamedTuple):
     datakind: str = ""
     imgoprange: str = ""
     time: str = ""
+    image_sha256: str = ""
 
 
 class Sample(NamedTuple):
