@@ -48,7 +48,7 @@ def log(tmp_path: Path) -> Path:
         (-11, True, ["crashed (SIGSEGV) in networks/n/network.py, line 7 (forward)", "validating"]),
         (-15, True, ["ended by a signal (SIGTERM)."]),
         (-9, True, ["killed from outside"]),
-        (endings.UNWRITTEN_EXIT, False, ["The disk was full"]),
+        (endings.UNWRITTEN_EXIT, False, ["the disk was full"]),
     ],
 )
 def test_after_exit__names_what_is_known(job: queue.Job, log: Path, code: int, counts: bool, words: list[str]) -> None:

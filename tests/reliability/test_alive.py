@@ -203,7 +203,7 @@ def test_full_disk__a_job_that_cannot_write_is_not_lost(settings: Settings, disk
         with site.platform.database.reading() as db:
             said = db.execute(sa.select(job_events.c.text).where(job_events.c.job_id == task_id)).scalars().all()
         (reason,) = [text for text in said if text is not None]
-        assert "The disk was full" in reason[1]
+        assert "the disk was full" in reason[1]
     finally:
         disk.restart()
         site.close()

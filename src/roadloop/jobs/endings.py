@@ -80,9 +80,9 @@ def after_exit(code: int, job: Job, log: Path) -> Loss:
     if code == UNWRITTEN_EXIT:
         return Loss(
             Text(
-                "磁盘已满，任务进程无法写入任务状态；已有结果完好，腾出空间后任务继续。",
-                "The disk was full, so the job's process could not write the job's row; what it had finished is safe, and it"
-                " goes on once there is space.",
+                "任务进程无法写入任务状态（磁盘已满，或数据库被锁定）；已有结果完好，任务会继续。",
+                "The job's process could not write the job's row (the disk was full, or the database locked); what it had"
+                " finished is safe, and the job goes on.",
             ),
             counts=False,
         )
