@@ -134,10 +134,10 @@ def test_supervisor__hundreds_that_cannot_start_keep_nobody_from_starting(settin
     probe = ("echo", '[{"index": 1, "uuid": "GPU-b", "name": "x", "utilisation": 0, "total_mib": 10, "free_mib": 9}]')
     platform = open_platform(settings.model_copy(update={"gpu_probe": probe}), upgrade=True)
     with platform.database.transaction() as db:
-        for n in range(420):
+        for n in range(404):
             where = {"pool": "training"} if n % 2 else {"gpus": "0"}
-            queue.submit(db, queue.Submission("rehearsal", {"steps": 1, "pause": 600, "name": "x"}, "x", **where))  # type: ignore[arg-type]
-    free = [submit(platform, pause=600), submit(platform, pause=600, gpus="1")]
+            queue.submit(db, queue.Submission("rehearsal", {"steps": 10**4, "pause": 0.05, "name": "x"}, "x", **where))  # type: ignore[arg-type]
+    free = [submit(platform, steps=10**4, pause=0.05), submit(platform, steps=10**4, pause=0.05, gpus="1")]
     one = Supervisor(platform)
     one.tick()
     with platform.database.reading() as db:
