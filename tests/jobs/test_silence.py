@@ -1,42 +1,63 @@
 from roadloop.jobs.silence import Silence
 
 
-def test_of__counts_from_the_last_change() -> None:
-    silence = Silence(15)
-    silence.hear("a", 1, 100)
-    silence.hear("a", 1, 104)
-    assert silence.of("a", 104) == 4
-    silence.hear("a", 2, 105)
-    assert silence.of("a", 106) == 1
-    assert silence.of("unknown", 106) == 0
-
-
-def test_look__a_late_listener_hears_nobody() -> None:
+def listening(*whom: str) -> Silence:
+    """A listener with a patience of 15 s, who has just heard some."""
     silence = Silence(15)
     silence.look(100)
-    silence.hear("a", 1, 100)
-    silence.look(105)
-    assert silence.of("a", 105) == 5
-    silence.look(127)  # stopped for 22 s
-    assert silence.of("a", 127) == 0
-    for now in (131, 135, 139, 142):
+    for who in whom:
+        silence.hear(who, 1)
+    return silence
+
+
+def look(silence: Silence, seconds: int, *, begin: int = 100) -> None:
+    """Look round each second."""
+    for n in range(seconds):
+        silence.look(begin + n + 1)
+
+
+def test_of__counts_from_the_last_change() -> None:
+    silence = listening("a")
+    look(silence, 4)
+    silence.hear("a", 1)
+    assert silence.of("a") == 4
+    silence.hear("a", 2)
+    look(silence, 1, begin=104)
+    assert silence.of("a") == 1
+    assert silence.of("unknown") == 0
+
+
+def test_look__a_stopped_listener_heard_nobody() -> None:
+    silence = listening("a")
+    look(silence, 12)
+    silence.look(112 + 22)
+    assert silence.of("a") == 0
+    look(silence, 15, begin=134)
+    assert silence.of("a") == 15
+
+
+def test_look__a_late_round_counts_for_a_third_so_that_a_slow_listener_hears_silence_in_the_end() -> None:
+    silence = listening("a")
+    silence.look(114)
+    assert silence.of("a") == 5
+    for now in (128, 142, 156):
         silence.look(now)
-    assert silence.of("a", 142) == 15
+    assert silence.of("a") == 20
 
 
 def test_blocked__a_whole_lease_after_the_way_was_free_except_for_who_blocks_it() -> None:
-    silence = Silence(15)
-    for who in "ab":
-        silence.hear(who, 1, 100)
-    silence.blocked(114, by={"b"})
-    assert [silence.of(who, 116) for who in "ab"] == [2, 16]
-    assert silence.suspected(116) == ["b"]
-    assert silence.suspected(120) == ["a", "b"]
+    silence = listening("a", "b")
+    look(silence, 14)
+    silence.blocked(by={"b"})
+    look(silence, 2, begin=114)
+    assert [silence.of(who) for who in "ab"] == [2, 16]
+    assert silence.suspected() == ["b"]
+    look(silence, 4, begin=116)
+    assert silence.suspected() == ["a", "b"]
 
 
 def test_keep__forgets_the_others() -> None:
-    silence = Silence(15)
-    for who in "ab":
-        silence.hear(who, 1, 100)
+    silence = listening("a", "b")
     silence.keep({"b"})
-    assert silence.suspected(200) == ["b"]
+    look(silence, 10)
+    assert silence.suspected() == ["b"]

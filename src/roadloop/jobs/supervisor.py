@@ -132,14 +132,14 @@ class Supervisor:
         """One round: look after the running jobs, then start what may start."""
         now = time.monotonic()
         self._silence.look(now)
-        free = self._is_way_free(now)
+        free = self._is_way_free()
         with self.platform.database.reading() as db:
             active = queue.running(db)
         for job in active:
-            self._silence.hear(job.id, (job.token, job.beat), now)
+            self._silence.hear(job.id, (job.token, job.beat))
         if not free:
             holder = self.platform.database.holder()
-            self._silence.blocked(now, by={job.id for job in active if holder and job.pid == holder})
+            self._silence.blocked(by={job.id for job in active if holder and job.pid == holder})
         sweep = now >= self._next_sweep
         if sweep:
             self._next_sweep = now + self.platform.settings.sweep_seconds
@@ -154,12 +154,12 @@ class Supervisor:
 
     # --- running jobs ------------------------------------------------------------------------------------------
 
-    def _is_way_free(self, now: float) -> bool:
+    def _is_way_free(self) -> bool:
         """Whether a sign of life could be written just now: the row of a job that seems silent is, as it would do.
 
         Where it cannot, because the database is locked or the disk full, nobody is silent, except who holds the lock.
         """
-        for task_id in self._silence.suspected(now)[:1]:
+        for task_id in self._silence.suspected()[:1]:
             try:
                 with self.platform.database.transaction(PROBE_SECONDS) as db:
                     queue.touch(db, task_id)
@@ -186,7 +186,7 @@ class Supervisor:
             return
         if child is None and job.pid is not None and not self._has_process(job):
             self._recover(job, endings.unseen(job))
-        elif self._silence.of(job.id, now) > self._patience(job):
+        elif self._silence.of(job.id) > self._patience(job):
             self._recover(job, _SILENT if _is_here(job) else _RESTARTED)
 
     def _patience(self, job: Job) -> float:

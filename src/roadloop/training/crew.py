@@ -122,18 +122,18 @@ class Crew:
     def _serve(self, silent_seconds: float) -> bool:
         silence, gone, signs = Silence(silent_seconds), set[int](), itertools.count()
         for rank in range(self._size):
-            silence.hear(rank, next(signs), time.monotonic())
+            silence.hear(rank, next(signs))
         while len(gone) < self._size:
             silence.look(time.monotonic())
             try:
                 rank, message = self._inbox.get(timeout=0.5)
             except queue.Empty:  # only now: what a busy crew has not read yet is a sign of life too
-                silence.look(now := time.monotonic())
-                silent = [r for r in range(self._size) if r not in gone and silence.of(r, now) > silent_seconds]
+                silence.look(time.monotonic())
+                silent = [r for r in range(self._size) if r not in gone and silence.of(r) > silent_seconds]
                 if silent:
                     raise _lost(silent[0], "没有响应", "showed no life") from None
                 continue
-            silence.hear(rank, next(signs), time.monotonic())
+            silence.hear(rank, next(signs))
             if message is None:
                 gone.add(rank)
                 self._check_exit(rank)
