@@ -20,8 +20,9 @@ from typing import Any, Final
 import torch
 
 from roadloop.jobs import processes, queue, run
+from roadloop.jobs.endings import leave
+from roadloop.jobs.identity import MARK
 from roadloop.jobs.registry import TASKS
-from roadloop.jobs.run import MARK
 from roadloop.jobs.store import Job
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform
@@ -116,7 +117,7 @@ def _work(job: Sequence[str], log: str, environment: dict[str, str]) -> None:
     finally:
         with suppress(OSError):
             sys.stderr.flush()
-        os._exit(code)
+        leave(code)
 
 
 if __name__ == "__main__":

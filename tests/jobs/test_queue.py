@@ -132,6 +132,45 @@ def test_publish__forgives_losses_only_where_the_job_gets_further(platform: Plat
     assert attempt([], {"step": 20}) == 0
 
 
+def test_keep__only_more_than_any_attempt_has_left_forgives_losses(platform: Platform) -> None:
+    task_id = submit(platform)
+
+    def attempt(done: int) -> int:
+        """Losses after a loss, and then so much kept."""
+        with platform.database.transaction() as db:
+            queue.requeue(db, queue.claim(db, task_id, (), "h"), WHY, counts=True)
+            job = queue.claim(db, task_id, (), "h")
+        context = TaskContext(platform, job)
+        for n in range(done + 1):
+            context.keep(n)
+        context.beat()
+        with platform.database.transaction() as db:
+            queue.requeue(db, read(platform, task_id), WHY, counts=False)
+        return read(platform, task_id).losses
+
+    assert [attempt(3), attempt(3), attempt(4), attempt(2)] == [0, 1, 0, 1]
+
+
+def test_lines__hundreds_that_cannot_start_hide_nobody(platform: Platform) -> None:
+    """Each pool, choice of GPUs and priority is looked at by itself, first in first out."""
+    ids: dict[queue.Line, list[str]] = {}
+    with platform.database.transaction() as db:
+        for n in range(400):
+            line = queue.Line("training" if n % 2 else "other", ("", "0")[n // 2 % 2], n // 4 % 2)
+            task_id = queue.submit(db, queue.Submission("train", {}, "x", line.pool, line.gpus, line.priority))
+            ids.setdefault(line, []).append(task_id)
+    with platform.database.reading() as db:
+        assert set(queue.lines(db)) == set(ids)
+        assert {line: [job.id for job in queue.queued(db, 100, line)] for line in ids} == ids
+        plan = db.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE state = 'queued' AND pool = 'other' AND gpus = ''"
+            " AND priority = 0 ORDER BY queued_seq LIMIT 1"
+        ).all()
+    assert [row.detail for row in plan] == [
+        "SEARCH jobs USING INDEX ix_jobs_queue (state=? AND pool=? AND gpus=? AND priority=?)"
+    ]
+
+
 def test_claim__gpus_are_leased_once_and_freed_at_the_end(platform: Platform) -> None:
     task_id, other = submit(platform, gpus="0,1"), submit(platform, gpus="1")
     job = claim(platform, task_id, ("GPU-a", "GPU-b"))

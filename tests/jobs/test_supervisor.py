@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ import pytest
 from live import stop_between_transactions
 from roadloop.errors import ConflictError, StaleRunError, Text
 from roadloop.jobs import processes, queue
+from roadloop.jobs.identity import boot_id
 from roadloop.jobs.states import JobState
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.settings import Settings
+from roadloop.storage import database
 from roadloop.storage.platform import Platform, open_platform
 
 _WHY = Text("原因", "a reason")
@@ -70,7 +73,7 @@ def test_supervisor__runs_a_job_to_its_published_end(platform: Platform, supervi
     [
         ("error", "job_failed", "Failed as asked."),
         ("bug", "internal_error", "RuntimeError: failed as asked"),
-        ("exit", "internal_error", "SystemExit: 3"),
+        ("exit", "internal_error", "SystemExit: 3) in roadloop/jobs/rehearsal.py, line "),
     ],
 )
 def test_supervisor__failures_say_why(
@@ -82,6 +85,70 @@ def test_supervisor__failures_say_why(
     assert words in job.reason.en
     assert job.reason.zh != job.reason.en
     assert not counted(platform).exists()
+
+
+@pytest.mark.parametrize(("fail", "words"), [("leave", "exit code 3) in "), ("abort", "crashed (SIGABRT) in ")])
+def test_supervisor__a_process_that_is_ended_from_inside_names_the_place(
+    platform: Platform, supervisor: Supervisor, fail: str, words: str
+) -> None:
+    with platform.database.transaction() as db:
+        payload = {"steps": 1, "pause": 0, "name": "counted", "fail": fail}
+        task_id = queue.submit(db, queue.Submission("rehearsal", payload, "数数", max_attempts=1))
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.error, job.losses) == (JobState.FAILED, "worker_lost", 1)
+    assert job.reason is not None
+    assert f"{words}roadloop/jobs/rehearsal.py, line " in job.reason.en
+    assert "第" in job.reason.zh
+
+
+def test_supervisor__what_ended_a_job_is_kept_until_it_is_written(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is locked when a worker ends; another job, which is cancelled, does not wait for that."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    platform = open_platform(settings, upgrade=True)
+    one = Supervisor(platform)
+    task_id = submit(platform, steps=1, fail="leave")
+    one.tick()
+    child = one._children[task_id]
+    assert child.wait(timeout=60) == 3
+    other = sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        one.tick()
+        assert read(platform, task_id).state is JobState.RUNNING
+    other.execute("ROLLBACK")
+    other.close()
+    monkeypatch.setattr(one, "_start_queued", lambda: None)
+    one.tick()
+    job = read(platform, task_id)
+    assert (job.state, job.losses) == (JobState.QUEUED, 1)
+    assert job.reason is not None
+    assert "exit code 3" in job.reason.en
+    one.close()
+    platform.database.close()
+
+
+def test_supervisor__hundreds_that_cannot_start_keep_nobody_from_starting(settings: Settings) -> None:
+    """The trainings' slot is taken, and the GPU is away."""
+    probe = ("echo", '[{"index": 1, "uuid": "GPU-b", "name": "x", "utilisation": 0, "total_mib": 10, "free_mib": 9}]')
+    platform = open_platform(settings.model_copy(update={"gpu_probe": probe}), upgrade=True)
+    with platform.database.transaction() as db:
+        for n in range(404):
+            where = {"pool": "training"} if n % 2 else {"gpus": "0"}
+            queue.submit(db, queue.Submission("rehearsal", {"steps": 10**4, "pause": 0.05, "name": "x"}, "x", **where))  # type: ignore[arg-type]
+    free = [submit(platform, steps=10**4, pause=0.05), submit(platform, steps=10**4, pause=0.05, gpus="1")]
+    one = Supervisor(platform)
+    one.tick()
+    with platform.database.reading() as db:
+        started = queue.running(db)
+        away = queue.queued(db, 1)
+    assert [(job.pool, job.gpus) for job in started] == [("training", ""), ("other", ""), ("other", "1")]
+    assert [job.id for job in started[1:]] == free
+    assert away[0].reason is not None
+    assert "GPU [0] is not there" in away[0].reason.en
+    one.close(stop_jobs=True)
+    platform.database.close()
 
 
 def test_supervisor__other_slots_run_one_after_another(platform: Platform, supervisor: Supervisor) -> None:
@@ -124,6 +191,21 @@ def test_supervisor__a_stopped_worker_loses_its_lease(platform: Platform, superv
     assert (job.state, job.token) == (JobState.SUCCEEDED, 2)
 
 
+def test_supervisor__a_stopped_worker_that_holds_the_database_loses_its_lease_too(
+    platform: Platform, supervisor: Supervisor
+) -> None:
+    task_id = submit(platform, steps=10**6, pause=0)
+    job = wait(platform, task_id, lambda job: job.beat > 0)
+    assert job.pid is not None
+    os.kill(job.pid, signal.SIGSTOP)
+    while platform.database.holder() != job.pid:
+        os.kill(job.pid, signal.SIGCONT)
+        time.sleep(0.003)
+        os.kill(job.pid, signal.SIGSTOP)
+    job = wait(platform, task_id, lambda job: job.token == 2)
+    assert job.state is JobState.RUNNING
+
+
 def test_supervisor__cancel_ends_the_whole_tree(platform: Platform, supervisor: Supervisor) -> None:
     task_id = submit(platform, steps=1000, pause=0.05, child=True)
     job = wait(platform, task_id, lambda job: job.progress > 0)
@@ -158,6 +240,8 @@ def test_supervisor__running_jobs_survive_it_and_are_found_again(platform: Platf
     task_id = submit(platform, steps=60, pause=0.05)
     wait(platform, task_id, lambda job: job.progress > 0)
     assert [job.id for job in first.close()] == [task_id]
+    with platform.database.transaction() as db:  # under another name, as a container that shares its processes
+        db.execute(queue.jobs.update().values(host="as-it-was-called"))
     second = Supervisor(platform)
     second.start()
     job = wait(platform, task_id, ended)
@@ -179,6 +263,21 @@ def test_supervisor__a_worker_killed_while_no_server_ran_goes_on(platform: Platf
     job = wait(platform, task_id, ended)
     assert (job.state, job.attempt, job.losses) == (JobState.SUCCEEDED, 2, 0)
     second.close()
+
+
+@pytest.mark.parametrize("boot", [boot_id(), "another"])
+def test_supervisor__the_host_has_another_name_after_a_restart(platform: Platform, boot: str) -> None:
+    """As a container has: its worker is gone. Nobody can say so of another boot, but that is no loss either."""
+    task_id = submit(platform)
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "as-it-was-called")
+        process = {"pid": os.getpid(), "pid_ticks": 1, "boot_id": boot, "beat": 9}
+        queue.fenced(db, task_id, job.token, process)
+    one = Supervisor(platform)
+    one.start()
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.attempt, job.losses) == (JobState.SUCCEEDED, 2, 0)
+    one.close()
 
 
 def test_supervisor__one_per_workspace(platform: Platform, supervisor: Supervisor) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import roadloop
 from job_cases import CASES, Stage
+from roadloop.jobs.context import KEPT
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.states import JobState
@@ -46,6 +47,9 @@ TAKEN_OVER: Final[Mapping[str, str]] = {
     "train.saved": "resumed from epoch-000000-step-000000001",
     "train.epoch": "resumed from epoch-000001",
 }
+#: Kinds whose next attempt takes over what is finished, so that getting further forgives lost workers; of a push, what
+#: the annotator has. Trainings and pulls have something in their memo that changes; the others begin anew, or are short.
+KEEPING: Final = {"create_data", "evaluate", "sample", "select", "task_divide"}
 
 
 def test_points__every_named_point_of_the_source_is_in_the_table() -> None:
@@ -75,6 +79,7 @@ def test_r03__killed_at_a_point_ends_in_the_same_bytes(
                 assert re.search(TAKEN_OVER.get(point, ""), stage.log(platform)), point
             job = stage.job(platform)
             assert job.state is JobState.SUCCEEDED, (point, job.reason)
+            assert (job.memo.get(KEPT, 0) > 0) == (stage.kind in KEEPING) or stage.kind == "push_package", point
             assert _lasting(job.result) == _lasting(stage.result), point
             assert stage.tree() == stage.after, point
 

@@ -10,8 +10,8 @@ from full_disk import Disk
 from job_cases import CASES, Stage
 from live import LiveServer
 from roadloop.jobs import queue
+from roadloop.jobs.endings import UNWRITTEN_EXIT
 from roadloop.jobs.fsck import inspect
-from roadloop.jobs.run import UNWRITTEN_EXIT
 from roadloop.jobs.states import JobState
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform

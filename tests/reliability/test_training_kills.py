@@ -193,7 +193,7 @@ def test_r07__a_stopped_worker_that_wakes_up_writes_nothing(
         assert done.state is JobState.SUCCEEDED
         os.kill(job.pid, signal.SIGCONT)
         deadline = time.monotonic() + 60
-        while processes.is_alive(job.pid, job.pid_started or 0):
+        while processes.is_alive(job):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert site.job(task_id) == done

@@ -1,4 +1,6 @@
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -11,9 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from roadloop import server
-from roadloop.errors import ConflictError
-from roadloop.jobs import queue
+from roadloop.errors import BusyError, ConflictError
+from roadloop.jobs import processes, queue
+from roadloop.jobs.identity import MARK
 from roadloop.settings import Settings
+from roadloop.storage import database as database_module
 from roadloop.storage import migrate
 from roadloop.storage.database import Database, metadata, sqlite_url
 from roadloop.storage.platform import Platform, open_platform
@@ -67,6 +71,33 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
     platform.database.close()
 
 
+def test_upgrade__a_job_that_runs_meanwhile_is_known_by_its_mark(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    file = settings.home / "roadloop.db"
+    database = Database(sqlite_url(file))
+    with database.transaction() as db:
+        command.upgrade(migrate._config(db, settings.home.resolve()), "0011")
+    database.close()
+    row = {
+        "id": "a" * 32, "kind": "rehearsal", "title": "x", "pool": "other", "priority": 0, "state": "running", "token": 1,
+        "attempt": 1, "losses": 0, "max_attempts": 3, "payload": "{}", "gpus": "", "log": "l", "progress": 0.5,
+        "warnings": "[]", "memo": "{}", "finishing": 0, "cancel_requested": 0, "beat": 7, "queued_seq": 1,
+        "created_at": 1.0, "host": None, "pid": 0, "pid_started": 5.0,
+    }  # fmt: skip
+    with subprocess.Popen(["sleep", "60"], env={MARK: f"{row['id']}:1"}) as process:
+        with closing(sqlite3.connect(file, isolation_level=None)) as db:
+            values = [*(row | {"pid": process.pid}).values()]
+            db.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", values)
+        platform = open_platform(settings, upgrade=True)
+        with platform.database.reading() as db:
+            (job,) = queue.running(db)
+        platform.database.close()
+        assert (job.pid, job.pid_ticks, job.boot_id, job.beat) == (process.pid, None, None, 7)
+        assert processes.is_alive(job)
+        process.kill()
+    assert not processes.is_alive(job)
+
+
 def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:
     def submit_some() -> None:
         for _ in range(20):
@@ -80,6 +111,49 @@ def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:
         thread.join()
     with platform.database.reading() as db:
         assert len(queue.queued(db, limit=1000)) == 320
+
+
+def test_transaction__gives_up_after_the_seconds_that_it_is_given_and_says_who_holds_it(platform: Platform) -> None:
+    file = str(Path(platform.workspace.home) / "roadloop.db")
+    assert platform.database.holder() is None
+    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN IMMEDIATE');"
+    code += " print(flush=True); sys.stdin.read()"
+    holding = subprocess.Popen([sys.executable, "-c", code, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with holding:
+        assert holding.stdout is not None
+        holding.stdout.readline()
+        assert platform.database.holder() == holding.pid
+        with pytest.raises(BusyError), platform.database.transaction(0.1):
+            pass
+    platform.database.patient = True
+    with platform.database.transaction(), pytest.raises(BusyError), platform.database.transaction(0.1):
+        pass
+    assert platform.database.holder() is None
+
+
+def test_transaction__a_patient_one_waits_longer_than_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    platform = open_platform(settings, upgrade=True)
+    platform.database.patient = True
+    other = sqlite3.connect(settings.home / "roadloop.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with other:
+
+        def let_go() -> None:
+            while len(caplog.records) < 2:
+                time.sleep(0.05)
+            other.execute("COMMIT")
+
+        thread = threading.Thread(target=let_go)
+        thread.start()
+        with platform.database.transaction() as db:
+            queue.submit(db, queue.Submission("rehearsal", {}, "x"))
+        thread.join()
+    other.close()
+    assert "waiting for it" in caplog.text
+    platform.database.close()
 
 
 def test_transaction__waits_while_another_process_holds_the_database(platform: Platform) -> None:

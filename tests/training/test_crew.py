@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from roadloop.errors import Text
+from roadloop.errors import JobError, Text
 from roadloop.training import checkpoint
 from roadloop.training.crew import Crew, RankLostError, train_together
 
@@ -136,6 +136,40 @@ def test_train_together__goes_on_with_another_number_of_ranks(bench: Any) -> Non
     losses = [[line["loss"] for line in bench.lines(one)] for one in (whole, work)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert len({round(loss, 6) for loss in losses[0]}) == len(losses[0])
+
+
+#: Ends its process where it is first run.
+LEAVING = """
+import os
+import sys
+
+from torch import nn
+
+
+class Leaving(nn.Conv2d):
+    def forward(self, x):
+        if not self.training:
+            return super().forward(x)
+        {leave}
+
+
+def build(num_classes):
+    return Leaving(3, num_classes, 1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("leave", "words"),
+    [
+        ("os._exit(3)", r"Rank \d ended itself \(exit code 3\)"),
+        ("sys.exit(3)", r"SystemExit: 3\) in networks/\w+/network.py, line 12 \(forward\)"),
+    ],
+)
+def test_train_together__a_network_that_ends_its_rank_is_named(bench: Any, leave: str, words: str) -> None:
+    work = bench.work(source=LEAVING.format(leave=leave), cpu_processes=2, batch_size=4)
+    with pytest.raises(JobError, match=words):
+        train_together(work, size=2, cuda=False, reporter=bench.notes())
 
 
 def test_train_together__stops_when_asked(bench: Any) -> None:

@@ -157,7 +157,7 @@ def test_train__a_network_that_ends_its_process_is_tried_three_times(site: Any) 
         job = wait(site, task_id, "suzhou", 10**6)
     assert (job.state, job.error, job.attempt) == (JobState.FAILED, "worker_lost", 3)
     assert job.reason is not None
-    assert "exit code 3" in job.reason.en
+    assert "exit code 3) in networks/c_network/network.py, line 5 (build)" in job.reason.en
     assert "3 times in a row" in job.reason.en
 
 

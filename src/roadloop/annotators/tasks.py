@@ -26,6 +26,7 @@ def push(context: TaskContext) -> Outcome:
 
     def watch(done: int, total: int) -> None:
         context.progress(done, total)
+        context.keep(done)
         context.check_stop()
         if done:
             context.reach("push.picture")

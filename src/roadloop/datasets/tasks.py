@@ -53,6 +53,7 @@ def build(context: TaskContext) -> Outcome:
 def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path) -> list[ShardReport]:
     reports = take_over(plan, context.older_scratch(parts_target), parts)
     context.clear_older_scratch(parts_target)
+    context.keep(len(reports))
     taken = sum(r.rows + len(r.problems) for r in reports)
     context.log(f"pictures={plan.pictures} shards={len(plan.shards)} taken_over={len(reports)}")
     note = Text("检查并打包图片", "Checking and packing pictures")
@@ -64,6 +65,7 @@ def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path) -> 
     limit = context.platform.settings.max_picture_mpix * 1_000_000
     for report in pack_all(plan, tuple(reports), parts, int(context.payload["thread"]), limit, watch):
         reports.append(report)
+        context.keep(len(reports))
         context.reach("build.shard")
         context.log(f"shard={report.file} rows={report.rows} bad={len(report.problems)}")
     return reports

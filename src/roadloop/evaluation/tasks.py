@@ -273,11 +273,13 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
 
     todo = (p for p in work.source.pictures() if ledger.find(p.number) is None)
     stages = Stages(read, lambda loaded: loaded.image, work.outputs.finish)
-    done = ledger.count()
+    done = kept = ledger.count()
+    context.keep(kept)
     for picture, results, problems in run(
         _until_stopped(context, todo), stages, predictors, context.payload["single_gpu"]
     ):
         ledger.add(picture, results, problems)
+        context.keep(kept := kept + 1)
         done += 1 + _note_bad(ledger, bad)
         context.progress(done, total)
         if done == (total + 1) // 2:

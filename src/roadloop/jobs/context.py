@@ -23,6 +23,7 @@ from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 Move = tuple[Path, Path]
+KEPT: Final = "kept"  # in the memo: how much finished work an attempt has left behind at most
 
 
 class JobCancelled(RoadloopError):  # noqa: N818 - not an error: somebody asked
@@ -76,6 +77,7 @@ class TaskContext:
         self.payload: Final = job.payload
         self.memo: dict[str, Any] = dict(job.memo)
         self._lock = threading.Lock()
+        self._writing = threading.Lock()  # what is pending is older than what another thread writes
         self._pending: dict[str, Any] = {}
         self._warnings = list(job.warnings)
         self._scratch: set[Path] = set()
@@ -104,6 +106,20 @@ class TaskContext:
             self._pending["eta_seconds"] = self._eta.update(share, time.monotonic())
             if note is not None:
                 self._pending["note"] = list(note)
+
+    def keep(self, done: int) -> None:
+        """Say how much finished work the next attempt would find and take over. Cheap.
+
+        More than any attempt has left so far is getting further, which forgives earlier losses of workers.
+
+        Args:
+            done: Units, always of the same kind in a kind of job.
+        """
+        if done <= self.memo.get(KEPT, 0):
+            return
+        self.memo[KEPT] = done
+        with self._lock:
+            self._pending |= {"memo": dict(self.memo), "losses": 0}
 
     def warn(self, text: Text) -> None:
         """Add a warning to the job's row and its log. The same warning is kept once."""
@@ -241,15 +257,16 @@ class TaskContext:
         return [[self.platform.workspace.store_path(path) for path in move] for move in moves]
 
     def _write(self, values: Mapping[str, Any]) -> queue.Job:
-        with self._lock:
-            pending, self._pending = self._pending, {}
-        try:
-            with self.platform.database.transaction() as db:
-                return queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token, **pending, **values})
-        except BusyError:
+        with self._writing:
             with self._lock:
-                self._pending = {**pending, **self._pending}
-            raise
+                pending, self._pending = self._pending, {}
+            try:
+                with self.platform.database.transaction() as db:
+                    return queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token, **pending, **values})
+            except BusyError:
+                with self._lock:
+                    self._pending = {**pending, **self._pending}
+                raise
 
     def _live(self) -> None:
         pause = min(1.0, self.platform.settings.lease_seconds / 5)

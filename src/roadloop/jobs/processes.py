@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import psutil
 
-from roadloop.jobs.run import MARK
+from roadloop.jobs.identity import MARK, boot_id, mark_in, start_ticks
 from roadloop.jobs.store import Job
 from roadloop.settings import Settings
 
@@ -52,18 +52,20 @@ def _open_log(log: Path) -> BinaryIO:
         return Path(os.devnull).open("ab")
 
 
-def is_alive(pid: int, started: float) -> bool:
-    """Whether the very process that was recorded still exists (a zombie does not count)."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+def is_alive(job: Job) -> bool:
+    """Whether the very process that runs a job's newest attempt exists on this host (a zombie does not count)."""
+    if job.pid is None:
+        return bool(find(mark_of(job.id, job.token)))
+    ticks = start_ticks(job.pid)
+    if ticks is None:
         return False
+    recorded = (job.boot_id, job.pid_ticks) == (boot_id(), ticks)
+    return recorded or mark_in(job.pid) == mark_of(job.id, job.token)
 
 
 def find(mark_prefix: str) -> list[psutil.Process]:
     """All processes of this user whose environment carries a mark with this prefix."""
-    marked = ((process, _mark_of(process)) for process in psutil.process_iter())
+    marked = ((process, mark_in(process.pid)) for process in psutil.process_iter())
     return [process for process, mark in marked if mark and mark.startswith(mark_prefix)]
 
 
@@ -73,7 +75,7 @@ def kill_tree(job: Job, *, seconds: float = 5) -> bool:
     Returns:
         Whether all were gone within `seconds`.
     """
-    if job.pid is not None and job.pid_started is not None and is_alive(job.pid, job.pid_started):
+    if job.pid is not None and is_alive(job):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(job.pid, signal.SIGKILL)
     deadline = time.monotonic() + seconds
@@ -91,18 +93,9 @@ def kill_tree(job: Job, *, seconds: float = 5) -> bool:
 
 def job_of(process: psutil.Process) -> str:
     """The task id in a process's mark; empty without one."""
-    return _mark_of(process).partition(":")[0]
+    return mark_in(process.pid).partition(":")[0]
 
 
 def _token_of(process: psutil.Process) -> int:
-    token = _mark_of(process).partition(":")[2]
+    token = mark_in(process.pid).partition(":")[2]
     return int(token) if token.isdecimal() else 0
-
-
-def _mark_of(process: psutil.Process) -> str:
-    try:
-        environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-    except OSError:
-        return ""
-    marks = (entry for entry in environment.split(b"\0") if entry.startswith(f"{MARK}=".encode()))
-    return next(marks, b"").partition(b"=")[2].decode(errors="replace")

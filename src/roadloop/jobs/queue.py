@@ -7,7 +7,7 @@ given up cannot change anything any more. Order comes from the `seq` of event ro
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,9 +16,19 @@ from roadloop.jobs.states import ENDED, JobState, check_transition
 from roadloop.jobs.store import Job, Submission, from_row, gpu_leases, job_events, jobs
 
 __all__ = [
-    "Job", "JobState", "Submission", "cancel", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "queued",
-    "requeue", "running", "start", "submit",
+    "Job", "JobState", "Line", "Submission", "cancel", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "lines",
+    "queued", "requeue", "running", "start", "submit", "touch",
 ]  # fmt: skip
+
+_NO_PROCESS: Final[Mapping[str, None]] = {"pid": None, "pid_ticks": None, "boot_id": None}
+
+
+class Line(NamedTuple):
+    """One queue: jobs in it wait for the same, so that only the first ones can start."""
+
+    pool: str
+    gpus: str
+    priority: int
 
 
 def submit(db: sa.Connection, submission: Submission) -> str:
@@ -128,14 +138,21 @@ def cancel(db: sa.Connection, task_id: str) -> JobState:
     return JobState.CANCELLED
 
 
-def queued(db: sa.Connection, limit: int = 200) -> list[Job]:
-    """The jobs that wait, in the order in which they may start."""
-    rows = db.execute(
-        sa.select(jobs)
-        .where(jobs.c.state == JobState.QUEUED.value)
-        .order_by(jobs.c.priority.desc(), jobs.c.queued_seq)
-        .limit(limit)
-    )
+def lines(db: sa.Connection) -> list[Line]:
+    """The queues in which jobs wait: one for each pool, choice of GPUs and priority."""
+    waiting = sa.select(jobs.c.pool, jobs.c.gpus, jobs.c.priority).where(jobs.c.state == JobState.QUEUED.value)
+    return [Line(*row) for row in db.execute(waiting.distinct())]
+
+
+def queued(db: sa.Connection, limit: int = 200, line: Line | None = None) -> list[Job]:
+    """The jobs that wait, in one queue or in all of them, in the order in which they may start."""
+    chosen = sa.select(jobs).where(jobs.c.state == JobState.QUEUED.value)
+    if line is None:
+        chosen = chosen.order_by(jobs.c.priority.desc(), jobs.c.queued_seq)
+    else:
+        of_line = (jobs.c.pool == line.pool, jobs.c.gpus == line.gpus, jobs.c.priority == line.priority)
+        chosen = chosen.where(*of_line).order_by(jobs.c.queued_seq)
+    rows = db.execute(chosen.limit(limit))
     return [from_row(row) for row in rows]
 
 
@@ -170,8 +187,7 @@ def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str) 
             reason=None,
             beat=0,
             host=host,
-            pid=None,
-            pid_started=None,
+            **_NO_PROCESS,
             started_at=job.started_at or time.time(),
         )
     )
@@ -198,6 +214,11 @@ def fenced(db: sa.Connection, task_id: str, token: int, values: Mapping[str, Any
             Text("这个任务已由另一个进程接手。", "Another process has taken this job over."), task_id=task_id
         )
     return get(db, task_id)
+
+
+def touch(db: sa.Connection, task_id: str) -> None:
+    """Write a job's row as it is: this succeeds when its worker's sign of life would."""
+    db.execute(jobs.update().where(jobs.c.id == task_id).values(beat=jobs.c.beat))
 
 
 def finish(
@@ -244,7 +265,7 @@ def requeue(db: sa.Connection, job: Job, reason: Text, *, counts: bool) -> JobSt
     db.execute(
         jobs.update()
         .where(jobs.c.id == job.id)
-        .values(state=JobState.QUEUED.value, reason=list(reason), eta_seconds=None, pid=None, pid_started=None)
+        .values(state=JobState.QUEUED.value, reason=list(reason), eta_seconds=None, **_NO_PROCESS)
     )
     _event(db, job.id, JobState.QUEUED, job.token, reason)
     return JobState.QUEUED

@@ -3,6 +3,7 @@
 `roadloop rehearse` runs one for operators; the reliability tests run thousands and kill them.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ def count(context: TaskContext) -> Outcome:
     """Count to `steps`, remembering each tenth step, and publish what was counted.
 
     The payload: `steps`, `pause` (seconds a step), `name` (of the file under logs/), `child` (start a process that
-    leaves this one's session and sleeps), `fail` ("", "error", "bug" or "exit" at the last step).
+    leaves this one's session and sleeps), `fail` ("", "error", "bug", "exit", "leave" or "abort" at the last step).
     """
     plan = context.payload
     steps = int(plan["steps"])
@@ -54,3 +55,7 @@ def _fail(how: str) -> None:
         raise RuntimeError(message)
     if how == "exit":
         sys.exit(3)
+    if how == "leave":
+        os._exit(3)
+    if how == "abort":
+        os.abort()

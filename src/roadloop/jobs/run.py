@@ -12,31 +12,29 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-import psutil
-
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
-from roadloop.jobs import logs, queue
+from roadloop.jobs import endings, logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
+from roadloop.jobs.endings import STALE_EXIT, UNWRITTEN_EXIT
+from roadloop.jobs.identity import boot_id, start_ticks
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.states import JobState
 from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 
-STALE_EXIT = 75
-UNWRITTEN_EXIT = 74
-MARK = "ROADLOOP_JOB_MARK"  # in the environment of every process of a job: "<task id>:<token>"
-
 
 def main() -> int:
     """Run one claimed job to its end."""
     task_id, token = sys.argv[1], int(sys.argv[2])
     gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
-    process = psutil.Process()
+    process = {"pid": os.getpid(), "pid_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}
+    endings.say_who_exits()
     try:
         platform = open_platform(Settings())
+        platform.database.patient = True  # a locked database ends no job: its supervisor waits as well
         with platform.database.transaction() as db:
-            job = queue.fenced(db, task_id, token, {"pid": process.pid, "pid_started": process.create_time()})
+            job = queue.fenced(db, task_id, token, process)
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         logs.write(f"--- {now} {job.kind} {job.title} attempt={job.attempt} ---")
         run(platform, job, gpus)
@@ -99,7 +97,8 @@ def _fail(context: TaskContext, error: BaseException) -> None:
         context.end(JobState.FAILED, text, "out_of_memory")
     else:
         context.log("".join(traceback.format_exception(error)))
-        context.end(JobState.FAILED, _bug(error), "internal_error")
+        text = endings.ended_by(error) if isinstance(error, SystemExit) else _bug(error)
+        context.end(JobState.FAILED, text, "internal_error")
 
 
 def _bug(error: BaseException) -> Text:
@@ -111,4 +110,4 @@ if __name__ == "__main__":
     code = main()
     with suppress(OSError):  # the disk of the log is full
         sys.stdout.flush()
-    os._exit(code)  # threads of libraries must not keep a finished job alive
+    endings.leave(code)  # threads of libraries must not keep a finished job alive

@@ -42,14 +42,15 @@ jobs: Final = sa.Table(
     sa.Column("queued_seq", sa.Integer, nullable=False),  # place in the queue
     sa.Column("host", sa.Text),
     sa.Column("pid", sa.Integer),
-    sa.Column("pid_started", sa.Float),
+    sa.Column("pid_ticks", sa.BigInteger),  # see identity
+    sa.Column("boot_id", sa.String(36)),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("started_at", sa.Float),
     sa.Column("finished_at", sa.Float),
     sa.CheckConstraint(
         "state IN ('created', 'queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state_known"
     ),
-    sa.Index("ix_jobs_queue", "state", "pool", "priority", "queued_seq"),
+    sa.Index("ix_jobs_queue", "state", "pool", "gpus", "priority", "queued_seq"),
     sqlite_autoincrement=True,
 )
 
@@ -107,7 +108,8 @@ class Job:
     queued_seq: int
     host: str | None
     pid: int | None
-    pid_started: float | None
+    pid_ticks: int | None
+    boot_id: str | None
     created_at: float
     started_at: float | None
     finished_at: float | None

@@ -13,15 +13,18 @@ import socket
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from roadloop.devices import service as devices
 from roadloop.errors import BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
-from roadloop.jobs import processes, queue
+from roadloop.jobs import endings, processes, queue
 from roadloop.jobs.context import apply_moves, chosen_moves
-from roadloop.jobs.run import UNWRITTEN_EXIT
+from roadloop.jobs.endings import Loss
+from roadloop.jobs.identity import boot_id
+from roadloop.jobs.silence import Silence
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
 from roadloop.storage import publish
@@ -36,17 +39,9 @@ DISK_LOW: Final = Text(
 
 
 START_SECONDS: Final = 60  # a new process has so long until its first sign of life
+PROBE_SECONDS: Final = 0.2  # a write that waits longer says that the way is blocked
 LEAVE_SECONDS: Final = 5  # an ended job's process may take so long to leave
 _left_running: Final[list[subprocess.Popen[bytes]]] = []
-
-
-@dataclass
-class _Seen:
-    """When a job's sign of life was last seen to change, on this process's own clock."""
-
-    token: int
-    beat: int
-    at: float
 
 
 class Supervisor:
@@ -62,7 +57,8 @@ class Supervisor:
     def __init__(self, platform: Platform) -> None:
         self.platform: Final = platform
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._seen: dict[str, _Seen] = {}
+        self._silence = Silence(platform.settings.lease_seconds)
+        self._losses: dict[str, Loss] = {}  # not yet written
         self._cancel_seen: dict[str, float] = {}
         self._watched: dict[str, Job] = {}  # as last seen running
         self._ended: dict[str, float] = {}  # since when their row has ended
@@ -77,7 +73,8 @@ class Supervisor:
             left = queue.running(db)
         for job in left:
             if not self._has_process(job):
-                self._recover(job, _RESTARTED, counts=False)
+                with suppress(BusyError):  # then the first round does it
+                    self._recover(job, _RESTARTED)
         self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
         self._thread.start()
 
@@ -133,39 +130,64 @@ class Supervisor:
 
     def tick(self) -> None:
         """One round: look after the running jobs, then start what may start."""
+        now = time.monotonic()
+        self._silence.look(now)
+        free = self._is_way_free()
         with self.platform.database.reading() as db:
             active = queue.running(db)
-        now = time.monotonic()
+        for job in active:
+            self._silence.hear(job.id, (job.token, job.beat))
+        if not free:
+            holder = self.platform.database.holder()
+            self._silence.blocked(by={job.id for job in active if holder and job.pid == holder})
         sweep = now >= self._next_sweep
         if sweep:
             self._next_sweep = now + self.platform.settings.sweep_seconds
         for job in active:
-            self._look_after(job, now, sweep=sweep)
+            try:
+                self._look_after(job, now, sweep=sweep)
+            except BusyError as error:  # again in the next round; the other jobs do not wait for it
+                log.warning("supervisor: job %s: %s", job.id, error.text.en)
         self._tidy({job.id: job for job in active}, now)
-        self._start_queued()
+        if free:
+            self._start_queued()
 
     # --- running jobs ------------------------------------------------------------------------------------------
 
+    def _is_way_free(self) -> bool:
+        """Whether a sign of life could be written just now: the row of a job that seems silent is, as it would do.
+
+        Where it cannot, because the database is locked or the disk full, nobody is silent, except who holds the lock.
+        """
+        for task_id in self._silence.suspected()[:1]:
+            try:
+                with self.platform.database.transaction(PROBE_SECONDS) as db:
+                    queue.touch(db, task_id)
+            except BusyError:
+                return False
+        return True
+
     def _look_after(self, job: Job, now: float, *, sweep: bool) -> None:
         child = self._children.get(job.id)
+        if job.id in self._losses:
+            self._recover(job, self._losses[job.id])
+            return
         if child is not None and child.poll() is not None:
-            self._recover(job, _exit_text(child.returncode), counts=True)
+            log_file = self.platform.workspace.home / job.log
+            self._recover(job, endings.after_exit(child.returncode, job, log_file))
             return
         if job.cancel_requested:
             asked = self._cancel_seen.setdefault(job.id, now)
             if now - asked > self.platform.settings.stop_seconds * 0.7:
                 processes.kill_tree(job, seconds=self.platform.settings.stop_seconds * 0.2)
-                self._recover(job, _STOPPED, counts=False)
+                self._recover(job, _STOPPED)
                 return
         if not sweep:
             return
-        seen = self._seen.get(job.id)
-        if seen is None or (seen.token, seen.beat) != (job.token, job.beat):
-            self._seen[job.id] = seen = _Seen(job.token, job.beat, now)
         if child is None and job.pid is not None and not self._has_process(job):
-            self._recover(job, _exit_text(None), counts=True)
-        elif now - seen.at > self._patience(job):
-            self._recover(job, _SILENT, counts=True)
+            self._recover(job, endings.unseen(job))
+        elif self._silence.of(job.id) > self._patience(job):
+            self._recover(job, _SILENT if _is_here(job) else _RESTARTED)
 
     def _patience(self, job: Job) -> float:
         """How long a job may be silent; a process that is still being loaded gets longer."""
@@ -173,22 +195,23 @@ class Supervisor:
         return lease if job.beat else max(lease, START_SECONDS)
 
     def _has_process(self, job: Job) -> bool:
-        if job.host not in {None, socket.gethostname()}:
-            return True
-        if job.pid is not None and job.pid_started is not None:
-            return processes.is_alive(job.pid, job.pid_started)
-        return bool(processes.find(processes.mark_of(job.id, job.token)))
+        """Whether a job has a process, or may have one where only signs of life tell."""
+        return not _is_here(job) or processes.is_alive(job)
 
-    def _recover(self, job: Job, reason: Text, *, counts: bool) -> None:
-        """End what is left of a worker, then complete, end or requeue its job."""
+    def _recover(self, job: Job, loss: Loss) -> None:
+        """End what is left of a worker, then complete, end or requeue its job; what happened is kept until then."""
+        self._losses[job.id] = loss
         if not processes.kill_tree(job):
             log.error("supervisor: processes of job %s do not end", job.id)
             return
         self._reap(job.id)
         with self.platform.database.reading() as db:
             job = queue.get(db, job.id)  # its last writes count
-        if job.state is not JobState.RUNNING:
-            return
+        if job.state is JobState.RUNNING:
+            self._write_loss(job, loss)
+        del self._losses[job.id]
+
+    def _write_loss(self, job: Job, loss: Loss) -> None:
         try:
             apply_moves(chosen_moves(self.platform.workspace, job))
             with self.platform.database.transaction() as db:
@@ -197,8 +220,8 @@ class Supervisor:
                 elif job.cancel_requested:
                     queue.finish(db, job, JobState.CANCELLED)
                 else:
-                    state = queue.requeue(db, job, reason, counts=counts)
-                    log.warning("supervisor: job %s %s: %s", job.id, state, reason.en)
+                    state = queue.requeue(db, job, loss.reason, counts=loss.counts)
+                    log.warning("supervisor: job %s %s: %s", job.id, state, loss.reason.en)
         except StaleRunError:
             log.info("supervisor: job %s ended by itself", job.id)
         except OSError as error:
@@ -211,13 +234,13 @@ class Supervisor:
         for task_id in [t for t in self._watched if t not in active]:
             job = self._watched[task_id]
             since = self._ended.setdefault(task_id, now)
-            gone = job.pid is None or job.pid_started is None or not processes.is_alive(job.pid, job.pid_started)
-            if gone or now - since > LEAVE_SECONDS:
+            if job.pid is None or not processes.is_alive(job) or now - since > LEAVE_SECONDS:
                 processes.kill_tree(job)
                 self._reap(task_id)
                 del self._watched[task_id], self._ended[task_id]
         self._watched |= active
-        self._seen = {t: s for t, s in self._seen.items() if t in active}
+        self._silence.keep(active)
+        self._losses = {t: s for t, s in self._losses.items() if t in active}
         self._cancel_seen = {t: s for t, s in self._cancel_seen.items() if t in active}
 
     def _reap(self, task_id: str) -> None:
@@ -228,19 +251,20 @@ class Supervisor:
     # --- queued jobs -------------------------------------------------------------------------------------------
 
     def _start_queued(self) -> None:
-        with self.platform.database.reading() as db:
-            waiting = queue.queued(db)
-            active = queue.running(db) if waiting else []
-        if not waiting:
-            return
-        if shutil.disk_usage(self.platform.workspace.home).free < self.platform.settings.min_free_mib * 2**20:
-            self._explain(waiting[0], DISK_LOW)
-            return
         settings = self.platform.settings
         room = {"training": settings.training_slots, "other": settings.other_slots}
-        for job in active:
-            if not devices.wanted(job.gpus):
-                room[job.pool] -= 1
+        with self.platform.database.reading() as db:
+            lines = queue.lines(db)
+            for job in queue.running(db) if lines else []:
+                if not devices.wanted(job.gpus):
+                    room[job.pool] -= 1
+            waiting = [job for line in lines for job in queue.queued(db, _most(line, room), line)]
+        if not waiting:
+            return
+        waiting.sort(key=lambda job: (-job.priority, job.queued_seq))
+        if shutil.disk_usage(self.platform.workspace.home).free < settings.min_free_mib * 2**20:
+            self._explain(waiting[0], DISK_LOW)
+            return
         for job in waiting:
             if devices.wanted(job.gpus):
                 self._start_on_gpus(job)
@@ -294,30 +318,30 @@ class Supervisor:
             self._children[job.id] = processes.start(self.platform.settings, claimed, uuids, log_file)
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
-            self._recover(claimed, reason, counts=True)
+            self._recover(claimed, Loss(reason, counts=True))
 
 
-_RESTARTED: Final = Text(
-    "服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."
+def _is_here(job: Job) -> bool:
+    """Whether a job's process is, or was, one of this host's: of this boot, whatever the host is called, or of its name.
+
+    A container has another name after a restart, and the machine's boot.
+    """
+    return job.boot_id == boot_id() or job.host in {None, socket.gethostname()}
+
+
+def _most(line: queue.Line, room: Mapping[str, int]) -> int:
+    """How many jobs of one queue may start at once, and at least the first one, to say what it waits for."""
+    return 1 if devices.wanted(line.gpus) else max(1, room[line.pool])
+
+
+_RESTARTED: Final = Loss(
+    Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."), counts=False
 )
-_STOPPED: Final = Text("任务已按要求停止。", "The job was stopped as asked.")
-_SILENT: Final = Text(
-    "任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."
+_STOPPED: Final = Loss(Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
+_SILENT: Final = Loss(
+    Text("任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."),
+    counts=True,
 )
-
-
-def _exit_text(code: int | None) -> Text:
-    if code is None or code == -9:
-        return Text(
-            "任务进程被外部终止（kill -9、内存不足或关机）。",
-            "The job's process was killed from outside (kill -9, the system out of memory, or a shutdown).",
-        )
-    if code == UNWRITTEN_EXIT:
-        return Text(
-            "任务进程无法写入任务状态（磁盘已满，或数据库被占用太久）。",
-            "The job's process could not write the job's row (the disk is full, or the database was busy too long).",
-        )
-    return Text(f"任务进程意外退出（代码 {code}）。", f"The job's process ended unexpectedly (exit code {code}).")
 
 
 class _Lock:

@@ -52,6 +52,7 @@ def divide(context: TaskContext) -> Outcome:
                 moves.append((scratch, base / str(number)))
             else:
                 shutil.rmtree(scratch)
+            context.keep(len(moves))
             context.reach("divide.package")
         if not moves:
             raise _nothing(problems)

@@ -82,7 +82,7 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     picks = pick(pool, scores, usable, wanted, _rules(payload, wanted, pool))
     control = _control(payload, usable)
     context.reach("select.picked")
-    selected = _fetch(run, pool, scores, _Arms(picks, control, aims))
+    selected = _fetch(run, pool, scores, _Arms(picks, control, aims), book.kept())
     if not selected:
         raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
@@ -119,13 +119,15 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
         return
     path = context.platform.workspace.find_path(payload["model_path"])
     scorers = load_scorers(path, payload, context.gpus, context.platform.settings.torch_threads)
-    done = len(points) - len(todo)
+    done, kept = len(points) - len(todo), book.kept()
+    context.keep(kept)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
     for found in score(_until_stopped(run, todo), run.store, scorers, payload["single_gpu"], run.max_pixels):
         if isinstance(found, Failed):
             run.left_out.picture(found.point, found.reason)
         else:
             book.add(found[0].track, found[0].point, found[1])
+            context.keep(kept := kept + 1)
         done += 1
         context.progress(done * SCORING, len(points), note)
         if done == len(points) - len(todo) // 2:
@@ -183,6 +185,7 @@ def _labelled_already(run: Run, book: ScoreBook, pool: Pool) -> NDArray[np.bool_
             book.add_labelled(new)
             known |= dict(new)
             new = []
+            run.context.keep(book.kept())
     prints = np.stack(list(known.values())) if known else np.zeros((0, 4), np.uint64)
     return near_any(pool.prints, prints)
 
@@ -222,7 +225,7 @@ class _Arms:
         self.aims = aims
 
 
-def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms) -> list[Selected]:
+def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms, kept: int) -> list[Selected]:
     """Fetch the pictures of both arms, each once; what is gone by now is left out."""
     gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
     indices = list(dict.fromkeys([*(p.row for p in arms.picks.taken), *arms.control]))
@@ -231,6 +234,7 @@ def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms) -> li
     for fetched in gatherer.points(wanted):
         run.context.check_stop()
         files[fetched.point] = fetched.file
+        run.context.keep(kept + len(files))
         run.context.progress(0.95 + 0.05 * len(files) / len(wanted), 1, Text("取回图片", "fetching pictures"))
     order = np.sort(-scores)
     selected: list[Selected] = []

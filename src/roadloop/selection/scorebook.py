@@ -86,6 +86,11 @@ class ScoreBook:
         (found,) = self._db.execute("SELECT count(*) FROM scores").fetchone()
         return int(found)
 
+    def kept(self) -> int:
+        """How much the next attempt would find: scored pictures, and fingerprints of labelled ones."""
+        (found,) = self._db.execute("SELECT count(*) FROM labelled").fetchone()
+        return self.count() + int(found)
+
     def add_labelled(self, prints: Iterable[tuple[str, NDArray[np.uint64]]]) -> None:
         """Write down fingerprints of labelled pictures."""
         with self._writing():

@@ -29,6 +29,7 @@ def _fill(run: Run) -> dict[str, Any]:
 
     def done(count: int) -> None:
         context.check_stop()
+        context.keep(count)
         context.progress(count, ratio.number or count * 2)
 
     fetched = gatherer.draws(tracks.draws(ratio), ratio.number, done)

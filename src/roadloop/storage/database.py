@@ -4,6 +4,7 @@
 network, decoding or torch inside: SQLite has one writer at a time.
 """
 
+import logging
 import sqlite3
 import threading
 import time
@@ -16,10 +17,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from roadloop.errors import BusyError, DiskFullError, Text
+from roadloop.storage import reading
+
+log: Final = logging.getLogger(__name__)
 
 metadata: Final = sa.MetaData()
 
 BUSY_SECONDS: Final = 30
+_WRITE_BYTE: Final = "120"  # of the file -shm
 #: What SQLite says when a file has no room, or a journal cannot be made.
 _DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
 
@@ -34,10 +39,14 @@ class Database:
 
     Args:
         url: SQLAlchemy URL.
+
+    Attributes:
+        patient: Transactions wait for as long as another process holds the database, instead of giving up.
     """
 
     def __init__(self, url: str) -> None:
         self.url: Final = url
+        self.patient = False
         self.engine: Final = sa.create_engine(url, **_engine_options(url))
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -45,16 +54,19 @@ class Database:
         self._turn = threading.Lock()
 
     @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
+    def transaction(self, seconds: float | None = None) -> Iterator[sa.Connection]:
         """One unit of work: commit when the block ends, roll back when it raises.
 
+        Args:
+            seconds: Wait so long for others at most; None: 30 s for another process, or as `patient` says.
+
         Raises:
-            BusyError: Another process held the database for 30 s.
+            BusyError: Another process held the database for so long.
             DiskFullError: The disk is full; nothing was changed.
         """
-        with self._turn, _named_errors(), self.engine.connect() as connection:
+        with self._my_turn(seconds), _named_errors(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._begin(connection, seconds)
             try:
                 yield connection
                 connection.commit()
@@ -69,6 +81,53 @@ class Database:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN DEFERRED")
             yield connection
+
+    @contextmanager
+    def _my_turn(self, seconds: float | None) -> Iterator[None]:
+        if not self._turn.acquire(timeout=-1 if seconds is None else seconds):
+            raise _busy()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _begin(self, connection: sa.Connection, seconds: float | None) -> None:
+        if seconds is not None:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+        try:
+            while not self._begun(connection, seconds):
+                log.warning("Another process holds the database; waiting for it.")
+        finally:
+            if seconds is not None:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+    def _begun(self, connection: sa.Connection, seconds: float | None) -> bool:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except sa.exc.OperationalError as error:
+            if not (self.patient and seconds is None and _is_busy(str(error.orig))):
+                raise
+            return False
+        return True
+
+    def holder(self) -> int | None:
+        """The process that holds SQLite's lock for writing; None when no process does, or the system does not say.
+
+        The kernel's list is read: a look at the file itself would, when it is closed, drop this process's own locks.
+        Source: proc_locks(5); the byte of the lock is WAL_WRITE_LOCK of https://sqlite.org/walformat.html.
+        """
+        file = self.engine.url.database
+        if self.engine.dialect.name != "sqlite" or file is None:
+            return None
+        try:
+            inode = Path(f"{file}-shm").stat().st_ino
+            locks = [line.split() for line in reading.read_bytes(Path("/proc/locks")).decode().splitlines()]
+        except OSError:
+            return None
+        for lock in locks:
+            if lock[1:4] == ["POSIX", "ADVISORY", "WRITE"] and lock[5].endswith(f":{inode}") and lock[6] == _WRITE_BYTE:
+                return int(lock[4])
+        return None
 
     def close(self) -> None:
         """Close all connections."""
@@ -115,8 +174,14 @@ def _named_errors() -> Iterator[None]:
                     f"The database cannot be written ({message}). Free some disk space and retry; nothing was changed.",
                 )
             ) from error
-        if "locked" in message or "busy" in message:
-            raise BusyError(
-                Text("数据库正被占用，请稍后重试。", "The database is busy; try again in a moment.")
-            ) from error
+        if _is_busy(message):
+            raise _busy() from error
         raise
+
+
+def _is_busy(message: str) -> bool:
+    return "locked" in message or "busy" in message
+
+
+def _busy() -> BusyError:
+    return BusyError(Text("数据库正被占用，请稍后重试。", "The database is busy; try again in a moment."))

@@ -66,6 +66,7 @@ def sweep(
         trials=draw_trials([parse_choice(text) for text in choices], trials, seed),
     )
     platform = open_platform(settings_of(home))
+    platform.database.patient = True  # a sweep goes on for hours
     try:
         if service.begin(platform, plan):
             console.print(Text("继续已有的搜索。", "Going on with the sweep that is there.").pick(language()))

@@ -5,6 +5,7 @@ all are ended and training goes on from the newest good checkpoint; when it happ
 further, the job fails with the reason. When the job's process dies, the ranks see the end of their input and go.
 """
 
+import itertools
 import json
 import os
 import queue
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from roadloop import errors
 from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.jobs.silence import Silence
 from roadloop.training.reporting import Reporter
 from roadloop.training.work import Work
 
@@ -118,17 +120,20 @@ class Crew:
         self._inbox.put((rank, None))
 
     def _serve(self, silent_seconds: float) -> bool:
-        heard = dict.fromkeys(range(self._size), time.monotonic())
-        gone: set[int] = set()
+        silence, gone, signs = Silence(silent_seconds), set[int](), itertools.count()
+        for rank in range(self._size):
+            silence.hear(rank, next(signs))
         while len(gone) < self._size:
+            silence.look(time.monotonic())
             try:
                 rank, message = self._inbox.get(timeout=0.5)
             except queue.Empty:  # only now: what a busy crew has not read yet is a sign of life too
-                silent = [r for r, at in heard.items() if r not in gone and time.monotonic() - at > silent_seconds]
+                silence.look(time.monotonic())
+                silent = [r for r in range(self._size) if r not in gone and silence.of(r) > silent_seconds]
                 if silent:
                     raise _lost(silent[0], "没有响应", "showed no life") from None
                 continue
-            heard[rank] = time.monotonic()
+            silence.hear(rank, next(signs))
             if message is None:
                 gone.add(rank)
                 self._check_exit(rank)
@@ -175,8 +180,9 @@ class Crew:
             if code is not None and code < 0:
                 name = signal.Signals(-code).name
                 raise _lost(number, f"被信号 {name} 终止", f"was killed by {name}")
-        what = self._crashes[0] if self._crashes else f"exit code {self._ranks[rank].poll()}"
-        raise RuntimeError(f"rank {rank}: {what}")
+        if not self._crashes:
+            raise _left(rank, self._ranks[rank].poll())
+        raise RuntimeError(f"rank {rank}: {self._crashes[0]}")
 
     def _write(self, rank: int, message: dict[str, Any]) -> None:
         stream = self._ranks[rank].stdin
@@ -197,6 +203,17 @@ class Crew:
                 process.stdin.close()
             except BrokenPipeError:
                 continue
+
+
+def _left(rank: int, code: int | None) -> JobError:
+    return JobError(
+        Text(
+            f"训练进程 {rank} 自行退出（退出码 {code}）：是网络的代码或它使用的库结束了进程；位置见日志。请改正后新建任务。",
+            f"Rank {rank} ended itself (exit code {code}): the code of the network, or a library that it uses, did that; the"
+            " log says where. Correct it and create a new task.",
+        ),
+        rank=rank,
+    )
 
 
 def _lost(rank: int, zh: str, en: str) -> RankLostError:

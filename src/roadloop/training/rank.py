@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.errors import RoadloopError, Text
+from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.jobs import endings
 from roadloop.training.reporting import Move, Silent
 
 BEAT_SECONDS: Final = 1.0
@@ -52,7 +53,7 @@ class Line:
     def _listen(self) -> None:
         for text in sys.stdin:
             self._answers.put(json.loads(text)["answer"])
-        os._exit(1)  # the crew is gone
+        endings.leave(1)  # the crew is gone
 
     def _beat(self) -> None:
         while True:
@@ -102,11 +103,16 @@ class Speaking(Forwarding):
 def main() -> int:
     """Train as one rank; the exit code says whether it came to its end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the crew hears it, and asks us to stop in order
+    endings.say_who_exits()
     line = Line(int(sys.argv[1]))
     try:
         finished = work(line)
     except RoadloopError as error:
         line.say({"error": error.code, "text": list(error.text), "details": error.details})
+        return 1
+    except SystemExit as error:
+        traceback.print_exc()
+        line.say({"error": JobError.code, "text": list(endings.ended_by(error)), "details": {}})
         return 1
     except Exception as error:  # noqa: BLE001 - the outermost frame
         traceback.print_exc()
@@ -142,4 +148,4 @@ def work(line: Line) -> bool:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    os._exit(code)
+    endings.leave(code)

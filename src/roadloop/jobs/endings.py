@@ -1,0 +1,168 @@
+"""How a job's process ended without saying so in its row: the reason for people, and whether the job is to blame.
+
+A crash leaves the interpreter's stack in the job's log (`faulthandler`); a call of `os._exit`, which runs nothing
+else, is made to leave one too. So the reason names the place where the code of a network, or anything else, ended it.
+"""
+
+import faulthandler
+import os
+import re
+import signal
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, NoReturn
+
+from roadloop.errors import Text
+from roadloop.jobs import logs
+from roadloop.jobs.store import Job
+
+STALE_EXIT: Final = 75
+UNWRITTEN_EXIT: Final = 74
+
+leave: Final = os._exit
+
+_LOOK_BYTES: Final = 64 * 1024  # of the end of a log
+_CRASHES: Final = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+_BEGIN: Final = re.compile(r"--- .* attempt=\d+ ---")
+_STACK: Final = re.compile(r"(Current thread .*|Stack) \(most recent call first\):")
+_FRAME: Final = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
+_PACKAGE: Final = Path(__file__).parents[2]
+_LIBRARIES: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Why a job has no process any more.
+
+    Attributes:
+        reason: For people.
+        counts: It is the job's own; so many in a row end it.
+    """
+
+    reason: Text
+    counts: bool
+
+
+class _Frame(NamedTuple):
+    file: str
+    line: int
+    function: str
+
+
+def say_who_exits() -> None:
+    """From now on `os._exit` in this process leaves in the log who called it."""
+    pid = os.getpid()
+
+    def say_and_leave(status: int) -> NoReturn:
+        if os.getpid() == pid:  # forks end so in order
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                print(f"ERROR os._exit({status}) was called", file=sys.stderr, flush=True)  # noqa: T201 - the log
+                faulthandler.dump_traceback(sys.stderr, all_threads=False)
+        leave(status)
+
+    os._exit = say_and_leave
+
+
+def after_exit(code: int, job: Job, log: Path) -> Loss:
+    """What the exit status of a job's process means.
+
+    Args:
+        code: As `subprocess` has it.
+        job: As it stood.
+        log: What its process has written.
+    """
+    if code == UNWRITTEN_EXIT:
+        return Loss(
+            Text(
+                "任务进程无法写入任务状态（磁盘已满，或数据库被锁定）；已有结果完好，任务会继续。",
+                "The job's process could not write the job's row (the disk was full, or the database locked); what it had"
+                " finished is safe, and the job goes on.",
+            ),
+            counts=False,
+        )
+    if code == -signal.SIGKILL:
+        return Loss(
+            Text(
+                "任务进程被外部终止（kill -9、内存不足或关机）。",
+                "The job's process was killed from outside (kill -9, the system out of memory, or a shutdown).",
+            ),
+            counts=True,
+        )
+    place, last = _place(log), _last(job)
+    if code < 0:
+        name = signal.Signals(-code).name
+        crashed = -code in _CRASHES
+        what = Text("崩溃", "crashed") if crashed else Text("被信号终止", "was ended by a signal")
+        where = place if crashed else Text("", "")
+        text = Text(f"任务进程{what.zh}（{name}）{where.zh}。", f"The job's process {what.en} ({name}){where.en}.")
+    else:
+        text = Text(
+            f"任务进程自行退出（退出码 {code}）{place.zh}：是网络的代码或它使用的库结束了进程。",
+            f"The job's process ended itself (exit code {code}){place.en}: the code of the network, or a library that it"
+            " uses, did that.",
+        )
+    return Loss(Text(text.zh + last.zh, text.en + last.en), counts=True)
+
+
+def unseen(job: Job) -> Loss:
+    """A process is gone that was not this server's child, so that nobody knows how it ended."""
+    last = _last(job)
+    return Loss(
+        Text(
+            f"任务进程已不存在，没有服务看到它如何结束（被外部终止、内存不足或关机）。{last.zh}",
+            "The job's process is gone, and no server saw how it ended (killed from outside, the system out of memory, or"
+            f" a shutdown).{last.en}",
+        ),
+        counts=True,
+    )
+
+
+def ended_by(error: SystemExit) -> Text:
+    """Who asked for the end of the process by `sys.exit`."""
+    frames = [_Frame(f.filename, f.lineno or 0, f.name) for f in reversed(traceback.extract_tb(error.__traceback__))]
+    place = _named(frames)
+    return Text(
+        f"代码要求结束进程（SystemExit: {error}）{place.zh}。请改正后重试。",
+        f"The code asked for the end of the process (SystemExit: {error}){place.en}. Correct it and try again.",
+    )
+
+
+def _last(job: Job) -> Text:
+    if job.note is None:
+        return Text("", "")
+    return Text(f"它最后在做：{job.note.zh}。", f" It was last at: {job.note.en}.")
+
+
+def _place(log: Path) -> Text:
+    """The place in the newest stack that the newest attempt has left in its log."""
+    size = log.stat().st_size if log.exists() else 0
+    lines: list[str] = logs.read(log, max(0, size - _LOOK_BYTES), _LOOK_BYTES)["data"]
+    stack: list[_Frame] = []
+    inside = False
+    for line in lines:
+        found = _FRAME.fullmatch(line)
+        if _BEGIN.fullmatch(line) or _STACK.fullmatch(line):
+            stack, inside = [], bool(_STACK.fullmatch(line))
+        elif inside and found:
+            stack.append(_Frame(found["file"], int(found["line"]), found["function"]))
+        else:
+            inside = False
+    return _named(stack)
+
+
+def _named(stack: Iterable[_Frame]) -> Text:
+    """The innermost frame that belongs to no library."""
+    for frame in stack:
+        if not frame.file.startswith((*_LIBRARIES, "<frozen")) and frame.file != __file__:
+            file = frame.file.removeprefix(f"{_PACKAGE}/")
+            return Text(
+                f"，位置：{file} 第 {frame.line} 行（{frame.function}）",
+                f" in {file}, line {frame.line} ({frame.function})",
+            )
+    return Text("", "")
