@@ -43,8 +43,8 @@ PROGRAMMES: Final = {
     "R23": Programme("reliability/test_training_kills.py::test_r23", 12, 100),
     "R29 life": Programme("jobs/test_life.py::test_r29", 90, 9_000),
     "R29 requests": Programme("web/test_fuzz.py::test_r29", 20, 500),
-    "R31": Programme("reliability/test_cancel.py::test_r31", 100, 1_000),
-    "R38": Programme("annotators/test_server.py::test_r38", 50, 500),
+    "R31": Programme("reliability/test_cancel.py::test_r31", 88, 880),
+    "R38": Programme("annotators/test_server.py::test_r38", 7, 70),
     "mixed kills": Programme("reliability/test_mixed_kills.py::test_", 10, 200),
 }
 
