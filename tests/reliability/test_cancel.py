@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from job_cases import CASES, POINTS, Stage
 from roadloop.errors import ConflictError
-from roadloop.jobs import processes, queue
+from roadloop.jobs import queue
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import job_events
 from roadloop.storage.platform import Platform
@@ -53,7 +53,7 @@ def cancel_at(stage: Stage, platform: Platform, point: str) -> None:
     codes: list[int] = []
     runner = threading.Thread(target=lambda: codes.append(stage.run(platform, fail_point=f"{point}:stop")))
     runner.start()
-    process = stopped(processes.mark_of(stage.task_id, 1))
+    process = stopped(stage, platform)
     for _ in range(2):
         with platform.database.transaction() as db:
             assert queue.cancel(db, stage.task_id) is JobState.RUNNING, point
@@ -62,16 +62,16 @@ def cancel_at(stage: Stage, platform: Platform, point: str) -> None:
     assert codes == [0], (point, stage.log(platform))
 
 
-def stopped(mark: str) -> psutil.Process:
+def stopped(stage: Stage, platform: Platform) -> psutil.Process:
     """The job's process, once it has stopped itself."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        for process in processes.find(mark):
-            with suppress(psutil.NoSuchProcess):
-                if process.status() == psutil.STATUS_STOPPED:
-                    return process
+        pid = stage.job(platform).pid
+        with suppress(psutil.NoSuchProcess):
+            if pid is not None and (process := psutil.Process(pid)).status() == psutil.STATUS_STOPPED:
+                return process
         time.sleep(0.02)
-    raise AssertionError(f"{mark} does not come to its point")
+    raise AssertionError("the job does not come to its point")
 
 
 def ends(platform: Platform, task_id: str) -> int:
