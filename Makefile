@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 
-.PHONY: setup demo test test-gpu test-services check format reliability clean
+.PHONY: setup demo test test-gpu test-services check format reliability endurance clean
 
 setup: .venv/ready
 
@@ -33,6 +33,10 @@ test-gpu: setup
 # The kill tests at their first figure; see docs/reliability.md.
 reliability: setup
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m reliability --full $(PYTEST_ARGS)
+
+# The same at their long figures, for hours; goes on where it was stopped. ARGS="--only R01,R02 --hours 8"
+endurance: setup
+	$(BIN)/python tests/endurance $(ARGS)
 
 # Once round a real Label Studio, installed in an environment of its own (1 GB, minutes the first time).
 .services/label-studio/ready:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the tests can be told; the Makefile and tests/training/test_golden.py say when."""
     parser.addoption("--full", action="store_true", help="kill tests at their first figure, not N = 3")
+    parser.addoption("--seed", type=int, default=0, help="of the reliability programmes' random choices")
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
     parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU")
 
@@ -61,6 +63,12 @@ def times(request: pytest.FixtureRequest) -> Callable[[int], int]:
     """How often a kill test kills: its first figure with --full, else 3."""
     full = bool(request.config.getoption("--full"))
     return lambda first_figure: first_figure if full else min(3, first_figure)
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Random choices of a programme: the same for each test and `--seed`."""
+    return random.Random(f"{request.node.name} {request.config.getoption('--seed')}")
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,10 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,19 +77,19 @@ def _set(platform: Platform, _finish: Finish) -> None:
             writer.add(NewSample("1", f"t{n // 2}_{n:03d}", image, encode_label(label)))
 
 
-def build_dataset(platform: Platform, max_bad: float = 0.05) -> str:
+def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d") -> str:
     """Ask for a dataset of the set."""
     request = datasets.Request(
-        data_name="d", sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
+        data_name=name, sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
         seed=0, max_bad=max_bad, base_data="", thread=1, data_desc="",
     )  # fmt: skip
     with platform.database.transaction() as db:
         return datasets.create(db, platform, request)
 
 
-def _network(platform: Platform) -> str:
+def _network(platform: Platform, name: str = "n") -> str:
     with platform.database.transaction() as db:
-        return networks.create(db, platform, "n", "fast-scnn", "")
+        return networks.create(db, platform, name, "fast-scnn", "")
 
 
 def _to_train(platform: Platform, finish: Finish) -> None:
@@ -138,28 +139,28 @@ def _release(platform: Platform, version: str = "2") -> str:
         return releases.submit(db, platform, request)
 
 
-def _selected() -> selection.SampleRequest:
-    return selection.SampleRequest("images/v1", "3", "tracks.txt", "", True, 0, False)
+def _selected(folder: str) -> selection.SampleRequest:
+    return selection.SampleRequest(folder, "3", "tracks.txt", "", True, 0, False)
 
 
-def _sample(platform: Platform) -> str:
+def _sample(platform: Platform, folder: str = "images/v1") -> str:
     with platform.database.transaction() as db:
-        return selection.start_sampling(db, platform, _selected())
+        return selection.start_sampling(db, platform, _selected(folder))
 
 
-def _select(platform: Platform) -> str:
+def _select(platform: Platform, folder: str = "images/v1") -> str:
     options = selection.MiningOptions("suzhou", classes="blue", control=2)
     with platform.database.transaction() as db:
-        return selection.start_mining(db, platform, _selected(), options)
+        return selection.start_mining(db, platform, _selected(folder), options)
 
 
 def _images(platform: Platform, _finish: Finish) -> None:
     write_images(platform, "v1", [f"a_{n}.jpg" for n in range(5)])
 
 
-def _divide(platform: Platform) -> str:
+def _divide(platform: Platform, version: str = "v1") -> str:
     with platform.database.transaction() as db:
-        return packages.divide(db, platform, packages.DivideRequest("v1", 2, "remote"))
+        return packages.divide(db, platform, packages.DivideRequest(version, 2, "remote"))
 
 
 def _divided(platform: Platform, finish: Finish) -> None:
@@ -256,6 +257,65 @@ CASES: Final = {
 }
 
 
+_FINISH: Final = ("finish.before", "finish.chosen", "finish.moved")
+_PUBLISH: Final = ("publish.before", "publish.chosen", "publish.moved")
+#: Kind of job -> the points named points of its code, in the order in which it reaches them.
+POINTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "create_data": ("build.shard", "build.packed", "build.assembled", *_FINISH),
+    "create_net": ("create_net.tried", *_FINISH),
+    "train": (*_PUBLISH, "train.configured", "train.saved", "train.validated", "train.epoch", *_FINISH),
+    "evaluate": (*_PUBLISH, "evaluate.half_predicted", "evaluate.predicted", "evaluate.written", *_FINISH),
+    "release": ("release.copied", "release.exported", *_PUBLISH, *_FINISH),
+    "sample": ("sample.fetched", *_FINISH),
+    "select": (
+        "select.listed", "select.half_scored", "select.scored", "select.picked", "select.fetched", *_FINISH
+    ),
+    "task_divide": ("divide.planned", "divide.package", *_FINISH),
+    "process_label": ("process.package", *_FINISH),
+    "offimport": ("offimport.listed", "offimport.written", *_FINISH),
+    "import_preview": ("preview.written", *_FINISH),
+    "health": ("health.written", *_FINISH),
+    "push_package": ("push.picture", *_FINISH),
+    "linedown": (*_PUBLISH, "pull.batch", *_FINISH),
+}  # fmt: skip
+
+
+def prepare_all(platform: Platform, finish: Finish) -> None:
+    """Write what `submit_all` needs into one workspace."""
+    (platform.workspace.home / "outbox").mkdir()
+    _to_train(platform, finish)
+    _to_release(platform, finish)
+    _annotated(platform, finish)
+    home = platform.workspace.home
+    shutil.copytree(home / "released" / "v1", platform.workspace.imports / "annotations")
+    write_images(platform, "v2", [f"b_{n}.jpg" for n in range(5)])
+    _to_import(platform, finish)
+
+
+def submit_all(platform: Platform) -> dict[str, str]:
+    """Queue a job of every kind in one workspace; task id -> kind."""
+    submits: dict[str, Submit] = {
+        "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
+        "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
+        "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
+        "process_label": _process, "offimport": _import, "import_preview": _preview, "health": _examine,
+        "push_package": _push, "linedown": _pull,
+    }  # fmt: skip
+    assert set(submits) == set(POINTS)
+    return {submit(platform): kind for kind, submit in submits.items()}
+
+
+def tree_of(home: Path) -> dict[str, str]:
+    """Every file of a workspace with its sha256, other than rows, logs and event files."""
+    home = home.resolve()
+    found = {p.relative_to(home).as_posix(): p for p in sorted(home.rglob("*")) if p.is_file()}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in found.items()
+        if not name.startswith(_ASIDE) and not (name.endswith(".log") or ".tfevents." in name)
+    }
+
+
 def wait_for_helpers(platform: Platform) -> None:
     """A job's helper processes end a moment after it."""
     with platform.database.reading() as db:
@@ -334,14 +394,8 @@ class Stage:
         return (platform.workspace.home / self.job(platform).log).read_text()
 
     def tree(self) -> dict[str, str]:
-        """Every file of the workspace with its sha256, other than rows, logs and event files."""
-        home = self.settings.home.resolve()
-        found = {p.relative_to(home).as_posix(): p for p in sorted(home.rglob("*")) if p.is_file()}
-        return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in found.items()
-            if not name.startswith(_ASIDE) and not (name.endswith(".log") or ".tfevents." in name)
-        }
+        """As `tree_of`."""
+        return tree_of(self.settings.home)
 
     def _finish(self, platform: Platform, task_id: str) -> None:
         assert self.workers.run(platform, task_id) == 0

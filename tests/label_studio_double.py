@@ -8,6 +8,7 @@ import email.parser
 import email.policy
 import json
 import re
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,6 +27,7 @@ class Double:
         self.requests: list[str] = []
         self.writes_left = 10**9
         self.failing_reads = 0
+        self.cut_after = -1  # so many writes are answered, the next is done and its connection cut; -1: none
         self._lock = threading.Lock()
         double = self
 
@@ -63,6 +65,12 @@ class Double:
         with self._lock:
             self.requests.append(f"{method} {url.path}")
             status, value = self._route(handler, method, url.path, body)
+            if method == "POST" and self.cut_after >= 0:
+                self.cut_after -= 1
+                if self.cut_after < 0:
+                    handler.close_connection = True
+                    handler.connection.shutdown(socket.SHUT_RDWR)
+                    return
         data = json.dumps(value).encode()
         handler.send_response(status)
         handler.send_header("content-length", str(len(data)))

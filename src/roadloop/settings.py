@@ -79,7 +79,9 @@ class Settings(BaseSettings):
     mlflow_url: str = Field(
         "", description="MLflow tracking server that is told every epoch of every training; empty: none."
     )
-    fail_point: str = Field("", description="For reliability tests: where a job's first attempt kills itself.")
+    fail_point: str = Field(
+        "", description="For reliability tests: where a job's first attempt kills itself, or stops (`:stop`)."
+    )
     torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
     predictor: Literal["auto", "torch", "onnx"] = Field(
         "auto", description="What predicts on CPU: torch, onnx, or auto: the faster one, where the pictures pay for it."

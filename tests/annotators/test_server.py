@@ -96,6 +96,19 @@ def test_push__cut_off_anywhere_and_again_loses_nothing(
     assert double.writes_left == 100 - (7 - writes)
 
 
+@pytest.mark.reliability
+@pytest.mark.parametrize("writes", range(7))
+def test_r38__accepted_and_cut_off_before_the_answer_is_pushed_once(
+    studio: Platform, double: Double, cut: Job, push: Job, writes: int
+) -> None:
+    cut(studio)
+    double.cut_after = writes
+    assert push(studio, "v1", 1).state in {JobState.SUCCEEDED, JobState.FAILED}
+    assert double.cut_after < 0
+    assert push(studio, "v1", 1).state is JobState.SUCCEEDED
+    assert (len(double.projects), len(double.files), len(double.tasks)) == (1, 3, 3)
+
+
 def test_push__rows_lost_are_found_again(studio: Platform, double: Double, cut: Job, push: Job, pull: Job) -> None:
     cut(studio)
     for n in range(5):  # others work there too

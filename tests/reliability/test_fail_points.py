@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 import roadloop
-from job_cases import CASES, Stage
+from job_cases import CASES, POINTS, Stage
 from roadloop.jobs.context import KEPT
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.registry import TASKS
@@ -16,27 +16,6 @@ from roadloop.jobs.states import JobState
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdist_group("jobs")]
 
-FINISH: Final = ("finish.before", "finish.chosen", "finish.moved")
-PUBLISH: Final = ("publish.before", "publish.chosen", "publish.moved")
-#: Kind of job -> the points where its first attempt is killed, in the order in which it reaches them.
-POINTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "create_data": ("build.shard", "build.packed", "build.assembled", *FINISH),
-    "create_net": ("create_net.tried", *FINISH),
-    "train": (*PUBLISH, "train.configured", "train.saved", "train.validated", "train.epoch", *FINISH),
-    "evaluate": (*PUBLISH, "evaluate.half_predicted", "evaluate.predicted", "evaluate.written", *FINISH),
-    "release": ("release.copied", "release.exported", *PUBLISH, *FINISH),
-    "sample": ("sample.fetched", *FINISH),
-    "select": (
-        "select.listed", "select.half_scored", "select.scored", "select.picked", "select.fetched", *FINISH
-    ),
-    "task_divide": ("divide.planned", "divide.package", *FINISH),
-    "process_label": ("process.package", *FINISH),
-    "offimport": ("offimport.listed", "offimport.written", *FINISH),
-    "import_preview": ("preview.written", *FINISH),
-    "health": ("health.written", *FINISH),
-    "push_package": ("push.picture", *FINISH),
-    "linedown": (*PUBLISH, "pull.batch", *FINISH),
-}  # fmt: skip
 #: What the second attempt says about the work that it need not do again.
 TAKEN_OVER: Final[Mapping[str, str]] = {
     "build.shard": "taken_over=[12]",

@@ -74,9 +74,8 @@ class Submitter:
 
 
 def test_r01__the_server_killed_during_submissions_loses_nothing(
-    settings: Settings, times: Callable[[int], int]
+    settings: Settings, times: Callable[[int], int], rng: random.Random
 ) -> None:
-    rng = random.Random(1)
     live = LiveServer(settings)
     acknowledged: dict[str, str] = {}
     restarts = []

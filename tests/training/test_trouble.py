@@ -83,8 +83,9 @@ def other_network(path: Path, _rng: random.Random) -> None:
 DAMAGES = (flip_bit, pickle_payload, other_network, zero_page, cut, empty, lose)
 
 
-def test_r06__a_damaged_checkpoint_is_refused_and_the_one_before_is_used(bench: Any, times: Times) -> None:
-    rng = random.Random(6)
+def test_r06__a_damaged_checkpoint_is_refused_and_the_one_before_is_used(
+    bench: Any, times: Times, rng: random.Random
+) -> None:
     values = {"num_epoch": 2, "checkpoint_every": 1, "ema_decay": 0.9}
     whole, work = bench.work("whole", **values), bench.work("damaged", **values)
     other = bench.work("its other", network_settings={"width": 4}, **values)
@@ -129,8 +130,7 @@ def tightening(notes: Any, step: int) -> Any:
     return notes
 
 
-def test_r20__memory_runs_out_at_a_step_and_the_next_job_runs(bench: Any, times: Times) -> None:
-    rng = random.Random(20)
+def test_r20__memory_runs_out_at_a_step_and_the_next_job_runs(bench: Any, times: Times, rng: random.Random) -> None:
     values = {"source": HUNGRY, "batch_size": 8, "num_epoch": 1, "checkpoint_every": 1, "scale": (1, 1)}
     bench.run(bench.work("warm", **{**values, "batch_size": 1}))  # what torch takes once for ever
     values["num_epoch"] = 3
@@ -155,8 +155,9 @@ def test_r20__memory_runs_out_at_a_step_and_the_next_job_runs(bench: Any, times:
         assert bench.outcome(work) == bench.outcome(whole)
 
 
-def test_r21__a_loss_that_is_no_number_is_named_and_nothing_of_it_is_kept(bench: Any, times: Times) -> None:
-    rng = random.Random(21)
+def test_r21__a_loss_that_is_no_number_is_named_and_nothing_of_it_is_kept(
+    bench: Any, times: Times, rng: random.Random
+) -> None:
     kinds = itertools.cycle(itertools.product(("nan", "gradient", "inf"), ({}, {"ema_decay": 0.9, "accumulate": 3})))
     for number, (how, more) in zip(range(times(10)), kinds, strict=False):
         at = rng.randint(2, 7)

@@ -140,9 +140,10 @@ class TaskContext:
             raise JobCancelled
 
     def reach(self, point: str) -> None:
-        """A named fail point: where the reliability tests (R03) kill a job's first attempt."""
-        if self.platform.settings.fail_point == point and self.job.attempt == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
+        """A named fail point: where the reliability tests kill a job's first attempt (R03), or stop it (`:stop`, R31)."""
+        name, _, how = self.platform.settings.fail_point.partition(":")
+        if name == point and self.job.attempt == 1:
+            os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
 
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone. Not created."""

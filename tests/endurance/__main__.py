@@ -1,0 +1,147 @@
+"""The reliability programmes at their long figures: `make endurance`, which can be stopped and goes on where it was.
+
+Every programme is run again and again at its first figure, each time with another seed, until the runs of the present
+commit reach its long figure. Each run adds a line to `.endurance/runs.jsonl`; the table of docs/endurance.md is written
+from all lines of that file after every run.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+ROOT: Final = Path(__file__).parents[2]
+RUNS: Final = ROOT / ".endurance" / "runs.jsonl"
+DOCUMENT: Final = ROOT / "docs" / "endurance.md"
+
+
+class Programme(NamedTuple):
+    """A programme of docs/reliability.md.
+
+    Attributes:
+        tests: Path below `tests/`, with `::` and a test where the file holds several programmes.
+        first: How often it is done to roadloop in one run, its first figure.
+        long: How often in all.
+    """
+
+    tests: str
+    first: int
+    long: int
+
+
+PROGRAMMES: Final = {
+    "R01": Programme("reliability/test_server_kills.py::test_r01", 60, 3_000),
+    "R02": Programme("reliability/test_training_kills.py::test_r02", 20, 1_000),
+    "R04": Programme("reliability/test_training_kills.py::test_r04", 10, 300),
+    "R07": Programme("reliability/test_training_kills.py::test_r07", 10, 200),
+    "R08": Programme("reliability/test_server_kills.py::test_r08", 100, 1_000),
+    "R09": Programme("reliability/test_queue.py::test_r09", 40, 2_000),
+    "R22": Programme("training/test_crew.py::test_r22", 10, 200),
+    "R23": Programme("reliability/test_training_kills.py::test_r23", 12, 100),
+    "R29 life": Programme("jobs/test_life.py::test_r29", 90, 9_000),
+    "R29 requests": Programme("web/test_fuzz.py::test_r29", 20, 500),
+    "R31": Programme("reliability/test_cancel.py::test_r31", 88, 880),
+    "R38": Programme("annotators/test_server.py::test_r38", 7, 70),
+    "mixed kills": Programme("reliability/test_mixed_kills.py::test_", 10, 200),
+}
+
+
+def main() -> int:
+    """Run what is missing; the number of programmes that failed."""
+    parser = argparse.ArgumentParser(prog="make endurance", description=__doc__)
+    parser.add_argument("--only", help="ids of programmes, comma-separated", default=",".join(PROGRAMMES))
+    parser.add_argument("--hours", type=float, default=1e9, help="begin no run after so many hours")
+    options = parser.parse_args()
+    RUNS.parent.mkdir(exist_ok=True)
+    commit, until = _commit(), time.monotonic() + 3600 * options.hours
+    failed = 0
+    for name in options.only.split(","):
+        if time.monotonic() < until:
+            failed += not _complete(name.strip(), commit, until)
+    return failed
+
+
+def _complete(name: str, commit: str, until: float) -> bool:
+    """Run a programme until it reaches its long figure; False once a run fails."""
+    programme = PROGRAMMES[name]
+    while True:
+        mine = [run for run in read_runs() if (run["programme"], run["commit"]) == (name, commit)]
+        if any(not run["passed"] for run in mine):
+            return False
+        done = sum(run["count"] for run in mine)
+        print(f"{name}: {done} of {programme.long}", flush=True)
+        if done >= programme.long or time.monotonic() > until:
+            return True
+        run = {"programme": name, "commit": commit, "seed": len(mine) + 1, **_run(programme, len(mine) + 1)}
+        with RUNS.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(run, ensure_ascii=False) + "\n")
+        DOCUMENT.write_text(document(read_runs()), encoding="utf-8")
+
+
+def _run(programme: Programme, seed: int) -> dict[str, Any]:
+    file, _, test = programme.tests.partition("::")
+    command = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--full", "--seed", str(seed),
+        f"tests/{file}", "-k", test or Path(file).stem,
+    ]  # fmt: skip
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    date = time.strftime("%Y-%m-%d")
+    seconds = round(time.monotonic() - began)
+    if done.returncode == 0:
+        return {"date": date, "count": programme.first, "passed": True, "seconds": seconds}
+    output = RUNS.parent / f"failed-{test or Path(file).stem}-{seed}.txt"
+    output.write_text(done.stdout + done.stderr, encoding="utf-8")
+    print(f"FAILED, see {output}", flush=True)
+    return {"date": date, "count": programme.first, "passed": False, "seconds": seconds, "output": output.name}
+
+
+def read_runs() -> list[dict[str, Any]]:
+    """All runs so far, oldest first; a line that a kill cut off is passed over."""
+    found = []
+    for line in RUNS.read_text(encoding="utf-8").splitlines() if RUNS.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def document(runs: list[dict[str, Any]]) -> str:
+    """docs/endurance.md: one row for each programme and commit."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in runs:
+        rows.setdefault((run["programme"], run["commit"]), []).append(run)
+    lines = [
+        "# Endurance",
+        "",
+        "Written by `make endurance`, which runs the programmes of [reliability.md](reliability.md) at their long figures,",
+        "each run with another seed, and goes on where it was stopped.",
+        "",
+        "| programme | done | of | failed runs (seed) | seeds | hours | commit | dates |",
+        "|---|---:|---:|---|---|---:|---|---|",
+    ]
+    for (name, commit), mine in rows.items():
+        done = sum(run["count"] for run in mine if run["passed"])
+        failed = ", ".join(str(run["seed"]) for run in mine if not run["passed"]) or "none"
+        hours = sum(run["seconds"] for run in mine) / 3600
+        seeds = f"{mine[0]['seed']} to {mine[-1]['seed']}"
+        dates = " to ".join(sorted({mine[0]["date"], mine[-1]["date"]}))
+        goal = PROGRAMMES[name].long if name in PROGRAMMES else ""
+        lines.append(f"| {name} | {done} | {goal} | {failed} | {seeds} | {hours:.2f} | {commit} | {dates} |")
+    return "\n".join(lines) + "\n"
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    changed = "+" if git("status", "--porcelain", "--untracked-files=no", "--", "src", "tests") else ""
+    return git("rev-parse", "--short=10", "HEAD") + changed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
