@@ -77,7 +77,7 @@ def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
     left_out = 0
     for source_name in recipe.sources:
         source = open_set(workspace, source_name)
-        tables[source_name] = source.table
+        tables[source.name] = source.table
         found = scan(source)
         problems += found.problems
         lists = read_splits(source) if recipe.lists else {}

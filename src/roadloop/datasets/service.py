@@ -76,7 +76,8 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     """
     name = check_new_name(request.data_name, "data_name")
     _take_name(db, platform, name)
-    sources = [open_set(platform.workspace, source) for source in _source_names(request.sour_data)]
+    opened = (open_set(platform.workspace, source) for source in _source_names(request.sour_data))
+    sources = list({source.name: source for source in opened}.values())
     shares = dict(request.shares) or dict(DEFAULT_SHARES)
     if not request.lists:
         normalise_shares(shares)
@@ -305,7 +306,8 @@ def _check_meanings(a: ClassTable, b: ClassTable) -> None:
 def _find_base(db: sa.Connection, platform: Platform, name: str, table: ClassTable) -> str:
     """The base of an increment, checked."""
     if name:
-        _check_meanings(_require(db, platform, check_name(name, "base_data")).table, table)
+        name = check_name(name, "base_data")
+        _check_meanings(_require(db, platform, name).table, table)
         return name
     for candidate in store.finished_names(db):
         try:

@@ -11,7 +11,7 @@ from roadloop.errors import NotFoundError, Text
 from roadloop.labels.forms import parse_declared
 from roadloop.labels.table import COLUMNS, SHIPPED, ClassTable, shipped
 from roadloop.storage import reading
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import check_name, find_entry, spoken
 
 FOLDER: Final = "class-tables"
 ENDINGS: Final = (".csv", ".txt")
@@ -20,7 +20,7 @@ ENDINGS: Final = (".csv", ".txt")
 def list_tables(home: Path) -> list[str]:
     """Names of all class tables, shipped and added, in order."""
     folder = home / FOLDER
-    added = {p.stem for p in folder.iterdir() if _is_table(p)} if folder.is_dir() else set()
+    added = {spoken(p.stem) for p in folder.iterdir() if _is_table(p)} if folder.is_dir() else set()
     return sorted({*SHIPPED, *added})
 
 
@@ -33,13 +33,13 @@ def find_table(home: Path, name: str, parameter: str = "roadelement") -> ClassTa
         parameter: Name of the parameter, for the message.
 
     Raises:
-        InvalidNameError: Not a name.
+        InvalidNameError: Not a name, or several files read like it.
         NotFoundError: No such table; the text names those there are.
         LabelMapError: The file is not a class table.
     """
-    name = check_name(name, parameter)
+    check_name(name, parameter)
     for ending in ENDINGS:
-        path = home / FOLDER / f"{name}{ending}"
+        path = find_entry(home / FOLDER, f"{name}{ending}", parameter)
         if path.is_file():
             return parse_declared(reading.read_bytes(path), name).table
     if name in SHIPPED:

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.imaging.endings import odd_picture
+from roadloop.storage.paths import printable
 
 LabelKind = Literal["id", "color"]
 
@@ -144,11 +145,6 @@ def point_of(stem: str) -> str:
     """The track point of such a picture: its stem after the last `_`, else the stem."""
     head, _, tail = stem.rpartition("_")
     return tail if head and tail else stem
-
-
-def printable(name: str) -> str:
-    """A file name with bytes that are no UTF-8 made visible."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def make_sample(source: str, folder: Path, pair: Pair, facts: Facts) -> Sample:

@@ -25,12 +25,11 @@ from roadloop.sources.layout import (
     Sample,
     make_sample,
     pair_files,
-    printable,
 )
 from roadloop.sources.manifest import Row, read_manifest
 from roadloop.storage import reading
 from roadloop.storage.listing import Left, list_folder
-from roadloop.storage.paths import Workspace, check_name, check_new_name
+from roadloop.storage.paths import Workspace, check_name, check_new_name, is_text, printable, spoken
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -71,7 +70,9 @@ class Scan(NamedTuple):
 
 def list_sets(workspace: Workspace) -> list[str]:
     """Names of the source sets, in order; links that lead out of the roots are none."""
-    return list_folder(workspace.sources, workspace.holds).folders if workspace.sources.is_dir() else []
+    if not workspace.sources.is_dir():
+        return []
+    return sorted({spoken(name) for name in list_folder(workspace.sources, workspace.holds).folders})
 
 
 def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> SourceSet:
@@ -80,9 +81,11 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
     Raises:
         NotFoundError: There is no such set.
         LabelMapError: Its `classes.csv` cannot be used.
-        InvalidNameError: Not a name.
+        InvalidNameError: Not a name, or several folders read like it.
+        PathOutsideError: It is a link that leads out of the workspace and its roots.
     """
-    path = workspace.resolve(f"sources/{check_name(name, parameter)}", parameter)
+    place = workspace.entry(workspace.sources, name, parameter)
+    path = workspace.follow(place)
     if not path.is_dir():
         known = list_sets(workspace)
         some = ", ".join(known[:10]) or "-"
@@ -96,17 +99,28 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
         )
     classes = path / CLASSES
     table = parse_csv(reading.read_bytes(classes), name) if classes.is_file() else shipped()
-    return SourceSet(name, path, table, workspace)
+    return SourceSet(spoken(place.name), path, table, workspace)
 
 
 def check_dest(workspace: Workspace, text: str) -> str:
     """The name of the set that an import goes to; one that is not there yet must keep the rules for new names.
 
     Raises:
-        InvalidNameError: No set can be created under that name.
+        InvalidNameError: No set can be created under that name, or the set's folder has a name that is no UTF-8.
     """
-    name = check_name(text, "dest")
-    return name if (workspace.sources / name).is_dir() else check_new_name(name, "dest")
+    folder = workspace.entry(workspace.sources, text, "dest")
+    if not folder.is_dir():
+        return check_new_name(text, "dest")
+    if not is_text(folder.name):
+        raise InvalidNameError(
+            Text(
+                f"源数据 {spoken(folder.name)} 的目录名不是 UTF-8，不能写入；请先改名。",
+                f"The folder of the source set {spoken(folder.name)} has a name that is no UTF-8, so nothing is written"
+                " there; rename it first.",
+            ),
+            parameter="dest",
+        )
+    return folder.name
 
 
 def has_pictures(source: SourceSet) -> bool:
@@ -270,9 +284,8 @@ def _readable_names(folder: Path, workspace: Workspace) -> list[str]:
 
 def _is_name(text: str) -> bool:
     try:
-        text.encode()
         check_name(text, "name")
-    except (UnicodeEncodeError, InvalidNameError):
+    except InvalidNameError:
         return False
     return True
 

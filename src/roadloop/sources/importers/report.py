@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from roadloop.sources.importers.found import Claim, Fate, FileLabel, Item, Line, Statement
-from roadloop.sources.importers.tree import readable
+from roadloop.storage.paths import readable
 
 COLUMNS: Final = ("file", "outcome", "reason_zh", "reason_en", "place", "picture")
 #: What becomes of an item's statements by what became of its picture.
