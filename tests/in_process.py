@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import FastAPI
 
@@ -80,10 +80,11 @@ class Caller:
         else:
             texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
             query = "&".join(f"{k}={quote(v, safe='', errors='surrogatepass')}" for k, v in texts.items()).encode()
+        raw = quote(path, errors="surrogatepass")
         headers = [(b"host", f"127.0.0.1:{PORT}".encode()), (b"content-type", b"application/json")]
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-            "path": path, "raw_path": quote(path, errors="surrogatepass").encode(), "query_string": query, "root_path": "",
+            "path": unquote(raw), "raw_path": raw.encode(), "query_string": query, "root_path": "",
             "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", PORT), "state": {},
         }  # fmt: skip
         sent = [{"type": "http.request", "body": body, "more_body": False}]

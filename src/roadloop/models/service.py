@@ -98,6 +98,7 @@ def _find(platform: Platform, source: str, file: str, endings: tuple[str, ...]) 
     check_name(source, "dicts")
     folder = workspace.weights if source == WEIGHTS else models_folder(workspace, source)
     path = workspace.entry(folder, file, "dicts")
+    workspace.follow(description_path(path))
     if path.suffix not in endings or not path.is_file():
         known = [p.name for p in model_files(folder)[:5]]
         raise NotFoundError(

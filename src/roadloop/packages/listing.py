@@ -54,7 +54,7 @@ def list_pictures(folder: Path, holds: Callable[[Path], bool]) -> tuple[list[Fou
         folder: The version's.
         holds: Whether links may lead to a path; `Workspace.holds`.
     """
-    notes = _read_selection(folder)
+    notes = _read_selection(folder, holds)
     found: dict[str, Found] = {}
     problems: list[Problem] = []
     for path, reason in walk_pictures(folder, holds):
@@ -97,10 +97,10 @@ def _describe(path: str, notes: dict[str, dict[str, str]]) -> Found:
     return Found(path, name, track, point, {key: note[key] for key in FACTS if note.get(key)})
 
 
-def _read_selection(folder: Path) -> dict[str, dict[str, str]]:
+def _read_selection(folder: Path, holds: Callable[[Path], bool]) -> dict[str, dict[str, str]]:
     """Rows of `selection.csv` by every name that a picture of theirs could have; up to a row that is no csv."""
     path = folder / SELECTION
-    if not path.is_file():
+    if not path.is_file() or not holds(path.resolve()):
         return {}
     notes: dict[str, dict[str, str]] = {}
     with reading.open_text(path, "utf-8-sig", "replace") as stream, suppress(csv.Error):

@@ -5,14 +5,13 @@ package; where both stand, `X.png` wins. A picture `X.png` needs its label as `l
 name (`X.jpg` and `X.jpeg`), neither is taken. Nothing is opened here.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Final, Literal, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.imaging.endings import odd_picture
-from roadloop.storage.paths import printable
+from roadloop.storage.paths import printable, readable
 
 LabelKind = Literal["id", "color"]
 
@@ -92,7 +91,7 @@ class Sample(NamedTuple):
     @property
     def package(self) -> str:
         """Name of the package, NFC."""
-        return unicodedata.normalize("NFC", self.folder.name)
+        return readable(self.folder.name)
 
     @property
     def key(self) -> str:
@@ -236,7 +235,7 @@ def _by_stem(names: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, list
 
 
 def _stem(name: str) -> str:
-    return unicodedata.normalize("NFC", PurePath(name).stem)
+    return readable(PurePath(name).stem)
 
 
 def _no_label(stem: str) -> Text:

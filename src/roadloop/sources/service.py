@@ -16,6 +16,7 @@ from roadloop.labels.table import ClassTable, parse_csv, shipped
 from roadloop.sources import store
 from roadloop.sources.layout import (
     CLASSES,
+    MANIFEST,
     SPLIT_NAMES,
     SPLITS,
     Facts,
@@ -27,9 +28,10 @@ from roadloop.sources.layout import (
     pair_files,
 )
 from roadloop.sources.manifest import Row, read_manifest
+from roadloop.sources.recipe import ORIGIN
 from roadloop.storage import reading
 from roadloop.storage.listing import Left, list_folder
-from roadloop.storage.paths import Workspace, check_name, check_new_name, is_text, printable, spoken
+from roadloop.storage.paths import Workspace, check_name, check_new_name, is_text, printable, readable, spoken
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -82,7 +84,8 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
         NotFoundError: There is no such set.
         LabelMapError: Its `classes.csv` cannot be used.
         InvalidNameError: Not a name, or several folders read like it.
-        PathOutsideError: It is a link that leads out of the workspace and its roots.
+        PathOutsideError: It, its class table, its manifest or one of its lists is a link that leads out of the
+            workspace and its roots.
     """
     place = workspace.entry(workspace.sources, name, parameter)
     path = workspace.follow(place)
@@ -97,9 +100,12 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
             name=name,
             parameter=parameter,
         )
+    for file in (CLASSES, MANIFEST, ORIGIN, *(f"{SPLITS}/{split}.txt" for split in SPLIT_NAMES)):
+        workspace.follow(path / file)
+    name = spoken(place.name)
     classes = path / CLASSES
     table = parse_csv(reading.read_bytes(classes), name) if classes.is_file() else shipped()
-    return SourceSet(spoken(place.name), path, table, workspace)
+    return SourceSet(name, path, table, workspace)
 
 
 def check_dest(workspace: Workspace, text: str) -> str:
@@ -146,7 +152,7 @@ def scan(source: SourceSet) -> Scan:
     referred = _by_package(rows.values())
     locate = _locator(source.workspace)
     for name in sorted({*folders, *referred}):
-        package = unicodedata.normalize("NFC", name)
+        package = readable(name)
         if not _is_name(package):
             file = f"{source.name}/{printable(package)}"
             found.problems.append(Problem(file, Text("目录名不能用作包名", "The folder's name cannot be used")))
@@ -183,7 +189,7 @@ def _local(
     source: SourceSet, folder: Path, rows: Mapping[str, Row], taken: set[str], problems: list[Problem]
 ) -> list[Sample]:
     """The samples whose files stand in a package; `taken` are labels of pictures that stand elsewhere."""
-    package = unicodedata.normalize("NFC", folder.name)
+    package = readable(folder.name)
     place = f"{source.name}/{package}"
     try:
         listed = list_folder(folder, source.workspace.holds)
@@ -235,7 +241,7 @@ def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
     def locate(text: str) -> Path | None:
         if "\0" in text:
             return None
-        place = workspace.find_path(text)
+        place = workspace.home / text
         path = resolve(place.parent) / place.name
         if path.is_symlink():
             path = path.resolve()

@@ -277,11 +277,14 @@ class Workspace:
 
         Returns:
             Relative to the workspace for what lies inside it, absolute for what does not; a text that is relative
-            already is given back as it is.
+            already is given back as it is. Names whose bytes are no UTF-8 are given as they read.
         """
-        given = Path(path)
+        text = str(path)
+        if not is_text(text):
+            text = str(Path(*(spoken(part) for part in Path(path).parts)))
+        given = Path(text)
         if not given.is_absolute():
-            return str(path)
+            return text
         try:
             real = given.resolve()
         except (OSError, RuntimeError, ValueError):  # nothing that could be opened: `resolve` refuses it
@@ -292,8 +295,12 @@ class Workspace:
         return str(given)
 
     def find_path(self, text: str) -> Path:
-        """The place that `store_path` has named, wherever the workspace is by now. It need not exist."""
-        return self.home / text
+        """The place that `store_path` has named, wherever the workspace is by now. It need not exist.
+
+        Raises:
+            InvalidNameError: Several entries of the disk read like a part of it.
+        """
+        return self._spelled(self.home / text, "path")
 
     def holds(self, path: Path) -> bool:
         """Whether a path without symbolic links lies in the workspace or one of the roots."""

@@ -57,7 +57,7 @@ class FolderStore:
             NotFoundError: There is no such track, its folder is a link that leads out, or it cannot be listed.
         """
         folder = self._find(track)
-        facts = _read_facts(folder / FACTS)
+        facts = _read_facts(folder / FACTS) if self._inside(folder / FACTS) else {}
         points: dict[str, TrackPoint] = {}
         names, problems = self._picture_names(folder)
         for name in names:
@@ -109,7 +109,7 @@ class FolderStore:
             NotFoundError: No file names the task.
         """
         found: dict[str, None] = {}
-        for folder in self._folders:
+        for folder in filter(lambda place: self._inside(place / TASKS), self._folders):
             for row in _read_table(folder / TASKS):
                 if (row.get("task") or "").strip() == task and (row.get("track") or "").strip():
                     found[(row["track"] or "").strip()] = None
