@@ -7,6 +7,7 @@ job's process.
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -98,6 +99,12 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             environment[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
         return environment
+
+
+def set_temporary(folder: Path) -> None:
+    """Let this process and those that it starts put their temporary files into a folder."""
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = str(folder)
 
 
 def locale_of_messages() -> str:

@@ -195,12 +195,12 @@ _SCORES = (
 )
 
 
-def _entry(row: sa.Row[Any]) -> dict[str, Any]:
+def _entry(row: Any) -> dict[str, Any]:
     """The entry of `report.json` about the model of a row."""
     return dict(row.result["models"][row.place])
 
 
-def _scores(row: sa.Row[Any]) -> dict[str, Any]:
+def _scores(row: Any) -> dict[str, Any]:
     about = {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir}
     return {**about, "mapping": row.result.get("mapping", {}), **_entry(row)}
 
