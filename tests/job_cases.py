@@ -292,7 +292,7 @@ class Stage:
         with self.opened() as fresh:
             self._finish(fresh, self.task_id)
             self.result: Final = self.job(fresh).result
-            assert list(workers.temporary.iterdir()) == [], "the job has left temporary files"
+            assert workers.left() == [], "the job has left temporary files"
         self.after: Final = self.tree()
         assert self.after != self.before
 

@@ -46,6 +46,11 @@ class Workers:
         self._process: Final = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n", "the workers do not start"
+        self._loaded: Final = set(self.temporary.iterdir())  # what the libraries have put there
+
+    def left(self) -> list[Path]:
+        """What jobs have left among the temporary files."""
+        return sorted(set(self.temporary.iterdir()) - self._loaded)
 
     def run(self, platform: Platform, task_id: str, **changes: Any) -> int:
         """Claim a queued job and run it to the end of its process, with some settings changed; its exit status."""

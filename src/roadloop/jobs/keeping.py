@@ -134,7 +134,8 @@ def _left_temporary(platform: Platform) -> list[Path]:
 
 
 def _is_over(db: sa.Connection, beginning: str) -> bool:
-    state = db.scalar(sa.select(jobs.c.state).where(jobs.c.id.between(beginning, f"{beginning}~")))
+    """Whether the job whose id, hex digits, begins so has ended; False where there is none."""
+    state = db.scalar(sa.select(jobs.c.state).where(jobs.c.id.between(beginning, f"{beginning}g")))
     return state in _ENDED
 
 

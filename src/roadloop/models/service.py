@@ -143,7 +143,8 @@ def _rank(record: ModelFile | None, network: NetworkInfo, num_classes: int | Non
 
 
 def _candidates(platform: Platform, leave_out: str) -> Iterator[tuple[str, Path, ModelFile | None]]:
-    for path in sorted(_files(platform.workspace.weights, START_ENDINGS)):
+    holds = platform.workspace.holds
+    for path in sorted(p for p in _files(platform.workspace.weights, START_ENDINGS) if holds(p.resolve())):
         yield spoken(path.name), path, _describe(path)
     for task in _tasks(platform):
         if task == leave_out:
