@@ -113,7 +113,12 @@ class Settings(BaseSettings):
 
 
 def set_temporary(folder: Path) -> None:
-    """Let this process and those that it starts put their temporary files into a folder."""
+    """Let this process and those that it starts put their temporary files into a folder.
+
+    What `torch.compile` has built stays where all jobs find it.
+    """
+    built = Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(built))
     os.environ["TMPDIR"] = str(folder)
     tempfile.tempdir = str(folder)
 
