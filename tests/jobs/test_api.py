@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -38,7 +39,8 @@ def test_list_jobs__active_leaves_out_what_has_ended(client: TestClient, platfor
 def test_output_log__says_that_a_log_was_removed(client: TestClient, platform: Platform) -> None:
     task_id = submit(platform, "old")
     path = platform.workspace.logs / f"{task_id}.log"
-    asked = {"task_id": task_id}
+    asked: dict[str, Any] = {"task_id": task_id}
+    parts: tuple[dict[str, Any], ...] = ({}, {"offset": 0})
     assert client.get("/output_log", params=asked).json()["data"] == []  # it has not begun
     with platform.database.transaction() as db:
         values = {"state": "succeeded", "started_at": 1.0}
@@ -46,7 +48,7 @@ def test_output_log__says_that_a_log_was_removed(client: TestClient, platform: P
     path.write_text("one\n")
     assert client.get("/output_log", params=asked).json()["data"] == ["one"]
     path.unlink()
-    for part in ({}, {"offset": 0}):
+    for part in parts:
         reply = client.get("/output_log", params=asked | part, headers={"accept-language": "en"}).json()
         assert (reply["removed"], reply["next_offset"], len(reply["data"])) == (True, 0, 1)
         assert "log is not there any more" in reply["data"][0]
