@@ -184,3 +184,12 @@ def test_resolve__no_path(workspace: Workspace, text: str) -> None:
 
 def test_resolve__255_bytes_are_a_name(workspace: Workspace) -> None:
     assert workspace.resolve("道" * 85, "src") == workspace.home / ("道" * 85)
+
+
+@pytest.mark.parametrize("form", [NFC, NFD])
+def test_dataset_and_task__are_found_in_a_copy_that_writes_names_otherwise(workspace: Workspace, form: str) -> None:
+    for find, folder in ((workspace.dataset, workspace.datasets), (workspace.task, workspace.tasks)):
+        (folder / form).mkdir(parents=True)
+        assert find(NFC) == folder / form
+        assert find("新") == folder / "新"
+    assert workspace.find_path(f"datasets/{NFC}/a") == workspace.datasets / form / "a"

@@ -102,7 +102,7 @@ def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
 def _open_base(workspace: Workspace, recipe: DatasetRecipe) -> Base | None:
     if recipe.data_type != "aug":
         return None
-    folder = workspace.datasets / recipe.base_data
+    folder = workspace.dataset(recipe.base_data)
     reader = DatasetReader(folder)
     names: set[str] = set()
     tracks: dict[str, str] = {}

@@ -303,7 +303,7 @@ def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
     """
     if sour_dir.startswith(DATASET):
         name, split = parse_dataset(sour_dir)
-        folder = workspace.datasets / name
+        folder = workspace.dataset(name)
         if not (folder / "dataset.json").is_file():
             raise NotFoundError(
                 Text(

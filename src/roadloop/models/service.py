@@ -12,7 +12,7 @@ from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.models.files import PARAMS, START_ENDINGS, ModelFile, description_path, is_described, load_description
 from roadloop.networks.folder import NetworkInfo
-from roadloop.storage.paths import Workspace, check_name, find_entry, spoken
+from roadloop.storage.paths import Workspace, check_name, spoken
 from roadloop.storage.platform import Platform
 
 WEIGHTS: Final = "weights"  # the source name of the files in `weights/`
@@ -36,7 +36,7 @@ class WeightFile:
 
 def models_folder(workspace: Workspace, task: str) -> Path:
     """Where a training task's model files stand."""
-    return find_entry(workspace.tasks, task, "dicts") / "output" / "models"
+    return workspace.task(task) / "output" / "models"
 
 
 def model_files(folder: Path) -> list[Path]:

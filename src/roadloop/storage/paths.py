@@ -252,6 +252,14 @@ class Workspace:
             )
         return path
 
+    def dataset(self, name: str) -> Path:
+        """The folder of a dataset, however its name is written on the disk; it need not exist."""
+        return find_entry(self.datasets, name, "data")
+
+    def task(self, name: str) -> Path:
+        """The folder of a training task, likewise."""
+        return find_entry(self.tasks, name, "task")
+
     def entry(self, folder: Path, value: str, parameter: str) -> Path:
         """The thing of a folder that a request names; it need not exist.
 

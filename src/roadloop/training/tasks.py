@@ -79,13 +79,13 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
     recipe = TrainingRecipe.model_validate(task.row.recipe)
     base, begin = None, recipe.train.network_settings.get(CHECKPOINT)
     if recipe.data.data_type == "aug":
-        base = platform.workspace.datasets / facts.dataset.base_data
+        base = platform.workspace.dataset(facts.dataset.base_data)
     work = Work(
         recipe=recipe,
         source=task.row.source,
-        dataset=platform.workspace.datasets / recipe.dataset.name,
+        dataset=platform.workspace.dataset(recipe.dataset.name),
         base_dataset=base,
-        task=platform.workspace.tasks / recipe.task,
+        task=platform.workspace.task(recipe.task),
         threads=platform.settings.torch_threads,
         loaders=platform.settings.loader_workers,
         max_pixels=platform.settings.max_picture_mpix * 1_000_000,
