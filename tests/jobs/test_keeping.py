@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from roadloop.cli.main import app
 from roadloop.jobs import keeping, queue
 from roadloop.jobs.keeping import DAY, Removed, remove_old
-from roadloop.jobs.run import temporary_name
 from roadloop.jobs.states import JobState
+from roadloop.jobs.temporary import temporary_name
 from roadloop.storage.platform import Platform
 from roadloop.web.idempotency import idempotency
 

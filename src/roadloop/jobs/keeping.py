@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from roadloop.errors import BusyError
-from roadloop.jobs.run import temporary_name
 from roadloop.jobs.states import ENDED
 from roadloop.jobs.store import jobs
+from roadloop.jobs.temporary import temporary_name
 from roadloop.storage.platform import Platform
 from roadloop.web.idempotency import idempotency
 

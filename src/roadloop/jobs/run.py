@@ -6,15 +6,11 @@ output. It ends with 0 whenever it could write the job's end into the row, and w
 
 import os
 import pkgutil
-import shutil
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
-from typing import Final
 
 import psutil
 
@@ -23,22 +19,26 @@ from roadloop.jobs import logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.states import JobState
-from roadloop.settings import Settings, set_temporary
+from roadloop.jobs.temporary import own_temporary
+from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 
-_MOST_SOCKET: Final = 66  # bytes; what is added and a socket's name fit into the 107 that a socket has
 STALE_EXIT = 75
 UNWRITTEN_EXIT = 74
 MARK = "ROADLOOP_JOB_MARK"  # in the environment of every process of a job: "<task id>:<token>"
 
 
 def main() -> int:
-    """Run one claimed job to its end."""
+    """Run one claimed job to its end, with temporary files of its own."""
+    with own_temporary(sys.argv[1]):
+        return _run_claimed()
+
+
+def _run_claimed() -> int:
     task_id, token = sys.argv[1], int(sys.argv[2])
     gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
     process = psutil.Process()
-    temporary = _own_temporary(task_id)
     try:
         platform = open_platform(Settings())
         with platform.database.transaction() as db:
@@ -52,33 +52,7 @@ def main() -> int:
     except BusyError as error:
         logs.write(f"ERROR {error.text.en} The job's row could not be written; the supervisor goes on with it.")
         return UNWRITTEN_EXIT
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
     return 0
-
-
-def _own_temporary(task_id: str) -> Path | None:
-    """A folder for the temporary files of this attempt and its helpers, in place of those of killed attempts.
-
-    Libraries leave theirs behind, for a job's process ends at once. None where there is no room for a folder, or its
-    name would be too long for the sockets that Python puts there.
-    """
-    base, name = Path(tempfile.gettempdir()), temporary_name(task_id)
-    for left in base.glob(f"{name}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    if len(bytes(base / name)) > _MOST_SOCKET:
-        return None
-    with suppress(OSError):
-        folder = Path(tempfile.mkdtemp(prefix=name))
-        set_temporary(folder)
-        return folder
-    return None
-
-
-def temporary_name(task_id: str) -> str:
-    """What the temporary folders of a job begin with."""
-    return f"roadloop-{task_id[:12]}-"
 
 
 def run(platform: Platform, job: queue.Job, gpus: tuple[str, ...] = ()) -> None:

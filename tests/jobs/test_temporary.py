@@ -1,4 +1,4 @@
-"""A job's process and its temporary files; how jobs end is in test_supervisor.py."""
+"""Temporary files of a job's process."""
 
 import os
 import tempfile
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from roadloop.jobs import processes, queue
-from roadloop.jobs.run import temporary_name
 from roadloop.jobs.states import JobState
+from roadloop.jobs.temporary import temporary_name
 from roadloop.storage.platform import Platform
 
 
