@@ -193,3 +193,5 @@ def test_dataset_and_task__are_found_in_a_copy_that_writes_names_otherwise(works
         assert find(NFC) == folder / form
         assert find("新") == folder / "新"
     assert workspace.find_path(f"datasets/{NFC}/a") == workspace.datasets / form / "a"
+    (workspace.home / "loop").symlink_to(workspace.home / "loop")
+    assert workspace.find_path(f"loop/{NFC}") == workspace.home / "loop" / NFC

@@ -339,8 +339,10 @@ class Workspace:
             return path
         for part in path.parts[len(place.parts) :]:
             place = find_entry(place, part, parameter)
-            if not self.holds(place.resolve()):
-                return path  # a link leads out: the caller refuses it
+            try:
+                self.follow(place)
+            except PathOutsideError:
+                return path  # the caller refuses it
         return place
 
     def _check_path(self, text: str, parameter: str) -> None:
