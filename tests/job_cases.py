@@ -352,6 +352,7 @@ class Stage:
         with self.opened() as fresh:
             self._finish(fresh, self.task_id)
             self.result: Final = self.job(fresh).result
+            assert workers.left() == [], "the job has left temporary files"
         self.after: Final = self.tree()
         assert self.after != self.before
 

@@ -93,6 +93,17 @@ def test_files_of_people__are_opened_in_one_module_that_never_waits_for_a_pipe()
     assert found == []
 
 
+def test_tables_of_people__are_written_by_one_module_that_lets_no_cell_be_a_formula() -> None:
+    programs = {
+        "datasets/assemble.py", "demo/write.py", "labels/table.py", "packages/compose.py", "selection/output.py",
+        "sources/manifest.py",
+    }  # fmt: skip
+    found = {
+        p.relative_to(SOURCE).as_posix() for p in modules() if re.search(r"csv\.(writer|DictWriter)", p.read_text())
+    }
+    assert found == programs | {"storage/sheets.py"}
+
+
 @pytest.mark.parametrize("target", sorted(TASKS.values()))
 def test_registry__every_task_exists(target: str) -> None:
     program = f"import pkgutil; assert callable(pkgutil.resolve_name({target!r}))"

@@ -8,9 +8,11 @@ import importlib
 import json
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -39,9 +41,17 @@ class Workers:
 
     def __init__(self, start: Start = subprocess.Popen) -> None:
         command = [sys.executable, __file__]
-        self._process: Final = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.temporary: Final = Path(tempfile.mkdtemp(prefix="workers-"))  # of all jobs
+        self._temporary: Final = {"TMPDIR": str(self.temporary)}
+        environment = os.environ | self._temporary
+        self._process: Final = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n", "the workers do not start"
+        self._loaded: Final = set(self.temporary.iterdir())  # what the libraries have put there
+
+    def left(self) -> list[Path]:
+        """What jobs have left among the temporary files."""
+        return sorted(set(self.temporary.iterdir()) - self._loaded)
 
     def run(self, platform: Platform, task_id: str, **changes: Any) -> int:
         """Claim a queued job and run it to the end of its process, with some settings changed; its exit status."""
@@ -54,7 +64,11 @@ class Workers:
         log = settings.home.resolve() / job.log
         log.parent.mkdir(parents=True, exist_ok=True)
         mark = {MARK: processes.mark_of(job.id, job.token), "CUDA_VISIBLE_DEVICES": ""}
-        order = {"job": [job.id, str(job.token), ""], "log": str(log), "env": settings.child_environment() | mark}
+        order = {
+            "job": [job.id, str(job.token), ""],
+            "log": str(log),
+            "env": settings.child_environment() | mark | self._temporary,
+        }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -68,6 +82,7 @@ class Workers:
         self._process.stdin.close()
         self._process.wait(timeout=60)
         self._process.stdout.close()
+        shutil.rmtree(self.temporary)
 
 
 def _serve() -> None:

@@ -7,6 +7,7 @@ job's process.
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +44,17 @@ class Settings(BaseSettings):
     max_body_mib: int = Field(32, ge=1, description="Largest request body, MiB.")
     max_picture_mpix: int = Field(64, ge=1, description="Largest picture that is decoded, megapixels.")
     min_free_mib: int = Field(200, ge=0, description="New jobs wait while the disk has less than this free, MiB.")
+    idempotency_days: float = Field(
+        30, ge=0, description="An Idempotency-Key is known for so many days after its request; 0: for ever."
+    )
+    log_keep_days: float = Field(
+        365, ge=0, description="Logs of ended jobs in logs/ are removed so many days after their last line; 0: never."
+    )
+    log_keep_mib: int = Field(
+        20480,
+        ge=0,
+        description="Of logs that are larger together, the oldest of ended jobs are removed, MiB; 0: never.",
+    )
     release_categories: tuple[str, ...] = Field(
         ("车道线", "路牌", "灯杆"), description="Model categories, in the order of /release_tab pages."
     )
@@ -100,6 +112,17 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             environment[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
         return environment
+
+
+def set_temporary(folder: Path) -> None:
+    """Let this process and those that it starts put their temporary files into a folder.
+
+    What `torch.compile` has built stays where all jobs find it.
+    """
+    built = Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(built))
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = str(folder)
 
 
 def locale_of_messages() -> str:

@@ -58,7 +58,7 @@ def test_training__all_scores_of_the_last_epoch_beside_the_best(browser: Browser
 
 
 def test_releases__a_score_says_what_it_was_measured_on(browser: Browser, site: LiveServer) -> None:
-    measured = {"evaluation_sour_dir": "pictures/both", "evaluation_pictures": 468}
+    measured = {"evaluation_sour_dir": "pictures/both", "evaluation_pictures": 468, "evaluation_task_id": "0123456789"}
     older = {"training": {}, "evaluation_miou": 0.655, "parity": None}
     platform = open_platform(site.settings)
     with platform.database.transaction() as db:
@@ -78,7 +78,7 @@ def test_releases__a_score_says_what_it_was_measured_on(browser: Browser, site: 
             db.execute(releases.insert().values(task_id=task_id, live=True, answered=True, **row))
     platform.database.close()
     browser.open("/#/release")
-    assert "pictures/both，468 张" in browser.find("tbody tr", "0.795").text
+    assert "评估 01234567：pictures/both，468 张" in browser.find("tbody tr", "0.795").text
     assert "最近一次评估" in browser.find("tbody tr", "0.655").text
     browser.find(".segmented button", "EN").click()
     browser.find("tbody tr", "pictures/both, 468 pictures")

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from roadloop.errors import InvalidNameError, NotFoundError
+from roadloop.errors import InvalidNameError, NotFoundError, PathOutsideError
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.library import find_table, list_tables
 from roadloop.labels.table import SHIPPED, format_csv, shipped
+from roadloop.storage.paths import Workspace
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -19,15 +20,20 @@ def test_shipped__cityscapes_has_19_train_ids_in_order() -> None:
 
 
 def test_find_table__files_win_and_are_listed(tmp_path: Path) -> None:
-    (tmp_path / "class-tables").mkdir()
-    (tmp_path / "class-tables" / "voc.csv").write_text(format_csv(shipped("camvid")))
-    (tmp_path / "class-tables" / "本队.txt").write_bytes("1 2 3 道路\n".encode("gbk"))
-    (tmp_path / "class-tables" / ".x.txt").touch()
-    assert list_tables(tmp_path) == sorted({*SHIPPED, "本队"})
-    assert find_table(tmp_path, "voc").classes == shipped("camvid").classes
-    assert find_table(tmp_path, "本队").classes[0].name_zh == "道路"
+    tables, workspace = tmp_path / "home" / "class-tables", Workspace(tmp_path / "home")
+    tables.mkdir(parents=True)
+    (tables / "voc.csv").write_text(format_csv(shipped("camvid")))
+    (tables / "本队.txt").write_bytes("1 2 3 道路\n".encode("gbk"))
+    (tables / ".x.txt").touch()
+    assert list_tables(workspace) == sorted({*SHIPPED, "本队"})
+    assert find_table(workspace, "voc").classes == shipped("camvid").classes
+    assert find_table(workspace, "本队").classes[0].name_zh == "道路"
     with pytest.raises(NotFoundError) as raised:
-        find_table(tmp_path, "sad")
+        find_table(workspace, "sad")
     assert "本队" in raised.value.text.zh
     with pytest.raises(InvalidNameError):
-        find_table(tmp_path, "../voc")
+        find_table(workspace, "../voc")
+    (tmp_path / "out.csv").write_text(format_csv(shipped("camvid")))
+    (tables / "linked.csv").symlink_to(tmp_path / "out.csv")
+    with pytest.raises(PathOutsideError, match=r"linked\.csv"):
+        find_table(workspace, "linked")

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from roadloop.errors import InvalidNameError, NotFoundError
+from roadloop.errors import InvalidNameError, NotFoundError, PathOutsideError
 from roadloop.jobs import queue
 from roadloop.models import files, service
 from roadloop.models.api import routes
@@ -114,3 +114,18 @@ def test_find_model__refuses_unknown_and_outside(platform: Platform, save_pair: 
     for name in ("../suzhou/x.params", "a/../../x.params", "suzhou/", "/etc/passwd"):
         with pytest.raises(InvalidNameError):
             service.find_weights(platform, name)
+
+
+@pytest.mark.parametrize("ending", [".params", ".json"])
+def test_weights__links_out_of_the_roots_are_no_models(
+    platform: Platform, save_pair: SavePair, tmp_path: Path, ending: str
+) -> None:
+    inside, outside = save_pair(platform.workspace.weights), save_pair(tmp_path / "outside")
+    link = inside.with_suffix(ending)
+    link.unlink()
+    link.symlink_to(outside.with_suffix(ending))
+    with pytest.raises(PathOutsideError, match="leads out"):
+        service.find_model(platform, "weights", inside.name)
+    if ending == ".params":
+        info = NetworkInfo("kd", tmp_path, "0" * 64)
+        assert service.compatible_weights(platform, info) == []

@@ -57,9 +57,13 @@ def test_list_pictures__links_are_followed_or_named_and_other_kinds_too(tmp_path
     (home / "v" / "l_1.jpg").symlink_to(home / "store" / "t" / "9.jpg")
     (home / "v" / "track").symlink_to(home / "store" / "t")
     (home / "v" / "s_1.jpg").symlink_to(tmp_path / "secret.jpg")
+    (tmp_path / "secret.csv").write_text("file,track,point\nw_1.jpg,t,9\n")
+    (home / "v" / "selection.csv").symlink_to(tmp_path / "secret.csv")
     found, problems = list_pictures(home / "v", Workspace(home).holds)
-    assert [p.path for p in found] == ["l_1.jpg", "track/9.jpg", "w_1.jpg"]
-    assert [(p.file, p.reason.en[:10]) for p in problems] == [("b_1.bmp", "A .bmp pic"), ("s_1.jpg", LEADS_OUT.en[:10])]
+    assert [(p.path, p.track) for p in found] == [("l_1.jpg", "l"), ("track/9.jpg", "track"), ("w_1.jpg", "w")]
+    named = [(p.file, p.reason.en[:10]) for p in problems]
+    out = LEADS_OUT.en[:10]
+    assert named == [("b_1.bmp", "A .bmp pic"), ("s_1.jpg", out), ("selection.csv", out)]
 
 
 def test_list_pictures__a_table_counts_up_to_what_is_no_csv(tmp_path: Path) -> None:

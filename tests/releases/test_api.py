@@ -16,9 +16,11 @@ from fastapi.testclient import TestClient
 from onnx import numpy_helper
 
 from roadloop.errors import RoadloopError
+from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
+from roadloop.jobs.states import JobState
 from roadloop.models.export import OnnxReport, export_onnx
 from roadloop.models.files import load_description
 from roadloop.releases import index, service, tasks
@@ -89,6 +91,29 @@ def example(**changes: Any) -> dict[str, Any]:
     }
 
 
+def evaluated(
+    platform: Platform,
+    model: Path,
+    labelled: int,
+    *,
+    miou: float = 0.795,
+    state: JobState = JobState.SUCCEEDED,
+    digest: str = "",
+) -> str:
+    """The rows of an evaluation of a model file."""
+    digest = digest or load_description(model).params_sha256
+    with platform.database.transaction() as db:
+        task_id = queue.submit(db, queue.Submission("evaluate", {}, "e", state=state))
+        result = {"models": [{"miou": miou, "labelled_pictures": labelled}]}
+        db.execute(queue.jobs.update().where(queue.jobs.c.id == task_id).values(result=result))
+        facts = {"sour_dir": "pictures/both", "dest_dir": "", "dest_path": task_id, "type": "full"}
+        rest = {c.name: "" for c in evaluations.c if c.name not in {"id", "task_id", *facts}}
+        db.execute(evaluations.insert().values(task_id=task_id, **facts, **rest))
+        files = {"source": "20180427", "file": model.name, "folder": "x", "params_sha256": digest}
+        db.execute(evaluation_models.insert().values(task_id=task_id, place=0, **files))
+    return task_id
+
+
 @pytest.mark.usefixtures("worker", "model")
 def test_release__bundle_index_tab_and_history(client: TestClient, platform: Platform) -> None:
     reply = client.post("/release", json=example(), headers={"accept-language": "en"}).json()
@@ -132,18 +157,20 @@ def test_release__bundle_index_tab_and_history(client: TestClient, platform: Pla
 
 @pytest.mark.usefixtures("worker")
 def test_release__score_says_what_it_was_measured_on_and_tensors_names_stay_in_the_files(
-    client: TestClient, platform: Platform, write_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    client: TestClient, platform: Platform, write_model: Callable[..., Path]
 ) -> None:
     imported = {"imported": "enet.pth", "mapping": {"taken": [["conv.weight", "weight"]]}}
     folder = platform.workspace.tasks / "20180427" / "output" / "models"
     path = write_model(folder, "kdss", 1, training=imported)
-    scores = {"task_id": "e", "type": "full", "sour_dir": "pictures/both", "miou": 0.795, "labelled_pictures": 468}
-    monkeypatch.setattr("roadloop.evaluation.service.newest_scores", lambda _db, _digest: scores)
-    reply = client.post("/release", json=example())
+    task_id = evaluated(platform, path, 468)
+    evaluated(platform, path, 9, miou=0.2)  # a newer one, which nobody asks for
+    reply = client.post("/release", json=example(evaluation=task_id))
     row = client.get("/v1/releases", params={"task_id": reply.json()["data"]["task_id"]})
     for data in (reply.json()["data"], row.json()["data"], client.get("/release_tab").json()["items"][0]):
         assert data["metrics"] == {
             "training": {"imported": "enet.pth"},
+            "quoted": "evaluation",
+            "evaluation_task_id": task_id,
             "evaluation_miou": 0.795,
             "evaluation_sour_dir": "pictures/both",
             "evaluation_pictures": 468,
@@ -152,6 +179,33 @@ def test_release__score_says_what_it_was_measured_on_and_tensors_names_stay_in_t
     bundle = platform.workspace.home / reply.json()["data"]["folder"]
     assert json.loads((bundle / "metrics.json").read_text())["training"] == imported
     assert load_description(bundle / path.name).training == imported
+
+
+@pytest.mark.usefixtures("worker")
+def test_release__quotes_the_validation_where_no_evaluation_is_named(
+    client: TestClient, platform: Platform, model: Path, write_model: Callable[..., Path]
+) -> None:
+    evaluated(platform, model, 468)
+    metrics = client.post("/release", json=example()).json()["data"]["metrics"]
+    assert (metrics["quoted"], metrics["training"]["miou"]) == ("validation", 0.5)
+    assert (metrics["evaluation_miou"], metrics["evaluation_task_id"]) == (None, None)
+    write_model(model.parent, "other", 1, training={})
+    other = example(dicts={"20180427": ["other_ep-0001.params", "other_ep-0001.json"]}, version="2")
+    assert client.post("/release", json=other).json()["data"]["metrics"]["quoted"] is None
+
+
+@pytest.mark.usefixtures("model")
+def test_release__an_evaluation_that_cannot_be_quoted(client: TestClient, platform: Platform, model: Path) -> None:
+    cases = {
+        "0" * 32: 404,
+        evaluated(platform, model, 9, digest="0" * 64): 404,
+        evaluated(platform, model, 9, state=JobState.RUNNING): 409,
+        evaluated(platform, model, 0): 422,
+    }
+    for task_id, status in cases.items():
+        reply = client.post("/release", json=example(evaluation=task_id))
+        assert (reply.status_code, reply.json()["details"]["parameter"]) == (status, "evaluation")
+        assert task_id in reply.json()["message"]
 
 
 @pytest.mark.usefixtures("model")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_open_set__refused(workspace: Workspace, tmp_path: Path) -> None:
         open_set(workspace, "link")
 
 
+@pytest.mark.parametrize("file", ["classes.csv", "manifest.csv", "import.json", "splits/val.txt", "splits"])
+def test_open_set__a_file_that_links_out_is_not_read(workspace: Workspace, tmp_path: Path, file: str) -> None:
+    _touch(tmp_path / "elsewhere", "test.txt", "train.txt", "val.txt")
+    _touch(workspace.sources / "s" / "1", "a_1.jpg", "a_1.png")
+    link = workspace.sources / "s" / file
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "elsewhere" if file == "splits" else tmp_path / "elsewhere" / "val.txt")
+    with pytest.raises(PathOutsideError, match="leads out"):
+        open_set(workspace, "s")
+
+
 def test_scan__order_manifest_and_problems(workspace: Workspace) -> None:
     folder = workspace.sources / "s"
     _touch(folder / "2", "b_1.jpg", "b_1.png", "lonely.jpg")
@@ -94,13 +106,13 @@ def test_scan__links_are_followed_inside_the_roots_and_named_elsewhere(workspace
 
 
 def test_scan__file_names_that_are_not_utf8(workspace: Workspace) -> None:
-    folder = workspace.sources / "s" / "1"
-    folder.mkdir(parents=True)
-    for ending in (b".jpg", b".png"):
-        Path(bytes(folder).decode() + "/" + ("车".encode("gbk") + ending).decode("utf-8", "surrogateescape")).touch()
-    found = scan(open_set(workspace, "s"))
-    assert found.samples == []
-    assert [p.file for p in found.problems] == ["s/1/\\xb3\\xb5.jpg"]
+    town, car = (os.fsdecode(text.encode("gbk")) for text in ("镇", "车"))
+    _touch(workspace.sources / town / town, f"{car}.jpg", f"{car}.png", "\udcff.jpg", "\udcff.png")
+    found = scan(open_set(workspace, "镇"))
+    assert [s.key for s in found.samples] == ["镇/车"]
+    assert found.samples[0].image.is_file()
+    assert found.samples[0].label.is_file()
+    assert [p.file for p in found.problems] == ["镇/镇/\\xff.jpg"]
 
 
 def test_has_pictures__stops_at_the_first(workspace: Workspace) -> None:

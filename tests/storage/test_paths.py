@@ -1,3 +1,4 @@
+import os
 import unicodedata
 from pathlib import Path
 
@@ -125,3 +126,72 @@ def test_store_path__is_relative_inside_the_home_and_moves_with_it(workspace: Wo
     moved = Workspace(tmp_path / "moved")
     assert moved.find_path("evaluations/苏州") == tmp_path / "moved" / "evaluations" / "苏州"
     assert moved.find_path("/elsewhere/x") == Path("/elsewhere/x")
+
+
+NFC, NFD = "Düsseldorf", unicodedata.normalize("NFD", "Düsseldorf")
+GBK = os.fsdecode("苏州".encode("gb18030"))
+
+
+@pytest.mark.parametrize(("written", "asked"), [(NFD, NFC), (NFC, NFD), (NFD, NFD), (GBK, "苏州")])
+def test_resolve__finds_what_is_written_otherwise(workspace: Workspace, written: str, asked: str) -> None:
+    place = workspace.home / "imports" / written / written
+    place.mkdir(parents=True)
+    assert workspace.resolve(f"imports/{asked}/{asked}", "src") == place
+    assert workspace.resolve(f"{workspace.home}/imports/{asked}/new", "src") == place.parent / "new"
+
+
+def test_resolve__finds_a_root_that_is_written_otherwise(tmp_path: Path) -> None:
+    (tmp_path / NFD / "a").mkdir(parents=True)
+    workspace = Workspace(tmp_path / "home", (str(tmp_path / NFD),))
+    assert workspace.resolve(f"{tmp_path}/{NFC}/a", "src") == tmp_path / NFD / "a"
+    with pytest.raises(PathOutsideError):
+        workspace.resolve(f"{tmp_path}/{NFC}2/a", "src")
+
+
+def test_resolve__the_exact_spelling_wins(workspace: Workspace) -> None:
+    for name in (NFC, NFD):
+        (workspace.home / name).mkdir()
+    assert workspace.resolve(NFD, "src").name == NFD
+    assert workspace.resolve(NFC, "src").name == NFC
+
+
+def test_resolve__two_that_read_the_same_are_refused_by_name(workspace: Workspace) -> None:
+    both = ["u\u0308o\u0308", "\u00fco\u0308"]  # neither is NFC
+    for name in both:
+        (workspace.home / name).mkdir()
+    with pytest.raises(InvalidNameError) as refused:
+        workspace.resolve("üö", "src")
+    for name in both:
+        assert ascii(name) in refused.value.text.zh
+        assert ascii(name) in refused.value.text.en
+
+
+def test_resolve__no_folder_outside_the_roots_is_listed(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "outside" / NFD).mkdir()
+    (workspace.home / "link").symlink_to(tmp_path / "outside")
+    with pytest.raises(PathOutsideError):
+        workspace.resolve(f"link/{NFC}", "src")
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 256, "道" * 86, "a/" + "道" * 86 + "/b", "a/" * 2000 + "b", "a\ud800", "a\0b", " "]
+)
+def test_resolve__no_path(workspace: Workspace, text: str) -> None:
+    with pytest.raises(InvalidValueError) as refused:
+        workspace.resolve(text, "src")
+    assert len(refused.value.text.en) < 300
+
+
+def test_resolve__255_bytes_are_a_name(workspace: Workspace) -> None:
+    assert workspace.resolve("道" * 85, "src") == workspace.home / ("道" * 85)
+
+
+@pytest.mark.parametrize("form", [NFC, NFD])
+def test_dataset_and_task__are_found_in_a_copy_that_writes_names_otherwise(workspace: Workspace, form: str) -> None:
+    for find, folder in ((workspace.dataset, workspace.datasets), (workspace.task, workspace.tasks)):
+        (folder / form).mkdir(parents=True)
+        assert find(NFC) == folder / form
+        assert find("新") == folder / "新"
+    assert workspace.find_path(f"datasets/{NFC}/a") == workspace.datasets / form / "a"
+    (workspace.home / "loop").symlink_to(workspace.home / "loop")
+    assert workspace.find_path(f"loop/{NFC}") == workspace.home / "loop" / NFC

@@ -112,3 +112,18 @@ except DiskFullError as error:
     assert list(tmp_path.iterdir()) == [path]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1000
     assert DiskFullError.code == "disk_full"
+
+
+@pytest.mark.parametrize("name", ["道" * 80, "x" * 255, "a" + "道" * 84])
+def test_publishing_file__a_name_as_long_as_there_are(tmp_path: Path, name: str) -> None:
+    publish.write_text(tmp_path / name, "all")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_hidden_name__says_which_of_two_long_names_it_is() -> None:
+    one, other = ("道" * 70 + middle + "路" * 20 for middle in "ab")
+    assert publish.hidden_name(one, "1") != publish.hidden_name(other, "1")
+    assert publish.hidden_name(one, "1").startswith(".道道")
+    twice = publish.hidden_name(publish.hidden_name(one, "0123abcd-12"), "89abcdef")
+    assert "0123abcd-12.partial" in twice
+    assert len(twice.encode()) <= 255

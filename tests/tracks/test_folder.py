@@ -93,9 +93,19 @@ def test_points__links_inside_the_roots_count_others_are_named(folder: Path, tmp
     (folder.parent / "in").symlink_to(folder)
     (folder / "p8.jpg").symlink_to(tmp_path / "elsewhere" / "p8.jpg")
     (folder / "p9.jpg").symlink_to(folder / "p2.jpg")
+    (tmp_path / "elsewhere" / "track.csv").write_text("point,city\np1,苏州\n")
+    (folder / "track.csv").unlink(missing_ok=True)
+    (folder / "track.csv").symlink_to(tmp_path / "elsewhere" / "track.csv")
+    (tmp_path / "elsewhere" / "tasks.csv").write_text("task,track\n7,in\n")
+    (folder.parent / "tasks.csv").unlink(missing_ok=True)
+    (folder.parent / "tasks.csv").symlink_to(tmp_path / "elsewhere" / "tasks.csv")
     listing = opened(folder).points("in")
     assert [p.point for p in listing.points] == ["p1", "p2", "p3", "p9"]
-    assert [(p.name, "leads out" in p.reason.en) for p in listing.problems] == [("p8.jpg", True)]
+    assert {p.city for p in listing.points} == {""}
+    named = [(p.name, "leads out" in p.reason.en) for p in listing.problems]
+    assert named == [("p8.jpg", True), ("track.csv", True)]
+    with pytest.raises(NotFoundError, match="no survey task 7"):
+        opened(folder).tracks_of_task("7")
 
 
 def test_points__pictures_of_other_kinds_are_named(folder: Path) -> None:

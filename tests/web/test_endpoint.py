@@ -52,6 +52,11 @@ def build(platform: Platform) -> FastAPI:
         """Never finds it."""
         raise NotFoundError(Text(f"没有 {p.task_id}。", f"No {p.task_id}."), task_id=p.task_id)
 
+    @router.post("/open", Needs, reply={})
+    def open_it(_: Call, p: Needs) -> Mapping[str, Any]:
+        """Look for a file of that name, without the resolver."""
+        return {"there": (platform.workspace.home / p.task_id).stat().st_size}
+
     @router.post("/bug", Needs, reply={})
     def bug(_: Call, p: Needs) -> Mapping[str, Any]:
         """Break."""
@@ -190,6 +195,36 @@ def test_endpoint__deliberate_errors_carry_code_and_details(client: httpx.Client
     assert answer.json() == {
         "errno": 0, "message": "没有 sad。", "error": "not_found", "details": {"task_id": "sad"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "道" * 5000, "\n'\x1b[31m" * 2000, "\U0001f600" * 3000])
+def test_endpoint__a_message_repeats_the_beginning_of_a_value(client: httpx.Client, text: str) -> None:
+    for sent in (client.post("/need", json={"task_id": text}), client.post("/echo", json={"thread": text})):
+        answer = sent.json()
+        assert 400 <= sent.status_code < 500
+        assert len(answer["message"]) < 1500
+        assert len(sent.content) < 16_000
+    answer = client.post("/need", json={"task_id": text}).json()
+    assert answer["message"] == f"没有 {text[:200]}…。"
+    assert answer["details"] == {"task_id": f"{text[:200]}…"}
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "道" * 86])
+def test_endpoint__a_name_longer_than_files_have_is_422(client: httpx.Client, name: str) -> None:
+    answer = client.post("/open", json={"task_id": name})
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_value")
+
+
+def test_failure__is_text_whatever_the_disk_says() -> None:
+    error = NotFoundError(
+        Text("没有 \udcff。" + "x" * 5000, "No \ud800."), files=["\udcff" * 3000, {"a": "\udcff"}], n=3
+    )
+    body = errors.failure(error, "zh")
+    assert json.dumps(body, ensure_ascii=False).encode()
+    assert body["message"].startswith("没有 \\udcff。xxx")
+    assert len(body["message"]) < 2100
+    assert body["details"]["files"][1] == {"a": "\\udcff"}
+    assert body["details"]["n"] == 3
 
 
 def test_endpoint__our_bugs_say_a_number_and_nothing_else(client: httpx.Client) -> None:

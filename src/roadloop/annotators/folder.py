@@ -54,7 +54,7 @@ class FolderAnnotator:
                     f"{target} is there already and differs; it was not replaced. Move it away first.",
                 )
             )
-        scratch = target.with_name(f".{target.name}.push{publish.PARTIAL}")
+        scratch = target.with_name(publish.hidden_name(target.name, "push"))
         shutil.rmtree(scratch, ignore_errors=True)
         try:
             with publish.disk_errors(target):

@@ -24,6 +24,7 @@ from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
+from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.server import create_app
@@ -204,6 +205,23 @@ def fsck(
     )
     if report.problems:
         raise typer.Exit(1)
+
+
+def tidy(
+    home: Home = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+) -> None:
+    """Remove what is older than the settings keep 清理过期的记录与日志. `serve` does it by itself.
+
+    Replies under an Idempotency-Key, logs of ended jobs (never a training's, which stands in its task's folder), and
+    temporary folders that killed jobs have left.
+    """
+    platform = open_platform(settings_of(home))
+    found = remove_old(platform, dry_run=dry_run)
+    console.print(
+        f"{'would be removed 将删除' if dry_run else 'removed 已删除'}: {found.replies} replies, {found.logs} logs"
+        f" ({found.log_bytes / 2**20:.1f} MiB), {found.temporary} temporary folders"
+    )
 
 
 def migrate(home: Home = None) -> None:

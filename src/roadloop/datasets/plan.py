@@ -77,7 +77,7 @@ def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
     left_out = 0
     for source_name in recipe.sources:
         source = open_set(workspace, source_name)
-        tables[source_name] = source.table
+        tables[source.name] = source.table
         found = scan(source)
         problems += found.problems
         lists = read_splits(source) if recipe.lists else {}
@@ -102,7 +102,7 @@ def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
 def _open_base(workspace: Workspace, recipe: DatasetRecipe) -> Base | None:
     if recipe.data_type != "aug":
         return None
-    folder = workspace.datasets / recipe.base_data
+    folder = workspace.dataset(recipe.base_data)
     reader = DatasetReader(folder)
     names: set[str] = set()
     tracks: dict[str, str] = {}

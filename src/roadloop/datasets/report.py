@@ -9,6 +9,7 @@ from typing import Final
 from roadloop.errors import Text
 from roadloop.sources.layout import Problem
 from roadloop.storage import reading
+from roadloop.storage.sheets import Sheet, plain
 
 REPORT: Final = "report.csv"
 
@@ -16,9 +17,9 @@ REPORT: Final = "report.csv"
 def format_report(problems: Iterable[Problem]) -> str:
     """The report as csv: file, reason in Chinese, reason in English."""
     out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(["file", "reason_zh", "reason_en"])
-    rows.writerows([p.file, *p.reason] for p in problems)
+    rows = Sheet(out)
+    rows.add(["file", "reason_zh", "reason_en"])
+    rows.add_all([p.file, *p.reason] for p in problems)
     return out.getvalue()
 
 
@@ -29,5 +30,6 @@ def read_report(folder: Path, most: int) -> list[Problem]:
     with reading.open_text(folder / REPORT) as stream:
         rows = csv.DictReader(stream)
         return [
-            Problem(r["file"], Text(r["reason_zh"], r["reason_en"])) for r, _ in zip(rows, range(most), strict=False)
+            Problem(plain(r["file"]), Text(r["reason_zh"], r["reason_en"]))
+            for r, _ in zip(rows, range(most), strict=False)
         ]

@@ -76,7 +76,8 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     """
     name = check_new_name(request.data_name, "data_name")
     _take_name(db, platform, name)
-    sources = [open_set(platform.workspace, source) for source in _source_names(request.sour_data)]
+    opened = (open_set(platform.workspace, source) for source in _source_names(request.sour_data))
+    sources = list({source.name: source for source in opened}.values())
     shares = dict(request.shares) or dict(DEFAULT_SHARES)
     if not request.lists:
         normalise_shares(shares)
@@ -121,7 +122,7 @@ def finished_names(platform: Platform) -> list[str]:
 
 
 def require(platform: Platform, name: str, db: sa.Connection | None = None) -> DatasetInfo:
-    """What a finished dataset says about itself; it stands in `workspace.datasets / info.name`.
+    """What a finished dataset says about itself; it stands in `workspace.dataset(info.name)`.
 
     Args:
         platform: The installation.
@@ -145,7 +146,7 @@ def shown(platform: Platform, name: str) -> dict[frozenset[int], int]:
     Raises:
         NotFoundError: The dataset was built by a version that did not count this.
     """
-    return read_shown(platform.workspace.datasets / name, SPLITS[0])
+    return read_shown(platform.workspace.dataset(name), SPLITS[0])
 
 
 def description(db: sa.Connection, name: str) -> str:
@@ -162,7 +163,7 @@ def sample(platform: Platform, name: str, split: str, index: int) -> PackedSampl
         ConflictError: The dataset is not finished.
     """
     info = require(platform, name)
-    samples = DatasetReader(platform.workspace.datasets / info.name).split(split)
+    samples = DatasetReader(platform.workspace.dataset(info.name)).split(split)
     if not 0 <= index < len(samples):
         raise NotFoundError(
             Text(
@@ -188,7 +189,7 @@ def details(platform: Platform, name: str, language: Language, first: int) -> di
         ConflictError: It is not finished.
     """
     info = require(platform, name)
-    folder = platform.workspace.datasets / info.name
+    folder = platform.workspace.dataset(info.name)
     reader = DatasetReader(folder)
     value = info.to_json()
     del value["shards"], value["format"]
@@ -230,7 +231,7 @@ def _require(db: sa.Connection, platform: Platform, name: str) -> DatasetInfo:
             task_id=row.task_id,
             state=row.state,
         )
-    return read_info(platform.workspace.datasets / name)
+    return read_info(platform.workspace.dataset(name))
 
 
 def _take_name(db: sa.Connection, platform: Platform, name: str) -> None:
@@ -246,7 +247,7 @@ def _take_name(db: sa.Connection, platform: Platform, name: str) -> None:
             task_id=row.task_id,
             parameter="data_name",
         )
-    if (platform.workspace.datasets / name).exists():
+    if platform.workspace.dataset(name).exists():
         raise ConflictError(
             Text(
                 f"目录 datasets/{name} 已存在但没有登记；请移走它或换一个名称",
@@ -305,7 +306,8 @@ def _check_meanings(a: ClassTable, b: ClassTable) -> None:
 def _find_base(db: sa.Connection, platform: Platform, name: str, table: ClassTable) -> str:
     """The base of an increment, checked."""
     if name:
-        _check_meanings(_require(db, platform, check_name(name, "base_data")).table, table)
+        name = check_name(name, "base_data")
+        _check_meanings(_require(db, platform, name).table, table)
         return name
     for candidate in store.finished_names(db):
         try:

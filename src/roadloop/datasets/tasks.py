@@ -25,7 +25,7 @@ def build(context: TaskContext) -> Outcome:
         JobError: No usable picture, or too many bad files; the report is kept in the log folder.
     """
     recipe = DatasetRecipe.model_validate(context.payload["recipe"])
-    target = context.platform.workspace.datasets / recipe.name
+    target = context.platform.workspace.dataset(recipe.name)
     parts_target = target.with_name(f"{recipe.name}.parts")
     parts, scratch = context.scratch(parts_target), context.scratch(target)
     parts.mkdir()

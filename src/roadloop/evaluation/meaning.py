@@ -110,7 +110,7 @@ def since_built(workspace: Workspace, sour_dir: str) -> list[Text]:
     if not sour_dir.startswith(DATASET):
         return []
     name, _ = parse_dataset(sour_dir)
-    info = read_info(workspace.datasets / name)
+    info = read_info(workspace.dataset(name))
     found = []
     for source in info.sources:
         with suppress(RoadloopError):  # a set that is gone says nothing

@@ -18,12 +18,12 @@ from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.labels.table import ClassTable, shipped
 from roadloop.sources.check import check_unchanged
 from roadloop.sources.importers.legend import is_table, read_legend
-from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, printable, track_of
+from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, track_of
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.service import SourceSet, open_set, scan_referred
 from roadloop.storage import reading
 from roadloop.storage.listing import Folder, list_folder, walk
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import Workspace, check_name, printable, spoken
 
 LabelKind = Literal["id", "color", ""]
 
@@ -125,7 +125,7 @@ class FolderSource:
         sources = self._workspace.sources
         if self._folder == sources or not self._folder.is_relative_to(sources):
             return None
-        return open_set(self._workspace, self._folder.relative_to(sources).parts[0], "sour_dir")
+        return open_set(self._workspace, spoken(self._folder.relative_to(sources).parts[0]), "sour_dir")
 
     def pictures(self) -> Iterator[Picture]:
         """Walk the folder in text order; hidden files and folders are left out."""
@@ -322,7 +322,7 @@ def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
     """
     if sour_dir.startswith(DATASET):
         name, split = parse_dataset(sour_dir)
-        folder = workspace.datasets / name
+        folder = workspace.dataset(name)
         if not (folder / "dataset.json").is_file():
             raise NotFoundError(
                 Text(

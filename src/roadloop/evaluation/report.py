@@ -28,6 +28,7 @@ from roadloop.evaluation.render import confusion_plot
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.label_map import TrainClass
 from roadloop.storage import publish, reading
+from roadloop.storage.sheets import Sheet, plain
 
 FORMAT: Final = "roadloop-evaluation/1"
 REPORT: Final = "report.json"
@@ -133,7 +134,9 @@ def read_pictures(path: Path, number: int) -> PictureRow | None:
     mious = tuple(float(value) if value else None for name, value in row.items() if name.startswith("image_miou"))
     kind: LabelKind = "id" if row.get("kind") == "id" else "color" if row.get("kind") == "color" else ""
     size = int(row["width"]), int(row["height"])
-    return PictureRow(int(row["number"]), row["name"], row["file"], row["track"], *size, mious, row.get("label"), kind)
+    name, file, track = (plain(row[column]) for column in ("name", "file", "track"))
+    label = None if row.get("label") is None else plain(row["label"])
+    return PictureRow(int(row["number"]), name, file, track, *size, mious, label, kind)
 
 
 def figures(found: Scores) -> dict[str, float | None]:
@@ -250,10 +253,10 @@ def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -
         publish.publishing_file(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
     ):
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(head)
+        writer = Sheet(stream)
+        writer.add(head)
         for row in rows:
-            writer.writerow(row)
+            writer.add(row)
             count += 1
     return count
 

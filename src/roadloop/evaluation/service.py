@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from roadloop.devices import service as devices
-from roadloop.errors import ConflictError, InvalidValueError, Text
+from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.choice import ModelChoice, choose_models, find_model
 from roadloop.evaluation.destination import check_destination
 from roadloop.evaluation.manner import PLAIN, Manner
@@ -20,7 +20,7 @@ from roadloop.jobs.states import ENDED, JobState
 from roadloop.models.files import load_description
 from roadloop.storage.platform import Platform
 
-__all__ = ["EvaluationRequest", "ModelChoice", "find_model", "newest_scores", "start"]
+__all__ = ["EvaluationRequest", "ModelChoice", "find_model", "newest_scores", "scores_of", "start"]
 
 _ACTIVE = tuple(state.value for state in JobState if state not in ENDED)
 
@@ -136,20 +136,73 @@ def newest_scores(db: sa.Connection, params_sha256: str) -> dict[str, Any] | Non
         The model's entry of `report.json` with the evaluation's task id, type, pictures and mapping of classes.
     """
     rows = db.execute(
-        sa.select(
-            evaluation_models.c.place, evaluations.c.type, evaluations.c.sour_dir, queue.jobs.c.id, queue.jobs.c.result
-        )
-        .join(evaluations, evaluations.c.task_id == evaluation_models.c.task_id)
-        .join(queue.jobs, queue.jobs.c.id == evaluations.c.task_id)
-        .where(evaluation_models.c.params_sha256 == params_sha256, queue.jobs.c.state == JobState.SUCCEEDED.value)
-        .order_by(evaluations.c.id.desc())
+        _SCORES.where(
+            evaluation_models.c.params_sha256 == params_sha256, queue.jobs.c.state == JobState.SUCCEEDED.value
+        ).order_by(evaluations.c.id.desc())
     )
-    for row in rows:
-        entry = row.result["models"][row.place]
-        if entry["labelled_pictures"]:
-            about = {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir}
-            return {**about, "mapping": row.result.get("mapping", {}), **entry}
-    return None
+    return next((_scores(row) for row in rows if _entry(row)["labelled_pictures"]), None)
+
+
+def scores_of(db: sa.Connection, task_id: str, params_sha256: str, parameter: str) -> dict[str, Any]:
+    """What one evaluation says about a model file.
+
+    Args:
+        db: For its row.
+        task_id: The evaluation's.
+        params_sha256: Of the model file.
+        parameter: Name of the parameter, for the message.
+
+    Returns:
+        As `newest_scores`.
+
+    Raises:
+        NotFoundError: No evaluation has that id, or it did not evaluate this file.
+        ConflictError: It has not succeeded.
+        InvalidValueError: It had no labels.
+    """
+    task_id = task_id[:80]
+    row = db.execute(
+        _SCORES.where(evaluation_models.c.params_sha256 == params_sha256, evaluations.c.task_id == task_id)
+    ).first()
+    if row is None:
+        text = Text(
+            f"没有 task_id 为 {task_id!r} 且评估过这个模型文件的评估；/eva_rate 列出全部。",
+            f"No evaluation of this model file has the task_id {task_id!r}; /eva_rate lists them all.",
+        )
+        raise NotFoundError(text, parameter=parameter)
+    if row.state != JobState.SUCCEEDED.value:
+        text = Text(
+            f"评估 {task_id} 尚未成功完成，没有成绩可引用。",
+            f"The evaluation {task_id} has not succeeded: no scores yet.",
+        )
+        raise ConflictError(text, parameter=parameter)
+    if not _entry(row)["labelled_pictures"]:
+        text = Text(
+            f"评估 {task_id} 的图片没有标注，没有成绩可引用。",
+            f"The pictures of the evaluation {task_id} have no labels, so there are no scores.",
+        )
+        raise InvalidValueError(text, parameter=parameter)
+    return _scores(row)
+
+
+_SCORES = (
+    sa.select(
+        *(evaluation_models.c.place, evaluations.c.type, evaluations.c.sour_dir),
+        *(queue.jobs.c.id, queue.jobs.c.state, queue.jobs.c.result),
+    )
+    .join(evaluations, evaluations.c.task_id == evaluation_models.c.task_id)
+    .join(queue.jobs, queue.jobs.c.id == evaluations.c.task_id)
+)
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    """The entry of `report.json` about the model of a row."""
+    return dict(row.result["models"][row.place])
+
+
+def _scores(row: Any) -> dict[str, Any]:
+    about = {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir}
+    return {**about, "mapping": row.result.get("mapping", {}), **_entry(row)}
 
 
 def _pairs(models: list[ModelChoice], digests: list[str]) -> list[tuple[ModelChoice, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from roadloop.errors import NotFoundError, Text
 from roadloop.evaluation.report import PICTURES
 from roadloop.storage import reading
+from roadloop.storage.sheets import plain
 
 
 def read_tables(folder: Path, model: str, worst: int) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _worst(folder: Path, model: str, limit: int) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> Iterator[list[str]]:
     with reading.open_text(path, errors="surrogateescape") as stream:
-        yield from csv.reader(stream)
+        yield from ([plain(cell) for cell in row] for row in csv.reader(stream))
 
 
 def _number(text: str) -> float | None:

@@ -11,16 +11,21 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from roadloop import __version__
-from roadloop.errors import ConflictError, Language, NotFoundError
+from roadloop.errors import ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, queue
 from roadloop.jobs.history import JobFields, format_time, history
-from roadloop.jobs.states import JobState
+from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import job_events, jobs, to_text
 from roadloop.storage import migrate
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call, Endpoints
 from roadloop.web.parameters import History, NoParameters, Parameters
 
+REMOVED: Final = Text(
+    "这个任务的日志已不在：超过保留期限的日志会被删除（设置 log_keep_days 与 log_keep_mib）。任务的记录与结果未受影响。",
+    "This job's log is not there any more: logs are removed when they are old (settings log_keep_days, log_keep_mib)."
+    " The job's row and its results are as they were.",
+)
 _ACTIVE: Final = jobs.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
 
 
@@ -51,6 +56,7 @@ class LogReply(BaseModel):
     offset: int = Field(description="First byte shown.")
     next_offset: int = Field(description="Where to go on reading.")
     size: int = Field(description="Bytes in all.")
+    removed: bool = Field(False, description="The log is not there any more; `data` says so.")
 
 
 class JobRow(JobFields):
@@ -88,6 +94,8 @@ def routes(platform: Platform) -> APIRouter:
         with call.platform.database.reading() as db:
             job = queue.get(db, p.task_id)
         path = call.platform.workspace.home / job.log
+        if job.started_at is not None and job.state in ENDED and not path.exists():
+            return {"data": [REMOVED.pick(call.language)], "offset": 0, "next_offset": 0, "size": 0, "removed": True}
         return logs.tail(path) if p.offset is None else logs.read(path, p.offset, p.limit)
 
     @router.get("/v1/jobs", ListJobs, reply=JobList, errors=(NotFoundError,))

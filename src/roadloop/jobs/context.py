@@ -147,7 +147,7 @@ class TaskContext:
 
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone. Not created."""
-        path = target.parent / f".{target.name}.{self.job.id[:8]}-{self.job.token}{publish.PARTIAL}"
+        path = target.parent / publish.hidden_name(target.name, f"{self.job.id[:8]}-{self.job.token}")
         with self._lock:
             self._scratch.add(path)
         return path
@@ -159,7 +159,7 @@ class TaskContext:
 
     def older_scratch(self, target: Path) -> list[Path]:
         """What earlier attempts of this job left beside `target`, oldest first."""
-        prefix = f".{target.name}.{self.job.id[:8]}-"
+        prefix = publish.hidden_name(target.name, f"{self.job.id[:8]}-").removesuffix(publish.PARTIAL)
 
         def token(path: Path) -> int:
             return int(path.name.removeprefix(prefix).removesuffix(publish.PARTIAL))

@@ -19,13 +19,19 @@ from roadloop.jobs.endings import STALE_EXIT, UNWRITTEN_EXIT
 from roadloop.jobs.identity import boot_id, start_ticks
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.states import JobState
+from roadloop.jobs.temporary import own_temporary
 from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 
 
 def main() -> int:
-    """Run one claimed job to its end."""
+    """Run one claimed job to its end, with temporary files of its own."""
+    with own_temporary(sys.argv[1]):
+        return _run_claimed()
+
+
+def _run_claimed() -> int:
     task_id, token = sys.argv[1], int(sys.argv[2])
     gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
     process = {"pid": os.getpid(), "pid_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}

@@ -24,6 +24,7 @@ from roadloop.jobs import endings, processes, queue
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.endings import Loss
 from roadloop.jobs.identity import boot_id
+from roadloop.jobs.keeping import keep_tidy
 from roadloop.jobs.silence import Silence
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
@@ -64,6 +65,7 @@ class Supervisor:
         self._ended: dict[str, float] = {}  # since when their row has ended
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._tidying: threading.Thread | None = None
         self._next_sweep = 0.0
         self._lock = _lock(platform.workspace.home)
 
@@ -77,6 +79,8 @@ class Supervisor:
                     self._recover(job, _RESTARTED)
         self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
         self._thread.start()
+        self._tidying = threading.Thread(target=keep_tidy, args=(self.platform, self._stop), name="tidy", daemon=True)
+        self._tidying.start()
 
     def close(self, *, stop_jobs: bool = False) -> list[Job]:
         """End the supervision.
@@ -90,6 +94,8 @@ class Supervisor:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        if self._tidying is not None:
+            self._tidying.join()
         if stop_jobs:
             self._stop_all()
         with self.platform.database.reading() as db:

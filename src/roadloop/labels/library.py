@@ -11,40 +11,41 @@ from roadloop.errors import NotFoundError, Text
 from roadloop.labels.forms import parse_declared
 from roadloop.labels.table import COLUMNS, SHIPPED, ClassTable, shipped
 from roadloop.storage import reading
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import Workspace, check_name, find_entry, spoken
 
 FOLDER: Final = "class-tables"
 ENDINGS: Final = (".csv", ".txt")
 
 
-def list_tables(home: Path) -> list[str]:
+def list_tables(workspace: Workspace) -> list[str]:
     """Names of all class tables, shipped and added, in order."""
-    folder = home / FOLDER
-    added = {p.stem for p in folder.iterdir() if _is_table(p)} if folder.is_dir() else set()
+    folder = workspace.home / FOLDER
+    added = {spoken(p.stem) for p in folder.iterdir() if _is_table(p)} if folder.is_dir() else set()
     return sorted({*SHIPPED, *added})
 
 
-def find_table(home: Path, name: str, parameter: str = "roadelement") -> ClassTable:
+def find_table(workspace: Workspace, name: str, parameter: str = "roadelement") -> ClassTable:
     """The class table of a name.
 
     Args:
-        home: The workspace folder.
+        workspace: Where it is.
         name: Name of a shipped table, or of a file in `<home>/class-tables/`.
         parameter: Name of the parameter, for the message.
 
     Raises:
-        InvalidNameError: Not a name.
+        InvalidNameError: Not a name, or several files read like it.
+        PathOutsideError: It is a link that leads out of the workspace and its roots.
         NotFoundError: No such table; the text names those there are.
         LabelMapError: The file is not a class table.
     """
-    name = check_name(name, parameter)
+    check_name(name, parameter)
     for ending in ENDINGS:
-        path = home / FOLDER / f"{name}{ending}"
+        path = workspace.follow(find_entry(workspace.home / FOLDER, f"{name}{ending}", parameter))
         if path.is_file():
             return parse_declared(reading.read_bytes(path), name).table
     if name in SHIPPED:
         return shipped(name)
-    known = ", ".join(list_tables(home))
+    known = ", ".join(list_tables(workspace))
     raise NotFoundError(
         Text(
             f"没有名为 {name} 的类别表；现有：{known}。可把 {name}.csv（{','.join(COLUMNS)}）"

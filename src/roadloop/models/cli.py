@@ -78,9 +78,7 @@ def import_file(
     from roadloop.models.importing import import_weights  # noqa: PLC0415
 
     about = read_about(file)
-    table, chosen = _label_map(
-        label_map, find_table(installed.home, classes, "classes") if classes else None, about.table
-    )
+    table, chosen = _label_map(label_map, find_table(workspace, classes, "classes") if classes else None, about.table)
     given = Given(
         table=table,
         label_map=chosen,

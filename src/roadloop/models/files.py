@@ -286,7 +286,7 @@ def _to_array(value: Any) -> NDArray[Any]:
 
 
 def _hidden(path: Path) -> Path:
-    return path.with_name(f".{path.name}{publish.PARTIAL}")
+    return path.with_name(publish.hidden_name(path.name, "new"))
 
 
 def _complaint(file: str, error: ValidationError) -> Text:

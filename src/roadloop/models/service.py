@@ -12,7 +12,7 @@ from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.models.files import PARAMS, START_ENDINGS, ModelFile, description_path, is_described, load_description
 from roadloop.networks.folder import NetworkInfo
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import Workspace, check_name, spoken
 from roadloop.storage.platform import Platform
 
 WEIGHTS: Final = "weights"  # the source name of the files in `weights/`
@@ -36,7 +36,7 @@ class WeightFile:
 
 def models_folder(workspace: Workspace, task: str) -> Path:
     """Where a training task's model files stand."""
-    return workspace.tasks / task / "output" / "models"
+    return workspace.task(task) / "output" / "models"
 
 
 def model_files(folder: Path) -> list[Path]:
@@ -94,10 +94,11 @@ def find_weights(platform: Platform, name: str) -> Path:
 
 
 def _find(platform: Platform, source: str, file: str, endings: tuple[str, ...]) -> Path:
-    source, file = check_name(source, "dicts"), check_name(file, "dicts")
     workspace = platform.workspace
+    check_name(source, "dicts")
     folder = workspace.weights if source == WEIGHTS else models_folder(workspace, source)
-    path = folder / file
+    path = workspace.entry(folder, file, "dicts")
+    workspace.follow(description_path(path))
     if path.suffix not in endings or not path.is_file():
         known = [p.name for p in model_files(folder)[:5]]
         raise NotFoundError(
@@ -142,8 +143,9 @@ def _rank(record: ModelFile | None, network: NetworkInfo, num_classes: int | Non
 
 
 def _candidates(platform: Platform, leave_out: str) -> Iterator[tuple[str, Path, ModelFile | None]]:
-    for path in sorted(_files(platform.workspace.weights, START_ENDINGS)):
-        yield path.name, path, _describe(path)
+    holds = platform.workspace.holds
+    for path in sorted(p for p in _files(platform.workspace.weights, START_ENDINGS) if holds(p.resolve())):
+        yield spoken(path.name), path, _describe(path)
     for task in _tasks(platform):
         if task == leave_out:
             continue
@@ -169,7 +171,7 @@ def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
 def _tasks(platform: Platform) -> list[str]:
     """Names of the task folders, newest task first; folders that no job knows come last."""
     tasks = platform.workspace.tasks
-    folders = sorted(p.name for p in tasks.iterdir() if p.is_dir()) if tasks.is_dir() else []
+    folders = sorted(spoken(p.name) for p in tasks.iterdir() if p.is_dir()) if tasks.is_dir() else []
     newest = sa.select(queue.jobs.c.title).where(queue.jobs.c.kind == "train").order_by(queue.jobs.c.seq.desc())
     with platform.database.reading() as db:
         order = {title: place for place, title in reversed(list(enumerate(db.scalars(newest))))}

@@ -15,7 +15,7 @@ from roadloop.errors import InvalidValueError, JobError, NameTakenError, NotFoun
 from roadloop.jobs import processes, queue
 from roadloop.jobs.states import JobState
 from roadloop.networks import service
-from roadloop.networks.folder import FILES, TEMPLATES, check_files, list_templates
+from roadloop.networks.folder import FILES, TEMPLATES, check_files, list_templates, network_folder
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform, open_platform
@@ -109,7 +109,7 @@ def _brought_in(platform: Platform, network: str) -> str:
         NameTakenError: Another folder of its name is there.
     """
     own, folder = platform.workspace.networks, Path(network)
-    if "/" not in network and (own / network).is_dir():
+    if "/" not in network and network_folder(platform.workspace, network).is_dir():
         return network
     if not folder.is_dir():
         there = [one.name for one in service.list_folders(platform)] or ["-"]
@@ -132,7 +132,7 @@ def _brought_in(platform: Platform, network: str) -> str:
                 " folder.",
             )
         )
-    scratch = own / f".{name}.added{publish.PARTIAL}"
+    scratch = own / publish.hidden_name(name, "added")
     shutil.rmtree(scratch, ignore_errors=True)
     for file in FILES:
         if (folder / file).is_file():
@@ -148,7 +148,7 @@ def _folders(home: Path | None) -> tuple[list[tuple[str, Path]], list[str]]:
         return shipped, []
     platform = open_platform(settings_of(home))
     try:
-        ready = [(name, platform.workspace.networks / name) for name in service.list_networks(platform)]
+        ready = [(name, network_folder(platform.workspace, name)) for name in service.list_networks(platform)]
         others = [one for one in service.list_folders(platform) if one.state != "ready"]
     finally:
         platform.database.close()

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.storage import reading
+from roadloop.storage.paths import Workspace, find_entry
 
 SOURCE: Final = "network.py"
 TRAIN: Final = "train.json"
@@ -48,6 +49,15 @@ def list_templates() -> list[str]:
     """Names that `template_folder` takes: the shipped folders, then the aliases."""
     shipped = sorted(path.name for path in TEMPLATES.iterdir() if (path / SOURCE).is_file())
     return [*shipped, *ALIASES]
+
+
+def network_folder(workspace: Workspace, name: str) -> Path:
+    """The folder of a team's network, however its name is written on the disk; it need not exist.
+
+    Raises:
+        InvalidNameError: Several folders read like it.
+    """
+    return find_entry(workspace.networks, name, "network")
 
 
 def template_folder(name: str) -> Path:

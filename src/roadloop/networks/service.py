@@ -8,9 +8,17 @@ import sqlalchemy as sa
 from roadloop.errors import NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.states import ENDED, JobState
-from roadloop.networks.folder import NetworkInfo, check_files, digest, read_defaults, read_source, template_folder
+from roadloop.networks.folder import (
+    NetworkInfo,
+    check_files,
+    digest,
+    network_folder,
+    read_defaults,
+    read_source,
+    template_folder,
+)
 from roadloop.networks.store import networks
-from roadloop.storage.paths import check_name, check_new_name
+from roadloop.storage.paths import check_name, check_new_name, readable, spoken
 from roadloop.storage.platform import Platform
 
 __all__ = ["add", "create", "description", "list_folders", "list_networks", "read_defaults", "require"]
@@ -84,7 +92,7 @@ def add(db: sa.Connection, platform: Platform, name: str, description: str = "")
         NameTakenError: It is being created or checked just now.
     """
     name = check_name(name, "network_name")
-    folder = platform.workspace.networks / name
+    folder = network_folder(platform.workspace, name)
     if not folder.is_dir():
         raise NotFoundError(
             Text(
@@ -118,19 +126,18 @@ def list_folders(platform: Platform) -> list[NetworkFolder]:
     with platform.database.reading() as db:
         known = {row.name: row for row in db.execute(rows)}
     names = sorted(
-        path.name for path in platform.workspace.networks.iterdir() if path.is_dir() and not path.name.startswith(".")
+        spoken(path.name)
+        for path in platform.workspace.networks.iterdir()
+        if path.is_dir() and not path.name.startswith(".")
     )
-    return [_look(platform, name, known.get(name)) for name in names]
+    return [_look(platform, name, known.get(readable(name))) for name in names]
 
 
 def _look(platform: Platform, name: str, row: sa.Row[Any] | None) -> NetworkFolder:
     problem = None
     try:
-        if check_name(name, "network_name") != name:
-            problem = Text(
-                "名称的 Unicode 形式不是 NFC；请改名。", "Its name is not in the Unicode form NFC; rename it."
-            )
-        check_files(platform.workspace.networks / name)
+        check_name(name, "network_name")
+        check_files(network_folder(platform.workspace, name))
     except RoadloopError as error:
         problem = error.text
     if row is None:
@@ -151,7 +158,7 @@ def list_networks(platform: Platform) -> list[str]:
         .order_by(networks.c.id.desc())
     )
     with platform.database.reading() as db:
-        return [name for name in db.scalars(rows) if (platform.workspace.networks / name).is_dir()]
+        return [name for name in db.scalars(rows) if network_folder(platform.workspace, name).is_dir()]
 
 
 def require(platform: Platform, name: str) -> NetworkInfo:
@@ -162,6 +169,7 @@ def require(platform: Platform, name: str) -> NetworkInfo:
         InvalidValueError: Its `network.py` is not text.
     """
     known = list_networks(platform)
+    name = readable(name)
     if name not in known:
         names = "、".join(known[:20]) or "-"
         raise NotFoundError(
@@ -173,7 +181,7 @@ def require(platform: Platform, name: str) -> NetworkInfo:
             ),
             parameter="network",
         )
-    folder = platform.workspace.networks / name
+    folder = network_folder(platform.workspace, name)
     return NetworkInfo(name, folder, digest(read_source(folder)))
 
 
@@ -189,7 +197,7 @@ def _free_name(db: sa.Connection, platform: Platform, name: str) -> None:
     if row is not None and row.state in _GIVEN_UP:
         db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
         row = None
-    if row is not None or (platform.workspace.networks / name).exists():
+    if row is not None or network_folder(platform.workspace, name).exists():
         raise _taken(name, row.task_id if row is not None else None)
 
 

@@ -3,7 +3,7 @@
 from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.networks import load
-from roadloop.networks.folder import FILES, SOURCE, read_source, template_folder
+from roadloop.networks.folder import FILES, SOURCE, network_folder, read_source, template_folder
 from roadloop.storage import publish, reading
 
 
@@ -24,7 +24,7 @@ def create(context: TaskContext) -> Outcome:
     context.reach("create_net.tried")
     context.check_stop()
     context.progress(1, 2, Text("写入文件", "writing its files"))
-    target = context.platform.workspace.networks / name
+    target = network_folder(context.platform.workspace, name)
     context.clear_older_scratch(target)
     scratch = context.scratch(target)
     for entry in FILES:

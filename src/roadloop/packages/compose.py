@@ -23,6 +23,7 @@ from roadloop.packages.manifest import PRE_LABELS, PackageManifest, PackedPictur
 from roadloop.sources.layout import Problem
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import Workspace
+from roadloop.storage.sheets import Sheet
 
 UInt8 = NDArray[np.uint8]
 Annotate = Callable[[UInt8], UInt8]  # uint8 [H, W, 3] -> raw ids, uint8 [H, W]
@@ -148,4 +149,4 @@ def _explain(workspace: Workspace, folder: Path, row: Any, label: str) -> None:
         (folder / PRE_LABELS).mkdir(exist_ok=True)
         shutil.copyfile(kept, folder / PRE_LABELS / label)
     with (folder / REASONS).open("a", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerow([row.name, *row.reason])
+        Sheet(stream).add([row.name, *row.reason])

@@ -17,7 +17,7 @@ from roadloop.packages.manifest import FACTS
 from roadloop.sources.layout import Problem, point_of, track_of
 from roadloop.storage import reading
 from roadloop.storage.listing import walk
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import check_name, printable
 
 SELECTION: Final = "selection.csv"
 _SHEET: Final = "contact-sheet-"
@@ -54,15 +54,15 @@ def list_pictures(folder: Path, holds: Callable[[Path], bool]) -> tuple[list[Fou
         folder: The version's.
         holds: Whether links may lead to a path; `Workspace.holds`.
     """
-    notes = _read_selection(folder)
+    notes = _read_selection(folder, holds)
     found: dict[str, Found] = {}
     problems: list[Problem] = []
     for path, reason in walk_pictures(folder, holds):
         picture = _describe(path, notes)
         if reason is not None:
-            problems.append(Problem(_printable(path), reason))
+            problems.append(Problem(printable(path), reason))
         elif not _is_name(picture.name):
-            problems.append(Problem(_printable(path), Text("文件名不可用", "The file's name cannot be used")))
+            problems.append(Problem(printable(path), Text("文件名不可用", "The file's name cannot be used")))
         elif (twin := found.get(picture.stem)) is not None:
             problems.append(Problem(path, Text(f"与 {twin.path} 重名", f"The same name as {twin.path}")))
         else:
@@ -97,10 +97,10 @@ def _describe(path: str, notes: dict[str, dict[str, str]]) -> Found:
     return Found(path, name, track, point, {key: note[key] for key in FACTS if note.get(key)})
 
 
-def _read_selection(folder: Path) -> dict[str, dict[str, str]]:
+def _read_selection(folder: Path, holds: Callable[[Path], bool]) -> dict[str, dict[str, str]]:
     """Rows of `selection.csv` by every name that a picture of theirs could have; up to a row that is no csv."""
     path = folder / SELECTION
-    if not path.is_file():
+    if not path.is_file() or not holds(path.resolve()):
         return {}
     notes: dict[str, dict[str, str]] = {}
     with reading.open_text(path, "utf-8-sig", "replace") as stream, suppress(csv.Error):
@@ -122,7 +122,3 @@ def _is_name(name: str) -> bool:
     except (UnicodeEncodeError, InvalidNameError):
         return False
     return True
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from roadloop.errors import NotFoundError, Text
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import Workspace, spoken
 
 IMAGES: Final = "images"
 PACKAGES: Final = "packages"
@@ -22,10 +22,10 @@ def folder_of(workspace: Workspace, kind: str, version: str, parameter: str = "v
     """The folder `<kind>/<version>`; it need not exist.
 
     Raises:
-        InvalidNameError: `version` cannot be a name.
+        InvalidNameError: `version` cannot be a name, or several folders read like it.
         PathOutsideError: It is a link that leads out of the workspace.
     """
-    return workspace.resolve(f"{kind}/{check_name(version, parameter)}", parameter)
+    return workspace.follow(workspace.entry(workspace.home / kind, version, parameter))
 
 
 def existing(workspace: Workspace, kind: str, version: str) -> Path:
@@ -53,7 +53,7 @@ def versions(workspace: Workspace, kind: str) -> list[str]:
     folder = workspace.home / kind
     if not folder.is_dir():
         return []
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(spoken(p.name) for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def numbered(folder: Path) -> dict[int, Path]:

@@ -1,12 +1,12 @@
 """What one run of /process_label says about itself."""
 
-import csv
 import io
 from collections.abc import Iterator
 from typing import Any, Final
 
 from roadloop.errors import JobError, Text
 from roadloop.packages.returned import Accepted, Rejected
+from roadloop.storage.sheets import Sheet
 
 FORMAT: Final = "roadloop-labels/1"
 _MOST: Final = 20
@@ -106,10 +106,10 @@ class Report:
     def rejected_csv(self) -> str:
         """One line for each rejected label, for a spreadsheet."""
         out = io.StringIO()
-        rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(["package", "picture", "label", "unknown_pixels", "zh", "en"])
+        rows = Sheet(out)
+        rows.add(["package", "picture", "label", "unknown_pixels", "zh", "en"])
         for r in self._rejected:
-            rows.writerow(
+            rows.add(
                 [r["package"], r["picture"], r["label"], r["unknown_pixels"], r["reason"]["zh"], r["reason"]["en"]]
             )
         return out.getvalue()

@@ -251,7 +251,7 @@ def _class_table(platform: Platform, request: DivideRequest) -> ClassTable:
             parameter="gold_set",
         )
     if request.roadelement:
-        table = find_table(platform.workspace.home, request.roadelement)
+        table = find_table(platform.workspace, request.roadelement)
     elif gold is not None:
         table = ClassTable("classes", gold.table.classes)  # the set's name would give the test away
     elif request.pre_model:

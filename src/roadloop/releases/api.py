@@ -44,6 +44,12 @@ class Release(Parameters):
         " pixels of the task's val split; absent: not asked.",
         examples=[0.0001],
     )
+    evaluation: str = Field(
+        "",
+        max_length=80,
+        description="Ours: task id of a finished evaluation of this model with labels, whose scores the release quotes;"
+        " absent: those of the model's own validation.",
+    )
 
 
 class ReleaseRecord(BaseModel):
@@ -63,7 +69,8 @@ class ReleaseRecord(BaseModel):
     folder: str | None = Field(description="The bundle, relative to the workspace; null until it is published.")
     files: list[str] | None = Field(description="What the bundle holds; null until it is published.")
     metrics: dict[str, Any] | None = Field(
-        description="Of training; and the newest evaluation's mIoU, with what pictures it was measured on and how many."
+        description="Of training; `quoted` says whose mIoU the release quotes: `evaluation` (then with its task id, its"
+        " pictures and how many), `validation` (the model's own while training), or null for none."
     )
 
 

@@ -28,6 +28,7 @@ class ReleaseRequest:
         source: Training task, or an earlier release `<category>/<version>`.
         file: The `.params` of the pair.
         parity: Largest share of pixels in which the exported file may differ on the task's val split; None = not asked.
+        evaluation: Task id of the evaluation whose scores the release quotes; "" = the model's own validation.
         warnings: What is odd but accepted.
     """
 
@@ -40,6 +41,7 @@ class ReleaseRequest:
     source: str
     file: str
     parity: float | None = None
+    evaluation: str = ""
     warnings: tuple[Text, ...] = ()
 
     @property
@@ -52,7 +54,7 @@ def check_request(values: Mapping[str, Any], categories: tuple[str, ...]) -> Rel
     """Check the parameters of a release.
 
     Args:
-        values: dicts, type, version, env, adcode, desc, time.
+        values: dicts, type, version, env, adcode, desc, time, parity, evaluation.
         categories: The configured categories.
 
     Raises:
@@ -81,6 +83,7 @@ def check_request(values: Mapping[str, Any], categories: tuple[str, ...]) -> Rel
         source,
         file,
         values.get("parity"),
+        values.get("evaluation", ""),
         () if warning is None else (warning,),
     )
 

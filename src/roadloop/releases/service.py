@@ -48,14 +48,17 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
         The job's task id.
 
     Raises:
-        NotFoundError: The source or the file does not exist.
+        NotFoundError: The source or the file does not exist, or the evaluation is not one of this file.
         BrokenFileError: The pair is not a valid model file.
-        InvalidValueError: Parity is asked for, and the model is of no training task.
+        ConflictError: The evaluation has not succeeded.
+        InvalidValueError: Parity is asked for, and the model is of no training task; or the evaluation had no labels.
         NameTakenError: This category, version, env and adcode is published; carries its task id.
     """
     model = evaluation.find_model(platform, request.source, request.file)
     description = load_description(model.path)
     digest = description.params_sha256
+    if request.evaluation:
+        evaluation.scores_of(db, request.evaluation, digest, "evaluation")
     values = {
         "category": request.category,
         "version": request.version,
@@ -77,6 +80,7 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
         "path": platform.workspace.store_path(model.path),
         "sha256": digest,
         "parity": request.parity,
+        "evaluation": request.evaluation,
         "pictures": None if request.parity is None else _val_split(db, platform, description.task),
     }
     task_id = queue.submit(db, queue.Submission("release", payload, request.folder, warnings=request.warnings))
@@ -228,7 +232,10 @@ def _free_place(
         row = None
     if row is None and not (platform.workspace.models / request.folder).exists():
         return None
-    same = row is not None and row.payload.get("parity") == request.parity
+    same = row is not None and all(
+        row.payload.get(name) == value
+        for name, value in (("parity", request.parity), ("evaluation", request.evaluation))
+    )
     if row is not None and same and not row.answered and _same(row, values, timed=bool(request.time)):
         return str(row.task_id)
     raise NameTakenError(

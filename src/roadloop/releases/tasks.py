@@ -74,6 +74,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     publish.write_text(scratch / "classes.csv", format_csv(from_rows("classes", rows)))
     publish.write_json(scratch / "metrics.json", metrics)
     evaluated = metrics["evaluation"] or {}
+    validated = "validation" if description.training.get("miou") is not None else None
     record = {
         **{name: payload[name] for name in _RECORD},
         "model": path.name,
@@ -83,6 +84,8 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
         "onnx": {"size": list(report.size), "difference": report.difference.largest, "apart": report.difference.apart},
         "metrics": {
             "training": description.training,
+            "quoted": "evaluation" if evaluated else validated,
+            "evaluation_task_id": evaluated.get("task_id"),
             "evaluation_miou": evaluated.get("miou"),
             "evaluation_sour_dir": evaluated.get("sour_dir"),
             "evaluation_pictures": evaluated.get("labelled_pictures"),
@@ -112,10 +115,13 @@ def _parity(context: TaskContext, params: Path) -> dict[str, Any] | None:
 
 
 def _metrics(context: TaskContext, description: ModelFile) -> dict[str, Any]:
-    """What training said about the model, and its newest evaluation with labels, if there is one."""
+    """What training said about the model, and what the evaluation says that the request named, if it named one."""
+    asked = context.payload.get("evaluation")
+    if not asked:
+        return {"training": description.training, "evaluation": None}
     with context.platform.database.reading() as db:
-        newest = evaluation.newest_scores(db, description.params_sha256)
-    return {"training": description.training, "evaluation": newest}
+        scores = evaluation.scores_of(db, asked, description.params_sha256, "evaluation")
+    return {"training": description.training, "evaluation": scores}
 
 
 def _publish(context: TaskContext, scratch: Path, target: Path, record: dict[str, Any]) -> None:

@@ -5,13 +5,13 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, StreamingResponse
 
 from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
 from roadloop.selection import service
-from roadloop.selection.output import TABLE, read_report, read_table
+from roadloop.selection.output import open_sheet, read_report, read_table
 from roadloop.selection.store import selections
 from roadloop.storage.paths import read_names
 from roadloop.storage.platform import Platform
@@ -246,10 +246,11 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
 
     @router.get("/v1/selections/{task_id}/table", One, reply="text/csv", errors=missing)
     def selection_table(_call: Call, p: One) -> Answer:
-        """`selection.csv` of a finished selection."""
+        """`selection.csv` of a finished selection, for a spreadsheet: no cell of it is a formula."""
         with platform.database.reading() as db:
             folder = service.output_folder(db, platform.workspace, p.task_id)
-        return FileResponse(folder / TABLE, media_type="text/csv; charset=utf-8", filename=f"selection-{p.task_id}.csv")
+        name = {"content-disposition": f'attachment; filename="selection-{p.task_id[:32]}.csv"'}
+        return StreamingResponse(open_sheet(folder), media_type="text/csv; charset=utf-8", headers=name)
 
     @router.get("/v1/selections/{task_id}/pictures", Lines, reply=PictureList, errors=missing)
     def selection_pictures(call: Call, p: Lines) -> Answer:

@@ -1,12 +1,12 @@
 """What a selection could not use, line by line into a file as it is found, so that memory stays constant."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from roadloop.errors import Text
+from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
 NAME: Final = "left_out.csv"
@@ -22,8 +22,8 @@ class LeftOut:
 
     def __init__(self, folder: Path) -> None:
         self._stream = (folder / NAME).open("w", encoding="utf-8", errors="backslashreplace", newline="")
-        self._rows = csv.writer(self._stream, lineterminator="\n")
-        self._rows.writerow(("track", "point", "reason", "reason_en"))
+        self._rows = Sheet(self._stream)
+        self._rows.add(("track", "point", "reason", "reason_en"))
         self.counts: Counter[str] = Counter()
         self.firsts: dict[str, Text] = {}
 
@@ -70,4 +70,4 @@ class LeftOut:
         self.firsts.setdefault(kind, Text(f"{shown}：{reason.zh}", f"{shown}: {reason.en}"))
 
     def _write(self, track: str, point: str, reason: Text) -> None:
-        self._rows.writerow((track, point, *reason))
+        self._rows.add((track, point, *reason))

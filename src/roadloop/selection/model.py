@@ -85,10 +85,16 @@ def choose_model(platform: Platform, weights_dir: str) -> Path:
 
 def _place(workspace: Workspace, text: str) -> Path:
     """The file or folder that `weights_dir` names; a training task comes before a folder of the same name."""
+    path = workspace.resolve(text, "weights_dir")
     task, _, file = text.partition("/")
-    if task and "/" not in file and models_folder(workspace, task).is_dir() and task not in {".", ".."}:
-        return models_folder(workspace, check_name(task, "weights_dir")) / file
-    return workspace.resolve(text, "weights_dir")
+    if task and "/" not in file and task != "." and models_folder(workspace, task).is_dir():
+        check_name(task, "weights_dir")
+        return (
+            workspace.entry(models_folder(workspace, task), file, "weights_dir")
+            if file
+            else models_folder(workspace, task)
+        )
+    return path
 
 
 def aims(db: sa.Connection, params: Path, record: ModelFile, asked: str) -> Aims:

@@ -5,8 +5,9 @@ as it is and annotators do not see which arm a picture belongs to; `selection.cs
 """
 
 import csv
+import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -18,6 +19,7 @@ from roadloop.imaging.encode import encode_color
 from roadloop.selection.contact_sheet import Tile, contact_sheet, places
 from roadloop.storage import publish, reading
 from roadloop.storage.platform import Platform
+from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
 Arm = Literal["random", "mined", "control"]
@@ -133,9 +135,33 @@ def read_table(folder: Path, start: int, number: int) -> list[TableRow]:
         with reading.open_text(folder / TABLE, errors="replace") as stream:
             return [_read_row(row) for row in islice(csv.DictReader(stream), start, start + number)]
     except (OSError, csv.Error, KeyError, ValueError, TypeError) as error:
-        raise NotFoundError(
-            Text(f"{folder / TABLE} 已不存在或被改动。", f"{folder / TABLE} is gone or was changed."), path=str(folder)
-        ) from error
+        raise _no_table(folder) from error
+
+
+def open_sheet(folder: Path) -> Iterator[str]:
+    """A published selection's table for a spreadsheet, row by row.
+
+    Raises:
+        NotFoundError: The table is gone.
+    """
+    try:
+        stream = reading.open_text(folder / TABLE, errors="replace")
+    except OSError as error:
+        raise _no_table(folder) from error
+
+    def lines() -> Iterator[str]:
+        with stream:
+            for row in csv.reader(stream):
+                out = io.StringIO()
+                Sheet(out).add(row)
+                yield out.getvalue()
+
+    return lines()
+
+
+def _no_table(folder: Path) -> NotFoundError:
+    text = Text(f"{folder / TABLE} 已不存在或被改动。", f"{folder / TABLE} is gone or was changed.")
+    return NotFoundError(text, path=str(folder))
 
 
 def write_report(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:

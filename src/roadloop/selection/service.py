@@ -324,7 +324,7 @@ def _check_datum(platform: Platform, track_path: Path) -> None:
 def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
     """The survey task ids of a file, or of a comma list."""
     plain = "/" not in text and "\\" not in text
-    if plain and not (workspace.home / text.strip()).exists():
+    if plain and not _stands(workspace, text.strip(), "task_file"):
         tasks = list(dict.fromkeys(check_name(name, "task_file") for name in read_names(text)))
     else:
         path = _list_file(workspace, text, "task_file")
@@ -338,6 +338,13 @@ def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
             parameter="task_file",
         )
     return tasks
+
+
+def _stands(workspace: Workspace, text: str, parameter: str) -> bool:
+    try:
+        return workspace.resolve(text, parameter).exists()
+    except InvalidValueError:  # too long for a path, as a list may well be
+        return False
 
 
 def _require_free(db: sa.Connection, workspace: Workspace, target: Path, sent: str) -> None:
@@ -359,7 +366,4 @@ def _labelled(workspace: Workspace, text: str) -> list[str] | None:
     """Names of the labelled source sets; None means all there are when the job runs."""
     if text.strip().lower() == "none":
         return []
-    names = read_names(text)
-    for name in names:
-        open_set(workspace, name, "labelled")
-    return names or None
+    return [open_set(workspace, name, "labelled").name for name in read_names(text)] or None

@@ -1,7 +1,6 @@
 """Routes of source sets: /data, /offimport, /off_status, and the pages' own."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter
@@ -23,6 +22,7 @@ from roadloop.sources import offimport, service, store
 from roadloop.sources.health import service as health
 from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS
 from roadloop.sources.health.similar import DISTANCE
+from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints, Success
 from roadloop.web.parameters import History, NoParameters, Parameters
@@ -192,18 +192,18 @@ def routes(platform: Platform) -> APIRouter:
 
         A file that is no class table has a `problem` instead of classes.
         """
-        home = platform.workspace.home
-        return {"data": [_describe_table(home, name, call.language) for name in list_tables(home)]}
+        workspace = platform.workspace
+        return {"data": [_describe_table(workspace, name, call.language) for name in list_tables(workspace)]}
 
     _import_routes(router, platform)
     _health_routes(router, platform)
     return router.api
 
 
-def _describe_table(home: Path, name: str, language: Language) -> dict[str, Any]:
+def _describe_table(workspace: Workspace, name: str, language: Language) -> dict[str, Any]:
     try:
-        return {"name": name, "classes": find_table(home, name).to_rows()}
-    except InvalidValueError as error:
+        return {"name": name, "classes": find_table(workspace, name).to_rows()}
+    except (InvalidValueError, PathOutsideError) as error:
         return {"name": name, "classes": [], "problem": error.text.pick(language)}
 
 

@@ -14,8 +14,9 @@ from roadloop.imaging.decode import MAX_PIXELS, check_image, decode_color_label,
 from roadloop.imaging.header import Format, broken
 from roadloop.labels.colors import ColorCoder, describe_unknown
 from roadloop.labels.table import IGNORE, ClassTable
-from roadloop.sources.layout import MANIFEST, Problem, Sample, printable
+from roadloop.sources.layout import MANIFEST, Problem, Sample
 from roadloop.storage import reading
+from roadloop.storage.paths import printable
 
 MAX_UNKNOWN: Final = 0.01  # of a picture's pixels
 _EXACT_PIXELS: Final = 2**24  # OpenCV counts in whole numbers but answers in float32

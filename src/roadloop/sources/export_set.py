@@ -70,7 +70,7 @@ def export_set(
     """
     _check(source, layout, out)
     found = scan(source)
-    scratch = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}{publish.PARTIAL}"
+    scratch = out.parent / publish.hidden_name(out.name, uuid.uuid4().hex[:8])
     with publish.disk_errors(out):
         try:
             scratch.mkdir(parents=True)

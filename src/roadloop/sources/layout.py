@@ -5,13 +5,13 @@ package; where both stand, `X.png` wins. A picture `X.png` needs its label as `l
 name (`X.jpg` and `X.jpeg`), neither is taken. Nothing is opened here.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Final, Literal, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.imaging.endings import odd_picture
+from roadloop.storage.paths import printable, readable
 
 LabelKind = Literal["id", "color"]
 
@@ -93,7 +93,7 @@ class Sample(NamedTuple):
     @property
     def package(self) -> str:
         """Name of the package, NFC."""
-        return unicodedata.normalize("NFC", self.folder.name)
+        return readable(self.folder.name)
 
     @property
     def key(self) -> str:
@@ -146,11 +146,6 @@ def point_of(stem: str) -> str:
     """The track point of such a picture: its stem after the last `_`, else the stem."""
     head, _, tail = stem.rpartition("_")
     return tail if head and tail else stem
-
-
-def printable(name: str) -> str:
-    """A file name with bytes that are no UTF-8 made visible."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def make_sample(source: str, folder: Path, pair: Pair, facts: Facts) -> Sample:
@@ -242,7 +237,7 @@ def _by_stem(names: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, list
 
 
 def _stem(name: str) -> str:
-    return unicodedata.normalize("NFC", PurePath(name).stem)
+    return readable(PurePath(name).stem)
 
 
 def _no_label(stem: str) -> Text:

@@ -84,7 +84,7 @@ def plan_import(workspace: Workspace, request: Request) -> ImportRecipe:
             parameter="layout",
         )
     dest = check_dest(workspace, request.dest)
-    table = find_table(workspace.home, request.roadelement) if request.roadelement else None
+    table = find_table(workspace, request.roadelement) if request.roadelement else None
     folder = find_folder(workspace, request.src)
     if table is not None and not (workspace.sources / dest).exists():
         _check_table(workspace, folder, table)
@@ -282,7 +282,7 @@ def check_origin(workspace: Workspace, recipe: ImportRecipe) -> None:
             ),
             parameter="layout",
         )
-    table = find_table(workspace.home, recipe.roadelement) if recipe.roadelement else None
+    table = find_table(workspace, recipe.roadelement) if recipe.roadelement else None
     if table is not None and _named(table) != _named(open_set(workspace, recipe.dest, "dest").table):
         raise ConflictError(
             Text(

@@ -16,6 +16,7 @@ from roadloop.labels.table import ClassTable, parse_csv, shipped
 from roadloop.sources import store
 from roadloop.sources.layout import (
     CLASSES,
+    MANIFEST,
     SPLIT_NAMES,
     SPLITS,
     Facts,
@@ -25,12 +26,12 @@ from roadloop.sources.layout import (
     Sample,
     make_sample,
     pair_files,
-    printable,
 )
 from roadloop.sources.manifest import Row, read_manifest
+from roadloop.sources.recipe import ORIGIN
 from roadloop.storage import reading
 from roadloop.storage.listing import Left, list_folder
-from roadloop.storage.paths import Workspace, check_name, check_new_name
+from roadloop.storage.paths import Workspace, check_name, check_new_name, is_text, printable, readable, spoken
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -71,7 +72,9 @@ class Scan(NamedTuple):
 
 def list_sets(workspace: Workspace) -> list[str]:
     """Names of the source sets, in order; links that lead out of the roots are none."""
-    return list_folder(workspace.sources, workspace.holds).folders if workspace.sources.is_dir() else []
+    if not workspace.sources.is_dir():
+        return []
+    return sorted({spoken(name) for name in list_folder(workspace.sources, workspace.holds).folders})
 
 
 def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> SourceSet:
@@ -80,9 +83,12 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
     Raises:
         NotFoundError: There is no such set.
         LabelMapError: Its `classes.csv` cannot be used.
-        InvalidNameError: Not a name.
+        InvalidNameError: Not a name, or several folders read like it.
+        PathOutsideError: It, its class table, its manifest or one of its lists is a link that leads out of the
+            workspace and its roots.
     """
-    path = workspace.resolve(f"sources/{check_name(name, parameter)}", parameter)
+    place = workspace.entry(workspace.sources, name, parameter)
+    path = workspace.follow(place)
     if not path.is_dir():
         known = list_sets(workspace)
         some = ", ".join(known[:10]) or "-"
@@ -94,6 +100,9 @@ def open_set(workspace: Workspace, name: str, parameter: str = "sour_data") -> S
             name=name,
             parameter=parameter,
         )
+    for file in (CLASSES, MANIFEST, ORIGIN, *(f"{SPLITS}/{split}.txt" for split in SPLIT_NAMES)):
+        workspace.follow(path / file)
+    name = spoken(place.name)
     classes = path / CLASSES
     table = parse_csv(reading.read_bytes(classes), name) if classes.is_file() else shipped()
     return SourceSet(name, path, table, workspace)
@@ -103,10 +112,21 @@ def check_dest(workspace: Workspace, text: str) -> str:
     """The name of the set that an import goes to; one that is not there yet must keep the rules for new names.
 
     Raises:
-        InvalidNameError: No set can be created under that name.
+        InvalidNameError: No set can be created under that name, or the set's folder has a name that is no UTF-8.
     """
-    name = check_name(text, "dest")
-    return name if (workspace.sources / name).is_dir() else check_new_name(name, "dest")
+    folder = workspace.entry(workspace.sources, text, "dest")
+    if not folder.is_dir():
+        return check_new_name(text, "dest")
+    if not is_text(folder.name):
+        raise InvalidNameError(
+            Text(
+                f"源数据 {spoken(folder.name)} 的目录名不是 UTF-8，不能写入；请先改名。",
+                f"The folder of the source set {spoken(folder.name)} has a name that is no UTF-8, so nothing is written"
+                " there; rename it first.",
+            ),
+            parameter="dest",
+        )
+    return folder.name
 
 
 def has_pictures(source: SourceSet) -> bool:
@@ -132,7 +152,7 @@ def scan(source: SourceSet) -> Scan:
     referred = _by_package(rows.values())
     locate = _locator(source.workspace)
     for name in sorted({*folders, *referred}):
-        package = unicodedata.normalize("NFC", name)
+        package = readable(name)
         if not _is_name(package):
             file = f"{source.name}/{printable(package)}"
             found.problems.append(Problem(file, Text("目录名不能用作包名", "The folder's name cannot be used")))
@@ -169,7 +189,7 @@ def _local(
     source: SourceSet, folder: Path, rows: Mapping[str, Row], taken: set[str], problems: list[Problem]
 ) -> list[Sample]:
     """The samples whose files stand in a package; `taken` are labels of pictures that stand elsewhere."""
-    package = unicodedata.normalize("NFC", folder.name)
+    package = readable(folder.name)
     place = f"{source.name}/{package}"
     try:
         listed = list_folder(folder, source.workspace.holds)
@@ -221,7 +241,7 @@ def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
     def locate(text: str) -> Path | None:
         if "\0" in text:
             return None
-        place = workspace.find_path(text)
+        place = workspace.home / text
         path = resolve(place.parent) / place.name
         if path.is_symlink():
             path = path.resolve()
@@ -270,9 +290,8 @@ def _readable_names(folder: Path, workspace: Workspace) -> list[str]:
 
 def _is_name(text: str) -> bool:
     try:
-        text.encode()
         check_name(text, "name")
-    except (UnicodeEncodeError, InvalidNameError):
+    except InvalidNameError:
         return False
     return True
 

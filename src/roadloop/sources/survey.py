@@ -222,7 +222,7 @@ def _named(workspace: Workspace, recipe: ImportRecipe, *, grows: bool) -> ClassT
     """The class table that is given: the set's own where it grows, else the one that was asked for."""
     if grows:
         return open_set(workspace, recipe.dest, "dest").table
-    return find_table(workspace.home, recipe.roadelement) if recipe.roadelement else None
+    return find_table(workspace, recipe.roadelement) if recipe.roadelement else None
 
 
 def _unlisted(tree: Tree) -> Iterator[Line]:

@@ -75,7 +75,7 @@ class Terminal:
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this import alone."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        path = target.parent / f".{target.name}.{self._mark}{publish.PARTIAL}"
+        path = target.parent / publish.hidden_name(target.name, self._mark)
         self._scratch.add(path)
         return path
 

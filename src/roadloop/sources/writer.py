@@ -110,7 +110,7 @@ def writing_set(workspace: Workspace, name: str, table: ClassTable) -> Iterator[
     if target.exists():
         raise _taken(name)
     workspace.sources.mkdir(parents=True, exist_ok=True)
-    scratch = workspace.sources / f".{target.name}.{uuid.uuid4().hex[:8]}{publish.PARTIAL}"
+    scratch = workspace.sources / publish.hidden_name(target.name, uuid.uuid4().hex[:8])
     with publish.disk_errors(target):
         try:
             scratch.mkdir()

@@ -2,6 +2,9 @@
 
 A name is one path component. A path is relative to the workspace, or absolute inside the workspace or one of the
 configured roots; symbolic links are followed before the check, so none leads out.
+
+What stands on the disk may be written in another form than a request writes it: decomposed (NFD, as macOS does), or in
+the bytes of GBK. The exact spelling wins; else the only entry that reads the same; two are refused by name.
 """
 
 import os
@@ -16,6 +19,8 @@ from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideErro
 
 MAX_NAME: Final = 100
 MAX_NAME_BYTES: Final = 240
+MAX_COMPONENT_BYTES: Final = 255  #: what a file system takes as one name
+MAX_PATH_BYTES: Final = 4000
 #: What is said of a link that leads out of every root.
 LEADS_OUT: Final = Text(
     "链接指向工作区与配置的根目录之外；请复制文件，或用 --root 加上该目录",
@@ -24,6 +29,70 @@ LEADS_OUT: Final = Text(
 _COMMAS: Final = ",，"
 _NAME: Final = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^,，]*))\s*(?:[,，]|$)')
 _FORBIDDEN: Final = set("/\\")
+
+
+def printable(name: str) -> str:
+    """A file name with bytes that are no UTF-8 made visible."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def readable(name: str) -> str:
+    """A file name as text: NFC; bytes that are no UTF-8 are read as GBK where that is possible."""
+    if not is_text(name):
+        try:
+            name = os.fsencode(name).decode("gb18030")
+        except UnicodeDecodeError:
+            name = printable(name)
+    return unicodedata.normalize("NFC", name)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8; one from the disk whose bytes are something else cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def spoken(name: str) -> str:
+    """What an entry of the disk is called in answers: its own spelling, and `readable` where that is no text."""
+    return name if is_text(name) else readable(name)
+
+
+def find_entry(folder: Path, name: str, parameter: str) -> Path:
+    """The entry of a folder that a name means, however it is written on the disk.
+
+    Args:
+        folder: Any folder; one that is not there, or cannot be listed, holds nothing.
+        name: One path component, in any normal form.
+        parameter: Name of the parameter, for the message.
+
+    Returns:
+        The entry of exactly that spelling, else the only one that reads the same, else the path in NFC, which need not
+        exist.
+
+    Raises:
+        InvalidNameError: Several entries read the same, and none is spelled so.
+    """
+    if name.isascii() or os.path.lexists(folder / name):
+        return folder / name
+    plain = unicodedata.normalize("NFC", name)
+    try:
+        same = sorted((entry.name for entry in folder.iterdir() if readable(entry.name) == plain), key=os.fsencode)
+    except OSError:
+        same = []
+    if len(same) > 1:
+        spellings = ", ".join(ascii(printable(entry)) for entry in same[:10])
+        raise InvalidNameError(
+            Text(
+                f"{parameter}：{folder.name} 中有 {len(same)} 项读作 {plain}，写法不同：{spellings}。请改名，只留一项。",
+                f"{parameter}: {len(same)} entries of {folder.name} read as {plain} and are written differently:"
+                f" {spellings}. Rename them, so that one is left.",
+            ),
+            parameter=parameter,
+        )
+    return folder / (same[0] if same else plain)
 
 
 def check_name(value: str, parameter: str) -> str:
@@ -154,18 +223,16 @@ class Workspace:
             An absolute path without symbolic links. It need not exist.
 
         Raises:
-            InvalidValueError: Empty, or not a path at all.
+            InvalidValueError: Empty, too long, or not a path at all.
+            InvalidNameError: Several entries of the disk read like a part of it.
             PathOutsideError: Outside every root, inside `..`, or in a read-only root although `write`.
         """
-        if not text.strip() or "\0" in text or len(os.fsencode(text)) > 4000:
-            raise InvalidValueError(
-                Text(f"{parameter} 不是有效路径。", f"{parameter} is not a valid path."), parameter=parameter
-            )
-        given = Path(unicodedata.normalize("NFC", text))
+        self._check_path(text, parameter)
+        given = Path(text)
         if ".." in given.parts:
             raise self._outside(text, parameter)
         try:
-            path = (self.home / given).resolve()
+            path = self._spelled(self.home / given, parameter).resolve()
         except (OSError, RuntimeError) as error:
             raise self._outside(text, parameter) from error
         root = max(
@@ -185,6 +252,31 @@ class Workspace:
             )
         return path
 
+    def dataset(self, name: str) -> Path:
+        """The folder of a dataset, however its name is written on the disk; it need not exist."""
+        return find_entry(self.datasets, name, "data")
+
+    def task(self, name: str) -> Path:
+        """The folder of a training task, likewise."""
+        return find_entry(self.tasks, name, "task")
+
+    def entry(self, folder: Path, value: str, parameter: str) -> Path:
+        """The thing of a folder that a request names; it need not exist.
+
+        Args:
+            folder: One of the workspace's folders.
+            value: The name as it was sent.
+            parameter: Name of the parameter, for the message.
+
+        Raises:
+            InvalidNameError: Not a name, or several entries read the same.
+            PathOutsideError: It is a link that leads out of the workspace and its roots.
+        """
+        check_name(value, parameter)
+        path = find_entry(folder, value, parameter)
+        self.follow(path)
+        return path
+
     def store_path(self, path: Path | str) -> str:
         """How rows, payloads and files of the workspace name a place, so that it can be moved and copied.
 
@@ -193,11 +285,14 @@ class Workspace:
 
         Returns:
             Relative to the workspace for what lies inside it, absolute for what does not; a text that is relative
-            already is given back as it is.
+            already is given back as it is. Names whose bytes are no UTF-8 are given as they read.
         """
-        given = Path(path)
+        text = str(path)
+        if not is_text(text):
+            text = str(Path(*(spoken(part) for part in Path(path).parts)))
+        given = Path(text)
         if not given.is_absolute():
-            return str(path)
+            return text
         try:
             real = given.resolve()
         except (OSError, RuntimeError, ValueError):  # nothing that could be opened: `resolve` refuses it
@@ -208,8 +303,12 @@ class Workspace:
         return str(given)
 
     def find_path(self, text: str) -> Path:
-        """The place that `store_path` has named, wherever the workspace is by now. It need not exist."""
-        return self.home / text
+        """The place that `store_path` has named, wherever the workspace is by now. It need not exist.
+
+        Raises:
+            InvalidNameError: Several entries of the disk read like a part of it.
+        """
+        return self._spelled(self.home / text, "path")
 
     def holds(self, path: Path) -> bool:
         """Whether a path without symbolic links lies in the workspace or one of the roots."""
@@ -228,6 +327,40 @@ class Workspace:
         if not self.holds(real):
             raise PathOutsideError(Text(f"{path.name}：{LEADS_OUT.zh}", f"{path.name}: {LEADS_OUT.en}"))
         return real
+
+    def _spelled(self, path: Path, parameter: str) -> Path:
+        """A path below one of the roots, each component as it is written on the disk; others as they are."""
+        if os.path.lexists(path):
+            return path
+        parts = [readable(part) for part in path.parts]
+        tops = [r.path for r in self.roots if parts[: len(r.path.parts)] == [readable(p) for p in r.path.parts]]
+        place = max(tops, key=lambda top: len(top.parts), default=None)
+        if place is None:
+            return path
+        for part in path.parts[len(place.parts) :]:
+            place = find_entry(place, part, parameter)
+            try:
+                self.follow(place)
+            except PathOutsideError:
+                return path  # the caller refuses it
+        return place
+
+    def _check_path(self, text: str, parameter: str) -> None:
+        given = Path(text)
+        fits = text.strip() and "\0" not in text and is_text(text)
+        if fits:
+            sizes = [len(part.encode()) for part in given.parts]
+            fits = max(sizes, default=0) <= MAX_COMPONENT_BYTES and len(bytes(self.home / given)) <= MAX_PATH_BYTES
+        if not fits:
+            raise InvalidValueError(
+                Text(
+                    f"{parameter} 不是有效路径：每一级名称最多 {MAX_COMPONENT_BYTES} 字节（UTF-8），全长最多"
+                    f" {MAX_PATH_BYTES} 字节，不含空字符。",
+                    f"{parameter} is not a valid path: each name in it has at most {MAX_COMPONENT_BYTES} bytes of UTF-8,"
+                    f" all of it {MAX_PATH_BYTES}, and no null characters.",
+                ),
+                parameter=parameter,
+            )
 
     def _outside(self, text: str, parameter: str) -> PathOutsideError:
         allowed = "、".join(str(r.path) for r in self.roots)

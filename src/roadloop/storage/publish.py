@@ -22,6 +22,7 @@ from roadloop.storage import reading
 
 PARTIAL: Final = ".partial"
 MANIFEST: Final = "manifest.json"
+_MOST_REPEATED: Final = 200  # bytes of a name that its scratch name repeats; a file system takes 255 in all
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 _SQLITE_DISK_ERRORS: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 
@@ -55,6 +56,20 @@ def _disk_full(path: Path, what: str) -> DiskFullError:
     )
 
 
+def hidden_name(name: str, mark: str) -> str:
+    """The scratch name of a file or folder that will be called `name`: hidden, and a name however long that one is.
+
+    Args:
+        name: Its name; of one above 200 bytes the beginning, the end and a digest stand for the whole.
+        mark: Whose scratch it is.
+    """
+    data = os.fsencode(name)
+    if len(data) > _MOST_REPEATED:
+        head, tail = data[:130].decode(errors="ignore"), data[-60:].decode(errors="ignore")
+        name = f"{head}~{hashlib.sha256(data).hexdigest()[:8]}{tail}"
+    return f".{name}.{mark}{PARTIAL}"
+
+
 def fsync_folder(folder: Path) -> None:
     """Flush a folder's entries, so that a rename in it survives a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -76,7 +91,7 @@ def fsync_file(path: Path) -> None:
 @contextmanager
 def publishing_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in `path`'s folder; at the end of the block it becomes `path`, or nothing does."""
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
+    temporary = path.parent / hidden_name(path.name, uuid.uuid4().hex[:8])
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

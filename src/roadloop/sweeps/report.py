@@ -1,6 +1,5 @@
 """What a sweep shows: a table for the console, a CSV, and the trials' curves as a picture."""
 
-import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 from roadloop.errors import Language, Text
 from roadloop.jobs.states import JobState
 from roadloop.storage import publish
+from roadloop.storage.sheets import Sheet
 from roadloop.sweeps.course import Course, Seen
 from roadloop.sweeps.plan import Sweep, settings_text
 
@@ -90,13 +90,13 @@ def state_text(one: Seen, course: Course, trial: int) -> Text:
 def write(folder: Path, sweep: Sweep, seen: Mapping[int, Seen], course: Course) -> None:
     """Write `trials.csv` and `curves.png`, each whole."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["task", "state", "epochs", "miou", "left_behind_after", *sweep.trials[0]])
+    writer = Sheet(text)
+    writer.add(["task", "state", "epochs", "miou", "left_behind_after", *sweep.trials[0]])
     for trial in order(sweep, seen, course):
         one = seen[trial]
         score = one.score(len(one.miou))
         figures: list[Any] = [one.state.value, len(one.miou), "" if score is None else f"{score:.6f}"]
-        writer.writerow([sweep.task(trial), *figures, course.out.get(trial, ""), *sweep.trials[trial].values()])
+        writer.add([sweep.task(trial), *figures, course.out.get(trial, ""), *sweep.trials[trial].values()])
     publish.write_text(folder / TABLE, text.getvalue())
     done, encoded = cv2.imencode(".png", draw(sweep, seen, course))
     assert done

@@ -156,5 +156,5 @@ def _task_ids(db: sa.Connection, sweep: Sweep) -> dict[int, str]:
 
 
 def _curve(platform: Platform, task: str) -> list[float | None]:
-    path = platform.workspace.tasks / task / "log" / "metrics.jsonl"
+    path = platform.workspace.task(task) / "log" / "metrics.jsonl"
     return [line["miou"] for line in read_lines(path) if line["kind"] == "epoch"]

@@ -19,7 +19,7 @@ from roadloop.imaging.endings import odd_picture
 from roadloop.settings import Datum
 from roadloop.storage import reading
 from roadloop.storage.listing import list_folder
-from roadloop.storage.paths import LEADS_OUT, check_name
+from roadloop.storage.paths import LEADS_OUT, check_name, printable
 from roadloop.tracks.datum import declared
 from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint
 
@@ -57,14 +57,14 @@ class FolderStore:
             NotFoundError: There is no such track, its folder is a link that leads out, or it cannot be listed.
         """
         folder = self._find(track)
-        facts = _read_facts(folder / FACTS)
+        facts = _read_facts(folder / FACTS) if self._inside(folder / FACTS) else {}
         points: dict[str, TrackPoint] = {}
         names, problems = self._picture_names(folder)
         for name in names:
             try:
                 point = _point_id(name)
             except InvalidNameError as error:
-                problems.append(Problem(_printable(name), error.text))
+                problems.append(Problem(printable(name), error.text))
                 continue
             if point in points:
                 problems.append(
@@ -109,7 +109,7 @@ class FolderStore:
             NotFoundError: No file names the task.
         """
         found: dict[str, None] = {}
-        for folder in self._folders:
+        for folder in filter(lambda place: self._inside(place / TASKS), self._folders):
             for row in _read_table(folder / TASKS):
                 if (row.get("task") or "").strip() == task and (row.get("track") or "").strip():
                     found[(row["track"] or "").strip()] = None
@@ -176,15 +176,15 @@ class FolderStore:
         except OSError as error:
             raise NotFoundError(
                 Text(
-                    f"轨迹 {_printable(folder.name)} 的目录无法列出：{error.strerror}。",
-                    f"The folder of track {_printable(folder.name)} cannot be listed: {error.strerror}.",
+                    f"轨迹 {printable(folder.name)} 的目录无法列出：{error.strerror}。",
+                    f"The folder of track {printable(folder.name)} cannot be listed: {error.strerror}.",
                 )
             ) from error
-        problems = [Problem(_printable(name), reason) for name, reason in found.left_out]
+        problems = [Problem(printable(name), reason) for name, reason in found.left_out]
         for name in found.files:
             reason = _PNG if name.lower().endswith(".png") else odd_picture(name)
             if reason is not None:
-                problems.append(Problem(_printable(name), reason))
+                problems.append(Problem(printable(name), reason))
         names = [name for name in found.files if name.lower().endswith(_ENDINGS)]
         return sorted(names, key=os.fsencode), problems
 
@@ -220,10 +220,6 @@ def _point_id(name: str) -> str:
                 Text("文件名既不是 UTF-8 也不是 GBK 编码。", "The file's name is neither UTF-8 nor GBK.")
             ) from None
     return check_name(stem, "point")
-
-
-def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _read_facts(path: Path) -> dict[str, Mapping[str, str]]:

@@ -84,7 +84,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
         with platform.database.reading() as db:
             task = service.require(db, p.task_id)
             classes = service.classes_of(db, platform, task)
-        path = platform.workspace.tasks / task.name / "log" / "metrics.jsonl"
+        path = platform.workspace.task(task.name) / "log" / "metrics.jsonl"
         return {"data": {**curves(path, p.points), "classes": classes}}
 
 

@@ -49,8 +49,8 @@ def first_samples(
 ) -> list[Sample]:
     """The first samples of the first epoch, in the order of the batches; a broken picture is blank and says so."""
     train, data = configs
-    folder = platform.workspace.datasets / facts.dataset.name
-    base = platform.workspace.datasets / facts.dataset.base_data if data.data_type == "aug" else None
+    folder = platform.workspace.dataset(facts.dataset.name)
+    base = platform.workspace.dataset(facts.dataset.base_data) if data.data_type == "aug" else None
     split = DatasetReader(folder).split("train")
     max_pixels = platform.settings.max_picture_mpix * 1_000_000
     sampling = Sampling(split, facts.label_map.lut(), new_indices(split, base), max_pixels)

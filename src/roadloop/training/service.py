@@ -201,10 +201,10 @@ def facts_of(db: sa.Connection, platform: Platform, task: Task) -> TaskFacts:
         NotFoundError: Its dataset is gone.
     """
     info = datasets.require(platform, task.row.data, db)
-    folder = platform.workspace.datasets / info.name
+    folder = platform.workspace.dataset(info.name)
     added = None
     if info.base_data:
-        base = platform.workspace.datasets / info.base_data
+        base = platform.workspace.dataset(info.base_data)
         if base.is_dir():
             added = count_new(folder, base)
     shown = partial(datasets.shown, platform, info.name)
@@ -228,7 +228,7 @@ def configs(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[s
     task = require(db, task_id)
     if not task.started:
         return task.row.train_con, task.row.data_con
-    return dump(settled(task.train_con, platform.workspace.tasks / task.name)), task.row.data_con
+    return dump(settled(task.train_con, platform.workspace.task(task.name))), task.row.data_con
 
 
 def fill(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

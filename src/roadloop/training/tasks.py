@@ -14,7 +14,7 @@ from roadloop.labels.label_map import LabelMap
 from roadloop.models.files import description_path, is_described
 from roadloop.models.service import find_weights
 from roadloop.networks import trial
-from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE
+from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE, network_folder
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
@@ -61,7 +61,7 @@ def add_network(context: TaskContext) -> Outcome:
         InvalidValueError: `train.json` or `data.json` hold what no training takes.
         JobError: The network cannot be trained; says why and what to do.
     """
-    folder = context.platform.workspace.networks / context.payload["name"]
+    folder = network_folder(context.platform.workspace, context.payload["name"])
     train, _data = defaults(folder)
     settings = {key: value for key, value in train.network_settings.items() if key != CHECKPOINT}
     context.progress(0, 1, Text("试运行网络", "trying the network"))
@@ -79,13 +79,13 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
     recipe = TrainingRecipe.model_validate(task.row.recipe)
     base, begin = None, recipe.train.network_settings.get(CHECKPOINT)
     if recipe.data.data_type == "aug":
-        base = platform.workspace.datasets / facts.dataset.base_data
+        base = platform.workspace.dataset(facts.dataset.base_data)
     work = Work(
         recipe=recipe,
         source=task.row.source,
-        dataset=platform.workspace.datasets / recipe.dataset.name,
+        dataset=platform.workspace.dataset(recipe.dataset.name),
         base_dataset=base,
-        task=platform.workspace.tasks / recipe.task,
+        task=platform.workspace.task(recipe.task),
         threads=platform.settings.torch_threads,
         loaders=platform.settings.loader_workers,
         max_pixels=platform.settings.max_picture_mpix * 1_000_000,
@@ -135,7 +135,7 @@ def write_configuration(context: TaskContext, work: Work) -> None:
     for value, (scratch, _target) in zip(values.values(), moves[:-1], strict=True):
         publish.write_json(scratch, value)
     publish.write_text(moves[-1][0], work.source)
-    names = context.platform.workspace.networks / recipe.network.name / NAMES
+    names = network_folder(context.platform.workspace, recipe.network.name) / NAMES
     moves += copied(context, [(names, folder / NAMES)] if names.is_file() else [])
     context.publish(moves)
 

@@ -4,6 +4,7 @@ The kit reads the parameters, calls the function in a thread, adds `errno`, and 
 same declarations it writes the OpenAPI description.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -136,6 +137,7 @@ async def _serve(platform: Platform, request: Request, model: type[P], handler: 
     values = await read_parameters(request, platform.settings.max_body_mib * 2**20)
     # What stands in the path wins: it says which thing is meant.
     values |= request.path_params
+    request.state.parameters = values
     unknown = sorted(set(values) - {field.alias or name for name, field in model.model_fields.items()})
     if unknown:
         log.warning("%s %s: unknown parameters ignored: %s", request.method, request.url.path, unknown[:20])
@@ -146,7 +148,15 @@ async def _serve(platform: Platform, request: Request, model: type[P], handler: 
             Text("Idempotency-Key 最长 200 个字符。", "An Idempotency-Key has at most 200 characters.")
         )
     call = Call(platform, language_of(request), key, _digest(request, values) if key else "")
-    answer = await run_in_threadpool(handler, call, parameters)
+    try:
+        answer = await run_in_threadpool(handler, call, parameters)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        text = Text(
+            "参数中的名称或路径对文件系统来说太长。", "A name or path of the request is longer than files can have."
+        )
+        raise InvalidValueError(text) from error
     if isinstance(answer, Response):
         return answer
     return JSONResponse({"errno": 1, **answer})

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +13,9 @@ from roadloop import errors
 from roadloop.errors import Language, RoadloopError, Text
 
 log: Final = logging.getLogger(__name__)
+
+MOST_REPEATED: Final = 200  #: characters of a request's value that an answer repeats
+MOST_SAID: Final = 2000  #: characters of one text of a failure
 
 STATUS: Final[Mapping[type[RoadloopError], HTTPStatus]] = {
     errors.MalformedRequestError: HTTPStatus.BAD_REQUEST,
@@ -46,13 +49,23 @@ def language_of(request: Request) -> Language:
     return best[1]
 
 
-def failure(error: RoadloopError, language: Language) -> dict[str, Any]:
-    """The body of a failed request."""
+def failure(error: RoadloopError, language: Language, sent: Iterable[str] = ()) -> dict[str, Any]:
+    """The body of a failed request.
+
+    Args:
+        error: What is wrong.
+        language: Of the message.
+        sent: Texts of the request; the answer repeats no more than the beginning of each.
+    """
+    long = {
+        text: f"{text[:MOST_REPEATED]}…" for text in sorted(sent, key=len, reverse=True) if len(text) > MOST_REPEATED
+    }
+    long |= {repr(text)[1:-1]: short for text, short in long.items()}
     return {
         "errno": 0,
-        "message": error.text.pick(language),
+        "message": _cut(error.text.pick(language), long),
         "error": error.code,
-        "details": error.details,
+        "details": _cut(error.details, long),
     }
 
 
@@ -60,7 +73,36 @@ def answer(request: Request, error: RoadloopError) -> JSONResponse:
     """The whole answer to a failed request."""
     status = status_of(type(error))
     headers = {"Retry-After": "2"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-    return JSONResponse(failure(error, language_of(request)), status_code=status, headers=headers)
+    sent = texts_in([request.url.path, getattr(request.state, "parameters", {})])
+    return JSONResponse(failure(error, language_of(request), sent), status_code=status, headers=headers)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, the names of its fields too."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Mapping):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list | tuple):
+            waiting += one
+
+
+def _cut(value: Any, long: Mapping[str, str]) -> Any:
+    """A JSON value whose texts repeat nothing long, are not long themselves, and can be written as UTF-8."""
+    if isinstance(value, str):
+        for text, short in long.items():
+            value = value.replace(text, short)
+        if len(value) > MOST_SAID:
+            value = f"{value[: MOST_SAID * 3 // 4]} … {value[-MOST_SAID // 4 :]}"
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_cut(key, long): _cut(inner, long) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(inner, long) for inner in value]
+    return value
 
 
 def internal(request: Request, error: Exception) -> JSONResponse:

@@ -12,5 +12,5 @@ idempotency: Final = sa.Table(
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("request", sa.String(64), nullable=False),  # sha256 of method, path and parameters
     sa.Column("reply", sa.JSON, nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
 )

@@ -14,10 +14,10 @@ from roadloop.sources.health.coverage import Coverage
 from roadloop.sources.health.fingerprint import Fingerprint, fingerprint
 from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS, Judge, Piece, find_pieces
 from roadloop.sources.health.similar import DISTANCE, find_alike
-from roadloop.sources.layout import Problem, Sample, printable
+from roadloop.sources.layout import Problem, Sample
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import reading
-from roadloop.storage.paths import Workspace
+from roadloop.storage.paths import Workspace, printable
 
 MOST_LISTED: Final = 1000  #: of each kind in the JSON; the csv files hold more
 MOST_KEPT: Final = 100_000

@@ -77,9 +77,9 @@ def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...
     """
     if not text:
         return others(workspace, name)
-    names = () if text == NONE else tuple(read_names(text))
+    names = () if text == NONE else tuple(open_set(workspace, other, "against").name for other in read_names(text))
     for other in names:
-        if open_set(workspace, other, "against").name == name:
+        if other == name:
             raise InvalidValueError(
                 Text(f"against 不应包含 {name} 自己", f"against must not name {name} itself"), parameter="against"
             )

@@ -1,6 +1,5 @@
 """The folder that an examination leaves: health.json, csv lists, and the plot."""
 
-import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from roadloop.imaging.encode import encode_color
 from roadloop.sources.health.examine import MOST_KEPT, Health, most_doubtful, noise_row, summary
 from roadloop.sources.health.plot import draw
 from roadloop.storage import publish
+from roadloop.storage.sheets import Sheet
 
 REPORT: Final = "health.json"
 PLOT: Final = "coverage.png"
@@ -75,6 +75,6 @@ def _coverage(path: Path, coverage: dict[str, Any]) -> None:
 
 def _csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
-        out = csv.writer(stream, lineterminator="\n")
-        out.writerow(header)
-        out.writerows(rows)
+        out = Sheet(stream)
+        out.add(header)
+        out.add_all(rows)

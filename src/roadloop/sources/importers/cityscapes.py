@@ -31,7 +31,8 @@ from roadloop.sources.importers.found import (
     make_item,
 )
 from roadloop.sources.importers.matching import Doubt, Match, pair
-from roadloop.sources.importers.tree import Tree, package_of, readable, split_of
+from roadloop.sources.importers.tree import Tree, package_of, split_of
+from roadloop.storage.paths import readable
 
 _PICTURE: Final = "_leftImg8bit"
 _MASK: Final = re.compile(r"_gt(Fine|Coarse)_label(?!Colors)(?P<values>\w*)\.png$")

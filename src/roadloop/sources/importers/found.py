@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, NamedTuple
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, Color
 from roadloop.sources.importers.matching import EXACT
-from roadloop.sources.importers.tree import ARCHIVES, OTHER_PICTURES, PICTURES, Tree, package_of, readable
+from roadloop.sources.importers.tree import ARCHIVES, OTHER_PICTURES, PICTURES, Tree, package_of
+from roadloop.storage.paths import readable
 
 
 class Fate(StrEnum):

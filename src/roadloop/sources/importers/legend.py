@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 from roadloop.errors import JobError, LabelMapError, Text
 from roadloop.labels.forms import Declared, parse_declared
 from roadloop.labels.table import ClassTable
-from roadloop.sources.importers.tree import OutsideError, Tree, readable
+from roadloop.sources.importers.tree import OutsideError, Tree
 from roadloop.storage import reading
+from roadloop.storage.paths import readable
 
 LEGEND_FILE: Final = Text("类别表，已读取", "The class table; it was read")
 LABEL_MAP: Final = "labelmap.txt"

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from roadloop.errors import Text
-from roadloop.sources.importers.tree import PICTURE_FOLDERS, PICTURES, readable
+from roadloop.sources.importers.tree import PICTURE_FOLDERS, PICTURES
+from roadloop.storage.paths import readable
 
 Parts = tuple[str, ...]
 

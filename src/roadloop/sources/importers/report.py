@@ -1,13 +1,13 @@
 """The report of an import: one outcome for each file and for each statement, and the counts of them."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from roadloop.sources.importers.found import Claim, Fate, FileLabel, Item, Line, Statement
-from roadloop.sources.importers.tree import readable
+from roadloop.storage.paths import readable
+from roadloop.storage.sheets import Sheet
 
 COLUMNS: Final = ("file", "outcome", "reason_zh", "reason_en", "place", "picture")
 #: What becomes of an item's statements by what became of its picture.
@@ -81,13 +81,13 @@ class Report:
         for statement in self._statements:
             by_file.setdefault(statement.claim.file, []).append(statement)
         with path.open("w", encoding="utf-8-sig", newline="") as stream:
-            rows = csv.writer(stream, lineterminator="\n")
-            rows.writerow(COLUMNS)
+            rows = Sheet(stream)
+            rows.add(COLUMNS)
             for file in sorted({*self._lines, *by_file}):
                 for claim, fate, text in by_file.get(file, ()):
-                    rows.writerow([shown(file), fate.value, *text, *_place(claim)])
+                    rows.add([shown(file), fate.value, *text, *_place(claim)])
                 if line := self._lines.get(file):
-                    rows.writerow([shown(file), line.fate.value, *line.text, "", ""])
+                    rows.add([shown(file), line.fate.value, *line.text, "", ""])
 
 
 def shown(file: str) -> str:

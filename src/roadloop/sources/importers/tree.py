@@ -2,15 +2,14 @@
 
 import json
 import os
-import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.labels.table import decode
-from roadloop.sources.layout import printable
 from roadloop.storage import reading
+from roadloop.storage.paths import readable
 
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"})
 ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".gz")
@@ -166,18 +165,6 @@ def is_labelme(value: Any) -> bool:
     return (
         isinstance(value, dict) and "shapes" in value and bool({"imagePath", "imageData", "imageHeight"} & set(value))
     )
-
-
-def readable(name: str) -> str:
-    """A file name as text: NFC; bytes that are no UTF-8 are read as GBK where that is possible."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        try:
-            name = os.fsencode(name).decode("gb18030")
-        except UnicodeDecodeError:
-            name = printable(name)
-    return unicodedata.normalize("NFC", name)
 
 
 def odd_json(error: Exception) -> Text:

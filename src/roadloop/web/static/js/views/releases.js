@@ -67,18 +67,18 @@ export function ReleaseNew({ route }) {
 function ReleaseForm({ models, categories, model }) {
   const names = Object.entries(models).flatMap(([task, files]) => files.filter((f) => f.endsWith(".params")).map((f) => `${task}/${f}`));
   const [done, setDone] = useState(/** @type {any} */ (undefined));
-  const form = useForm({ model: names.includes(model) ? model : (names[0] ?? ""), type: categories[0], version: "", env: "", adcode: "0", desc: "", parity: "" }, async (values) => {
-    const { model: name, parity, ...rest } = values;
+  const form = useForm({ model: names.includes(model) ? model : (names[0] ?? ""), type: categories[0], version: "", env: "", adcode: "0", desc: "", parity: "", evaluation: "" }, async (values) => {
+    const { model: name, parity, evaluation, ...rest } = values;
     const cut = name.lastIndexOf("/");
     const file = name.slice(cut + 1);
     const dicts = { [name.slice(0, cut)]: [file, file.replace(/\.params$/, ".json")] };
-    setDone(await act("/release", { ...rest, ...(parity && { parity }), dicts, page: categories.indexOf(rest.type) + 1 }));
+    setDone(await act("/release", { ...rest, ...(parity && { parity }), ...(evaluation && { evaluation }), dicts, page: categories.indexOf(rest.type) + 1 }));
   });
   if (names.length === 0) return html`<${Empty}>${t("还没有模型文件。", "There are no model files yet.")}<//>`;
   if (done) return html`<${Done} reply=${done} />`;
   const { values } = form;
   return html`
-    <${FormBox} form=${form} fields=${["dicts", "type", "version", "env", "adcode", "desc", "parity"]} cancel=${to("release")} disabled=${!values.version || !values.env}
+    <${FormBox} form=${form} fields=${["dicts", "type", "version", "env", "adcode", "desc", "parity", "evaluation"]} cancel=${to("release")} disabled=${!values.version || !values.env}
       go=${t(`发布到 ${values.type}`, `Release under ${values.type}`)}>
       <${Select} form=${form} name="model" wide label=${t("模型", "Model")} options=${names.map((n) => [n, n])} hint=${form.errorOf("dicts") && html`<span class="bad">✕ ${form.errorOf("dicts")}</span>`} />
       <${Select} form=${form} name="type" label=${t("类别", "Category")} options=${categories.map((c) => [c, c])} />
@@ -86,6 +86,7 @@ function ReleaseForm({ models, categories, model }) {
       <${Input} form=${form} name="env" label=${t("环境", "Environment")} placeholder=${t("北京", "Beijing")} required />
       <${Input} form=${form} name="adcode" label="adcode" hint=${t("六位行政区划代码；0 = 各地。", "Six-digit administrative code; 0 = everywhere.")} />
       <${Input} form=${form} name="desc" label=${t("描述", "Description")} placeholder=${t("可不填", "optional")} />
+      <${Input} form=${form} name="evaluation" label=${t("引用的评估", "Quoted evaluation")} placeholder=${t("可不填", "optional")} hint=${t("评估的任务编号，发布引用它的成绩；不填则引用训练时的验证成绩。", "Task id of the evaluation whose scores the release quotes; without one it quotes the validation while training.")} />
       <${Input} form=${form} name="parity" label=${t("一致性上限", "Parity")} placeholder=${t("可不填", "optional")} hint=${t("如 0.0001：导出的 ONNX 在验证集上与训练的网络不同的像素占比超过它，就不发布。", "Such as 0.0001: not released if the ONNX export differs from the trained network in a larger share of the val split's pixels.")} />
     <//>
   `;

@@ -1,0 +1,158 @@
+"""What is kept for how long: first replies under their Idempotency-Key, logs of ended jobs, and temporary files.
+
+Logs are those in `logs/`; a training's stands in its task's folder and stays with it. Everything is done in small steps, so
+that nobody waits: a thread of the supervisor does one now and then, `roadloop tidy` all at once.
+"""
+
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from roadloop.errors import BusyError
+from roadloop.jobs.states import ENDED
+from roadloop.jobs.store import jobs
+from roadloop.jobs.temporary import temporary_name
+from roadloop.storage.platform import Platform
+from roadloop.web.idempotency import idempotency
+
+DAY: Final = 86_400.0
+BATCH: Final = 500  #: rows, and files, of one step
+PAUSE_SECONDS: Final = 1.0  #: between two steps
+ROUND_SECONDS: Final = 3600.0  #: between two rounds
+_ENDED: Final = [state.value for state in ENDED]
+
+log: Final = logging.getLogger(__name__)
+
+
+class LogFile(NamedTuple):
+    """The log of a job in `logs/`."""
+
+    changed: float
+    size: int
+    path: Path
+
+
+@dataclass
+class Removed:
+    """What was removed, or would be."""
+
+    replies: int = 0
+    logs: int = 0
+    log_bytes: int = 0
+    temporary: int = 0
+
+
+def remove_old(platform: Platform, *, dry_run: bool = False, stop: threading.Event | None = None) -> Removed:
+    """Remove what is older, or more, than the settings keep.
+
+    Args:
+        platform: The installation.
+        dry_run: Only count.
+        stop: Set: leave after the step that is at work.
+    """
+    found, stop = Removed(), stop or threading.Event()
+    settings, now = platform.settings, time.time()
+    if settings.idempotency_days:
+        found.replies = _replies(platform, now - settings.idempotency_days * DAY, stop, dry_run=dry_run)
+    for number, one in enumerate(_too_many_logs(platform, now), start=1):
+        if stop.is_set():
+            return found
+        found.logs, found.log_bytes = found.logs + 1, found.log_bytes + one.size
+        if not dry_run:
+            one.path.unlink(missing_ok=True)
+        if number % BATCH == 0:
+            _pause(stop, dry_run=dry_run)
+    for folder in _left_temporary(platform):
+        found.temporary += 1
+        if not dry_run:
+            shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def _replies(platform: Platform, before: float, stop: threading.Event, *, dry_run: bool) -> int:
+    old = idempotency.c.created_at < before
+    if dry_run:
+        with platform.database.reading() as db:
+            return db.execute(sa.select(sa.func.count()).where(old)).scalar_one()
+    count = 0
+    while not stop.is_set():
+        with platform.database.reading() as db:
+            keys = db.scalars(sa.select(idempotency.c.key).where(old).limit(BATCH)).all()
+        if not keys:
+            break
+        with platform.database.transaction() as db:
+            db.execute(idempotency.delete().where(idempotency.c.key.in_(keys), old))
+        count += len(keys)
+        _pause(stop)
+    return count
+
+
+def _too_many_logs(platform: Platform, now: float) -> Iterator[LogFile]:
+    """Logs that are too old, and the oldest of those that are too many together; all of ended jobs."""
+    settings = platform.settings
+    limit = settings.log_keep_mib * 2**20
+    before = now - settings.log_keep_days * DAY if settings.log_keep_days else 0.0
+    too_much = sum(one.size for one in _logs(platform) if one.changed >= before) - limit if limit else 0
+    young = sorted(one for one in _logs(platform) if one.changed >= before) if too_much > 0 else []
+    yield from (one for one in _logs(platform) if one.changed < before)
+    for one in young:
+        if too_much <= 0:
+            return
+        too_much -= one.size
+        yield one
+
+
+def _logs(platform: Platform) -> Iterator[LogFile]:
+    """The logs of ended jobs."""
+    paths = platform.workspace.logs.glob("*.log")
+    while batch := list(islice(paths, BATCH)):
+        with platform.database.reading() as db:
+            asked = sa.select(jobs.c.id).where(jobs.c.id.in_([path.stem for path in batch]), jobs.c.state.in_(_ENDED))
+            ended = set(db.scalars(asked))
+        for path in batch:
+            with suppress(OSError):
+                if path.stem in ended:
+                    status = path.lstat()
+                    yield LogFile(status.st_mtime, status.st_size, path)
+
+
+def _left_temporary(platform: Platform) -> list[Path]:
+    """Temporary folders of ended jobs: those that were killed could not remove theirs."""
+    folders = list(Path(tempfile.gettempdir()).glob(f"{temporary_name('?' * 12)}*"))
+    with platform.database.reading() as db:
+        return [folder for folder in folders if _is_over(db, folder.name.split("-")[1])]
+
+
+def _is_over(db: sa.Connection, beginning: str) -> bool:
+    """Whether the job whose id, hex digits, begins so has ended; False where there is none."""
+    state = db.scalar(sa.select(jobs.c.state).where(jobs.c.id.between(beginning, f"{beginning}g")))
+    return state in _ENDED
+
+
+def _pause(stop: threading.Event, *, dry_run: bool = False) -> None:
+    if not dry_run:
+        stop.wait(PAUSE_SECONDS)
+
+
+def keep_tidy(platform: Platform, stop: threading.Event) -> None:
+    """Remove what is old, round after round, until `stop` is set."""
+    while not stop.wait(ROUND_SECONDS):
+        try:
+            found = remove_old(platform, stop=stop)
+        except BusyError as error:
+            log.warning("housekeeping: %s", error.text.en)
+        except Exception:  # the next round tries again; each is in the log
+            log.exception("housekeeping: unexpected error")
+        else:
+            if found != Removed():
+                log.info("housekeeping: %s", found)
