@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from approved import trusted
 from roadloop.devices import service as devices
 from roadloop.jobs import queue
 from roadloop.models.load import load_model
@@ -45,7 +46,8 @@ def test_a_task_from_creation_to_its_model_files(site: Any, run_job: RunJob) -> 
     folder = site.folder("苏州")
     names = sorted(path.name for path in (folder / "output" / "models").iterdir())
     assert names == [f"kd_suzhou_ep-000{e}.{kind}" for e in (1, 2) for kind in ("json", "params")]
-    network, record = load_model(folder / "output" / "models" / "kd_suzhou_ep-0002.params")
+    path = folder / "output" / "models" / "kd_suzhou_ep-0002.params"
+    network, record = load_model(path, trusted(path))
     assert [c.name_zh for c in record.classes] == ["道路", "天空"]
     assert record.training["miou"] is not None
     assert not network.training

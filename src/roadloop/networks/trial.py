@@ -20,7 +20,6 @@ from typing import Any, Final
 import psutil
 
 from roadloop.errors import JobError, RoadloopError, Text
-from roadloop.networks.folder import read_source
 from roadloop.storage import reading
 
 CPU_SECONDS: Final = 120
@@ -127,7 +126,7 @@ def main(order: Path, answer: Path) -> None:
     told = json.loads(reading.read_bytes(order))
     limit(told["cpu_seconds"])
     try:
-        found: dict[str, Any] = tried(read_source(Path(told["folder"])), told["settings"], file=told["file"])
+        found: dict[str, Any] = tried(Path(told["folder"]), told["settings"], file=told["file"])
     except RoadloopError as error:
         found = {"text": list(error.text), "details": error.details}
     except (MemoryError, torch.OutOfMemoryError):

@@ -23,6 +23,7 @@ from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import from_row
 from roadloop.models.files import load_description
+from roadloop.networks.trust import trust_of
 from roadloop.releases.request import ReleaseRequest
 from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
@@ -50,11 +51,13 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
     Raises:
         NotFoundError: The source or the file does not exist.
         BrokenFileError: The pair is not a valid model file.
+        UntrustedCodeError: Its network carries code that nobody has approved here.
         InvalidValueError: Parity is asked for, and the model is of no training task.
         NameTakenError: This category, version, env and adcode is published; carries its task id.
     """
     model = evaluation.find_model(platform, request.source, request.file)
     description = load_description(model.path)
+    trust_of(platform).require(description.network.source, model.path)
     digest = description.params_sha256
     values = {
         "category": request.category,
