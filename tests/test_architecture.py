@@ -68,6 +68,15 @@ def test_server__starts_without_torch() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_text__becomes_code_in_one_place_that_asks_whether_it_may() -> None:
+    # benchmarks/ of this repository is run by bench/scripts.py.
+    code = re.compile(r"(?<![.\w])(exec|eval|compile|__import__)\(|spec_from_file_location|runpy")
+    found = [p.relative_to(SOURCE).as_posix() for p in modules() if code.search(p.read_text())]
+    assert found == ["bench/scripts.py", "networks/load.py"]
+    trusting = [p.relative_to(SOURCE).as_posix() for p in modules() if re.search(r"\bTrust\.of\(", p.read_text())]
+    assert trusting == ["models/importing.py", "networks/load.py", "training/work.py"]  # of networks/, and of rows
+
+
 def test_commit__stands_in_the_database_module_alone() -> None:
     found = [p.relative_to(SOURCE).as_posix() for p in modules() if re.search(r"\.commit\(|COMMIT", p.read_text())]
     assert found == ["storage/database.py"]

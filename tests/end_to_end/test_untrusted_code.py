@@ -97,7 +97,7 @@ def mining(weights_dir: str) -> dict[str, Any]:
 
 def release(source: str) -> dict[str, Any]:
     place = {"version": "2", "env": "test", "adcode": "0", "type": "车道线", "page": "1", "desc": "", "time": ""}
-    return {"dicts": {source: [FILE]}, **place}
+    return {"dicts": {source: [FILE, FILE.replace(".params", ".json")]}, **place}
 
 
 def test_every_request_for_an_unknown_code_is_refused_by_name(client: TestClient, canary: Canary) -> None:

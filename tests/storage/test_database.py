@@ -13,6 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from roadloop import server
 from roadloop.errors import ConflictError
 from roadloop.jobs import queue
+from roadloop.networks import trust
+from roadloop.networks.folder import digest
 from roadloop.settings import Settings
 from roadloop.storage import migrate
 from roadloop.storage.database import Database, metadata, sqlite_url
@@ -64,6 +66,32 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
     with platform.database.reading() as db:
         found = db.execute(sa.text("SELECT sour_dir, dest_dir, dest_path FROM evaluations")).one()
     assert tuple(found) == ("/elsewhere", "out", "out")
+    platform.database.close()
+
+
+def test_upgrade__what_was_trained_before_may_still_run(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    file = settings.home / "roadloop.db"
+    database = Database(sqlite_url(file))
+    with database.transaction() as db:
+        command.upgrade(migrate._config(db, settings.home), "0011")
+    database.close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:  # which asks for no job of the rows
+        for task, source in (("a", "x = 1\n"), ("b", "x = 1\n"), ("c", None)):
+            db.execute(
+                "INSERT INTO training_tasks (task_id, name, network, data, base_task, task_desc, net_desc, data_desc,"
+                " shown, start_date, end_date) VALUES (?, ?, 'own', '', '', '', '', '', '{}', '', '')",
+                [task, task],
+            )
+            db.execute(
+                "INSERT INTO training_configs (task_id, label_map, train_con, data_con, source)"
+                " VALUES (?, '{}', '{}', '{}', ?)",
+                [task, source],
+            )
+    platform = open_platform(settings, upgrade=True)
+    with platform.database.reading() as db:
+        (row,) = trust.listed(db)
+    assert (row.digest, row.name, row.origin) == (digest("x = 1\n"), "own", "trained")
     platform.database.close()
 
 

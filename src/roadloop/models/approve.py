@@ -3,6 +3,7 @@
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import SequenceMatcher, unified_diff
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,8 +11,9 @@ from typing import Final, NamedTuple
 import typer
 
 from roadloop.console import language
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, RoadloopError, Text
 from roadloop.models.files import PARAMS, load_description
+from roadloop.models.service import model_files
 from roadloop.networks import trust
 from roadloop.networks.folder import SOURCE, digest, list_templates, read_source, template_folder
 from roadloop.storage.platform import Platform
@@ -143,7 +145,7 @@ def ask(platform: Platform, file: Path, yes: str) -> None:
 
 
 def list_sources(platform: Platform) -> None:
-    """Print what was trained, imported or approved, and what was revoked."""
+    """Print what was trained, imported or approved, what was revoked, and which files in weights/ carry other code."""
     origins = {
         "trained": Text("在此训练", "trained here"),
         "imported": Text("导入权重", "weights imported"),
@@ -158,10 +160,24 @@ def list_sources(platform: Platform) -> None:
             word = Text("已撤回", "revoked by").pick(language())
             line += f"  ({word} {row.revoked_by}, {_time(row.revoked_at)})"
         typer.echo(line)
-    if not rows:
+    waiting = _waiting(platform)
+    word = Text("未批准", "not approved").pick(language())
+    for found, name in waiting:
+        typer.echo(f"{found}  weights/{visible(name)}  {word}")
+    if not rows and not waiting:
         _say(
             "还没有；内置模板与 networks/ 中的网络无需批准。", "None so far; templates and networks/ need no approval."
         )
+
+
+def _waiting(platform: Platform) -> list[tuple[str, str]]:
+    """Digest and file of the models in weights/ whose code may not run."""
+    may_run, found = trust.trust_of(platform).digests, []
+    for path in model_files(platform.workspace.weights):
+        with suppress(RoadloopError):  # a broken file cannot run either
+            code = load_description(path).network.digest
+            found += [] if code in may_run else [(code, path.name)]
+    return found
 
 
 def revoke(platform: Platform, beginning: str) -> None:
@@ -184,7 +200,7 @@ def _say(zh: str, en: str) -> None:
 
 
 def _lines(source: str) -> Iterator[str]:
-    for line in source.replace("\r\n", "\n").split("\n"):
+    for line in source.replace("\r\n", "\n").removesuffix("\n").split("\n"):
         parts = line.split("\r")
         yield from (f"{part}\r" for part in parts[:-1])
         yield parts[-1]
