@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,11 +17,14 @@ from typer.testing import CliRunner
 from conftest import BRIGHTEST
 from mining_data import write_drives
 from roadloop.cli.main import app
-from roadloop.errors import RoadloopError, UntrustedCodeError
+from roadloop.devices import service as devices
+from roadloop.errors import InvalidValueError, RoadloopError, UntrustedCodeError
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.labels.table import ClassTable, LabelClass
+from roadloop.models.load import Blueprint, load_start_weights
+from roadloop.networks.folder import TEMPLATES, read_source
 from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.sources.writer import NewSample, writing_set
@@ -142,7 +146,8 @@ def test_every_command_refuses_it_too(canary: Canary, tmp_path: Path) -> None:
 
 def test_a_model_where_pictures_come_in_never_runs(client: TestClient, canary: Canary) -> None:
     """Approved or not, behind a link or not."""
-    canary.command("weights", "trust", str(canary.inboxes[0] / FILE), "--yes", canary.digest)
+    said, _ = canary.command("weights", "trust", str(canary.inboxes[0] / FILE), "--yes", canary.digest)
+    assert re.search(r"Approved.*\n.*move the \.params and its \.json to weights/", said)
     (canary.weights / "link").mkdir()
     for half in (canary.inboxes[0] / FILE, (canary.inboxes[0] / FILE).with_suffix(".json")):
         (canary.weights / "link" / half.name).symlink_to(half)
@@ -184,6 +189,27 @@ def test_trust__shows_the_code_and_lets_it_run_until_it_is_revoked(
     assert client.post("/starteva", json=evaluation(n=3)).status_code == 403
     assert "revoked by" in canary.command("weights", "trust", "--list")[0]
     assert not canary.ran()
+
+
+def test_start_weights_are_tensors_alone(canary: Canary) -> None:
+    enet = Blueprint(read_source(TEMPLATES / "enet"), 3, {"width": 0.25})
+    with pytest.raises(InvalidValueError, match="does not fit this network"):
+        load_start_weights(canary.weights / FILE, enet.build(), enet)
+    assert not canary.ran()
+
+
+def test_processes_import_nothing_that_lies_where_they_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """A library's name is no code of its own: here the NVIDIA library's, in the folder that the server runs in."""
+    (tmp_path / "pynvml.py").write_text(f"open({str(tmp_path / 'it-ran')!r}, 'w')\nimport time\ntime.sleep(60)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(devices, "_cache", {})
+    devices.inventory(settings)
+    (probe,) = devices._cache.values()
+    if probe.asked is not None:
+        probe.asked.communicate(timeout=60)
+    assert not (tmp_path / "it-ran").exists()
 
 
 def test_other_code_under_an_approved_digest_is_a_broken_file(client: TestClient, canary: Canary) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import typer
 
 from roadloop.console import language
-from roadloop.errors import InvalidValueError, RoadloopError, Text
+from roadloop.errors import InvalidValueError, RoadloopError, Text, UntrustedCodeError
 from roadloop.models.files import PARAMS, load_description
 from roadloop.models.service import model_files
 from roadloop.networks import trust
@@ -116,9 +116,11 @@ def ask(platform: Platform, file: Path, yes: str) -> None:
             f"{visible(file.name)} 的代码可以运行：{known.zh}。",
             f"The code of {visible(file.name)} may run: {known.en}.",
         )
+        _say_place(platform, file)
         return
-    sources = {name: read_source(platform.workspace.networks / name) for name in trust.own(platform).values()}
-    sources |= templates()
+    networks = platform.workspace.networks
+    own = {f"networks/{name}": read_source(networks / name) for name in trust.own(platform).values()}
+    sources = own | templates()
     for line in shown(code.source):
         typer.echo(line)
     near = nearest(code.source, sources)
@@ -142,6 +144,7 @@ def ask(platform: Platform, file: Path, yes: str) -> None:
     with platform.database.transaction() as db:
         trust.approve(db, code.digest, name)
     _say("已批准，从下一个任务起生效。", "Approved, from the next job on.")
+    _say_place(platform, file)
 
 
 def list_sources(platform: Platform) -> None:
@@ -189,6 +192,14 @@ def revoke(platform: Platform, beginning: str) -> None:
     _say(f"已撤回 {row.digest}，从下一个任务起生效。", f"Revoked {row.digest}, from the next job on.")
     if still is not None:
         _say(f"它仍可运行，因为{still.zh}。", f"It still runs, because {still.en}.")
+
+
+def _say_place(platform: Platform, file: Path) -> None:
+    """Say so where a file lies from which nothing runs, approved or not."""
+    try:
+        trust.trust_of(platform).require_place(file)
+    except UntrustedCodeError as error:
+        typer.echo(error.text.pick(language()))
 
 
 def _time(seconds: float) -> str:

@@ -49,7 +49,7 @@ def run(folder: Path, settings: Mapping[str, Any], file: str, watch: Callable[[]
         order, answer = Path(place) / "order.json", Path(place) / "answer.json"
         told = {"folder": str(folder), "settings": dict(settings), "file": file, "cpu_seconds": CPU_SECONDS}
         order.write_text(json.dumps(told), "utf-8")
-        code = _wait([sys.executable, "-m", "roadloop.networks.trial", str(order), str(answer)], watch)
+        code = _wait([sys.executable, "-P", "-m", "roadloop.networks.trial", str(order), str(answer)], watch)
         if not answer.is_file():
             raise _without_answer(file, code)
         found: dict[str, Any] = json.loads(reading.read_bytes(answer))

@@ -25,7 +25,7 @@ from roadloop.storage import reading
 from roadloop.storage.platform import Platform, open_platform
 
 #: A line for each version of each template that was ever shipped: sha256 of its `network.py`, name.
-EARLIER: Final = Path(__file__).parent / "shipped.txt"
+VERSIONS: Final = Path(__file__).parent / "shipped.txt"
 #: Folders of the workspace that pictures and annotations come in by.
 INBOXES: Final = ("imports", "images", "packages", "released", "sources", "tracks")
 
@@ -62,7 +62,7 @@ class Trust:
             UntrustedCodeError: Nobody has approved it, or the file lies in an inbox; says what to do.
         """
         if isinstance(file, Path):
-            self._check_place(file)
+            self.require_place(file)
         found = digest(source)
         if found in self.digests:
             return
@@ -81,7 +81,12 @@ class Trust:
             digest=found,
         )
 
-    def _check_place(self, file: Path) -> None:
+    def require_place(self, file: Path) -> None:
+        """Refuse a file that lies in an inbox, by itself or behind a link.
+
+        Raises:
+            UntrustedCodeError: It does; says where it belongs.
+        """
         real = file.resolve()
         inbox = next((folder for folder in self.inboxes if real.is_relative_to(folder)), None)
         if inbox is not None:
@@ -121,7 +126,7 @@ class Known(NamedTuple):
 
 def shipped() -> dict[str, str]:
     """sha256 -> name of every template's source, of this version and of earlier ones."""
-    lines = (line.split() for line in reading.read_text(EARLIER).splitlines())
+    lines = (line.split() for line in reading.read_text(VERSIONS).splitlines())
     return {line[0]: line[1] for line in lines}
 
 
