@@ -13,6 +13,7 @@ import pytest
 # Two OpenMP threads on a busy machine are slower than one, and change sums. Before anything imports torch.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+from approved import approve_at_home
 from live import LiveServer
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
@@ -142,7 +143,7 @@ WriteModel = Callable[..., Path]
 
 @pytest.fixture
 def write_model() -> WriteModel:
-    """Write a model file pair whose prediction is the brightest of red, green and blue: train ids 0, 1 and 2.
+    """Write a model file pair, approved where it is in a workspace, whose prediction is the brightest of red, green and blue: train ids 0, 1 and 2.
 
     Its class table holds the raw ids 10 red, 20 green and 30 blue in their own colours, and 40 white, ignored.
     """
@@ -186,7 +187,7 @@ def write_model() -> WriteModel:
         moves = save_model(folder, prefix, epoch, {"weight": weight[:, :, None, None]}, description)
         for scratch, target in moves:
             scratch.rename(target)
-        return moves[0][1]
+        return approve_at_home(moves[0][1])
 
     return write
 

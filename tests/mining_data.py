@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from approved import approve_at_home
 from roadloop.imaging.encode import encode_jpeg
 from roadloop.models.files import save_model
 from roadloop.storage.platform import Platform
@@ -35,7 +36,7 @@ RED, GREEN, BLUE, PURPLE = (230, 10, 10), (10, 230, 10), (10, 10, 230), (160, 10
 
 
 def write_network(folder: Path, epoch: int = 1, **changes: Any) -> Path:
-    """A model file of that network: red, green and blue are train ids 0, 1 and 2."""
+    """A model file of that network, approved where it is in a workspace: red, green and blue are train ids 0, 1 and 2."""
     rows = [("red", "红", (255, 0, 0)), ("green", "绿", (0, 255, 0)), ("blue", "蓝", (0, 0, 255))]
     description = {
         "task": "suzhou",
@@ -62,7 +63,7 @@ def write_network(folder: Path, epoch: int = 1, **changes: Any) -> Path:
     moves = save_model(folder, "kd", epoch, state, description)
     for scratch, target in moves:
         scratch.rename(target)
-    return moves[0][1]
+    return approve_at_home(moves[0][1])
 
 
 def scene(seed: int, patch: int, color: tuple[int, int, int] = PURPLE) -> UInt8:

@@ -68,6 +68,21 @@ def test_server__starts_without_torch() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_text__becomes_code_in_one_place_that_asks_whether_it_may() -> None:
+    # benchmarks/ of this repository is run by bench/scripts.py.
+    code = re.compile(r"(?<![.\w])(exec|eval|compile|__import__)\(|spec_from_file_location|runpy")
+    found = [p.relative_to(SOURCE).as_posix() for p in modules() if code.search(p.read_text())]
+    assert found == ["bench/scripts.py", "networks/load.py"]
+    trusting = [p.relative_to(SOURCE).as_posix() for p in modules() if re.search(r"\bTrust\.of\(", p.read_text())]
+    assert trusting == ["models/importing.py", "networks/load.py", "training/work.py"]  # of networks/, and of rows
+
+
+def test_processes__import_nothing_from_the_folder_that_they_start_in() -> None:
+    # Without -P, a torch.py beside the pictures where somebody starts the server would run as torch.
+    started = [(p, m) for p in modules() for m in re.findall(r'sys\.executable, ("-\w+")(?!, "import)', p.read_text())]
+    assert {m for p, m in started if p.parent.name != "bench"} == {'"-P"'}
+
+
 def test_commit__stands_in_the_database_module_alone() -> None:
     found = [p.relative_to(SOURCE).as_posix() for p in modules() if re.search(r"\.commit\(|COMMIT", p.read_text())]
     assert found == ["storage/database.py"]

@@ -4,6 +4,7 @@
   x MalformedRequestError      the body or the query cannot be read
   x AccessRefusedError         this caller may not do this
     + PathOutsideError         a path leaves the workspace and its roots, or is read-only
+    + UntrustedCodeError       a file carries code that nobody has approved here
   x NotFoundError              no object has that id or name
   x ConflictError              the object's state forbids this
     + NameTakenError           a name that must be unique is used
@@ -80,6 +81,12 @@ class PathOutsideError(AccessRefusedError):
     """A path leaves the workspace and the configured roots, or the root is read-only."""
 
     code = "path_outside"
+
+
+class UntrustedCodeError(AccessRefusedError):
+    """A file carries code that nobody has approved here, or lies where no code runs; `details` has its digest."""
+
+    code = "untrusted_code"
 
 
 class NotFoundError(RoadloopError):

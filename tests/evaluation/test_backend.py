@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from approved import trusted
 from roadloop.errors import JobError, Text
 from roadloop.evaluation import backend, service, tasks
 from roadloop.evaluation.backend import Choice, OnnxNetwork, Trial, choose, common_size
@@ -31,11 +32,13 @@ UInt8 = NDArray[np.uint8]
 def trial(tmp_path: Path, write_model: Callable[..., Path]) -> Trial:
     """A model that sees the brightest channel, and two pictures."""
     params = write_model(tmp_path, "tiny", 1)
-    module, record = load_model(params)
+    module, record = load_model(params, trusted(params))
     network = Network(module, (0, 0, 0), (1, 1, 1), record.num_classes, [0, 1, 2])
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (12, 16, 3), dtype=np.uint8) for _ in range(2)]
-    return Trial(network, params, images, 100, 2, False, Manner(), tmp_path / "scratch" / ".export.onnx")
+    return Trial(
+        network, params, trusted(params), images, 100, 2, False, Manner(), tmp_path / "scratch" / ".export.onnx"
+    )
 
 
 def predicted(network: Network, image: UInt8, **options: Any) -> list[list[int]]:
@@ -77,8 +80,8 @@ def test_choose__onnx_runtime_answers_the_coarse_logits_of_networks_that_have_th
 ) -> None:
     source = {"name": "half", "digest": digest(COARSE), "settings": {}, "source": COARSE}
     params = write_model(tmp_path, "half", 1, network=source)
-    half = replace(trial.network, module=load_model(params)[0])
-    choice, network = choose(replace(trial, network=half, params=params), always=True)
+    half = replace(trial.network, module=load_model(params, trusted(params))[0])
+    choice, network = choose(replace(trial, network=half, params=params, trust=trusted(params)), always=True)
     assert (choice.backend, choice.equal) == ("onnx", 1.0)
     picture = torch.rand(2, 3, 12, 16)
     assert isinstance(network.module, OnnxNetwork)

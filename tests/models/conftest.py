@@ -10,6 +10,7 @@ import torch
 from roadloop.models import files
 from roadloop.networks.folder import digest
 from roadloop.networks.load import load_source
+from roadloop.networks.trust import Trust
 from roadloop.storage import publish
 
 SOURCE = """
@@ -49,7 +50,9 @@ def save_pair() -> SavePair:
         description = describe(**changes)
         torch.manual_seed(epoch)
         part = description["network"]
-        network = load_source(part["source"], description["num_classes"], part["settings"])
+        network = load_source(
+            part["source"], description["num_classes"], part["settings"], trust=Trust.of(part["source"])
+        )
         network.train()(torch.rand(2, 3, 8, 8))  # moves the running statistics
         for scratch, target in files.save_model(folder, prefix, epoch, network.state_dict(), description):
             publish.move(scratch, target)

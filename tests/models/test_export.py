@@ -15,9 +15,11 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
+from approved import approve, trusted
 from roadloop.errors import BrokenFileError, InvalidValueError, JobError
 from roadloop.models import cli, export, files, load
 from roadloop.networks.folder import TEMPLATES, digest, read_source
+from roadloop.storage.platform import Platform
 
 SavePair = Callable[..., Path]
 
@@ -28,11 +30,11 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
     part = {"name": name, "digest": digest(source), "settings": {"width": 0.25}, "source": source}
     path = save_pair(tmp_path, network=part)
     target = tmp_path / "out" / "模型.onnx"
-    report = export.export_onnx(path, target, size=(45, 64))
+    report = export.export_onnx(path, target, size=(45, 64), trust=trusted(path))
     assert report.size == (45, 64)
     assert report.difference.largest < 1e-4
     assert [p.name for p in target.parent.iterdir()] == ["模型.onnx"]
-    network, _ = load.load_model(path)
+    network, _ = load.load_model(path, trusted(path))
     picture = torch.rand(4, 3, 45, 64)
     session = onnxruntime.InferenceSession(target.read_bytes())
     with torch.no_grad():
@@ -60,9 +62,9 @@ def test_export_onnx__labels_of_the_large_networks_are_equal(tmp_path: Path, sav
     part = {"name": large, "digest": digest(source), "settings": settings, "source": source}
     path = save_pair(tmp_path, network=part)
     target = tmp_path / "m.onnx"
-    report = export.export_onnx(path, target, size=(31, 45))
+    report = export.export_onnx(path, target, size=(31, 45), trust=trusted(path))
     assert report.difference.largest < 1e-4
-    network, _ = load.load_model(path)
+    network, _ = load.load_model(path, trusted(path))
     picture = torch.rand(3, 3, 31, 45)
     got = onnxruntime.InferenceSession(target.read_bytes()).run(["logits"], {"image": picture.numpy()})[0]
     with torch.no_grad():
@@ -77,8 +79,9 @@ def test_export_onnx__labels_of_the_large_networks_are_equal(tmp_path: Path, sav
 def test_export_onnx__size_that_no_file_has_is_refused(
     tmp_path: Path, save_pair: SavePair, size: tuple[int, int]
 ) -> None:
+    path = save_pair(tmp_path)
     with pytest.raises(InvalidValueError, match=rf"^{size[1]}x{size[0]} \(width x height\) is not a size to export"):
-        export.export_onnx(save_pair(tmp_path), tmp_path / "m.onnx", size=size)
+        export.export_onnx(path, tmp_path / "m.onnx", size=size, trust=trusted(path))
     assert not (tmp_path / "m.onnx").exists()
 
 
@@ -103,7 +106,7 @@ def build(num_classes):
     with pytest.raises(
         JobError, match=r"cannot be exported to ONNX: Could not guard on data-dependent.* model is as it was"
     ):
-        export.export_onnx(path, tmp_path / "out" / "m.onnx")
+        export.export_onnx(path, tmp_path / "out" / "m.onnx", trust=trusted(path))
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -127,11 +130,14 @@ def test_export_safetensors__damaged_pair_is_refused(tmp_path: Path, save_pair: 
     assert not (tmp_path / "m.safetensors").exists()
 
 
-def test_export_command__writes_both(tmp_path: Path, save_pair: SavePair) -> None:
+def test_export_command__writes_both(tmp_path: Path, save_pair: SavePair, platform: Platform) -> None:
     app = typer.Typer()
     app.command()(cli.export)
     out = tmp_path / "out"
-    result = CliRunner().invoke(app, [str(save_pair(tmp_path)), "--out", str(out), "--size", "24x16"])
+    path = save_pair(tmp_path)
+    approve(platform, path)
+    home = ["--home", str(platform.workspace.home)]
+    result = CliRunner().invoke(app, [str(path), "--out", str(out), "--size", "24x16", *home])
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in out.iterdir()) == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.safetensors"]
     assert "image [N, 3, 16, 24]" in result.output
@@ -233,13 +239,13 @@ def test_export_onnx__few_wrong_pixels_of_a_network_that_does_not_jump_are_refus
 ) -> None:
     path = save_pair(tmp_path, network={"name": "c", "digest": digest(SMOOTH), "settings": {}, "source": SMOOTH})
     with pytest.raises(JobError, match=r"differs .* at 256x128 \(width x height; relative 0\.00\d+, limit 0\.0001\)"):
-        export.export_onnx(path, tmp_path / "m.onnx", size=(128, 256))
+        export.export_onnx(path, tmp_path / "m.onnx", size=(128, 256), trust=trusted(path))
     assert not (tmp_path / "m.onnx").exists()
 
 
 def test_export_onnx__pooling_that_jumps_between_equal_values_is_exported(tmp_path: Path, save_pair: SavePair) -> None:
     path = save_pair(tmp_path, network={"name": "j", "digest": digest(JUMPS), "settings": {}, "source": JUMPS})
-    found = export.export_onnx(path, tmp_path / "m.onnx", size=(256, 256)).difference
+    found = export.export_onnx(path, tmp_path / "m.onnx", size=(256, 256), trust=trusted(path)).difference
     assert found.largest > export.TOLERANCE
     assert found.jumps
     assert 0 < found.apart <= 8 * 8 * 4 / 256**2

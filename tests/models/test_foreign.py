@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from roadloop.errors import BrokenFileError, NotFoundError
 from roadloop.models import foreign, load, torch_file
 from roadloop.models.params import write_params
+from roadloop.networks.trust import Trust
 
 STATE = OrderedDict(
     (("z.weight", torch.arange(6.0).reshape(2, 3)), ("a.bias", torch.tensor([1.5, -2.0], dtype=torch.float16)))
@@ -166,7 +167,7 @@ def build(num_classes):
 
 
 def test_load_start_weights__foreign_params_with_names_of_mxnet(tmp_path: Path) -> None:
-    plan = load.Blueprint(MXNET, 3)
+    plan = load.Blueprint(MXNET, 3, trust=Trust.of(MXNET))
     network = plan.build()
     draw = np.random.default_rng(0)
     shapes = {"conv_weight": (3, 2), "conv_bias": (3,), "bn_gamma": (3,), "bn_beta": (3,)}

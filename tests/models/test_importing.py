@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
+from approved import trusted
 from models import published_checkpoints as theirs
 from models.conftest import SOURCE as TINY
 from roadloop.errors import InvalidValueError, NameTakenError, NotFoundError
@@ -51,6 +52,10 @@ def foreign(tmp_path: Path, left_out: str = "") -> Path:
     return tmp_path / "x.safetensors"
 
 
+def load_model(path: Path) -> tuple[torch.nn.Module, files.ModelFile]:
+    return load.load_model(path, trusted(path))
+
+
 def run(home: Path, *arguments: str) -> str:
     command = ["import", *arguments, "--network", "c_network", "--name", "道路", "--classes", "road"]
     result = CliRunner().invoke(cli.app, [*command, "--home", str(home)], catch_exceptions=False)
@@ -62,7 +67,7 @@ def test_import__is_a_model_that_can_be_loaded(tmp_path: Path, home: Path) -> No
     file = foreign(tmp_path)
     output = run(home, str(file), "--outputs", "3", "--map", str(tmp_path / "map.json"), "--mean", "0.5,0.4,0.3")
     assert "reshaped 3.weight [3, 4] -> [3, 4, 1, 1]" in output
-    network, record = load.load_model(home / "weights" / "道路_ep-0001.params")
+    network, record = load_model(home / "weights" / "道路_ep-0001.params")
     assert (record.num_classes, [c.name_zh for c in record.classes]) == (3, ["道路", "天空"])
     assert record.normalisation == files.Normalisation(mean=(0.5, 0.4, 0.3), std=(1, 1, 1))
     assert record.label_map["entries"]["2"][0] == 255  # type: ignore[index,call-overload]
@@ -177,8 +182,8 @@ def test_import__what_was_exported_is_the_same_model_again(tmp_path: Path, home:
     for i, file in enumerate((tmp_path / "x.safetensors", first)):
         output = bare(home, str(file), "--name", f"again{i}")
         assert "as the file says" in output
-        network, record = load.load_model(home / "weights" / f"again{i}_ep-0001.params")
-        original, before = load.load_model(first)
+        network, record = load_model(home / "weights" / f"again{i}_ep-0001.params")
+        original, before = load_model(first)
         kept = {
             "network",
             "num_classes",
@@ -245,7 +250,7 @@ def test_import__published_weights_bring_settings_and_normalisation(tmp_path: Pa
     file = theirs.stored(tmp_path, theirs.published(template, network) | heads)
     options = ["--network", template, "--classes", "cityscapes"]
     output = bare(home, str(file), "--name", "theirs", *options, "--settings", json.dumps(settings))
-    loaded, record = load.load_model(home / "weights" / "theirs_ep-0001.params")
+    loaded, record = load_model(home / "weights" / "theirs_ep-0001.params")
     assert torch.equal(theirs.answers(loaded), theirs.answers(network))
     whose = theirs.blueprint(template).published[0]
     assert record.network.settings == settings | whose.settings
@@ -266,7 +271,7 @@ def test_import__a_folder_of_hugging_face(tmp_path: Path, home: Path) -> None:
     pictures = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], "size": {"height": 64, "width": 96}}
     (folder / "preprocessor_config.json").write_text(json.dumps(pictures))
     bare(home, str(folder), "--name", "hf")
-    loaded, record = load.load_model(home / "weights" / "hf_ep-0001.params")
+    loaded, record = load_model(home / "weights" / "hf_ep-0001.params")
     assert torch.equal(theirs.answers(loaded), theirs.answers(network))
     assert [c.name_en for c in record.classes] == names
     assert record.classes[0].color == (128, 64, 128)  # the shipped table's

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from approved import trusted
 from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError
 from roadloop.models import files, load
 from roadloop.models.fit import Pairing
 from roadloop.models.params import read_params, write_params
 from roadloop.networks.folder import TEMPLATES, digest, read_source
 from roadloop.networks.load import load_network
+from roadloop.networks.trust import Trust
 from roadloop.storage import publish
 
 SavePair = Callable[..., Path]
@@ -24,12 +26,12 @@ def plan(path: Path, outputs: int = 3, **changes: str) -> load.Blueprint:
     source = files.load_description(path).network.source
     for old, new in changes.items():
         source = source.replace(f"{old}(), ", f"{old}(), {new}")
-    return load.Blueprint(source, outputs)
+    return load.Blueprint(source, outputs, trust=Trust.of(source))
 
 
 def test_load_model__is_the_saved_network_bit_for_bit(tmp_path: Path, save_pair: SavePair) -> None:
     path = save_pair(tmp_path)
-    network, record = load.load_model(path)
+    network, record = load.load_model(path, trusted(path))
     assert not network.training
     assert record.num_classes == 3
     state = network.state_dict()
@@ -45,7 +47,7 @@ def test_load_model__templates_answer_the_same_after_the_round_trip(
     source = read_source(TEMPLATES / name)
     part = {"name": name, "digest": digest(source), "settings": {"width": 0.25}, "source": source}
     path = save_pair(tmp_path, network=part)
-    first, _ = load.load_model(path)
+    first, _ = load.load_model(path, trusted(path))
     again = load_network(TEMPLATES / name, 3, {"width": 0.25})
     report = load.load_start_weights(path, again, load.Blueprint(source, 3, {"width": 0.25}))
     assert len(report.taken) == len(again.state_dict())
@@ -70,7 +72,7 @@ def build(num_classes, *, checkpoint=""):
     part = {"name": "n", "digest": digest(source), "settings": {"checkpoint": str(begin)}, "source": source}
     path = save_pair(tmp_path, network=part)
     (begin / "model.safetensors").unlink()
-    network, record = load.load_model(path)
+    network, record = load.load_model(path, trusted(path))
     assert record.network.settings == {"checkpoint": str(begin)}
     assert network(torch.rand(1, 3, 2, 2)).shape == (1, 3, 2, 2)
 
@@ -79,7 +81,7 @@ def test_load_model__refuses_another_file_s_tensors(tmp_path: Path, save_pair: S
     path, other = save_pair(tmp_path, epoch=5), save_pair(tmp_path, epoch=6)
     path.write_bytes(other.read_bytes())
     with pytest.raises(BrokenFileError, match="sha256"):
-        load.load_model(path)
+        load.load_model(path, trusted(path))
 
 
 def test_load_model__refuses_tensors_that_do_not_fit_the_source(tmp_path: Path, save_pair: SavePair) -> None:
@@ -92,7 +94,7 @@ def test_load_model__refuses_tensors_that_do_not_fit_the_source(tmp_path: Path, 
     values = json.loads(description.read_text(encoding="utf-8"))
     description.write_text(json.dumps(values | {"params_sha256": publish.sha256_file(path)}))
     with pytest.raises(BrokenFileError, match="1 tensors differ in name or shape, such as extra"):
-        load.load_model(path)
+        load.load_model(path, trusted(path))
 
 
 def test_load_start_weights__of_an_edited_network_only_where_it_is_asked_for(
@@ -132,7 +134,8 @@ def test_load_start_weights__a_params_file_alone(tmp_path: Path, save_pair: Save
 
 def test_load_start_weights__nothing_fits(tmp_path: Path, save_pair: SavePair) -> None:
     path = save_pair(tmp_path)
-    other = load.Blueprint("from torch import nn\n\ndef build(num_classes):\n    return nn.Linear(2, num_classes)\n", 2)
+    source = "from torch import nn\n\ndef build(num_classes):\n    return nn.Linear(2, num_classes)\n"
+    other = load.Blueprint(source, 2, trust=Trust.of(source))
     pairings: tuple[Pairing, ...] = ("names", "order", "part")
     for pairing in pairings:
         with pytest.raises(InvalidValueError, match=r"kd_suzhou_ep-0005\.params does not fit this network wholly"):

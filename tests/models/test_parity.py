@@ -8,17 +8,22 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 import typer
 from onnx import numpy_helper
 from typer.testing import CliRunner
 
+from approved import approve, trusted
 from roadloop.errors import BrokenFileError, JobError, NotFoundError
 from roadloop.evaluation.pictures import FolderSource
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.models import cli, export, parity
+from roadloop.models.files import ModelFile
+from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
 from roadloop.networks.folder import digest
 from roadloop.storage.paths import Workspace
+from roadloop.storage.platform import Platform
 
 SavePair = Callable[..., Path]
 SOURCE = """
@@ -46,6 +51,10 @@ def save_pair_of_size(tmp_path: Path, save_pair: SavePair, **changes: object) ->
     return save_pair(tmp_path / "m", class_table=TABLE, input={"crop": (4, 5), "size": (4, 5)}, **changes)
 
 
+def loaded(path: Path) -> tuple[torch.nn.Module, ModelFile]:
+    return load_model(path, trusted(path))
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Red, green and blue columns with their right labels; one of twice the size; one without a label, one broken."""
@@ -62,9 +71,9 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_compare__equal_and_then_one_row_changed(tmp_path: Path, model: Path, pictures: Path) -> None:
     target = tmp_path / "m.onnx"
-    export.export_onnx(model, target)
+    export.export_onnx(model, target, trust=trusted(model))
     source = FolderSource(pictures, Workspace(tmp_path))
-    found = parity.compare(model, target, source, "pictures", max_pixels=1000)
+    found = parity.compare(loaded(model), target, source, "pictures", max_pixels=1000)
     assert (found.pictures, found.resized, found.labelled, found.bad) == (2, 1, 1, 1)
     assert (found.size, found.pixels, found.different, found.share) == ((4, 5), 40, 0, 0.0)
     assert (found.miou_trained, found.miou_exported) == (1.0, 1.0)
@@ -76,7 +85,7 @@ def test_compare__equal_and_then_one_row_changed(tmp_path: Path, model: Path, pi
     rows = np.array([[1, 0, 0], [0, 1, 0], [-1e3, -1e3, -1e3]], np.float32)  # each pixel's normalised sum is negative
     weight.CopyFrom(numpy_helper.from_array(rows.reshape(3, 3, 1, 1), weight.name))
     onnx.save(spoilt, target)
-    found = parity.compare(model, target, source, "pictures", max_pixels=1000)
+    found = parity.compare(loaded(model), target, source, "pictures", max_pixels=1000)
     assert (found.different, found.share, found.miou_trained) == (32, 0.8, 1.0)
     assert found.miou_exported == pytest.approx(0.2 / 3)  # blue: 4 of 20, red and green: never
     found.require(0.8)
@@ -88,20 +97,25 @@ def test_compare__another_model_s_export_is_refused(
     tmp_path: Path, model: Path, pictures: Path, save_pair: SavePair
 ) -> None:
     other = save_pair_of_size(tmp_path / "other", save_pair)
-    export.export_onnx(other, tmp_path / "other.onnx")
+    export.export_onnx(other, tmp_path / "other.onnx", trust=trusted(other))
     with pytest.raises(BrokenFileError, match="another model"):
-        parity.compare(model, tmp_path / "other.onnx", FolderSource(pictures, Workspace(tmp_path)), "x", max_pixels=99)
+        parity.compare(
+            loaded(model), tmp_path / "other.onnx", FolderSource(pictures, Workspace(tmp_path)), "x", max_pixels=99
+        )
 
 
 def test_compare__nothing_to_compare_is_said(tmp_path: Path, model: Path) -> None:
-    export.export_onnx(model, tmp_path / "m.onnx")
+    export.export_onnx(model, tmp_path / "m.onnx", trust=trusted(model))
     (tmp_path / "empty").mkdir()
     source = FolderSource(tmp_path / "empty", Workspace(tmp_path))
     with pytest.raises(JobError, match="no picture that can be read"):
-        parity.compare(model, tmp_path / "m.onnx", source, "empty", max_pixels=99)
+        parity.compare(loaded(model), tmp_path / "m.onnx", source, "empty", max_pixels=99)
 
 
-def test_export_command__check_writes_the_report_beside_the_export(tmp_path: Path, model: Path, pictures: Path) -> None:
+def test_export_command__check_writes_the_report_beside_the_export(
+    tmp_path: Path, model: Path, pictures: Path, platform: Platform
+) -> None:
+    approve(platform, model)
     app = typer.Typer()
     app.command()(cli.export)
     command = [str(model), "--out", str(tmp_path / "out"), "--check", str(pictures), "--home", str(tmp_path / "home")]
@@ -120,7 +134,7 @@ def test_export_command__check_writes_the_report_beside_the_export(tmp_path: Pat
 
 
 def test_export_onnx__any_size_runs_at_sizes_that_were_not_traced(tmp_path: Path, model: Path) -> None:
-    report = export.export_onnx(model, tmp_path / "free.onnx", any_size=True)
+    report = export.export_onnx(model, tmp_path / "free.onnx", any_size=True, trust=trusted(model))
     assert (report.size, report.sizes[0], len(report.sizes), report.fixed) == ((4, 5), (4, 5), 3, None)
     session = open_session(tmp_path / "free.onnx", 1)
     image = np.random.default_rng(0).random((2, 3, 7, 9), np.float32)
@@ -169,7 +183,7 @@ def test_export_onnx__size_is_fixed_where_another_one_does_not_agree(
     path = save_pair(
         tmp_path / "m", network={"name": "tied", "digest": digest(source), "settings": {}, "source": source}
     )
-    report = export.export_onnx(path, tmp_path / "m.onnx", size=(64, 64), any_size=True)
+    report = export.export_onnx(path, tmp_path / "m.onnx", size=(64, 64), any_size=True, trust=trusted(path))
     assert (report.sizes, report.shape) == (((64, 64),), "[N, 3, 64, 64]")
     assert report.fixed
     assert re.match(rf"Width and height are fixed at 64x64, not free: .*({why})", report.fixed.en)

@@ -7,6 +7,7 @@ import torch
 
 from roadloop.errors import JobError, NotFoundError
 from roadloop.networks import load
+from roadloop.networks.trust import Trust
 
 GOOD = """
 import dataclasses
@@ -50,7 +51,7 @@ def test_load_network__missing_file(tmp_path: Path) -> None:
 )
 def test_load_source__failure_names_file_line_and_cause(source: str, line: int | None, says: str) -> None:
     with pytest.raises(JobError, match=says) as caught:
-        load.load_source(source, 2, file="networks/c_network/network.py")
+        load.load_source(source, 2, file="networks/c_network/network.py", trust=Trust.of(source))
     assert "networks/c_network/network.py" in caught.value.text.zh
     assert caught.value.details.get("line") == line
     if line:
@@ -59,7 +60,7 @@ def test_load_source__failure_names_file_line_and_cause(source: str, line: int |
 
 def test_load_source__unknown_setting_is_named() -> None:
     with pytest.raises(JobError, match="unexpected keyword argument 'depth'"):
-        load.load_source(GOOD, 2, {"depth": 3})
+        load.load_source(GOOD, 2, {"depth": 3}, trust=Trust.of(GOOD))
 
 
 def in_forward(statement: str) -> torch.nn.Module:
@@ -78,7 +79,7 @@ class Net(nn.Module):
 def build(num_classes):
     return Net(num_classes)
 """
-    return load.load_source(source, 3, file="network.py")
+    return load.load_source(source, 3, file="network.py", trust=Trust.of(source))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ class Net(nn.Module):
 def build(num_classes):
     return Net(num_classes)
 """
-    return load.load_source(source, 3, file="network.py")
+    return load.load_source(source, 3, file="network.py", trust=Trust.of(source))
 
 
 def test_try_network__takes_coarse_logits_that_are_what_forward_resizes() -> None:

@@ -49,7 +49,7 @@ def test_run__answers_what_a_network_costs_whatever_it_prints(tmp_path: Path) ->
     """3 * 2 + 2 and 2 * 3 + 3 numbers; 12 multiply-adds for each pixel."""
     found = run(tmp_path, GOOD, width=2)
     assert (found["parameters"], found["multiply_adds"]) == (17, 12 * 480 * 360)
-    assert found == load.tried(GOOD, {"width": 2}, file="network.py")
+    assert found == load.tried(tmp_path, {"width": 2}, file="network.py")
 
 
 def test_run__a_network_without_an_end_is_ended_by_its_cpu_time(
@@ -86,10 +86,11 @@ def test_run__ends_at_once_when_its_job_is_stopped(tmp_path: Path) -> None:
         trial.run(tmp_path, {}, "network.py", stop)
 
 
-def test_tried__a_network_takes_any_size() -> None:
+def test_tried__a_network_takes_any_size(tmp_path: Path) -> None:
+    (tmp_path / "network.py").write_text(MULTIPLES_OF_16)
     with pytest.raises(
         JobError, match=r"fails for pictures of 480x360 .* pad in forward.*network\.py, line 12"
     ) as caught:
-        load.tried(MULTIPLES_OF_16, file="network.py")
+        load.tried(tmp_path, file="network.py")
     assert "请在 forward 中补边" in caught.value.text.zh
     assert caught.value.details["line"] == 12

@@ -23,6 +23,7 @@ from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
 from roadloop.models.export import OnnxReport, export_onnx
 from roadloop.models.files import load_description
+from roadloop.networks.trust import Trust
 from roadloop.releases import index, service, tasks
 from roadloop.releases.api import routes
 from roadloop.settings import Settings
@@ -319,9 +320,9 @@ def test_release__parity_is_measured_and_kept_in_the_bundle(client: TestClient, 
 def test_release__parity_that_is_exceeded_publishes_nothing(
     client: TestClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoilt(params: Path, target: Path) -> OnnxReport:
+    def spoilt(params: Path, target: Path, *, trust: Trust) -> OnnxReport:
         """The right export, with red and blue exchanged: of a red and a green picture the red one differs."""
-        report = export_onnx(params, target)
+        report = export_onnx(params, target, trust=trust)
         file = onnx.load(target)
         weight = next(t for t in file.graph.initializer if list(t.dims) == [3, 3, 1, 1])
         weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight)[::-1].copy(), weight.name))

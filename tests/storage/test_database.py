@@ -16,6 +16,8 @@ from roadloop import server
 from roadloop.errors import BusyError, ConflictError
 from roadloop.jobs import processes, queue
 from roadloop.jobs.identity import MARK
+from roadloop.networks import trust
+from roadloop.networks.folder import digest
 from roadloop.settings import Settings
 from roadloop.storage import database as database_module
 from roadloop.storage import migrate
@@ -96,6 +98,32 @@ def test_upgrade__a_job_that_runs_meanwhile_is_known_by_its_mark(settings: Setti
         assert processes.is_alive(job)
         process.kill()
     assert not processes.is_alive(job)
+
+
+def test_upgrade__what_was_trained_before_may_still_run(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    file = settings.home / "roadloop.db"
+    database = Database(sqlite_url(file))
+    with database.transaction() as db:
+        command.upgrade(migrate._config(db, settings.home), "0011")
+    database.close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:  # which asks for no job of the rows
+        for task, source in (("a", "x = 1\n"), ("b", "x = 1\n"), ("c", None)):
+            db.execute(
+                "INSERT INTO training_tasks (task_id, name, network, data, base_task, task_desc, net_desc, data_desc,"
+                " shown, start_date, end_date) VALUES (?, ?, 'own', '', '', '', '', '', '{}', '', '')",
+                [task, task],
+            )
+            db.execute(
+                "INSERT INTO training_configs (task_id, label_map, train_con, data_con, source)"
+                " VALUES (?, '{}', '{}', '{}', ?)",
+                [task, source],
+            )
+    platform = open_platform(settings, upgrade=True)
+    with platform.database.reading() as db:
+        (row,) = trust.listed(db)
+    assert (row.digest, row.name, row.origin) == (digest("x = 1\n"), "own", "trained")
+    platform.database.close()
 
 
 def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:

@@ -10,6 +10,8 @@ import torch
 from roadloop.devices import service as devices
 from roadloop.jobs import queue
 from roadloop.models.load import load_model
+from roadloop.networks import trust
+from roadloop.networks.folder import digest
 from roadloop.storage.platform import Platform
 from roadloop.training import checkpoint
 
@@ -22,6 +24,20 @@ TINY = {
     "train_con": {"log_every": 1},
     "data_con": {"crop": [24, 32]},
 }
+
+
+def test_a_task_whose_code_was_revoked_does_not_go_on(site: Any, run_job: RunJob) -> None:
+    task_id = site.create()
+    site.call("/starttask", task_id=task_id, **TINY)
+    file = site.platform.workspace.networks / "c_network" / "network.py"
+    found = digest(file.read_text())
+    with site.platform.database.transaction() as db:
+        trust.revoke(db, found)
+    file.write_text(file.read_text() + "# it stood there when the task was started\n")
+    job = run_job(site.platform, task_id)
+    assert job.state == "failed"
+    assert job.reason is not None
+    assert f"sha256 {found}" in job.reason.en
 
 
 def test_a_task_from_creation_to_its_model_files(site: Any, run_job: RunJob) -> None:
@@ -45,7 +61,10 @@ def test_a_task_from_creation_to_its_model_files(site: Any, run_job: RunJob) -> 
     folder = site.folder("苏州")
     names = sorted(path.name for path in (folder / "output" / "models").iterdir())
     assert names == [f"kd_suzhou_ep-000{e}.{kind}" for e in (1, 2) for kind in ("json", "params")]
-    network, record = load_model(folder / "output" / "models" / "kd_suzhou_ep-0002.params")
+    path = folder / "output" / "models" / "kd_suzhou_ep-0002.params"
+    edited = site.platform.workspace.networks / "c_network" / "network.py"
+    edited.write_text(edited.read_text() + "# another network from now on\n")
+    network, record = load_model(path, trust.trust_of(site.platform))  # it was trained here
     assert [c.name_zh for c in record.classes] == ["道路", "天空"]
     assert record.training["miou"] is not None
     assert not network.training

@@ -33,7 +33,7 @@ def test_run__learns_two_classes(bench: Any) -> None:
     assert notes.finished is True
     assert notes.memo["best"]["miou"] > 0.95
     assert notes.shares == sorted(notes.shares)
-    network, record = load_model(work.results / notes.memo["best"]["file"])
+    network, record = load_model(work.results / notes.memo["best"]["file"], work.trust)
     assert record.training["miou"] == notes.memo["best"]["miou"]
     assert record.input.size == (32, 48)
     assert sum(p.numel() for p in network.parameters()) > 0
@@ -106,7 +106,7 @@ def test_run__everything_at_once_stopped_anywhere_ends_in_the_same_bits(bench: A
 def test_run__the_average_is_what_is_validated_and_kept(bench: Any) -> None:
     work = bench.work(ema_decay=0.5, num_epoch=1)
     notes = bench.run(work)
-    network, _ = load_model(work.results / notes.memo["best"]["file"])
+    network, _ = load_model(work.results / notes.memo["best"]["file"], work.trust)
     tensors = checkpoint.read(checkpoint.listed(work.checkpoints)[-1], work.recipe.digest()).tensors
     assert torch.equal(network.state_dict()["0.weight"], tensors["average.0.weight"])
     assert not torch.equal(tensors["network.0.weight"], tensors["average.0.weight"])
@@ -140,7 +140,7 @@ def test_run__a_measured_layout_is_kept_by_later_attempts(bench: Any, monkeypatc
     assert checkpoint.read(last[1], timed.recipe.digest()).kernels.channels_last
     one, two = (publish.sha256_file(path / checkpoint.TENSORS) for path in last)
     assert one == two
-    network, _ = load_model(max(timed.results.glob("*.params")))
+    network, _ = load_model(max(timed.results.glob("*.params")), timed.trust)
     kept = checkpoint.read(last[1], timed.recipe.digest()).tensors
     assert torch.equal(network.state_dict()["4.weight"], kept["network.4.weight"])
 

@@ -46,7 +46,7 @@ def test_run__learns_on_a_gpu(bench: Any, gpu: torch.device, precision: str) -> 
     assert notes.memo["best"]["miou"] > 0.95
     assert (kernels(work).precision, kernels(work).compiled) == (precision, False)
     assert any(line.startswith(f"kernels: {precision} ") for line in notes.lines)
-    network, record = load_model(work.results / notes.memo["best"]["file"])
+    network, record = load_model(work.results / notes.memo["best"]["file"], work.trust)
     assert all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values())
     assert record.training["miou"] == notes.memo["best"]["miou"]
 

@@ -25,6 +25,7 @@ from roadloop.models.files import save_model
 from roadloop.models.load import load_model
 from roadloop.networks.folder import digest, read_source, template_folder
 from roadloop.networks.load import load_source
+from roadloop.networks.trust import SHIPPED
 from roadloop.storage.paths import Workspace
 
 UInt8 = NDArray[np.uint8]
@@ -43,7 +44,9 @@ def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
         params = untrained(workspace, info, network, images)
         module, record = load_model(params)
         plain = Network(module, MEAN, STD, record.num_classes, [c.train_id for c in record.classes])
-        trial = backend.Trial(plain, params, images, _MANY, threads, False, PLAIN, workspace.home / "model.onnx")
+        trial = backend.Trial(
+            plain, params, SHIPPED, images, _MANY, threads, False, PLAIN, workspace.home / "model.onnx"
+        )
         chosen, best = backend.choose(trial)
         script = opponent("plain_predict")
         torch.set_num_threads(threads)

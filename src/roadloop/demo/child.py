@@ -33,7 +33,7 @@ class ServerChild:
         self._begin = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "roadloop", "serve", "--stop-jobs"],
+                [sys.executable, "-P", "-m", "roadloop", "serve", "--stop-jobs"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

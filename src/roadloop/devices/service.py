@@ -51,7 +51,7 @@ def inventory(settings: Settings) -> tuple[Gpu, ...]:
     Waits for about a second. Who needs longer, as on a busy host, is asked no second time: until the answer is there,
     the last one counts.
     """
-    command = settings.gpu_probe or (sys.executable, "-m", "roadloop.devices.probe")
+    command = settings.gpu_probe or (sys.executable, "-P", "-m", "roadloop.devices.probe")
     with _lock:
         cache = _cache.setdefault(command, _Cache())
         if cache.asked is not None:

@@ -8,7 +8,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
-from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
+from roadloop.errors import (
+    BrokenFileError,
+    ConflictError,
+    Language,
+    NotFoundError,
+    PathOutsideError,
+    UntrustedCodeError,
+)
 from roadloop.evaluation import service
 from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.meaning import Labels
@@ -175,7 +182,7 @@ def routes(platform: Platform) -> APIRouter:
         "/starteva",
         StartEvaluation,
         reply={"message": "模型预测完成", "data": "0123456789abcdef0123456789abcdef"},
-        errors=(NotFoundError, ConflictError, PathOutsideError, BrokenFileError),
+        errors=(NotFoundError, ConflictError, PathOutsideError, BrokenFileError, UntrustedCodeError),
     )
     def starteva(call: Call, p: StartEvaluation) -> Answer:
         """Predict a folder of pictures, or a split of a dataset, with one or more models (开始评估).

@@ -19,6 +19,7 @@ from roadloop.errors import RoadloopError
 from roadloop.evaluation.manner import Manner, tiles
 from roadloop.evaluation.predict import Answer, Network, Predictor
 from roadloop.networks.load import COARSE
+from roadloop.networks.trust import Trust
 from roadloop.storage import reading
 
 UInt8 = NDArray[np.uint8]
@@ -80,6 +81,7 @@ class Trial:
     Attributes:
         network: The model.
         params: Its `.params` file.
+        trust: What may run.
         images: A few pictures of the job, all of one size; uint8 [H, W, 3].
         left: How many pictures are to be predicted.
         threads: How many are predicted at once.
@@ -90,6 +92,7 @@ class Trial:
 
     network: Network
     params: Path
+    trust: Trust
     images: Sequence[UInt8]
     left: int
     threads: int
@@ -127,7 +130,7 @@ def choose(trial: Trial, *, always: bool = False) -> tuple[Choice, Network]:
         return choice, trial.network
     began = time.perf_counter()
     try:
-        network = exported(trial.network, trial.params, trial.size, trial.place)
+        network = exported(trial.network, (trial.params, trial.trust), trial.size, trial.place)
         found, onnx_seconds = _measure(trial, network)
     except (RoadloopError, RuntimeError) as error:  # an odd network may fail anywhere between trace and run
         return replace(choice, why="export failed", detail=f"{error}"[:300]), trial.network
@@ -140,12 +143,12 @@ def choose(trial: Trial, *, always: bool = False) -> tuple[Choice, Network]:
     return replace(choice, backend="onnx", why="setting" if always else "faster"), network
 
 
-def exported(network: Network, params: Path, size: tuple[int, int], place: Path) -> Network:
+def exported(network: Network, file: tuple[Path, Trust], size: tuple[int, int], place: Path) -> Network:
     """The network with ONNX Runtime in its place for pictures of one size.
 
     Args:
         network: The network.
-        params: Its `.params` file.
+        file: Its `.params` file, and what may run.
         size: Height and width.
         place: Where the file may stand for a moment.
 
@@ -156,7 +159,7 @@ def exported(network: Network, params: Path, size: tuple[int, int], place: Path)
 
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        export_onnx(params, place, size=size, coarse=network.coarse)
+        export_onnx(file[0], place, size=size, coarse=network.coarse, trust=file[1])
         module = OnnxNetwork(reading.read_bytes(place), size, network)
         return replace(network, module=module, channels_last=False)
     finally:

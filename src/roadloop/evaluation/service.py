@@ -18,6 +18,7 @@ from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.models.files import load_description
+from roadloop.networks.trust import trust_of
 from roadloop.storage.platform import Platform
 
 __all__ = ["EvaluationRequest", "ModelChoice", "find_model", "newest_scores", "scores_of", "start"]
@@ -68,6 +69,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
         InvalidValueError: No model, no picture, a GPU that is not there, or tiles that are too small.
         LabelMapError: The class table of the labels and a model's give one id different meanings, or `mapping` is wrong.
         BrokenFileError: A model file without its description.
+        UntrustedCodeError: A model's network carries code that nobody has approved here.
         ConflictError: `dest_dir` cannot be used.
         PathOutsideError: A folder lies outside the workspace, or `dest_dir` is read-only.
     """
@@ -77,6 +79,9 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
     request = replace(request, sour_dir=store_path(request.sour_dir), dest_dir=store_path(request.dest_dir))
     models = choose_models(platform, request.dicts)
     records = [load_description(model.path) for model in models]
+    trust = trust_of(platform)
+    for model, described in zip(models, records, strict=True):
+        trust.require(described.network.source, model.path)
     digests = [record.params_sha256 for record in records]
     source = open_source(platform.workspace, request.sour_dir)
     if not source.any():

@@ -30,6 +30,7 @@ from roadloop.evaluation.service import destination
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.files import ModelFile, mismatch
 from roadloop.models.load import load_model
+from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.training.weighting import mirrored_pairs
 
@@ -144,10 +145,10 @@ class _Work:
 
 
 def _load_models(context: TaskContext, scratch: Path, labels: Labels) -> tuple[list[Model], list[Network]]:
-    models, networks, tile = [], [], Manner.of(context.payload).tile
+    models, networks, tile, trust = [], [], Manner.of(context.payload).tile, trust_of(context.platform)
     for entry in context.payload["models"]:
         path = context.platform.workspace.find_path(entry["path"])
-        module, record = load_model(path)
+        module, record = load_model(path, trust)
         if record.params_sha256 != entry["sha256"]:
             raise mismatch(path)
         description = ModelView.record(record, labels)
@@ -211,11 +212,11 @@ def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, le
 def _chosen(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
     """PyTorch or ONNX Runtime for each model: as an earlier attempt had it, else by measuring, and noted down."""
     paths = [context.platform.workspace.find_path(entry["path"]) for entry in context.payload["models"]]
-    place = work.outputs.folder / ".export.onnx"
+    place, trust = work.outputs.folder / ".export.onnx", trust_of(context.platform)
     if PREDICTORS in context.memo:
         choices = [Choice.of(values) for values in context.memo[PREDICTORS]]
         networks = [
-            exported(network, path, choice.size, place)
+            exported(network, (path, trust), choice.size, place)
             if left and choice.backend == "onnx" and choice.size
             else network
             for network, path, choice in zip(work.networks, paths, choices, strict=True)
@@ -228,7 +229,7 @@ def _chosen(context: TaskContext, work: _Work, left: int, threads: int) -> tuple
     choices, networks = [], []
     for network, path in zip(work.networks, paths, strict=True):
         context.check_stop()
-        trial = Trial(network, path, images, left, threads, work.remote, work.manner, place)
+        trial = Trial(network, path, trust, images, left, threads, work.remote, work.manner, place)
         why: Reason = "device" if context.gpus else "setting" if setting == "torch" else "few pictures"
         choice, ready = choose(trial, always=setting == "onnx") if images else (Choice("torch", why), network)
         context.log(f"{path.name}: {choice}")

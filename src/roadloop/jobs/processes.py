@@ -34,7 +34,7 @@ def start(settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path) -> 
     }
     with _open_log(log) as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "roadloop.jobs.run", job.id, str(job.token), ",".join(gpu_uuids)],
+            [sys.executable, "-P", "-m", "roadloop.jobs.run", job.id, str(job.token), ",".join(gpu_uuids)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

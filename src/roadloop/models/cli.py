@@ -14,12 +14,16 @@ from roadloop.evaluation.pictures import DATASET, PictureSource, open_source
 from roadloop.labels.label_map import LabelMap, default_map, parse_map
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, shipped
+from roadloop.models import approve
 from roadloop.models.about import About, of_record, read_about
 from roadloop.models.files import parse_description
 from roadloop.models.meaning import Given
+from roadloop.networks import trust
 from roadloop.networks.folder import SOURCE, TEMPLATES, NetworkInfo, digest, read_source, template_folder
+from roadloop.settings import Settings
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.platform import open_platform
 
 if TYPE_CHECKING:
     from roadloop.models.importing import Imported
@@ -92,7 +96,40 @@ def import_file(
     )
     info = _network(workspace, network, about)
     imported = import_weights(file, info, about, given, (workspace.weights, name))
+    if info.folder.parent != TEMPLATES:
+        trust.note_at(installed, info.digest, info.name)
     _show(imported)
+
+
+@app.command("trust")
+def trust_source(
+    file: Annotated[
+        Path | None, typer.Argument(help="A model file (.params, with its .json), or a network.py 模型文件.")
+    ] = None,
+    yes: Annotated[str, typer.Option(metavar="DIGEST", help="Approve without a question, if this is its sha256.")] = "",
+    listed: Annotated[bool, typer.Option("--list", help="List what was trained, imported or approved here.")] = False,
+    revoke: Annotated[str, typer.Option(metavar="DIGEST", help="Take an approval back, from the next job on.")] = "",
+    home: Home = None,
+) -> None:
+    """Read the code that a model file carries, and let it run 查看并批准模型文件中的代码.
+
+    Shipped templates, networks in networks/, and what was trained here run without. Any other model's source is printed, with
+    its differences from the nearest known network, and runs once you say so; it can then do what the server's user can.
+    """
+    platform = open_platform(settings_of(home))
+    try:
+        if listed:
+            approve.list_sources(platform)
+        elif revoke:
+            approve.revoke(platform, revoke)
+        elif file is not None:
+            approve.ask(platform, file, yes)
+        else:
+            raise InvalidValueError(
+                Text("请给出模型文件，或 --list、--revoke。", "Name a model file, or give --list or --revoke.")
+            )
+    finally:
+        platform.database.close()
 
 
 def _show(imported: "Imported") -> None:
@@ -142,18 +179,19 @@ def export(
 
     shape = _parse_size(size)
     source = _pictures(check, home) if check else None  # what is not there is said before the work
+    settings = settings_of(home)
     if safetensors or not (onnx or check):
         target = out / f"{params.stem}.safetensors"
         exporter.export_safetensors(params, target)
         typer.echo(target)
     if onnx or check or not safetensors:
         target = out / f"{params.stem}.onnx"
-        report = exporter.export_onnx(params, target, size=shape, any_size=any_size)
+        report = exporter.export_onnx(params, target, size=shape, any_size=any_size, trust=trust.trust_at(settings))
         typer.echo(f"{target}  image {report.shape}  relative difference {report.difference}")
         if report.fixed:
             typer.echo(report.fixed.pick(language()))
         if source:
-            _check(params, target, source, check, settings_of(home).max_picture_mpix * 1_000_000)
+            _check(params, target, source, check, settings)
 
 
 def _pictures(check: str, home: Path | None) -> PictureSource:
@@ -169,11 +207,13 @@ def _pictures(check: str, home: Path | None) -> PictureSource:
     return source
 
 
-def _check(params: Path, target: Path, source: PictureSource, name: str, max_pixels: int) -> None:
+def _check(params: Path, target: Path, source: PictureSource, name: str, settings: Settings) -> None:
     """Compare an export with the trained network; the report stands beside it, and as a table here."""
-    from roadloop.models.parity import ENDING, compare  # noqa: PLC0415 - torch
+    from roadloop.models.load import load_model  # noqa: PLC0415 - torch
+    from roadloop.models.parity import ENDING, compare  # noqa: PLC0415
 
-    found = compare(params, target, source, name, max_pixels=max_pixels)
+    model = load_model(params, trust.trust_at(settings))
+    found = compare(model, target, source, name, max_pixels=settings.max_picture_mpix * 1_000_000)
     path = target.with_name(f"{target.stem}{ENDING}")
     publish.write_json(path, found.to_json())
     table = Table("", "trained 训练", "exported 导出")

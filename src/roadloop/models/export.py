@@ -21,6 +21,7 @@ from roadloop.models.files import DESCRIPTION, ModelFile, load_description, read
 from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
 from roadloop.networks.load import COARSE
+from roadloop.networks.trust import SHIPPED, Trust
 from roadloop.storage import publish
 
 OPSET: Final = 20
@@ -137,6 +138,7 @@ def export_onnx(
     size: tuple[int, int] | None = None,
     any_size: bool = False,
     coarse: bool = False,
+    trust: Trust = SHIPPED,
 ) -> OnnxReport:
     """Write a model as ONNX and compare what ONNX Runtime answers with what torch answers.
 
@@ -150,13 +152,15 @@ def export_onnx(
         size: H and W; by default the size of the pictures that the model was made for.
         any_size: Leave H and W free where that works; the report says why where it does not.
         coarse: Answer the network's `coarse_logits`; it must have them.
+        trust: What may run.
 
     Raises:
         NotFoundError: One of the two files is missing.
+        UntrustedCodeError: The network's source may not run here.
         BrokenFileError: The pair is damaged.
         JobError: The export failed, or the answers differ (see `Deviation`); nothing was written.
     """
-    network, record = load_model(params_path)
+    network, record = load_model(params_path, trust)
     network = _Coarse(network) if coarse else network
     height, width = size or record.input.size or record.input.crop
     if not (1 <= height <= 16384 and 1 <= width <= 16384):

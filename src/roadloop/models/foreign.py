@@ -75,7 +75,7 @@ def _read_safetensors(path: Path, name: str) -> Arrays:
 def _read_torch(path: Path) -> Arrays:
     with tempfile.TemporaryDirectory(prefix="roadloop-") as folder:
         target = Path(folder) / f"tensors{SAFETENSORS}"
-        command = [sys.executable, "-m", "roadloop.models.torch_file", str(path.resolve()), str(target)]
+        command = [sys.executable, "-P", "-m", "roadloop.models.torch_file", str(path.resolve()), str(target)]
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False

@@ -15,6 +15,7 @@ from roadloop.models.load import Blueprint, check_values, copy_tensors, refused,
 from roadloop.models.meaning import Given, Meaning, meaning_of
 from roadloop.networks.folder import CHECKPOINT, NetworkInfo, digest, read_source
 from roadloop.networks.names import Published, read_published
+from roadloop.networks.trust import Trust
 from roadloop.storage import publish
 from roadloop.storage.paths import check_name
 
@@ -67,7 +68,8 @@ def import_weights(file: Path, network: NetworkInfo, about: About, given: Given,
     shapes = {tensor: array.shape for tensor, array in arrays.items()}
     settings = {key: value for key, value in {**about.settings, **given.settings}.items() if key != CHECKPOINT}
     published = read_published(network.folder)
-    blueprint = Blueprint(read_source(network.folder), meaning.outputs, settings, published, str(network.folder))
+    source = read_source(network.folder)
+    blueprint = Blueprint(source, meaning.outputs, settings, published, str(network.folder), trust=Trust.of(source))
     module, whose = blueprint.build(), None
     if not given.by_order and (whose := identify(shapes, shapes_of(module), published)):
         wanted = _wanted(file, blueprint, whose, given)

@@ -1,7 +1,7 @@
 """Model files as torch modules, and start weights. Needs torch.
 
-Loading a model runs the network's source that its `.json` carries: only in job processes and the command line, never
-in the server.
+Loading a model runs the network's source that its `.json` carries: where it may run (`networks.trust`), and only in job
+processes and the command line, never in the server. Start weights are tensors alone.
 """
 
 import json
@@ -33,29 +33,34 @@ from roadloop.models.params import Arrays
 from roadloop.networks.folder import AUXILIARY, CHECKPOINT
 from roadloop.networks.load import default_settings, load_source
 from roadloop.networks.names import Published
+from roadloop.networks.trust import SHIPPED, Trust
 
 
-def load_model(params_path: Path) -> tuple[nn.Module, ModelFile]:
+def load_model(params_path: Path, trust: Trust = SHIPPED) -> tuple[nn.Module, ModelFile]:
     """Build the network of a model file and fill it.
 
     Args:
         params_path: The `.params` file; its `.json` stands beside it.
+        trust: What may run.
 
     Returns:
         The network on the CPU in evaluation mode, and the description.
 
     Raises:
         NotFoundError: One of the two files is missing.
+        UntrustedCodeError: The network's source may not run here, or nothing where the file lies; nothing did.
         BrokenFileError: The sha256 differs, a file is not valid, or tensors and network do not fit together.
         JobError: The network's code fails.
     """
     record = load_description(params_path)
+    trust.require(record.network.source, params_path)
     arrays = read_state(params_path, record)
     network = load_source(
         record.network.source,
         record.num_classes,
         {name: value for name, value in record.network.settings.items() if name != CHECKPOINT},
         file=f"<network.py of {params_path.name}>",
+        trust=trust,
     )
     pairs, report = fit({name: array.shape for name, array in arrays.items()}, shapes_of(network))
     if not report.exact:
@@ -83,6 +88,7 @@ class Blueprint:
         settings: Keyword arguments of its `build`.
         published: What published weights call its tensors.
         file: Where the source comes from, for messages.
+        trust: What may run.
     """
 
     source: str
@@ -90,6 +96,7 @@ class Blueprint:
     settings: Mapping[str, Any] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
     file: str = "<network.py>"
+    trust: Trust = SHIPPED
 
     def build(self) -> nn.Module:
         """The network, its values fresh from torch's generator.
@@ -97,7 +104,7 @@ class Blueprint:
         Raises:
             JobError: Its code fails.
         """
-        return load_source(self.source, self.outputs, self.settings, file=self.file)
+        return load_source(self.source, self.outputs, self.settings, file=self.file, trust=self.trust)
 
     def parts(self) -> Parts:
         """Which of its tensors are the classifier's, and which heads' that only training needs: found by building others.
@@ -116,7 +123,7 @@ class Blueprint:
 
     def defaults(self) -> dict[str, Any]:
         """Settings that nobody gave."""
-        return default_settings(self.source, file=self.file)
+        return default_settings(self.source, file=self.file, trust=self.trust)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name -> shape of its tensors; torch's generator is left as it is."""

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from roadloop.errors import BrokenFileError, JobError, Text
 from roadloop.evaluation.meaning import labels_of
@@ -21,7 +22,6 @@ from roadloop.evaluation.outputs import Loaded, ModelView, load
 from roadloop.evaluation.pictures import PictureSource
 from roadloop.evaluation.predict import choices
 from roadloop.models.files import ModelFile
-from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
 from roadloop.storage import publish
 
@@ -126,7 +126,7 @@ class _Tally:
 
 
 def compare(
-    params_path: Path,
+    model: tuple[nn.Module, ModelFile],
     onnx_path: Path,
     source: PictureSource,
     name: str,
@@ -137,7 +137,7 @@ def compare(
     """Predict every picture of a source with the trained network and with the exported file, on the CPU.
 
     Args:
-        params_path: The `.params`; its `.json` stands beside it.
+        model: As `load_model` gives it.
         onnx_path: What was exported of it.
         source: Pictures, with labels for mIoU.
         name: What the report calls the source.
@@ -145,11 +145,11 @@ def compare(
         tick: Called after every picture with their number; may raise.
 
     Raises:
-        BrokenFileError: The pair is damaged, or the ONNX file was exported of another one.
+        BrokenFileError: The ONNX file was exported of another model.
         LabelMapError: The labels' class table and the model's give one id different meanings.
         JobError: Not one picture could be read.
     """
-    network, record = load_model(params_path)
+    network, record = model
     view = ModelView.of(ModelView.record(record, labels_of(source, [record])))
     size = _size_of(onnx_path, record)
     session = open_session(onnx_path, torch.get_num_threads())

@@ -1,6 +1,7 @@
 """Build networks from a team's code, try them, and count what they cost.
 
-Whatever that code raises becomes a `JobError` that names the file, the line and the statement. Needs torch; the code
+This is the one place where a source becomes code; it asks whether that may run (see `trust`), and without an answer only
+shipped templates do. Whatever that code raises becomes a `JobError` that names the file, the line and the statement. Needs torch; the code
 runs in job processes and in the command line, never in the server.
 
 Shapes: N pictures, C channels, H rows, W columns.
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.networks.folder import SOURCE, digest, read_source
+from roadloop.networks.trust import SHIPPED, Trust
 
 TRY_SIZE: Final = (64, 96)
 TRY_CLASSES: Final = 3
@@ -30,10 +32,10 @@ _AS_FORWARD: Final = 1e-4  #: how far resized `coarse_logits` may be from `forwa
 
 
 def load_network(folder: Path, num_classes: int, settings: Mapping[str, Any] | None = None) -> nn.Module:
-    """Build the network of a folder.
+    """Build the network of a folder, which may run because it stands there.
 
     Args:
-        folder: Holds `network.py`.
+        folder: A template, or one of `networks/`; holds `network.py`.
         num_classes: Number of outputs.
         settings: Keyword arguments of its `build`.
 
@@ -44,11 +46,17 @@ def load_network(folder: Path, num_classes: int, settings: Mapping[str, Any] | N
         NotFoundError: `network.py` is gone.
         JobError: Its code fails; the text names file and line.
     """
-    return load_source(read_source(folder), num_classes, settings, file=str(folder / SOURCE))
+    source = read_source(folder)
+    return load_source(source, num_classes, settings, file=str(folder / SOURCE), trust=Trust.of(source))
 
 
 def load_source(
-    source: str, num_classes: int, settings: Mapping[str, Any] | None = None, *, file: str = "<network.py>"
+    source: str,
+    num_classes: int,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    file: str = "<network.py>",
+    trust: Trust = SHIPPED,
 ) -> nn.Module:
     """Build a network from the text of a `network.py`, as model files carry it.
 
@@ -57,14 +65,16 @@ def load_source(
         num_classes: Number of outputs.
         settings: Keyword arguments of `build`.
         file: Where the text comes from, for messages.
+        trust: What may run.
 
     Returns:
         The module in training mode.
 
     Raises:
+        UntrustedCodeError: This source may not run; nothing of it did.
         JobError: The code fails, has no `build`, or `build` returns something else; the text names file and line.
     """
-    build = _build_function(source, file)
+    build = _build_function(source, file, trust)
     with _named_failures(file):
         network = build(num_classes, **(settings or {}))
     if not isinstance(network, nn.Module):
@@ -78,13 +88,14 @@ def load_source(
     return network
 
 
-def default_settings(source: str, *, file: str = "<network.py>") -> dict[str, Any]:
+def default_settings(source: str, *, file: str = "<network.py>", trust: Trust = SHIPPED) -> dict[str, Any]:
     """The keyword arguments of `build` that have a default, by name.
 
     Raises:
+        UntrustedCodeError: This source may not run.
         JobError: The code fails, or has no `build`.
     """
-    parameters = inspect.signature(_build_function(source, file)).parameters.values()
+    parameters = inspect.signature(_build_function(source, file, trust)).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
 
@@ -142,21 +153,23 @@ def try_network(
     network.train()
 
 
-def tried(source: str, settings: Mapping[str, Any] | None = None, *, file: str) -> dict[str, Any]:
+def tried(folder: Path, settings: Mapping[str, Any] | None = None, *, file: str) -> dict[str, Any]:
     """Build a network with 3 classes, run it forwards and backwards, and count what it costs.
 
     Args:
-        source: Text of its `network.py`.
+        folder: A template, or one of `networks/`; holds `network.py`.
         settings: Keyword arguments of `build`.
-        file: What messages call it.
+        file: What messages call that.
 
     Returns:
         `digest` of the source, `parameters`, and `multiply_adds` for one picture of 480 x 360.
 
     Raises:
+        NotFoundError: `network.py` is gone.
         JobError: It cannot be trained; the text names file and line.
     """
-    network = load_source(source, TRY_CLASSES, settings, file=file)
+    source = read_source(folder)
+    network = load_source(source, TRY_CLASSES, settings, file=file, trust=Trust.of(source))
     try_network(network, TRY_CLASSES, file=file)
     height, width = COST_SIZE
     try:
@@ -233,14 +246,15 @@ def count_multiply_adds(network: nn.Module, size: tuple[int, int]) -> int:
     return counted
 
 
-def _build_function(source: str, file: str) -> Callable[..., Any]:
+def _build_function(source: str, file: str, trust: Trust) -> Callable[..., Any]:
+    trust.require(source, file)
     module = types.ModuleType(f"roadloop_network_{digest(source)}")
     module.__file__ = file
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     with _named_failures(file):
         code = compile(source, file, "exec", dont_inherit=True)
         sys.modules[module.__name__] = module  # dataclasses and torch look classes up there
-        exec(code, module.__dict__)  # noqa: S102 - running the team's own network is the purpose
+        exec(code, module.__dict__)  # noqa: S102 - it may run, and running it is the purpose
     build: Callable[..., Any] | None = getattr(module, "build", None)
     if not callable(build):
         raise JobError(

@@ -1,7 +1,7 @@
-"""The table of networks. No decisions here."""
+"""The tables of networks and of sources that may run. No decisions here."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -24,6 +24,31 @@ networks: Final = sa.Table(
     ),
     sqlite_autoincrement=True,
 )
+
+#: Code that may run wherever a model file brings it, although it is neither a template's nor in networks/.
+trusted_sources: Final = sa.Table(
+    "trusted_sources",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),  # sha256 of the source
+    sa.Column("name", sa.Text, nullable=False),  # what the network was called
+    sa.Column("origin", sa.Text, nullable=False),  # trained | imported | approved
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("approved_by", sa.Text, nullable=False),  # the operator's account on this host, or ""
+    sa.Column("revoked_at", sa.Float),
+    sa.Column("revoked_by", sa.Text),
+)
+
+
+def find_source(db: sa.Connection, digest: str) -> sa.Row[Any] | None:
+    """The row of a source."""
+    return db.execute(sa.select(trusted_sources).where(trusted_sources.c.digest == digest)).first()
+
+
+def put_source(db: sa.Connection, digest: str, **values: Any) -> None:
+    """Add a source's row, or change it."""
+    table = trusted_sources
+    if db.execute(table.update().where(table.c.digest == digest).values(**values)).rowcount == 0:
+        db.execute(table.insert().values(digest=digest, **values))
 
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:

@@ -3,7 +3,7 @@
 from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.networks import load
-from roadloop.networks.folder import FILES, SOURCE, network_folder, read_source, template_folder
+from roadloop.networks.folder import FILES, SOURCE, network_folder, template_folder
 from roadloop.storage import publish, reading
 
 
@@ -19,7 +19,7 @@ def create(context: TaskContext) -> Outcome:
     name = context.payload["name"]
     template = template_folder(context.payload["template"])
     context.progress(0, 2, Text("试运行网络", "trying the network"))
-    result = load.tried(read_source(template), file=str(template / SOURCE))
+    result = load.tried(template, file=str(template / SOURCE))
     context.log(f"network={name} " + " ".join(f"{key}={value}" for key, value in result.items()))
     context.reach("create_net.tried")
     context.check_stop()

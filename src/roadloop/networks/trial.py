@@ -20,7 +20,6 @@ from typing import Any, Final
 import psutil
 
 from roadloop.errors import JobError, RoadloopError, Text
-from roadloop.networks.folder import read_source
 from roadloop.storage import reading
 
 CPU_SECONDS: Final = 120
@@ -50,7 +49,7 @@ def run(folder: Path, settings: Mapping[str, Any], file: str, watch: Callable[[]
         order, answer = Path(place) / "order.json", Path(place) / "answer.json"
         told = {"folder": str(folder), "settings": dict(settings), "file": file, "cpu_seconds": CPU_SECONDS}
         order.write_text(json.dumps(told), "utf-8")
-        code = _wait([sys.executable, "-m", "roadloop.networks.trial", str(order), str(answer)], watch)
+        code = _wait([sys.executable, "-P", "-m", "roadloop.networks.trial", str(order), str(answer)], watch)
         if not answer.is_file():
             raise _without_answer(file, code)
         found: dict[str, Any] = json.loads(reading.read_bytes(answer))
@@ -127,7 +126,7 @@ def main(order: Path, answer: Path) -> None:
     told = json.loads(reading.read_bytes(order))
     limit(told["cpu_seconds"])
     try:
-        found: dict[str, Any] = tried(read_source(Path(told["folder"])), told["settings"], file=told["file"])
+        found: dict[str, Any] = tried(Path(told["folder"]), told["settings"], file=told["file"])
     except RoadloopError as error:
         found = {"text": list(error.text), "details": error.details}
     except (MemoryError, torch.OutOfMemoryError):

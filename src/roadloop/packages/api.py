@@ -7,7 +7,14 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
+from roadloop.errors import (
+    BrokenFileError,
+    ConflictError,
+    Language,
+    NotFoundError,
+    PathOutsideError,
+    UntrustedCodeError,
+)
 from roadloop.jobs.history import JobFields, history
 from roadloop.packages import service, store
 from roadloop.storage.platform import Platform
@@ -134,7 +141,7 @@ def routes(platform: Platform) -> APIRouter:
     router = Endpoints(platform, tag="annotation packages")
     errors = (NotFoundError, ConflictError, BrokenFileError, PathOutsideError)
 
-    @router.post("/task_divide", Divide, reply=_TASK, errors=errors)
+    @router.post("/task_divide", Divide, reply=_TASK, errors=(*errors, UntrustedCodeError))
     def task_divide(call: Call, p: Divide) -> Answer:
         """Cut the pictures of a version into numbered packages for annotators (任务包生成).
 

@@ -10,23 +10,26 @@ from roadloop.labels.label_map import LabelMap
 from roadloop.labels.table import IGNORE
 from roadloop.models.files import ModelFile, mismatch
 from roadloop.models.load import load_model
+from roadloop.networks.trust import Trust
 from roadloop.packages.compose import Annotate
 
 UInt8 = NDArray[np.uint8]
 
 
-def open_annotator(path: Path, sha256: str, gpus: tuple[str, ...]) -> Annotate:
+def open_annotator(path: Path, sha256: str, gpus: tuple[str, ...], trust: Trust) -> Annotate:
     """Load a model that draws labels.
 
     Args:
         path: A `.params` file.
         sha256: Of the file that was chosen.
         gpus: UUIDs of the leased GPUs; none = CPU.
+        trust: What may run.
 
     Raises:
+        UntrustedCodeError: The network's source may not run here.
         BrokenFileError: The file is not the one that was chosen.
     """
-    module, record = load_model(path)
+    module, record = load_model(path, trust)
     if record.params_sha256 != sha256:
         raise mismatch(path)
     used = [c.train_id for c in record.classes]

@@ -14,6 +14,7 @@ from roadloop.jobs import queue
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, different_meanings, from_rows, shipped
 from roadloop.models.files import load_description
+from roadloop.networks.trust import trust_of
 from roadloop.packages import places, store
 from roadloop.packages.listing import list_pictures, walk_pictures
 from roadloop.packages.manifest import PackageManifest, read
@@ -291,7 +292,9 @@ def _model_file(platform: Platform, name: str, table: ClassTable) -> Mapping[str
         return None
     _check_meanings(_model_table(platform, name), table, "pre_model")
     path = _model_path(platform, name)
-    return {"name": name, "path": platform.workspace.store_path(path), "sha256": load_description(path).params_sha256}
+    record = load_description(path)
+    trust_of(platform).require(record.network.source, path)
+    return {"name": name, "path": platform.workspace.store_path(path), "sha256": record.params_sha256}
 
 
 def _check_returned(workspace: Workspace, version: str, folder: Path, types: ResultType) -> None:

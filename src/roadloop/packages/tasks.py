@@ -10,6 +10,7 @@ from roadloop.errors import BrokenFileError, JobError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.labels.table import from_rows
+from roadloop.networks.trust import trust_of
 from roadloop.packages import choose, places, store
 from roadloop.packages import manifest as manifests
 from roadloop.packages.choose import Candidate
@@ -151,7 +152,7 @@ def _brief(context: TaskContext) -> Brief:
 
         model = payload["pre_model"]
         path = context.platform.workspace.find_path(model["path"])
-        annotate = open_annotator(path, model["sha256"], context.gpus)
+        annotate = open_annotator(path, model["sha256"], context.gpus, trust_of(context.platform))
     table = from_rows(payload["table"]["name"], payload["table"]["rows"])
     version = payload["version"]
     limit = context.platform.settings.max_picture_mpix * 1_000_000

@@ -6,7 +6,15 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from roadloop.errors import BrokenFileError, ConflictError, JobError, Language, NameTakenError, NotFoundError
+from roadloop.errors import (
+    BrokenFileError,
+    ConflictError,
+    JobError,
+    Language,
+    NameTakenError,
+    NotFoundError,
+    UntrustedCodeError,
+)
 from roadloop.jobs.history import JobFields, history
 from roadloop.releases import service
 from roadloop.releases.request import check_request
@@ -123,7 +131,7 @@ def routes(platform: Platform) -> APIRouter:
         "/release",
         Release,
         reply=ReleaseAnswer,
-        errors=(NotFoundError, NameTakenError, ConflictError, BrokenFileError, JobError),
+        errors=(NotFoundError, NameTakenError, ConflictError, BrokenFileError, UntrustedCodeError, JobError),
     )
     def release(call: Call, p: Release) -> Answer:
         """Publish a model under category, version, environment and place (开始发布模型).

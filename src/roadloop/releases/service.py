@@ -23,6 +23,7 @@ from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import from_row
 from roadloop.models.files import load_description
+from roadloop.networks.trust import trust_of
 from roadloop.releases.request import ReleaseRequest
 from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
@@ -51,11 +52,13 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
         NotFoundError: The source or the file does not exist, or the evaluation is not one of this file.
         BrokenFileError: The pair is not a valid model file.
         ConflictError: The evaluation has not succeeded.
+        UntrustedCodeError: Its network carries code that nobody has approved here.
         InvalidValueError: Parity is asked for, and the model is of no training task; or the evaluation had no labels.
         NameTakenError: This category, version, env and adcode is published; carries its task id.
     """
     model = evaluation.find_model(platform, request.source, request.file)
     description = load_description(model.path)
+    trust_of(platform).require(description.network.source, model.path)
     digest = description.params_sha256
     if request.evaluation:
         evaluation.scores_of(db, request.evaluation, digest, "evaluation")

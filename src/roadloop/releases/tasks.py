@@ -12,7 +12,9 @@ from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import format_csv, from_rows
 from roadloop.models.export import export_onnx
 from roadloop.models.files import ModelFile, description_path, load_description, mismatch
+from roadloop.models.load import load_model
 from roadloop.models.parity import compare
+from roadloop.networks.trust import trust_of
 from roadloop.releases.index import INDEX, RELEASE, damaged, index_of, locked
 from roadloop.storage import publish, reading
 
@@ -64,7 +66,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     load_description(pair[0], verify=True)
     context.reach("release.copied")
     context.progress(1, STEPS, Text("导出 ONNX", "Exporting to ONNX"))
-    report = export_onnx(pair[0], pair[0].with_suffix(".onnx"))
+    report = export_onnx(pair[0], pair[0].with_suffix(".onnx"), trust=trust_of(context.platform))
     context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference}")
     context.reach("release.exported")
     context.progress(3, STEPS, Text("写入发布包", "Writing the bundle"))
@@ -107,7 +109,12 @@ def _parity(context: TaskContext, params: Path) -> dict[str, Any] | None:
     source = open_source(context.platform.workspace, name)
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     found = compare(
-        params, params.with_suffix(".onnx"), source, name, max_pixels=max_pixels, tick=lambda _n: context.check_stop()
+        load_model(params, trust_of(context.platform)),
+        params.with_suffix(".onnx"),
+        source,
+        name,
+        max_pixels=max_pixels,
+        tick=lambda _n: context.check_stop(),
     )
     context.log(found.text().en)
     found.require(most)

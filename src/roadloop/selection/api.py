@@ -7,7 +7,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, StreamingResponse
 
-from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
+from roadloop.errors import (
+    BrokenFileError,
+    ConflictError,
+    Language,
+    NotFoundError,
+    PathOutsideError,
+    UntrustedCodeError,
+)
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
 from roadloop.selection import service
@@ -208,7 +215,12 @@ def routes(platform: Platform) -> APIRouter:
         """How far samplings are, and what they took (随机抽图进度)."""
         return _history(call, p, "sam")
 
-    @router.post("/sele_value", Mine, reply={"message": "success", "data": _ID}, errors=(*failures, BrokenFileError))
+    @router.post(
+        "/sele_value",
+        Mine,
+        reply={"message": "success", "data": _ID},
+        errors=(*failures, BrokenFileError, UntrustedCodeError),
+    )
     def sele_value(call: Call, p: Mine) -> Answer:
         """Choose the pictures of drives that a model would learn most from (自动挑图).
 

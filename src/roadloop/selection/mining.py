@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.networks.trust import trust_of
 from roadloop.selection.candidates import Tracks
 from roadloop.selection.fingerprint import fingerprint_of, near_any
 from roadloop.selection.gather import Gatherer
@@ -118,7 +119,8 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
     if not todo:
         return
     path = context.platform.workspace.find_path(payload["model_path"])
-    scorers = load_scorers(path, payload, context.gpus, context.platform.settings.torch_threads)
+    threads, trust = context.platform.settings.torch_threads, trust_of(context.platform)
+    scorers = load_scorers(path, payload, context.gpus, threads, trust)
     done, kept = len(points) - len(todo), book.kept()
     context.keep(kept)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")

@@ -20,6 +20,7 @@ from roadloop.evaluation.predict import Stages, devices, run
 from roadloop.imaging.decode import decode_image
 from roadloop.models.files import ModelFile, mismatch
 from roadloop.models.load import load_model
+from roadloop.networks.trust import Trust
 from roadloop.selection.acquisition import class_scores
 from roadloop.selection.encoder import Encoder
 from roadloop.selection.fingerprint import fingerprint
@@ -90,7 +91,9 @@ class Scorer:
         return list(zip(scores_NK, vectors_ND, strict=True))
 
 
-def load_scorers(path: Path, payload: dict[str, Any], gpus: Sequence[str], threads: int) -> list[list[Scorer]]:
+def load_scorers(
+    path: Path, payload: dict[str, Any], gpus: Sequence[str], threads: int, trust: Trust
+) -> list[list[Scorer]]:
     """The model of a mining, once for each device.
 
     Args:
@@ -98,11 +101,13 @@ def load_scorers(path: Path, payload: dict[str, Any], gpus: Sequence[str], threa
         payload: Of the job.
         gpus: UUIDs of the leased GPUs; empty = CPU.
         threads: CPU threads to use; 0 = all cores.
+        trust: What may run.
 
     Raises:
+        UntrustedCodeError: The network's source may not run here.
         BrokenFileError: The model file is not the one that was chosen.
     """
-    module, record = load_model(path)
+    module, record = load_model(path, trust)
     if record.params_sha256 != payload["model_sha256"]:
         raise mismatch(path)
     classes = [aim["train_id"] for aim in payload["aims"]]

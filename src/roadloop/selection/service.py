@@ -13,6 +13,7 @@ from roadloop.evaluation.destination import check_destination
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.models.files import load_description
+from roadloop.networks.trust import trust_of
 from roadloop.selection import store
 from roadloop.selection.compare import ArmResult, compare, result_of
 from roadloop.selection.lines import LineCounts, ids_of
@@ -115,6 +116,7 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
         InvalidValueError: As `start_sampling`; also a class that the model does not have, or a GPU that is not there.
         NotFoundError: A list file, the model or a source set does not exist.
         BrokenFileError: A model file without a valid description.
+        UntrustedCodeError: The model lies where pictures come in, or carries code that nobody has approved here.
         DatumError: `gap_metres`, and the first track's positions are of unlike or unknown datums.
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
@@ -127,6 +129,7 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
         _check_datum(platform, platform.workspace.find_path(payload["track_path"]))
     params = choose_model(platform, options.weights_dir)
     record = load_description(params)
+    trust_of(platform).require(record.network.source, params)
     found = aims(db, params, record, options.classes)
     payload |= {
         **{k: v for k, v in asdict(options).items() if k not in {"gpus", "classes", "labelled"}},

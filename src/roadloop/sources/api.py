@@ -14,6 +14,7 @@ from roadloop.errors import (
     NameTakenError,
     NotFoundError,
     PathOutsideError,
+    UntrustedCodeError,
 )
 from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
@@ -268,7 +269,7 @@ def _health_routes(router: Endpoints, platform: Platform) -> None:
         "/v1/sources/{name}/health",
         CheckHealth,
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
-        errors=(NotFoundError,),
+        errors=(NotFoundError, UntrustedCodeError),
     )
     def check_health(call: Call, p: CheckHealth) -> Answer:
         """Examine a source set: duplicates, coverage, leaks across sets, label noise. Answers with the task id."""

@@ -10,6 +10,7 @@ from rich.progress import Progress
 from roadloop.console import Home, language, settings_of
 from roadloop.errors import ConflictError, Text
 from roadloop.labels.table import ClassTable
+from roadloop.networks.trust import trust_at
 from roadloop.settings import Settings
 from roadloop.sources.bringing import Brought
 from roadloop.sources.export_set import export_set
@@ -143,7 +144,7 @@ def health(
         raise ConflictError(
             Text(f"{folder} 已存在，请换一个 --out", f"{folder} is there already; choose another --out")
         )
-    judge, names = _judge(model, source.table)
+    judge, names = _judge(model, source.table, settings)
     options = Options(
         against=choose_against(workspace, source.name, against), max_pixels=settings.max_picture_mpix * 1_000_000
     )
@@ -158,7 +159,9 @@ def health(
     typer.echo(f"-> {folder}")
 
 
-def _judge(model: Path | None, table: ClassTable) -> tuple[Judge | None, dict[int, tuple[str, str]]]:
+def _judge(
+    model: Path | None, table: ClassTable, settings: Settings
+) -> tuple[Judge | None, dict[int, tuple[str, str]]]:
     """A model file as the judge of labels, on the CPU; torch is loaded only when there is one."""
     if model is None:
         return None, {}
@@ -166,4 +169,4 @@ def _judge(model: Path | None, table: ClassTable) -> tuple[Judge | None, dict[in
 
     from roadloop.sources.health.judge import load_judge  # noqa: PLC0415
 
-    return load_judge(model, table, torch.device("cpu"))
+    return load_judge(model, table, torch.device("cpu"), trust_at(settings))

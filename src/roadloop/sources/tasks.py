@@ -7,6 +7,7 @@ from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
+from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Each, bring, foresee, judge, write_report
 from roadloop.sources.health.examine import Options, examine
 from roadloop.sources.health.noise import Judge
@@ -133,4 +134,4 @@ def _judge(context: TaskContext, model: str, table: ClassTable) -> tuple[Judge, 
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda", 0) if context.gpus else torch.device("cpu")
-    return load_judge(find_weights(context.platform, model), table, device)
+    return load_judge(find_weights(context.platform, model), table, device, trust_of(context.platform))

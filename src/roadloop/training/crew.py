@@ -104,7 +104,9 @@ class Crew:
         read, write = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "roadloop.training.rank", str(write)], stdin=subprocess.PIPE, pass_fds=[write]
+                [sys.executable, "-P", "-m", "roadloop.training.rank", str(write)],
+                stdin=subprocess.PIPE,
+                pass_fds=[write],
             )
         finally:
             os.close(write)

@@ -138,7 +138,9 @@ def first_network(work: Work, device: torch.device, reporter: Reporter, *, fresh
     recipe = work.recipe
     torch.manual_seed(recipe.train.seed)
     seed_step(recipe.train.seed, 0, 0)
-    network = load_source(work.source, recipe.num_classes, work.network_settings, file=recipe.network_file).to(device)
+    network = load_source(
+        work.source, recipe.num_classes, work.network_settings, file=recipe.network_file, trust=work.trust
+    ).to(device)
     if fresh and work.start_weights is not None:
         begin_from(work.start_weights, network, work, reporter)
     return network
@@ -173,7 +175,7 @@ def begin_from(weights: Path, network: nn.Module, work: Work, reporter: Reporter
     recipe = work.recipe
     published = read_published(work.configuration)
     settings = recipe.train.network_settings
-    blueprint = Blueprint(work.source, recipe.num_classes, settings, published, recipe.network_file)
+    blueprint = Blueprint(work.source, recipe.num_classes, settings, published, recipe.network_file, work.trust)
     report = load_start_weights(weights, network, blueprint, recipe.train.weights_pairing)
     reporter.log(report.text().en)
     if not report.exact:

@@ -52,7 +52,9 @@ def fits(work: Work, device: torch.device, pictures: int) -> bool:
 def _learn(work: Work, device: torch.device, pictures: int) -> None:
     recipe = work.recipe
     config = recipe.train.model_copy(update={"accumulate": 1})
-    network = load_source(work.source, recipe.num_classes, work.network_settings, file=recipe.network_file)
+    network = load_source(
+        work.source, recipe.num_classes, work.network_settings, file=recipe.network_file, trust=work.trust
+    )
     learner = make_learner(config, network.to(device).train(), candidates(config, device)[0])
     normalise = Normalise(recipe.data.mean, recipe.data.std, device, learner.kernels.layout)
     criterion, group = SegmentationLoss(config, device), Group(device)

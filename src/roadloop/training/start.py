@@ -13,6 +13,7 @@ from roadloop.jobs.queue import JobState
 from roadloop.models.files import is_described, load_description
 from roadloop.models.service import find_weights
 from roadloop.networks import service as networks
+from roadloop.networks import trust
 from roadloop.networks.folder import CHECKPOINT, digest, read_source
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
@@ -85,6 +86,7 @@ def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
     )
     values = shown(recipe.train, recipe.data, recipe.gpus, recipe.num_classes)
     store.update_task(db, request.task_id, shown=values, start_date=request.start_date)
+    trust.note(db, recipe.network.digest, network.name, "trained")
     queue.start(db, request.task_id, gpus=recipe.gpus)
     return [*warnings(train, data, facts), *_other_outputs(platform, recipe, facts)]
 

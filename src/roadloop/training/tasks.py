@@ -15,6 +15,7 @@ from roadloop.models.files import description_path, is_described
 from roadloop.models.service import find_weights
 from roadloop.networks import trial
 from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE, network_folder
+from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
@@ -71,12 +72,17 @@ def add_network(context: TaskContext) -> Outcome:
 
 
 def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
-    """The task's fixed recipe, and where its parts are."""
+    """The task's fixed recipe, and where its parts are.
+
+    Raises:
+        UntrustedCodeError: The network's code, as it was when the task was started, may no longer run here.
+    """
     platform = context.platform
     with platform.database.reading() as db:
         task = require(db, context.job.id)
         facts = facts_of(db, platform, task)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
+    trust_of(platform).require(task.row.source, platform.workspace.tasks / recipe.task / "conf" / SOURCE)
     base, begin = None, recipe.train.network_settings.get(CHECKPOINT)
     if recipe.data.data_type == "aug":
         base = platform.workspace.dataset(facts.dataset.base_data)

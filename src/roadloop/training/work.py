@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from roadloop.imaging.decode import MAX_PIXELS
 from roadloop.networks.folder import CHECKPOINT
+from roadloop.networks.trust import Trust
 from roadloop.training.recipe import TrainingRecipe
 
 #: Loader processes for each GPU when the setting is "as many as fit"; on CPU the cores are busy anyway.
@@ -42,6 +43,11 @@ class Work:
     decoded_cache_mib: int = 0
     mlflow_url: str = ""
     begin: Path | None = None
+
+    @property
+    def trust(self) -> Trust:
+        """What may run: this source, which the job has asked about (`tasks.load_work`)."""
+        return Trust.of(self.source)
 
     @property
     def network_settings(self) -> dict[str, Any]:

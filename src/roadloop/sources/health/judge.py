@@ -12,19 +12,23 @@ from numpy.typing import NDArray
 from roadloop.labels.label_map import LabelMap
 from roadloop.labels.table import ClassTable
 from roadloop.models.load import load_model
+from roadloop.networks.trust import Trust
 from roadloop.sources.health.meaning import match_model
 from roadloop.sources.health.noise import Judge, Opinion
 
 UInt8 = NDArray[np.uint8]
 
 
-def load_judge(params_path: Path, table: ClassTable, device: torch.device) -> tuple[Judge, dict[int, tuple[str, str]]]:
+def load_judge(
+    params_path: Path, table: ClassTable, device: torch.device, trust: Trust
+) -> tuple[Judge, dict[int, tuple[str, str]]]:
     """A model's judgement of pictures, and the names of its classes.
 
     Args:
         params_path: The `.params` file.
         table: The class table of the source set.
         device: Where it runs.
+        trust: What may run.
 
     Returns:
         A function from a picture, uint8 [H, W, 3], to an opinion; train id -> (Chinese, English name).
@@ -32,9 +36,10 @@ def load_judge(params_path: Path, table: ClassTable, device: torch.device) -> tu
     Raises:
         NotFoundError: The file or its `.json` is missing.
         BrokenFileError: One of them is damaged.
+        UntrustedCodeError: The network's source may not run here.
         LabelMapError: The set's class table and the model's give one id different meanings.
     """
-    module, record = load_model(params_path)
+    module, record = load_model(params_path, trust)
     matching = match_model(record, table)
     module = module.to(device)
     used = torch.tensor([c.train_id for c in record.classes], device=device)

@@ -12,6 +12,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.queue import Submission
 from roadloop.models.files import load_description
 from roadloop.models.service import find_weights
+from roadloop.networks.trust import trust_of
 from roadloop.sources import store
 from roadloop.sources.health.examine import others
 from roadloop.sources.health.meaning import match_model
@@ -48,12 +49,16 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         NotFoundError: The set, one of the others, or the model file is not there.
         InvalidValueError: The set is compared with itself.
         BrokenFileError: The model file's description cannot be used.
+        UntrustedCodeError: The model's network carries code that nobody has approved here.
         LabelMapError: The set's class table and the model's give one id different meanings.
     """
     source = open_set(platform.workspace, request.name, "name")
     against = choose_against(platform.workspace, source.name, request.against)
     if request.model:
-        match_model(load_description(find_weights(platform, request.model)), source.table)
+        path = find_weights(platform, request.model)
+        record = load_description(path)
+        trust_of(platform).require(record.network.source, path)
+        match_model(record, source.table)
     payload = {
         "name": source.name,
         "model": request.model,
