@@ -78,8 +78,8 @@ def serve(
     _say_goodbye(left, stopped=stop_jobs)
 
 
-def _open_upgraded(settings: Settings) -> Platform:
-    platform = open_platform(settings, upgrade=True)
+def _open_upgraded(settings: Settings, *, anew: bool = False) -> Platform:
+    platform = open_platform(settings, upgrade=True, anew=anew)
     for text in platform.upgraded:
         console.print(escape(text.pick(language())))
     return platform
@@ -206,9 +206,15 @@ def fsck(
         raise typer.Exit(1)
 
 
-def migrate(home: Home = None) -> None:
+def migrate(
+    home: Home = None,
+    begin_anew: Annotated[
+        bool,
+        typer.Option("--begin-anew", help="Begin an empty database beside the folders; a damaged one is put aside."),
+    ] = False,
+) -> None:
     """Bring the workspace's database to this version's schema 升级数据库. `serve` does it by itself."""
-    platform = _open_upgraded(settings_of(home))
+    platform = _open_upgraded(settings_of(home), anew=begin_anew)
     console.print(f"{platform.workspace.home}: schema {schema.current(platform.database)}")
 
 
