@@ -1,4 +1,4 @@
-"""Commands for operators: serve, status, fsck, migrate, rehearse."""
+"""Commands for operators: serve, status, migrate, rehearse."""
 
 import contextlib
 import logging
@@ -22,7 +22,6 @@ from rich.table import Table
 from roadloop.console import Home, language, settings_of
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import queue
-from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.supervisor import Supervisor
@@ -176,34 +175,6 @@ def _job_table(platform: Platform, rows: int) -> Group:
         state = f"[{color}]{status_text(job)}{left}[/]"
         table.add_row(job.id[:8], job.kind, state, created, escape(job.title))
     return Group(table, *reasons, f"{platform.workspace.home}")
-
-
-def fsck(
-    home: Home = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not read every published file again.")] = False,
-    root: Roots = None,
-) -> None:
-    """Check the workspace, changing nothing 只读检查工作区.
-
-    Rows and their life cycles, leases, processes, folders that rows name and that are gone or outside, orphan temporary
-    files, and the sha256 of every published file. Give it the roots that `serve` has. Leaves with 1 when something is
-    wrong.
-    """
-    platform = open_platform(settings_of(home, roots=tuple(root) if root else None))
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")) as bar:
-        line = bar.add_task("fsck", total=None)
-        report = inspect(
-            platform, hashes=not quick, progress=lambda n, total: bar.update(line, completed=n, total=total)
-        )
-    for problem in report.problems:
-        console.print(f"[red]✗[/] {problem.pick(language())}")
-    for note in report.notes:
-        console.print(f"[yellow]·[/] {note.pick(language())}")
-    console.print(
-        f"{report.jobs} jobs, {report.files} files checked: {len(report.problems)} problems, {len(report.notes)} notes"
-    )
-    if report.problems:
-        raise typer.Exit(1)
 
 
 def migrate(

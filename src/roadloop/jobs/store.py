@@ -73,6 +73,9 @@ gpu_leases: Final = sa.Table(
     sa.Column("token", sa.Integer, nullable=False),
 )
 
+#: In a job's `error`: it succeeded, and what it made is gone.
+LOST: Final = "lost"
+
 #: What succeeded jobs have left on the disk; see `jobs.seals`.
 seals: Final = sa.Table(
     "seals",

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -344,3 +346,17 @@ class _Lock:
 
 def _lock(home: Path) -> _Lock:
     return _Lock(home / ".supervisor.lock")
+
+
+@contextmanager
+def standing_still(home: Path) -> Iterator[None]:
+    """Let no server begin while the block runs.
+
+    Raises:
+        ConflictError: One is at work.
+    """
+    lock = _lock(home)
+    try:
+        yield
+    finally:
+        lock.close()

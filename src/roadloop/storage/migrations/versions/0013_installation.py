@@ -15,3 +15,4 @@ def upgrade() -> None:
         sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, index=True),
         sa.Column("sha256", sa.String(64), nullable=False),
     )
+    op.add_column("packages", sa.Column("lost", sa.Boolean, nullable=False, server_default=sa.false()))
