@@ -68,6 +68,8 @@ def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n,
         _Inspection(platform, report, progress, hashes=hashes).run()
     except BrokenDatabaseError as error:
         report.problems.append(Problem(error.text))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # damaged text in a row is no JSON, no state
+        report.problems.append(Problem(_senseless(error)))
     return report
 
 
@@ -133,7 +135,7 @@ class _Inspection:
                 found.tasks += [place.parent] if _RECIPE.name in files else []
         return found
 
-    def _sealed(self, walk: _Walk, sums: list[sa.Row[Any]]) -> list[Path]:
+    def _sealed(self, walk: _Walk, sums: list[Any]) -> list[Path]:
         """The folders that have, or should have, a manifest; a set that people filled may have a file of that name."""
         known = {self._workspace.find_path(row.path).parent for row in sums if _is_manifest(row.path)}
         known = {folder for folder in known if folder.is_dir()}
@@ -164,7 +166,7 @@ class _Inspection:
                 self._report.problems.append(Problem(_gone(claim.owner, shown), lost(claim, place)))
         return gone
 
-    def _inspect_sums(self, sums: list[sa.Row[Any]]) -> None:
+    def _inspect_sums(self, sums: list[Any]) -> None:
         for path, sha256 in ((row.path, row.sha256) for row in sums):
             place = self._workspace.find_path(path)
             self._report.files += 1
@@ -254,6 +256,14 @@ def _reindexing() -> Cure:
         "reindex",
         Text("用各行重建数据库索引", "make the database's indexes anew from its rows"),
         lambda repair: repair.reindex(),
+    )
+
+
+def _senseless(error: Exception) -> Text:
+    what = f"{type(error).__name__}: {error}"[:300]
+    return Text(
+        f"数据库有一行的内容无法理解（{what}），检查到此为止；请从备份恢复数据库。",
+        f"A row of the database makes no sense ({what}), and the check ends here; put the database back from a backup.",
     )
 
 

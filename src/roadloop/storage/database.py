@@ -23,8 +23,11 @@ metadata: Final = sa.MetaData()
 BUSY_SECONDS: Final = 30
 #: What SQLite says when a file has no room, or a journal cannot be made.
 _DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
-#: What SQLite says of a file that it cannot make sense of.
-_BROKEN_SIGNS: Final = ("image is malformed", "malformed database schema", "not a database", "unsupported file format")
+#: What SQLite says of a file that it cannot make sense of; its version says which tables and columns there are.
+_BROKEN_SIGNS: Final = (
+    "image is malformed", "malformed database schema", "not a database", "unsupported file format",
+    "Could not decode to UTF-8", "no such table", "no such column",
+)  # fmt: skip
 
 
 def sqlite_url(path: Path) -> str:
@@ -126,17 +129,7 @@ def _named_errors() -> Iterator[None]:
 def _named(message: str) -> RoadloopError | None:
     """Our error for what SQLite says; None for a bug of ours."""
     if any(sign in message for sign in _BROKEN_SIGNS):
-        return BrokenDatabaseError(
-            Text(
-                f"数据库已损坏（{message}）。图片、data、网络和模型都是旁边的普通文件，不受影响，也没有任何改动。请停止服务，"
-                "从备份恢复工作区的 roadloop.db（连同当时的 roadloop.db-wal，没有就移走现有的）；没有备份时，"
-                "roadloop migrate --begin-anew 会把损坏的文件移到一边并新建数据库。",
-                f"The database is damaged ({message}). Pictures, datasets, networks and models are plain files beside it: they"
-                " are safe, and nothing was changed. Stop the server and put roadloop.db back from a backup (with the"
-                " roadloop.db-wal of that time; without one move away the one that is there). Without a backup, roadloop"
-                " migrate --begin-anew puts the damaged file aside and begins a new database.",
-            )
-        )
+        return broken(message)
     if any(sign in message for sign in _DISK_SIGNS):
         return DiskFullError(
             Text(
@@ -147,3 +140,18 @@ def _named(message: str) -> RoadloopError | None:
     if "locked" in message or "busy" in message:
         return BusyError(Text("数据库正被占用，请稍后重试。", "The database is busy; try again in a moment."))
     return None
+
+
+def broken(message: str) -> BrokenDatabaseError:
+    """The error for a database that makes no sense; `message` says what does not."""
+    return BrokenDatabaseError(
+        Text(
+            f"数据库已损坏（{message}）。图片、data、网络和模型都是旁边的普通文件，不受影响，也没有任何改动。请停止服务，"
+            "从备份恢复工作区的 roadloop.db（连同当时的 roadloop.db-wal，没有就移走现有的）；没有备份时，"
+            "roadloop migrate --begin-anew 会把损坏的文件移到一边并新建数据库。",
+            f"The database is damaged ({message}). Pictures, datasets, networks and models are plain files beside it: they"
+            " are safe, and nothing was changed. Stop the server and put roadloop.db back from a backup (with the"
+            " roadloop.db-wal of that time; without one move away the one that is there). Without a backup, roadloop"
+            " migrate --begin-anew puts the damaged file aside and begins a new database.",
+        )
+    )

@@ -11,7 +11,7 @@ from typing import Final
 from roadloop.errors import NotFoundError, Text
 from roadloop.settings import Settings
 from roadloop.storage import installation, migrate, publish, quarantine
-from roadloop.storage.database import Database, frozen_url, sqlite_url
+from roadloop.storage.database import Database, broken, frozen_url, sqlite_url
 from roadloop.storage.paths import Workspace
 
 FILE: Final = "roadloop.db"
@@ -63,16 +63,24 @@ def open_platform(settings: Settings, *, upgrade: bool = False, anew: bool = Fal
         with publish.disk_errors(home):
             workspace.create_folders()
     database = Database(settings.database_url or _url(home, upgrade=upgrade))
-    if worked and migrate.current(database) is None:
-        installation.refuse_empty(home, "is empty")
-    said: tuple[Text, ...] = ()
-    if upgrade:
-        said = migrate.upgrade(database, home)
-        installation.settle(database, home, inside=inside)
-    else:
+    try:
+        if worked and migrate.current(database) is None:
+            installation.refuse_empty(home, "is empty")
+        said = _agree(database, home, inside=inside, upgrade=upgrade)
+    except UnicodeDecodeError as error:  # SQLite shows a damaged schema in its words
+        raise broken(str(error)) from error
+    return Platform(settings, database, workspace, said)
+
+
+def _agree(database: Database, home: Path, *, inside: bool, upgrade: bool) -> tuple[Text, ...]:
+    """See that database, program and home fit; with `upgrade` make them. Returns what was changed in the rows."""
+    if not upgrade:
         migrate.check(database)
         installation.check(database, home, inside=inside)
-    return Platform(settings, database, workspace, said)
+        return ()
+    said = migrate.upgrade(database, home)
+    installation.settle(database, home, inside=inside)
+    return said
 
 
 def _url(home: Path, *, upgrade: bool) -> str:
