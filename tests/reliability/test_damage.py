@@ -19,7 +19,7 @@ from full_disk import Disk
 from job_cases import CASES, build_dataset, wait_for_helpers
 from package_data import annotate, mask
 from roadloop.cli.main import app
-from roadloop.errors import RoadloopError
+from roadloop.errors import NameTakenError, RoadloopError
 from roadloop.evaluation import service as evaluation
 from roadloop.jobs import queue
 from roadloop.jobs.findings import Report
@@ -376,6 +376,15 @@ def _use_again(done: Done) -> None:
     for kind in ("release", "evaluate", "process_label"):
         CASES[kind].submit(platform)
     platform.database.close()
+
+
+def test_repair__is_named_where_a_lost_dataset_holds_its_name(done: Done) -> None:
+    with done.copy() as place:
+        remove(place / "home" / "datasets" / "d")
+        platform = open_platform(done.settings)
+        with pytest.raises(NameTakenError, match=r"datasets/d is gone.*roadloop fsck --repair"):
+            build_dataset(platform)
+        platform.database.close()
 
 
 def test_repair__waits_until_no_server_is_at_work(done: Done) -> None:

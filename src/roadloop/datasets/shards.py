@@ -106,8 +106,9 @@ class ShardReader:
             place = f"datasets/{path.parent.name}/{path.name}"
             raise BrokenFileError(
                 Text(
-                    f"数据集文件 {place} 不见了或已损坏；请恢复它，或重新生成数据集。",
-                    f"{place} is gone or damaged; put it back, or build the dataset again.",
+                    f"数据集文件 {place} 不见了或已损坏；请恢复它，或用 roadloop fsck --repair 登记为丢失后重新生成。",
+                    f"{place} is gone or damaged; put it back, or have it noted as lost (roadloop fsck --repair) and"
+                    " build the dataset again.",
                 ),
                 path=str(path),
             ) from error

@@ -129,7 +129,8 @@ class _Inspection:
             hidden = [n for n in [*folders, *files] if n.startswith(".") and n.endswith(publish.PARTIAL)]
             found.temporaries += [place / name for name in hidden]
             folders[:] = sorted(set(folders) - set(hidden))
-            if publish.MANIFEST in files and parts and parts[0] not in PEOPLE:
+            checkpoint = len(parts) == 4 and parts[0] == "tasks" and parts[2] == "checkpoints"
+            if parts and (checkpoint or (publish.MANIFEST in files and parts[0] not in PEOPLE)):
                 found.sealed.append(place)
             if len(parts) == 3 and parts[0] == "tasks" and PurePath(parts[2], "recipe.json") == _RECIPE:
                 found.tasks += [place.parent] if _RECIPE.name in files else []
@@ -140,7 +141,7 @@ class _Inspection:
         known = {self._workspace.find_path(row.path).parent for row in sums if _is_manifest(row.path)}
         known = {folder for folder in known if folder.is_dir()}
         claimed = {place for place, claim in self._claims.items() if claim.sealed and place.is_dir()}
-        own = {folder for folder in walk.sealed if not self._in_people_hands(folder) or _has_manifest(folder)}
+        own = {folder for folder in walk.sealed if not self._in_people_hands(folder) or _is_ours(folder)}
         return sorted(known | claimed | own)
 
     def _is_coming(self, place: Path) -> bool:
@@ -295,12 +296,12 @@ def _is_manifest(path: str) -> bool:
     return PurePath(path).name == publish.MANIFEST
 
 
-def _has_manifest(folder: Path) -> bool:
+def _is_ours(folder: Path) -> bool:
+    """Whether a manifest that may be anybody's speaks of sums, damaged or not."""
     try:
-        publish.read_manifest(folder)
-    except BrokenFileError:
-        return False
-    return True
+        return b'"sha256"' in reading.read_bytes(folder / publish.MANIFEST)
+    except OSError:
+        return True
 
 
 def _size(folder: Path) -> int:

@@ -202,7 +202,8 @@ def _compare(path: Path, expected: Mapping[str, Any], *, hashes: bool) -> Text |
     if not path.is_file():
         return missing(path)
     try:
-        same = path.stat().st_size == expected.get("bytes") and (not hashes or sha256_file(path) == expected["sha256"])
+        size = path.stat().st_size
+        same = expected.get("bytes", size) == size and (not hashes or sha256_file(path) == expected["sha256"])
     except OSError as error:
         why = reading.why(error)
         return Text(f"{path} 无法读取：{why.zh}。", f"{path} cannot be read: {why.en}.")
