@@ -246,6 +246,7 @@ def test_damage__there_is_none_at_first(done: Done) -> None:
     with done.copy():
         quick, report = done.inspect(hashes=False), done.inspect()
     assert (quick.problems, quick.notes, report.problems, report.notes) == ([], [], [], [])
+    assert report.unverified == []
     assert [Path(edit.en.split()[0]).name for edit in report.edits] == ["data.json", "network.py", "train.json"]
 
 
@@ -376,6 +377,19 @@ def _use_again(done: Done) -> None:
     for kind in ("release", "evaluate", "process_label"):
         CASES[kind].submit(platform)
     platform.database.close()
+
+
+def test_fsck__lists_what_has_no_sums_when_asked(done: Done) -> None:
+    with done.copy() as place:
+        (place / "home" / "sources" / "镇" / "manifest.json").unlink()
+        sql("DELETE FROM seals WHERE path LIKE 'tasks/%'")(place / "home" / "roadloop.db")
+        remove(place / "home" / "tasks" / "任务" / "checkpoints")
+        code, said = repair(done, "--quick", "--unverified")
+        assert code == 0, said
+        assert [line for line in said.splitlines() if "no sums" in line] == [
+            f"· {done.settings.home / path}: has no sums and cannot be verified"
+            for path in ("sources/镇", "tasks/任务")
+        ]
 
 
 def test_repair__is_named_where_a_lost_dataset_holds_its_name(done: Done) -> None:

@@ -21,6 +21,7 @@ asking = Console(soft_wrap=True, highlight=False, stderr=True)
 
 
 def fsck(
+    *,
     home: Home = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Look at presence and sizes only; else every published file is read.")
@@ -28,6 +29,9 @@ def fsck(
     root: Roots = None,
     repair: Annotated[bool, typer.Option("--repair", help="Offer what can be done about each problem.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --repair: do it all without asking.")] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Also list what has no sums: older work, and sets that people made.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
 ) -> None:
     """Check the workspace, changing nothing 只读检查工作区, or mend it with --repair.
@@ -47,7 +51,7 @@ def fsck(
     if as_json:
         print(json.dumps(_plain(report), ensure_ascii=False, indent=1))  # noqa: T201 - the answer
     else:
-        _show(report)
+        _show(report, unverified=unverified)
     if report.problems:
         raise typer.Exit(1)
 
@@ -88,7 +92,7 @@ def _offered(run: Repair, problem: Problem, *, yes: bool) -> bool:
     return True
 
 
-def _show(report: Report) -> None:
+def _show(report: Report, *, unverified: bool) -> None:
     for problem in report.problems:
         console.print(f"[red]✗[/] {escape(problem.text.pick(language()))}")
     for note in report.notes:
@@ -98,6 +102,9 @@ def _show(report: Report) -> None:
         console.print(f"[yellow]·[/] {words.pick(language())}:")
     for edit in report.edits:
         console.print(f"    {escape(edit.pick(language()))}")
+    for place in report.unverified if unverified else ():
+        words = Text("没有校验值，无法验证", "has no sums and cannot be verified")
+        console.print(f"[yellow]·[/] {escape(str(place))}: {words.pick(language())}")
     counts = f"{len(report.problems)} problems, {len(report.notes)} notes"
     console.print(f"{report.jobs} jobs, {report.files} files checked: {counts}")
     if any(problem.cure for problem in report.problems):
@@ -120,4 +127,5 @@ def _plain(report: Report) -> dict[str, Any]:
         "problems": lines(report.problems),
         "notes": lines(report.notes),
         "edits": edits,
+        "unverified": [str(place) for place in report.unverified],
     }

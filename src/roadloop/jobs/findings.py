@@ -121,6 +121,7 @@ class Report:
         problems: What is wrong.
         notes: What stands in nobody's way.
         edits: Files in people's hands that differ from what roadloop wrote: edited, or damaged.
+        unverified: Places of which nobody has written down the sums.
     """
 
     jobs: int = 0
@@ -128,6 +129,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     edits: list[Text] = field(default_factory=list)
+    unverified: list[Path] = field(default_factory=list)
 
 
 def aside(path: Path, why: Text) -> Cure:

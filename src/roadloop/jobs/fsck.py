@@ -111,6 +111,7 @@ class _Inspection:
         for pair in pairs:
             self._inspect_pair(pair)
         self._inspect_halves()
+        self._note_unverified({self._workspace.find_path(row.path) for row in sums}, set(sealed))
         self._inspect_strangers(walk, set(states))
         self._inspect_temporaries(walk, {task[:8] for task, state in states.items() if state not in ENDED})
         for name in INSPECTIONS:
@@ -178,6 +179,13 @@ class _Inspection:
                     self._report.edits.append(publish.changed(place))
                 else:
                     self._report.problems.append(Problem(publish.changed(place), self._cure(place)))
+
+    def _note_unverified(self, summed: set[Path], sealed: set[Path]) -> None:
+        """Older work, and sets that people have made."""
+        known = {parent for path in (*summed, *sealed) for parent in (path, *path.parents)}
+        finished = [p for p, claim in self._claims.items() if claim.needed and claim.tasks and p.exists()]
+        sets = [path for path in self._workspace.sources.glob("[!.]*") if path.is_dir()]
+        self._report.unverified = sorted({*finished, *sets} - known)
 
     def _inspect_sealed(self, folder: Path) -> None:
         def step(size: int) -> None:

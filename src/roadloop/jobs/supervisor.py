@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from roadloop.devices import service as devices
-from roadloop.errors import BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
+from roadloop.errors import BrokenDatabaseError, BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import processes, queue
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.run import UNWRITTEN_EXIT
@@ -128,7 +128,7 @@ class Supervisor:
         while not self._stop.wait(self.platform.settings.poll_seconds):
             try:
                 self.tick()
-            except BusyError as error:
+            except (BusyError, BrokenDatabaseError) as error:
                 log.warning("supervisor: %s", error.text.en)
             except Exception:  # the supervisor outlives its own bugs; each is in the log
                 log.exception("supervisor: unexpected error")
