@@ -29,7 +29,6 @@ PEOPLE: Final = frozenset({"imports", "images", "tracks", "weights", "networks",
 #: Folders in which every sealed folder must belong to a row.
 OWNED: Final = frozenset({"datasets", "evaluations", "models", "selections", "packages", "tasks", "health", "previews"})
 PAIRS: Final = ("tasks/*/output/models/*", "weights/**/*")
-_RECIPE: Final = PurePath("conf/recipe.json")  # a training task's
 
 #: What succeeded jobs have left. One that is about to end has written its sums already.
 _SUMS: Final = (
@@ -61,9 +60,8 @@ def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n,
     """
     report = Report()
     try:
-        report.problems += [
-            Problem(f.text, _reindexing() if f.index_only else None) for f in _flaws(platform, hashes=hashes)
-        ]
+        for flaw in integrity.flaws(platform.database, quick=not hashes):
+            report.problems.append(Problem(flaw.text, _reindexing() if flaw.index_only else None))
         lives.inspect(platform, report)
         _Inspection(platform, report, progress, hashes=hashes).run()
     except BrokenDatabaseError as error:
@@ -71,10 +69,6 @@ def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n,
     except (ValueError, LookupError, TypeError, AttributeError) as error:  # damaged text in a row is no JSON, no state
         report.problems.append(Problem(_senseless(error)))
     return report
-
-
-def _flaws(platform: Platform, *, hashes: bool) -> list[integrity.Flaw]:
-    return integrity.flaws(platform.database, quick=not hashes)
 
 
 class _Inspection:
@@ -133,8 +127,8 @@ class _Inspection:
             checkpoint = len(parts) == 4 and parts[0] == "tasks" and parts[2] == "checkpoints"
             if parts and (checkpoint or (publish.MANIFEST in files and parts[0] not in PEOPLE)):
                 found.sealed.append(place)
-            if len(parts) == 3 and parts[0] == "tasks" and PurePath(parts[2], "recipe.json") == _RECIPE:
-                found.tasks += [place.parent] if _RECIPE.name in files else []
+            if parts[:1] == ("tasks",) and parts[2:] == ("conf",) and "recipe.json" in files:
+                found.tasks.append(place.parent)
         return found
 
     def _sealed(self, walk: _Walk, sums: list[Any]) -> list[Path]:
