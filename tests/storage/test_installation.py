@@ -120,6 +120,17 @@ def test_a_home_without_the_file_takes_the_id_of_its_own_database(used: Settings
         assert file.read_text() == before
 
 
+def test_a_database_without_an_id_takes_that_of_its_home(used: Settings) -> None:
+    """As after a kill between the two, and as a home of an older version does."""
+    before = (used.home / installation.FILE).read_text()
+    with opened(used) as platform, platform.database.transaction() as db:
+        db.execute(installation.installation.delete())
+    with pytest.raises(ConflictError, match="no pair"):
+        open_platform(used)
+    with opened(used) as platform, platform.database.reading() as db:
+        assert f"{db.scalar(sa.select(installation.installation.c.id))}\n" == before
+
+
 def test_a_read_only_home_is_read_with_what_stands_in_its_journal(used: Settings, tmp_path: Path) -> None:
     copy = tmp_path / "snapshot"
     with opened(used) as platform:
