@@ -19,7 +19,7 @@ from full_disk import Disk
 from job_cases import CASES, build_dataset, wait_for_helpers
 from package_data import annotate, mask
 from roadloop.cli.main import app
-from roadloop.errors import NameTakenError, RoadloopError
+from roadloop.errors import ConflictError, NameTakenError, RoadloopError
 from roadloop.evaluation import service as evaluation
 from roadloop.jobs import queue
 from roadloop.jobs.findings import Report
@@ -236,6 +236,16 @@ DAMAGES: Final[dict[str, tuple[str, Damage, str]]] = {
         "tasks/任务",
     ),
     "every row of an evaluation deleted": (
+        "home/roadloop.db",
+        sql(
+            "DELETE FROM evaluation_models", "DELETE FROM evaluations",
+            "DELETE FROM seals WHERE task_id IN (SELECT id FROM jobs WHERE kind = 'evaluate')",
+            "DELETE FROM job_events WHERE job_id IN (SELECT id FROM jobs WHERE kind = 'evaluate')",
+            "DELETE FROM jobs WHERE kind = 'evaluate'",
+        ),
+        "home/out",
+    ),
+    "rows of the packages deleted": (
         "home/roadloop.db", sql("DELETE FROM packages", "DELETE FROM package_pictures"), "No row of the database knows"
     ),
     "index corrupt": ("home/roadloop.db", corrupt_index, "missing from index ix_jobs_queue"),
@@ -390,6 +400,23 @@ def test_fsck__lists_what_has_no_sums_when_asked(done: Done) -> None:
             f"· {done.settings.home / path}: has no sums and cannot be verified"
             for path in ("sources/镇", "tasks/任务")
         ]
+
+
+def test_repair__takes_what_a_new_database_does_not_know_aside(done: Done) -> None:
+    with done.copy() as place:
+        home = place / "home"
+        (home / "roadloop.db").unlink()
+        with pytest.raises(ConflictError, match=r"is missing\. None was begun"):
+            open_platform(done.settings, upgrade=True)
+        begun = CliRunner().invoke(app, ["migrate", "--home", str(home), "--begin-anew"])
+        assert begun.exit_code == 0, begun.output
+        code, said = repair(done)
+        unknown = ("datasets/d", "models/车道线/2/北京-110000", "out", "packages/v1/1", "tasks/任务")
+        assert (code, [f"No row of the database knows {home / path}." in said for path in unknown]) == (1, [True] * 5)
+        code, said = repair(done, "--repair", "--yes")
+        assert (code, "models/index.json is not the index" in said) == (0, True), said
+        code, said = repair(done)
+        assert (code, "0 problems" in said) == (0, True), said
 
 
 def test_repair__is_named_where_a_lost_dataset_holds_its_name(done: Done) -> None:

@@ -64,15 +64,20 @@ def _inspect(platform: Platform, *, hashes: bool, quiet: bool) -> Report:
 
 
 def _mend(platform: Platform, report: Report, *, yes: bool) -> None:
-    """Offer each cure once; what was mended leaves the report."""
+    """Offer each cure once; what was mended leaves the report, what a cure brought to light is offered, too."""
     run, answers = Repair(platform), dict[str, bool]()
-    for problem in [*report.problems, *report.notes]:
-        if problem.cure is None:
-            continue
-        if problem.cure.key not in answers:
-            answers[problem.cure.key] = _offered(run, problem, yes=yes)
-        if answers[problem.cure.key]:
-            (report.problems if problem in report.problems else report.notes).remove(problem)
+    seen, fresh = set[Text](), [*report.problems, *report.notes]
+    while fresh:
+        seen |= {problem.text for problem in fresh}
+        for problem in fresh:
+            if problem.cure is not None and problem.cure.key not in answers:
+                answers[problem.cure.key] = _offered(run, problem, yes=yes)
+        if not any(answers.get(problem.cure.key) for problem in fresh if problem.cure):
+            break
+        fresh = [problem for problem in inspect(platform, hashes=False).problems if problem.text not in seen]
+        report.problems += fresh
+    for problems in (report.problems, report.notes):
+        problems[:] = [p for p in problems if p.cure is None or not answers.get(p.cure.key)]
 
 
 def _offered(run: Repair, problem: Problem, *, yes: bool) -> bool:

@@ -26,7 +26,7 @@ from roadloop.storage.quarantine import FOLDER as QUARANTINE
 
 #: Folders of the home in which a manifest may be anybody's.
 PEOPLE: Final = frozenset({"imports", "images", "tracks", "weights", "networks", "released", "outbox"})
-#: Folders in which every sealed folder must belong to a row.
+#: Folders in which every manifest is roadloop's.
 OWNED: Final = frozenset({"datasets", "evaluations", "models", "selections", "packages", "tasks", "health", "previews"})
 PAIRS: Final = ("tasks/*/output/models/*", "weights/**/*")
 
@@ -136,8 +136,16 @@ class _Inspection:
         known = {self._workspace.find_path(row.path).parent for row in sums if _is_manifest(row.path)}
         known = {folder for folder in known if folder.is_dir()}
         claimed = {place for place, claim in self._claims.items() if claim.sealed and place.is_dir()}
-        own = {folder for folder in walk.sealed if not self._in_people_hands(folder) or _is_ours(folder)}
+        own = {folder for folder in walk.sealed if self._is_output(folder)}
         return sorted(known | claimed | own)
+
+    def _is_output(self, folder: Path) -> bool:
+        """Whether a folder with a manifest is a job's output; a package that was handed over is the annotators'."""
+        mark = self._in_people_hands(folder) or (folder / "report.json").is_file()  # evaluations stand where one likes
+        return self._top(folder) in OWNED or (mark and _is_ours(folder))
+
+    def _top(self, place: Path) -> str:
+        return place.relative_to(self._workspace.home).parts[0]
 
     def _is_coming(self, place: Path) -> bool:
         return any(place == p or place in p.parents or p in place.parents for p in self._coming)
@@ -234,11 +242,10 @@ class _Inspection:
     # --- what no row knows ---------------------------------------------------------------------------------------
 
     def _inspect_strangers(self, walk: _Walk, job_ids: set[str]) -> None:
-        home = self._workspace.home
-        for folder in sorted({*walk.sealed, *walk.tasks}):
-            parts = folder.relative_to(home).parts
-            own = len(parts) > 1 and parts[0] in OWNED and not (parts[0] == "tasks" and folder not in walk.tasks)
-            known = any(p in self._claims for p in (folder, *folder.parents)) or not job_ids.isdisjoint(parts)
+        found = {folder for folder in walk.sealed if self._top(folder) not in {"sources", "tasks"}}
+        for folder in sorted({*found, *walk.tasks}):
+            own = folder in walk.tasks or self._is_output(folder)
+            known = any(p in self._claims for p in (folder, *folder.parents)) or not job_ids.isdisjoint(folder.parts)
             if own and not known:
                 text = Text(f"数据库里没有 {folder} 的记录。", f"No row of the database knows {folder}.")
                 self._report.problems.append(Problem(text, aside(folder, text)))
