@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import sqlalchemy as sa
 
@@ -170,9 +170,12 @@ def expect_no_longer(path: Path) -> Cure:
 def lost(claim: Claim, place: Path) -> Cure:
     """The cure of finished work that is gone or damaged: its rows stay in the lists, its name is free, no byte is lost."""
     what, why = claim.owner, Text("已损坏，登记为丢失", "damaged, and noted as lost")
+    rest = Text(f"{place} 若还在，移到 quarantine/", f"{place} goes to quarantine/ if it is there")
+    if PurePath(claim.path).is_absolute():
+        rest = Text(f"{place} 不在工作区内，保持原样", f"{place} is outside the home and stays as it is")
     offer = Text(
-        f"把{what.zh}登记为丢失：它留在列表里，名称可以再次使用；{place} 若还在，移到 quarantine/",
-        f"note as lost: {what.en}. It stays in the lists, its name is free; {place} goes to quarantine/ if it is there",
+        f"把{what.zh}登记为丢失：它留在列表里，名称可以再次使用；{rest.zh}",
+        f"note as lost: {what.en}. It stays in the lists, its name is free; {rest.en}",
     )
 
     def apply(repair: Repair) -> None:
