@@ -34,7 +34,6 @@ def _referred(workspace: Workspace, row: Row, *, hashes: bool) -> Iterator[Probl
         path = workspace.find_path(text)
         if not text or not workspace.holds(path):
             continue
-        if not path.is_file():
-            yield Problem(publish.missing(path))
-        elif hashes and expected and publish.sha256_file(path) != expected:
-            yield Problem(publish.changed(path))
+        wrong = publish.compare(path, {"sha256": expected}, hashes=hashes and bool(expected))
+        if wrong is not None:
+            yield Problem(wrong)

@@ -3,6 +3,8 @@
 import re
 from typing import Final, NamedTuple
 
+import sqlalchemy as sa
+
 from roadloop.errors import Text
 from roadloop.storage.database import Database
 
@@ -64,8 +66,12 @@ def reindex(database: Database) -> list[Flaw]:
 
     Raises:
         BrokenDatabaseError: The rows cannot be read either.
-        IntegrityError: Two rows have what must be unique.
     """
-    with database.transaction() as db:
-        db.exec_driver_sql("REINDEX")
+    try:
+        with database.transaction() as db:
+            db.exec_driver_sql("REINDEX")
+    except sa.exc.IntegrityError as error:
+        what = str(error.orig)
+        return [Flaw(Text(f"数据库有两行重复（{what}），请从备份恢复。", f"Two rows of the database are the same ({what});"
+                          " put it back from a backup."))]  # fmt: skip
     return flaws(database, quick=False)

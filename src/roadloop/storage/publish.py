@@ -176,7 +176,7 @@ def verify(
         return [error.text]
     problems = []
     for relative, expected in files.items():
-        text = _compare(folder / relative, expected, hashes=hashes)
+        text = compare(folder / relative, expected, hashes=hashes)
         problems += [] if text is None else [text]
         progress(expected["bytes"] if isinstance(expected.get("bytes"), int) else 0)
     if extras:
@@ -198,7 +198,8 @@ def missing(path: Path) -> Text:
     return Text(f"{path} 不见了。", f"{path} is missing.")
 
 
-def _compare(path: Path, expected: Mapping[str, Any], *, hashes: bool) -> Text | None:
+def compare(path: Path, expected: Mapping[str, Any], *, hashes: bool) -> Text | None:
+    """What is wrong with a file, going by what a manifest says of it: `sha256`, and `bytes` where it is known."""
     if not path.is_file():
         return missing(path)
     try:
