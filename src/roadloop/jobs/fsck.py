@@ -242,10 +242,11 @@ class _Inspection:
     # --- what no row knows ---------------------------------------------------------------------------------------
 
     def _inspect_strangers(self, walk: _Walk, job_ids: set[str]) -> None:
+        claimed = self._claims.keys() - {self._workspace.home}  # where an evaluation has its pictures, perhaps
         found = {folder for folder in walk.sealed if self._top(folder) not in {"sources", "tasks"}}
         for folder in sorted({*found, *walk.tasks}):
             own = folder in walk.tasks or self._is_output(folder)
-            known = any(p in self._claims for p in (folder, *folder.parents)) or not job_ids.isdisjoint(folder.parts)
+            known = not (claimed.isdisjoint((folder, *folder.parents)) and job_ids.isdisjoint(folder.parts))
             if own and not known:
                 text = Text(f"数据库里没有 {folder} 的记录。", f"No row of the database knows {folder}.")
                 self._report.problems.append(Problem(text, aside(folder, text)))
