@@ -320,7 +320,7 @@ def test_damage__a_flipped_bit_of_the_database_never_ends_in_a_traceback(
     with done.copy() as place:
         file = place / "home" / "roadloop.db"
         data = file.read_bytes()
-        for _ in range(30 if times(500) < 500 else 500):
+        for _ in range(10 if times(500) < 500 else 500):
             flip(file, int(rng.integers(len(data))), int(rng.integers(8)))
             _said(done)
             for path in file.parent.glob("roadloop.db-*"):
