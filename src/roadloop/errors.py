@@ -15,6 +15,7 @@
     + InvalidNameError         not usable as a name
     + LabelMapError            labels, class table and label map do not fit together
     + BrokenFileError          a file is not what its name says
+      - BrokenDatabaseError    that file is the database
     + IdempotencyMismatchError same Idempotency-Key, another request
   x BusyError                  try again later
     + DiskFullError            no space left, or the disk is read-only
@@ -153,6 +154,12 @@ class BrokenFileError(InvalidValueError):
     """A file is not what its name says: truncated, another format, a wrong hash."""
 
     code = "broken_file"
+
+
+class BrokenDatabaseError(BrokenFileError):
+    """The database is damaged, or is no database at all."""
+
+    code = "broken_database"
 
 
 class IdempotencyMismatchError(InvalidValueError):

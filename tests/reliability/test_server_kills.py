@@ -165,7 +165,7 @@ def test_fsck__finds_each_kind_of_damage(settings: Settings) -> None:
     (dataset / "manifest.json").write_text('{"files": {"a": {"sha256": "0", "bytes": 1}}}')
     (dataset / ".a.deadbeef-1.partial").write_text("")
     report = inspect(platform, hashes=True)
-    words = " ".join(text.en for text in report.problems)
+    words = " ".join(problem.text.en for problem in report.problems)
     for part in ("state differs", "out of range", "a is missing"):
         assert part in words
     assert len(report.notes) == 1

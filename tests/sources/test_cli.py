@@ -71,7 +71,12 @@ def test_import__by_reference_only_from_a_root(tmp_path: Path, monkeypatch: pyte
         bring(tmp_path / "home", tmp_path / "store", "--reference")
     monkeypatch.setenv("ROADLOOP_ROOTS", f'["{tmp_path / "store"}:ro"]')
     bring(tmp_path / "home", tmp_path / "store", "--reference")
-    assert files(tmp_path / "home" / "sources" / "store") == ["classes.csv", "import.json", "manifest.csv"]
+    assert files(tmp_path / "home" / "sources" / "store") == [
+        "classes.csv",
+        "import.json",
+        "manifest.csv",
+        "manifest.json",
+    ]
     workspace = Workspace(tmp_path / "home", (f"{tmp_path / 'store'}:ro",))
     assert len(scan(open_set(workspace, "store")).samples) == 2
 

@@ -370,7 +370,7 @@ def test_offimport__by_reference_nothing_is_copied(platform: Platform, bring: Im
     folders.plain(src(platform))
     bring(mode="reference")
     target = platform.workspace.sources / "苏州"
-    assert _files(target) == ["classes.csv", "import.json", "manifest.csv"]
+    assert _files(target) == ["classes.csv", "import.json", "manifest.csv", "manifest.json"]
     source = open_set(platform.workspace, "苏州")
     assert has_pictures(source)
     assert labels(platform) == {"1/t_1": {2: pixels(3), 0: BELOW}, "1/t_2": {2: pixels(3), 0: BELOW}}
@@ -397,6 +397,7 @@ def test_offimport__by_reference_writes_only_labels_that_had_to_be_translated(
         "images/a_1.png",
         "import.json",
         "manifest.csv",
+        "manifest.json",
     ]
     assert labels(platform) == {"images/a_1": {9: WIDTH // 2, 4: pixels(3) - WIDTH // 2, 255: BELOW}}
 

@@ -70,6 +70,7 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
     with platform.database.reading() as db:
         found = db.execute(sa.text("SELECT sour_dir, dest_dir, dest_path FROM evaluations")).one()
     assert tuple(found) == ("/elsewhere", "out", "out")
+    assert (settings.home / ".installation").read_text().strip()
     platform.database.close()
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from roadloop import __version__
 from roadloop.bench import cli as benches
+from roadloop.cli import fsck as check
 from roadloop.cli import operate
 from roadloop.console import language
 from roadloop.demo import cli as demo
@@ -37,7 +38,7 @@ app.command("demo")(demo.demo)
 app.command("status")(operate.status)
 app.command("export")(models.export)
 app.command("export-set")(sources.export)
-app.command("fsck")(operate.fsck)
+app.command("fsck")(check.fsck)
 app.command("health")(sources.health)
 app.command("import")(sources.import_folder)
 app.command("migrate")(operate.migrate)

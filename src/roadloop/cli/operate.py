@@ -1,4 +1,4 @@
-"""Commands for operators: serve, status, fsck, migrate, rehearse."""
+"""Commands for operators: serve, status, migrate, rehearse."""
 
 import contextlib
 import logging
@@ -22,7 +22,6 @@ from rich.table import Table
 from roadloop.console import Home, language, settings_of
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import queue
-from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
 from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.states import ENDED, JobState
@@ -79,8 +78,8 @@ def serve(
     _say_goodbye(left, stopped=stop_jobs)
 
 
-def _open_upgraded(settings: Settings) -> Platform:
-    platform = open_platform(settings, upgrade=True)
+def _open_upgraded(settings: Settings, *, anew: bool = False) -> Platform:
+    platform = open_platform(settings, upgrade=True, anew=anew)
     for text in platform.upgraded:
         console.print(escape(text.pick(language())))
     return platform
@@ -179,34 +178,6 @@ def _job_table(platform: Platform, rows: int) -> Group:
     return Group(table, *reasons, f"{platform.workspace.home}")
 
 
-def fsck(
-    home: Home = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not read every published file again.")] = False,
-    root: Roots = None,
-) -> None:
-    """Check the workspace, changing nothing 只读检查工作区.
-
-    Rows and their life cycles, leases, processes, folders that rows name and that are gone or outside, orphan temporary
-    files, and the sha256 of every published file. Give it the roots that `serve` has. Leaves with 1 when something is
-    wrong.
-    """
-    platform = open_platform(settings_of(home, roots=tuple(root) if root else None))
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")) as bar:
-        line = bar.add_task("fsck", total=None)
-        report = inspect(
-            platform, hashes=not quick, progress=lambda n, total: bar.update(line, completed=n, total=total)
-        )
-    for problem in report.problems:
-        console.print(f"[red]✗[/] {problem.pick(language())}")
-    for note in report.notes:
-        console.print(f"[yellow]·[/] {note.pick(language())}")
-    console.print(
-        f"{report.jobs} jobs, {report.files} files checked: {len(report.problems)} problems, {len(report.notes)} notes"
-    )
-    if report.problems:
-        raise typer.Exit(1)
-
-
 def tidy(
     home: Home = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
@@ -224,9 +195,15 @@ def tidy(
     )
 
 
-def migrate(home: Home = None) -> None:
+def migrate(
+    home: Home = None,
+    begin_anew: Annotated[
+        bool,
+        typer.Option("--begin-anew", help="Begin an empty database beside the folders; a damaged one is put aside."),
+    ] = False,
+) -> None:
     """Bring the workspace's database to this version's schema 升级数据库. `serve` does it by itself."""
-    platform = _open_upgraded(settings_of(home))
+    platform = _open_upgraded(settings_of(home), anew=begin_anew)
     console.print(f"{platform.workspace.home}: schema {schema.current(platform.database)}")
 
 

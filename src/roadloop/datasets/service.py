@@ -239,14 +239,8 @@ def _take_name(db: sa.Connection, platform: Platform, name: str) -> None:
     if row is not None and row.state in _FREE:
         store.give_up_name(db, row.id)
     elif row is not None:
-        raise NameTakenError(
-            Text(
-                f"名为 {name} 的 data 已存在，未作任何改动；请换一个名称",
-                f"There is a dataset {name} already; nothing was changed. Choose another name",
-            ),
-            task_id=row.task_id,
-            parameter="data_name",
-        )
+        gone = row.state == JobState.SUCCEEDED.value and not platform.workspace.dataset(name).exists()
+        raise NameTakenError(_lost(name) if gone else _taken(name), task_id=row.task_id, parameter="data_name")
     if platform.workspace.dataset(name).exists():
         raise ConflictError(
             Text(
@@ -255,6 +249,22 @@ def _take_name(db: sa.Connection, platform: Platform, name: str) -> None:
             ),
             parameter="data_name",
         )
+
+
+def _taken(name: str) -> Text:
+    return Text(
+        f"名为 {name} 的 data 已存在，未作任何改动；请换一个名称",
+        f"There is a dataset {name} already; nothing was changed. Choose another name",
+    )
+
+
+def _lost(name: str) -> Text:
+    return Text(
+        f"data {name} 已登记，但目录 datasets/{name} 不见了，未作任何改动；请从备份恢复，或用 roadloop fsck --repair 登记为丢失，"
+        "名称即可再次使用；也可换一个名称",
+        f"The dataset {name} is on record, but its folder datasets/{name} is gone; nothing was changed. Put it back from a"
+        " backup, or have it noted as lost with roadloop fsck --repair, which frees the name; or choose another name",
+    )
 
 
 def _source_names(text: str) -> list[str]:

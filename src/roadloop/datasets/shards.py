@@ -190,8 +190,9 @@ class ShardReader:
         except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
             raise BrokenFileError(
                 Text(
-                    f"数据集文件 {self._place} 不见了或已损坏；请恢复它，或重新生成数据集。",
-                    f"{self._place} is gone or damaged; put it back, or build the dataset again.",
+                    f"数据集文件 {self._place} 不见了或已损坏；请恢复它，或用 roadloop fsck --repair 登记为丢失后重新生成。",
+                    f"{self._place} is gone or damaged; put it back, or have it noted as lost (roadloop fsck --repair) and"
+                    " build the dataset again.",
                 ),
                 path=str(self._path),
             ) from error

@@ -1,6 +1,7 @@
 """Rows of the datasets table. No decisions here."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -69,4 +70,6 @@ def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
     """The folders of the finished datasets."""
     for row in succeeded(db, datasets):
         if row.live:
-            yield Claim(Text(f"数据集 {row.name}", f"The dataset {row.name}"), f"datasets/{row.name}")
+            owner = Text(f"数据集 {row.name}", f"The dataset {row.name}")
+            free = partial(give_up_name, row_id=row.id)
+            yield Claim(owner, f"datasets/{row.name}", sealed=True, tasks=(row.task_id,), free=free)

@@ -39,7 +39,9 @@ evaluation_models: Final = sa.Table(
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
     """The output folders of the finished evaluations, of each folder the last one, and where the pictures stand."""
-    for row in {row.dest_path: row for row in succeeded(db, evaluations)}.values():
+    rows = list(succeeded(db, evaluations))
+    for row in {row.dest_path: row for row in rows}.values():
         owner = Text(f"评估 {row.task_id}", f"The evaluation {row.task_id}")
-        yield Claim(owner, row.dest_path)
+        tasks = tuple(other.task_id for other in rows if other.dest_path == row.dest_path)
+        yield Claim(owner, row.dest_path, sealed=True, tasks=tasks)
         yield Claim(owner, row.sour_dir, needed=False)

@@ -52,7 +52,9 @@ def evaluate(context: TaskContext) -> Outcome:
     target = destination(context.platform, context.job.id, payload["dest_path"])
     published = read_report(target)
     if published is not None and published["task_id"] == context.job.id:
-        return Outcome(_result(published))  # the last attempt was killed between publishing and saying so
+        return Outcome(
+            _result(published), kept=[target]
+        )  # the last attempt was killed between publishing and saying so
     source = open_source(context.platform.workspace, payload["sour_dir"])
     scratch = context.scratch(target)
     scratch.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
-from roadloop.jobs import logs, queue
+from roadloop.jobs import logs, queue, seals
 from roadloop.jobs.states import JobState
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
@@ -37,10 +37,17 @@ class JobCancelled(RoadloopError):  # noqa: N818 - not an error: somebody asked
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished job leaves: facts for its row, and scratch names to be made visible."""
+    """What a finished job leaves.
+
+    Attributes:
+        result: Facts for its row.
+        moves: Scratch names to be made visible.
+        kept: Files and folders that are visible already and are its output, too.
+    """
 
     result: dict[str, Any] = field(default_factory=dict)
     moves: Sequence[Move] = ()
+    kept: Sequence[Path] = ()
 
 
 class Eta:
@@ -232,7 +239,8 @@ class TaskContext:
                 "moves": self._stored(outcome.moves),
                 "result": outcome.result,
                 "finishing": True,
-            }
+            },
+            seals.sums(self.platform.workspace, [*outcome.moves, *((path, path) for path in outcome.kept)]),
         )
         self.reach("finish.chosen")
         apply_moves(outcome.moves)
@@ -257,13 +265,15 @@ class TaskContext:
     def _stored(self, moves: Sequence[Move]) -> list[list[str]]:
         return [[self.platform.workspace.store_path(path) for path in move] for move in moves]
 
-    def _write(self, values: Mapping[str, Any]) -> queue.Job:
+    def _write(self, values: Mapping[str, Any], sums: Mapping[str, str] | None = None) -> queue.Job:
         with self._writing:
             with self._lock:
                 pending, self._pending = self._pending, {}
             try:
                 with self.platform.database.transaction() as db:
-                    return queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token, **pending, **values})
+                    job = queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token, **pending, **values})
+                    seals.store(db, self.job.id, sums or {})
+                    return job
             except BusyError:
                 with self._lock:
                     self._pending = {**pending, **self._pending}

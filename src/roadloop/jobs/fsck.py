@@ -1,160 +1,329 @@
-"""The invariants of a workspace, checked read-only."""
+"""The invariants of a workspace, checked read-only: from the rows what must stand there, from the folders what does.
 
-import itertools
+Rows promise in two ways: features claim the places of their finished work (`claims`), and each succeeded job has left the
+sums of its output (`seals`). Folders are walked for manifests, so that what no row knows is found, too.
+"""
+
 import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from pkgutil import resolve_name
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from roadloop.errors import Text
-from roadloop.jobs import processes
-from roadloop.jobs.claims import all_claims
-from roadloop.jobs.states import ALLOWED, ENDED, JobState
-from roadloop.jobs.store import gpu_leases, job_events, jobs
-from roadloop.storage import publish, reading
+from roadloop.errors import BrokenDatabaseError, BrokenFileError, Text
+from roadloop.jobs import lives
+from roadloop.jobs.claims import INSPECTIONS, Claim, all_claims
+from roadloop.jobs.findings import Cure, Problem, Report, aside, aside_pair, expect_no_longer, lost, take_as_it_is
+from roadloop.jobs.states import ENDED, JobState
+from roadloop.jobs.store import jobs, seals
+from roadloop.storage import integrity, publish, reading
 from roadloop.storage.platform import Platform
+from roadloop.storage.quarantine import FOLDER as QUARANTINE
 
-SEALED: Final = ("datasets/*", "networks/*", "models/*/*/*", "evaluations/*")
-PAIRS: Final = ("tasks/*/output/models/*.json", "weights/**/*.json", "models/*/*/*/*.json")
+#: Folders of the home in which a manifest may be anybody's.
+PEOPLE: Final = frozenset({"imports", "images", "tracks", "weights", "networks", "released", "outbox"})
+#: Folders in which every manifest is roadloop's.
+OWNED: Final = frozenset({"datasets", "evaluations", "models", "selections", "packages", "tasks", "health", "previews"})
+PAIRS: Final = ("tasks/*/output/models/*", "weights/**/*")
+
+#: What succeeded jobs have left. One that is about to end has written its sums already.
+_SUMS: Final = (
+    sa.select(seals.c.path, seals.c.sha256)
+    .join(jobs, jobs.c.id == seals.c.task_id)
+    .where(jobs.c.state == JobState.SUCCEEDED.value, jobs.c.error.is_(None))
+    .order_by(seals.c.path)
+)
+
+Progress = Callable[[int, int], object]
 
 
 @dataclass
-class Report:
-    """What was found."""
+class _Walk:
+    """What stands in the home: sealed folders, folders of training tasks, temporary files."""
 
-    jobs: int = 0
-    files: int = 0
-    problems: list[Text] = field(default_factory=list)
-    notes: list[Text] = field(default_factory=list)
+    sealed: list[Path] = field(default_factory=list)
+    tasks: list[Path] = field(default_factory=list)
+    temporaries: list[Path] = field(default_factory=list)
 
 
-def inspect(
-    platform: Platform, *, hashes: bool, progress: Callable[[int, int], object] = lambda _n, _t: None
-) -> Report:
-    """Check rows, life cycles, leases, processes, what rows claim to have, temporary files and published files.
+def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n, _t: None) -> Report:
+    """Check the database, rows, life cycles, leases, processes, what rows promise, and what stands in the folders.
 
     Args:
         platform: The installation; nothing in it is changed.
-        hashes: Also read every published file again and compare its sha256.
-        progress: Told how many of how many places were looked at.
+        hashes: Also read every published file again and compare its sha256; else sizes and presence.
+        progress: Told how many of how many bytes were looked at.
     """
     report = Report()
-    _inspect_rows(platform, report)
-    _inspect_claims(platform, report)
-    _inspect_temporaries(platform, report)
-    places = [p for pattern in SEALED for p in platform.workspace.home.glob(pattern) if (p / publish.MANIFEST).exists()]
-    pairs = [p for pattern in PAIRS for p in platform.workspace.home.glob(pattern) if p.with_suffix(".params").exists()]
-    for n, place in enumerate(places + pairs, 1):
-        if place in pairs:
-            _inspect_pair(place, report, hashes=hashes)
-        else:
-            _inspect_sealed(place, report, hashes=hashes)
-        progress(n, len(places) + len(pairs))
+    try:
+        for flaw in integrity.flaws(platform.database, quick=not hashes):
+            report.problems.append(Problem(flaw.text, _reindexing() if flaw.index_only else None))
+        lives.inspect(platform, report)
+        _Inspection(platform, report, progress, hashes=hashes).run()
+    except BrokenDatabaseError as error:
+        report.problems.append(Problem(error.text))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # damaged text in a row is no JSON, no state
+        report.problems.append(Problem(_senseless(error)))
     return report
 
 
-def _inspect_rows(platform: Platform, report: Report) -> None:
-    with platform.database.reading() as db:
-        rows = {row.id: row for row in db.execute(sa.select(jobs.c.id, jobs.c.state, jobs.c.token, jobs.c.progress))}
-        events = db.execute(sa.select(job_events).order_by(job_events.c.job_id, job_events.c.seq)).all()
-        leases = db.execute(sa.select(gpu_leases)).all()
-    report.jobs = len(rows)
-    lives: dict[str, list[Any]] = {}
-    for event in events:
-        lives.setdefault(event.job_id, []).append(event)
-    for task_id, row in rows.items():
-        report.problems += list(_life_problems(task_id, row, lives.get(task_id, [])))
-    for lease in leases:
-        job = rows.get(lease.job_id)
-        if job is None or job.state != JobState.RUNNING or job.token != lease.token:
-            report.problems.append(
-                Text(
-                    f"GPU {lease.uuid} 被没有运行的任务 {lease.job_id} 占用。",
-                    f"GPU {lease.uuid} is leased by job {lease.job_id}, which does not run.",
-                )
-            )
-    for process in processes.find(""):
-        task_id = processes.job_of(process)
-        if task_id in rows and JobState(rows[task_id].state) in ENDED:
-            report.problems.append(
-                Text(
-                    f"进程 {process.pid} 属于已结束的任务 {task_id}。",
-                    f"Process {process.pid} belongs to job {task_id}, which has ended.",
-                )
-            )
+class _Inspection:
+    """The part of an inspection that compares rows with folders."""
 
+    def __init__(self, platform: Platform, report: Report, progress: Progress, *, hashes: bool) -> None:
+        self._platform = platform
+        self._workspace = platform.workspace
+        self._report = report
+        self._hashes = hashes
+        self._progress = progress
+        self._claims: dict[Path, Claim] = {}
+        self._coming: list[Path] = []  # what recovery is going to make visible, in part perhaps visible already
+        self._done = self._total = 0
 
-def _life_problems(task_id: str, row: Any, life: list[Any]) -> Iterator[Text]:
-    if not life or life[-1].state != row.state:
-        yield Text(f"任务 {task_id} 的状态与其记录不符。", f"Job {task_id}: its state differs from its last event.")
-    for before, after in itertools.pairwise(life):
-        if JobState(after.state) not in ALLOWED[JobState(before.state)]:
-            yield Text(
-                f"任务 {task_id} 从 {before.state} 变为 {after.state}，这是不允许的。",
-                f"Job {task_id} went from {before.state} to {after.state}, which is not allowed.",
-            )
-        if after.token < before.token:
-            yield Text(f"任务 {task_id} 的令牌变小了。", f"Job {task_id}: its token went down.")
-    if not 0 <= row.progress <= 1:
-        yield Text(f"任务 {task_id} 的进度超出范围。", f"Job {task_id}: its progress is out of range.")
+    def run(self) -> None:
+        """Do it all."""
+        walk = self._walk()
+        with self._platform.database.reading() as db:  # after the walk: what appears meanwhile has a row already
+            claims = list(dict.fromkeys(all_claims(db, self._workspace)))
+            sums = db.execute(_SUMS).all()
+            rows = db.execute(sa.select(jobs.c.id, jobs.c.state, jobs.c.moves)).all()
+        states = {row.id: JobState(row.state) for row in rows}
+        moves = [move for row in rows if states[row.id] not in ENDED for move in row.moves or ()]
+        self._coming = [self._workspace.find_path(target) for _scratch, target in moves]
+        gone = self._inspect_claims(claims)
+        pairs = sorted(p for pattern in PAIRS for p in self._workspace.home.glob(pattern) if p.suffix == ".json")
+        promised = [row for row in sums if gone.isdisjoint(self._workspace.find_path(row.path).parents)]
+        sealed = [folder for folder in self._sealed(walk, promised) if not self._is_coming(folder)]
+        self._total = sum(_size(folder) for folder in sealed) + sum(_file_size(p) for p in pairs)
+        self._inspect_sums(promised)
+        for folder in sealed:
+            self._inspect_sealed(folder)
+        for pair in pairs:
+            self._inspect_pair(pair)
+        self._inspect_halves()
+        self._note_unverified({self._workspace.find_path(row.path) for row in sums}, set(sealed))
+        self._inspect_strangers(walk, set(states))
+        self._inspect_temporaries(walk, {task[:8] for task, state in states.items() if state not in ENDED})
+        for name in INSPECTIONS:
+            inspection: Callable[..., Iterator[Problem]] = resolve_name(name)
+            self._report.problems += inspection(self._platform, hashes=self._hashes)
 
+    # --- what stands there ---------------------------------------------------------------------------------------
 
-def _inspect_claims(platform: Platform, report: Report) -> None:
-    workspace = platform.workspace
-    with platform.database.reading() as db:
-        claims = dict.fromkeys(all_claims(db, workspace))
-    for owner, path, needed in claims:
-        place, shown = workspace.find_path(path), os.fsencode(path).decode("utf-8", "backslashreplace")
-        if PurePath(path).is_absolute() and not workspace.holds(place):
-            report.problems.append(
-                Text(
-                    f"{owner.zh} 指向工作区及其根目录之外：{shown}；请把它移入工作区，或用 --root 允许它所在的目录。",
-                    f"{owner.en} points outside the workspace and its roots: {shown}. Move that into the workspace, or"
-                    " allow its folder with --root.",
-                )
-            )
-        elif needed and not place.exists():
-            report.problems.append(
-                Text(
-                    f"{owner.zh} 的文件夹 {shown} 不见了；请从备份恢复它。",
-                    f"{owner.en}: its folder {shown} is gone; put it back from a backup.",
-                )
-            )
+    def _walk(self) -> _Walk:
+        found, home = _Walk(), self._workspace.home
+        for folder, folders, files in os.walk(home):
+            place = Path(folder)
+            parts = place.relative_to(home).parts
+            if not parts:
+                folders[:] = [name for name in folders if name != QUARANTINE]
+            hidden = [n for n in [*folders, *files] if n.startswith(".") and n.endswith(publish.PARTIAL)]
+            found.temporaries += [place / name for name in hidden]
+            folders[:] = sorted(set(folders) - set(hidden))
+            checkpoint = len(parts) == 4 and parts[0] == "tasks" and parts[2] == "checkpoints"
+            if parts and (checkpoint or (publish.MANIFEST in files and parts[0] not in PEOPLE)):
+                found.sealed.append(place)
+            if parts[:1] == ("tasks",) and parts[2:] == ("conf",) and "recipe.json" in files:
+                found.tasks.append(place.parent)
+        return found
 
+    def _sealed(self, walk: _Walk, sums: list[Any]) -> list[Path]:
+        """The folders that have, or should have, a manifest; a set that people filled may have a file of that name."""
+        known = {self._workspace.find_path(row.path).parent for row in sums if _is_manifest(row.path)}
+        known = {folder for folder in known if folder.is_dir()}
+        claimed = {place for place, claim in self._claims.items() if claim.sealed and place.is_dir()}
+        own = {folder for folder in walk.sealed if self._is_output(folder)}
+        return sorted(known | claimed | own)
 
-def _inspect_temporaries(platform: Platform, report: Report) -> None:
-    with platform.database.reading() as db:
-        live = {
-            row.id[:8] for row in db.execute(sa.select(jobs.c.id, jobs.c.state)) if JobState(row.state) not in ENDED
-        }
-    for path in platform.workspace.home.rglob(f".*{publish.PARTIAL}"):
-        if not any(f".{task}-" in path.name for task in live):
-            report.notes.append(
-                Text(
+    def _is_output(self, folder: Path) -> bool:
+        """Whether a folder with a manifest is a job's output; a package that was handed over is the annotators'."""
+        mark = self._in_people_hands(folder) or (folder / "report.json").is_file()  # evaluations stand where one likes
+        return self._top(folder) in OWNED or (mark and _is_ours(folder))
+
+    def _top(self, place: Path) -> str:
+        return place.relative_to(self._workspace.home).parts[0]
+
+    def _is_coming(self, place: Path) -> bool:
+        return any(place == p or place in p.parents or p in place.parents for p in self._coming)
+
+    def _in_people_hands(self, folder: Path) -> bool:
+        return folder.is_relative_to(self._workspace.sources)
+
+    # --- what rows promise ---------------------------------------------------------------------------------------
+
+    def _inspect_claims(self, claims: list[Claim]) -> set[Path]:
+        """Look for the places that rows name; returns those that are gone."""
+        gone = set()
+        for claim in claims:
+            place = self._workspace.find_path(claim.path)
+            shown = os.fsencode(claim.path).decode("utf-8", "backslashreplace")
+            if claim.needed or place not in self._claims:
+                self._claims[place] = claim
+            if PurePath(claim.path).is_absolute() and not self._workspace.holds(place):
+                self._report.problems.append(Problem(_outside(claim.owner, shown)))
+            elif claim.needed and not place.exists():
+                gone.add(place)
+                self._report.problems.append(Problem(_gone(claim.owner, shown), lost(claim, place)))
+        return gone
+
+    def _inspect_sums(self, sums: list[Any]) -> None:
+        for path, sha256 in ((row.path, row.sha256) for row in sums):
+            place = self._workspace.find_path(path)
+            self._report.files += 1
+            if not place.is_file():
+                self._report.problems.append(Problem(publish.missing(place), self._cure(place)))
+            elif (self._hashes or place.name == publish.MANIFEST) and _sum(place) != sha256:
+                if place.is_relative_to(self._workspace.networks):
+                    self._report.edits.append(publish.changed(place))
+                else:
+                    self._report.problems.append(Problem(publish.changed(place), self._cure(place)))
+
+    def _note_unverified(self, summed: set[Path], sealed: set[Path]) -> None:
+        """Older work, and sets that people have made."""
+        known = {parent for path in (*summed, *sealed) for parent in (path, *path.parents)}
+        finished = [p for p, claim in self._claims.items() if claim.needed and claim.tasks and p.exists()]
+        sets = [path for path in self._workspace.sources.glob("[!.]*") if path.is_dir()]
+        self._report.unverified = sorted({*finished, *sets} - known)
+
+    def _inspect_sealed(self, folder: Path) -> None:
+        def step(size: int) -> None:
+            self._report.files += 1
+            self._done += size
+            self._progress(self._done, self._total)
+
+        found = publish.verify(folder, hashes=self._hashes, extras=not self._in_people_hands(folder), progress=step)
+        cure = self._cure(folder / publish.MANIFEST) if found else None
+        self._report.problems += [Problem(text, cure) for text in found]
+
+    def _cure(self, place: Path) -> Cure:
+        """What can be done about a file that is not as it was written."""
+        claim_place = next((p for p in (place, *place.parents) if p in self._claims), None)
+        claim = None if claim_place is None else self._claims[claim_place]
+        if claim is not None and claim_place is not None and claim.sealed and claim.needed:
+            return lost(claim, claim_place)
+        if self._in_people_hands(place):
+            return take_as_it_is(self._workspace.sources / place.relative_to(self._workspace.sources).parts[0])
+        if place.name == publish.MANIFEST and place.parent.is_dir():
+            return aside(place.parent, publish.changed(place.parent))
+        if place.suffix == ".json" and place.with_suffix(".params").exists():
+            return aside_pair(place)
+        return aside(place, publish.changed(place)) if place.exists() else expect_no_longer(place)
+
+    # --- model files ---------------------------------------------------------------------------------------------
+
+    def _inspect_pair(self, description: Path) -> None:
+        params = description.with_suffix(".params")
+        try:
+            value = json.loads(reading.read_bytes(description))
+            expected = value["params_sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            if params.exists():
+                text = Text(f"{description} 无法读取。", f"{description} cannot be read.")
+                self._report.problems.append(Problem(text, aside_pair(description)))
+            return
+        self._report.files += 2
+        self._done += _file_size(description)
+        self._progress(self._done, self._total)
+        if not params.is_file():
+            self._report.problems.append(Problem(publish.missing(params), aside_pair(description)))
+        elif self._hashes and _sum(params) != expected:
+            self._report.problems.append(Problem(publish.changed(params), aside_pair(description)))
+
+    def _inspect_halves(self) -> None:
+        for params in sorted(self._workspace.home.glob("tasks/*/output/models/*.params")):
+            description = params.with_suffix(".json")
+            if not (params.name.startswith(".") or description.exists() or self._is_coming(description)):
+                self._report.problems.append(Problem(publish.missing(description), aside_pair(description)))
+
+    # --- what no row knows ---------------------------------------------------------------------------------------
+
+    def _inspect_strangers(self, walk: _Walk, job_ids: set[str]) -> None:
+        claimed = self._claims.keys() - {self._workspace.home}  # where an evaluation has its pictures, perhaps
+        found = {folder for folder in walk.sealed if self._top(folder) not in {"sources", "tasks"}}
+        for folder in sorted({*found, *walk.tasks}):
+            own = folder in walk.tasks or self._is_output(folder)
+            known = not (claimed.isdisjoint((folder, *folder.parents)) and job_ids.isdisjoint(folder.parts))
+            if own and not known:
+                text = Text(f"数据库里没有 {folder} 的记录。", f"No row of the database knows {folder}.")
+                self._report.problems.append(Problem(text, aside(folder, text)))
+
+    def _inspect_temporaries(self, walk: _Walk, live: set[str]) -> None:
+        for path in walk.temporaries:
+            if not any(f".{task}-" in path.name for task in live):
+                text = Text(
                     f"{path} 是中断留下的临时文件，可以删除。",
                     f"{path} is a temporary left by an interruption; it may be deleted.",
                 )
-            )
+                self._report.notes.append(Problem(text, aside(path, text)))
 
 
-def _inspect_sealed(folder: Path, report: Report, *, hashes: bool) -> None:
-    report.files += sum(1 for p in folder.rglob("*") if p.is_file())
-    if hashes:
-        report.problems += publish.verify(folder)
+def _reindexing() -> Cure:
+    """The cure of a damaged index."""
+    return Cure(
+        "reindex",
+        Text("用各行重建数据库索引", "make the database's indexes anew from its rows"),
+        lambda repair: repair.reindex(),
+    )
 
 
-def _inspect_pair(description: Path, report: Report, *, hashes: bool) -> None:
-    report.files += 2
-    params = description.with_suffix(".params")
+def _senseless(error: Exception) -> Text:
+    what = f"{type(error).__name__}: {error}"[:300]
+    return Text(
+        f"数据库有一行的内容无法理解（{what}），检查到此为止；请从备份恢复数据库。",
+        f"A row of the database makes no sense ({what}), and the check ends here; put the database back from a backup.",
+    )
+
+
+def _outside(owner: Text, shown: str) -> Text:
+    return Text(
+        f"{owner.zh} 指向工作区及其根目录之外：{shown}；请把它移入工作区，或用 --root 允许它所在的目录。",
+        f"{owner.en} points outside the workspace and its roots: {shown}. Move that into the workspace, or"
+        " allow its folder with --root.",
+    )
+
+
+def _gone(owner: Text, shown: str) -> Text:
+    return Text(
+        f"{owner.zh} 的文件夹 {shown} 不见了；请从备份恢复它，或用 roadloop fsck --repair 登记为丢失。",
+        f"{owner.en}: its folder {shown} is gone; put it back from a backup, or have it noted as lost with"
+        " roadloop fsck --repair.",
+    )
+
+
+def _sum(path: Path) -> str:
+    """The sha256 of a file; nothing when it cannot be read."""
     try:
-        expected = json.loads(reading.read_bytes(description))["params_sha256"]
-        sound = not hashes or publish.sha256_file(params) == expected
-    except (OSError, ValueError, KeyError, TypeError):
-        report.problems.append(Text(f"{description} 无法读取。", f"{description} cannot be read."))
-        return
-    if not sound:
-        report.problems.append(Text(f"{params} 的内容已改变。", f"{params} has changed."))
+        return publish.sha256_file(path)
+    except OSError:
+        return ""
+
+
+def _is_manifest(path: str) -> bool:
+    return PurePath(path).name == publish.MANIFEST
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a manifest that may be anybody's speaks of sums, damaged or not."""
+    try:
+        return b'"sha256"' in reading.read_bytes(folder / publish.MANIFEST)
+    except OSError:
+        return True
+
+
+def _size(folder: Path) -> int:
+    """The bytes that a manifest names."""
+    try:
+        files = publish.read_manifest(folder)["files"]
+    except BrokenFileError:
+        return 0
+    return sum(f["bytes"] for f in files.values() if isinstance(f.get("bytes"), int))
+
+
+def _file_size(description: Path) -> int:
+    """The bytes of a model file pair's tensors."""
+    params = description.with_suffix(".params")
+    return params.stat().st_size if params.is_file() else 0

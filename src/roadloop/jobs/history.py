@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from roadloop.errors import Language, NotFoundError, Text
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import Job, from_row, jobs
+from roadloop.jobs.store import LOST, Job, from_row, jobs
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call
 from roadloop.web.parameters import History
@@ -30,7 +30,9 @@ class JobFields(BaseModel):
 
     id: int = Field(description="Number of the row.")
     task_id: str
-    status: str = Field(description="starting, 37.5%, completed!, failed or stopped.")
+    status: str = Field(
+        description="starting, 37.5%, completed!, failed, stopped, or lost: completed, and its files are gone."
+    )
     state: JobState
     progress: float = Field(description="0..1")
     eta_seconds: float | None = Field(description="Seconds left; null when unknown.")
@@ -52,6 +54,8 @@ def status_text(job: Job) -> str:
     """The one-word status of the interface document."""
     if job.state is JobState.RUNNING:
         return f"{min(job.progress, 0.999) * 100:.1f}%"
+    if job.error == LOST:
+        return "lost"
     return {
         JobState.SUCCEEDED: "completed!",
         JobState.FAILED: "failed",

@@ -74,6 +74,18 @@ gpu_leases: Final = sa.Table(
     sa.Column("token", sa.Integer, nullable=False),
 )
 
+#: In a job's `error`: it succeeded, and what it made is gone.
+LOST: Final = "lost"
+
+#: What succeeded jobs have left on the disk; see `jobs.seals`.
+seals: Final = sa.Table(
+    "seals",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),  # of a file, as Workspace.store_path names it
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+)
+
 
 @dataclass(frozen=True)
 class Job:

@@ -13,13 +13,13 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from roadloop.devices import service as devices
-from roadloop.errors import BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
+from roadloop.errors import BrokenDatabaseError, BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import endings, processes, queue
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.endings import Loss
@@ -129,7 +129,7 @@ class Supervisor:
         while not self._stop.wait(self.platform.settings.poll_seconds):
             try:
                 self.tick()
-            except BusyError as error:
+            except (BusyError, BrokenDatabaseError) as error:
                 log.warning("supervisor: %s", error.text.en)
             except Exception:  # the supervisor outlives its own bugs; each is in the log
                 log.exception("supervisor: unexpected error")
@@ -374,3 +374,17 @@ class _Lock:
 
 def _lock(home: Path) -> _Lock:
     return _Lock(home / ".supervisor.lock")
+
+
+@contextmanager
+def standing_still(home: Path) -> Iterator[None]:
+    """Let no server begin while the block runs.
+
+    Raises:
+        ConflictError: One is at work.
+    """
+    lock = _lock(home)
+    try:
+        yield
+    finally:
+        lock.close()

@@ -1,6 +1,7 @@
 """The tables of networks and of sources that may run. No decisions here."""
 
 from collections.abc import Iterator
+from operator import methodcaller
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -55,4 +56,6 @@ def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
     """The folders of the networks."""
     for row in succeeded(db, networks):
         if row.live:
-            yield Claim(Text(f"网络 {row.name}", f"The network {row.name}"), f"networks/{row.name}")
+            owner = Text(f"网络 {row.name}", f"The network {row.name}")
+            give_up = networks.update().where(networks.c.id == row.id).values(live=False)
+            yield Claim(owner, f"networks/{row.name}", tasks=(row.task_id,), free=methodcaller("execute", give_up))

@@ -1,6 +1,7 @@
 """Rows of packages. No decisions here."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ packages: Final = sa.Table(
     sa.Column("task_id", sa.String(32), sa.ForeignKey("divisions.task_id"), nullable=False, index=True),
     sa.Column("version", sa.Text, nullable=False, index=True),
     sa.Column("types", sa.String(10), nullable=False),
+    sa.Column("lost", sa.Boolean, nullable=False, default=False, server_default=sa.false()),  # its folder is gone
 )
 
 package_pictures: Final = sa.Table(
@@ -185,6 +187,13 @@ def set_rejected(db: sa.Connection, values: Iterable[tuple[int, Any, str]]) -> N
         )
 
 
+def set_lost(db: sa.Connection, number: int) -> None:
+    """Note that a package is gone: its pictures that nobody has labelled can be packed again."""
+    p = package_pictures
+    db.execute(packages.update().where(packages.c.number == number).values(lost=True))
+    db.execute(p.update().where(p.c.number == number, p.c.outcome == "").values(outcome="broken"))
+
+
 def gold_set_of(db: sa.Connection, number: int) -> str:
     """The source set that a package's gold pictures come from."""
     return str(
@@ -200,7 +209,9 @@ def gold_set_of(db: sa.Connection, number: int) -> str:
 def held_names(db: sa.Connection) -> set[str]:
     """Names of source sets that a run has made or is going to make."""
     rows = db.scalars(
-        sa.select(label_runs.c.name).join(jobs, jobs.c.id == label_runs.c.task_id).where(jobs.c.state.not_in(_GIVEN_UP))
+        sa.select(label_runs.c.name)
+        .join(jobs, jobs.c.id == label_runs.c.task_id)
+        .where(jobs.c.state.not_in(_GIVEN_UP), jobs.c.error.is_(None))
     )
     return set(rows)
 
@@ -236,10 +247,15 @@ def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
     """The folders of the packages, one whose pictures were all broken has none; and of originals elsewhere."""
     finished = {row.task_id for row in succeeded(db, divisions)}
     filled = sa.select(package_pictures.c.number).where(package_pictures.c.outcome != "broken")
-    for row in db.execute(sa.select(packages).where(packages.c.number.in_(filled)).order_by(packages.c.number)):
+    standing = sa.select(packages).where(packages.c.number.in_(filled), ~packages.c.lost)
+    for row in db.execute(standing.order_by(packages.c.number)):
         if row.task_id in finished:
             owner = Text(f"任务包 {row.number}", f"The package {row.number}")
-            yield Claim(owner, f"packages/{row.version}/{row.number}")
+            free = partial(set_lost, number=row.number)
+            yield Claim(owner, f"packages/{row.version}/{row.number}", sealed=True, free=free)
+    for row in succeeded(db, label_runs):
+        owner = Text(f"源数据 {row.name}", f"The source set {row.name}")
+        yield Claim(owner, f"sources/{row.name}", tasks=(row.task_id,))
     elsewhere = sa.select(package_pictures.c.number, package_pictures.c.origin).where(
         package_pictures.c.origin.startswith("/")
     )

@@ -135,7 +135,7 @@ def published(platform: Platform, category: str) -> list[dict[str, Any]]:
     rows = (
         sa.select(releases, queue.jobs)
         .join_from(releases, queue.jobs, queue.jobs.c.id == releases.c.task_id)
-        .where(releases.c.category == category, queue.jobs.c.state == JobState.SUCCEEDED.value)
+        .where(releases.c.category == category, releases.c.live, queue.jobs.c.state == JobState.SUCCEEDED.value)
         .order_by(releases.c.id.desc())
     )
     with platform.database.reading() as db:

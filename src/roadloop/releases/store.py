@@ -1,6 +1,7 @@
 """The table of releases. No decisions here."""
 
 from collections.abc import Iterator
+from operator import methodcaller
 from typing import Final
 
 import sqlalchemy as sa
@@ -41,8 +42,17 @@ releases: Final = sa.Table(
 
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
-    """The bundles of the releases."""
-    for row in succeeded(db, releases):
-        if row.live:
-            bundle = f"{row.category}/{row.version}/{row.env}-{row.adcode}"
-            yield Claim(Text(f"发布 {bundle}", f"The release {bundle}"), f"models/{bundle}")
+    """The bundles of the releases; one that is being made has its place already."""
+    finished = {row.id for row in succeeded(db, releases)}
+    for row in db.execute(sa.select(releases).where(releases.c.live).order_by(releases.c.id)):
+        bundle = f"{row.category}/{row.version}/{row.env}-{row.adcode}"
+        owner = Text(f"发布 {bundle}", f"The release {bundle}")
+        give_up = releases.update().where(releases.c.id == row.id).values(live=False)
+        yield Claim(
+            owner,
+            f"models/{bundle}",
+            needed=row.id in finished,
+            sealed=True,
+            tasks=(row.task_id,),
+            free=methodcaller("execute", give_up),
+        )

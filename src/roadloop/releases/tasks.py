@@ -49,7 +49,8 @@ def release(context: TaskContext) -> Outcome:
             publish.write_json(models / INDEX, index_of(models))
     result = json.loads(reading.read_bytes(target / RELEASE))
     files = sorted(p.name for p in target.iterdir())
-    return Outcome({"folder": f"models/{result['folder']}", "files": files, "metrics": result["metrics"]})
+    facts = {"folder": f"models/{result['folder']}", "files": files, "metrics": result["metrics"]}
+    return Outcome(facts, kept=[target])
 
 
 def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:

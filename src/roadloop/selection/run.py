@@ -128,7 +128,9 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
     target = destination(context.platform, context.job.id, context.payload["output_path"])
     published = read_report(target)
     if published is not None and published["task_id"] == context.job.id:
-        return Outcome(published["summary"])  # the last attempt was killed between publishing and saying so
+        return Outcome(
+            published["summary"], kept=[target]
+        )  # the last attempt was killed between publishing and saying so
     scratch = context.scratch(target)
     scratch.mkdir(parents=True)
     store = open_store(context.platform)

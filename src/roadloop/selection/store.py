@@ -61,5 +61,8 @@ def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
     """The output folders of the finished selections, of each folder the last one."""
-    for row in {row.output_path: row for row in succeeded(db, selections)}.values():
-        yield Claim(Text(f"挑图任务 {row.task_id}", f"The selection {row.task_id}"), row.output_path)
+    rows = list(succeeded(db, selections))
+    for row in {row.output_path: row for row in rows}.values():
+        owner = Text(f"挑图任务 {row.task_id}", f"The selection {row.task_id}")
+        tasks = tuple(other.task_id for other in rows if other.output_path == row.output_path)
+        yield Claim(owner, row.output_path, sealed=True, tasks=tasks)

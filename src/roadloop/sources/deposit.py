@@ -4,12 +4,12 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import InvalidNameError, Text
+from roadloop.errors import BrokenFileError, InvalidNameError, Text
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs.context import Move
 from roadloop.labels.colors import ColorCoder, with_ignore
@@ -19,7 +19,7 @@ from roadloop.sources.importers.read import Ready, files_of
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
 from roadloop.sources.manifest import Row, format_manifest, read_manifest
 from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, Values, format_origin
-from roadloop.storage import reading
+from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 from roadloop.tracks.service import UNKNOWN
 
@@ -60,6 +60,7 @@ class Deposit:
         self._splits: Final[dict[str, list[str]]] = {}
         self._packages: Final[dict[str, str]] = {}
         self._folders: Final[dict[str, Path]] = {}
+        self._sums = _known_sums(target) if self._grows else {}
         self._coder: ColorCoder | None = None
         self._new_table = not self._grows
         self._whole: Final = self._scratch(target)
@@ -159,20 +160,28 @@ class Deposit:
         """The row of a picture that stays where it is; a label that had to be translated is written into the set."""
         row = row._replace(image=self._locate(ready.item.image))
         if ready.stays is None:
-            (self._folder(row.package) / f"{row.stem}.png").write_bytes(encode_label(ready.ids))
+            self._put(row.package, f"{row.stem}.png", encode_label(ready.ids))
             return row
         label = files_of(ready.item)[1]
         return row._replace(label=self._locate(label), label_kind=ready.stays)
 
     def _written(self, ready: Ready, row: Row) -> Row:
-        folder = self._folder(row.package)
         if ready.image_format == "jpeg":
-            (folder / f"{row.stem}.jpg").write_bytes(ready.image)
-            (folder / f"{row.stem}.png").write_bytes(encode_label(ready.ids))
+            self._put(row.package, f"{row.stem}.jpg", ready.image)
+            self._put(row.package, f"{row.stem}.png", encode_label(ready.ids))
         else:
-            (folder / f"{row.stem}.png").write_bytes(ready.image)
-            (folder / f"{LABEL_PREFIX}{row.stem}.png").write_bytes(encode_color(self._colors(ready.ids)))
+            self._put(row.package, f"{row.stem}.png", ready.image)
+            self._put(row.package, f"{LABEL_PREFIX}{row.stem}.png", encode_color(self._colors(ready.ids)))
         return row
+
+    def _put(self, package: str, file: str, data: bytes) -> None:
+        (self._folder(package) / file).write_bytes(data)
+        self._note(f"{package}/{file}", data)
+
+    def _note(self, file: str, data: bytes) -> None:
+        """Remember a file's sum; a set whose `manifest.json` somebody else wrote has none."""
+        if self._sums is not None:
+            self._sums[file] = publish.entry(data)
 
     def _colors(self, ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The label of a PNG picture, in colours. What nobody labelled needs a colour of its own."""
@@ -190,6 +199,7 @@ class Deposit:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
             moves.append((path, target))
+            self._note(name, data)
 
         if self._new_table:
             write(CLASSES, format_csv(self._table).encode())
@@ -201,12 +211,24 @@ class Deposit:
             keys = sorted({*older, *self._splits.get(split, [])})
             write(f"{SPLITS}/{split}.txt", "".join(f"{key}\n" for key in keys).encode())
         write(MANIFEST, format_manifest([*self._old.values(), *self._rows.values()]))
+        if self._sums is not None:
+            write(publish.MANIFEST, publish.manifest_bytes(self._sums))
         return moves
 
     def _older_list(self, split: str) -> list[str]:
         path = self._target / SPLITS / f"{split}.txt"
         text = reading.read_text(path, "utf-8-sig", "replace") if path.is_file() else ""
         return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _known_sums(target: Path) -> dict[str, Any] | None:
+    """The sums of a set that grows; None where a file of people's own has the name of ours."""
+    if not (target / publish.MANIFEST).exists():
+        return {}
+    try:
+        return dict(publish.read_manifest(target)["files"])
+    except BrokenFileError:
+        return None
 
 
 def _nowhere(target: Path) -> Path:

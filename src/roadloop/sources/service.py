@@ -298,11 +298,13 @@ def _is_name(text: str) -> bool:
 
 def claims(db: sa.Connection, workspace: Workspace) -> Iterator[Claim]:
     """The imported source sets, and the folders of pictures that sets have left where they were."""
-    names = {row.dest for row in succeeded(db, store.imports)}
-    for name in sorted(names | set(list_sets(workspace))):
+    names: dict[str, list[str]] = {}
+    for row in succeeded(db, store.imports):
+        names.setdefault(row.dest, []).append(row.task_id)
+    for name in sorted({*names, *list_sets(workspace)}):
         owner = Text(f"源数据 {name}", f"The source set {name}")
         if name in names:
-            yield Claim(owner, f"{workspace.sources.name}/{name}")
+            yield Claim(owner, f"{workspace.sources.name}/{name}", tasks=tuple(names[name]))
         try:
             rows = list(read_manifest(workspace.sources / name).values())
         except (BrokenFileError, OSError):  # it is reported where the set is read

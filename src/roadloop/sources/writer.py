@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from roadloop.errors import NameTakenError, Text
 from roadloop.imaging.decode import decode_label
@@ -60,7 +60,8 @@ class SourceSetWriter:
         self._coder = ColorCoder(table)
         self._rows: list[Row] = []
         self._splits: dict[str, list[str]] = {}
-        (folder / CLASSES).write_text(format_csv(table), encoding="utf-8")
+        self._sums: dict[str, dict[str, Any]] = {}
+        self._write(CLASSES, format_csv(table).encode())
 
     def add(self, sample: NewSample) -> None:
         """Write one picture and its label.
@@ -71,29 +72,34 @@ class SourceSetWriter:
             BrokenFileError: The picture is neither JPEG nor PNG, or the label is no id label.
             InvalidNameError: The package or the stem cannot be a file name.
         """
-        folder = self._folder / check_name(sample.package, "package")
-        folder.mkdir(exist_ok=True)
+        package = check_name(sample.package, "package")
+        (self._folder / package).mkdir(exist_ok=True)
         stem = check_name(sample.stem, "stem")
         if read_header(sample.image).format == "jpeg":
-            (folder / f"{stem}.jpg").write_bytes(sample.image)
-            (folder / f"{stem}.png").write_bytes(sample.label)
+            self._write(f"{package}/{stem}.jpg", sample.image)
+            self._write(f"{package}/{stem}.png", sample.label)
         else:
             colors = encode_color(self._coder.to_rgb(decode_label(sample.label)))
-            (folder / f"{stem}.png").write_bytes(sample.image)
-            (folder / f"{LABEL_PREFIX}{stem}.png").write_bytes(colors)
+            self._write(f"{package}/{stem}.png", sample.image)
+            self._write(f"{package}/{LABEL_PREFIX}{stem}.png", colors)
         row = {**sample._asdict(), "stem": stem}
         self._rows.append(Row(*(str(row[column]) for column in ALWAYS)))
         if sample.split:
             self._splits.setdefault(sample.split, []).append(f"{sample.package}/{stem}")
 
     def finish(self) -> None:
-        """Write the manifest and the split lists."""
-        (self._folder / MANIFEST).write_bytes(format_manifest(self._rows))
+        """Write the manifest, the split lists, and last the sums of everything."""
+        self._write(MANIFEST, format_manifest(self._rows))
         if self._splits:
             (self._folder / SPLITS).mkdir()
             for split in SPLIT_NAMES:
                 lines = "".join(f"{key}\n" for key in sorted(self._splits.get(split, [])))
-                (self._folder / SPLITS / f"{split}.txt").write_text(lines, encoding="utf-8")
+                self._write(f"{SPLITS}/{split}.txt", lines.encode())
+        publish.write_bytes(self._folder / publish.MANIFEST, publish.manifest_bytes(self._sums))
+
+    def _write(self, file: str, data: bytes) -> None:
+        (self._folder / file).write_bytes(data)
+        self._sums[file] = publish.entry(data)
 
 
 @contextmanager

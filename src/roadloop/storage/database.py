@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from roadloop.errors import BusyError, DiskFullError, Text
+from roadloop.errors import BrokenDatabaseError, BusyError, DiskFullError, RoadloopError, Text
 from roadloop.storage import reading
 
 log: Final = logging.getLogger(__name__)
@@ -27,11 +28,22 @@ BUSY_SECONDS: Final = 30
 _WRITE_BYTE: Final = "120"  # of the file -shm
 #: What SQLite says when a file has no room, or a journal cannot be made.
 _DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
+#: What SQLite says of a file that it cannot make sense of; its version says which tables and columns there are.
+_BROKEN_SIGNS: Final = (
+    "image is malformed", "malformed database schema", "not a database", "unsupported file format",
+    "Could not decode to UTF-8", "no such table", "no such column",
+)  # fmt: skip
 
 
 def sqlite_url(path: Path) -> str:
     """The URL of a SQLite file."""
     return str(sa.URL.create("sqlite", database=str(path)))
+
+
+def frozen_url(path: Path) -> str:
+    """The URL of a SQLite file that nobody changes while it is read; nothing is written beside it."""
+    query = {"mode": "ro", "immutable": "1", "uri": "true"}
+    return str(sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query))
 
 
 class Database:
@@ -48,7 +60,7 @@ class Database:
         self.url: Final = url
         self.patient = False
         self.engine: Final = sa.create_engine(url, **_engine_options(url))
-        if self.engine.dialect.name == "sqlite":
+        if self.engine.dialect.name == "sqlite" and "immutable" not in self.engine.url.query:
             event.listen(self.engine, "connect", _prepare_sqlite)
         # SQLite lets waiting writers poll, and some starve; threads of one process queue up here instead.
         self._turn = threading.Lock()
@@ -63,6 +75,7 @@ class Database:
         Raises:
             BusyError: Another process held the database for so long.
             DiskFullError: The disk is full; nothing was changed.
+            BrokenDatabaseError: The database is damaged; nothing was changed.
         """
         with self._my_turn(seconds), _named_errors(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
@@ -165,18 +178,25 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _named_errors() -> Iterator[None]:
     try:
         yield
-    except sa.exc.OperationalError as error:
-        message = str(error.orig)
-        if any(sign in message for sign in _DISK_SIGNS):
-            raise DiskFullError(
-                Text(
-                    f"数据库无法写入（{message}）。请腾出磁盘空间后重试，已有数据未被改动。",
-                    f"The database cannot be written ({message}). Free some disk space and retry; nothing was changed.",
-                )
-            ) from error
-        if _is_busy(message):
-            raise _busy() from error
-        raise
+    except sa.exc.DatabaseError as error:
+        named = _named(str(error.orig))
+        if named is None:
+            raise
+        raise named from error
+
+
+def _named(message: str) -> RoadloopError | None:
+    """Our error for what SQLite says; None for a bug of ours."""
+    if any(sign in message for sign in _BROKEN_SIGNS):
+        return broken(message)
+    if any(sign in message for sign in _DISK_SIGNS):
+        return DiskFullError(
+            Text(
+                f"数据库无法写入（{message}）。请腾出磁盘空间后重试，已有数据未被改动。",
+                f"The database cannot be written ({message}). Free some disk space and retry; nothing was changed.",
+            )
+        )
+    return _busy() if _is_busy(message) else None
 
 
 def _is_busy(message: str) -> bool:
@@ -185,3 +205,18 @@ def _is_busy(message: str) -> bool:
 
 def _busy() -> BusyError:
     return BusyError(Text("数据库正被占用，请稍后重试。", "The database is busy; try again in a moment."))
+
+
+def broken(message: str) -> BrokenDatabaseError:
+    """The error for a database that makes no sense; `message` says what does not."""
+    return BrokenDatabaseError(
+        Text(
+            f"数据库已损坏（{message}）。图片、data、网络和模型都是旁边的普通文件，不受影响，也没有任何改动。请停止服务，"
+            "从备份恢复工作区的 roadloop.db（连同当时的 roadloop.db-wal，没有就移走现有的）；没有备份时，"
+            "roadloop migrate --begin-anew 会把损坏的文件移到一边并新建数据库。",
+            f"The database is damaged ({message}). Pictures, datasets, networks and models are plain files beside it: they"
+            " are safe, and nothing was changed. Stop the server and put roadloop.db back from a backup (with the"
+            " roadloop.db-wal of that time; without one move away the one that is there). Without a backup, roadloop"
+            " migrate --begin-anew puts the damaged file aside and begins a new database.",
+        )
+    )

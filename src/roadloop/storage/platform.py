@@ -1,12 +1,21 @@
 """What every entry point opens first: settings, database and workspace of one installation."""
 
+import atexit
+import os
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from roadloop.errors import NotFoundError, Text
 from roadloop.settings import Settings
-from roadloop.storage import migrate, publish
-from roadloop.storage.database import Database, sqlite_url
+from roadloop.storage import installation, migrate, publish, quarantine
+from roadloop.storage.database import Database, broken, frozen_url, sqlite_url
 from roadloop.storage.paths import Workspace
+
+FILE: Final = "roadloop.db"
+_BESIDE: Final = ("-wal", "-shm")  # what SQLite keeps beside it
 
 
 @dataclass(frozen=True)
@@ -23,32 +32,84 @@ class Platform:
     upgraded: tuple[Text, ...] = ()
 
 
-def open_platform(settings: Settings, *, upgrade: bool = False) -> Platform:
-    """Open the installation that `settings` name.
+def open_platform(settings: Settings, *, upgrade: bool = False, anew: bool = False) -> Platform:
+    """Open the installation that `settings` name; one on a read-only disk is opened for reading.
 
     Args:
         settings: Where it is.
         upgrade: Bring the database to this version's schema first; a fresh home gets one.
+        anew: Begin a database although the home holds work; what stands in its place is put aside.
 
     Raises:
         NotFoundError: There is no installation, and `upgrade` is false.
-        ConflictError: The database has another schema and `upgrade` is false, or a newer one than this program.
+        ConflictError: The database has another schema and `upgrade` is false, or a newer one than this program; or it is
+            missing or empty in a home that holds work; or it belongs to another home.
+        BrokenDatabaseError: The database is damaged.
         DiskFullError: There is no room for the folders, or for what the database needs beside it.
     """
     workspace = Workspace(settings.home, settings.roots)
-    if not (upgrade or settings.database_url or (workspace.home / "roadloop.db").exists()):
-        raise NotFoundError(
-            Text(
-                f"{workspace.home} 不是 roadloop 工作区。请用 --home（或 ROADLOOP_HOME）指定；roadloop serve 会新建一个。",
-                f"{workspace.home} is no workspace of roadloop. Name it with --home (or ROADLOOP_HOME);"
-                " roadloop serve makes a new one.",
-            )
-        )
+    home, inside = workspace.home, not settings.database_url
+    if anew and inside:
+        _put_aside(home)
+    if inside and not (home / FILE).exists():
+        if not anew:
+            installation.refuse_empty(home, "is missing")
+        if not upgrade:
+            raise _no_workspace(home)
+    worked = not anew and installation.has_work(
+        home
+    )  # before the look at the schema, which another server may be making
     if upgrade:
-        with publish.disk_errors(workspace.home):
+        with publish.disk_errors(home):
             workspace.create_folders()
-    database = Database(settings.database_url or sqlite_url(workspace.home / "roadloop.db"))
-    if upgrade:
-        return Platform(settings, database, workspace, migrate.upgrade(database, workspace.home))
-    migrate.check(database)
-    return Platform(settings, database, workspace)
+    database = Database(settings.database_url or _url(home, upgrade=upgrade))
+    try:
+        if worked and migrate.current(database) is None:
+            installation.refuse_empty(home, "is empty")
+        said = _agree(database, home, inside=inside, upgrade=upgrade)
+    except UnicodeDecodeError as error:  # SQLite shows a damaged schema in its words
+        raise broken(str(error)) from error
+    return Platform(settings, database, workspace, said)
+
+
+def _agree(database: Database, home: Path, *, inside: bool, upgrade: bool) -> tuple[Text, ...]:
+    """See that database, program and home fit; with `upgrade` make them. Returns what was changed in the rows."""
+    if not upgrade:
+        migrate.check(database)
+        installation.check(database, home, inside=inside)
+        return ()
+    said = migrate.upgrade(database, home)
+    installation.settle(database, home, inside=inside)
+    return said
+
+
+def _url(home: Path, *, upgrade: bool) -> str:
+    """The home's own database; where the disk is read-only, in a way that writes nothing beside it."""
+    file = home / FILE
+    if upgrade or os.access(home, os.W_OK):
+        return sqlite_url(file)
+    wal = home / f"{FILE}-wal"
+    if not wal.exists() or not wal.stat().st_size:
+        return frozen_url(file)
+    folder = Path(tempfile.mkdtemp(prefix="roadloop-"))  # SQLite takes in what stands in the -wal by writing
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for path in (file, wal):
+        shutil.copyfile(path, folder / path.name)
+    return sqlite_url(folder / FILE)
+
+
+def _put_aside(home: Path) -> None:
+    stamp = quarantine.stamp()
+    note = Text("数据库：另行新建", "The database: another one was begun")
+    for file in (home / FILE, *(home / f"{FILE}{end}" for end in _BESIDE)):
+        if file.exists():
+            quarantine.put(home, file, note, stamp)
+
+
+def _no_workspace(home: Path) -> NotFoundError:
+    return NotFoundError(
+        Text(
+            f"{home} 不是 roadloop 工作区。请用 --home（或 ROADLOOP_HOME）指定；roadloop serve 会新建一个。",
+            f"{home} is no workspace of roadloop. Name it with --home (or ROADLOOP_HOME); roadloop serve makes a new one.",
+        )
+    )

@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -116,7 +116,11 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file people can read, whole or not at all."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, _json(value))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
 def sha256_file(path: Path) -> str:
@@ -139,9 +143,19 @@ def seal(folder: Path) -> dict[str, Any]:
             files[relative] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
         for inner in [p for p in folder.rglob("*") if p.is_dir()]:
             fsync_folder(inner)
-    manifest = {"files": files}
-    write_json(folder / MANIFEST, manifest)
-    return manifest
+    data = manifest_bytes(files)
+    write_bytes(folder / MANIFEST, data)
+    return dict(json.loads(data))
+
+
+def entry(data: bytes) -> dict[str, Any]:
+    """What a manifest says of a file with these bytes."""
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def manifest_bytes(files: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """The manifest of a folder whose sums are known."""
+    return _json({"files": dict(sorted(files.items()))}).encode()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -160,25 +174,56 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def verify(folder: Path) -> list[Text]:
-    """Compare a sealed folder with its manifest; one text for each file that is missing, changed or extra."""
+def verify(
+    folder: Path, *, hashes: bool = True, extras: bool = True, progress: Callable[[int], object] = lambda _bytes: None
+) -> list[Text]:
+    """Compare a sealed folder with its manifest; one text for each file that is missing, changed or extra.
+
+    Args:
+        folder: The folder.
+        hashes: Read every file; else only its size is compared.
+        extras: Files that the manifest does not name are wrong.
+        progress: Told the bytes of each file that has been compared.
+    """
     try:
         files = read_manifest(folder)["files"]
     except BrokenFileError as error:
         return [error.text]
     problems = []
-    for relative, entry in files.items():
-        path = folder / relative
-        if not path.is_file():
-            problems.append(Text(f"{path} 不见了。", f"{path} is missing."))
-        elif sha256_file(path) != entry["sha256"]:
-            problems.append(Text(f"{path} 的内容已改变。", f"{path} has changed."))
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    problems += [
-        Text(f"{folder / extra} 不在清单里。", f"{folder / extra} is not in the manifest.")
-        for extra in sorted(present - set(files) - {MANIFEST})
-    ]
+    for relative, expected in files.items():
+        text = compare(folder / relative, expected, hashes=hashes)
+        problems += [] if text is None else [text]
+        progress(expected["bytes"] if isinstance(expected.get("bytes"), int) else 0)
+    if extras:
+        present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+        problems += [
+            Text(f"{folder / extra} 不在清单里。", f"{folder / extra} is not in the manifest.")
+            for extra in sorted(present - set(files) - {MANIFEST})
+        ]
     return problems
+
+
+def changed(path: Path) -> Text:
+    """What is said of a file whose bytes are not those that were written."""
+    return Text(f"{path} 的内容已改变。", f"{path} has changed.")
+
+
+def missing(path: Path) -> Text:
+    """What is said of a file that is not there."""
+    return Text(f"{path} 不见了。", f"{path} is missing.")
+
+
+def compare(path: Path, expected: Mapping[str, Any], *, hashes: bool) -> Text | None:
+    """What is wrong with a file, going by what a manifest says of it: `sha256`, and `bytes` where it is known."""
+    if not path.is_file():
+        return missing(path)
+    try:
+        size = path.stat().st_size
+        same = expected.get("bytes", size) == size and (not hashes or sha256_file(path) == expected["sha256"])
+    except OSError as error:
+        why = reading.why(error)
+        return Text(f"{path} 无法读取：{why.zh}。", f"{path} cannot be read: {why.en}.")
+    return None if same else changed(path)
 
 
 def move(scratch: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 """Rows of training tasks. No decisions here."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -74,10 +75,23 @@ def update_config(db: sa.Connection, task_id: str, **values: Any) -> None:
     db.execute(training_configs.update().where(training_configs.c.task_id == task_id).values(**values))
 
 
+def give_up_name(db: sa.Connection, task_id: str) -> None:
+    """Let another task have this one's name; it is listed with its id behind the name."""
+    name = f"{db.scalar(sa.select(training_tasks.c.name).where(training_tasks.c.task_id == task_id))} ({task_id[:8]})"
+    update_task(db, task_id, name=name)
+
+
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:
     """The folders of the trained tasks, and where networks begin from."""
-    for row in succeeded(db, training_tasks):
-        yield Claim(_owner(row.name), f"tasks/{row.name}")
+    finished = {row.task_id for row in succeeded(db, training_tasks)}
+    for row in db.execute(sa.select(training_tasks).order_by(training_tasks.c.id)):
+        yield Claim(
+            _owner(row.name),
+            f"tasks/{row.name}",
+            needed=row.task_id in finished,
+            tasks=(row.task_id,),
+            free=partial(give_up_name, task_id=row.task_id),
+        )
     recipes = sa.select(training_tasks.c.name, training_configs.c.recipe).join(
         training_configs, training_configs.c.task_id == training_tasks.c.task_id
     )

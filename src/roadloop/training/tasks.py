@@ -11,7 +11,7 @@ import torch
 from roadloop.errors import BrokenFileError, Text
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.labels.label_map import LabelMap
-from roadloop.models.files import description_path, is_described
+from roadloop.models.files import PARAMS, description_path, is_described
 from roadloop.models.service import find_weights
 from roadloop.networks import trial
 from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE, network_folder
@@ -49,7 +49,18 @@ def train(context: TaskContext) -> Outcome:
     context.reach("train.configured")
     if not train_here(context, work):
         raise JobCancelled
-    return Outcome({"epochs": context.memo["epoch"], "best": context.memo.get("best")})
+    return Outcome({"epochs": context.memo["epoch"], "best": context.memo.get("best")}, kept=left(work.task))
+
+
+def left(task: Path) -> list[Path]:
+    """What a finished task's folder holds: checkpoints as folders, the rest as files.
+
+    Without logs, and without the tensors of model files, whose sums stand in the descriptions beside them.
+    """
+    checkpoints = [p.parent for p in task.glob(f"checkpoints/epoch-*/{publish.MANIFEST}")]
+    files = [p for p in task.rglob("*") if p.is_file() and not p.name.startswith(".") and p.suffix != ".log"]
+    described = {p.with_suffix(PARAMS) for p in task.glob("output/models/*.json")}
+    return [*checkpoints, *(p for p in files if p not in described and task / "checkpoints" not in p.parents)]
 
 
 def add_network(context: TaskContext) -> Outcome:

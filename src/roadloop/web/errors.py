@@ -24,6 +24,7 @@ STATUS: Final[Mapping[type[RoadloopError], HTTPStatus]] = {
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.InvalidValueError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BrokenDatabaseError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.JobError: HTTPStatus.UNPROCESSABLE_ENTITY,
 }

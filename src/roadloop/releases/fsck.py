@@ -1,0 +1,44 @@
+"""What `fsck` asks of releases: whether their index says what the bundles do."""
+
+import json
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from roadloop.errors import Text
+from roadloop.jobs.findings import Cure, Problem, Repair
+from roadloop.jobs.states import ENDED
+from roadloop.jobs.store import jobs
+from roadloop.releases.index import INDEX, index_of, locked, read_bundles
+from roadloop.storage import publish, reading
+from roadloop.storage.platform import Platform
+
+
+def index(platform: Platform, *, hashes: bool) -> Iterator[Problem]:
+    """The index when it is gone, cannot be read, or is not that of the bundles; it is small, so `hashes` says nothing here."""
+    del hashes
+    with platform.database.reading() as db:
+        unfinished = sa.select(jobs.c.id).where(jobs.c.kind == "release", jobs.c.state.not_in(ENDED))
+        if db.scalar(unfinished.limit(1)):  # it may be between its two renames
+            return
+    models = platform.workspace.models
+    path = models / INDEX
+    if not path.exists() and not read_bundles(models):
+        return
+    try:
+        found = json.loads(reading.read_bytes(path))
+    except (OSError, ValueError):
+        found = None
+    if found != index_of(models):
+        text = Text(f"{path} 与发布包不符。", f"{path} is not the index of the bundles.")
+        yield Problem(
+            text, Cure(str(path), Text(f"由发布包重建 {path}", f"make {path} anew from the bundles"), rebuild)
+        )
+
+
+def rebuild(repair: Repair) -> None:
+    """Write the index anew from the bundles."""
+    models = repair.platform.workspace.models
+    with locked(models):
+        publish.write_json(models / INDEX, index_of(models))
+    repair.log(Text(f"{models / INDEX} 已重建", f"{models / INDEX} was made anew from the bundles"))
