@@ -12,6 +12,7 @@ import pytest
 # Two OpenMP threads on a busy machine are slower than one, and change sums. Before anything imports torch.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import stillness
 from live import LiveServer
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
@@ -26,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="kill tests at their first figure, not N = 3")
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
     parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU")
+
+
+def pytest_configure() -> None:
+    """Watch every transaction of this process, and of those that it starts with `stillness.watched`."""
+    stillness.begin()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -68,6 +74,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def still() -> Iterator[None]:
+    """No transaction, here or in a process that the test started, touches a file or works for long."""
+    yield
+    assert not (found := stillness.found()), found
 
 
 @pytest.fixture

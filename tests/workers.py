@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import torch
 
+import stillness
 from roadloop.jobs import processes, queue, run
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.run import MARK
@@ -70,6 +71,7 @@ class Workers:
 
 
 def _serve() -> None:
+    stillness.watch()
     _load()
     print("ready", flush=True)
     for line in sys.stdin:

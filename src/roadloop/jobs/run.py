@@ -34,9 +34,10 @@ def main() -> int:
     gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
     process = psutil.Process()
     try:
+        identity = {"pid": process.pid, "pid_started": process.create_time()}
         platform = open_platform(Settings())
         with platform.database.transaction() as db:
-            job = queue.fenced(db, task_id, token, {"pid": process.pid, "pid_started": process.create_time()})
+            job = queue.fenced(db, task_id, token, identity)
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         logs.write(f"--- {now} {job.kind} {job.title} attempt={job.attempt} ---")
         run(platform, job, gpus)

@@ -18,11 +18,12 @@ from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
+from roadloop.training.create import defaults
 from roadloop.training.crew import train_together
 from roadloop.training.group import Group
 from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
-from roadloop.training.service import defaults, facts_of, require
+from roadloop.training.service import facts_of, read_task
 from roadloop.training.work import Work
 
 _OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
@@ -73,9 +74,8 @@ def add_network(context: TaskContext) -> Outcome:
 def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
     """The task's fixed recipe, and where its parts are."""
     platform = context.platform
-    with platform.database.reading() as db:
-        task = require(db, context.job.id)
-        facts = facts_of(db, platform, task)
+    task = read_task(platform, context.job.id)
+    facts = facts_of(platform, task)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
     base, begin = None, recipe.train.network_settings.get(CHECKPOINT)
     if recipe.data.data_type == "aug":
