@@ -34,6 +34,11 @@ def pytest_configure() -> None:
     stillness.begin()
 
 
+def pytest_unconfigure() -> None:
+    """Take the watch's report away."""
+    stillness.end()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Some tests run only when asked for: make test-services, and make reliability for the slow ones."""
     asked = {"services": "services" in str(config.option.markexpr), "slow": bool(config.getoption("--full"))}

@@ -57,6 +57,11 @@ def begin() -> None:
     watch()
 
 
+def end() -> None:
+    """Remove that report."""
+    Path(os.environ[REPORT]).unlink(missing_ok=True)
+
+
 def watch() -> None:
     """Watch this process; what is found is added to the report that the environment names."""
     sys.addaudithook(_hear)
