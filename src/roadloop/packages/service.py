@@ -121,7 +121,7 @@ def publish_labels(platform: Platform, version: str, types: ResultType, date: st
 
     def write(db: sa.Connection) -> str:
         _require_unpublished(db, version, types)
-        name = _free_name(store.held_names(db) | sets, f"{result_prefix(types)}-{date}")
+        name = _free_name(db, sets, f"{result_prefix(types)}-{date}")
         payload = {"version": version, "types": types, "name": name, "new": new}
         task_id = queue.submit(db, queue.Submission("process_label", payload, f"{version} · {name}"))
         db.execute(store.label_runs.insert().values(task_id=task_id, version=version, types=types, name=name))
@@ -356,9 +356,9 @@ def _check_returned(workspace: Workspace, version: str, folder: Path, types: Res
         )
 
 
-def _free_name(taken: Set[str], base: str) -> str:
+def _free_name(db: sa.Connection, sets: Set[str], base: str) -> str:
     name, n = base, 1
-    while name in taken:
+    while name in sets or store.holds_name(db, name):
         n += 1
         name = f"{base}-{n}"
     return name
