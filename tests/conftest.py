@@ -13,6 +13,7 @@ import pytest
 # Two OpenMP threads on a busy machine are slower than one, and change sums. Before anything imports torch.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import stillness
 from approved import approve_at_home
 from live import LiveServer
 from roadloop.jobs import queue, run
@@ -29,6 +30,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=0, help="of the reliability programmes' random choices")
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
     parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU")
+
+
+def pytest_configure() -> None:
+    """Watch every transaction of this process, and of those that it starts with `stillness.watched`."""
+    stillness.begin()
+
+
+def pytest_unconfigure() -> None:
+    """Take the watch's report away."""
+    stillness.end()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -77,6 +88,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def still() -> Iterator[None]:
+    """No transaction, here or in a process that the test started, touches a file or works for long."""
+    yield
+    assert not (found := stillness.found()), found
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
-from roadloop.training import service as training
+from roadloop.training import create as creating
 from roadloop.training import start as starting
 from workers import Workers
 
@@ -83,13 +83,11 @@ def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d") ->
         data_name=name, sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
         seed=0, max_bad=max_bad, base_data="", thread=1, data_desc="",
     )  # fmt: skip
-    with platform.database.transaction() as db:
-        return datasets.create(db, platform, request)
+    return platform.database.write(lambda: datasets.create(platform, request))
 
 
 def _network(platform: Platform, name: str = "n") -> str:
-    with platform.database.transaction() as db:
-        return networks.create(db, platform, name, "fast-scnn", "")
+    return platform.database.write(lambda: networks.create(platform, name, "fast-scnn", ""))
 
 
 def _to_train(platform: Platform, finish: Finish) -> None:
@@ -106,9 +104,9 @@ def _to_train(platform: Platform, finish: Finish) -> None:
 def _train(platform: Platform) -> str:
     train = {"num_epoch": 2, "batch_size": 2, "model": "m"}
     more = {"log_every": 1, "checkpoint_every": 1}
-    with platform.database.transaction() as db:
-        task_id = training.create(db, platform, training.NewTask("任务", "n", "d"))
-        starting.start(db, platform, starting.Start(task_id, train, {}, more, {"crop": [24, 32]}))
+    task_id = platform.database.write(lambda: creating.create(platform, creating.NewTask("任务", "n", "d")))
+    request = starting.Start(task_id, train, {}, more, {"crop": [24, 32]})
+    platform.database.write(lambda: starting.start(platform, request))
     return task_id
 
 
@@ -123,8 +121,7 @@ def _evaluate(platform: Platform) -> str:
         dicts={"suzhou": ["kd_ep-0001.params"]}, type="full", sour_dir="tracks", dest_dir="out", gpus="", single_gpu=1,
         overwrite=False,
     )  # fmt: skip
-    with platform.database.transaction() as db:
-        return evaluation.start(db, platform, request)
+    return platform.database.write(lambda: evaluation.start(platform, request))
 
 
 def _to_release(platform: Platform, finish: Finish) -> None:
@@ -135,8 +132,7 @@ def _to_release(platform: Platform, finish: Finish) -> None:
 
 def _release(platform: Platform, version: str = "2") -> str:
     request = releases.ReleaseRequest("车道线", version, "北京", "110000", "", "2026-11-23 10:00:00", "suzhou", "kd_ep-0001.params")  # fmt: skip
-    with platform.database.transaction() as db:
-        return releases.submit(db, platform, request)
+    return platform.database.write(lambda: releases.submit(platform, request))
 
 
 def _selected(folder: str) -> selection.SampleRequest:
@@ -144,14 +140,12 @@ def _selected(folder: str) -> selection.SampleRequest:
 
 
 def _sample(platform: Platform, folder: str = "images/v1") -> str:
-    with platform.database.transaction() as db:
-        return selection.start_sampling(db, platform, _selected(folder))
+    return platform.database.write(lambda: selection.start_sampling(platform, _selected(folder)))
 
 
 def _select(platform: Platform, folder: str = "images/v1") -> str:
     options = selection.MiningOptions("suzhou", classes="blue", control=2)
-    with platform.database.transaction() as db:
-        return selection.start_mining(db, platform, _selected(folder), options)
+    return platform.database.write(lambda: selection.start_mining(platform, _selected(folder), options))
 
 
 def _images(platform: Platform, _finish: Finish) -> None:
@@ -159,8 +153,7 @@ def _images(platform: Platform, _finish: Finish) -> None:
 
 
 def _divide(platform: Platform, version: str = "v1") -> str:
-    with platform.database.transaction() as db:
-        return packages.divide(db, platform, packages.DivideRequest(version, 2, "remote"))
+    return platform.database.write(lambda: packages.divide(platform, packages.DivideRequest(version, 2, "remote")))
 
 
 def _divided(platform: Platform, finish: Finish) -> None:
@@ -178,8 +171,7 @@ def _annotated(platform: Platform, finish: Finish) -> None:
 
 
 def _process(platform: Platform) -> str:
-    with platform.database.transaction() as db:
-        return packages.publish_labels(db, platform, "v1", "remote", "20261123")
+    return platform.database.write(lambda: packages.publish_labels(platform, "v1", "remote", "20261123"))
 
 
 def _to_import(platform: Platform, _finish: Finish) -> None:
@@ -205,25 +197,21 @@ def _recipe(platform: Platform) -> ImportRecipe:
 
 def _import(platform: Platform) -> str:
     recipe = _recipe(platform)
-    with platform.database.transaction() as db:
-        return offimport.create(db, platform, recipe)
+    return platform.database.write(lambda: offimport.create(platform, recipe))
 
 
 def _preview(platform: Platform) -> str:
     recipe = _recipe(platform)
-    with platform.database.transaction() as db:
-        return offimport.create_preview(db, recipe)
+    return platform.database.write(lambda: offimport.create_preview(recipe))
 
 
 def _examine(platform: Platform) -> str:
     request = health.Request(name="镇", model="", against="none", distance=6, confidence=0.9, min_pixels=4, gpus="")
-    with platform.database.transaction() as db:
-        return health.create(db, platform, request)
+    return platform.database.write(lambda: health.create(platform, request))
 
 
 def _push(platform: Platform) -> str:
-    with platform.database.transaction() as db:
-        return annotators.push(db, platform, "v1", 1, "brush")
+    return platform.database.write(lambda: annotators.push(platform, "v1", 1, "brush"))
 
 
 def _in_inbox(platform: Platform, finish: Finish) -> None:
@@ -233,8 +221,7 @@ def _in_inbox(platform: Platform, finish: Finish) -> None:
 
 
 def _pull(platform: Platform) -> str:
-    with platform.database.transaction() as db:
-        return annotators.download(db, platform, annotators.DownloadRequest(1, 2, "back"))
+    return platform.database.write(lambda: annotators.download(platform, annotators.DownloadRequest(1, 2, "back")))
 
 
 #: By kind of job, and after a dash what is special about this one.

@@ -5,7 +5,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import httpx2 as httpx
 import jsonschema
 
+import stillness
 from roadloop.jobs import processes
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform
@@ -72,7 +72,7 @@ class LiveServer:
         """Start it and wait until it answers; returns the seconds that took."""
         began = time.monotonic()
         self.process = self._start(
-            [sys.executable, "-m", "roadloop", "serve", *options],
+            [*stillness.watched("roadloop"), "serve", *options],
             env=self.settings.child_environment() | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

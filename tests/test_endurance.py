@@ -17,7 +17,7 @@ def endurance(tmp_path: Path) -> Any:
     spec = importlib.util.spec_from_file_location("endurance", TESTS / "endurance" / "__main__.py")
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.RUNS, module.DOCUMENT = tmp_path / "runs.jsonl", tmp_path / "endurance.md"
     return module

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import torch
 
+import stillness
 from roadloop.jobs import processes, queue, run
 from roadloop.jobs.endings import leave
 from roadloop.jobs.identity import MARK
@@ -86,6 +87,7 @@ class Workers:
 
 
 def _serve() -> None:
+    stillness.watch()
     _load()
     print("ready", flush=True)
     for line in sys.stdin:

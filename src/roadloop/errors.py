@@ -174,6 +174,18 @@ class BusyError(RoadloopError):
     code = "busy"
 
 
+class OvertakenError(BusyError):
+    """Rows that a write was prepared from have changed; it is prepared anew."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Text(
+                "所依据的记录一再被其他请求改动，未作任何改动；请稍后重试。",
+                "Other requests keep changing what this one is based on; nothing was changed. Try again in a moment.",
+            )
+        )
+
+
 class DiskFullError(BusyError):
     """No space left on the disk, or it is read-only."""
 

@@ -40,8 +40,9 @@ def cut(run_job: RunJob) -> Cut:
 
     def go(platform: Platform, version: str = "v1", count: int = 4, step: int = 3, types: str = "full") -> None:
         write_images(platform, version, [f"a_{n}.jpg" for n in range(count)])
-        with platform.database.transaction() as db:
-            task_id = packages.divide(db, platform, packages.DivideRequest(version, step, types))
+        task_id = platform.database.write(
+            lambda: packages.divide(platform, packages.DivideRequest(version, step, types))
+        )
         run_job(platform, task_id)
 
     return go
@@ -50,8 +51,9 @@ def cut(run_job: RunJob) -> Cut:
 @pytest.fixture
 def push(run_job: RunJob) -> Callable[..., queue.Job]:
     def go(platform: Platform, version: str, number: int, shape: str = "brush") -> queue.Job:
-        with platform.database.transaction() as db:
-            task_id = service.push(db, platform, version, number, "polygon" if shape == "polygon" else "brush")
+        task_id = platform.database.write(
+            lambda: service.push(platform, version, number, "polygon" if shape == "polygon" else "brush")
+        )
         return run_job(platform, task_id)
 
     return go
@@ -60,9 +62,8 @@ def push(run_job: RunJob) -> Callable[..., queue.Job]:
 @pytest.fixture
 def pull(run_job: RunJob) -> Callable[..., queue.Job]:
     def go(platform: Platform, start: int, end: int, dest: str, unpainted: int | None = None) -> queue.Job:
-        with platform.database.transaction() as db:
-            request = service.DownloadRequest(start, end, dest, unpainted)
-            task_id = service.download(db, platform, request)
+        request = service.DownloadRequest(start, end, dest, unpainted)
+        task_id = platform.database.write(lambda: service.download(platform, request))
         return run_job(platform, task_id)
 
     return go

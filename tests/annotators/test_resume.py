@@ -16,8 +16,7 @@ Job = Callable[..., queue.Job]
 
 def test_push__killed_and_run_again(studio: Platform, double: Double, cut: Job, run_job: RunJob) -> None:
     cut(studio)
-    with studio.database.transaction() as db:
-        task_id = service.push(db, studio, "v1", 1, "brush")
+    task_id = studio.database.write(lambda: service.push(studio, "v1", 1, "brush"))
     job = kill_then_run(studio, run_job, task_id, "push.picture")
     assert job.state is JobState.SUCCEEDED
     assert job.result is not None
@@ -30,8 +29,7 @@ def test_pull__killed_and_run_again(studio: Platform, double: Double, cut: Job, 
     push(studio, "v1", 1)
     for task in double.tasks:
         double.annotate(task, label_studio.regions(mask(task), shipped(), "brush"))
-    with studio.database.transaction() as db:
-        task_id = service.download(db, studio, service.DownloadRequest(1, 999, "back"))
+    task_id = studio.database.write(lambda: service.download(studio, service.DownloadRequest(1, 999, "back")))
     job = kill_then_run(studio, run_job, task_id, "pull.batch")
     assert job.state is JobState.SUCCEEDED
     assert len(list((studio.workspace.home / "released/back/1").iterdir())) == 3

@@ -96,7 +96,6 @@ def submit(platform: Platform) -> Submit:
     """Call the service in a transaction; returns the task id."""
 
     def call(**changes: Any) -> str:
-        with platform.database.transaction() as db:
-            return create(db, platform, request(**changes))
+        return platform.database.write(lambda: create(platform, request(**changes)))
 
     return call

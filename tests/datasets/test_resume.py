@@ -35,8 +35,7 @@ def _home(
     with writing_set(platform.workspace, "镇", TABLE) as writer:
         for i in range(pictures):
             writer.add(NewSample("1", f"t_{i:04d}", image, label))
-    with platform.database.transaction() as db:
-        return platform, create(db, platform, make_request(shares={"train": 1.0}))
+    return platform, platform.database.write(lambda: create(platform, make_request(shares={"train": 1.0})))
 
 
 def _start(platform: Platform, task_id: str, settings: Settings) -> tuple[queue.Job, subprocess.Popen[bytes]]:

@@ -159,9 +159,8 @@ def test_require__unknown_and_unfinished(
     assert caught.value.details["state"] == "queued"
     assert finished_names(platform) == []
     run_job(platform, task_id)
-    assert require(platform, "20180801").name == "20180801"
-    with platform.database.reading() as db:
-        assert require(platform, "20180801", db).counts["train"] == 12
+    info = require(platform, "20180801")
+    assert (info.name, info.counts["train"]) == ("20180801", 12)
     assert finished_names(platform) == ["20180801"]
 
 

@@ -1,6 +1,7 @@
 import csv
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,7 @@ def test_build__same_call_same_bytes(
     for home, processes in (("one", 2), ("two", 1)):
         opened = open_platform(settings.model_copy(update={"home": tmp_path / home}), upgrade=True)
         make_set(opened, tracks={"a": 150, "b": 20})
-        with opened.database.transaction() as db:
-            task_id = create(db, opened, make_request(thread=processes))
+        task_id = opened.database.write(partial(create, opened, make_request(thread=processes)))
         assert run_job(opened, task_id).state == "succeeded"
         manifests.append((opened.workspace.datasets / "20180801" / "manifest.json").read_bytes())
         opened.database.close()

@@ -114,8 +114,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
         for task_id in (selection, CASES["release"].submit(platform)):
             finish(platform, task_id)
         finish(platform, CASES["task_divide"].submit(platform))
-        with platform.database.transaction() as db:
-            push = annotators.push(db, platform, "v1", 1, "brush")
+        push = platform.database.write(lambda: annotators.push(platform, "v1", 1, "brush"))
         finish(platform, push)
         import_folders.plain(home / "imports" / "in")
         codes = {"source": "1", "annotype": "0", "datakind": "0", "imgoprange": "1", "author": "张三", "city": ""}

@@ -169,8 +169,9 @@ def test_evaluate__a_resumed_job_keeps_its_predictor(
 ) -> None:
     object.__setattr__(platform.settings, "predictor", setting)
     request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "图片", "out", "", 2, False)
+    write = service.start(platform, request)
     with platform.database.transaction() as db:
-        task_id = service.start(db, platform, request)
+        task_id = write(db)
         job = queue.claim(db, task_id, (), "test")
     monkeypatch.setattr(tasks, "run", _killed)
     with pytest.raises(KeyboardInterrupt):

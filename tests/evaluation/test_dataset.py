@@ -38,8 +38,7 @@ def dataset(platform: Platform, run_job: RunJob, model: Path) -> str:
         data_name="d", sour_data="set", data_type="all", shares={"train": 0.0, "val": 1.0, "test": 0.0}, lists=False,
         split_by="track", seed=0, max_bad=0.05, base_data="", thread=1, data_desc="",
     )  # fmt: skip
-    with platform.database.transaction() as db:
-        task_id = datasets.create(db, platform, request)
+    task_id = platform.database.write(lambda: datasets.create(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
     return "dataset:d/val"
@@ -47,8 +46,7 @@ def dataset(platform: Platform, run_job: RunJob, model: Path) -> str:
 
 def test_evaluate__split_of_a_dataset(platform: Platform, run_job: RunJob, dataset: str) -> None:
     request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
-    with platform.database.transaction() as db:
-        task_id = service.start(db, platform, request)
+    task_id = platform.database.write(lambda: service.start(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
     assert job.result is not None
@@ -70,8 +68,7 @@ def test_evaluate__a_class_table_that_changed_since_the_dataset_was_built_is_sai
     path = platform.workspace.sources / "set" / "classes.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("green,绿", "grass,草"), encoding="utf-8")
     request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
-    with platform.database.transaction() as db:
-        task_id = service.start(db, platform, request)
+    task_id = platform.database.write(lambda: service.start(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
     (said,) = job.warnings
@@ -82,5 +79,5 @@ def test_start__empty_split_is_refused(platform: Platform, dataset: str) -> None
     request = EvaluationRequest(
         {"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "dataset:e/val", "", "", 1, overwrite=False
     )
-    with platform.database.transaction() as db, pytest.raises(NotFoundError):
-        service.start(db, platform, request)
+    with pytest.raises(NotFoundError):
+        service.start(platform, request)

@@ -32,9 +32,8 @@ OTHER = "10,red,红,255,0,0,0\n20,sky,天空,9,9,9,1\n30,blue,蓝,0,0,255,2\n"
 def start(platform: Platform, table: str, **mapping: str) -> str:
     (platform.workspace.home / "图片" / "classes.csv").write_text(HEAD + table, encoding="utf-8")
     dicts = {"苏州": ["kd_suzhou_ep-0005.params"]}
-    with platform.database.transaction() as db:
-        request = EvaluationRequest(dicts, "full", "图片", "out", "", 2, overwrite=False, mapping=mapping)
-        return service.start(db, platform, request)
+    request = EvaluationRequest(dicts, "full", "图片", "out", "", 2, overwrite=False, mapping=mapping)
+    return platform.database.write(lambda: service.start(platform, request))
 
 
 def scored(platform: Platform, run_job: RunJob, task_id: str) -> tuple[queue.Job, dict[str, Any]]:
@@ -113,12 +112,11 @@ def test_evaluate__different_tables_below_matter_only_where_there_are_labels(
         (pictures / place / "classes.csv").write_text(HEAD + (OTHER if place == "a" else SAME), encoding="utf-8")
     dicts = {"苏州": ["kd_suzhou_ep-0005.params"]}
     request = EvaluationRequest(dicts, "full", "图片", "out", "", 2, overwrite=False)
-    with platform.database.transaction() as db, pytest.raises(InvalidValueError, match="b and a have different"):
-        service.start(db, platform, request)
+    with pytest.raises(InvalidValueError, match="b and a have different"):
+        service.start(platform, request)
     for label in ("a/label-t1_001.png", "a/t1_002.png"):
         (pictures / label).unlink()
-    with platform.database.transaction() as db:
-        task_id = service.start(db, platform, request)
+    task_id = platform.database.write(lambda: service.start(platform, request))
     job, _ = scored(platform, run_job, task_id)
     assert job.result is not None
     assert (job.result["unlabelled"], job.result["total_img"]) == (3, 3)

@@ -47,8 +47,7 @@ def request(**changes: Any) -> EvaluationRequest:
 
 
 def start(platform: Platform, **changes: Any) -> str:
-    with platform.database.transaction() as db:
-        return service.start(db, platform, request(**changes))
+    return platform.database.write(lambda: service.start(platform, request(**changes)))
 
 
 def evaluated(platform: Platform, run_job: RunJob, **changes: Any) -> tuple[Path, dict[str, Any]]:

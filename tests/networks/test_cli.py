@@ -69,8 +69,7 @@ def test_networks__names_the_shipped_ones_and_skips_what_does_not_load(monkeypat
 def test_networks__with_a_workspace_the_team_s_own(
     templates: Path, platform: Platform, run_job: Callable[[Platform, str], queue.Job]
 ) -> None:
-    with platform.database.transaction() as db:
-        task_id = service.create(db, platform, "车道", "tiny")
+    task_id = platform.database.write(lambda: service.create(platform, "车道", "tiny"))
     run_job(platform, task_id)
     rows = run("--home", str(platform.workspace.home), "--no-speed", "--size", "8x8")
     assert [row[0] for row in rows[1:3]] == ["tiny", "车道"]

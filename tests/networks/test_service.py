@@ -16,8 +16,7 @@ RunJob = Callable[[Platform, str], queue.Job]
 
 
 def create(platform: Platform, name: str = "c_network", template: str = "kd-seg.template") -> str:
-    with platform.database.transaction() as db:
-        return service.create(db, platform, name, template, "神经网络")
+    return platform.database.write(lambda: service.create(platform, name, template, "神经网络"))
 
 
 def test_create__job_copies_the_template_and_says_its_cost(platform: Platform, run_job: RunJob) -> None:

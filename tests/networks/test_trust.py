@@ -36,8 +36,7 @@ def test_load_source__runs_nothing_that_nobody_vouches_for() -> None:
 
 
 def test_trust_of__follows_the_networks_as_they_stand(platform: Platform, run_job: RunJob) -> None:
-    with platform.database.transaction() as db:
-        task_id = service.create(db, platform, "own", "enet")
+    task_id = platform.database.write(lambda: service.create(platform, "own", "enet"))
     run_job(platform, task_id)
     folder = platform.workspace.networks / "own"
     edited = read_source(folder) + "\n"

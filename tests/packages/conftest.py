@@ -21,8 +21,9 @@ def divide(platform: Platform, run_job: RunJob) -> Divide:
     """Divide a version and run the job."""
 
     def go(version: str, step: int, types: str = "full", **options: Any) -> queue.Job:
-        with platform.database.transaction() as db:
-            task_id = service.divide(db, platform, service.DivideRequest(version, step, types, **options))
+        task_id = platform.database.write(
+            lambda: service.divide(platform, service.DivideRequest(version, step, types, **options))
+        )
         return run_job(platform, task_id)
 
     return go
@@ -33,8 +34,7 @@ def publish_labels(platform: Platform, run_job: RunJob) -> Callable[..., queue.J
     """Publish what was returned for a version and run the job."""
 
     def go(version: str, types: Any, *, date: str = "20261123", new: bool = False) -> queue.Job:
-        with platform.database.transaction() as db:
-            task_id = service.publish_labels(db, platform, version, types, date, new=new)
+        task_id = platform.database.write(lambda: service.publish_labels(platform, version, types, date, new=new))
         return run_job(platform, task_id)
 
     return go

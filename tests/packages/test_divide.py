@@ -171,10 +171,15 @@ def test_divide__pre_model_draws_a_first_label(
 
 def test_divide__stale_rows_do_not_count(platform: Platform, divide: Divide) -> None:
     write_images(platform, "v1", ["a_1.jpg"])
+    request = service.DivideRequest("v1", 5, "full")
+    write, too_late = service.divide(platform, request), service.divide(platform, request)
     with platform.database.transaction() as db:
-        task_id = service.divide(db, platform, service.DivideRequest("v1", 5, "full"))
+        task_id = write(db)
         with pytest.raises(ConflictError, match="being divided"):
-            service.divide(db, platform, service.DivideRequest("v1", 5, "full"))
+            too_late(db)
+    with pytest.raises(ConflictError, match="being divided"):
+        service.divide(platform, request)
+    with platform.database.transaction() as db:
         queue.cancel(db, task_id)
     assert divide("v1", 5).state is JobState.SUCCEEDED
 

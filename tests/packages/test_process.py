@@ -112,8 +112,7 @@ def test_process__the_same_labels_are_not_published_twice_at_once(
     annotate(platform, "v1", 1, truth)
 
     def submit(types: ResultType) -> str:
-        with platform.database.transaction() as db:
-            return service.publish_labels(db, platform, "v1", types, "20261123", new=True)
+        return platform.database.write(lambda: service.publish_labels(platform, "v1", types, "20261123", new=True))
 
     first = submit("union")
     submit("lane")

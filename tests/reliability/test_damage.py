@@ -115,8 +115,7 @@ def _evaluate_outside(platform: Platform, dest: Path) -> str:
         dicts={"suzhou": ["kd_ep-0001.params"]}, type="full", sour_dir="tracks", dest_dir=str(dest), gpus="",
         single_gpu=1, overwrite=False,
     )  # fmt: skip
-    with platform.database.transaction() as db:
-        return evaluation.start(db, platform, request)
+    return platform.database.write(lambda: evaluation.start(platform, request))
 
 
 def _refer(platform: Platform, folder: Path) -> str:
@@ -126,8 +125,7 @@ def _refer(platform: Platform, folder: Path) -> str:
         imgoprange="1", mode="reference", layout="auto", values="",
     )  # fmt: skip
     recipe = offimport.prepare(platform, request)
-    with platform.database.transaction() as db:
-        return offimport.create(db, platform, recipe)
+    return platform.database.write(lambda: offimport.create(platform, recipe))
 
 
 # --- damages ------------------------------------------------------------------------------------------------------
@@ -381,8 +379,8 @@ def _use_again(done: Done) -> None:
     lost = {"create_data", "create_net", "train", "evaluate", "release", "sample", "process_label"}
     assert {job.kind for job in ended if status_text(job) == "lost"} == lost
     build_dataset(platform)
-    with platform.database.transaction() as db:
-        networks.create(db, platform, "n", "fast-scnn", "")
+    platform.database.write(lambda: networks.create(platform, "n", "fast-scnn", ""))
+    with platform.database.reading() as db:
         assert training_store.find_name(db, "任务") is None
     for kind in ("release", "evaluate", "process_label"):
         CASES[kind].submit(platform)

@@ -209,8 +209,7 @@ def test_weak_classes__come_from_the_last_evaluation(client: TestClient, platfor
     colors = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)[truth // 10]
     (folder / "label-a_1.png").write_bytes(encode_color(colors))
     request = EvaluationRequest({"suzhou": ["kd_ep-0001.params"]}, "full", "labelled", "", "", 1, overwrite=False)
-    with platform.database.transaction() as db:
-        task_id = start(db, platform, request)
+    task_id = platform.database.write(lambda: start(platform, request))
     assert run_job(platform, task_id).state == "succeeded"
     reply = client.post("/sele_value", json={**good(), "weights_dir": "suzhou"}).json()
     with platform.database.reading() as db:

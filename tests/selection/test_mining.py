@@ -31,10 +31,8 @@ def start(platform: Platform, **changes: Any) -> str:
         "seed": 0, "overwrite": False,
     }  # fmt: skip
     request = SampleRequest(**{name: changes.pop(name, value) for name, value in asked.items()})
-    with platform.database.transaction() as db:
-        return service.start_mining(
-            db, platform, request, MiningOptions(**{"weights_dir": "suzhou", "classes": "blue", **changes})
-        )
+    options = MiningOptions(**{"weights_dir": "suzhou", "classes": "blue", **changes})
+    return platform.database.write(lambda: service.start_mining(platform, request, options))
 
 
 def mined(platform: Platform, run_job: RunJob, **changes: Any) -> tuple[list[dict[str, str]], queue.Job, Path]:

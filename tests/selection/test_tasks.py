@@ -28,8 +28,7 @@ def start(platform: Platform, **changes: Any) -> str:
         "output_dir": "out", "ratio": "4", "track_file": "tracks.txt", "task_file": "", "isshuffle": True,
         "seed": 0, "overwrite": False,
     }  # fmt: skip
-    with platform.database.transaction() as db:
-        return service.start_sampling(db, platform, SampleRequest(**{**values, **changes}))
+    return platform.database.write(lambda: service.start_sampling(platform, SampleRequest(**{**values, **changes})))
 
 
 def sampled(platform: Platform, run_job: RunJob, **changes: Any) -> tuple[Path, queue.Job]:

@@ -40,8 +40,7 @@ def submit(platform: Platform) -> Submit:
     """Call the service of /offimport; returns the task id."""
 
     def call(**changes: Any) -> str:
-        with platform.database.transaction() as db:
-            return create(db, platform, prepare(platform, request(**changes)))
+        return platform.database.write(lambda: create(platform, prepare(platform, request(**changes))))
 
     return call
 

@@ -228,8 +228,7 @@ def test_prepare__an_archive_is_to_be_unpacked(platform: Platform, submit: Submi
 
 def _preview(platform: Platform, run_job: RunJob, request: Request) -> Job:
     recipe = prepare(platform, request)
-    with platform.database.transaction() as db:
-        task_id = create_preview(db, recipe)
+    task_id = platform.database.write(lambda: create_preview(recipe))
     return run_job(platform, task_id)
 
 

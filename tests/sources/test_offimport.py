@@ -408,8 +408,9 @@ def test_offimport__from_a_read_only_root(
     store = tmp_path / "store"
     folders.cityscapes(store / "城")
     opened = open_platform(settings.model_copy(update={"roots": (f"{store}:ro",)}), upgrade=True)
-    with opened.database.transaction() as db:
-        task_id = create(db, opened, prepare(opened, make_request(src=str(store / "城"), mode="reference")))
+    task_id = opened.database.write(
+        lambda: create(opened, prepare(opened, make_request(src=str(store / "城"), mode="reference")))
+    )
     assert run_job(opened, task_id).state == "succeeded"
     assert len(labels(opened)) == 2
     # Without the root nothing in it is read any more.

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from roadloop import server
-from roadloop.errors import BusyError, ConflictError
+from roadloop.errors import BusyError, ConflictError, OvertakenError
 from roadloop.jobs import processes, queue
 from roadloop.jobs.identity import MARK
 from roadloop.networks import trust
@@ -21,7 +21,7 @@ from roadloop.networks.folder import digest
 from roadloop.settings import Settings
 from roadloop.storage import database as database_module
 from roadloop.storage import migrate
-from roadloop.storage.database import Database, metadata, sqlite_url
+from roadloop.storage.database import Database, Write, metadata, sqlite_url
 from roadloop.storage.platform import Platform, open_platform
 
 
@@ -183,6 +183,34 @@ def test_transaction__a_patient_one_waits_longer_than_others(
     other.close()
     assert "waiting for it" in caplog.text
     platform.database.close()
+
+
+def test_write__is_prepared_anew_when_its_rows_have_changed(platform: Platform) -> None:
+    tries: list[int] = []
+
+    def prepare() -> Write[int]:
+        tries.append(len(tries))
+        number = len(tries)
+
+        def write(db: sa.Connection) -> int:
+            queue.submit(db, queue.Submission("rehearsal", {}, f"x{number}"))
+            if number < 3:
+                raise OvertakenError
+            return number
+
+        return write
+
+    assert platform.database.write(prepare) == 3
+    with platform.database.reading() as db:
+        assert [job.title for job in queue.queued(db)] == ["x3"]  # what was overtaken left nothing
+
+
+def test_write__gives_up_when_others_never_stop(platform: Platform) -> None:
+    def overtaken(_db: sa.Connection) -> None:
+        raise OvertakenError
+
+    with pytest.raises(BusyError, match="nothing was changed"):
+        platform.database.write(lambda: overtaken)
 
 
 def test_transaction__waits_while_another_process_holds_the_database(platform: Platform) -> None:

@@ -12,8 +12,9 @@ from roadloop.jobs import queue
 from roadloop.models.load import load_model
 from roadloop.networks import trust
 from roadloop.networks.folder import digest
+from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
-from roadloop.training import checkpoint
+from roadloop.training import checkpoint, service
 
 RunJob = Callable[[Platform, str], queue.Job]
 TINY = {
@@ -147,6 +148,21 @@ def test_configurations__are_filled_once_and_saved(site: Any) -> None:
         site.call("/train_config", task_id=task_id, train_con={"class_weights": None})["data"]["class_weights"] is None
     )
     assert site.call("/data_config", task_id=task_id, data_con={"flip": 0})["data"]["flip"] == 0
+
+
+def test_save_configs__two_at_a_time_lose_nothing_of_each_other(site: Any) -> None:
+    task_id = site.create()
+
+    def while_the_other_saves() -> Write[Any]:
+        prepared = service.save_configs(site.platform, task_id, train_con={"seed": 7})
+        if not others:
+            others.append(site.call("/train_config", task_id=task_id, train_con={"batch_size": 3}))
+        return prepared
+
+    others: list[Any] = []
+    train, _data = site.platform.database.write(while_the_other_saves)
+    assert (train["seed"], train["batch_size"]) == (7, 3)
+    assert site.get("/train_configs", task_id=task_id)["data"] == train
 
 
 def test_train_config__another_weighting_gives_other_weights(site: Any) -> None:

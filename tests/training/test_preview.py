@@ -62,11 +62,10 @@ def test_preview__of_a_created_task_is_what_its_loop_sees(site: Any, run_job: An
     changes = {"crop": [24, 32], "rotate": 20, "rare_class_share": 0.5}
     site.call("/data_config", task_id=task_id, data_con=changes)
     site.call("/train_config", task_id=task_id, train_con={"seed": 7, "batch_size": 3})
-    with site.platform.database.reading() as db:
-        task = service.require(db, task_id)
-        facts = service.facts_of(db, site.platform, task)
-        before = preview.preview(db, site.platform, "suzhou", 12)
-        found = preview.first_samples(site.platform, facts, (task.train_con, task.data_con), 5)
+    task = service.read_task(site.platform, task_id)
+    facts = service.facts_of(site.platform, task)
+    before = preview.preview(site.platform, "suzhou", 12)
+    found = preview.first_samples(site.platform, facts, (task.train_con, task.data_con), 5)
     seen: list[Any] = []
     whole = data.training_batches
 
@@ -83,8 +82,7 @@ def test_preview__of_a_created_task_is_what_its_loop_sees(site: Any, run_job: An
     targets = np.concatenate([seen[0].targets.numpy(), seen[1].targets.numpy()])
     assert all((s.image == image).all() for s, image in zip(found, images, strict=False))
     assert all((s.ids == target).all() for s, target in zip(found, targets, strict=False))
-    with site.platform.database.reading() as db:
-        assert (preview.preview(db, site.platform, task_id, 12) == before).all()  # of the finished task
+    assert (preview.preview(site.platform, task_id, 12) == before).all()  # of the finished task
 
 
 def test_preview__command_writes_the_picture(site: Any, tmp_path: Path) -> None:

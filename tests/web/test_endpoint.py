@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import httpx2 as httpx
@@ -13,8 +14,9 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from roadloop.errors import NotFoundError, RoadloopError, Text
+from roadloop.errors import NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import queue
+from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 from roadloop.web import errors
 from roadloop.web.access import Access
@@ -66,7 +68,7 @@ def build(platform: Platform) -> FastAPI:
     def submit(call: Call, p: Everything) -> Mapping[str, Any]:
         """Add a job."""
         job = queue.Submission("rehearsal", {}, p.name)
-        return call.write(lambda db: queue.submit(db, job), lambda task_id: {"data": task_id})
+        return call.write(lambda: partial(queue.submit, submission=job), lambda task_id: {"data": task_id})
 
     def deliberate(request: Request, error: Exception) -> Response:
         assert isinstance(error, RoadloopError)
@@ -300,3 +302,28 @@ def test_openapi__describes_parameters_replies_and_errors(client: httpx.Client) 
     assert (thread["type"], thread["minimum"], thread["maximum"], thread["default"]) == ("integer", 1, 64, 1)
     assert {parameter["name"] for parameter in paths["/echo_get"]["get"]["parameters"]} == set(READ)
     assert {"200", "400", "403", "404", "422", "503"} <= set(paths["/need"]["post"]["responses"])
+
+
+def test_write__a_key_s_second_request_prepares_nothing(platform: Platform) -> None:
+    prepared: list[str] = []
+
+    def prepare() -> Write[str]:
+        prepared.append("x")
+        return partial(queue.submit, submission=queue.Submission("rehearsal", {}, "x"))
+
+    call = Call(platform, "en", "k", "digest")
+    answers = [call.write(prepare, lambda task_id: {"data": task_id}) for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert prepared == ["x"]
+
+
+def test_write__a_request_in_whose_way_is_its_twin_gets_the_twin_s_reply(platform: Platform) -> None:
+    call = Call(platform, "en", "k", "digest")
+
+    def refused() -> Write[str]:
+        submit = partial(queue.submit, submission=queue.Submission("rehearsal", {}, "x"))
+        done.append(call.write(lambda: submit, lambda task_id: {"data": task_id}))
+        raise NameTakenError(Text("有了", "There is one."))
+
+    done: list[Mapping[str, Any]] = []
+    assert call.write(refused, lambda task_id: {"data": task_id}) == done[0]

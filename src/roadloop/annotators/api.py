@@ -96,7 +96,7 @@ def routes(platform: Platform) -> APIRouter:
         """
         request = service.DownloadRequest(p.taskid_start, p.taskid_end, p.dest, p.unpainted)
         return call.write(
-            lambda db: service.download(db, platform, request), lambda task_id: {"message": "success", "data": task_id}
+            lambda: service.download(platform, request), lambda task_id: {"message": "success", "data": task_id}
         )
 
     @router.post("/line_status", History, reply=DownloadList, errors=(NotFoundError,))
@@ -111,7 +111,7 @@ def routes(platform: Platform) -> APIRouter:
         Pushing again hands over only what is missing.
         """
         return call.write(
-            lambda db: service.push(db, platform, p.version, p.n, p.shape),
+            lambda: service.push(platform, p.version, p.n, p.shape),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

@@ -13,6 +13,7 @@ from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.labels.label_studio import Shape
 from roadloop.packages import service as packages
+from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 
@@ -40,11 +41,11 @@ def open_annotator(platform: Platform, shape: Shape = "brush", unpainted: int | 
     return FolderAnnotator(platform)
 
 
-def push(db: sa.Connection, platform: Platform, version: str, number: int, shape: Shape) -> str:
-    """Check a package, and write the job that hands it to the annotator.
+def push(platform: Platform, version: str, number: int, shape: Shape) -> Write[str]:
+    """Check a package that is to be handed to the annotator.
 
     Returns:
-        The task id.
+        Writes the push's row and its job; answers the task id.
 
     Raises:
         NotFoundError: There is no such package.
@@ -54,16 +55,20 @@ def push(db: sa.Connection, platform: Platform, version: str, number: int, shape
     packages.require(platform, version, number)
     annotator = open_annotator(platform).kind
     payload = {"version": version, "number": number, "shape": shape}
-    task_id = queue.submit(db, queue.Submission("push_package", payload, f"{version}/{number}"))
-    db.execute(store.pushes.insert().values(task_id=task_id, version=version, number=number, annotator=annotator))
-    return task_id
+
+    def write(db: sa.Connection) -> str:
+        task_id = queue.submit(db, queue.Submission("push_package", payload, f"{version}/{number}"))
+        db.execute(store.pushes.insert().values(task_id=task_id, version=version, number=number, annotator=annotator))
+        return task_id
+
+    return write
 
 
-def download(db: sa.Connection, platform: Platform, request: DownloadRequest) -> str:
-    """Check a range of annotation tasks, and write the job that fetches what is finished.
+def download(platform: Platform, request: DownloadRequest) -> Write[str]:
+    """Check a range of annotation tasks of which the finished ones are to be fetched.
 
     Returns:
-        The task id.
+        Writes the download's row and its job; answers the task id.
 
     Raises:
         InvalidValueError: The range is upside down.
@@ -84,10 +89,14 @@ def download(db: sa.Connection, platform: Platform, request: DownloadRequest) ->
     if not annotator.tasks(start, end):
         raise _nothing(annotator, start, end)
     payload = {"start": start, "end": end, "dest": dest, "unpainted": request.unpainted}
-    task_id = queue.submit(db, queue.Submission("linedown", payload, f"{start}..{end} → {dest}"))
     values = {"taskid_start": start, "taskid_end": end, "dest": dest, "annotator": annotator.kind}
-    db.execute(store.downloads.insert().values(task_id=task_id, **values))
-    return task_id
+
+    def write(db: sa.Connection) -> str:
+        task_id = queue.submit(db, queue.Submission("linedown", payload, f"{start}..{end} → {dest}"))
+        db.execute(store.downloads.insert().values(task_id=task_id, **values))
+        return task_id
+
+    return write
 
 
 def _nothing(annotator: Annotator, start: int, end: int) -> NotFoundError:

@@ -113,7 +113,7 @@ def routes(platform: Platform) -> APIRouter:
         Answers at once with the task id; /data_history shows the progress.
         """
         return call.write(
-            lambda db: service.create(db, platform, p.request()),
+            lambda: service.create(platform, p.request()),
             lambda task_id: {"message": "data已生成", "data": task_id},
         )
 

@@ -29,6 +29,7 @@ from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable, different_meanings, union
 from roadloop.sources.choice import parse_filter
 from roadloop.sources.service import SourceSet, has_pictures, open_set, read_splits
+from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name, check_new_name, read_names, write_names
 from roadloop.storage.platform import Platform
 
@@ -62,11 +63,11 @@ class Request:
     filter: Mapping[str, Any] = field(default_factory=dict)
 
 
-def create(db: sa.Connection, platform: Platform, request: Request) -> str:
-    """Check a request, and write the dataset's row and its job.
+def create(platform: Platform, request: Request) -> Write[str]:
+    """Check a request.
 
     Returns:
-        The task id.
+        Writes the dataset's row and its job; answers the task id.
 
     Raises:
         NotFoundError: A source set or the base is unknown.
@@ -75,7 +76,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         InvalidValueError: A share or the filter is wrong, a set has no pictures, or official lists are missing.
     """
     name = check_new_name(request.data_name, "data_name")
-    _take_name(db, platform, name)
+    _require_no_trace(platform, name)
     opened = (open_set(platform.workspace, source) for source in _source_names(request.sour_data))
     sources = list({source.name: source for source in opened}.values())
     shares = dict(request.shares) or dict(DEFAULT_SHARES)
@@ -84,7 +85,7 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     for source in sources:
         _check_source(source, lists=request.lists)
     table = _common_table([s.table for s in sources])
-    base = _find_base(db, platform, request.base_data, table) if request.data_type == "aug" else ""
+    base = _find_base(platform, request.base_data, table) if request.data_type == "aug" else ""
     recipe = DatasetRecipe.model_validate(
         {
             "name": name,
@@ -100,19 +101,23 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         }
     )
     payload = {"recipe": recipe.model_dump(mode="json"), "thread": request.thread}
-    task_id = queue.submit(db, Submission(kind="create_data", payload=payload, title=name))
-    store.insert(
-        db,
-        {
-            "task_id": task_id,
-            "name": name,
-            "description": request.data_desc,
-            "data_type": request.data_type,
-            "sour_data": write_names(recipe.sources),
-            **recipe.shares,
-        },
-    )
-    return task_id
+    row = {
+        "name": name,
+        "description": request.data_desc,
+        "data_type": request.data_type,
+        "sour_data": write_names(recipe.sources),
+        **recipe.shares,
+    }
+
+    def write(db: sa.Connection) -> str:
+        given_up = _require_free(db, name)
+        if given_up is not None:
+            store.give_up_name(db, given_up)
+        task_id = queue.submit(db, Submission(kind="create_data", payload=payload, title=name))
+        store.insert(db, {"task_id": task_id, **row})
+        return task_id
+
+    return write
 
 
 def finished_names(platform: Platform) -> list[str]:
@@ -121,23 +126,17 @@ def finished_names(platform: Platform) -> list[str]:
         return store.finished_names(db)
 
 
-def require(platform: Platform, name: str, db: sa.Connection | None = None) -> DatasetInfo:
+def require(platform: Platform, name: str) -> DatasetInfo:
     """What a finished dataset says about itself; it stands in `workspace.dataset(info.name)`.
-
-    Args:
-        platform: The installation.
-        name: Name of the dataset.
-        db: The caller's transaction, where there is one.
 
     Raises:
         NotFoundError: No such dataset.
         ConflictError: It is not finished.
     """
     name = check_name(name, "data")
-    if db is not None:
-        return _require(db, platform, name)
-    with platform.database.reading() as connection:
-        return _require(connection, platform, name)
+    with platform.database.reading() as db:
+        _require_finished(db, name)
+    return read_info(platform.workspace.datasets / name)
 
 
 def shown(platform: Platform, name: str) -> dict[frozenset[int], int]:
@@ -213,7 +212,7 @@ def label_picture(platform: Platform, name: str, split: str, index: int) -> byte
     return encode_palette(decode_label(sample(platform, name, split, index).label), palette(table))
 
 
-def _require(db: sa.Connection, platform: Platform, name: str) -> DatasetInfo:
+def _require_finished(db: sa.Connection, name: str) -> None:
     row = store.find_live(db, name)
     if row is None:
         known = ", ".join(store.finished_names(db)[:10]) or "-"
@@ -231,17 +230,23 @@ def _require(db: sa.Connection, platform: Platform, name: str) -> DatasetInfo:
             task_id=row.task_id,
             state=row.state,
         )
-    return read_info(platform.workspace.dataset(name))
 
 
-def _take_name(db: sa.Connection, platform: Platform, name: str) -> None:
+def _require_free(db: sa.Connection, name: str, *, there: bool = True) -> int | None:
+    """Refuse a name that a dataset holds; else the id of the row that holds it for a failed or stopped job."""
     row = store.find_live(db, name)
-    if row is not None and row.state in _FREE:
-        store.give_up_name(db, row.id)
-    elif row is not None:
-        gone = row.state == JobState.SUCCEEDED.value and not platform.workspace.dataset(name).exists()
+    if row is not None and row.state not in _FREE:
+        gone = row.state == JobState.SUCCEEDED.value and not there
         raise NameTakenError(_lost(name) if gone else _taken(name), task_id=row.task_id, parameter="data_name")
-    if platform.workspace.dataset(name).exists():
+    return None if row is None else int(row.id)
+
+
+def _require_no_trace(platform: Platform, name: str) -> None:
+    """Refuse a name that a dataset, or a folder without one, has."""
+    there = platform.workspace.dataset(name).exists()  # first: a job that makes it now has a row
+    with platform.database.reading() as db:
+        _require_free(db, name, there=there)
+    if there:
         raise ConflictError(
             Text(
                 f"目录 datasets/{name} 已存在但没有登记；请移走它或换一个名称",
@@ -313,15 +318,15 @@ def _check_meanings(a: ClassTable, b: ClassTable) -> None:
         )
 
 
-def _find_base(db: sa.Connection, platform: Platform, name: str, table: ClassTable) -> str:
+def _find_base(platform: Platform, name: str, table: ClassTable) -> str:
     """The base of an increment, checked."""
     if name:
         name = check_name(name, "base_data")
-        _check_meanings(_require(db, platform, name).table, table)
+        _check_meanings(require(platform, name).table, table)
         return name
-    for candidate in store.finished_names(db):
+    for candidate in finished_names(platform):
         try:
-            if _require(db, platform, candidate).table.classes == table.classes:
+            if require(platform, candidate).table.classes == table.classes:
                 return candidate
         except BrokenFileError:
             continue

@@ -197,7 +197,7 @@ def routes(platform: Platform) -> APIRouter:
             p.dicts, p.type, p.sour_dir, p.dest_dir, p.gpus, p.single_gpu, p.overwrite, manner, p.mapping
         )
         return call.write(
-            lambda db: service.start(db, platform, request),
+            lambda: service.start(platform, request),
             lambda task_id: {"message": "模型预测完成", "data": task_id},
         )
 

@@ -19,6 +19,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
+from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 
 __all__ = ["EvaluationRequest", "ModelChoice", "find_model", "newest_scores", "scores_of", "start"]
@@ -53,16 +54,15 @@ class EvaluationRequest:
     mapping: Mapping[str, Any] = field(default_factory=dict)
 
 
-def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> str:
-    """Check an evaluation and queue its job.
+def start(platform: Platform, request: EvaluationRequest) -> Write[str]:
+    """Check an evaluation.
 
     Args:
-        db: The transaction that the job and the evaluation's row share.
         platform: The installation.
         request: What is asked.
 
     Returns:
-        The job's task id.
+        Writes the evaluation's rows and its job; answers the task id.
 
     Raises:
         NotFoundError: A model file, the picture folder or the dataset does not exist.
@@ -93,7 +93,7 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
             parameter="sour_dir",
         )
     labels = labels_of(source, records, request.mapping)
-    target = _destination(db, platform, request)
+    target = _destination(platform, request)
     payload = {
         "type": request.type,
         "sour_dir": request.sour_dir,
@@ -108,25 +108,33 @@ def start(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> 
         ],
     }
     title = f"{models[0].folder} · {request.sour_dir}"
-    task_id = queue.submit(db, queue.Submission("evaluate", payload, title, gpus=request.gpus))
-    db.execute(
-        evaluations.insert().values(
-            task_id=task_id,
-            type=request.type,
-            sour_dir=request.sour_dir,
-            dest_dir=request.dest_dir or f"evaluations/{task_id}",
-            dest_path=store_path(target or destination(platform, task_id, "")),
-            gpus=request.gpus,
-            single_gpu=request.single_gpu,
-            dicts=dict(request.dicts),
+    job = queue.Submission("evaluate", payload, title, gpus=request.gpus)
+
+    def write(db: sa.Connection) -> str:
+        if target is not None:
+            _require_free(db, platform, target, request.dest_dir)
+        task_id = queue.submit(db, job)
+        own = f"{platform.workspace.evaluations.name}/{task_id}"
+        db.execute(
+            evaluations.insert().values(
+                task_id=task_id,
+                type=request.type,
+                sour_dir=request.sour_dir,
+                dest_dir=request.dest_dir or own,
+                dest_path=payload["dest_path"] or own,
+                gpus=request.gpus,
+                single_gpu=request.single_gpu,
+                dicts=dict(request.dicts),
+            )
         )
-    )
-    rows = [
-        {"task_id": task_id, "place": k, "source": m.source, "file": m.file, "folder": m.folder, "params_sha256": s}
-        for k, (m, s) in enumerate(_pairs(models, digests))
-    ]
-    db.execute(evaluation_models.insert(), rows)
-    return task_id
+        rows = [
+            {"task_id": task_id, "place": k, "source": m.source, "file": m.file, "folder": m.folder, "params_sha256": s}
+            for k, (m, s) in enumerate(_pairs(models, digests))
+        ]
+        db.execute(evaluation_models.insert(), rows)
+        return task_id
+
+    return write
 
 
 def destination(platform: Platform, task_id: str, dest_path: str) -> Path:
@@ -214,28 +222,33 @@ def _pairs(models: list[ModelChoice], digests: list[str]) -> list[tuple[ModelCho
     return list(zip(models, digests, strict=True))
 
 
-def _destination(db: sa.Connection, platform: Platform, request: EvaluationRequest) -> Path | None:
+def _destination(platform: Platform, request: EvaluationRequest) -> Path | None:
+    """The output folder as asked, checked; None where the evaluation gets one of its own."""
     if not request.dest_dir:
         return None
     workspace = platform.workspace
     target = workspace.resolve(request.dest_dir, "dest_dir", write=True)
     pictures = None if request.sour_dir.startswith(DATASET) else workspace.resolve(request.sour_dir, "sour_dir")
     check_destination(workspace, target, pictures, overwrite=request.overwrite)
+    return target
+
+
+def _require_free(db: sa.Connection, platform: Platform, target: Path, sent: str) -> None:
+    """Refuse an output folder that an evaluation which has not ended writes into."""
     active = db.execute(
         sa.select(evaluations.c.task_id, evaluations.c.dest_path)
         .join(queue.jobs, queue.jobs.c.id == evaluations.c.task_id)
         .where(queue.jobs.c.state.in_(_ACTIVE))
     )
     for row in active:
-        other = workspace.find_path(row.dest_path)
+        other = platform.workspace.find_path(row.dest_path)
         if target.is_relative_to(other) or other.is_relative_to(target):
             raise ConflictError(
                 Text(
-                    f"dest_dir {request.dest_dir} 正被另一个评估（{row.task_id}）使用；请换一个目录或等它完成。",
-                    f"dest_dir {request.dest_dir} is in use by another evaluation ({row.task_id}); choose another"
-                    " folder, or wait until it has ended.",
+                    f"dest_dir {sent} 正被另一个评估（{row.task_id}）使用；请换一个目录或等它完成。",
+                    f"dest_dir {sent} is in use by another evaluation ({row.task_id}); choose another folder, or wait"
+                    " until it has ended.",
                 ),
                 parameter="dest_dir",
                 task_id=row.task_id,
             )
-    return target

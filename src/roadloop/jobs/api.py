@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -106,7 +107,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/v1/jobs/{task_id}/cancel", OneJob, reply={"data": "running"}, errors=(NotFoundError, ConflictError))
     def cancel_job(call: Call, p: OneJob) -> Mapping[str, Any]:
         """Stop a job; its processes are gone within ten seconds."""
-        return call.write(lambda db: queue.cancel(db, p.task_id), lambda state: {"data": state.value})
+        return call.write(lambda: partial(queue.cancel, task_id=p.task_id), lambda state: {"data": state.value})
 
     @router.get("/v1/jobs/{task_id}/events", OneJob, reply={"data": [{"state": "queued"}]}, errors=(NotFoundError,))
     def job_events_list(call: Call, p: OneJob) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from roadloop.jobs.identity import MARK, boot_id, mark_in, start_ticks
 from roadloop.jobs.store import Job
 from roadloop.settings import Settings
 
+#: How a job's process is started; the job's id, token and GPUs follow.
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "roadloop.jobs.run")
+
 
 def mark_of(task_id: str, token: int) -> str:
     """The text that every process of one attempt carries in its environment."""
@@ -34,7 +37,7 @@ def start(settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path) -> 
     }
     with _open_log(log) as output:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "roadloop.jobs.run", job.id, str(job.token), ",".join(gpu_uuids)],
+            [*COMMAND, job.id, str(job.token), ",".join(gpu_uuids)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

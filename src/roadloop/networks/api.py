@@ -93,7 +93,7 @@ def routes(platform: Platform) -> APIRouter:
         yours to edit.
         """
         return call.write(
-            lambda db: service.create(db, platform, p.network_name, p.src_net, p.net_describe),
+            lambda: service.create(platform, p.network_name, p.src_net, p.net_describe),
             lambda task_id: {"message": "创建成功", "data": task_id},
         )
 
@@ -133,7 +133,7 @@ def routes(platform: Platform) -> APIRouter:
         A job builds it and runs it on a small input, in a process with limits. The same call checks it anew.
         """
         return call.write(
-            lambda db: service.add(db, platform, p.network_name, p.net_describe),
+            lambda: service.add(platform, p.network_name, p.net_describe),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

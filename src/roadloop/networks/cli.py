@@ -82,8 +82,9 @@ def add(
     platform = open_platform(settings_of(home))
     try:
         name = _brought_in(platform, network)
+        add_row = service.add(platform, name, describe)
         with platform.database.transaction() as db:
-            task_id = service.add(db, platform, name, describe)
+            task_id = add_row(db)
             job = queue.claim(db, task_id, (), socket.gethostname())
         processes.start(platform.settings, job, (), platform.workspace.home / job.log).wait()
         with platform.database.reading() as db:

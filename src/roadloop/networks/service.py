@@ -18,6 +18,7 @@ from roadloop.networks.folder import (
     template_folder,
 )
 from roadloop.networks.store import networks
+from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name, check_new_name, readable, spoken
 from roadloop.storage.platform import Platform
 
@@ -43,18 +44,17 @@ class NetworkFolder:
     problem: Text | None = None
 
 
-def create(db: sa.Connection, platform: Platform, name: str, template: str, description: str = "") -> str:
-    """Start the job that copies a template under a new name and tries it.
+def create(platform: Platform, name: str, template: str, description: str = "") -> Write[str]:
+    """Check what starts the job that copies a template under a new name and tries it.
 
     Args:
-        db: The transaction that the job and the network's row share.
         platform: The installation.
         name: The new network's name.
         template: One of `folder.list_templates()`.
         description: Free text.
 
     Returns:
-        The job's task id.
+        Writes the network's row and its job; answers the task id.
 
     Raises:
         InvalidNameError: `name` cannot be a folder's name.
@@ -63,27 +63,30 @@ def create(db: sa.Connection, platform: Platform, name: str, template: str, desc
     """
     name = check_new_name(name, "network_name")
     template_folder(template)
-    _free_name(db, platform, name)
-    task_id = queue.submit(
-        db, queue.Submission(kind="create_net", payload={"name": name, "template": template}, title=name)
-    )
-    db.execute(
-        networks.insert().values(task_id=task_id, name=name, template=template, description=description, live=True)
-    )
-    return task_id
+    taken = (platform.workspace.networks / name).exists()
+
+    def write(db: sa.Connection) -> str:
+        _free_name(db, name, taken=taken)
+        job = queue.Submission(kind="create_net", payload={"name": name, "template": template}, title=name)
+        task_id = queue.submit(db, job)
+        db.execute(
+            networks.insert().values(task_id=task_id, name=name, template=template, description=description, live=True)
+        )
+        return task_id
+
+    return write
 
 
-def add(db: sa.Connection, platform: Platform, name: str, description: str = "") -> str:
-    """Start the job that checks a folder of `networks/` and lists it as a network; a second time it is checked anew.
+def add(platform: Platform, name: str, description: str = "") -> Write[str]:
+    """Check what starts the job that checks a folder of `networks/` and lists it; a second time it is checked anew.
 
     Args:
-        db: The transaction that the job and the network's row share.
         platform: The installation.
         name: The folder's name.
         description: Free text; empty keeps what it had.
 
     Returns:
-        The job's task id.
+        Writes the network's row and its job; answers the task id.
 
     Raises:
         InvalidNameError: `name` cannot be a folder's name.
@@ -102,21 +105,22 @@ def add(db: sa.Connection, platform: Platform, name: str, description: str = "")
             parameter="network_name",
         )
     check_files(folder)
-    row = _live(db, name)
-    if row is None:
-        check_new_name(name, "network_name")
-    else:
-        if JobState(row.state) not in ENDED:
-            raise _taken(name, row.task_id)
-        db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
-    task_id = queue.submit(db, queue.Submission(kind="add_net", payload={"name": name}, title=name))
-    kept = ("", "") if row is None else (row.template, row.description)
-    db.execute(
-        networks.insert().values(
-            task_id=task_id, name=name, template=kept[0], description=description or kept[1], live=True
-        )
-    )
-    return task_id
+
+    def write(db: sa.Connection) -> str:
+        row = _live(db, name)
+        if row is None:
+            check_new_name(name, "network_name")
+        else:
+            if JobState(row.state) not in ENDED:
+                raise _taken(name, row.task_id)
+            db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
+        task_id = queue.submit(db, queue.Submission(kind="add_net", payload={"name": name}, title=name))
+        kept = ("", "") if row is None else (row.template, row.description)
+        values = {"name": name, "template": kept[0], "description": description or kept[1], "live": True}
+        db.execute(networks.insert().values(task_id=task_id, **values))
+        return task_id
+
+    return write
 
 
 def list_folders(platform: Platform) -> list[NetworkFolder]:
@@ -191,13 +195,13 @@ def description(db: sa.Connection, name: str) -> str:
     return text or ""
 
 
-def _free_name(db: sa.Connection, platform: Platform, name: str) -> None:
-    """Take the name over from a failed or cancelled creation; refuse any other use of it."""
+def _free_name(db: sa.Connection, name: str, *, taken: bool) -> None:
+    """Take the name over from a failed or cancelled creation; refuse any other use of it, also by a folder alone."""
     row = _live(db, name)
     if row is not None and row.state in _GIVEN_UP:
         db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
         row = None
-    if row is not None or network_folder(platform.workspace, name).exists():
+    if row is not None or taken:
         raise _taken(name, row.task_id if row is not None else None)
 
 

@@ -149,7 +149,7 @@ def routes(platform: Platform) -> APIRouter:
         """
         request = service.DivideRequest(**p.model_dump())
         return call.write(
-            lambda db: service.divide(db, platform, request), lambda task_id: {"message": "success", "data": task_id}
+            lambda: service.divide(platform, request), lambda task_id: {"message": "success", "data": task_id}
         )
 
     @router.post("/divide_history", History, reply=DivisionList, errors=(NotFoundError,))
@@ -166,7 +166,7 @@ def routes(platform: Platform) -> APIRouter:
         """
         today = datetime.now().astimezone().strftime("%Y%m%d")
         return call.write(
-            lambda db: service.publish_labels(db, platform, p.version, p.types, today, new=p.new),
+            lambda: service.publish_labels(platform, p.version, p.types, today, new=p.new),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

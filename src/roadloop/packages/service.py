@@ -1,6 +1,6 @@
 """What can be done with packages: divide, publish returned labels, look at them. No torch here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from roadloop.packages.manifest import PackageManifest, read
 from roadloop.packages.plan import parse_amount
 from roadloop.packages.returned import ResultType, accepts, result_prefix
 from roadloop.sources.service import has_pictures, list_sets, open_set
+from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 
@@ -45,11 +46,11 @@ class DivideRequest:
     seed: int = 0
 
 
-def divide(db: sa.Connection, platform: Platform, request: DivideRequest) -> str:
-    """Check a division, and write its row and its job.
+def divide(platform: Platform, request: DivideRequest) -> Write[str]:
+    """Check a division.
 
     Returns:
-        The task id.
+        Writes the division's row and its job; answers the task id.
 
     Raises:
         NotFoundError: No such version, gold set, class table or model.
@@ -57,16 +58,13 @@ def divide(db: sa.Connection, platform: Platform, request: DivideRequest) -> str
         ConflictError: Every picture is in a package already, or the version is being divided just now.
     """
     version = check_name(request.version, "version")
-    active = store.active_division(db, version, request.types)
-    if active is not None:
-        raise ConflictError(
-            Text(f"版本 {version} 正在划分任务包，请等它完成。", f"Version {version} is being divided; wait for that."),
-            task_id=active,
-        )
-    if request.rejected:
-        _check_rejected(db, version)
-    else:
-        _check_pictures(db, platform, version, request)
+    with platform.database.reading() as db:
+        _require_idle(db, version, request.types)
+        packed = set() if request.again else store.packed_origins(db, version, request.types)
+        if request.rejected:
+            _check_rejected(db, version)
+    if not request.rejected:
+        _check_pictures(platform, version, request.types, packed)
     for parameter in ("overlap", "gold"):
         parse_amount(getattr(request, parameter), parameter)
     table = _class_table(platform, request)
@@ -84,20 +82,22 @@ def divide(db: sa.Connection, platform: Platform, request: DivideRequest) -> str
         "table": {"name": table.name, "rows": table.to_rows()},
         "seed": request.seed,
     }
-    task_id = queue.submit(db, queue.Submission("task_divide", payload, version, gpus=request.gpus))
     names = ("step", "types", "rejected", "overlap", "gold", "gold_set", "pre_model")
     values = {name: getattr(request, name) for name in names}
-    db.execute(store.divisions.insert().values(task_id=task_id, version=version, **values))
-    return task_id
+
+    def write(db: sa.Connection) -> str:
+        _require_idle(db, version, request.types)
+        task_id = queue.submit(db, queue.Submission("task_divide", payload, version, gpus=request.gpus))
+        db.execute(store.divisions.insert().values(task_id=task_id, version=version, **values))
+        return task_id
+
+    return write
 
 
-def publish_labels(
-    db: sa.Connection, platform: Platform, version: str, types: ResultType, date: str, *, new: bool = False
-) -> str:
-    """Check what came back for a version, choose the source set's name, and write row and job.
+def publish_labels(platform: Platform, version: str, types: ResultType, date: str, *, new: bool = False) -> Write[str]:
+    """Check what came back for a version.
 
     Args:
-        db: The transaction that row and job share.
         platform: The installation.
         version: Folder under `released/`.
         types: `remote` | `lane` | `union`.
@@ -105,7 +105,7 @@ def publish_labels(
         new: Leave out pictures that an earlier run published.
 
     Returns:
-        The task id.
+        Chooses the source set's name, and writes the publication's row and its job; answers the task id.
 
     Raises:
         NotFoundError: Nothing was returned under that version.
@@ -114,22 +114,21 @@ def publish_labels(
         ConflictError: The same labels are being published just now.
     """
     version = check_name(version, "version")
-    active = store.active_run(db, version, types)
-    if active is not None:
-        raise ConflictError(
-            Text(
-                f"版本 {version} 的 {types} 标注正在发布，请等它完成；再发布一次会得到同样的源数据。",
-                f"The {types} labels of {version} are being published; wait for that. Once more would give the same set.",
-            ),
-            task_id=active,
-        )
+    with platform.database.reading() as db:
+        _require_unpublished(db, version, types)
     folder = places.existing(platform.workspace, places.RELEASED, version)
     _check_returned(platform.workspace, version, folder, types)
-    name = _free_name(db, platform.workspace, f"{result_prefix(types)}-{date}")
-    payload = {"version": version, "types": types, "name": name, "new": new}
-    task_id = queue.submit(db, queue.Submission("process_label", payload, f"{version} · {name}"))
-    db.execute(store.label_runs.insert().values(task_id=task_id, version=version, types=types, name=name))
-    return task_id
+    sets = frozenset(list_sets(platform.workspace))
+
+    def write(db: sa.Connection) -> str:
+        _require_unpublished(db, version, types)
+        name = _free_name(db, sets, f"{result_prefix(types)}-{date}")
+        payload = {"version": version, "types": types, "name": name, "new": new}
+        task_id = queue.submit(db, queue.Submission("process_label", payload, f"{version} · {name}"))
+        db.execute(store.label_runs.insert().values(task_id=task_id, version=version, types=types, name=name))
+        return task_id
+
+    return write
 
 
 def overview(platform: Platform, version: str = "") -> list[dict[str, Any]]:
@@ -202,6 +201,27 @@ def released_folder(workspace: Workspace, version: str, parameter: str = "versio
     return places.folder_of(workspace, places.RELEASED, version, parameter)
 
 
+def _require_idle(db: sa.Connection, version: str, types: str) -> None:
+    active = store.active_division(db, version, types)
+    if active is not None:
+        raise ConflictError(
+            Text(f"版本 {version} 正在划分任务包，请等它完成。", f"Version {version} is being divided; wait for that."),
+            task_id=active,
+        )
+
+
+def _require_unpublished(db: sa.Connection, version: str, types: ResultType) -> None:
+    active = store.active_run(db, version, types)
+    if active is not None:
+        raise ConflictError(
+            Text(
+                f"版本 {version} 的 {types} 标注正在发布，请等它完成；再发布一次会得到同样的源数据。",
+                f"The {types} labels of {version} are being published; wait for that. Once more would give the same set.",
+            ),
+            task_id=active,
+        )
+
+
 def _check_rejected(db: sa.Connection, version: str) -> None:
     if not store.rejected_pictures(db, version):
         raise InvalidValueError(
@@ -214,7 +234,7 @@ def _check_rejected(db: sa.Connection, version: str) -> None:
         )
 
 
-def _check_pictures(db: sa.Connection, platform: Platform, version: str, request: DivideRequest) -> None:
+def _check_pictures(platform: Platform, version: str, types: str, packed: set[str]) -> None:
     folder = places.existing(platform.workspace, places.IMAGES, version)
     holds = platform.workspace.holds
     if all(reason is not None for _, reason in walk_pictures(folder, holds)):
@@ -225,13 +245,12 @@ def _check_pictures(db: sa.Connection, platform: Platform, version: str, request
             Text(f"images/{version} 中没有可用的图片（{zh}）。", f"images/{version} holds no pictures ({en})."),
             parameter="version",
         )
-    packed = set() if request.again else store.packed_origins(db, version, request.types)
     base = f"{places.IMAGES}/{version}"
     if packed and all(f"{base}/{p.path}" in packed for p in list_pictures(folder, holds)[0]):
         raise ConflictError(
             Text(
-                f"images/{version} 的全部图片都已在 {request.types} 任务包中；要重新划分请加 again=1。",
-                f"Every picture of images/{version} is in a {request.types} package already; again=1 cuts them again.",
+                f"images/{version} 的全部图片都已在 {types} 任务包中；要重新划分请加 again=1。",
+                f"Every picture of images/{version} is in a {types} package already; again=1 cuts them again.",
             ),
             parameter="version",
         )
@@ -340,10 +359,9 @@ def _check_returned(workspace: Workspace, version: str, folder: Path, types: Res
         )
 
 
-def _free_name(db: sa.Connection, workspace: Workspace, base: str) -> str:
-    taken = store.held_names(db) | set(list_sets(workspace))
+def _free_name(db: sa.Connection, sets: Set[str], base: str) -> str:
     name, n = base, 1
-    while name in taken:
+    while name in sets or store.holds_name(db, name):
         n += 1
         name = f"{base}-{n}"
     return name

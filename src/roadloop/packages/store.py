@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from roadloop.errors import Text
 from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.queue import JobState, jobs
+from roadloop.jobs.states import ENDED
 from roadloop.storage.database import metadata
 from roadloop.storage.paths import Workspace
 
@@ -70,6 +71,7 @@ label_runs: Final = sa.Table(
 )
 
 _GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
+_ACTIVE: Final = tuple(state.value for state in JobState if state not in ENDED)
 
 
 def active_division(db: sa.Connection, version: str, types: str) -> str | None:
@@ -83,11 +85,10 @@ def active_run(db: sa.Connection, version: str, types: str) -> str | None:
 
 
 def _active(db: sa.Connection, table: sa.Table, version: str, types: str) -> str | None:
-    ended = (JobState.SUCCEEDED.value, *_GIVEN_UP)
     return db.scalar(
         sa.select(table.c.task_id)
         .join(jobs, jobs.c.id == table.c.task_id)
-        .where(table.c.version == version, table.c.types == types, jobs.c.state.not_in(ended))
+        .where(table.c.version == version, table.c.types == types, jobs.c.state.in_(_ACTIVE))
     )
 
 
@@ -214,6 +215,12 @@ def held_names(db: sa.Connection) -> set[str]:
         .where(jobs.c.state.not_in(_GIVEN_UP), jobs.c.error.is_(None))
     )
     return set(rows)
+
+
+def holds_name(db: sa.Connection, name: str) -> bool:
+    """Whether a run has made, or is going to make, the source set of that name."""
+    rows = sa.select(label_runs.c.id).join(jobs, jobs.c.id == label_runs.c.task_id)
+    return db.scalar(rows.where(label_runs.c.name == name, jobs.c.state.not_in(_GIVEN_UP)).limit(1)) is not None
 
 
 def _chunks(ids: list[int], size: int = 500) -> Iterable[list[int]]:

@@ -140,7 +140,7 @@ def routes(platform: Platform) -> APIRouter:
         the same request again goes on waiting.
         """
         request = check_request(p.model_dump(), platform.settings.release_categories)
-        started = call.write(lambda db: service.submit(db, platform, request), lambda task_id: {"data": task_id})
+        started = call.write(lambda: service.submit(platform, request), lambda task_id: {"data": task_id})
         data = service.wait(platform, started["data"], platform.settings.release_wait_seconds)
         return {"data": data, "warnings": [text.pick(call.language) for text in request.warnings]}
 

@@ -26,6 +26,7 @@ from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.releases.request import ReleaseRequest
 from roadloop.releases.store import releases
+from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 from roadloop.training import service as training
 
@@ -35,18 +36,17 @@ POLL_SECONDS: Final = 0.1
 _GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
 
 
-def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> str:
-    """Queue the job that builds a release's bundle.
+def submit(platform: Platform, request: ReleaseRequest) -> Write[str]:
+    """Check what queues the job that builds a release's bundle.
 
     A call that repeats one whose answer never came (same values, not yet answered) gets that one's job.
 
     Args:
-        db: The transaction that the job and the release's row share.
         platform: The installation.
         request: What is asked, checked.
 
     Returns:
-        The job's task id.
+        Writes the release's row and its job; answers the task id.
 
     Raises:
         NotFoundError: The source or the file does not exist, or the evaluation is not one of this file.
@@ -61,7 +61,8 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
     trust_of(platform).require(description.network.source, model.path)
     digest = description.params_sha256
     if request.evaluation:
-        evaluation.scores_of(db, request.evaluation, digest, "evaluation")
+        with platform.database.reading() as db:
+            evaluation.scores_of(db, request.evaluation, digest, "evaluation")
     values = {
         "category": request.category,
         "version": request.version,
@@ -73,9 +74,6 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
         "file": model.file,
         "params_sha256": digest,
     }
-    repeated = _free_place(db, platform, request, values)
-    if repeated is not None:
-        return repeated
     payload = {
         **{name: values[name] for name in ("category", "version", "env", "adcode", "time", "source", "file")},
         "desc": request.desc,
@@ -84,11 +82,19 @@ def submit(db: sa.Connection, platform: Platform, request: ReleaseRequest) -> st
         "sha256": digest,
         "parity": request.parity,
         "evaluation": request.evaluation,
-        "pictures": None if request.parity is None else _val_split(db, platform, description.task),
+        "pictures": None if request.parity is None else _val_split(platform, description.task),
     }
-    task_id = queue.submit(db, queue.Submission("release", payload, request.folder, warnings=request.warnings))
-    db.execute(releases.insert().values(task_id=task_id, live=True, answered=False, **values))
-    return task_id
+    there = (platform.workspace.models / request.folder).exists()
+
+    def write(db: sa.Connection) -> str:
+        repeated = _free_place(db, request, values, there=there)
+        if repeated is not None:
+            return repeated
+        task_id = queue.submit(db, queue.Submission("release", payload, request.folder, warnings=request.warnings))
+        db.execute(releases.insert().values(task_id=task_id, live=True, answered=False, **values))
+        return task_id
+
+    return write
 
 
 def wait(platform: Platform, task_id: str, seconds: float) -> dict[str, Any]:
@@ -195,9 +201,11 @@ def _listed(metrics: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {**metrics, "training": {k: v for k, v in metrics["training"].items() if k != "mapping"}}
 
 
-def _val_split(db: sa.Connection, platform: Platform, name: str) -> str:
+def _val_split(platform: Platform, name: str) -> str:
     """The pictures that a training task was validated on, as evaluations name them."""
-    task_id = training.find_id(db, name)
+    with platform.database.reading() as db:
+        task_id = training.find_id(db, name)
+        data = "" if task_id is None else str(training.require(db, task_id).row.data)
     if task_id is None:
         raise InvalidValueError(
             Text(
@@ -207,8 +215,7 @@ def _val_split(db: sa.Connection, platform: Platform, name: str) -> str:
             ),
             parameter="parity",
         )
-    info = datasets.require(platform, str(training.require(db, task_id).row.data), db)
-    return f"{DATASET}{info.name}/val"
+    return f"{DATASET}{datasets.require(platform, data).name}/val"
 
 
 def _refuse_ended(job: queue.Job) -> None:
@@ -218,10 +225,15 @@ def _refuse_ended(job: queue.Job) -> None:
         raise ConflictError(Text("这次发布已被停止。", "This release was stopped."), task_id=job.id)
 
 
-def _free_place(
-    db: sa.Connection, platform: Platform, request: ReleaseRequest, values: Mapping[str, Any]
-) -> str | None:
-    """Make sure that nothing holds the place; the task id of an unanswered call with the same values."""
+def _free_place(db: sa.Connection, request: ReleaseRequest, values: Mapping[str, Any], *, there: bool) -> str | None:
+    """Make sure that nothing holds the place; the task id of an unanswered call with the same values.
+
+    Args:
+        db: The transaction of the new row.
+        request: What is asked.
+        values: The new row.
+        there: Whether the bundle's folder stood there before.
+    """
     row = db.execute(
         sa.select(releases, queue.jobs.c.state, queue.jobs.c.payload)
         .join(queue.jobs, queue.jobs.c.id == releases.c.task_id)
@@ -233,7 +245,7 @@ def _free_place(
     if row is not None and row.state in _GIVEN_UP:
         db.execute(releases.update().where(releases.c.id == row.id).values(live=False))
         row = None
-    if row is None and not (platform.workspace.models / request.folder).exists():
+    if row is None and not there:
         return None
     same = row is not None and all(
         row.payload.get(name) == value

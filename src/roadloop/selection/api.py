@@ -206,7 +206,7 @@ def routes(platform: Platform) -> APIRouter:
         `selection.csv`, `task_list.json`, a contact sheet.
         """
         return call.write(
-            lambda db: service.start_sampling(db, platform, p.request()),
+            lambda: service.start_sampling(platform, p.request()),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
@@ -228,7 +228,7 @@ def routes(platform: Platform) -> APIRouter:
         evaluation found weak; among the best ones different-looking pictures are chosen.
         """
         return call.write(
-            lambda db: service.start_mining(db, platform, p.request(), p.options()),
+            lambda: service.start_mining(platform, p.request(), p.options()),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

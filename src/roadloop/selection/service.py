@@ -1,5 +1,6 @@
 """What a caller can do with selections. One function, one use case; no torch here."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from roadloop.selection import store
 from roadloop.selection.compare import ArmResult, compare, result_of
 from roadloop.selection.lines import LineCounts, ids_of
 from roadloop.selection.model import Aim, aims, choose_model
-from roadloop.selection.output import RULE, destination, read_report
+from roadloop.selection.output import RULE, read_report
 from roadloop.selection.sampling import MOST, parse_ratio
 from roadloop.sources.service import open_set
+from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name, read_names
 from roadloop.storage.platform import Platform
 from roadloop.tracks.service import check_distances, open_folders
@@ -86,11 +88,11 @@ class MiningOptions:
     labelled: str = ""
 
 
-def start_sampling(db: sa.Connection, platform: Platform, request: SampleRequest) -> str:
-    """Check a sampling and queue its job.
+def start_sampling(platform: Platform, request: SampleRequest) -> Write[str]:
+    """Check a sampling.
 
     Returns:
-        The job's task id.
+        Writes the selection's row and its job; answers the task id.
 
     Raises:
         InvalidValueError: `ratio`, or not exactly one of `track_file` and `task_file`.
@@ -99,18 +101,16 @@ def start_sampling(db: sa.Connection, platform: Platform, request: SampleRequest
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
     request = _portable(platform.workspace, request)
-    payload, target = _check(db, platform, request)
+    payload, target = _check(platform, request)
     title = f"{request.track_file or request.task_file[:60]} · {request.ratio}"
-    task_id = queue.submit(db, queue.Submission("sample", payload, title))
-    _insert(db, platform, request, (task_id, "sam", target), "", "")
-    return task_id
+    return _write(platform, request, queue.Submission("sample", payload, title), target, task_type="sam")
 
 
-def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, options: MiningOptions) -> str:
-    """Check a mining and queue its job.
+def start_mining(platform: Platform, request: SampleRequest, options: MiningOptions) -> Write[str]:
+    """Check a mining.
 
     Returns:
-        The job's task id.
+        Writes the selection's row and its job; answers the task id.
 
     Raises:
         InvalidValueError: As `start_sampling`; also a class that the model does not have, or a GPU that is not there.
@@ -124,13 +124,14 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
     devices.check(platform.settings, options.gpus)
     request = _portable(platform.workspace, request)
     options = replace(options, weights_dir=platform.workspace.store_path(options.weights_dir))
-    payload, target = _check(db, platform, request)
+    payload, target = _check(platform, request)
     if options.gap_metres and request.track_file:
         _check_datum(platform, platform.workspace.find_path(payload["track_path"]))
     params = choose_model(platform, options.weights_dir)
     record = load_description(params)
     trust_of(platform).require(record.network.source, params)
-    found = aims(db, params, record, options.classes)
+    with platform.database.reading() as db:
+        found = aims(db, params, record, options.classes)
     payload |= {
         **{k: v for k, v in asdict(options).items() if k not in {"gpus", "classes", "labelled"}},
         "model_path": platform.workspace.store_path(params),
@@ -140,9 +141,8 @@ def start_mining(db: sa.Connection, platform: Platform, request: SampleRequest, 
         "labelled": _labelled(platform.workspace, options.labelled),
     }
     title = f"{options.weights_dir} · {request.track_file or request.task_file[:60]} · {request.ratio}"
-    task_id = queue.submit(db, queue.Submission("select", payload, title, gpus=options.gpus))
-    _insert(db, platform, request, (task_id, "sele", target), options.gpus, options.weights_dir)
-    return task_id
+    job = queue.Submission("select", payload, title, gpus=options.gpus)
+    return _write(platform, request, job, target, task_type="sele", weights_dir=options.weights_dir)
 
 
 def full_id(db: sa.Connection, beginning: str) -> str:
@@ -241,7 +241,7 @@ def _portable(workspace: Workspace, request: SampleRequest) -> SampleRequest:
     )
 
 
-def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tuple[dict[str, Any], Path | None]:
+def _check(platform: Platform, request: SampleRequest) -> tuple[dict[str, Any], Path | None]:
     """Check what both kinds of request have in common; returns the payload and the output folder."""
     ratio = parse_ratio(request.ratio)
     assert ratio.number <= MOST
@@ -257,7 +257,6 @@ def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tup
     if request.output_dir:
         target = workspace.resolve(request.output_dir, "output_dir", write=True)
         check_destination(workspace, target, None, overwrite=request.overwrite, rule=RULE)
-        _require_free(db, workspace, target, request.output_dir)
     payload = {
         "output_path": workspace.store_path(target or ""),
         "overwrite": request.overwrite,
@@ -272,30 +271,36 @@ def _check(db: sa.Connection, platform: Platform, request: SampleRequest) -> tup
     return payload, target
 
 
-def _insert(
-    db: sa.Connection,
+def _write(
     platform: Platform,
     request: SampleRequest,
-    job: tuple[str, str, Path | None],
-    gpus: str,
-    weights_dir: str,
-) -> None:
-    task_id, task_type, target = job
-    store.insert(
-        db,
-        {
-            "task_id": task_id,
-            "task_type": task_type,
-            "output_dir": request.output_dir or f"selections/{task_id}",
-            "output_path": platform.workspace.store_path(target or destination(platform, task_id, "")),
-            "gpus": gpus,
-            "sele_ratio": request.ratio,
-            "weights_dir": weights_dir,
-            "track_file": request.track_file,
-            "task_file": request.task_file,
-            "isshuffle": request.isshuffle,
-        },
-    )
+    job: queue.Submission,
+    target: Path | None,
+    *,
+    task_type: str,
+    weights_dir: str = "",
+) -> Write[str]:
+    """What writes a selection's row and its job."""
+    row = {
+        "task_type": task_type,
+        "gpus": job.gpus,
+        "sele_ratio": request.ratio,
+        "weights_dir": weights_dir,
+        "track_file": request.track_file,
+        "task_file": request.task_file,
+        "isshuffle": request.isshuffle,
+    }
+
+    def write(db: sa.Connection) -> str:
+        if target is not None:
+            _require_free(db, platform.workspace, target, request.output_dir)
+        task_id = queue.submit(db, job)
+        own = f"{platform.workspace.selections.name}/{task_id}"
+        place = {"output_dir": request.output_dir or own, "output_path": job.payload["output_path"] or own}
+        store.insert(db, {"task_id": task_id, **place, **row})
+        return task_id
+
+    return write
 
 
 def _list_file(workspace: Workspace, text: str, parameter: str) -> Path:
@@ -331,12 +336,13 @@ def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
         tasks = list(dict.fromkeys(check_name(name, "task_file") for name in read_names(text)))
     else:
         path = _list_file(workspace, text, "task_file")
-        tasks = list(dict.fromkeys(ids_of(path, LineCounts())))
+        tasks = _different(ids_of(path, LineCounts()), MOST_TASKS + 1)
     if not 1 <= len(tasks) <= MOST_TASKS:
+        there = len(tasks) if len(tasks) <= MOST_TASKS else f"> {MOST_TASKS}"
         raise InvalidValueError(
             Text(
-                f"task_file：应有 1 到 {MOST_TASKS} 个采集任务号，现有 {len(tasks)} 个。",
-                f"task_file: 1 to {MOST_TASKS} survey task ids are needed, there are {len(tasks)}.",
+                f"task_file：应有 1 到 {MOST_TASKS} 个采集任务号，现有 {there}。",
+                f"task_file: 1 to {MOST_TASKS} survey task ids are needed, there are {there}.",
             ),
             parameter="task_file",
         )
@@ -348,6 +354,16 @@ def _stands(workspace: Workspace, text: str, parameter: str) -> bool:
         return workspace.resolve(text, parameter).exists()
     except InvalidValueError:  # too long for a path, as a list may well be
         return False
+
+
+def _different(ids: Iterator[str], most: int) -> list[str]:
+    """The ids, each once, in their order; no more than `most`, and none is read beyond these."""
+    found: dict[str, None] = {}
+    for one in ids:
+        found[one] = None
+        if len(found) == most:
+            break
+    return list(found)
 
 
 def _require_free(db: sa.Connection, workspace: Workspace, target: Path, sent: str) -> None:

@@ -221,9 +221,8 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         Answers at once with the task id; /off_status shows the progress. Importing the same folder into the same set
         again adds what is new.
         """
-        recipe = offimport.prepare(platform, p.request())
         return call.write(
-            lambda db: offimport.create(db, platform, recipe),
+            lambda: offimport.create(platform, offimport.prepare(platform, p.request())),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
@@ -241,9 +240,9 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     )
     def import_preview(call: Call, p: PreviewImport) -> Answer:
         """Show what /offimport would do with a folder, and do nothing. Answers with the task id."""
-        recipe = offimport.prepare(platform, p.request())
         return call.write(
-            lambda db: offimport.create_preview(db, recipe), lambda task_id: {"message": "success", "data": task_id}
+            lambda: offimport.create_preview(offimport.prepare(platform, p.request())),
+            lambda task_id: {"message": "success", "data": task_id},
         )
 
     @router.get("/v1/imports/preview", History, reply=PreviewHistory, errors=(NotFoundError,))
@@ -274,7 +273,7 @@ def _health_routes(router: Endpoints, platform: Platform) -> None:
     def check_health(call: Call, p: CheckHealth) -> Answer:
         """Examine a source set: duplicates, coverage, leaks across sets, label noise. Answers with the task id."""
         return call.write(
-            lambda db: health.create(db, platform, p.request()),
+            lambda: health.create(platform, p.request()),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

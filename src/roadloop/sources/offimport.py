@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ from roadloop.sources.importers.recognise import AUTO, LAYOUTS
 from roadloop.sources.recipe import ImportRecipe, Mode, Values, read_origin
 from roadloop.sources.service import check_dest, open_set
 from roadloop.sources.survey import legend_near
+from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 from roadloop.tracks.service import UNKNOWN, parse_datum
@@ -105,28 +107,34 @@ def plan_import(workspace: Workspace, request: Request) -> ImportRecipe:
     )
 
 
-def create(db: sa.Connection, platform: Platform, recipe: ImportRecipe) -> str:
-    """Write the import's row and its job.
+def create(platform: Platform, recipe: ImportRecipe) -> Write[str]:
+    """Hold an import against the set that it goes to.
 
     Returns:
-        The task id.
+        Writes the import's row and its job; answers the task id.
 
     Raises:
         NameTakenError: There is a source set of that name that came from elsewhere, or an import into it goes on.
         ConflictError: The set that is there has another class table.
     """
-    check_idle(db, recipe.dest)
+    with platform.database.reading() as db:
+        check_idle(db, recipe.dest)  # before the set is looked at, which that import is changing
     check_origin(platform.workspace, recipe)
     payload = {"recipe": recipe.model_dump(mode="json")}
-    task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=recipe.dest))
-    store.insert_import(db, {"task_id": task_id, **recipe.model_dump(exclude={"values"})})
-    return task_id
+
+    def write(db: sa.Connection) -> str:
+        check_idle(db, recipe.dest)
+        task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=recipe.dest))
+        store.insert_import(db, {"task_id": task_id, **recipe.model_dump(exclude={"values"})})
+        return task_id
+
+    return write
 
 
-def create_preview(db: sa.Connection, recipe: ImportRecipe) -> str:
-    """Write the job of a preview; returns its task id."""
+def create_preview(recipe: ImportRecipe) -> Write[str]:
+    """Writes the job of a preview; answers its task id."""
     payload = {"recipe": recipe.model_dump(mode="json")}
-    return queue.submit(db, Submission(kind="import_preview", payload=payload, title=recipe.dest))
+    return partial(queue.submit, submission=Submission(kind="import_preview", payload=payload, title=recipe.dest))
 
 
 def _check_table(workspace: Workspace, folder: Path, table: ClassTable) -> None:

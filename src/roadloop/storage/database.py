@@ -1,31 +1,36 @@
 """The database: SQLite in WAL mode by default, behind SQLAlchemy Core.
 
-`transaction()` is the only place that commits. Open it in the function that needs it, keep it short, and do no
-network, decoding or torch inside: SQLite has one writer at a time.
+`transaction()` is the only place that commits. SQLite has one writer at a time, so nothing is read from files, walked,
+decoded or waited for inside. A use case that has to look at files first is a function that looks, and returns the
+`Write` which then only checks what may have changed since, and writes; `Database.write` runs the two.
 """
 
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from roadloop.errors import BrokenDatabaseError, BusyError, DiskFullError, RoadloopError, Text
+from roadloop.errors import BrokenDatabaseError, BusyError, DiskFullError, OvertakenError, RoadloopError, Text
 from roadloop.storage import reading
 
 log: Final = logging.getLogger(__name__)
 
 metadata: Final = sa.MetaData()
 
+T = TypeVar("T")
+Write = Callable[[sa.Connection], T]  #: what a transaction does, when everything else is done
+
 BUSY_SECONDS: Final = 30
 _WRITE_BYTE: Final = "120"  # of the file -shm
+_PREPARATIONS: Final = 5  #: of one write, at most
 #: What SQLite says when a file has no room, or a journal cannot be made.
 _DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
 #: What SQLite says of a file that it cannot make sense of; its version says which tables and columns there are.
@@ -86,6 +91,25 @@ class Database:
             except BaseException:
                 connection.rollback()
                 raise
+
+    def write(self, prepare: Callable[[], Write[T]]) -> T:
+        """Prepare a write outside of any transaction, then do it in one; when rows have changed meanwhile, once more.
+
+        Args:
+            prepare: Reads and checks whatever it takes; what it returns is run in the transaction.
+
+        Returns:
+            What the write returned.
+
+        Raises:
+            BusyError: Another process held the database for 30 s, or others kept changing the rows.
+            DiskFullError: The disk is full; nothing was changed.
+        """
+        for _ in range(_PREPARATIONS):
+            work = prepare()
+            with suppress(OvertakenError), self.transaction() as db:
+                return work(db)
+        raise OvertakenError
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

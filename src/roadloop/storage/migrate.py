@@ -48,11 +48,12 @@ def upgrade(database: Database, home: Path) -> tuple[Text, ...]:
         ConflictError: The database was written by a newer roadloop.
     """
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    head = newest()
     with database.transaction() as connection:
         now = MigrationContext.configure(connection).get_current_revision()
         if now is not None and now not in known:
             raise _newer(now)
-        if now == newest():
+        if now == head:
             return ()
         config = _config(connection, home)
         command.upgrade(config, "head")

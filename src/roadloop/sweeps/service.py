@@ -1,7 +1,9 @@
 """Sweeps as people use them: open one, look at it, take it one step further. No torch."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +12,13 @@ import sqlalchemy as sa
 from roadloop.datasets import service as datasets
 from roadloop.errors import ConflictError, InvalidValueError, RoadloopError, Text
 from roadloop.storage import publish, reading
+from roadloop.storage.database import Write
 from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.sweeps.course import Course, Seen, follow
 from roadloop.sweeps.plan import Sweep, Values, settings_text
+from roadloop.training import create, start
 from roadloop.training import service as training
-from roadloop.training import start
 from roadloop.training.metrics_log import read_lines
 from roadloop.training.recipe import DataConfig
 from roadloop.training.start import Start
@@ -47,12 +50,14 @@ def begin(platform: Platform, sweep: Sweep) -> bool:
     if not known:
         publish.write_json(path, sweep.to_json())
     try:
-        with platform.database.transaction() as db:
+        with platform.database.reading() as db:
             if known and _task_ids(db, sweep):
                 return True
-            _check_data(db, platform, sweep)
-            for trial in range(len(sweep.trials)):
-                _queue(db, platform, sweep, trial)
+        _check_data(platform, sweep)
+        trials = [_trial(platform, sweep, trial) for trial in range(len(sweep.trials))]
+        with platform.database.transaction() as db:
+            for queue_trial in trials:
+                queue_trial(db)
     except RoadloopError:
         if not known:
             path.unlink()
@@ -89,16 +94,19 @@ def look(platform: Platform, sweep: Sweep) -> tuple[dict[int, Seen], Course]:
 
 def take_step(platform: Platform, sweep: Sweep, course: Course) -> None:
     """Stop the trials that have reached their rung, and let the survivors go on."""
-    with platform.database.transaction() as db:
+    with platform.database.reading() as db:
         ids = _task_ids(db, sweep)
-        for trial, action in course.actions.items():
-            try:
-                if action == "stop":
-                    start.stop(db, ids[trial], "")
-                else:
-                    start.resume(db, platform, ids[trial])
-            except ConflictError:
-                continue  # it has moved on since; the next look sees it
+    for trial, action in course.actions.items():
+        with suppress(ConflictError):  # it has moved on since; the next look sees it
+            step = _step(platform, ids[trial], action)
+            with platform.database.transaction() as db:
+                step(db)
+
+
+def _step(platform: Platform, task_id: str, action: str) -> Write[None]:
+    if action == "stop":
+        return partial(start.stop, task_id=task_id, end_date="")
+    return start.resume(platform, task_id)
 
 
 def _known(path: Path, sweep: Sweep) -> bool:
@@ -121,8 +129,8 @@ def _known(path: Path, sweep: Sweep) -> bool:
     return True
 
 
-def _check_data(db: sa.Connection, platform: Platform, sweep: Sweep) -> None:
-    if not datasets.require(platform, sweep.data, db).counts["val"]:
+def _check_data(platform: Platform, sweep: Sweep) -> None:
+    if not datasets.require(platform, sweep.data).counts["val"]:
         raise InvalidValueError(
             Text(
                 f"data {sweep.data} 没有验证集，无法比较试验；请重新生成，并给 val 大于 0 的比例。",
@@ -133,21 +141,28 @@ def _check_data(db: sa.Connection, platform: Platform, sweep: Sweep) -> None:
         )
 
 
-def _queue(db: sa.Connection, platform: Platform, sweep: Sweep, trial: int) -> None:
+def _trial(platform: Platform, sweep: Sweep, trial: int) -> Write[None]:
+    """Check a trial; what comes back writes its training task and queues it."""
     values = {**sweep.fixed, **sweep.trials[trial]}
     data_con: Values = {key: value for key, value in values.items() if key in DataConfig.model_fields}
     train_con: Values = {key: value for key, value in values.items() if key not in data_con}
-    new = training.NewTask(
+    new = create.NewTask(
         train_name=sweep.task(trial),
         network=sweep.network,
         data=sweep.data,
         task_desc=f"{sweep.name}: {settings_text(sweep.trials[trial])}",
         maps=sweep.maps,
     )
-    task_id = training.create(db, platform, new)
+    draft = create.draft(platform, new)
     train_con["num_epoch"] = sweep.rungs[-1]
-    gpus = sweep.gpus[trial % len(sweep.gpus)]
-    start.start(db, platform, Start(task_id, train_con=train_con, data_con=data_con, gpus=gpus))
+    request = Start("", train_con=train_con, data_con=data_con, gpus=sweep.gpus[trial % len(sweep.gpus)])
+    stored = draft.config["train_con"], draft.config["data_con"]
+    begin = start.plan(platform, draft.facts(platform), stored, None, request)
+
+    def write(db: sa.Connection) -> None:
+        begin(db, draft.write(db))
+
+    return write
 
 
 def _task_ids(db: sa.Connection, sweep: Sweep) -> dict[int, str]:

@@ -1,6 +1,7 @@
 """HTTP routes of training tasks (chapter 一, sections 1 to 14)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -8,7 +9,7 @@ from fastapi import APIRouter
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.jobs.history import history
 from roadloop.storage.platform import Platform
-from roadloop.training import service, start
+from roadloop.training import create, service, start
 from roadloop.training.curves import curves
 from roadloop.training.forms import (
     Calculate,
@@ -23,7 +24,6 @@ from roadloop.training.forms import (
     TaskId,
     TrainingRows,
 )
-from roadloop.training.service import NewTask
 from roadloop.training.start import Start
 from roadloop.training.store import training_tasks
 from roadloop.web.endpoint import Answer, Call, Endpoints
@@ -55,9 +55,9 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
 
         Nothing runs yet: look at its label map and configuration, then call /starttask.
         """
-        new = NewTask(**p.model_dump())
+        new = create.NewTask(**p.model_dump())
         return call.write(
-            lambda db: service.create(db, platform, new),
+            lambda: create.create(platform, new),
             lambda task_id: {"message": "Autosele start", "data": task_id},
         )
 
@@ -81,9 +81,8 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
     )
     def task_metrics(_call: Call, p: Metrics) -> Answer:
         """The curves of a training task: loss and learning rate by step, scores by epoch."""
-        with platform.database.reading() as db:
-            task = service.require(db, p.task_id)
-            classes = service.classes_of(db, platform, task)
+        task = service.read_task(platform, p.task_id)
+        classes = service.classes_of(platform, task)
         path = platform.workspace.task(task.name) / "log" / "metrics.jsonl"
         return {"data": {**curves(path, p.points), "classes": classes}}
 
@@ -95,14 +94,12 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
 
         Of a started task, what was measured stands in the place of `auto`: another task with it computes in the same way.
         """
-        with platform.database.reading() as db:
-            return {"data": service.configs(db, platform, p.task_id)[0]}
+        return {"data": service.configs(platform, service.read_task(platform, p.task_id))[0]}
 
     @router.get("/data_configs", TaskId, reply={"resp": {"flip": 0.5}, "data": {"flip": 0.5}}, errors=(NotFoundError,))
     def data_configs(_call: Call, p: TaskId) -> Answer:
         """The stored data configuration (查询数据配置)."""
-        with platform.database.reading() as db:
-            stored = service.configs(db, platform, p.task_id)[1]
+        stored = service.configs(platform, service.read_task(platform, p.task_id))[1]
         return {"resp": stored, "data": stored}
 
     @router.get(
@@ -118,7 +115,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
         nothing more.
         """
         return call.write(
-            lambda db: service.fill(db, platform, p.task_id),
+            lambda: service.fill(platform, p.task_id),
             lambda filled: {"message": "query success", "data": filled[0]},
         )
 
@@ -131,7 +128,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
     def data_config(call: Call, p: TaskId) -> Answer:
         """The data configuration, filled in and stored (查询修改数据配置)."""
         return call.write(
-            lambda db: service.fill(db, platform, p.task_id),
+            lambda: service.fill(platform, p.task_id),
             lambda filled: {"message": "query success", "data": filled[1]},
         )
 
@@ -144,7 +141,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
     def save_train_config(call: Call, p: SaveTrainConfig) -> Answer:
         """Save an edited training configuration."""
         return call.write(
-            lambda db: service.save_configs(db, platform, p.task_id, train_con=p.train_con),
+            lambda: service.save_configs(platform, p.task_id, train_con=p.train_con),
             lambda stored: {"message": "save success", "data": stored[0]},
         )
 
@@ -157,7 +154,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
     def save_data_config(call: Call, p: SaveDataConfig) -> Answer:
         """Save an edited data configuration."""
         return call.write(
-            lambda db: service.save_configs(db, platform, p.task_id, data_con=p.data_con),
+            lambda: service.save_configs(platform, p.task_id, data_con=p.data_con),
             lambda stored: {"message": "save success", "data": stored[1]},
         )
 
@@ -168,8 +165,7 @@ def _label_maps(router: Endpoints, platform: Platform) -> None:
     @router.post("/maps", TaskId, reply={"data": maps_example}, errors=(NotFoundError,))
     def maps(_call: Call, p: TaskId) -> Answer:
         """The label map of a task: raw id to train id (获取label_map映射)."""
-        with platform.database.reading() as db:
-            return {"data": service.require(db, p.task_id).label_map.to_maps()}
+        return {"data": service.read_task(platform, p.task_id).label_map.to_maps()}
 
     @router.post(
         "/save_map",
@@ -184,7 +180,7 @@ def _label_maps(router: Endpoints, platform: Platform) -> None:
         mentioned. Where the map is saved otherwise than it was sent, `warnings` say so.
         """
         return call.write(
-            lambda db: service.save_map(db, platform, p.task_id, p.map_value),
+            lambda: service.save_map(platform, p.task_id, p.map_value),
             lambda saved: {
                 "message": "save success",
                 "data": saved[0].to_maps(),
@@ -209,8 +205,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
     )
     def calculate(_call: Call, p: Calculate) -> Answer:
         """Epochs for about 10,000 updates, at least 300 (参数自动计算)."""
-        with platform.database.reading() as db:
-            return {"message": "success", "data": service.calculate(db, platform, p.task_id, p.batch_val)}
+        return {"message": "success", "data": service.calculate(platform, p.task_id, p.batch_val)}
 
     @router.post(
         "/starttask",
@@ -225,7 +220,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
         the stored configuration; the resolved recipe is kept with the task.
         """
         return call.write(
-            lambda db: start.start(db, platform, _start(p)),
+            lambda: start.start(platform, _start(p)),
             lambda texts: {
                 "message": "任务开始",
                 "data": p.task_id,
@@ -245,7 +240,8 @@ def _runs(router: Endpoints, platform: Platform) -> None:
         Within ten seconds it has saved a checkpoint and its processes are gone; /continue_task goes on from there.
         """
         return call.write(
-            lambda db: start.stop(db, p.task_id, p.end_date), lambda _: {"message": "任务结束", "data": p.task_id}
+            lambda: partial(start.stop, task_id=p.task_id, end_date=p.end_date),
+            lambda _: {"message": "任务结束", "data": p.task_id},
         )
 
     @router.post(
@@ -260,7 +256,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
         With other `gpus` than before, it takes the same batches in the same order, only not bit by bit.
         """
         return call.write(
-            lambda db: start.resume(db, platform, p.task_id, p.gpus),
+            lambda: start.resume(platform, p.task_id, p.gpus),
             lambda _: {"message": "任务继续", "data": p.task_id},
         )
 

@@ -39,8 +39,7 @@ def preview(
         )
     platform = open_platform(settings_of(home))
     try:
-        with platform.database.reading() as db:
-            sheet = drawn(db, platform, task, count)
+        sheet = drawn(platform, task, count)
     finally:
         platform.database.close()
     publish.write_bytes(out, encode_color(sheet) if out.suffix.lower() == ".png" else encode_jpeg(sheet, 92))

@@ -2,8 +2,6 @@
 
 from itertools import chain, islice
 
-import sqlalchemy as sa
-
 from roadloop.datasets.reader import DatasetReader
 from roadloop.storage.platform import Platform
 from roadloop.training import service
@@ -16,13 +14,12 @@ from roadloop.training.sample_sheet import Sample, UInt8, draw
 from roadloop.training.sampler import BatchPlan
 
 
-def preview(db: sa.Connection, platform: Platform, task: str, count: int) -> UInt8:
+def preview(platform: Platform, task: str, count: int) -> UInt8:
     """A sheet of the first samples of a task's first epoch, as its loop sees them.
 
     The task may be created, at work or finished; what its configuration leaves empty is filled as /starttask would.
 
     Args:
-        db: A connection.
         platform: The installation.
         task: Name or id of the task.
         count: Samples; fewer when the epoch has fewer.
@@ -34,9 +31,9 @@ def preview(db: sa.Connection, platform: Platform, task: str, count: int) -> UIn
         NotFoundError: No such task, or its dataset is gone.
         InvalidValueError: The configuration does not fit the task, or there is no picture to train on.
     """
-    task_id = service.find_id(db, task) or task
-    found = service.require(db, task_id)
-    facts = service.facts_of(db, platform, found)
+    with platform.database.reading() as db:
+        found = service.require(db, service.find_id(db, task) or task)
+    facts = service.facts_of(platform, found)
     data = fill_data(found.data_con, facts)
     train = fill_train(found.train_con, data, facts)
     check(train, data, facts)

@@ -4,39 +4,27 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from roadloop.datasets import service as datasets
-from roadloop.errors import BrokenFileError, ConflictError, NameTakenError, NotFoundError, Text
-from roadloop.jobs import queue
-from roadloop.jobs.queue import Job, JobState, Submission
-from roadloop.labels.label_map import LabelMap, default_map, parse_map, saved_otherwise
+from roadloop.datasets.info import DatasetInfo
+from roadloop.errors import BrokenFileError, ConflictError, NotFoundError, OvertakenError, Text
+from roadloop.jobs.queue import Job
+from roadloop.labels.label_map import LabelMap, parse_map, saved_otherwise
 from roadloop.labels.table import Color
 from roadloop.models.service import compatible_weights
 from roadloop.networks import folder
 from roadloop.networks import service as networks
-from roadloop.storage.paths import Workspace, check_new_name
+from roadloop.storage.database import Write
+from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, absent_classes, check, epochs_for, fill_data, fill_train, merge_train
 from roadloop.training.increment import count_new
 from roadloop.training.measured import settled
 from roadloop.training.recipe import DataConfig, TrainConfig, parse
-
-
-@dataclass(frozen=True)
-class NewTask:
-    """A call of /create_train; the fields are its parameters."""
-
-    train_name: str
-    network: str
-    data: str
-    task_desc: str = ""
-    maps: str = ""
-    base_task: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,78 +65,6 @@ class Task:
         return DataConfig.model_validate(self.row.data_con)
 
 
-def create(db: sa.Connection, platform: Platform, new: NewTask) -> str:
-    """Create a training task; nothing runs yet.
-
-    Returns:
-        The task id.
-
-    Raises:
-        InvalidNameError: `train_name` cannot be a name.
-        NotFoundError: The network, the dataset or the base task is unknown.
-        ConflictError: The dataset is not finished.
-        NameTakenError: Another task has the name.
-        InvalidValueError: The label map template is unknown or does not fit, or the network's train.json or data.json
-            holds a key that no configuration has.
-    """
-    name = check_new_name(new.train_name, "train_name")
-    if holder := store.find_name(db, name):
-        raise NameTakenError(
-            Text(
-                f"已有名为 {name} 的训练任务；请换一个名称。", f"A training task named {name} exists; choose another."
-            ),
-            task_id=holder,
-            parameter="train_name",
-        )
-    if new.base_task:
-        require(db, new.base_task)
-    network = networks.require(platform, new.network)
-    info = datasets.require(platform, new.data, db)
-    template = "" if new.maps == info.table.name else new.maps
-    label_map = default_map(info.table, template)
-    train, data = defaults(network.folder)
-    train = _portable(platform.workspace, train)
-    task_id = queue.submit(
-        db,
-        Submission(
-            kind="train",
-            payload={"task": name},
-            title=name,
-            pool="training",
-            state=JobState.CREATED,
-            log=f"tasks/{name}/log/train.log",
-        ),
-    )
-    task = {
-        "task_id": task_id,
-        "name": name,
-        "network": network.name,
-        "data": info.name,
-        "base_task": new.base_task,
-        "task_desc": new.task_desc,
-        "net_desc": networks.description(db, network.name),
-        "data_desc": datasets.description(db, info.name),
-        "shown": shown(train, data, "", label_map.num_classes),
-        "start_date": "",
-        "end_date": "",
-    }
-    config = {"train_con": dump(train), "data_con": dump(data), "label_map": label_map.to_json()}
-    store.insert(db, task, config)
-    return task_id
-
-
-def defaults(network: Path) -> tuple[TrainConfig, DataConfig]:
-    """What a network's folder says about its training.
-
-    Raises:
-        InvalidValueError: A file is no JSON object, or holds a key or a value that no configuration has; names it.
-    """
-    where = f"networks/{network.name}"
-    train = parse(TrainConfig, folder.read_defaults(network, folder.TRAIN), f"{where}/{folder.TRAIN}")
-    data = parse(DataConfig, folder.read_defaults(network, folder.DATA), f"{where}/{folder.DATA}")
-    return train, data
-
-
 def require(db: sa.Connection, task_id: str) -> Task:
     """A training task by its id.
 
@@ -166,6 +82,27 @@ def require(db: sa.Connection, task_id: str) -> Task:
             task_id=task_id[:80],
         )
     return Task(*found)
+
+
+def read_task(platform: Platform, task_id: str) -> Task:
+    """A training task by its id, as it stands now.
+
+    Raises:
+        NotFoundError: No training task has that id.
+    """
+    with platform.database.reading() as db:
+        return require(db, task_id)
+
+
+def require_same(db: sa.Connection, task: Task) -> None:
+    """Refuse to write what was prepared from a task whose rows have changed since.
+
+    Raises:
+        OvertakenError: They have.
+    """
+    found = store.find(db, task.job.id)
+    if found is None or found[0] != task.row:
+        raise OvertakenError
 
 
 def find_id(db: sa.Connection, name: str) -> str | None:
@@ -194,28 +131,32 @@ def require_open(db: sa.Connection, task_id: str) -> Task:
     return task
 
 
-def facts_of(db: sa.Connection, platform: Platform, task: Task) -> TaskFacts:
+def facts_of(platform: Platform, task: Task) -> TaskFacts:
     """What a task is made of.
 
     Raises:
         NotFoundError: Its dataset is gone.
     """
-    info = datasets.require(platform, task.row.data, db)
-    folder = platform.workspace.dataset(info.name)
+    info = datasets.require(platform, task.row.data)
+    return made_of(platform, task.name, task.row.network, info, task.label_map)
+
+
+def made_of(platform: Platform, name: str, network: str, info: DatasetInfo, label_map: LabelMap) -> TaskFacts:
+    """What a task is made of, that is written or will be."""
+    dataset = platform.workspace.dataset(info.name)
     added = None
     if info.base_data:
         base = platform.workspace.dataset(info.base_data)
         if base.is_dir():
-            added = count_new(folder, base)
-    shown = partial(datasets.shown, platform, info.name)
-    return TaskFacts(task.name, task.row.network, info, task.label_map, shown, added)
+            added = count_new(dataset, base)
+    return TaskFacts(name, network, info, label_map, partial(datasets.shown, platform, info.name), added)
 
 
-def classes_of(db: sa.Connection, platform: Platform, task: Task) -> list[dict[str, Any]]:
+def classes_of(platform: Platform, task: Task) -> list[dict[str, Any]]:
     """What a task's network learns: `train_id`, both names and `color`, which is None when the dataset is gone."""
     colors: tuple[Color | None, ...] = (None,) * task.label_map.num_classes
     with suppress(NotFoundError, ConflictError, BrokenFileError):
-        colors = task.label_map.colors(datasets.require(platform, task.row.data, db).table)
+        colors = task.label_map.colors(datasets.require(platform, task.row.data).table)
     names = zip(task.label_map.names("en"), task.label_map.names("zh"), colors, strict=True)
     return [
         {"train_id": i, "name_en": en, "name_zh": zh, "color": None if color is None else list(color)}
@@ -223,78 +164,82 @@ def classes_of(db: sa.Connection, platform: Platform, task: Task) -> list[dict[s
     ]
 
 
-def configs(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def configs(platform: Platform, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
     """The stored `train_con` and `data_con`; of a started task with what was measured in the place of `auto`."""
-    task = require(db, task_id)
     if not task.started:
         return task.row.train_con, task.row.data_con
     return dump(settled(task.train_con, platform.workspace.task(task.name))), task.row.data_con
 
 
-def fill(db: sa.Connection, platform: Platform, task_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fill every field that follows from the task into the stored configurations, and return them.
+def fill(platform: Platform, task_id: str) -> Write[tuple[dict[str, Any], dict[str, Any]]]:
+    """Fill every field that follows from the task into the stored configurations.
 
     A second call changes nothing more; the configuration of a started task is complete already.
+
+    Returns:
+        Stores and answers them.
     """
-    task = require(db, task_id)
-    if not task.started:
-        facts = facts_of(db, platform, task)
-        data = fill_data(task.data_con, facts)
-        train = fill_train(task.train_con, data, facts)
-        _save(db, task, train, data)
-        return dump(train), dump(data)
-    return configs(db, platform, task_id)
+    task = read_task(platform, task_id)
+    if task.started:
+        complete = configs(platform, task)
+        return lambda _db: complete
+    facts = facts_of(platform, task)
+    data = fill_data(task.data_con, facts)
+    return partial(_save, task=task, train=fill_train(task.train_con, data, facts), data=data)
 
 
 def save_configs(
-    db: sa.Connection,
     platform: Platform,
     task_id: str,
     *,
     train_con: Mapping[str, Any] | None = None,
     data_con: Mapping[str, Any] | None = None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Put edited values into the stored configurations; keys that are not sent stay, null empties a field.
+) -> Write[tuple[dict[str, Any], dict[str, Any]]]:
+    """Check edited values of the stored configurations; keys that are not sent stay, null empties a field.
 
     Returns:
-        Both as they are stored now.
+        Stores both, and answers them as they are then.
 
     Raises:
         ConflictError: The task was started.
         InvalidValueError: An unknown key, a wrong value, or one that does not fit the task.
     """
-    task = require_open(db, task_id)
-    train = _portable(platform.workspace, merge_train(task.row.train_con, train_con or {}))
+    with platform.database.reading() as db:
+        task = require_open(db, task_id)
+    train = portable(platform.workspace, merge_train(task.row.train_con, train_con or {}))
     data = parse(DataConfig, {**task.row.data_con, **(data_con or {})}, "data_con")
-    check(train, data, facts_of(db, platform, task))
-    _save(db, task, train, data)
-    return dump(train), dump(data)
+    check(train, data, facts_of(platform, task))
+    return partial(_save, task=task, train=train, data=data)
 
 
-def save_map(
-    db: sa.Connection, platform: Platform, task_id: str, value: Mapping[str, Any]
-) -> tuple[LabelMap, list[Text]]:
-    """Save a task's label map. Configured values that followed from the old one are emptied.
+def save_map(platform: Platform, task_id: str, value: Mapping[str, Any]) -> Write[tuple[LabelMap, list[Text]]]:
+    """Check a task's new label map. Configured values that followed from the old one are emptied with it.
 
     Returns:
-        The map as saved, and warnings: classes without training pixels, train ids that became others, classes that
-        were not mentioned.
+        Stores the map; answers it as saved, and warnings: classes without training pixels, train ids that became
+        others, classes that were not mentioned.
 
     Raises:
         ConflictError: The task was started.
         LabelMapError: An entry that cannot be read, an unknown raw id, fewer than two classes.
     """
-    task = require_open(db, task_id)
-    facts = facts_of(db, platform, task)
+    with platform.database.reading() as db:
+        task = require_open(db, task_id)
+    facts = facts_of(platform, task)
     label_map = parse_map(value, facts.dataset.table)
-    store.update_config(db, task_id, label_map=label_map.to_json())
     train, data = task.train_con, task.data_con
     if label_map.lut().tolist() != task.label_map.lut().tolist():
         train = train.model_copy(update={"num_classes": None, "class_weights": None})
         data = data.model_copy(update={"flip_pairs": None})
-    _save(db, task, train, data, num_classes=label_map.num_classes)
     absent = absent_classes(replace(facts, label_map=label_map))
-    return label_map, [*absent, *saved_otherwise(value, facts.dataset.table, label_map)]
+    warnings = [*absent, *saved_otherwise(value, facts.dataset.table, label_map)]
+
+    def write(db: sa.Connection) -> tuple[LabelMap, list[Text]]:
+        _save(db, task, train, data, num_classes=label_map.num_classes)
+        store.update_config(db, task_id, label_map=label_map.to_json())
+        return label_map, warnings
+
+    return write
 
 
 def list_weights(platform: Platform, task_id: str) -> list[str]:
@@ -303,17 +248,16 @@ def list_weights(platform: Platform, task_id: str) -> list[str]:
     Raises:
         NotFoundError: No training task has that id, or its network is gone.
     """
-    with platform.database.reading() as db:
-        task = require(db, task_id)
+    task = read_task(platform, task_id)
     network = networks.require(platform, task.row.network)
     files = compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name)
     return [file.name for file in files]
 
 
-def calculate(db: sa.Connection, platform: Platform, task_id: str, batch_size: int) -> int:
+def calculate(platform: Platform, task_id: str, batch_size: int) -> int:
     """Epochs that give about 10,000 updates with a batch size, and at least 300."""
-    task = require(db, task_id)
-    return epochs_for(facts_of(db, platform, task).pictures(task.data_con), batch_size)
+    task = read_task(platform, task_id)
+    return epochs_for(facts_of(platform, task).pictures(task.data_con), batch_size)
 
 
 def shown(train: TrainConfig, data: DataConfig, gpus: str, num_classes: int) -> dict[str, Any]:
@@ -336,7 +280,7 @@ def dump(config: TrainConfig | DataConfig) -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
-def _portable(workspace: Workspace, train: TrainConfig) -> TrainConfig:
+def portable(workspace: Workspace, train: TrainConfig) -> TrainConfig:
     """The configuration with the folder that a network begins from as rows keep it."""
     begin = train.network_settings.get(folder.CHECKPOINT)
     if not isinstance(begin, str):
@@ -347,8 +291,11 @@ def _portable(workspace: Workspace, train: TrainConfig) -> TrainConfig:
 
 def _save(
     db: sa.Connection, task: Task, train: TrainConfig, data: DataConfig, *, num_classes: int | None = None
-) -> None:
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Store both configurations of a task that is as it was read; returns them."""
+    require_same(db, task)
     task_id = task.job.id
     classes = num_classes or task.label_map.num_classes
     store.update_config(db, task_id, train_con=dump(train), data_con=dump(data))
     store.update_task(db, task_id, shown=shown(train, data, "", classes))
+    return dump(train), dump(data)

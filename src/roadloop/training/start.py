@@ -1,6 +1,6 @@
 """Starting, continuing and stopping training tasks: everything is checked before anything begins. No torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,16 @@ from roadloop.models.service import find_weights
 from roadloop.networks import service as networks
 from roadloop.networks import trust
 from roadloop.networks.folder import CHECKPOINT, digest, read_source
+from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.storage.publish import sha256_file
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, check, check_devices, fill_data, fill_train, merge_train, warnings
 from roadloop.training.recipe import DataConfig, Named, R, TrainConfig, TrainingRecipe, parse
-from roadloop.training.service import Task, dump, facts_of, require, require_open, shown
+from roadloop.training.service import Task, dump, facts_of, read_task, require, require_open, require_same, shown
+
+Configs = tuple[Mapping[str, Any], Mapping[str, Any]]  #: train_con and data_con
 
 
 @dataclass(frozen=True)
@@ -47,26 +50,56 @@ class Start:
     start_date: str = ""
 
 
-def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
-    """Check a start, fix the task's recipe and queue its job.
+def start(platform: Platform, request: Start) -> Write[list[Text]]:
+    """Check a start.
 
     Returns:
-        What somebody should know, although it forbids nothing.
+        Fixes the task's recipe and queues its job; answers what somebody should know, although it forbids nothing.
 
     Raises:
-        NotFoundError: The task, its network, its dataset or the start weights are gone.
-        ConflictError: The task was started before, or its base task has no model file yet.
+        As `plan`; also:
+        NotFoundError: No training task has that id.
+        ConflictError: The task was started before.
+    """
+    with platform.database.reading() as db:
+        task = require_open(db, request.task_id)
+        base = require(db, task.row.base_task) if task.row.base_task else None
+    begin = plan(platform, facts_of(platform, task), (task.row.train_con, task.row.data_con), base, request)
+
+    def write(db: sa.Connection) -> list[Text]:
+        require_same(db, task)
+        return begin(db, task.job.id)
+
+    return write
+
+
+def plan(
+    platform: Platform, facts: TaskFacts, stored: Configs, base: Task | None, request: Start
+) -> Callable[[sa.Connection, str], list[Text]]:
+    """Check the start of a task that is written, or will be.
+
+    Args:
+        platform: The installation.
+        facts: What the task is made of.
+        stored: Its stored `train_con` and `data_con`.
+        base: Its base task.
+        request: What is asked; its `task_id` is not looked at.
+
+    Returns:
+        Given a transaction and the task's id, fixes its recipe and queues its job, as `start` says.
+
+    Raises:
+        NotFoundError: Its network, its dataset or the start weights are gone.
+        ConflictError: Its base task has no model file yet.
         InvalidValueError: A value that is unknown, wrong, or does not fit; names it.
     """
-    task = require_open(db, request.task_id)
-    facts = facts_of(db, platform, task)
-    train, data = _resolved(task, facts, request)
+    train, data = _resolved(stored, facts, request)
     train = _with_checkpoint(platform, train)
-    network = networks.require(platform, task.row.network)
+    network = networks.require(platform, facts.network)
     source = read_source(network.folder)
-    weights = _start_weights(db, platform, task, train.weights)
+    weights = _start_weights(platform, base, train.weights)
     recipe = TrainingRecipe(
-        task=task.name,
+        task=facts.name,
         dataset=Named(name=facts.dataset.name, digest=facts.dataset.digest),
         network=Named(name=network.name, digest=digest(source)),
         start_weights=weights,
@@ -76,19 +109,23 @@ def start(db: sa.Connection, platform: Platform, request: Start) -> list[Text]:
         data=data,
     )
     check_devices(train, facts.pictures(data), recipe.devices, gpus=bool(recipe.gpus))
-    store.update_config(
-        db,
-        request.task_id,
-        recipe=recipe.model_dump(mode="json"),
-        source=source,
-        train_con=dump(recipe.train),
-        data_con=dump(recipe.data),
-    )
+    config = {
+        "recipe": recipe.model_dump(mode="json"),
+        "source": source,
+        "train_con": dump(recipe.train),
+        "data_con": dump(recipe.data),
+    }
     values = shown(recipe.train, recipe.data, recipe.gpus, recipe.num_classes)
-    store.update_task(db, request.task_id, shown=values, start_date=request.start_date)
-    trust.note(db, recipe.network.digest, network.name, "trained")
-    queue.start(db, request.task_id, gpus=recipe.gpus)
-    return [*warnings(train, data, facts), *_other_outputs(platform, recipe, facts)]
+    texts = [*warnings(train, data, facts), *_other_outputs(platform, recipe, facts)]
+
+    def begin(db: sa.Connection, task_id: str) -> list[Text]:
+        store.update_config(db, task_id, **config)
+        store.update_task(db, task_id, shown=values, start_date=request.start_date)
+        trust.note(db, recipe.network.digest, network.name, "trained")
+        queue.start(db, task_id, gpus=recipe.gpus)
+        return texts
+
+    return begin
 
 
 def _other_outputs(platform: Platform, recipe: TrainingRecipe, facts: TaskFacts) -> list[Text]:
@@ -119,10 +156,10 @@ def _other_outputs(platform: Platform, recipe: TrainingRecipe, facts: TaskFacts)
     ]
 
 
-def _resolved(task: Task, facts: TaskFacts, request: Start) -> tuple[TrainConfig, DataConfig]:
+def _resolved(stored: Configs, facts: TaskFacts, request: Start) -> tuple[TrainConfig, DataConfig]:
     """Both configurations, complete and checked: flat parameters over sent ones over stored ones."""
-    train = merge_train(task.row.train_con, request.train_con)
-    data = parse(DataConfig, {**task.row.data_con, **request.data_con}, "data_con")
+    train = merge_train(stored[0], request.train_con)
+    data = parse(DataConfig, {**stored[1], **request.data_con}, "data_con")
     train = _with_flat(TrainConfig, train, request.train)
     data = _with_flat(DataConfig, data, request.data)
     check(train, data, facts)
@@ -157,10 +194,9 @@ def _with_checkpoint(platform: Platform, train: TrainConfig) -> TrainConfig:
     return train.model_copy(update={"network_settings": train.network_settings | {CHECKPOINT: store_path(folder)}})
 
 
-def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str) -> Named | None:
+def _start_weights(platform: Platform, base: Task | None, name: str) -> Named | None:
     """The file to begin from: the one that was chosen, else the best model of the base task, else none."""
-    if not name and task.row.base_task:
-        base = require(db, task.row.base_task)
+    if not name and base is not None:
         best = base.job.memo.get("best")
         if best is None:
             raise ConflictError(
@@ -168,7 +204,7 @@ def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str)
                     f"base_task {base.name} 还没有模型文件；请等它完成一轮，或用 weights 指定文件。",
                     f"The base task {base.name} has no model file yet; wait for an epoch, or name a file in weights.",
                 ),
-                task_id=task.row.base_task,
+                task_id=base.job.id,
             )
         name = f"{base.name}/{best['file']}"
     if not name:
@@ -180,22 +216,24 @@ def _start_weights(db: sa.Connection, platform: Platform, task: Task, name: str)
     return Named(name=name, digest=digest)
 
 
-def resume(db: sa.Connection, platform: Platform, task_id: str, gpus: str | None = None) -> None:
-    """Let a stopped or failed task go on from its newest good checkpoint: same id, new attempt.
+def resume(platform: Platform, task_id: str, gpus: str | None = None) -> Write[None]:
+    """Check whether a stopped or failed task can go on from its newest good checkpoint: same id, new attempt.
 
     Args:
-        db: An open transaction.
         platform: The workspace and its settings.
         task_id: The task.
         gpus: Where it goes on: GPU indices, or "" or `cpu`; None = where it was. Batches and the order of the pictures
             stay the same.
+
+    Returns:
+        Queues its job.
 
     Raises:
         NotFoundError: No training task has that id, or its dataset is gone.
         ConflictError: It was never started, is at work, or is finished.
         InvalidValueError: A GPU that it needs is not there, or there are too many for a batch.
     """
-    task = require(db, task_id)
+    task = read_task(platform, task_id)
     if not task.started:
         raise ConflictError(
             Text(
@@ -205,14 +243,20 @@ def resume(db: sa.Connection, platform: Platform, task_id: str, gpus: str | None
             task_id=task_id,
         )
     _check_can_go_on(task)
-    facts = facts_of(db, platform, task)
+    facts = facts_of(platform, task)
     indices = devices.check(platform.settings, task.job.gpus if gpus is None else gpus)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
     size = len(indices) or recipe.train.cpu_processes
     check_devices(recipe.train, facts.pictures(recipe.data), size, gpus=bool(indices))
     text = ",".join(map(str, indices))
-    store.update_task(db, task_id, shown={**task.row.shown, "gpus": text})
-    queue.start(db, task_id, gpus=text)
+
+    def write(db: sa.Connection) -> None:
+        now = require(db, task_id)
+        _check_can_go_on(now)
+        store.update_task(db, task_id, shown={**now.row.shown, "gpus": text})
+        queue.start(db, task_id, gpus=text)
+
+    return write
 
 
 def _check_can_go_on(task: Task) -> None:

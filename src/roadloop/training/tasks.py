@@ -19,11 +19,12 @@ from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
+from roadloop.training.create import defaults
 from roadloop.training.crew import train_together
 from roadloop.training.group import Group
 from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
-from roadloop.training.service import defaults, facts_of, require
+from roadloop.training.service import facts_of, read_task
 from roadloop.training.work import Work
 
 _OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
@@ -89,9 +90,8 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
         UntrustedCodeError: The network's code, as it was when the task was started, may no longer run here.
     """
     platform = context.platform
-    with platform.database.reading() as db:
-        task = require(db, context.job.id)
-        facts = facts_of(db, platform, task)
+    task = read_task(platform, context.job.id)
+    facts = facts_of(platform, task)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
     trust_of(platform).require(task.row.source, platform.workspace.tasks / recipe.task / "conf" / SOURCE)
     base, begin = None, recipe.train.network_settings.get(CHECKPOINT)

@@ -19,6 +19,7 @@ from roadloop.sources.health.meaning import match_model
 from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
 from roadloop.storage import reading
+from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, read_names
 from roadloop.storage.platform import Platform
 
@@ -39,11 +40,11 @@ class Request:
     gpus: str
 
 
-def create(db: sa.Connection, platform: Platform, request: Request) -> str:
-    """Check a request, and write its row and its job.
+def create(platform: Platform, request: Request) -> Write[str]:
+    """Check a request.
 
     Returns:
-        The task id.
+        Writes the examination's row and its job; answers the task id.
 
     Raises:
         NotFoundError: The set, one of the others, or the model file is not there.
@@ -68,9 +69,13 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
         "distance": request.distance,
     }
     gpus = "" if request.gpus == "cpu" or not request.model else request.gpus
-    task_id = queue.submit(db, Submission(kind="health", payload=payload, title=source.name, gpus=gpus))
-    store.insert_health(db, {"task_id": task_id, "name": source.name, "model": request.model})
-    return task_id
+
+    def write(db: sa.Connection) -> str:
+        task_id = queue.submit(db, Submission(kind="health", payload=payload, title=source.name, gpus=gpus))
+        store.insert_health(db, {"task_id": task_id, "name": source.name, "model": request.model})
+        return task_id
+
+    return write
 
 
 def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...]:
