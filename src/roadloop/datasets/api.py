@@ -120,8 +120,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/data_history", History, reply=DataHistory, errors=(NotFoundError,))
     def data_history(call: Call, p: History) -> Answer:
         """List datasets, or show one with its progress (查询已存在data, 生成data进度)."""
-        search = [store.datasets.c.name, store.datasets.c.description, store.datasets.c.sour_data]
-        return history(call, p, table=store.datasets, render=_render, search=search)
+        return history(call, p, table=store.datasets, render=_render)
 
     @router.get("/sour_datas", NoParameters, reply={"data": ["20180727"]})
     def sour_datas(_call: Call, _p: NoParameters) -> Answer:

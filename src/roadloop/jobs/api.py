@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter
@@ -15,13 +15,11 @@ from roadloop.errors import ConflictError, Language, NotFoundError
 from roadloop.jobs import logs, queue
 from roadloop.jobs.history import JobFields, format_time, history
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import job_events, jobs, to_text
-from roadloop.storage import migrate
+from roadloop.jobs.store import ACTIVE, job_events, to_text
+from roadloop.storage import migrate, search
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call, Endpoints
 from roadloop.web.parameters import History, NoParameters, Parameters
-
-_ACTIVE: Final = jobs.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
 
 
 class OneJob(Parameters):
@@ -93,7 +91,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/jobs", ListJobs, reply=JobList, errors=(NotFoundError,))
     def list_jobs(call: Call, p: ListJobs) -> Mapping[str, Any] | Response:
         """List the jobs of every kind, newest first, or one."""
-        return history(call, p, table=None, render=_render, where=_ACTIVE if p.active else None)
+        return history(call, p, table=None, render=_render, where=ACTIVE if p.active else None)
 
     @router.post("/v1/jobs/{task_id}/cancel", OneJob, reply={"data": "running"}, errors=(NotFoundError, ConflictError))
     def cancel_job(call: Call, p: OneJob) -> Mapping[str, Any]:
@@ -112,8 +110,7 @@ def routes(platform: Platform) -> APIRouter:
     def health(call: Call, _: NoParameters) -> dict[str, Any]:
         """Whether the service works: database, queue and disk."""
         with call.platform.database.reading() as db:
-            rows = db.execute(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state))
-            counts: dict[str, int] = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
+            counts = search.job_counts(db)
         disk = shutil.disk_usage(call.platform.workspace.home)
         return {
             "data": {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from roadloop.errors import Language, NotFoundError, Text
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job, from_row, jobs
+from roadloop.storage import search
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call
 from roadloop.web.parameters import History
@@ -86,7 +88,7 @@ def history(
     *,
     table: sa.Table | None,
     render: Render,
-    search: Sequence[sa.Column[str]] = (),
+    part: str = "",
     where: sa.ColumnElement[bool] | None = None,
 ) -> Mapping[str, Any] | Response:
     """Answer a history endpoint.
@@ -96,8 +98,9 @@ def history(
         parameters: One task's id, or page, page_size, q, all.
         table: Rows with an integer `id` and a `task_id`; None for the jobs themselves.
         render: Makes the documented keys from a row of `table`; finds the job's record under `job`.
-        search: Columns that `q` looks into, besides the job's title.
-        where: Which rows are listed at all; None: every one.
+        part: Of the table, as `storage.search.LISTS` names it; empty: all of it.
+        where: Which rows are listed at all; None: every one. Without `part` there may be few of them only, for which
+            the condition has an index.
 
     Returns:
         `{"data": row}` for one task, else `{"data": rows, "total": n}`, or a stream of the same with `all`.
@@ -112,16 +115,14 @@ def history(
         if row is None:
             raise _unknown(parameters.task_id)
         return {"data": rows.render(row)}
-    condition = _matches(parameters.q, search)
-    if where is not None:
-        condition = sa.and_(condition, where)
+    few = where is not None and not part
+    listing = _Few(rows, where, parameters.q) if few else _Numbered(rows, part, where, parameters.q)
     if parameters.all:
-        return StreamingResponse(rows.stream(call.platform, condition), media_type="application/json")
+        return StreamingResponse(rows.stream(call.platform, listing), media_type="application/json")
     size = parameters.page_size or (PAGE_SIZE if parameters.page else NEWEST)
-    window = rows.newest_first(condition).limit(size).offset((max(parameters.page, 1) - 1) * size)
     with call.platform.database.reading() as db:
-        total = db.execute(rows.count(None if where is None and not parameters.q else condition)).scalar_one()
-        found = db.execute(window).all()
+        total = listing.total(db)
+        found = listing.page(db, (max(parameters.page, 1) - 1) * size, size)
     return {"data": [rows.render(row) for row in found], "total": total}
 
 
@@ -135,12 +136,6 @@ def _unknown(task_id: str) -> NotFoundError:
     )
 
 
-def _matches(text: str, search: Sequence[sa.Column[str]]) -> sa.ColumnElement[bool]:
-    if not text:
-        return sa.true()
-    return sa.or_(*(column.icontains(text, autoescape=True) for column in (jobs.c.title, *search)))
-
-
 class _Rows:
     """The rows of one history: how they are found and shown."""
 
@@ -148,6 +143,7 @@ class _Rows:
         self._table = table
         self._show = render
         self._language = language
+        self.name = "jobs" if table is None else table.name
         self.key: sa.Column[int] = jobs.c.seq if table is None else table.c.id
         self.query = (
             sa.select(jobs)
@@ -155,17 +151,9 @@ class _Rows:
             else sa.select(table, jobs).join_from(table, jobs, jobs.c.id == table.c.task_id)
         )
 
-    def newest_first(self, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    def newest_first(self, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
         """All rows that match."""
-        return self.query.where(condition).order_by(self.key.desc())
-
-    def count(self, condition: sa.ColumnElement[bool] | None) -> sa.Select[int]:
-        """How many rows match; without a condition no join is needed."""
-        if condition is None:
-            return sa.select(sa.func.count()).select_from(jobs if self._table is None else self._table)
-        return sa.select(sa.func.count()).select_from(
-            self.query.where(condition).with_only_columns(self.key).subquery()
-        )
+        return self.query.where(*conditions).order_by(self.key.desc())
 
     def render(self, row: sa.Row[Any]) -> dict[str, Any]:
         """One row as people and programs see it."""
@@ -178,22 +166,84 @@ class _Rows:
             **self._show({**own, "job": job}, self._language),
         }
 
-    def stream(self, platform: Platform, condition: sa.ColumnElement[bool]) -> Iterator[str]:
+    def stream(self, platform: Platform, listing: "_Few | _Numbered") -> Iterator[str]:
         """The whole history as one JSON object, in constant memory: pages by key, one short read each."""
         yield '{"errno": 1, "data": ['
         last: int | None = None
         total = 0
         while True:
-            chunk = self.newest_first(condition).limit(CHUNK)
-            if last is not None:
-                chunk = chunk.where(self.key < last)
             with platform.database.reading() as db:
-                found = db.execute(chunk).all()
-            for row in found:
-                rendered = self.render(row)
-                last = rendered["id"]
-                yield ("," if total else "") + json.dumps(rendered, ensure_ascii=False)
-                total += 1
+                found = listing.after(db, last)
+            rendered = [self.render(row) for row in found]
+            if rendered:
+                last = rendered[-1]["id"]
+                yield ("," if total else "") + ",".join(json.dumps(row, ensure_ascii=False) for row in rendered)
+                total += len(rendered)
             if len(found) < CHUNK:
                 break
         yield f'], "total": {total}}}'
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """A list whose rows are numbered and indexed: pages and searches are as fast with a million rows."""
+
+    rows: _Rows
+    part: str
+    where: sa.ColumnElement[bool] | None
+    text: str
+
+    @property
+    def _name(self) -> str:
+        return f"{self.rows.name}:{self.part}" if self.part else self.rows.name
+
+    def total(self, db: sa.Connection) -> int:
+        """How many rows; of a search `search.MOST` at most."""
+        return search.count(db, self._name, self.text) if self.text else search.length(db, self._name)
+
+    def page(self, db: sa.Connection, offset: int, size: int) -> Sequence[sa.Row[Any]]:
+        """`size` rows after the `offset` newest ones."""
+        if self.text:
+            ids = search.find(db, self._name, self.text, size, offset=offset)
+        else:
+            ids = search.window(db, self._name, offset, size)
+        return db.execute(self.rows.newest_first(self.rows.key.in_(ids))).all()
+
+    def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
+        """The next rows of a stream."""
+        below = 2**57 if last is None else last
+        if self.text:
+            query = self.rows.newest_first(
+                self.rows.key.in_(search.find(db, self._name, self.text, CHUNK, below=below))
+            )
+        else:
+            query = self.rows.newest_first(self.rows.key < below).limit(CHUNK)
+        return db.execute(query if self.where is None else query.where(self.where)).all()
+
+
+@dataclass(frozen=True)
+class _Few:
+    """A list of few rows, which an index finds: they are counted, and looked at one by one."""
+
+    rows: _Rows
+    where: sa.ColumnElement[bool] | None
+    text: str
+
+    @property
+    def _query(self) -> sa.Select[Any]:
+        query = self.rows.newest_first() if self.where is None else self.rows.newest_first(self.where)
+        return query.where(jobs.c.title.icontains(self.text, autoescape=True)) if self.text else query
+
+    def total(self, db: sa.Connection) -> int:
+        """How many rows."""
+        keys = self._query.with_only_columns(self.rows.key).order_by(None).subquery()
+        return db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
+
+    def page(self, db: sa.Connection, offset: int, size: int) -> Sequence[sa.Row[Any]]:
+        """`size` rows after the `offset` newest ones."""
+        return db.execute(self._query.limit(size).offset(offset)).all()
+
+    def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
+        """The next rows of a stream."""
+        query = self._query if last is None else self._query.where(self.rows.key < last)
+        return db.execute(query.limit(CHUNK)).all()

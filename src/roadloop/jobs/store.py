@@ -10,6 +10,9 @@ from roadloop.errors import Text
 from roadloop.jobs.states import JobState
 from roadloop.storage.database import metadata
 
+#: The jobs that have not ended, in the words of their index.
+ACTIVE: Final = sa.literal_column("state IN ('queued', 'running')", sa.Boolean)
+
 jobs: Final = sa.Table(
     "jobs",
     metadata,
@@ -50,6 +53,8 @@ jobs: Final = sa.Table(
         "state IN ('created', 'queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state_known"
     ),
     sa.Index("ix_jobs_queue", "state", "pool", "priority", "queued_seq"),
+    sa.Index("ix_jobs_kind", "kind", "seq"),
+    sa.Index("ix_jobs_active", "seq", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
     sqlite_autoincrement=True,
 )
 

@@ -140,7 +140,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/network_history", History, reply=NetworkRows, errors=(NotFoundError,))
     def network_history(call: Call, p: History) -> Answer:
         """List the networks and how their creation went (查询已存在network)."""
-        return history(call, p, table=networks, render=_row, search=[networks.c.name, networks.c.description])
+        return history(call, p, table=networks, render=_row)
 
     return router.api
 

@@ -17,7 +17,7 @@ divisions: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
-    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False, index=True),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("types", sa.String(10), nullable=False),  # full | remote
     sa.Column("rejected", sa.Boolean, nullable=False),  # sends rejected pictures out again
@@ -61,7 +61,7 @@ label_runs: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
-    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False, index=True),
     sa.Column("types", sa.String(10), nullable=False),  # remote | lane | union
     sa.Column("name", sa.Text, nullable=False, index=True),  # of the source set
     sqlite_autoincrement=True,

@@ -132,8 +132,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/releases", History, reply=ReleaseList, errors=(NotFoundError,))
     def release_history(call: Call, p: History) -> Answer:
         """List the releases of all categories and how their jobs went."""
-        search = [releases.c.category, releases.c.version, releases.c.env, releases.c.adcode, releases.c.description]
-        return history(call, p, table=releases, render=_row, search=search)
+        return history(call, p, table=releases, render=_row)
 
     return router.api
 

@@ -49,6 +49,8 @@ def open_platform(settings: Settings, *, upgrade: bool = False) -> Platform:
             workspace.create_folders()
     database = Database(settings.database_url or sqlite_url(workspace.home / "roadloop.db"))
     if upgrade:
-        return Platform(settings, database, workspace, migrate.upgrade(database, workspace.home))
+        said = migrate.upgrade(database, workspace.home)
+        database.analyze()
+        return Platform(settings, database, workspace, said)
     migrate.check(database)
     return Platform(settings, database, workspace)

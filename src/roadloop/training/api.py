@@ -64,8 +64,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
     @router.post("/train_history", History, reply=TrainingRows, errors=(NotFoundError,))
     def train_history(call: Call, p: History) -> Answer:
         """List the training tasks, or look at one (查询历史任务, 查询任务详情)."""
-        columns = [training_tasks.c.task_desc, training_tasks.c.network, training_tasks.c.data]
-        return history(call, p, table=training_tasks, render=_row, search=columns)
+        return history(call, p, table=training_tasks, render=_row)
 
     @router.get(
         "/v1/tasks/{task_id}/metrics",
