@@ -24,6 +24,7 @@ from roadloop.errors import (
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_palette
 from roadloop.jobs import queue
+from roadloop.jobs.choices import ready
 from roadloop.jobs.queue import JobState, Submission
 from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable, different_meanings, union
@@ -31,8 +32,10 @@ from roadloop.sources.choice import parse_filter
 from roadloop.sources.service import SourceSet, has_pictures, open_set, read_splits
 from roadloop.storage.paths import check_name, check_new_name, read_names, write_names
 from roadloop.storage.platform import Platform
+from roadloop.web.parameters import Choices
 
 DEFAULT_SHARES: Final = {"train": 0.8, "val": 0.1, "test": 0.1}
+NEWEST_ONES: Final = Choices()
 _FREE: Final = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
 
 
@@ -114,10 +117,14 @@ def create(db: sa.Connection, platform: Platform, request: Request) -> str:
     return task_id
 
 
-def finished_names(platform: Platform) -> list[str]:
-    """Names of the finished datasets, newest first."""
+def finished_names(platform: Platform, choices: Choices = NEWEST_ONES) -> list[str]:
+    """Names of the finished datasets, newest first.
+
+    Raises:
+        NotFoundError: No dataset is named as `choices.after` says.
+    """
     with platform.database.reading() as db:
-        return store.finished_names(db)
+        return ready(db, store.datasets, choices)
 
 
 def require(platform: Platform, name: str, db: sa.Connection | None = None) -> DatasetInfo:
@@ -215,7 +222,7 @@ def label_picture(platform: Platform, name: str, split: str, index: int) -> byte
 def _require(db: sa.Connection, platform: Platform, name: str) -> DatasetInfo:
     row = store.find_live(db, name)
     if row is None:
-        known = ", ".join(store.finished_names(db)[:10]) or "-"
+        known = ", ".join(ready(db, store.datasets, Choices(page_size=10))) or "-"
         raise NotFoundError(
             Text(f"没有名为 {name} 的 data；现有：{known}", f"No dataset is named {name}; there are: {known}"),
             name=name,
@@ -307,7 +314,7 @@ def _find_base(db: sa.Connection, platform: Platform, name: str, table: ClassTab
     if name:
         _check_meanings(_require(db, platform, check_name(name, "base_data")).table, table)
         return name
-    for candidate in store.finished_names(db):
+    for candidate in ready(db, store.datasets, NEWEST_ONES):
         try:
             if _require(db, platform, candidate).table.classes == table.classes:
                 return candidate

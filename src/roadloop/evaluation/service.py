@@ -16,13 +16,12 @@ from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
-from roadloop.jobs.states import ENDED, JobState
+from roadloop.jobs.states import JobState
+from roadloop.jobs.store import ACTIVE
 from roadloop.models.files import load_description
 from roadloop.storage.platform import Platform
 
 __all__ = ["EvaluationRequest", "ModelChoice", "find_model", "newest_scores", "start"]
-
-_ACTIVE = tuple(state.value for state in JobState if state not in ENDED)
 
 
 @dataclass(frozen=True)
@@ -164,9 +163,9 @@ def _destination(db: sa.Connection, platform: Platform, request: EvaluationReque
     pictures = None if request.sour_dir.startswith(DATASET) else workspace.resolve(request.sour_dir, "sour_dir")
     check_destination(workspace, target, pictures, overwrite=request.overwrite)
     active = db.execute(
-        sa.select(evaluations.c.task_id, evaluations.c.dest_path)
-        .join(queue.jobs, queue.jobs.c.id == evaluations.c.task_id)
-        .where(queue.jobs.c.state.in_(_ACTIVE))
+        sa.select(evaluations.c.task_id, evaluations.c.dest_path).where(
+            evaluations.c.task_id.in_(sa.select(queue.jobs.c.id).where(ACTIVE))
+        )
     )
     for row in active:
         other = workspace.find_path(row.dest_path)

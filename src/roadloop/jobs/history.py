@@ -16,9 +16,8 @@ from roadloop.jobs.store import Job, from_row, jobs
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call
-from roadloop.web.parameters import History
+from roadloop.web.parameters import NEWEST, History
 
-NEWEST: Final = 1000
 PAGE_SIZE: Final = 20
 CHUNK: Final = 500
 

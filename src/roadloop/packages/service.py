@@ -338,7 +338,7 @@ def _check_returned(workspace: Workspace, version: str, folder: Path, types: Res
 
 
 def _free_name(db: sa.Connection, workspace: Workspace, base: str) -> str:
-    taken = store.held_names(db) | set(list_sets(workspace))
+    taken = store.held_names(db, base) | set(list_sets(workspace))
     name, n = base, 1
     while name in taken:
         n += 1

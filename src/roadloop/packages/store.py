@@ -197,10 +197,12 @@ def gold_set_of(db: sa.Connection, number: int) -> str:
     )
 
 
-def held_names(db: sa.Connection) -> set[str]:
-    """Names of source sets that a run has made or is going to make."""
+def held_names(db: sa.Connection, base: str) -> set[str]:
+    """Names of source sets, `base` and more, that a run has made or is going to make."""
     rows = db.scalars(
-        sa.select(label_runs.c.name).join(jobs, jobs.c.id == label_runs.c.task_id).where(jobs.c.state.not_in(_GIVEN_UP))
+        sa.select(label_runs.c.name)
+        .join(jobs, jobs.c.id == label_runs.c.task_id)
+        .where(label_runs.c.name >= base, label_runs.c.name < f"{base}~", jobs.c.state.not_in(_GIVEN_UP))
     )
     return set(rows)
 

@@ -19,6 +19,7 @@ from roadloop.errors import (
 from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.pictures import DATASET
 from roadloop.jobs import queue
+from roadloop.jobs.choices import state_of
 from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import from_row
@@ -27,6 +28,7 @@ from roadloop.releases.request import ReleaseRequest
 from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
 from roadloop.training import service as training
+from roadloop.web.parameters import NEWEST
 
 __all__ = ["ReleaseRequest", "published", "submit", "wait"]
 
@@ -123,14 +125,17 @@ def wait(platform: Platform, task_id: str, seconds: float) -> dict[str, Any]:
     return record({column.name: row[column] for column in releases.c}, job)
 
 
-def published(platform: Platform, category: str) -> list[dict[str, Any]]:
-    """The records of a category's releases, newest first."""
+def published(platform: Platform, category: str, before: int = 0) -> list[dict[str, Any]]:
+    """The records of a category's newest 1,000 releases, or of those older than release number `before`."""
     rows = (
         sa.select(releases, queue.jobs)
         .join_from(releases, queue.jobs, queue.jobs.c.id == releases.c.task_id)
-        .where(releases.c.category == category, queue.jobs.c.state == JobState.SUCCEEDED.value)
+        .where(releases.c.category == category, state_of(releases.c.task_id) == JobState.SUCCEEDED.value)
         .order_by(releases.c.id.desc())
+        .limit(NEWEST)
     )
+    if before:
+        rows = rows.where(releases.c.id < before)
     with platform.database.reading() as db:
         found = db.execute(rows).mappings().all()
     return [

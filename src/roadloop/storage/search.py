@@ -70,6 +70,7 @@ LISTS: Final[Mapping[str, Numbered]] = {
     "label_runs": Numbered("label_runs", (TITLE,)),
     "downloads": Numbered("downloads", (TITLE,)),
     "pushes": Numbered("pushes", (TITLE,)),
+    "jobs:train": Numbered("jobs", ("title",), key="seq", where="{row}.kind = 'train'"),
 }  # fmt: skip
 
 listed: Final = sa.Table(

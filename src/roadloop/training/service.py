@@ -297,8 +297,8 @@ def save_map(
     return label_map, [*absent, *saved_otherwise(value, facts.dataset.table, label_map)]
 
 
-def list_weights(platform: Platform, task_id: str) -> list[str]:
-    """Names of the files that can start a task, those that fit best first.
+def list_weights(platform: Platform, task_id: str, q: str = "") -> list[str]:
+    """Names of the files that can start a task, those that fit best first; `q` as in `compatible_weights`.
 
     Raises:
         NotFoundError: No training task has that id, or its network is gone.
@@ -306,7 +306,7 @@ def list_weights(platform: Platform, task_id: str) -> list[str]:
     with platform.database.reading() as db:
         task = require(db, task_id)
     network = networks.require(platform, task.row.network)
-    files = compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name)
+    files = compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name, q=q)
     return [file.name for file in files]
 
 

@@ -32,6 +32,7 @@ LISTS: Final = {
     "label_runs": Numbered("label_runs", (TITLE,)),
     "downloads": Numbered("downloads", (TITLE,)),
     "pushes": Numbered("pushes", (TITLE,)),
+    "jobs:train": Numbered("jobs", ("title",), key="seq", where="{row}.kind = 'train'"),
 }  # fmt: skip
 
 
