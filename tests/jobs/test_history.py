@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -72,23 +71,3 @@ def test_history__all_streams_every_row(client: TestClient, monkeypatch: pytest.
     assert ask(client, q="苏州") == (odd[:5], 5)
     assert ask(client, all=1, active=1) == (list(range(ROWS, 0, -1)), ROWS)
     assert ask(client, active=1, q="苏州", page=2, page_size=20) == (odd[20:], len(odd))
-
-
-def test_history__walks_over_no_table(client: TestClient, platform: Platform) -> None:
-    """What the database does for each list: it looks rows up, in an order that an index has."""
-    said: list[str] = []
-
-    def note(connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if statement.lstrip().startswith("SELECT"):
-            rows = connection.connection.driver_connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            said.extend(f"{row[3]} <- {statement}" for row in rows.fetchall())
-
-    platform.database.analyze()
-    sa.event.listen(platform.database.engine, "before_cursor_execute", note)
-    for parameters in ({}, {"page": 2}, {"q": "苏州"}, {"q": "州", "page": 2}, {"active": 1}):
-        client.get("/v1/jobs", params=parameters)
-        client.get("/v1/imports/preview", params=parameters)
-    client.get("/v1/health")
-    assert len(said) > 20
-    scans = [plan for plan in said if plan.startswith("SCAN jobs") and "ix_jobs_active" not in plan.split(" <- ")[0]]
-    assert scans == []

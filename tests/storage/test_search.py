@@ -21,7 +21,7 @@ def submit(platform: Platform, *titles: str, kind: str = "rehearsal") -> list[in
 
 def found(platform: Platform, text: str, name: str = "jobs", **how: int) -> list[int]:
     with platform.database.reading() as db:
-        return search.find(db, name, text, how.pop("size", 10_000), **how)
+        return search.find(db, name, text, how.pop("size", search.MOST), **how)
 
 
 def test_find__finds_what_stands_anywhere_in_a_text_whatever_its_case(platform: Platform) -> None:
@@ -69,14 +69,14 @@ def test_lists__keep_apart_and_see_only_what_is_theirs(platform: Platform) -> No
     assert found(platform, "suzhou") == [other, preview]
     assert found(platform, "suzhou", "networks") == []
     with platform.database.reading() as db:
-        assert search.window(db, "jobs:import_preview", 0, 5) == [preview]
+        assert search.window(db, "jobs:import_preview", 1, 5) == [preview]
 
 
 def test_window__is_a_range_of_numbers_from_the_newest(platform: Platform) -> None:
     ids = submit(platform, *"abcdefg")[::-1]
     with platform.database.reading() as db:
         assert search.length(db, "jobs") == 7
-        assert [search.window(db, "jobs", offset, 3) for offset in (0, 3, 6, 9)] == [ids[:3], ids[3:6], ids[6:], []]
+        assert [search.window(db, "jobs", last, 3) for last in (7, 4, 1, -2)] == [ids[:3], ids[3:6], ids[6:], []]
 
 
 def test_find__follows_a_text_that_changes(platform: Platform) -> None:
@@ -97,7 +97,7 @@ def test_filling__gives_what_one_row_after_the_other_gives(platform: Platform) -
         db.execute(queue.jobs.update().where(queue.jobs.c.id == more[0]).values(state=JobState.FAILED.value))
     with platform.database.reading() as db:
         ids += [queue.get(db, task_id).seq for task_id in more]
-        assert search.window(db, "jobs", 0, 9) == ids[::-1]
+        assert search.window(db, "jobs", 4, 9) == ids[::-1]
         assert search.job_counts(db) | {"queued": 3, "failed": 1} == search.job_counts(db)
         assert list(search.problems(db)) == []
     assert found(platform, "lane") == ids[::-1]

@@ -28,7 +28,7 @@ datasets: Final = sa.Table(
         "ix_datasets_live_name",
         "name",
         unique=True,
-        sqlite_where=sa.text("live"),
+        sqlite_where=sa.text("live = 1"),
         postgresql_where=sa.text("live"),
     ),
     sqlite_autoincrement=True,

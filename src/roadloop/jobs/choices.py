@@ -45,7 +45,7 @@ def ready(db: sa.Connection, table: sa.Table, choices: Choices) -> list[str]:
     if not choices.q:
         return [row.name for row in db.execute(query.where(table.c.id < below).limit(size))]
     rows: list[sa.Row[Any]] = []
-    while len(rows) < size and (ids := search.find(db, table.name, choices.q, NEWEST, below=below)):
+    while len(rows) < size and (ids := search.find(db, table.name, choices.q, 2 * size, below=below)):
         rows += _among(db, query, table.c.id, ids)
         below = ids[-1]
     return [row.name for row in rows[:size]]

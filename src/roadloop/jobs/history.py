@@ -1,10 +1,11 @@
 """Histories: every feature's list and status endpoint, newest first, joined with the state of its job."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
@@ -12,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from roadloop.errors import Language, NotFoundError, Text
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import Job, from_row, jobs
+from roadloop.jobs.store import NAMES, Job, from_row, jobs
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call
@@ -46,7 +47,7 @@ class JobFields(BaseModel):
 
 def format_time(seconds: float | None) -> str | None:
     """Unix seconds as `YYYY-MM-DD HH:MM:SS` in the server's time zone."""
-    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return None if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def status_text(job: Job) -> str:
@@ -110,7 +111,7 @@ def history(
     rows = _Rows(table, render, call.language)
     if parameters.task_id:
         with call.platform.database.reading() as db:
-            row = db.execute(rows.query.where(jobs.c.id == parameters.task_id)).first()
+            row = db.execute(rows.statements.one, {"task_id": parameters.task_id}).first()
         if row is None:
             raise _unknown(parameters.task_id)
         return {"data": rows.render(row)}
@@ -121,7 +122,7 @@ def history(
     size = parameters.page_size or (PAGE_SIZE if parameters.page else NEWEST)
     with call.platform.database.reading() as db:
         total = listing.total(db)
-        found = listing.page(db, (max(parameters.page, 1) - 1) * size, size)
+        found = listing.page(db, total, (max(parameters.page, 1) - 1) * size, size)
     return {"data": [rows.render(row) for row in found], "total": total}
 
 
@@ -135,30 +136,40 @@ def _unknown(task_id: str) -> NotFoundError:
     )
 
 
+class _Statements(NamedTuple):
+    """What is asked for the rows of one history, made once: newest first, the ones with `ids`, the one of `task_id`."""
+
+    newest_first: sa.Select[Any]
+    some: sa.Select[Any]
+    one: sa.Select[Any]
+
+
+@cache
+def _statements(table: sa.Table | None) -> _Statements:
+    key = jobs.c.seq if table is None else table.c.id
+    joined = sa.select(jobs)
+    if table is not None:
+        joined = sa.select(table, jobs).join_from(table, jobs, jobs.c.id == table.c.task_id)
+    newest_first = joined.order_by(key.desc())
+    some = newest_first.where(key.in_(sa.bindparam("ids", expanding=True)))
+    return _Statements(newest_first, some, joined.where(jobs.c.id == sa.bindparam("task_id")))
+
+
 class _Rows:
     """The rows of one history: how they are found and shown."""
 
     def __init__(self, table: sa.Table | None, render: Render, language: Language) -> None:
-        self._table = table
+        self._names = () if table is None else tuple(table.c.keys())
         self._show = render
         self._language = language
         self.name = "jobs" if table is None else table.name
         self.key: sa.Column[int] = jobs.c.seq if table is None else table.c.id
-        self.query = (
-            sa.select(jobs)
-            if table is None
-            else sa.select(table, jobs).join_from(table, jobs, jobs.c.id == table.c.task_id)
-        )
-
-    def newest_first(self, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-        """All rows that match."""
-        return self.query.where(*conditions).order_by(self.key.desc())
+        self.statements = _statements(table)
 
     def render(self, row: sa.Row[Any]) -> dict[str, Any]:
         """One row as people and programs see it."""
-        cells = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
-        job = from_row({column.name: cells[column] for column in jobs.c})
-        own = {} if self._table is None else {column.name: cells[column] for column in self._table.c}
+        own = dict(zip(self._names, row, strict=False))  # its columns come first
+        job = from_row(dict(zip(NAMES, row[len(self._names) :], strict=True)))
         return {
             "id": own.get("id", job.seq),
             **job_fields(job, self._language),
@@ -200,23 +211,22 @@ class _Numbered:
         """How many rows; of a search `search.MOST` at most."""
         return search.count(db, self._name, self.text) if self.text else search.length(db, self._name)
 
-    def page(self, db: sa.Connection, offset: int, size: int) -> Sequence[sa.Row[Any]]:
-        """`size` rows after the `offset` newest ones."""
+    def page(self, db: sa.Connection, total: int, offset: int, size: int) -> Sequence[sa.Row[Any]]:
+        """`size` rows after the `offset` newest of `total` ones."""
         if self.text:
             ids = search.find(db, self._name, self.text, size, offset=offset)
         else:
-            ids = search.window(db, self._name, offset, size)
-        return db.execute(self.rows.newest_first(self.rows.key.in_(ids))).all()
+            ids = search.window(db, self._name, total - offset, size)
+        return db.execute(self.rows.statements.some, {"ids": ids}).all()
 
     def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
         """The next rows of a stream."""
         below = 2**57 if last is None else last
         if self.text:
-            query = self.rows.newest_first(
-                self.rows.key.in_(search.find(db, self._name, self.text, CHUNK, below=below))
-            )
+            ids = search.find(db, self._name, self.text, CHUNK, below=below)
+            query = self.rows.statements.newest_first.where(self.rows.key.in_(ids))
         else:
-            query = self.rows.newest_first(self.rows.key < below).limit(CHUNK)
+            query = self.rows.statements.newest_first.where(self.rows.key < below).limit(CHUNK)
         return db.execute(query if self.where is None else query.where(self.where)).all()
 
 
@@ -230,7 +240,8 @@ class _Few:
 
     @property
     def _query(self) -> sa.Select[Any]:
-        query = self.rows.newest_first() if self.where is None else self.rows.newest_first(self.where)
+        query = self.rows.statements.newest_first
+        query = query if self.where is None else query.where(self.where)
         return query.where(jobs.c.title.icontains(self.text, autoescape=True)) if self.text else query
 
     def total(self, db: sa.Connection) -> int:
@@ -238,8 +249,9 @@ class _Few:
         keys = self._query.with_only_columns(self.rows.key).order_by(None).subquery()
         return db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
 
-    def page(self, db: sa.Connection, offset: int, size: int) -> Sequence[sa.Row[Any]]:
+    def page(self, db: sa.Connection, total: int, offset: int, size: int) -> Sequence[sa.Row[Any]]:
         """`size` rows after the `offset` newest ones."""
+        del total
         return db.execute(self._query.limit(size).offset(offset)).all()
 
     def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:

@@ -11,7 +11,7 @@ from roadloop.jobs.states import JobState
 from roadloop.storage.database import metadata
 
 #: The jobs that have not ended, in the words of their index.
-ACTIVE: Final = sa.literal_column("state IN ('queued', 'running')", sa.Boolean)
+ACTIVE: Final[sa.ColumnElement[Any]] = sa.literal_column("state IN ('queued', 'running')")
 
 jobs: Final = sa.Table(
     "jobs",
@@ -57,6 +57,8 @@ jobs: Final = sa.Table(
     sa.Index("ix_jobs_active", "seq", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
     sqlite_autoincrement=True,
 )
+
+NAMES: Final = tuple(jobs.c.keys())  #: of the columns, in their order
 
 job_events: Final = sa.Table(
     "job_events",
@@ -141,8 +143,8 @@ def to_text(value: Any) -> Text | None:
 
 def from_row(row: sa.Row[Any] | Mapping[str, Any]) -> Job:
     """A row of `jobs` as a record."""
-    values = dict(row if isinstance(row, Mapping) else row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
-    values = {name: values[name] for name in jobs.c.keys()}  # noqa: SIM118 - columns, not a dict
+    cells = row if isinstance(row, Mapping) else row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+    values = {name: cells[name] for name in NAMES}
     values["state"] = JobState(values["state"])
     values["note"] = to_text(values["note"])
     values["reason"] = to_text(values["reason"])

@@ -34,7 +34,7 @@ releases: Final = sa.Table(
         "env",
         "adcode",
         unique=True,
-        sqlite_where=sa.text("live"),
+        sqlite_where=sa.text("live = 1"),
         postgresql_where=sa.text("live"),
     ),
     sqlite_autoincrement=True,

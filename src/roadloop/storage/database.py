@@ -4,6 +4,7 @@
 network, decoding or torch inside: SQLite has one writer at a time.
 """
 
+import json
 import sqlite3
 import threading
 import time
@@ -106,6 +107,7 @@ def _engine_options(url: str) -> dict[str, Any]:
         return {"pool_pre_ping": True}
     # isolation_level=None: the driver starts no transaction by itself, `transaction` does.
     return {
+        "json_deserializer": _from_json,
         "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
         "pool_size": 20,
         "max_overflow": 60,
@@ -129,6 +131,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     cursor.execute(f"PRAGMA analysis_limit = {ANALYSED_ROWS}")
     cursor.close()
+
+
+def _from_json(text: str) -> Any:
+    """A JSON value; most columns of most rows are empty, and need no parser."""
+    if text == "{}":
+        return {}
+    return [] if text == "[]" else json.loads(text)
 
 
 @contextmanager

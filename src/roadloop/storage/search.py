@@ -23,13 +23,14 @@ import sqlalchemy as sa
 from roadloop.errors import Text
 from roadloop.storage.database import metadata
 
-MOST: Final = 10_000  #: matches of a search that are counted and paged; `all` streams every one
+MOST: Final = 2_000  #: matches of a search that are counted and paged; `all` streams every one
 MOST_CHARACTERS: Final = 4_000  #: of one row's texts, from their beginning
 
 TITLE: Final = "(SELECT title FROM jobs WHERE jobs.id = {row}.task_id)"
 _SPREAD: Final = 32  # rowid of the index = row id * 32 + number of the list
 #: Everything but control characters makes words; these stand between them.
 _TOKENIZER: Final = "unicode61 remove_diacritics 0 categories ''L* M* N* P* S* Z* Co Cs Cn Cf''"
+_MEMORY: Final = 2**20  # bytes, FTS5's own value
 _BREAKS: Final = "\n\r\t"
 
 
@@ -73,6 +74,8 @@ LISTS: Final[Mapping[str, Numbered]] = {
     "jobs:train": Numbered("jobs", ("title",), key="seq", where="{row}.kind = 'train'"),
 }  # fmt: skip
 
+_PLACES: Final = {name: place for place, name in enumerate(LISTS)}
+
 listed: Final = sa.Table(
     "listed",
     metadata,
@@ -93,21 +96,27 @@ job_tallies: Final = sa.Table(
 positions: Final = sa.Table("positions", metadata, sa.Column("i", sa.Integer, primary_key=True, autoincrement=False))
 
 _INDEX: Final = sa.table("search", sa.column("rowid", sa.Integer))
+_LENGTH: Final = sa.select(sa.func.max(listed.c.number)).where(listed.c.list == sa.bindparam("place"))
+_WINDOW: Final = (
+    sa.select(listed.c.row_id)
+    .where(
+        listed.c.list == sa.bindparam("place"),
+        listed.c.number <= sa.bindparam("last"),
+        listed.c.number > sa.bindparam("before"),
+    )
+    .order_by(listed.c.number.desc())
+)
 _STATES: Final = ("created", "queued", "running", "succeeded", "failed", "cancelled")
 
 
 def length(db: sa.Connection, name: str) -> int:
     """How many rows a list has."""
-    return db.scalar(sa.select(sa.func.max(listed.c.number)).where(listed.c.list == _place(name))) or 0
+    return db.scalar(_LENGTH, {"place": _place(name)}) or 0
 
 
-def window(db: sa.Connection, name: str, offset: int, size: int) -> list[int]:
-    """Ids of the `size` rows that come after the `offset` newest ones, newest first."""
-    last = length(db, name) - offset
-    query = sa.select(listed.c.row_id).where(
-        listed.c.list == _place(name), listed.c.number <= last, listed.c.number > last - size
-    )
-    return list(db.scalars(query.order_by(listed.c.number.desc())))
+def window(db: sa.Connection, name: str, last: int, size: int) -> list[int]:
+    """Ids of the rows with the number `last` and smaller ones, newest first, `size` at most."""
+    return list(db.scalars(_WINDOW, {"place": _place(name), "last": last, "before": last - size}))
 
 
 def job_counts(db: sa.Connection) -> dict[str, int]:
@@ -141,10 +150,12 @@ def find(db: sa.Connection, name: str, text: str, size: int, *, offset: int = 0,
 
 
 def _found(name: str, text: str) -> sa.Select[int]:
-    return sa.select(_INDEX.c.rowid).where(sa.literal_column("search").op("MATCH")(_phrase(_place(name), text)))
+    return sa.select(_INDEX.c.rowid).where(sa.literal_column("search").op("MATCH")(phrase(name, text)))
 
 
-def _phrase(place: int, text: str) -> str:
+def phrase(name: str, text: str) -> str:
+    """What FTS5 is asked for."""
+    place = _place(name)
     for character in _BREAKS:
         text = text.replace(character, " ")
     ends = max(1, len(text) - 2)
@@ -153,7 +164,7 @@ def _phrase(place: int, text: str) -> str:
 
 
 def _place(name: str) -> int:
-    return list(LISTS).index(name)
+    return _PLACES[name]
 
 
 def _mark(place: int) -> str:
@@ -208,6 +219,7 @@ def _wrong(name: str, told: object, rows: int) -> Text:
 
 
 def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
+    _set_memory(db, 32 * _MEMORY)
     db.exec_driver_sql("DELETE FROM listed")
     for place, one in enumerate(lists.values()):
         rows = f"FROM {one.table} AS r{_condition(one, 'r')} ORDER BY r.{one.key}"
@@ -216,9 +228,15 @@ def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
             f" SELECT {place}, row_number() OVER (ORDER BY r.{one.key}), r.{one.key} {rows}"
         )
         db.exec_driver_sql(f"INSERT INTO search(rowid, grams) SELECT {_entry(place, one, 'r')} {rows}")
+    _set_memory(db, _MEMORY)
     db.exec_driver_sql("DELETE FROM job_tallies")
     for state in _STATES:
         db.exec_driver_sql(f"INSERT INTO job_tallies SELECT '{state}', count(*) FROM jobs WHERE state = '{state}'")
+
+
+def _set_memory(db: sa.Connection, size: int) -> None:
+    """How much the index gathers before it writes; the more, the less it has to merge."""
+    db.exec_driver_sql(f"INSERT INTO search(search, rank) VALUES('hashsize', {size})")
 
 
 def _make_triggers(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:

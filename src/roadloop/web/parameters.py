@@ -69,7 +69,7 @@ class History(Parameters):
     q: str = Field(
         "",
         max_length=200,
-        description="Only rows whose names or descriptions contain this. Of more than 10,000 the newest 10,000 are counted"
+        description="Only rows whose names or descriptions contain this. Of more than 2,000 the newest 2,000 are counted"
         " and paged; all=1 streams every one.",
     )
     all: bool = Field(False, description="Stream every row.")

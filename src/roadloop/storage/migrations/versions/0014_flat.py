@@ -11,6 +11,12 @@ revision = "0014"
 down_revision = "0011"
 
 ACTIVE: Final = sa.text("state IN ('queued', 'running')")
+#: SQLite uses an index only for a condition in the same words, and SQLAlchemy asks it for `live = 1`.
+UNIQUE: Final = (
+    ("ux_networks_live_name", "networks", ["name"]),
+    ("ix_datasets_live_name", "datasets", ["name"]),
+    ("ux_releases_live", "releases", ["category", "version", "env", "adcode"]),
+)
 #: As they are in this version of the schema.
 LISTS: Final = {
     "jobs": Numbered("jobs", ("title",), key="seq"),
@@ -57,5 +63,10 @@ def upgrade() -> None:
     op.create_index("ix_label_runs_version", "label_runs", ["version"])
     op.create_index("ix_annotation_tasks_package", "annotation_tasks", ["version", "number"])
     op.create_index("ix_annotation_tasks_project", "annotation_tasks", ["server", "project"])
+    for name, table, columns in UNIQUE:
+        op.drop_index(name, table)
+        op.create_index(
+            name, table, columns, unique=True, sqlite_where=sa.text("live = 1"), postgresql_where=sa.text("live")
+        )
     if op.get_bind().dialect.name == "sqlite":
         install(op.get_bind(), LISTS)
