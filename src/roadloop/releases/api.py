@@ -141,7 +141,7 @@ def routes(platform: Platform) -> APIRouter:
 
 
 def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
-    return service.record(row, row["job"])
+    return service.record(row, row["job"].result)
 
 
 def _by_version(items: list[dict[str, Any]]) -> dict[str, list[str]]:

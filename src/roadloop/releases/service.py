@@ -22,7 +22,6 @@ from roadloop.jobs import queue
 from roadloop.jobs.choices import state_of
 from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import from_row
 from roadloop.models.files import load_description
 from roadloop.releases.request import ReleaseRequest
 from roadloop.releases.store import releases
@@ -122,13 +121,13 @@ def wait(platform: Platform, task_id: str, seconds: float) -> dict[str, Any]:
     with platform.database.transaction() as db:
         db.execute(releases.update().where(releases.c.task_id == task_id).values(answered=True))
         row = db.execute(sa.select(releases).where(releases.c.task_id == task_id)).mappings().one()
-    return record({column.name: row[column] for column in releases.c}, job)
+    return record({column.name: row[column] for column in releases.c}, job.result)
 
 
 def published(platform: Platform, category: str, before: int = 0) -> list[dict[str, Any]]:
     """The records of a category's newest 1,000 releases, or of those older than release number `before`."""
     rows = (
-        sa.select(releases, queue.jobs)
+        sa.select(releases, queue.jobs.c.result)
         .join_from(releases, queue.jobs, queue.jobs.c.id == releases.c.task_id)
         .where(releases.c.category == category, state_of(releases.c.task_id) == JobState.SUCCEEDED.value)
         .order_by(releases.c.id.desc())
@@ -138,13 +137,7 @@ def published(platform: Platform, category: str, before: int = 0) -> list[dict[s
         rows = rows.where(releases.c.id < before)
     with platform.database.reading() as db:
         found = db.execute(rows).mappings().all()
-    return [
-        record(
-            {column.name: row[column] for column in releases.c},
-            from_row({column.name: row[column] for column in queue.jobs.c}),
-        )
-        for row in found
-    ]
+    return [record(dict(row), row["result"]) for row in found]
 
 
 def category_of(categories: tuple[str, ...], page: int) -> str:
@@ -165,9 +158,9 @@ def category_of(categories: tuple[str, ...], page: int) -> str:
     return categories[page - 1]
 
 
-def record(row: Mapping[str, Any], job: queue.Job) -> dict[str, Any]:
+def record(row: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
     """A release as programs see it; `files` and `metrics` are null until it is published."""
-    result = job.result or {}
+    result = result or {}
     return {
         "id": row["id"],
         "task_id": row["task_id"],
