@@ -99,7 +99,10 @@ def _analyze(connection: sa.Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         with suppress(sa.exc.OperationalError):
-            connection.exec_driver_sql("ANALYZE")
+            # A table without an index would be read as a whole, and those of the search are large.
+            indexed = "SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'index' AND tbl_name NOT LIKE 'search%'"
+            for table in connection.exec_driver_sql(indexed).scalars().all():
+                connection.exec_driver_sql(f'ANALYZE "{table}"')
 
 
 def _engine_options(url: str) -> dict[str, Any]:

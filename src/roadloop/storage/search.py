@@ -30,7 +30,6 @@ TITLE: Final = "(SELECT title FROM jobs WHERE jobs.id = {row}.task_id)"
 _SPREAD: Final = 32  # rowid of the index = row id * 32 + number of the list
 #: Everything but control characters makes words; these stand between them.
 _TOKENIZER: Final = "unicode61 remove_diacritics 0 categories ''L* M* N* P* S* Z* Co Cs Cn Cf''"
-_MEMORY: Final = 2**20  # bytes, FTS5's own value
 _BREAKS: Final = "\n\r\t"
 
 
@@ -180,7 +179,10 @@ def install(db: sa.Connection, lists: Mapping[str, Numbered] = LISTS) -> None:
         f"(grams, content='', columnsize=0, tokenize='{_TOKENIZER}', prefix='2 3')"
     )
     db.exec_driver_sql("DELETE FROM positions")
-    db.execute(positions.insert(), [{"i": i} for i in range(1, MOST_CHARACTERS + 1)])
+    db.exec_driver_sql(
+        "INSERT INTO positions WITH RECURSIVE n(i) AS"
+        f" (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_CHARACTERS}) SELECT i FROM n"
+    )
     _fill(db, lists)
     _make_triggers(db, lists)
 
@@ -219,7 +221,6 @@ def _wrong(name: str, told: object, rows: int) -> Text:
 
 
 def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
-    _set_memory(db, 32 * _MEMORY)
     db.exec_driver_sql("DELETE FROM listed")
     for place, one in enumerate(lists.values()):
         rows = f"FROM {one.table} AS r{_condition(one, 'r')} ORDER BY r.{one.key}"
@@ -228,15 +229,9 @@ def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
             f" SELECT {place}, row_number() OVER (ORDER BY r.{one.key}), r.{one.key} {rows}"
         )
         db.exec_driver_sql(f"INSERT INTO search(rowid, grams) SELECT {_entry(place, one, 'r')} {rows}")
-    _set_memory(db, _MEMORY)
     db.exec_driver_sql("DELETE FROM job_tallies")
     for state in _STATES:
         db.exec_driver_sql(f"INSERT INTO job_tallies SELECT '{state}', count(*) FROM jobs WHERE state = '{state}'")
-
-
-def _set_memory(db: sa.Connection, size: int) -> None:
-    """How much the index gathers before it writes; the more, the less it has to merge."""
-    db.exec_driver_sql(f"INSERT INTO search(search, rank) VALUES('hashsize', {size})")
 
 
 def _make_triggers(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
