@@ -17,11 +17,8 @@ PAGE = sa.text(
     f"{ROWS} WHERE d.id IN (SELECT row_id FROM listed WHERE list = 4 AND number <= :last AND number > :last - 20)"
     " ORDER BY d.id DESC"
 )
-MATCHES = sa.text("SELECT count(*) FROM (SELECT rowid FROM search WHERE search MATCH :match LIMIT 2000)")
-FOUND = sa.text(
-    f"{ROWS} WHERE d.id IN (SELECT rowid / 32 FROM search WHERE search MATCH :match ORDER BY rowid DESC LIMIT 20)"
-    " ORDER BY d.id DESC"
-)
+MATCHES = sa.text("SELECT rowid / 32 FROM search WHERE search MATCH :match ORDER BY rowid DESC LIMIT 2000")
+FOUND = sa.text(f"{ROWS} WHERE d.id IN :ids ORDER BY d.id DESC").bindparams(sa.bindparam("ids", expanding=True))
 NAMES = sa.text(
     "SELECT name FROM datasets WHERE live = 1 AND (SELECT state FROM jobs WHERE id = task_id) = 'succeeded'"
     " ORDER BY id DESC LIMIT 1000"
@@ -39,8 +36,9 @@ def create_app(database: str) -> FastAPI:
                 row = db.execute(ONE, {"task_id": task_id}).mappings().one()
                 return JSONResponse({"data": dict(row)})
             if match:
-                total = db.execute(MATCHES, {"match": match}).scalar_one()
-                rows = db.execute(FOUND, {"match": match}).mappings().all()
+                ids = db.execute(MATCHES, {"match": match}).scalars().all()
+                total = len(ids)
+                rows = db.execute(FOUND, {"ids": ids[:20]}).mappings().all()
             else:
                 total = db.execute(TOTAL).scalar_one()
                 rows = db.execute(PAGE, {"last": total - (page - 1) * 20}).mappings().all()

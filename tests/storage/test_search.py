@@ -46,20 +46,10 @@ def test_find__short_chinese_words(platform: Platform, text: str) -> None:
     assert found(platform, text) == [wanted]
 
 
-def test_find__pages_and_goes_on_below_a_row(platform: Platform) -> None:
+def test_find__goes_on_below_a_row(platform: Platform) -> None:
     ids = submit(platform, *(f"lane {n}" for n in range(10)))[::-1]
     assert found(platform, "lane", size=3) == ids[:3]
-    assert found(platform, "lane", size=3, offset=3) == ids[3:6]
     assert found(platform, "lane", size=3, below=ids[5]) == ids[6:9]
-
-
-def test_count__goes_no_further_than_the_pages(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST", 4)
-    ids = submit(platform, *(f"lane {n}" for n in range(6)))[::-1]
-    with platform.database.reading() as db:
-        assert search.count(db, "jobs", "lane") == 4
-    assert found(platform, "lane", size=3, offset=3) == ids[3:4]
-    assert found(platform, "lane", size=10, below=ids[0] + 1) == ids
 
 
 def test_lists__keep_apart_and_see_only_what_is_theirs(platform: Platform) -> None:

@@ -1,7 +1,7 @@
 """Choice lists: names of what is finished, newest first, so many at a time."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,8 +10,6 @@ from roadloop.jobs.states import JobState
 from roadloop.jobs.store import jobs
 from roadloop.storage import search
 from roadloop.web.parameters import NEWEST, Choices
-
-_ANY: Final = 2**57  #: above every id, also in the index
 
 
 def state_of(task_id: sa.Column[str]) -> sa.ScalarSelect[str]:
@@ -32,7 +30,7 @@ def ready(db: sa.Connection, table: sa.Table, choices: Choices) -> list[str]:
         NotFoundError: Nothing is named as `after` says.
     """
     size = choices.page_size or NEWEST
-    below = _ANY
+    below = search.ANY
     if choices.after:
         found = db.scalar(sa.select(table.c.id).where(table.c.name == choices.after, table.c.live))
         if found is None:
@@ -43,7 +41,7 @@ def ready(db: sa.Connection, table: sa.Table, choices: Choices) -> list[str]:
     )
     query = query.order_by(table.c.id.desc())
     if not choices.q:
-        return [row.name for row in db.execute(query.where(table.c.id < below).limit(size))]
+        return list(db.scalars(query.with_only_columns(table.c.name).where(table.c.id < below).limit(size)))
     rows: list[sa.Row[Any]] = []
     while len(rows) < size and (ids := search.find(db, table.name, choices.q, 2 * size, below=below)):
         rows += _among(db, query, table.c.id, ids)

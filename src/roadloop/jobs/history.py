@@ -121,8 +121,7 @@ def history(
         return StreamingResponse(rows.stream(call.platform, listing), media_type="application/json")
     size = parameters.page_size or (PAGE_SIZE if parameters.page else NEWEST)
     with call.platform.database.reading() as db:
-        total = listing.total(db)
-        found = listing.page(db, total, (max(parameters.page, 1) - 1) * size, size)
+        found, total = listing.page(db, (max(parameters.page, 1) - 1) * size, size)
     return {"data": [rows.render(row) for row in found], "total": total}
 
 
@@ -207,21 +206,19 @@ class _Numbered:
     def _name(self) -> str:
         return f"{self.rows.name}:{self.part}" if self.part else self.rows.name
 
-    def total(self, db: sa.Connection) -> int:
-        """How many rows; of a search `search.MOST` at most."""
-        return search.count(db, self._name, self.text) if self.text else search.length(db, self._name)
-
-    def page(self, db: sa.Connection, total: int, offset: int, size: int) -> Sequence[sa.Row[Any]]:
-        """`size` rows after the `offset` newest of `total` ones."""
+    def page(self, db: sa.Connection, offset: int, size: int) -> tuple[Sequence[sa.Row[Any]], int]:
+        """`size` rows after the `offset` newest ones; and how many there are, of a search `search.MOST` at most."""
         if self.text:
-            ids = search.find(db, self._name, self.text, size, offset=offset)
+            found = search.find(db, self._name, self.text, search.MOST)
+            ids, total = found[offset : offset + size], len(found)
         else:
+            total = search.length(db, self._name)
             ids = search.window(db, self._name, total - offset, size)
-        return db.execute(self.rows.statements.some, {"ids": ids}).all()
+        return db.execute(self.rows.statements.some, {"ids": ids}).all(), total
 
     def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
         """The next rows of a stream."""
-        below = 2**57 if last is None else last
+        below = search.ANY if last is None else last
         if self.text:
             ids = search.find(db, self._name, self.text, CHUNK, below=below)
             query = self.rows.statements.newest_first.where(self.rows.key.in_(ids))
@@ -244,15 +241,11 @@ class _Few:
         query = query if self.where is None else query.where(self.where)
         return query.where(jobs.c.title.icontains(self.text, autoescape=True)) if self.text else query
 
-    def total(self, db: sa.Connection) -> int:
-        """How many rows."""
+    def page(self, db: sa.Connection, offset: int, size: int) -> tuple[Sequence[sa.Row[Any]], int]:
+        """`size` rows after the `offset` newest ones; and how many there are."""
         keys = self._query.with_only_columns(self.rows.key).order_by(None).subquery()
-        return db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
-
-    def page(self, db: sa.Connection, total: int, offset: int, size: int) -> Sequence[sa.Row[Any]]:
-        """`size` rows after the `offset` newest ones."""
-        del total
-        return db.execute(self._query.limit(size).offset(offset)).all()
+        total = db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
+        return db.execute(self._query.limit(size).offset(offset)).all(), total
 
     def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
         """The next rows of a stream."""

@@ -185,7 +185,7 @@ def _tasks(platform: Platform, wanted: str, after: str = "") -> tuple[list[str],
     Where these are all that there are, the folders that no job knows follow; else the name after which to go on is told.
     """
     with platform.database.reading() as db:
-        below = _seq(db, after) if after else 2**57
+        below = _seq(db, after) if after else search.ANY
         seqs = _trainings(db, below)
         found = search.find(db, TRAININGS, wanted, NEWEST, below=below) if wanted else []
         newest = _titles(db, seqs)
@@ -211,7 +211,7 @@ def _titles(db: sa.Connection, seqs: list[int] | None) -> list[str]:
 
 def _seq(db: sa.Connection, name: str) -> int:
     """The number of the newest training job of that name."""
-    for seq in search.find(db, TRAININGS, name, search.MOST):
+    for seq in search.find(db, TRAININGS, name):
         if db.scalar(sa.select(queue.jobs.c.title).where(queue.jobs.c.seq == seq)) == name:
             return seq
     raise unknown(name)

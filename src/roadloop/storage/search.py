@@ -24,6 +24,7 @@ from roadloop.errors import Text
 from roadloop.storage.database import metadata
 
 MOST: Final = 2_000  #: matches of a search that are counted and paged; `all` streams every one
+ANY: Final = 2**57  #: above every id
 MOST_CHARACTERS: Final = 4_000  #: of one row's texts, from their beginning
 
 TITLE: Final = "(SELECT title FROM jobs WHERE jobs.id = {row}.task_id)"
@@ -105,6 +106,12 @@ _WINDOW: Final = (
     )
     .order_by(listed.c.number.desc())
 )
+_FOUND: Final = (
+    sa.select(_INDEX.c.rowid)
+    .where(sa.literal_column("search").op("MATCH")(sa.bindparam("words")), _INDEX.c.rowid < sa.bindparam("below"))
+    .order_by(_INDEX.c.rowid.desc())
+    .limit(sa.bindparam("size"))
+)
 _STATES: Final = ("created", "queued", "running", "succeeded", "failed", "cancelled")
 
 
@@ -123,33 +130,18 @@ def job_counts(db: sa.Connection) -> dict[str, int]:
     return {row.state: row.jobs for row in db.execute(sa.select(job_tallies))}
 
 
-def count(db: sa.Connection, name: str, text: str) -> int:
-    """How many rows of a list hold `text`, at most MOST."""
-    found = _found(name, text).limit(MOST).subquery()
-    return db.scalar(sa.select(sa.func.count()).select_from(found)) or 0
-
-
-def find(db: sa.Connection, name: str, text: str, size: int, *, offset: int = 0, below: int | None = None) -> list[int]:
-    """Ids of rows of a list that hold `text`, newest first.
+def find(db: sa.Connection, name: str, text: str, size: int = MOST, *, below: int = ANY) -> list[int]:
+    """Ids of the newest rows of a list that hold `text`, newest first.
 
     Args:
         db: A connection.
         name: A key of LISTS.
         text: Not empty; upper and lower case are the same.
         size: So many at most.
-        offset: Pass over so many; with them no more than the newest MOST come.
-        below: Only ids below this one, however many there are.
+        below: Only ids below this one.
     """
-    query = _found(name, text).order_by(_INDEX.c.rowid.desc())
-    if below is None:
-        size = min(size, max(0, MOST - offset))
-    else:
-        query = query.where(_INDEX.c.rowid < below * _SPREAD)
-    return [rowid // _SPREAD for rowid in db.scalars(query.limit(size).offset(offset))]
-
-
-def _found(name: str, text: str) -> sa.Select[int]:
-    return sa.select(_INDEX.c.rowid).where(sa.literal_column("search").op("MATCH")(phrase(name, text)))
+    values = {"words": phrase(name, text), "below": below * _SPREAD, "size": size}
+    return [rowid // _SPREAD for rowid in db.scalars(_FOUND, values)]
 
 
 def phrase(name: str, text: str) -> str:
