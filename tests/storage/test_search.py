@@ -112,8 +112,8 @@ def test_problems__names_numbers_and_tallies_that_are_wrong(platform: Platform) 
         db.execute(search.listed.delete().where(search.listed.c.number == 2))
         db.execute(search.job_tallies.update().values(jobs=7))
         told = [text.en for text in search.problems(db)]
-        assert "The list jobs: queued says 7 rows; there are 2." in told
-        assert "The list jobs says 1 rows; there are 2." in told
+        assert any(text.startswith("The list jobs: queued says 7 rows; there are 2.") for text in told)
+        assert any(text.startswith("The list jobs says 1 rows; there are 2.") for text in told)
         search.rebuild(db)
         assert list(search.problems(db)) == []
 

@@ -15,7 +15,7 @@ from roadloop.jobs import processes
 from roadloop.jobs.claims import all_claims
 from roadloop.jobs.states import ALLOWED, ENDED, JobState
 from roadloop.jobs.store import gpu_leases, job_events, jobs
-from roadloop.storage import publish, reading
+from roadloop.storage import publish, reading, search
 from roadloop.storage.platform import Platform
 
 SEALED: Final = ("datasets/*", "networks/*", "models/*/*/*", "evaluations/*")
@@ -62,6 +62,7 @@ def _inspect_rows(platform: Platform, report: Report) -> None:
         rows = {row.id: row for row in db.execute(sa.select(jobs.c.id, jobs.c.state, jobs.c.token, jobs.c.progress))}
         events = db.execute(sa.select(job_events).order_by(job_events.c.job_id, job_events.c.seq)).all()
         leases = db.execute(sa.select(gpu_leases)).all()
+        report.problems += search.problems(db)
     report.jobs = len(rows)
     lives: dict[str, list[Any]] = {}
     for event in events:

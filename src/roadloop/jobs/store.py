@@ -150,4 +150,8 @@ def from_row(row: sa.Row[Any] | Mapping[str, Any]) -> Job:
     values["reason"] = to_text(values["reason"])
     values["warnings"] = tuple(Text(*w) for w in values["warnings"])
     values["moves"] = tuple((a, b) for a, b in values["moves"] or ())
-    return Job(**values)
+    job = object.__new__(Job)
+    vars(job).update(
+        values
+    )  # the columns are its fields; a frozen record would set them one by one, many times as slow
+    return job

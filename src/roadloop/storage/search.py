@@ -209,7 +209,10 @@ def problems(db: sa.Connection) -> Iterator[Text]:
 
 
 def _wrong(name: str, told: object, rows: int) -> Text:
-    return Text(f"列表 {name} 记有 {told} 行，实有 {rows} 行。", f"The list {name} says {told} rows; there are {rows}.")
+    return Text(
+        f"列表 {name} 记有 {told} 行，实有 {rows} 行；行本身没有丢失。请重建列表的编号与索引。",
+        f"The list {name} says {told} rows; there are {rows}. No row is lost; number and index the lists anew.",
+    )
 
 
 def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
