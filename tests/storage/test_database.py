@@ -14,8 +14,8 @@ from roadloop import server
 from roadloop.errors import ConflictError
 from roadloop.jobs import queue
 from roadloop.settings import Settings
-from roadloop.storage import migrate
-from roadloop.storage.database import Database, metadata, sqlite_url
+from roadloop.storage import migrate, search
+from roadloop.storage.database import WAL_BYTES, Database, metadata, sqlite_url
 from roadloop.storage.platform import Platform, open_platform
 
 
@@ -67,6 +67,45 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
         found = db.execute(sa.text("SELECT sour_dir, dest_dir, dest_path FROM evaluations")).one()
     assert tuple(found) == ("/elsewhere", "out", "out")
     platform.database.close()
+
+
+def test_upgrade__numbers_and_indexes_the_rows_that_are_there(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    file = settings.home / "roadloop.db"
+    database = Database(sqlite_url(file))
+    with database.transaction() as db:
+        command.upgrade(migrate._config(db, settings.home.resolve()), "0011")
+    database.close()
+    row = {
+        "kind": "train", "pool": "training", "priority": 0, "state": "failed", "token": 1, "attempt": 1, "losses": 0,
+        "max_attempts": 3, "payload": "{}", "gpus": "", "log": "a.log", "progress": 0, "warnings": "[]", "memo": "{}",
+        "finishing": 0, "cancel_requested": 0, "beat": 0, "queued_seq": 1, "created_at": 1,
+    }  # fmt: skip
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        for task_id, title in (("a", "苏州车道"), ("b", "Ring road")):
+            values = row | {"id": task_id, "title": title}
+            db.execute(
+                f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", [*values.values()]
+            )
+    platform = open_platform(settings, upgrade=True)
+    with platform.database.reading() as db:
+        assert list(search.problems(db)) == []
+        assert search.window(db, "jobs:train", 2, 9) == [2, 1]
+        assert search.find(db, "jobs", "车道") == [1]
+        assert search.find(db, "jobs:train", "ring") == [2]
+        assert search.job_counts(db)["failed"] == 2
+    platform.database.close()
+
+
+def test_database__its_log_of_changes_has_a_limit(platform: Platform) -> None:
+    log = platform.workspace.home / "roadloop.db-wal"
+    with platform.database.transaction() as db:
+        db.execute(sa.text("CREATE TABLE long (text TEXT)"))
+        db.execute(sa.text("INSERT INTO long VALUES (zeroblob(80000000))"))
+    assert log.stat().st_size > WAL_BYTES
+    with platform.database.transaction() as db:
+        queue.submit(db, queue.Submission("rehearsal", {}, "x"))
+    assert log.stat().st_size <= WAL_BYTES
 
 
 def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:
