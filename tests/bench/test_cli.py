@@ -100,3 +100,20 @@ def test_bench_train__several_precisions_and_loader_processes() -> None:
 def test_bench_train__what_is_not_there(option: str, value: str, said: str) -> None:
     with pytest.raises(InvalidValueError, match=said):
         CliRunner().invoke(app, ["bench", "train", *TINY, option, value], catch_exceptions=False)
+
+
+def test_bench_api__both_sides_answer_every_question() -> None:
+    arguments = ["bench", "api", "--rows", "1000", "--requests", "2", "--rounds", "1", "--json"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["title"].split()[0] for one in found] == ["Status", "A", "A", "A", "A"]
+    for one in found:
+        assert [(row["name"], row["items"]) for row in one["rows"]] == [
+            ("roadloop, 1,000 rows", 2),
+            ("FastAPI, 1,000 rows", 2),
+        ]
+
+
+def test_bench_api__lengths_that_are_none() -> None:
+    with pytest.raises(InvalidValueError, match="--rows"):
+        CliRunner().invoke(app, ["bench", "api", "--rows", "many"], catch_exceptions=False)

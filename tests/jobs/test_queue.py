@@ -1,9 +1,10 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
-from roadloop.jobs import queue
+from roadloop.jobs import queue, store
 from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import ALLOWED, JobState, check_transition
 from roadloop.storage.platform import Platform
@@ -208,3 +209,7 @@ def test_start__goes_on_with_a_new_attempt(platform: Platform) -> None:
     assert (job.state, job.payload, job.gpus, job.token, job.reason) == (JobState.QUEUED, {"b": 2}, "0", 1, None)
     with pytest.raises(InvalidTransitionError), platform.database.transaction() as db:
         queue.start(db, task_id)
+
+
+def test_job__its_fields_are_the_columns() -> None:
+    assert tuple(field.name for field in dataclasses.fields(queue.Job)) == store.NAMES

@@ -20,15 +20,17 @@ from roadloop.networks import trust
 from roadloop.networks.folder import digest
 from roadloop.settings import Settings
 from roadloop.storage import database as database_module
-from roadloop.storage import migrate
-from roadloop.storage.database import Database, Write, metadata, sqlite_url
+from roadloop.storage import migrate, search
+from roadloop.storage.database import WAL_BYTES, Database, Write, metadata, sqlite_url
 from roadloop.storage.platform import Platform, open_platform
 
 
 def test_migrations__give_the_tables_that_the_code_describes(platform: Platform) -> None:
     assert server.ROUTES  # every feature's tables are imported
     with platform.database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        # The index for the search is no table that SQLAlchemy could describe; tests/storage/test_search.py has it.
+        described = {"compare_type": True, "include_name": lambda name, *_: not (name or "").startswith("search")}
+        context = MigrationContext.configure(connection, opts=described)
         assert compare_metadata(context, metadata) == []
 
 
@@ -125,6 +127,45 @@ def test_upgrade__what_was_trained_before_may_still_run(settings: Settings) -> N
         (row,) = trust.listed(db)
     assert (row.digest, row.name, row.origin) == (digest("x = 1\n"), "own", "trained")
     platform.database.close()
+
+
+def test_upgrade__numbers_and_indexes_the_rows_that_are_there(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    file = settings.home / "roadloop.db"
+    database = Database(sqlite_url(file))
+    with database.transaction() as db:
+        command.upgrade(migrate._config(db, settings.home.resolve()), "0011")
+    database.close()
+    row = {
+        "kind": "train", "pool": "training", "priority": 0, "state": "failed", "token": 1, "attempt": 1, "losses": 0,
+        "max_attempts": 3, "payload": "{}", "gpus": "", "log": "a.log", "progress": 0, "warnings": "[]", "memo": "{}",
+        "finishing": 0, "cancel_requested": 0, "beat": 0, "queued_seq": 1, "created_at": 1,
+    }  # fmt: skip
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        for task_id, title in (("a", "苏州车道"), ("b", "Ring road")):
+            values = row | {"id": task_id, "title": title}
+            db.execute(
+                f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", [*values.values()]
+            )
+    platform = open_platform(settings, upgrade=True)
+    with platform.database.reading() as db:
+        assert list(search.problems(db)) == []
+        assert search.window(db, "jobs:train", 2, 9) == [2, 1]
+        assert search.find(db, "jobs", "车道") == [1]
+        assert search.find(db, "jobs:train", "ring") == [2]
+        assert search.job_counts(db)["failed"] == 2
+    platform.database.close()
+
+
+def test_database__its_log_of_changes_has_a_limit(platform: Platform) -> None:
+    log = platform.workspace.home / "roadloop.db-wal"
+    with platform.database.transaction() as db:
+        db.execute(sa.text("CREATE TABLE long (text TEXT)"))
+        db.execute(sa.text("INSERT INTO long VALUES (zeroblob(80000000))"))
+    assert log.stat().st_size > WAL_BYTES
+    with platform.database.transaction() as db:
+        queue.submit(db, queue.Submission("rehearsal", {}, "x"))
+    assert log.stat().st_size <= WAL_BYTES
 
 
 def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:

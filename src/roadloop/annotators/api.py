@@ -102,7 +102,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/line_status", History, reply=DownloadList, errors=(NotFoundError,))
     def line_status(call: Call, p: History) -> Answer:
         """How far downloads are, and what they found (在线下载进度)."""
-        return history(call, p, table=store.downloads, render=_download, search=[store.downloads.c.dest])
+        return history(call, p, table=store.downloads, render=_download)
 
     @router.post("/v1/packages/{version}/{n}/push", Push, reply=_TASK, errors=errors)
     def push_package(call: Call, p: Push) -> Answer:
@@ -118,7 +118,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/pushes", History, reply=PushList, errors=(NotFoundError,))
     def push_history(call: Call, p: History) -> Answer:
         """Packages that were handed to the annotator, newest first."""
-        return history(call, p, table=store.pushes, render=_push, search=[store.pushes.c.version])
+        return history(call, p, table=store.pushes, render=_push)
 
     return router.api
 

@@ -42,6 +42,8 @@ annotation_tasks: Final = sa.Table(
     sa.Column("name", sa.Text, nullable=False),  # picture in the package
     sa.Column("pulled", sa.JSON, nullable=False),  # released version -> which annotation stands there
     sa.UniqueConstraint("server", "remote_id"),
+    sa.Index("ix_annotation_tasks_package", "version", "number"),
+    sa.Index("ix_annotation_tasks_project", "server", "project"),
     sqlite_autoincrement=True,
 )
 

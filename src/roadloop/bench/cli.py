@@ -1,4 +1,4 @@
-"""`roadloop bench loader`, `train`, `build`, `import` and `predict`."""
+"""`roadloop bench api`, `loader`, `train`, `build`, `import` and `predict`."""
 
 import json
 from pathlib import Path
@@ -36,6 +36,31 @@ def loader(
     from roadloop.bench.pictures import Choice  # noqa: PLC0415 - and so does pyarrow
 
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, magnify=magnify), as_json)
+
+
+def api(
+    rows: Annotated[str, typer.Option(help="Lengths of the lists, with commas.")] = "1000,1000000",
+    requests: Annotated[int, typer.Option(min=1, help="Requests of each round.")] = 200,
+    rounds: Rounds = 5,
+    as_json: Json = False,
+) -> None:
+    """Status poll, history, search and choice list against bare FastAPI with the same queries, one client each.
+
+    A million rows take about two minutes to write, and 1.5 GB of the temporary folder.
+    """
+    from roadloop.bench.api import race  # noqa: PLC0415 - the web is not wanted by the others
+
+    lengths = rows.split(",")
+    if not all(length.strip().isdigit() and int(length) >= 1000 for length in lengths):
+        raise InvalidValueError(
+            Text(
+                f"--rows 应形如 1000,1000000（每个至少 1000），而不是 {rows!r}。",
+                f"--rows looks like 1000,1000000, each 1,000 or more, not {rows!r}.",
+            ),
+            parameter="rows",
+        )
+    for result in race(tuple(map(int, lengths)), requests, rounds):
+        _show(result, as_json)
 
 
 def build(

@@ -14,7 +14,7 @@ from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenE
 from roadloop.jobs.history import JobFields, history
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import History, JsonObject, NoParameters, Parameters
+from roadloop.web.parameters import Choices, History, JsonObject, Parameters
 
 SplitName = Literal["train", "val", "test"]
 _FIRST = 12
@@ -120,13 +120,12 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/data_history", History, reply=DataHistory, errors=(NotFoundError,))
     def data_history(call: Call, p: History) -> Answer:
         """List datasets, or show one with its progress (查询已存在data, 生成data进度)."""
-        search = [store.datasets.c.name, store.datasets.c.description, store.datasets.c.sour_data]
-        return history(call, p, table=store.datasets, render=_render, search=search)
+        return history(call, p, table=store.datasets, render=_render)
 
-    @router.get("/sour_datas", NoParameters, reply={"data": ["20180727"]})
-    def sour_datas(_call: Call, _p: NoParameters) -> Answer:
+    @router.get("/sour_datas", Choices, reply={"data": ["20180727"]}, errors=(NotFoundError,))
+    def sour_datas(_call: Call, p: Choices) -> Answer:
         """Names of the finished datasets, newest first (获取data文件夹名)."""
-        return {"data": service.finished_names(platform)}
+        return {"data": service.finished_names(platform, p)}
 
     _detail_routes(router, platform)
     return router.api

@@ -24,6 +24,7 @@ from roadloop.errors import (
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_palette
 from roadloop.jobs import queue
+from roadloop.jobs.choices import ready
 from roadloop.jobs.queue import JobState, Submission
 from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable, different_meanings, union
@@ -32,8 +33,10 @@ from roadloop.sources.service import SourceSet, has_pictures, open_set, read_spl
 from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name, check_new_name, read_names, write_names
 from roadloop.storage.platform import Platform
+from roadloop.web.parameters import Choices
 
 DEFAULT_SHARES: Final = {"train": 0.8, "val": 0.1, "test": 0.1}
+NEWEST_ONES: Final = Choices()
 _FREE: Final = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
 
 
@@ -120,10 +123,14 @@ def create(platform: Platform, request: Request) -> Write[str]:
     return write
 
 
-def finished_names(platform: Platform) -> list[str]:
-    """Names of the finished datasets, newest first."""
+def finished_names(platform: Platform, choices: Choices = NEWEST_ONES) -> list[str]:
+    """Names of the finished datasets, newest first.
+
+    Raises:
+        NotFoundError: No dataset is named as `choices.after` says.
+    """
     with platform.database.reading() as db:
-        return store.finished_names(db)
+        return ready(db, store.datasets, choices)
 
 
 def require(platform: Platform, name: str) -> DatasetInfo:
@@ -215,7 +222,7 @@ def label_picture(platform: Platform, name: str, split: str, index: int) -> byte
 def _require_finished(db: sa.Connection, name: str) -> None:
     row = store.find_live(db, name)
     if row is None:
-        known = ", ".join(store.finished_names(db)[:10]) or "-"
+        known = ", ".join(ready(db, store.datasets, Choices(page_size=10))) or "-"
         raise NotFoundError(
             Text(f"没有名为 {name} 的 data；现有：{known}", f"No dataset is named {name}; there are: {known}"),
             name=name,

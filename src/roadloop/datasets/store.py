@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from roadloop.errors import Text
 from roadloop.jobs.claims import Claim, succeeded
-from roadloop.jobs.queue import JobState, jobs
+from roadloop.jobs.queue import jobs
 from roadloop.storage.database import metadata
 from roadloop.storage.paths import Workspace
 
@@ -29,7 +29,7 @@ datasets: Final = sa.Table(
         "ix_datasets_live_name",
         "name",
         unique=True,
-        sqlite_where=sa.text("live"),
+        sqlite_where=sa.text("live = 1"),
         postgresql_where=sa.text("live"),
     ),
     sqlite_autoincrement=True,
@@ -53,17 +53,6 @@ def give_up_name(db: sa.Connection, row_id: int) -> None:
 def insert(db: sa.Connection, values: dict[str, Any]) -> None:
     """Add a live row."""
     db.execute(datasets.insert().values(live=True, **values))
-
-
-def finished_names(db: sa.Connection) -> list[str]:
-    """Names of the finished datasets, newest first."""
-    rows = db.execute(
-        sa.select(datasets.c.name)
-        .join(jobs, jobs.c.id == datasets.c.task_id)
-        .where(datasets.c.live, jobs.c.state == JobState.SUCCEEDED.value)
-        .order_by(datasets.c.id.desc())
-    )
-    return [row.name for row in rows]
 
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:

@@ -204,8 +204,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/eva_rate", History, reply=EvaluationList, errors=(NotFoundError,))
     def eva_rate(call: Call, p: History) -> Answer:
         """How far evaluations are, and what they found (评估进度)."""
-        search = [evaluations.c.sour_dir, evaluations.c.dest_dir]
-        return history(call, p, table=evaluations, render=_row, search=search)
+        return history(call, p, table=evaluations, render=_row)
 
     @router.post("/show", ShowPicture, reply=ShownPicture, errors=(NotFoundError, ConflictError, BrokenFileError))
     def show(_call: Call, p: ShowPicture) -> Answer:

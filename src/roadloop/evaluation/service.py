@@ -16,15 +16,14 @@ from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
-from roadloop.jobs.states import ENDED, JobState
+from roadloop.jobs.states import JobState
+from roadloop.jobs.store import ACTIVE
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 
 __all__ = ["EvaluationRequest", "ModelChoice", "find_model", "newest_scores", "scores_of", "start"]
-
-_ACTIVE = tuple(state.value for state in JobState if state not in ENDED)
 
 
 @dataclass(frozen=True)
@@ -236,9 +235,9 @@ def _destination(platform: Platform, request: EvaluationRequest) -> Path | None:
 def _require_free(db: sa.Connection, platform: Platform, target: Path, sent: str) -> None:
     """Refuse an output folder that an evaluation which has not ended writes into."""
     active = db.execute(
-        sa.select(evaluations.c.task_id, evaluations.c.dest_path)
-        .join(queue.jobs, queue.jobs.c.id == evaluations.c.task_id)
-        .where(queue.jobs.c.state.in_(_ACTIVE))
+        sa.select(evaluations.c.task_id, evaluations.c.dest_path).where(
+            evaluations.c.task_id.in_(sa.select(queue.jobs.c.id).where(ACTIVE))
+        )
     )
     for row in active:
         other = platform.workspace.find_path(row.dest_path)

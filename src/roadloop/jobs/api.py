@@ -16,8 +16,8 @@ from roadloop.errors import ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, queue
 from roadloop.jobs.history import JobFields, format_time, history
 from roadloop.jobs.states import ENDED, JobState
-from roadloop.jobs.store import job_events, jobs, to_text
-from roadloop.storage import migrate
+from roadloop.jobs.store import ACTIVE, job_events, to_text
+from roadloop.storage import migrate, search
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call, Endpoints
 from roadloop.web.parameters import History, NoParameters, Parameters
@@ -27,7 +27,6 @@ REMOVED: Final = Text(
     "This job's log is not there any more: logs are removed when they are old (settings log_keep_days, log_keep_mib)."
     " The job's row and its results are as they were.",
 )
-_ACTIVE: Final = jobs.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
 
 
 class OneJob(Parameters):
@@ -102,7 +101,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/jobs", ListJobs, reply=JobList, errors=(NotFoundError,))
     def list_jobs(call: Call, p: ListJobs) -> Mapping[str, Any] | Response:
         """List the jobs of every kind, newest first, or one."""
-        return history(call, p, table=None, render=_render, where=_ACTIVE if p.active else None)
+        return history(call, p, table=None, render=_render, where=ACTIVE if p.active else None)
 
     @router.post("/v1/jobs/{task_id}/cancel", OneJob, reply={"data": "running"}, errors=(NotFoundError, ConflictError))
     def cancel_job(call: Call, p: OneJob) -> Mapping[str, Any]:
@@ -121,8 +120,7 @@ def routes(platform: Platform) -> APIRouter:
     def health(call: Call, _: NoParameters) -> dict[str, Any]:
         """Whether the service works: database, queue and disk."""
         with call.platform.database.reading() as db:
-            rows = db.execute(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state))
-            counts: dict[str, int] = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
+            counts = search.job_counts(db)
         disk = shutil.disk_usage(call.platform.workspace.home)
         return {
             "data": {

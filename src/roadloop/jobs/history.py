@@ -1,9 +1,11 @@
 """Histories: every feature's list and status endpoint, newest first, joined with the state of its job."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
@@ -11,12 +13,12 @@ from starlette.responses import Response, StreamingResponse
 
 from roadloop.errors import Language, NotFoundError, Text
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import LOST, Job, from_row, jobs
+from roadloop.jobs.store import LOST, NAMES, Job, from_row, jobs
+from roadloop.storage import search
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Call
-from roadloop.web.parameters import History
+from roadloop.web.parameters import NEWEST, History
 
-NEWEST: Final = 1000
 PAGE_SIZE: Final = 20
 CHUNK: Final = 500
 
@@ -47,7 +49,7 @@ class JobFields(BaseModel):
 
 def format_time(seconds: float | None) -> str | None:
     """Unix seconds as `YYYY-MM-DD HH:MM:SS` in the server's time zone."""
-    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return None if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def status_text(job: Job) -> str:
@@ -90,7 +92,7 @@ def history(
     *,
     table: sa.Table | None,
     render: Render,
-    search: Sequence[sa.Column[str]] = (),
+    part: str = "",
     where: sa.ColumnElement[bool] | None = None,
 ) -> Mapping[str, Any] | Response:
     """Answer a history endpoint.
@@ -100,8 +102,9 @@ def history(
         parameters: One task's id, or page, page_size, q, all.
         table: Rows with an integer `id` and a `task_id`; None for the jobs themselves.
         render: Makes the documented keys from a row of `table`; finds the job's record under `job`.
-        search: Columns that `q` looks into, besides the job's title.
-        where: Which rows are listed at all; None: every one.
+        part: Of the table, as `storage.search.LISTS` names it; empty: all of it.
+        where: Which rows are listed at all; None: every one. Without `part` there may be few of them only, for which
+            the condition has an index.
 
     Returns:
         `{"data": row}` for one task, else `{"data": rows, "total": n}`, or a stream of the same with `all`.
@@ -112,20 +115,17 @@ def history(
     rows = _Rows(table, render, call.language)
     if parameters.task_id:
         with call.platform.database.reading() as db:
-            row = db.execute(rows.query.where(jobs.c.id == parameters.task_id)).first()
+            row = db.execute(rows.statements.one, {"task_id": parameters.task_id}).first()
         if row is None:
             raise _unknown(parameters.task_id)
         return {"data": rows.render(row)}
-    condition = _matches(parameters.q, search)
-    if where is not None:
-        condition = sa.and_(condition, where)
+    few = where is not None and not part
+    listing = _Few(rows, where, parameters.q) if few else _Numbered(rows, part, where, parameters.q)
     if parameters.all:
-        return StreamingResponse(rows.stream(call.platform, condition), media_type="application/json")
+        return StreamingResponse(rows.stream(call.platform, listing), media_type="application/json")
     size = parameters.page_size or (PAGE_SIZE if parameters.page else NEWEST)
-    window = rows.newest_first(condition).limit(size).offset((max(parameters.page, 1) - 1) * size)
     with call.platform.database.reading() as db:
-        total = db.execute(rows.count(None if where is None and not parameters.q else condition)).scalar_one()
-        found = db.execute(window).all()
+        found, total = listing.page(db, (max(parameters.page, 1) - 1) * size, size)
     return {"data": [rows.render(row) for row in found], "total": total}
 
 
@@ -139,65 +139,119 @@ def _unknown(task_id: str) -> NotFoundError:
     )
 
 
-def _matches(text: str, search: Sequence[sa.Column[str]]) -> sa.ColumnElement[bool]:
-    if not text:
-        return sa.true()
-    return sa.or_(*(column.icontains(text, autoescape=True) for column in (jobs.c.title, *search)))
+class _Statements(NamedTuple):
+    """What is asked for the rows of one history, made once: newest first, the ones with `ids`, the one of `task_id`."""
+
+    newest_first: sa.Select[Any]
+    some: sa.Select[Any]
+    one: sa.Select[Any]
+
+
+@cache
+def _statements(table: sa.Table | None) -> _Statements:
+    key = jobs.c.seq if table is None else table.c.id
+    joined = sa.select(jobs)
+    if table is not None:
+        joined = sa.select(table, jobs).join_from(table, jobs, jobs.c.id == table.c.task_id)
+    newest_first = joined.order_by(key.desc())
+    some = newest_first.where(key.in_(sa.bindparam("ids", expanding=True)))
+    return _Statements(newest_first, some, joined.where(jobs.c.id == sa.bindparam("task_id")))
 
 
 class _Rows:
     """The rows of one history: how they are found and shown."""
 
     def __init__(self, table: sa.Table | None, render: Render, language: Language) -> None:
-        self._table = table
+        self._names = () if table is None else tuple(table.c.keys())
         self._show = render
         self._language = language
+        self.name = "jobs" if table is None else table.name
         self.key: sa.Column[int] = jobs.c.seq if table is None else table.c.id
-        self.query = (
-            sa.select(jobs)
-            if table is None
-            else sa.select(table, jobs).join_from(table, jobs, jobs.c.id == table.c.task_id)
-        )
-
-    def newest_first(self, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
-        """All rows that match."""
-        return self.query.where(condition).order_by(self.key.desc())
-
-    def count(self, condition: sa.ColumnElement[bool] | None) -> sa.Select[int]:
-        """How many rows match; without a condition no join is needed."""
-        if condition is None:
-            return sa.select(sa.func.count()).select_from(jobs if self._table is None else self._table)
-        return sa.select(sa.func.count()).select_from(
-            self.query.where(condition).with_only_columns(self.key).subquery()
-        )
+        self.statements = _statements(table)
 
     def render(self, row: sa.Row[Any]) -> dict[str, Any]:
         """One row as people and programs see it."""
-        cells = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
-        job = from_row({column.name: cells[column] for column in jobs.c})
-        own = {} if self._table is None else {column.name: cells[column] for column in self._table.c}
+        own = dict(zip(self._names, row, strict=False))  # its columns come first
+        job = from_row(dict(zip(NAMES, row[len(self._names) :], strict=True)))
         return {
             "id": own.get("id", job.seq),
             **job_fields(job, self._language),
             **self._show({**own, "job": job}, self._language),
         }
 
-    def stream(self, platform: Platform, condition: sa.ColumnElement[bool]) -> Iterator[str]:
+    def stream(self, platform: Platform, listing: "_Few | _Numbered") -> Iterator[str]:
         """The whole history as one JSON object, in constant memory: pages by key, one short read each."""
         yield '{"errno": 1, "data": ['
         last: int | None = None
         total = 0
         while True:
-            chunk = self.newest_first(condition).limit(CHUNK)
-            if last is not None:
-                chunk = chunk.where(self.key < last)
             with platform.database.reading() as db:
-                found = db.execute(chunk).all()
-            for row in found:
-                rendered = self.render(row)
-                last = rendered["id"]
-                yield ("," if total else "") + json.dumps(rendered, ensure_ascii=False)
-                total += 1
+                found = listing.after(db, last)
+            rendered = [self.render(row) for row in found]
+            if rendered:
+                last = rendered[-1]["id"]
+                yield ("," if total else "") + ",".join(json.dumps(row, ensure_ascii=False) for row in rendered)
+                total += len(rendered)
             if len(found) < CHUNK:
                 break
         yield f'], "total": {total}}}'
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """A list whose rows are numbered and indexed: pages and searches are as fast with a million rows."""
+
+    rows: _Rows
+    part: str
+    where: sa.ColumnElement[bool] | None
+    text: str
+
+    @property
+    def _name(self) -> str:
+        return f"{self.rows.name}:{self.part}" if self.part else self.rows.name
+
+    def page(self, db: sa.Connection, offset: int, size: int) -> tuple[Sequence[sa.Row[Any]], int]:
+        """`size` rows after the `offset` newest ones; and how many there are, of a search `search.MOST` at most."""
+        if self.text:
+            found = search.find(db, self._name, self.text, search.MOST)
+            ids, total = found[offset : offset + size], len(found)
+        else:
+            total = search.length(db, self._name)
+            ids = search.window(db, self._name, total - offset, size)
+        return db.execute(self.rows.statements.some, {"ids": ids}).all(), total
+
+    def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
+        """The next rows of a stream."""
+        below = search.ANY if last is None else last
+        if self.text:
+            ids = search.find(db, self._name, self.text, CHUNK, below=below)
+            query = self.rows.statements.newest_first.where(self.rows.key.in_(ids))
+        else:
+            query = self.rows.statements.newest_first.where(self.rows.key < below).limit(CHUNK)
+        return db.execute(query if self.where is None else query.where(self.where)).all()
+
+
+@dataclass(frozen=True)
+class _Few:
+    """A list of few rows, which an index finds: they are counted, and looked at one by one."""
+
+    rows: _Rows
+    where: sa.ColumnElement[bool] | None
+    text: str
+
+    @property
+    def _query(self) -> sa.Select[Any]:
+        query = self.rows.statements.newest_first
+        query = query if self.where is None else query.where(self.where)
+        return query.where(jobs.c.title.icontains(self.text, autoescape=True)) if self.text else query
+
+    def page(self, db: sa.Connection, offset: int, size: int) -> tuple[Sequence[sa.Row[Any]], int]:
+        """`size` rows after the `offset` newest ones; and how many there are."""
+        keys = self._query.with_only_columns(self.rows.key).order_by(None).subquery()
+        total = db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
+        return db.execute(self._query.limit(size).offset(offset)).all(), total
+
+    def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
+        """The next rows of a stream."""
+        query = self._query if last is None else self._query.where(self.rows.key < last)
+        return db.execute(query.limit(CHUNK)).all()

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from roadloop.errors import Text
 from roadloop.jobs import processes
 from roadloop.jobs.claims import ROWS
-from roadloop.jobs.findings import Problem, Report
+from roadloop.jobs.findings import Cure, Problem, Repair, Report
 from roadloop.jobs.states import ALLOWED, ENDED, JobState
 from roadloop.jobs.store import gpu_leases, job_events, jobs
+from roadloop.storage import search
 from roadloop.storage.platform import Platform
 
 
@@ -25,6 +26,7 @@ def inspect(platform: Platform, report: Report) -> None:
         }
         events = db.execute(sa.select(job_events).order_by(job_events.c.job_id, job_events.c.seq)).all()
         leases = db.execute(sa.select(gpu_leases)).all()
+        report.problems += [Problem(text, _numbering()) for text in search.problems(db)]
         owned = {name: set(db.scalars(sa.select(_table(name).c.task_id))) for name in set(ROWS.values())}
     report.jobs = len(rows)
     lives: dict[str, list[Any]] = {}
@@ -50,6 +52,17 @@ def inspect(platform: Platform, report: Report) -> None:
                 f"Process {process.pid} belongs to job {task_id}, which has ended.",
             )
             report.problems.append(Problem(text))
+
+
+def _numbering() -> Cure:
+    """The cure of lists whose numbers, tallies or index do not fit their rows."""
+
+    def apply(repair: Repair) -> None:
+        with repair.platform.database.transaction() as db:
+            search.rebuild(db)
+        repair.log(Text("列表已重新编号并建立索引", "the lists were numbered and indexed anew"))
+
+    return Cure("lists", Text("为列表重新编号并建立索引", "number and index the lists anew"), apply)
 
 
 def _life_problems(task_id: str, row: Any, life: list[Any]) -> Iterator[Text]:

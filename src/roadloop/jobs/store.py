@@ -10,6 +10,9 @@ from roadloop.errors import Text
 from roadloop.jobs.states import JobState
 from roadloop.storage.database import metadata
 
+#: The jobs that have not ended, in the words of their index.
+ACTIVE: Final[sa.ColumnElement[Any]] = sa.literal_column("state IN ('queued', 'running')")
+
 jobs: Final = sa.Table(
     "jobs",
     metadata,
@@ -51,8 +54,12 @@ jobs: Final = sa.Table(
         "state IN ('created', 'queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state_known"
     ),
     sa.Index("ix_jobs_queue", "state", "pool", "gpus", "priority", "queued_seq"),
+    sa.Index("ix_jobs_kind", "kind", "seq"),
+    sa.Index("ix_jobs_active", "seq", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
     sqlite_autoincrement=True,
 )
+
+NAMES: Final = tuple(jobs.c.keys())  #: of the columns, in their order
 
 job_events: Final = sa.Table(
     "job_events",
@@ -150,11 +157,15 @@ def to_text(value: Any) -> Text | None:
 
 def from_row(row: sa.Row[Any] | Mapping[str, Any]) -> Job:
     """A row of `jobs` as a record."""
-    values = dict(row if isinstance(row, Mapping) else row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
-    values = {name: values[name] for name in jobs.c.keys()}  # noqa: SIM118 - columns, not a dict
+    cells = row if isinstance(row, Mapping) else row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+    values = {name: cells[name] for name in NAMES}
     values["state"] = JobState(values["state"])
     values["note"] = to_text(values["note"])
     values["reason"] = to_text(values["reason"])
     values["warnings"] = tuple(Text(*w) for w in values["warnings"])
     values["moves"] = tuple((a, b) for a, b in values["moves"] or ())
-    return Job(**values)
+    job = object.__new__(Job)
+    vars(job).update(
+        values
+    )  # the columns are its fields; a frozen record would set them one by one, many times as slow
+    return job

@@ -10,11 +10,15 @@ import sqlalchemy as sa
 
 from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.jobs import queue
+from roadloop.jobs.choices import unknown
 from roadloop.models.files import PARAMS, START_ENDINGS, ModelFile, description_path, is_described, load_description
 from roadloop.networks.folder import NetworkInfo
+from roadloop.storage import search
 from roadloop.storage.paths import Workspace, check_name, spoken
 from roadloop.storage.platform import Platform
+from roadloop.web.parameters import NEWEST
 
+TRAININGS: Final = "jobs:train"  # the list of all training jobs
 WEIGHTS: Final = "weights"  # the source name of the files in `weights/`
 _NAME: Final = re.compile(r"(?P<prefix>.+)_ep-(?P<epoch>\d{4,9})\.params")
 
@@ -46,25 +50,30 @@ def model_files(folder: Path) -> list[Path]:
     return [path for _, path in found if description_path(path).is_file()]
 
 
-def list_models(platform: Platform, q: str = "") -> dict[str, list[str]]:
-    """Model files of every training task that has any, newest task and newest epoch first.
+def list_models(platform: Platform, q: str = "", after: str = "") -> tuple[dict[str, list[str]], str | None]:
+    """Model files of the newest 1,000 training tasks, newest task and newest epoch first.
 
     Args:
         platform: The installation.
-        q: Only tasks whose names contain this, whatever its case, and of other tasks the files whose names do.
+        q: Only tasks whose names contain this, whatever its case, and of the newest tasks the files whose names do.
+        after: Go on with the tasks older than the one of this name.
 
     Returns:
-        Task name -> names of `.params` and `.json` files by turns.
+        Task name -> names of `.params` and `.json` files by turns; and the task after which to go on, None at the end.
+
+    Raises:
+        NotFoundError: There is no training task `after`.
     """
     listed = {}
     wanted = q.strip().casefold()
-    for task in _tasks(platform):
+    tasks, last = _tasks(platform, wanted, after)
+    for task in tasks:
         pairs = model_files(models_folder(platform.workspace, task))
         if wanted not in task.casefold():
             pairs = [p for p in pairs if any(wanted in file.name.casefold() for file in (p, description_path(p)))]
         if pairs:
             listed[task] = [path.name for pair in pairs for path in (pair, description_path(pair))]
-    return listed
+    return listed, last
 
 
 def find_model(platform: Platform, source: str, file: str) -> Path:
@@ -113,9 +122,9 @@ def _find(platform: Platform, source: str, file: str, endings: tuple[str, ...]) 
 
 
 def compatible_weights(
-    platform: Platform, network: NetworkInfo, num_classes: int | None = None, *, leave_out: str = ""
+    platform: Platform, network: NetworkInfo, num_classes: int | None = None, *, leave_out: str = "", q: str = ""
 ) -> list[WeightFile]:
-    """Every file that could start a training task, the most fitting first, then newest first.
+    """The files in `weights/` and those of the newest 1,000 tasks, the most fitting first, then newest first.
 
     First come those of the same network code and number of classes, then of the same code, then of a network with
     the same name; then the rest, which may still share some tensors.
@@ -125,9 +134,13 @@ def compatible_weights(
         network: The task's network.
         num_classes: The task's number of outputs, when it is known.
         leave_out: Name of the task itself.
+        q: Only files and tasks whose names contain this, whatever its case, of whatever age.
     """
     ranked = []
-    for name, path, record in _candidates(platform, leave_out):
+    wanted = q.strip().casefold()
+    for name, path, record in _candidates(platform, leave_out, wanted):
+        if wanted not in name.casefold():
+            continue
         rank = _rank(record, network, num_classes)
         ranked.append((rank, WeightFile(name, path, compatible=rank <= 2)))
     ranked.sort(key=lambda pair: pair[0])
@@ -142,11 +155,11 @@ def _rank(record: ModelFile | None, network: NetworkInfo, num_classes: int | Non
     return 2 if record.network.name == network.name else 3
 
 
-def _candidates(platform: Platform, leave_out: str) -> Iterator[tuple[str, Path, ModelFile | None]]:
+def _candidates(platform: Platform, leave_out: str, wanted: str) -> Iterator[tuple[str, Path, ModelFile | None]]:
     holds = platform.workspace.holds
     for path in sorted(p for p in _files(platform.workspace.weights, START_ENDINGS) if holds(p.resolve())):
         yield spoken(path.name), path, _describe(path)
-    for task in _tasks(platform):
+    for task in _tasks(platform, wanted)[0]:
         if task == leave_out:
             continue
         pairs = model_files(models_folder(platform.workspace, task))
@@ -168,11 +181,39 @@ def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     return [p for p in folder.iterdir() if p.suffix in endings and not p.name.startswith(".") and p.is_file()]
 
 
-def _tasks(platform: Platform) -> list[str]:
-    """Names of the task folders, newest task first; folders that no job knows come last."""
-    tasks = platform.workspace.tasks
-    folders = sorted(spoken(p.name) for p in tasks.iterdir() if p.is_dir()) if tasks.is_dir() else []
-    newest = sa.select(queue.jobs.c.title).where(queue.jobs.c.kind == "train").order_by(queue.jobs.c.seq.desc())
+def _tasks(platform: Platform, wanted: str, after: str = "") -> tuple[list[str], str | None]:
+    """Names of the newest 1,000 training tasks, and of so many older ones with `wanted` in their names.
+
+    Where these are all that there are, the folders that no job knows follow; else the name after which to go on is told.
+    """
     with platform.database.reading() as db:
-        order = {title: place for place, title in reversed(list(enumerate(db.scalars(newest))))}
-    return sorted(folders, key=lambda name: order.get(name, len(order)))
+        below = _seq(db, after) if after else search.ANY
+        seqs = _trainings(db, below)
+        found = search.find(db, TRAININGS, wanted, NEWEST, below=below) if wanted else []
+        newest = _titles(db, seqs)
+        titles = _titles(db, [*{*seqs, *found}]) if found else newest
+        last = len(seqs) < NEWEST
+        known = set(titles) if last and not after else set(_titles(db, None)) if last else set()
+    tasks = platform.workspace.tasks
+    folders = sorted(spoken(p.name) for p in tasks.iterdir() if p.is_dir()) if last and tasks.is_dir() else []
+    names = list(dict.fromkeys([*titles, *(name for name in folders if name not in known)]))
+    return names, None if last else newest[-1]
+
+
+def _trainings(db: sa.Connection, below: int) -> list[int]:
+    newest = sa.select(queue.jobs.c.seq).where(queue.jobs.c.kind == "train", queue.jobs.c.seq < below)
+    return list(db.scalars(newest.order_by(queue.jobs.c.seq.desc()).limit(NEWEST)))
+
+
+def _titles(db: sa.Connection, seqs: list[int] | None) -> list[str]:
+    """Names of trainings, newest first; of all of them with None."""
+    query = sa.select(queue.jobs.c.title).where(queue.jobs.c.kind == "train").order_by(queue.jobs.c.seq.desc())
+    return list(db.scalars(query if seqs is None else query.where(queue.jobs.c.seq.in_(seqs))))
+
+
+def _seq(db: sa.Connection, name: str) -> int:
+    """The number of the newest training job of that name."""
+    for seq in search.find(db, TRAININGS, name):
+        if db.scalar(sa.select(queue.jobs.c.title).where(queue.jobs.c.seq == seq)) == name:
+            return seq
+    raise unknown(name)

@@ -13,7 +13,7 @@ from roadloop.networks.folder import list_templates
 from roadloop.networks.store import networks
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History, NoParameters, Parameters
+from roadloop.web.parameters import Choices, History, NoParameters, Parameters
 
 
 class CreateNet(Parameters):
@@ -97,10 +97,10 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "创建成功", "data": task_id},
         )
 
-    @router.get("/network", NoParameters, reply={"message": "query success", "data": ["c_network"]})
-    def network(_call: Call, _p: NoParameters) -> Answer:
+    @router.get("/network", Choices, reply={"message": "query success", "data": ["c_network"]}, errors=(NotFoundError,))
+    def network(_call: Call, p: Choices) -> Answer:
         """List the finished networks, newest first (获取network文件夹名)."""
-        return {"message": "query success", "data": service.list_networks(platform)}
+        return {"message": "query success", "data": service.list_networks(platform, p)}
 
     @router.get("/v1/networks", NoParameters, reply=FolderRows)
     def network_folders(call: Call, _p: NoParameters) -> Answer:
@@ -140,7 +140,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/network_history", History, reply=NetworkRows, errors=(NotFoundError,))
     def network_history(call: Call, p: History) -> Answer:
         """List the networks and how their creation went (查询已存在network)."""
-        return history(call, p, table=networks, render=_row, search=[networks.c.name, networks.c.description])
+        return history(call, p, table=networks, render=_row)
 
     return router.api
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from roadloop.errors import NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import queue
+from roadloop.jobs.choices import ready
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.networks.folder import (
     NetworkInfo,
@@ -21,10 +22,12 @@ from roadloop.networks.store import networks
 from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name, check_new_name, readable, spoken
 from roadloop.storage.platform import Platform
+from roadloop.web.parameters import Choices
 
 __all__ = ["add", "create", "description", "list_folders", "list_networks", "read_defaults", "require"]
 
 _GIVEN_UP = (JobState.FAILED.value, JobState.CANCELLED.value)
+NEWEST_ONES = Choices()
 
 
 @dataclass(frozen=True)
@@ -127,13 +130,14 @@ def list_folders(platform: Platform) -> list[NetworkFolder]:
     """Every folder below `networks/`, by name; nothing of it is run."""
     columns = [networks.c.name, networks.c.task_id, queue.jobs.c.state, queue.jobs.c.reason]
     rows = sa.select(*columns).join(queue.jobs, queue.jobs.c.id == networks.c.task_id).where(networks.c.live)
-    with platform.database.reading() as db:
-        known = {row.name: row for row in db.execute(rows)}
     names = sorted(
         spoken(path.name)
         for path in platform.workspace.networks.iterdir()
         if path.is_dir() and not path.name.startswith(".")
     )
+    with platform.database.reading() as db:
+        some = [[readable(name) for name in names[i : i + 500]] for i in range(0, len(names), 500)]
+        known = {row.name: row for part in some for row in db.execute(rows.where(networks.c.name.in_(part)))}
     return [_look(platform, name, known.get(readable(name))) for name in names]
 
 
@@ -153,16 +157,15 @@ def _look(platform: Platform, name: str, row: sa.Row[Any] | None) -> NetworkFold
     return NetworkFolder(name, "checking", row.task_id, problem)
 
 
-def list_networks(platform: Platform) -> list[str]:
-    """Names of the networks that were built and run, newest first."""
-    rows = (
-        sa.select(networks.c.name)
-        .join(queue.jobs, queue.jobs.c.id == networks.c.task_id)
-        .where(networks.c.live, queue.jobs.c.state == JobState.SUCCEEDED.value)
-        .order_by(networks.c.id.desc())
-    )
+def list_networks(platform: Platform, choices: Choices = NEWEST_ONES) -> list[str]:
+    """Names of the networks that were built and run, newest first.
+
+    Raises:
+        NotFoundError: No network is named as `choices.after` says.
+    """
     with platform.database.reading() as db:
-        return [name for name in db.scalars(rows) if network_folder(platform.workspace, name).is_dir()]
+        names = ready(db, networks, choices)
+    return [name for name in names if network_folder(platform.workspace, name).is_dir()]
 
 
 def require(platform: Platform, name: str) -> NetworkInfo:
@@ -172,10 +175,12 @@ def require(platform: Platform, name: str) -> NetworkInfo:
         NotFoundError: There is none, it is not finished, or its `network.py` is gone.
         InvalidValueError: Its `network.py` is not text.
     """
-    known = list_networks(platform)
     name = readable(name)
-    if name not in known:
-        names = "、".join(known[:20]) or "-"
+    with platform.database.reading() as db:
+        row = _live(db, name)
+    folder = network_folder(platform.workspace, name)
+    if row is None or row.state != JobState.SUCCEEDED.value or not folder.is_dir():
+        names = "、".join(list_networks(platform, Choices(page_size=20))) or "-"
         raise NotFoundError(
             Text(
                 f"没有名为 {name[:120]!r} 的可用 network；可选：{names}。请先用 /create_net 创建，或用 roadloop networks add 检查"
@@ -185,7 +190,6 @@ def require(platform: Platform, name: str) -> NetworkInfo:
             ),
             parameter="network",
         )
-    folder = network_folder(platform.workspace, name)
     return NetworkInfo(name, folder, digest(read_source(folder)))
 
 

@@ -21,7 +21,7 @@ networks: Final = sa.Table(
     sa.Column("description", sa.Text, nullable=False),  # net_describe
     sa.Column("live", sa.Boolean, nullable=False),  # holds its name; a failed one gives it up to the next
     sa.Index(
-        "ux_networks_live_name", "name", unique=True, sqlite_where=sa.text("live"), postgresql_where=sa.text("live")
+        "ux_networks_live_name", "name", unique=True, sqlite_where=sa.text("live = 1"), postgresql_where=sa.text("live")
     ),
     sqlite_autoincrement=True,
 )

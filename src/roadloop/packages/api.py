@@ -155,7 +155,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/divide_history", History, reply=DivisionList, errors=(NotFoundError,))
     def divide_history(call: Call, p: History) -> Answer:
         """How far divisions are, and what they made (任务包生成进度)."""
-        return history(call, p, table=store.divisions, render=_division, search=[store.divisions.c.version])
+        return history(call, p, table=store.divisions, render=_division)
 
     @router.post("/process_label", ProcessLabel, reply=_TASK, errors=errors)
     def process_label(call: Call, p: ProcessLabel) -> Answer:
@@ -173,8 +173,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/label_history", History, reply=LabelList, errors=(NotFoundError,))
     def label_history(call: Call, p: History) -> Answer:
         """How far publications of labels are, and what they found (任务包发布进度)."""
-        search = [store.label_runs.c.version, store.label_runs.c.name]
-        return history(call, p, table=store.label_runs, render=_run, search=search)
+        return history(call, p, table=store.label_runs, render=_run)
 
     @router.get("/v1/packages", PackageList, reply=Packages)
     def package_list(call: Call, p: PackageList) -> Answer:

@@ -19,7 +19,7 @@ divisions: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
-    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False, index=True),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("types", sa.String(10), nullable=False),  # full | remote
     sa.Column("rejected", sa.Boolean, nullable=False),  # sends rejected pictures out again
@@ -64,7 +64,7 @@ label_runs: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("task_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
-    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False, index=True),
     sa.Column("types", sa.String(10), nullable=False),  # remote | lane | union
     sa.Column("name", sa.Text, nullable=False, index=True),  # of the source set
     sqlite_autoincrement=True,
@@ -207,20 +207,15 @@ def gold_set_of(db: sa.Connection, number: int) -> str:
     )
 
 
-def held_names(db: sa.Connection) -> set[str]:
-    """Names of source sets that a run has made or is going to make."""
-    rows = db.scalars(
-        sa.select(label_runs.c.name)
-        .join(jobs, jobs.c.id == label_runs.c.task_id)
-        .where(jobs.c.state.not_in(_GIVEN_UP), jobs.c.error.is_(None))
-    )
-    return set(rows)
-
-
 def holds_name(db: sa.Connection, name: str) -> bool:
     """Whether a run has made, or is going to make, the source set of that name."""
     rows = sa.select(label_runs.c.id).join(jobs, jobs.c.id == label_runs.c.task_id)
-    return db.scalar(rows.where(label_runs.c.name == name, jobs.c.state.not_in(_GIVEN_UP)).limit(1)) is not None
+    return (
+        db.scalar(
+            rows.where(label_runs.c.name == name, jobs.c.state.not_in(_GIVEN_UP), jobs.c.error.is_(None)).limit(1)
+        )
+        is not None
+    )
 
 
 def _chunks(ids: list[int], size: int = 500) -> Iterable[list[int]]:

@@ -28,6 +28,9 @@ class ReleaseTab(Parameters):
     """What `/release_tab` takes."""
 
     page: int = Field(1, description="Number of the category, from 1.", examples=[1])
+    before: int = Field(
+        0, ge=0, le=2**53, description="Only releases older than the one with this id; absent: the newest."
+    )
 
 
 class Release(Parameters):
@@ -121,10 +124,10 @@ def routes(platform: Platform) -> APIRouter:
 
     @router.get("/release_tab", ReleaseTab, reply=ReleaseTabAnswer, errors=(NotFoundError,))
     def release_tab(_call: Call, p: ReleaseTab) -> Answer:
-        """List the releases of one category (已存在模型展示)."""
+        """List the newest 1,000 releases of one category (已存在模型展示); `before` goes on from there."""
         categories = platform.settings.release_categories
         category = service.category_of(categories, p.page)
-        items = service.published(platform, category)
+        items = service.published(platform, category, p.before)
         return {"data": _by_version(items), "name": category, "total": len(categories), "items": items}
 
     @router.post(
@@ -147,14 +150,13 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/releases", History, reply=ReleaseList, errors=(NotFoundError,))
     def release_history(call: Call, p: History) -> Answer:
         """List the releases of all categories and how their jobs went."""
-        search = [releases.c.category, releases.c.version, releases.c.env, releases.c.adcode, releases.c.description]
-        return history(call, p, table=releases, render=_row, search=search)
+        return history(call, p, table=releases, render=_row)
 
     return router.api
 
 
 def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
-    return service.record(row, row["job"])
+    return service.record(row, row["job"].result)
 
 
 def _by_version(items: list[dict[str, Any]]) -> dict[str, list[str]]:

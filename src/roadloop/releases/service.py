@@ -19,9 +19,9 @@ from roadloop.errors import (
 from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.pictures import DATASET
 from roadloop.jobs import queue
+from roadloop.jobs.choices import state_of
 from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import from_row
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.releases.request import ReleaseRequest
@@ -29,6 +29,7 @@ from roadloop.releases.store import releases
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 from roadloop.training import service as training
+from roadloop.web.parameters import NEWEST
 
 __all__ = ["ReleaseRequest", "published", "submit", "wait"]
 
@@ -133,26 +134,24 @@ def wait(platform: Platform, task_id: str, seconds: float) -> dict[str, Any]:
     with platform.database.transaction() as db:
         db.execute(releases.update().where(releases.c.task_id == task_id).values(answered=True))
         row = db.execute(sa.select(releases).where(releases.c.task_id == task_id)).mappings().one()
-    return record({column.name: row[column] for column in releases.c}, job)
+    return record({column.name: row[column] for column in releases.c}, job.result)
 
 
-def published(platform: Platform, category: str) -> list[dict[str, Any]]:
-    """The records of a category's releases, newest first."""
+def published(platform: Platform, category: str, before: int = 0) -> list[dict[str, Any]]:
+    """The records of a category's newest 1,000 releases, or of those older than release number `before`."""
     rows = (
-        sa.select(releases, queue.jobs)
+        sa.select(releases, queue.jobs.c.result)
         .join_from(releases, queue.jobs, queue.jobs.c.id == releases.c.task_id)
-        .where(releases.c.category == category, releases.c.live, queue.jobs.c.state == JobState.SUCCEEDED.value)
+        .where(releases.c.category == category, releases.c.live)
+        .where(state_of(releases.c.task_id) == JobState.SUCCEEDED.value)
         .order_by(releases.c.id.desc())
+        .limit(NEWEST)
     )
+    if before:
+        rows = rows.where(releases.c.id < before)
     with platform.database.reading() as db:
         found = db.execute(rows).mappings().all()
-    return [
-        record(
-            {column.name: row[column] for column in releases.c},
-            from_row({column.name: row[column] for column in queue.jobs.c}),
-        )
-        for row in found
-    ]
+    return [record(dict(row), row["result"]) for row in found]
 
 
 def category_of(categories: tuple[str, ...], page: int) -> str:
@@ -173,9 +172,9 @@ def category_of(categories: tuple[str, ...], page: int) -> str:
     return categories[page - 1]
 
 
-def record(row: Mapping[str, Any], job: queue.Job) -> dict[str, Any]:
+def record(row: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
     """A release as programs see it; `files` and `metrics` are null until it is published."""
-    result = job.result or {}
+    result = result or {}
     return {
         "id": row["id"],
         "task_id": row["task_id"],

@@ -27,6 +27,7 @@ releases: Final = sa.Table(
     sa.Column("params_sha256", sa.String(64), nullable=False),
     sa.Column("live", sa.Boolean, nullable=False),  # holds its place; a failed one gives it up to the next
     sa.Column("answered", sa.Boolean, nullable=False),  # a call has been told that it is published
+    sa.Index("ix_releases_category", "category", "id"),
     sa.Index(
         "ux_releases_live",
         "category",
@@ -34,7 +35,7 @@ releases: Final = sa.Table(
         "env",
         "adcode",
         unique=True,
-        sqlite_where=sa.text("live"),
+        sqlite_where=sa.text("live = 1"),
         postgresql_where=sa.text("live"),
     ),
     sqlite_autoincrement=True,

@@ -310,8 +310,7 @@ def in_language(found: Mapping[str, Any], language: Language) -> dict[str, Any]:
 
 
 def _history(call: Call, p: History, task_type: str) -> Answer:
-    search = [selections.c.output_dir, selections.c.track_file, selections.c.weights_dir]
-    return history(call, p, table=selections, render=_row, search=search, where=selections.c.task_type == task_type)
+    return history(call, p, table=selections, render=_row, part=task_type, where=selections.c.task_type == task_type)
 
 
 def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from roadloop.errors import Text
 from roadloop.jobs import queue
 from roadloop.jobs.claims import Claim, succeeded
-from roadloop.jobs.states import ENDED, JobState
+from roadloop.jobs.store import ACTIVE
 from roadloop.storage.database import metadata
 from roadloop.storage.paths import Workspace
 
@@ -28,8 +28,6 @@ selections: Final = sa.Table(
     sa.Column("isshuffle", sa.Boolean, nullable=False),
     sqlite_autoincrement=True,
 )
-
-_ACTIVE: Final = tuple(state.value for state in JobState if state not in ENDED)
 
 
 def insert(db: sa.Connection, values: dict[str, Any]) -> None:
@@ -51,9 +49,9 @@ def ids_beginning(db: sa.Connection, beginning: str) -> list[str]:
 def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
     """(task id, stored output folder) of the selections that have not ended."""
     rows = db.execute(
-        sa.select(selections.c.task_id, selections.c.output_path)
-        .join(queue.jobs, queue.jobs.c.id == selections.c.task_id)
-        .where(queue.jobs.c.state.in_(_ACTIVE))
+        sa.select(selections.c.task_id, selections.c.output_path).where(
+            selections.c.task_id.in_(sa.select(queue.jobs.c.id).where(ACTIVE))
+        )
     )
     for row in rows:
         yield row.task_id, row.output_path

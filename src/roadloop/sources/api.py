@@ -28,6 +28,7 @@ from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints, Success
 from roadloop.web.parameters import History, NoParameters, Parameters
 
+PREVIEW: Final = "import_preview"  #: kind of job
 _MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png", ".jpg": "image/jpeg"}
 
 
@@ -229,8 +230,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     @router.post("/off_status", History, reply=ImportHistory, errors=(NotFoundError,))
     def off_status(call: Call, p: History) -> Answer:
         """List imports, or show one with its progress (离线导入进度)."""
-        search = [store.imports.c.dest, store.imports.c.src, store.imports.c.author, store.imports.c.city]
-        return history(call, p, table=store.imports, render=_render, search=search)
+        return history(call, p, table=store.imports, render=_render)
 
     @router.post(
         "/v1/imports/preview",
@@ -248,7 +248,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     @router.get("/v1/imports/preview", History, reply=PreviewHistory, errors=(NotFoundError,))
     def import_previews(call: Call, p: History) -> Answer:
         """List previews of imports, or show one: what would become of the folder."""
-        return history(call, p, table=None, render=_render_preview, where=jobs.c.kind == "import_preview")
+        return history(call, p, table=None, render=_render_preview, part=PREVIEW, where=jobs.c.kind == PREVIEW)
 
     @router.get("/v1/imports/preview/{task_id}/{file}", PreviewFile, reply="image/jpeg", errors=(NotFoundError,))
     def import_preview_file(_call: Call, p: PreviewFile) -> Answer:
@@ -287,7 +287,7 @@ def _health_routes(router: Endpoints, platform: Platform) -> None:
     @router.get("/v1/source_health", History, reply=HealthHistory, errors=(NotFoundError,))
     def health_history(call: Call, p: History) -> Answer:
         """Examinations of source sets, newest first, or one with its progress."""
-        return history(call, p, table=store.health, render=_render_health, search=[store.health.c.name])
+        return history(call, p, table=store.health, render=_render_health)
 
     @router.get("/v1/source_health/{task_id}/{file}", HealthFile, reply="text/csv", errors=(NotFoundError,))
     def health_file(_call: Call, p: HealthFile) -> Answer:

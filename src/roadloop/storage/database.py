@@ -5,6 +5,7 @@ decoded or waited for inside. A use case that has to look at files first is a fu
 `Write` which then only checks what may have changed since, and writes; `Database.write` runs the two.
 """
 
+import json
 import logging
 import sqlite3
 import threading
@@ -31,6 +32,11 @@ Write = Callable[[sa.Connection], T]  #: what a transaction does, when everythin
 BUSY_SECONDS: Final = 30
 _WRITE_BYTE: Final = "120"  # of the file -shm
 _PREPARATIONS: Final = 5  #: of one write, at most
+#: The log of changes (`roadloop.db-wal`) is copied back every 1,000 pages, and cut to this many bytes when it is emptied.
+WAL_PAGES: Final = 1000
+WAL_BYTES: Final = 64 * 2**20
+#: Rows of each index that `analyze` looks at, at most: it takes milliseconds, however many there are.
+ANALYSED_ROWS: Final = 1000
 #: What SQLite says when a file has no room, or a journal cannot be made.
 _DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
 #: What SQLite says of a file that it cannot make sense of; its version says which tables and columns there are.
@@ -69,6 +75,7 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
         # SQLite lets waiting writers poll, and some starve; threads of one process queue up here instead.
         self._turn = threading.Lock()
+        self._until_analysis = self._analysis_pause = 100
 
     @contextmanager
     def transaction(self, seconds: float | None = None) -> Iterator[sa.Connection]:
@@ -91,6 +98,10 @@ class Database:
             except BaseException:
                 connection.rollback()
                 raise
+            self._until_analysis -= 1
+            if self._until_analysis <= 0:
+                self._until_analysis = self._analysis_pause = min(2 * self._analysis_pause, 50_000)
+                _analyze(connection)
 
     def write(self, prepare: Callable[[], Write[T]]) -> T:
         """Prepare a write outside of any transaction, then do it in one; when rows have changed meanwhile, once more.
@@ -166,9 +177,28 @@ class Database:
                 return int(lock[4])
         return None
 
+    def analyze(self) -> None:
+        """Tell the query planner how many rows there are and how they differ. Also done after every so many commits."""
+        with self._turn, self.engine.connect() as connection:
+            _analyze(connection)
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _analyze(connection: sa.Connection) -> None:
+    """Collect statistics from a part of the rows.
+
+    `PRAGMA optimize` does the same, but before SQLite 3.46 only for tables that this very connection has asked for.
+    Without statistics plans are worse, never wrong: a busy or full disk is passed over.
+    """
+    if connection.dialect.name == "sqlite":
+        with suppress(sa.exc.OperationalError):
+            # A table without an index would be read as a whole, and those of the search are large.
+            indexed = "SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'index' AND tbl_name NOT LIKE 'search%'"
+            for table in connection.exec_driver_sql(indexed).scalars().all():
+                connection.exec_driver_sql(f'ANALYZE "{table}"')
 
 
 def _engine_options(url: str) -> dict[str, Any]:
@@ -176,6 +206,7 @@ def _engine_options(url: str) -> dict[str, Any]:
         return {"pool_pre_ping": True}
     # isolation_level=None: the driver starts no transaction by itself, `transaction` does.
     return {
+        "json_deserializer": _from_json,
         "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
         "pool_size": 20,
         "max_overflow": 60,
@@ -195,7 +226,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
             time.sleep(0.05)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+    cursor.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+    cursor.execute(f"PRAGMA analysis_limit = {ANALYSED_ROWS}")
     cursor.close()
+
+
+def _from_json(text: str) -> Any:
+    """A JSON value; most columns of most rows are empty, and need no parser."""
+    if text == "{}":
+        return {}
+    return [] if text == "[]" else json.loads(text)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Schema versions: Alembic, driven from code so that no configuration file is needed."""
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ def _config(connection: sa.Connection | None = None, home: Path | None = None) -
     return config
 
 
+@cache
 def newest() -> str:
     """The schema version that this program writes."""
     head = ScriptDirectory.from_config(_config()).get_current_head()

@@ -80,6 +80,7 @@ def _agree(database: Database, home: Path, *, inside: bool, upgrade: bool) -> tu
         return ()
     said = migrate.upgrade(database, home)
     installation.settle(database, home, inside=inside)
+    database.analyze()
     return said
 
 

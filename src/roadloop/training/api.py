@@ -16,6 +16,7 @@ from roadloop.training.forms import (
     ContinueTask,
     CreateTrain,
     EndTask,
+    ListWeights,
     Metrics,
     SaveDataConfig,
     SaveMap,
@@ -64,8 +65,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
     @router.post("/train_history", History, reply=TrainingRows, errors=(NotFoundError,))
     def train_history(call: Call, p: History) -> Answer:
         """List the training tasks, or look at one (查询历史任务, 查询任务详情)."""
-        columns = [training_tasks.c.task_desc, training_tasks.c.network, training_tasks.c.data]
-        return history(call, p, table=training_tasks, render=_row, search=columns)
+        return history(call, p, table=training_tasks, render=_row)
 
     @router.get(
         "/v1/tasks/{task_id}/metrics",
@@ -192,13 +192,16 @@ def _label_maps(router: Endpoints, platform: Platform) -> None:
 def _runs(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/weights",
-        TaskId,
+        ListWeights,
         reply={"message": "query success", "data": ["cityscapes_rna-a1_cls19_s8_ep-0001.params"]},
         errors=(NotFoundError,),
     )
-    def weights(_call: Call, p: TaskId) -> Answer:
-        """Files that can start this task, those that fit best first (选择weights)."""
-        return {"message": "query success", "data": service.list_weights(platform, p.task_id)}
+    def weights(_call: Call, p: ListWeights) -> Answer:
+        """Files that can start this task, those that fit best first (选择weights).
+
+        They are those in weights/ and the results of the newest 1,000 training tasks; `q` finds older ones by name.
+        """
+        return {"message": "query success", "data": service.list_weights(platform, p.task_id, p.q)}
 
     @router.get(
         "/calculate", Calculate, reply={"message": "success", "data": 300}, errors=(NotFoundError, ConflictError)

@@ -14,6 +14,12 @@ class TaskId(Parameters):
     task_id: str = Field(description="The training task's id.", examples=["sadasd"])
 
 
+class ListWeights(TaskId):
+    """Which files could start a training task."""
+
+    q: str = Field("", max_length=200, description="Only files and tasks whose names contain this.")
+
+
 class CreateTrain(Parameters):
     """What `/create_train` takes."""
 

@@ -242,15 +242,15 @@ def save_map(platform: Platform, task_id: str, value: Mapping[str, Any]) -> Writ
     return write
 
 
-def list_weights(platform: Platform, task_id: str) -> list[str]:
-    """Names of the files that can start a task, those that fit best first.
+def list_weights(platform: Platform, task_id: str, q: str = "") -> list[str]:
+    """Names of the files that can start a task, those that fit best first; `q` as in `compatible_weights`.
 
     Raises:
         NotFoundError: No training task has that id, or its network is gone.
     """
     task = read_task(platform, task_id)
     network = networks.require(platform, task.row.network)
-    files = compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name)
+    files = compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name, q=q)
     return [file.name for file in files]
 
 

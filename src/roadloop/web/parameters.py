@@ -48,13 +48,30 @@ class NoParameters(Parameters):
     """An endpoint without parameters."""
 
 
+#: Rows or names in one answer, where nobody asks for less.
+NEWEST: Final = 1000
+
+
+class Choices(Parameters):
+    """What every list of names to choose from takes."""
+
+    q: str = Field("", max_length=200, description="Only what has a name or description that contains this.")
+    after: str = Field("", max_length=200, description="Go on after this name: the last one of the answer before.")
+    page_size: int = Field(0, ge=0, le=NEWEST, description="Names in the answer; absent: the newest 1,000.")
+
+
 class History(Parameters):
     """What every history and status endpoint takes."""
 
     task_id: str = Field("", description="One task's id; without it the list comes.", examples=["sasa"])
     page: int = Field(0, ge=0, le=10**9, description="Page, from 1; 0 or absent: the newest rows.")
-    page_size: int = Field(0, ge=0, le=1000, description="Rows a page; default 20 with page, 1,000 without.")
-    q: str = Field("", max_length=200, description="Only rows whose names or descriptions contain this.")
+    page_size: int = Field(0, ge=0, le=NEWEST, description="Rows a page; default 20 with page, 1,000 without.")
+    q: str = Field(
+        "",
+        max_length=200,
+        description="Only rows whose names or descriptions contain this. Of more than 2,000 the newest 2,000 are counted"
+        " and paged; all=1 streams every one.",
+    )
     all: bool = Field(False, description="Stream every row.")
 
 

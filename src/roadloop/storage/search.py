@@ -1,0 +1,274 @@
+# ruff: noqa: S608 - SQL is built from the constants of this module
+"""Lists that stay fast at a million rows: numbered rows, and an index for the search in names. SQLite's own is here.
+
+Triggers keep both, so that no code that adds a row can forget them.
+
+A list's rows are numbered from 1 in the order of their ids, without gaps: its length is its highest number, and any
+page of it is a range of numbers.
+
+The index holds, for each row, every three neighbouring characters of its texts as one word of FTS5, which folds case.
+A search of three or more characters is a phrase of such words; one of one or two characters is the beginning of some
+word, for which the index keeps lists of its own: Chinese words are that short. The first character of a word is its
+list's, so that rows of other lists cost nothing. This is exact, and finds what `LIKE '%text%'` finds.
+
+PostgreSQL has the same words with `to_tsvector('simple', ...)`, `<->` and `:*`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from roadloop.errors import Text
+from roadloop.storage.database import metadata
+
+MOST: Final = 2_000  #: matches of a search that are counted and paged; `all` streams every one
+ANY: Final = 2**57  #: above every id
+MOST_CHARACTERS: Final = 4_000  #: of one row's texts, from their beginning
+
+TITLE: Final = "(SELECT title FROM jobs WHERE jobs.id = {row}.task_id)"
+_SPREAD: Final = 32  # rowid of the index = row id * 32 + number of the list
+#: Everything but control characters makes words; these stand between them.
+_TOKENIZER: Final = "unicode61 remove_diacritics 0 categories ''L* M* N* P* S* Z* Co Cs Cn Cf''"
+_BREAKS: Final = "\n\r\t"
+
+
+class Numbered(NamedTuple):
+    """One list.
+
+    Attributes:
+        table: Its table.
+        texts: What a search looks into: columns, or SQL in which {row} stands for the row.
+        key: Its primary key.
+        where: SQL condition of the rows that are in it, {row} as above; empty: all of them.
+    """
+
+    table: str
+    texts: tuple[str, ...]
+    key: str = "id"
+    where: str = ""
+
+
+#: Their order is part of the index: add at the end, with a migration that calls `install`.
+LISTS: Final[Mapping[str, Numbered]] = {
+    "jobs": Numbered("jobs", ("title",), key="seq"),
+    "jobs:import_preview": Numbered("jobs", ("title",), key="seq", where="{row}.kind = 'import_preview'"),
+    "training_tasks": Numbered("training_tasks", ("name", "task_desc", "network", "data")),
+    "networks": Numbered("networks", ("name", "description")),
+    "datasets": Numbered("datasets", ("name", "description", "sour_data")),
+    "evaluations": Numbered("evaluations", (TITLE, "sour_dir", "dest_dir")),
+    "releases": Numbered("releases", ("category", "version", "env", "adcode", "description", TITLE)),
+    "selections:sam": Numbered(
+        "selections", (TITLE, "output_dir", "track_file"), where="{row}.task_type = 'sam'"
+    ),
+    "selections:sele": Numbered(
+        "selections", (TITLE, "output_dir", "track_file", "weights_dir"), where="{row}.task_type = 'sele'"
+    ),
+    "imports": Numbered("imports", ("dest", "src", "author", "city")),
+    "source_health": Numbered("source_health", ("name",)),
+    "divisions": Numbered("divisions", ("version",)),
+    "label_runs": Numbered("label_runs", (TITLE,)),
+    "downloads": Numbered("downloads", (TITLE,)),
+    "pushes": Numbered("pushes", (TITLE,)),
+    "jobs:train": Numbered("jobs", ("title",), key="seq", where="{row}.kind = 'train'"),
+}  # fmt: skip
+
+_PLACES: Final = {name: place for place, name in enumerate(LISTS)}
+
+listed: Final = sa.Table(
+    "listed",
+    metadata,
+    sa.Column("list", sa.Integer, primary_key=True, autoincrement=False),  # place in LISTS
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),  # from 1, without gaps
+    sa.Column("row_id", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Jobs by state, so that nobody counts them.
+job_tallies: Final = sa.Table(
+    "job_tallies",
+    metadata,
+    sa.Column("state", sa.String(20), primary_key=True),
+    sa.Column("jobs", sa.Integer, nullable=False),
+)
+
+positions: Final = sa.Table("positions", metadata, sa.Column("i", sa.Integer, primary_key=True, autoincrement=False))
+
+_INDEX: Final = sa.table("search", sa.column("rowid", sa.Integer))
+_LENGTH: Final = sa.select(sa.func.max(listed.c.number)).where(listed.c.list == sa.bindparam("place"))
+_WINDOW: Final = (
+    sa.select(listed.c.row_id)
+    .where(
+        listed.c.list == sa.bindparam("place"),
+        listed.c.number <= sa.bindparam("last"),
+        listed.c.number > sa.bindparam("before"),
+    )
+    .order_by(listed.c.number.desc())
+)
+_FOUND: Final = (
+    sa.select(_INDEX.c.rowid)
+    .where(sa.literal_column("search").op("MATCH")(sa.bindparam("words")), _INDEX.c.rowid < sa.bindparam("below"))
+    .order_by(_INDEX.c.rowid.desc())
+    .limit(sa.bindparam("size"))
+)
+_STATES: Final = ("created", "queued", "running", "succeeded", "failed", "cancelled")
+
+
+def length(db: sa.Connection, name: str) -> int:
+    """How many rows a list has."""
+    return db.scalar(_LENGTH, {"place": _place(name)}) or 0
+
+
+def window(db: sa.Connection, name: str, last: int, size: int) -> list[int]:
+    """Ids of the rows with the number `last` and smaller ones, newest first, `size` at most."""
+    return list(db.scalars(_WINDOW, {"place": _place(name), "last": last, "before": last - size}))
+
+
+def job_counts(db: sa.Connection) -> dict[str, int]:
+    """State -> jobs in it."""
+    return {row.state: row.jobs for row in db.execute(sa.select(job_tallies))}
+
+
+def find(db: sa.Connection, name: str, text: str, size: int = MOST, *, below: int = ANY) -> list[int]:
+    """Ids of the newest rows of a list that hold `text`, newest first.
+
+    Args:
+        db: A connection.
+        name: A key of LISTS.
+        text: Not empty; upper and lower case are the same.
+        size: So many at most.
+        below: Only ids below this one.
+    """
+    values = {"words": phrase(name, text), "below": below * _SPREAD, "size": size}
+    return [rowid // _SPREAD for rowid in db.scalars(_FOUND, values)]
+
+
+def phrase(name: str, text: str) -> str:
+    """What FTS5 is asked for."""
+    place = _place(name)
+    for character in _BREAKS:
+        text = text.replace(character, " ")
+    ends = max(1, len(text) - 2)
+    words = "\n".join(f"{_mark(place)}{text[i : i + 3]}" for i in range(ends)).replace('"', '""')
+    return f'"{words}"' if len(text) > 2 else f'"{words}" *'
+
+
+def _place(name: str) -> int:
+    return _PLACES[name]
+
+
+def _mark(place: int) -> str:
+    return chr(ord("a") + place)
+
+
+def install(db: sa.Connection, lists: Mapping[str, Numbered] = LISTS) -> None:
+    """Make the index and the triggers anew, and fill both from the rows; for migrations."""
+    _drop_triggers(db)
+    db.exec_driver_sql("DROP TABLE IF EXISTS search")
+    db.exec_driver_sql(
+        f"CREATE VIRTUAL TABLE search USING fts5"
+        f"(grams, content='', columnsize=0, tokenize='{_TOKENIZER}', prefix='2 3')"
+    )
+    db.exec_driver_sql("DELETE FROM positions")
+    db.exec_driver_sql(
+        "INSERT INTO positions WITH RECURSIVE n(i) AS"
+        f" (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_CHARACTERS}) SELECT i FROM n"
+    )
+    _fill(db, lists)
+    _make_triggers(db, lists)
+
+
+@contextmanager
+def filling(db: sa.Connection) -> Iterator[None]:
+    """Add many rows in this transaction: they are numbered and indexed together at the end, many times as fast."""
+    _drop_triggers(db)
+    yield
+    rebuild(db)
+    _make_triggers(db, LISTS)
+
+
+def rebuild(db: sa.Connection) -> None:
+    """Number and index all rows anew."""
+    db.exec_driver_sql("INSERT INTO search(search) VALUES('delete-all')")
+    _fill(db, LISTS)
+
+
+def problems(db: sa.Connection) -> Iterator[Text]:
+    """What is wrong with the numbers and the tallies; reads only. `rebuild` mends it."""
+    jobs = sa.table("jobs", sa.column("state"))
+    counted = {row[0]: row[1] for row in db.execute(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state))}
+    for state, told in job_counts(db).items():
+        if told != counted.get(state, 0):
+            yield _wrong(f"jobs: {state}", told, counted.get(state, 0))
+    for name, one in LISTS.items():
+        rows = db.exec_driver_sql(f"SELECT count(*) FROM {one.table} AS r{_condition(one, 'r')}").scalar_one()
+        numbers = db.scalar(sa.select(sa.func.count()).where(listed.c.list == _place(name)))
+        if {numbers, length(db, name)} != {rows}:
+            yield _wrong(name, numbers, rows)
+
+
+def _wrong(name: str, told: object, rows: int) -> Text:
+    return Text(
+        f"列表 {name} 记有 {told} 行，实有 {rows} 行；行本身没有丢失。roadloop fsck --repair 会为列表重新编号并建立索引。",
+        f"The list {name} says {told} rows; there are {rows}. No row is lost; roadloop fsck --repair numbers and indexes the lists anew.",
+    )
+
+
+def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
+    db.exec_driver_sql("DELETE FROM listed")
+    for place, one in enumerate(lists.values()):
+        rows = f"FROM {one.table} AS r{_condition(one, 'r')} ORDER BY r.{one.key}"
+        db.exec_driver_sql(
+            f"INSERT INTO listed(list, number, row_id)"
+            f" SELECT {place}, row_number() OVER (ORDER BY r.{one.key}), r.{one.key} {rows}"
+        )
+        db.exec_driver_sql(f"INSERT INTO search(rowid, grams) SELECT {_entry(place, one, 'r')} {rows}")
+    db.exec_driver_sql("DELETE FROM job_tallies")
+    for state in _STATES:
+        db.exec_driver_sql(f"INSERT INTO job_tallies SELECT '{state}', count(*) FROM jobs WHERE state = '{state}'")
+
+
+def _make_triggers(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
+    for place, one in enumerate(lists.values()):
+        number = f"(SELECT coalesce(max(number), 0) + 1 FROM listed WHERE list = {place})"
+        columns = ", ".join(text for text in one.texts if "{row}" not in text)
+        when = f" WHEN {one.where.format(row='NEW')}" if one.where else ""
+        enter = f"INSERT INTO search(rowid, grams) VALUES({_entry(place, one, 'NEW')});"
+        db.exec_driver_sql(
+            f"CREATE TRIGGER search_{place}_insert AFTER INSERT ON {one.table}{when} BEGIN"
+            f" INSERT INTO listed(list, number, row_id) VALUES({place}, {number}, NEW.{one.key}); {enter} END"
+        )
+        if columns:
+            db.exec_driver_sql(
+                f"CREATE TRIGGER search_{place}_update AFTER UPDATE OF {columns} ON {one.table}{when} BEGIN"
+                f" INSERT INTO search(search, rowid, grams) VALUES('delete', {_entry(place, one, 'OLD')}); {enter} END"
+            )
+    less = "UPDATE job_tallies SET jobs = jobs - 1 WHERE state = OLD.state;"
+    more = "UPDATE job_tallies SET jobs = jobs + 1 WHERE state = NEW.state;"
+    for event, work in (("INSERT", more), ("DELETE", less), ("UPDATE OF state", less + more)):
+        name = f"search_tally_{event.split()[0].lower()}"
+        db.exec_driver_sql(f"CREATE TRIGGER {name} AFTER {event} ON jobs BEGIN {work} END")
+
+
+def _drop_triggers(db: sa.Connection) -> None:
+    named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'search\\_%' ESCAPE '\\'"
+    for name in db.exec_driver_sql(named).scalars().all():
+        db.exec_driver_sql(f"DROP TRIGGER {name}")
+
+
+def _condition(one: Numbered, row: str) -> str:
+    return f" WHERE {one.where.format(row=row)}" if one.where else ""
+
+
+def _entry(place: int, one: Numbered, row: str) -> str:
+    """SQL of a row's rowid and words in the index."""
+    texts = (text.format(row=row) if "{row}" in text else f"{row}.{text}" for text in one.texts)
+    text = " || char(31) || ".join(texts)
+    for character in _BREAKS:
+        text = f"replace({text}, char({ord(character)}), ' ')"
+    words = (
+        f"(SELECT group_concat('{_mark(place)}' || substr(t, i, 3), char(10))"
+        f" FROM (SELECT {text} AS t) CROSS JOIN positions WHERE i <= length(t))"
+    )
+    return f"{row}.{one.key} * {_SPREAD} + {place}, {words}"
