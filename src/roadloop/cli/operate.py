@@ -13,13 +13,13 @@ from typing import Annotated
 import typer
 import uvicorn
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, settings_of, start_log, terminal, visible
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.fsck import inspect
@@ -30,8 +30,9 @@ from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.storage import migrate as schema
 from roadloop.storage.platform import Platform, open_platform
+from roadloop.web.door import DoorServer, connections_within, raise_file_limit
 
-console = Console(soft_wrap=True, highlight=False)
+console = terminal()
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 Roots = Annotated[
     list[str] | None,
@@ -63,7 +64,7 @@ def serve(
                 " elsewhere use a tunnel: ssh -L 8600:127.0.0.1:8600 SERVER",
             )
         )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    start_log()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
     platform = _open_upgraded(settings)
@@ -87,7 +88,8 @@ def _open_upgraded(settings: Settings) -> Platform:
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Only on a socket that says TCP does asyncio send small pieces at once; else every answer waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
@@ -105,10 +107,8 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    config = uvicorn.Config(
-        create_app(platform, port), log_level="warning", access_log=False, timeout_graceful_shutdown=3
-    )
-    server = uvicorn.Server(config)
+    connections = connections_within(platform.settings.max_connections, raise_file_limit())
+    server = DoorServer(create_app(platform, port), connections, timeout_graceful_shutdown=3)
     supervisor.start()
     url = f"http://{platform.settings.host}:{port}"
     announced = threading.Thread(target=_announce, args=(server, url, platform.workspace.home), daemon=True)
@@ -169,13 +169,17 @@ def _job_table(platform: Platform, rows: int) -> Group:
     for job in newest:
         text = job.reason or job.note
         if text:
-            reasons.append(f"{job.id[:8]}  [dim]{escape(text.pick(language()))}[/]")
+            reasons.append(f"{job.id[:8]}  [dim]{_on_one_line(text.pick(language()))}[/]")
         left = "" if job.eta_seconds is None else f", {job.eta_seconds:,.0f} s"
         color = STATE_COLORS.get(job.state.value, "yellow")
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%m-%d %H:%M")
         state = f"[{color}]{status_text(job)}{left}[/]"
-        table.add_row(job.id[:8], job.kind, state, created, escape(job.title))
+        table.add_row(job.id[:8], job.kind, state, created, _on_one_line(job.title))
     return Group(table, *reasons, f"{platform.workspace.home}")
+
+
+def _on_one_line(text: str) -> str:
+    return escape(visible(text).replace("\n", "\\n"))
 
 
 def fsck(
@@ -190,15 +194,16 @@ def fsck(
     wrong.
     """
     platform = open_platform(settings_of(home, roots=tuple(root) if root else None))
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")) as bar:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, console=console) as bar:
         line = bar.add_task("fsck", total=None)
         report = inspect(
             platform, hashes=not quick, progress=lambda n, total: bar.update(line, completed=n, total=total)
         )
     for problem in report.problems:
-        console.print(f"[red]✗[/] {problem.pick(language())}")
+        console.print(f"[red]✗[/] {escape(problem.pick(language()))}")
     for note in report.notes:
-        console.print(f"[yellow]·[/] {note.pick(language())}")
+        console.print(f"[yellow]·[/] {escape(note.pick(language()))}")
     console.print(
         f"{report.jobs} jobs, {report.files} files checked: {len(report.problems)} problems, {len(report.notes)} notes"
     )
