@@ -147,6 +147,7 @@ class _Connection(H11Protocol):
             log.warning("there are %d connections, all at work: refused one", self._door.limit)
             transport.write(_REFUSAL)
             transport.close()
+            return
         self._wait_for(_Wait.REQUEST)
 
     def connection_lost(self, exc: Exception | None) -> None:
