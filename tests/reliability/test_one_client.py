@@ -165,6 +165,12 @@ def test_bodies__half_sent_deep_wide_and_long_ones(live: LiveServer, times: Call
             held.append(client)
         answered, _, _ = select.select(held, [], [], 60)  # the budget is full
         assert answered[0].recv(12) == b"HTTP/1.1 503"
+        assert call(live, "POST", "/starttask", b'{"task_id": "1"}')[0] == 404  # small bodies need no room
+        for client in held:
+            client.close()
+        deadline = time.monotonic() + 60
+        while call(live, "POST", "/starttask", b" " * (MIB - 10))[0] == 503:
+            assert time.monotonic() < deadline
         wide = b'{"a": [' + b"[]," * (MIB // 3 - 10) + b"1]}"
         some = b'{"a": [' + b"[]," * 40_000 + b"1]}"
         text = json.dumps({"dicts": "[" * 1000 + "]" * 1000, "task_id": "1"}).encode()

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 from datetime import datetime
@@ -107,6 +108,8 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
+    # A short question to the database asks for the interpreter ten times; behind a thread that computes each waits so long.
+    sys.setswitchinterval(0.0005)
     connections = connections_within(platform.settings.max_connections, raise_file_limit())
     server = DoorServer(create_app(platform, port), connections, timeout_graceful_shutdown=3)
     supervisor.start()
