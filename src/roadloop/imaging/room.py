@@ -8,7 +8,7 @@ from typing import Final
 
 from roadloop.errors import BusyError, Text
 
-WAIT_SECONDS: Final = 10.0
+WAIT_SECONDS: Final = 30.0
 
 
 class Room:
@@ -29,7 +29,7 @@ class Room:
         """Hold room for so many pixels until the block ends.
 
         Raises:
-            BusyError: There was none for ten seconds.
+            BusyError: There was none for half a minute.
         """
         until = time.monotonic() + WAIT_SECONDS
         if not self._turn.acquire(timeout=WAIT_SECONDS):

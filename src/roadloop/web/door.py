@@ -9,6 +9,7 @@ import asyncio
 import enum
 import logging
 import resource
+import socket
 from functools import partial
 from typing import Any, Final
 
@@ -23,8 +24,10 @@ HEAD_SECONDS: Final = 10.0  #: from the first byte of a request to the end of it
 STILL_SECONDS: Final = 15.0  #: a body, or the reading of an answer, may stand still for so long
 BYTES_A_SECOND: Final = 16 * 1024  #: moving fewer in the long run counts as standing still
 HEAD_BYTES: Final = 16 * 1024  #: longest head that comes in pieces
-#: asyncio takes so many connections at once before it asks what to do with them.
-BACKLOG: Final = 100
+#: asyncio takes so many connections at once before it asks what to do with them, and with everybody else.
+AT_ONCE: Final = 32
+#: The kernel keeps so many waiting; who finds no place there tries again after a second.
+IN_KERNEL: Final = 2048
 #: Files that the server needs besides its connections: database, jobs' pipes, pictures, libraries.
 OTHER_FILES: Final = 400
 MOST_FILES: Final = 2**16
@@ -73,12 +76,18 @@ class DoorServer(uvicorn.Server):
                 log_config=None,
                 log_level="warning",
                 access_log=False,
-                backlog=BACKLOG,
+                backlog=AT_ONCE,
                 timeout_keep_alive=int(IDLE_SECONDS),
                 h11_max_incomplete_event_size=HEAD_BYTES,
                 **options,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, with a long queue in the kernel."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(IN_KERNEL)
 
     async def on_tick(self, counter: int) -> bool:
         """Once a second, close who keeps us waiting for too long."""
