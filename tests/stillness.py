@@ -86,16 +86,16 @@ def found() -> str:
 
 
 @contextmanager
-def _watched(database: Database) -> Iterator[Any]:
-    with _transaction(database) as db:
+def _watched(database: Database, seconds: float | None = None) -> Iterator[Any]:
+    with _transaction(database, seconds) as db:
         _thread.owner, _thread.since, _thread.entries = _caller(), time.thread_time(), []
         try:
             yield db
         finally:
-            seconds = time.thread_time() - _thread.since
+            spent = time.thread_time() - _thread.since
             owner, _thread.owner = _thread.owner, None
-    if seconds > MOST_SECONDS and owner is not None and _of_product(owner):
-        _thread.entries.append(f"{seconds:.3f} s of processor time in a transaction\n{_place(owner)}")
+    if spent > MOST_SECONDS and owner is not None and _of_product(owner):
+        _thread.entries.append(f"{spent:.3f} s of processor time in a transaction\n{_place(owner)}")
     if _thread.entries:
         _report("".join(_thread.entries))
 

@@ -88,6 +88,12 @@ def test_commit__stands_in_the_database_module_alone() -> None:
     assert found == ["storage/database.py"]
 
 
+def test_terminals__are_spoken_to_in_one_module_that_writes_out_control_characters() -> None:
+    told = re.compile(r"typer\.(echo|secho)|\bConsole\(|Progress\((?!.*(console|disable)=)|Live\((?!.*console=)")
+    found = [p.relative_to(SOURCE).as_posix() for p in modules() if told.search(p.read_text())]
+    assert found == ["console.py"]
+
+
 def test_modules__are_short_and_have_real_names() -> None:
     for path in modules():
         assert len(path.read_text().splitlines()) <= 400, path

@@ -1,11 +1,9 @@
 """The composition root: every router named once, the page, the description, and the answers to errors."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import anyio.to_thread
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as RoutingProblem  # noqa: TID251 - what starlette's router raises
@@ -29,9 +27,9 @@ from roadloop.storage.platform import Platform
 from roadloop.training import api as training
 from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
+from roadloop.web.head import HeadAsGet
 
 STATIC: Final = Path(__file__).parent / "web" / "static"
-THREADS: Final = 40
 
 ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     sources.routes,
@@ -56,19 +54,12 @@ def create_app(platform: Platform, port: int) -> FastAPI:
         platform: The installation.
         port: The port it is reached at; the Host header must name it.
     """
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        yield
-
     app = _Application(
         title="roadloop",
         version=__version__,
         description=reference.DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
     )
     for routes in ROUTES:
         app.include_router(routes(platform))
@@ -78,6 +69,7 @@ def create_app(platform: Platform, port: int) -> FastAPI:
     app.add_exception_handler(Exception, _unexpected)
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC), name="static")
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
     return app
 

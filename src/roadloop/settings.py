@@ -41,7 +41,10 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(10, gt=1, description="A cancelled job's processes are gone after this long.")
     training_slots: int = Field(1, ge=1, description="Training jobs that run at once on CPU.")
     other_slots: int = Field(1, ge=1, description="Other jobs that run at once.")
-    max_body_mib: int = Field(32, ge=1, description="Largest request body, MiB.")
+    max_connections: int = Field(
+        1000, ge=8, description="Connections to the server at once; fewer where the system allows few open files."
+    )
+    max_body_mib: int = Field(1, ge=1, description="Largest request body, MiB.")
     max_picture_mpix: int = Field(64, ge=1, description="Largest picture that is decoded, megapixels.")
     min_free_mib: int = Field(200, ge=0, description="New jobs wait while the disk has less than this free, MiB.")
     idempotency_days: float = Field(

@@ -22,12 +22,11 @@ print(json.dumps([
 def nobody_left() -> Iterator[None]:
     """End the processes that still think about their answer."""
     yield
-    left = [cache.asked for cache in service._cache.values() if cache.asked is not None]
-    for process in (*left, *service._hung):
+    for process in service._left:
         process.kill()
-        process.communicate() if process in left else process.wait()
+        process.wait()
     service._cache.clear()
-    service._hung.clear()
+    service._left.clear()
 
 
 def with_probe(settings: Settings, tmp_path: Path, program: str) -> Settings:
@@ -42,7 +41,15 @@ def test_inventory__what_the_driver_says(settings: Settings, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "program", ["import time; time.sleep(60)", "print('garbage')", "print('[{}]')", "raise SystemExit(1)"]
+    "program",
+    [
+        "import time; time.sleep(60)",
+        "print('garbage')",
+        "print('[{}]')",
+        "raise SystemExit(1)",
+        "while True: print('garbage' * 1000)",
+        "print('[' * 100000)",
+    ],
 )
 def test_inventory__hung_or_senseless_drivers_mean_none_within_a_second(
     settings: Settings, tmp_path: Path, program: str

@@ -16,6 +16,7 @@ from PIL import Image
 
 from roadloop.errors import RoadloopError
 from roadloop.evaluation.api import routes
+from roadloop.imaging import room
 from roadloop.jobs import queue
 from roadloop.storage.platform import Platform
 from roadloop.web import errors
@@ -250,3 +251,15 @@ def test_evaluation_model__confusion_tracks_and_worst_pictures(client: TestClien
     (worst,) = tables["worst"]
     assert (worst["number"], worst["name"], worst["pixel_accuracy"]) == (2, "a/t1_002", 0.5)
     assert client.get(f"/v1/evaluations/{finished}/models/2").status_code == 404
+
+
+def test_picture__what_must_be_decoded_waits_for_room(
+    client: TestClient, finished: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "WAIT_SECONDS", 0.05)
+    base = f"/v1/evaluations/{finished}/pictures/1"
+    views = ("image", "truth", "overlay", "errors")
+    with room.room.take(10**9):
+        assert [client.get(f"{base}/{view}").status_code for view in views] == [503] * 4
+        assert client.get(f"{base}/color").status_code == 200  # a finished file
+    assert [client.get(f"{base}/{view}").status_code for view in views] == [200] * 4

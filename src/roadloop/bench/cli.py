@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from roadloop.bench.contest import Result
+from roadloop.console import say, terminal
 from roadloop.errors import InvalidValueError, Text
 
-console = Console(soft_wrap=True, highlight=False)
+console = terminal()
 CamVid = Annotated[Path | None, typer.Option("--camvid", help="Folder of CamVid; without it pictures are generated.")]
 Pictures = Annotated[int, typer.Option(min=8, help="How many pictures.")]
 Size = Annotated[str, typer.Option(help="WIDTHxHEIGHT of generated pictures.")]
@@ -148,7 +148,7 @@ def predict(
 
 def _show(result: Result, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+        say(json.dumps(result.to_json(), ensure_ascii=False))
     else:
         result.show(console)
 

@@ -4,20 +4,19 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from roadloop.cli.operate import Roots
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import RoadloopError, Text
 from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.supervisor import standing_still
 from roadloop.storage.platform import Platform, open_platform
 
-console = Console(soft_wrap=True, highlight=False)
-asking = Console(soft_wrap=True, highlight=False, stderr=True)
+console = terminal()
+asking = terminal(stderr=True)
 
 
 def fsck(

@@ -4,13 +4,13 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 
 from roadloop import __version__
 from roadloop.bench import cli as benches
 from roadloop.cli import fsck as check
 from roadloop.cli import operate
-from roadloop.console import language
+from roadloop.console import language, terminal
 from roadloop.demo import cli as demo
 from roadloop.errors import RoadloopError
 from roadloop.models import cli as models
@@ -82,7 +82,7 @@ def main() -> None:
     try:
         app()
     except RoadloopError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]✗[/] {error.text.pick(language())}", highlight=False)
+        terminal(stderr=True).print(f"[bold red]✗[/] {escape(error.text.pick(language()))}")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

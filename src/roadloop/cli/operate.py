@@ -4,6 +4,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 from datetime import datetime
@@ -13,13 +14,13 @@ from typing import Annotated
 import typer
 import uvicorn
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, on_one_line, settings_of, start_log, terminal
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.history import status_text
@@ -30,8 +31,9 @@ from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.storage import migrate as schema
 from roadloop.storage.platform import Platform, open_platform
+from roadloop.web.door import DoorServer, connections_within, raise_file_limit
 
-console = Console(soft_wrap=True, highlight=False)
+console = terminal()
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 Roots = Annotated[
     list[str] | None,
@@ -63,7 +65,7 @@ def serve(
                 " elsewhere use a tunnel: ssh -L 8600:127.0.0.1:8600 SERVER",
             )
         )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    start_log()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
     platform = _open_upgraded(settings)
@@ -87,7 +89,8 @@ def _open_upgraded(settings: Settings, *, anew: bool = False) -> Platform:
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Only on a socket that says TCP does asyncio send small pieces at once; else every answer waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
@@ -105,10 +108,10 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    config = uvicorn.Config(
-        create_app(platform, port), log_level="warning", access_log=False, timeout_graceful_shutdown=3
-    )
-    server = uvicorn.Server(config)
+    # A short question to the database asks for the interpreter ten times; behind a thread that computes each waits so long.
+    sys.setswitchinterval(0.0005)
+    connections = connections_within(platform.settings.max_connections, raise_file_limit())
+    server = DoorServer(create_app(platform, port), connections, timeout_graceful_shutdown=3)
     supervisor.start()
     url = f"http://{platform.settings.host}:{port}"
     announced = threading.Thread(target=_announce, args=(server, url, platform.workspace.home), daemon=True)
@@ -169,12 +172,12 @@ def _job_table(platform: Platform, rows: int) -> Group:
     for job in newest:
         text = job.reason or job.note
         if text:
-            reasons.append(f"{job.id[:8]}  [dim]{escape(text.pick(language()))}[/]")
+            reasons.append(f"{job.id[:8]}  [dim]{escape(on_one_line(text.pick(language())))}[/]")
         left = "" if job.eta_seconds is None else f", {job.eta_seconds:,.0f} s"
         color = STATE_COLORS.get(job.state.value, "yellow")
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%m-%d %H:%M")
         state = f"[{color}]{status_text(job)}{left}[/]"
-        table.add_row(job.id[:8], job.kind, state, created, escape(job.title))
+        table.add_row(job.id[:8], job.kind, state, created, escape(on_one_line(job.title)))
     return Group(table, *reasons, f"{platform.workspace.home}")
 
 

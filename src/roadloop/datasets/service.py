@@ -23,6 +23,8 @@ from roadloop.errors import (
 )
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_palette
+from roadloop.imaging.header import read_header
+from roadloop.imaging.room import room
 from roadloop.jobs import queue
 from roadloop.jobs.choices import ready
 from roadloop.jobs.queue import JobState, Submission
@@ -216,7 +218,10 @@ def details(platform: Platform, name: str, language: Language, first: int) -> di
 def label_picture(platform: Platform, name: str, split: str, index: int) -> bytes:
     """The label of a sample as a PNG in the class table's colours; its palette indices are the raw ids."""
     table = require(platform, name).table
-    return encode_palette(decode_label(sample(platform, name, split, index).label), palette(table))
+    label = sample(platform, name, split, index).label
+    header = read_header(label)
+    with room.take(header.width * header.height):
+        return encode_palette(decode_label(label), palette(table))
 
 
 def _require_finished(db: sa.Connection, name: str) -> None:

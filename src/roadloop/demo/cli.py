@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from roadloop.console import language
+from roadloop.console import language, terminal
 from roadloop.demo import mining, report
 from roadloop.demo.camvid import CamvidTour, script_of
 from roadloop.demo.child import ServerChild, serving
@@ -98,7 +98,7 @@ def _settings(home: Path, **more: Any) -> Settings:
 def _on_stage() -> Iterator[Stage]:
     """Where a tour is shown; Ctrl-C and SIGTERM end it in order, with exit code 130."""
     spoken = language()
-    console = Console(soft_wrap=True, highlight=False)
+    console = terminal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:

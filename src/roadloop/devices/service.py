@@ -15,8 +15,9 @@ from roadloop.settings import Settings
 
 CACHE_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 0.9
-LOOK_SECONDS: Final = 0.05  # for an answer that is late
 HUNG_SECONDS: Final = 30.0  # a driver that needs longer hangs; after a broken answer, do not ask again for so long
+ANSWER_BYTES: Final = 2**20
+MOST_LEFT: Final = 8  # processes that do not even die, as inside a hung driver; then nobody else is sent there
 
 
 @dataclass(frozen=True)
@@ -32,33 +33,57 @@ class Gpu:
     host: str
 
 
+class _Probe:
+    """A process that asks the driver, and a thread that takes down what it says."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.begun: Final = time.monotonic()
+        self.answered: Final = threading.Event()
+        self.output = b""
+        self.process: Final = subprocess.Popen(
+            list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            self.output = stream.read(ANSWER_BYTES + 1)
+        if len(self.output) > ANSWER_BYTES:
+            self.process.kill()
+        self.answered.set()
+
+
 @dataclass
 class _Cache:
     gpus: tuple[Gpu, ...] = ()
     until: float = 0.0
-    asked: subprocess.Popen[bytes] | None = None  #: has not answered yet
-    given_up: float = 0.0  #: when it counts as hung
+    asked: _Probe | None = None  #: has not answered yet
 
 
 _cache: dict[tuple[str, ...], _Cache] = {}
-_hung: list[subprocess.Popen[bytes]] = []
+_left: list[subprocess.Popen[bytes]] = []  #: not waited for: a process inside a hung driver may never end
 _lock = threading.Lock()
 
 
 def inventory(settings: Settings) -> tuple[Gpu, ...]:
     """The GPUs of this host; empty without a driver, with a hung one or with a senseless answer.
 
-    Waits for about a second. Who needs longer, as on a busy host, is asked no second time: until the answer is there,
-    the last one counts.
+    Waits for about a second, however many ask at once. Who needs longer, as on a busy host, is asked no second time:
+    until the answer is there, the last one counts.
     """
     command = settings.gpu_probe or (sys.executable, "-P", "-m", "roadloop.devices.probe")
     with _lock:
         cache = _cache.setdefault(command, _Cache())
-        if cache.asked is not None:
-            _take(cache, LOOK_SECONDS)
-        elif time.monotonic() >= cache.until:
+        if cache.asked is None and time.monotonic() >= cache.until:
             _ask(cache, command)
-        return cache.gpus
+        probe = cache.asked
+    if probe is not None:
+        probe.answered.wait(max(0.0, probe.begun + PROBE_SECONDS - time.monotonic()))
+        with _lock:
+            if cache.asked is probe:
+                _take(cache, probe)
+    return cache.gpus
 
 
 def wanted(gpus: str) -> list[int]:
@@ -110,40 +135,32 @@ def check(settings: Settings, gpus: str) -> list[int]:
 
 
 def _ask(cache: _Cache, command: Sequence[str]) -> None:
-    """Ask the driver in a process of its own, and wait a moment for the answer."""
-    _hung[:] = [process for process in _hung if process.poll() is None]
+    """Ask the driver in a process of its own."""
+    _left[:] = [process for process in _left if process.poll() is None]
     try:
-        cache.asked = subprocess.Popen(
-            list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-    except OSError:
-        cache.gpus, cache.until = (), time.monotonic() + HUNG_SECONDS
-        return
-    cache.given_up = time.monotonic() + HUNG_SECONDS
-    _take(cache, PROBE_SECONDS)
-
-
-def _take(cache: _Cache, seconds: float) -> None:
-    """Take the answer if it comes within some seconds; give up who has hung for too long."""
-    process = cache.asked
-    assert process is not None
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        if time.monotonic() < cache.given_up:
+        if len(_left) < MOST_LEFT:
+            cache.asked = _Probe(command)
+            _left.append(cache.asked.process)
             return
-        process.kill()
-        assert process.stdout is not None
-        process.stdout.close()
-        _hung.append(process)  # not waited for: a process inside a hung driver may never end
-        cache.asked, cache.gpus, cache.until = None, (), time.monotonic() + HUNG_SECONDS
+    except OSError:
+        pass
+    cache.gpus, cache.until = (), time.monotonic() + HUNG_SECONDS
+
+
+def _take(cache: _Cache, probe: _Probe) -> None:
+    """Take the answer if it is there; give up who has hung for too long."""
+    now = time.monotonic()
+    if probe.answered.is_set():
+        try:
+            cache.gpus, cache.until = tuple(_gpu(entry) for entry in json.loads(probe.output)), now + CACHE_SECONDS
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            cache.gpus, cache.until = (), now + HUNG_SECONDS
+    elif now >= probe.begun + HUNG_SECONDS:
+        probe.process.kill()
+        cache.gpus, cache.until = (), now + HUNG_SECONDS
+    else:
         return
     cache.asked = None
-    try:
-        cache.gpus = tuple(_gpu(entry) for entry in json.loads(output))
-        cache.until = time.monotonic() + CACHE_SECONDS
-    except (ValueError, KeyError, TypeError):
-        cache.gpus, cache.until = (), time.monotonic() + HUNG_SECONDS
 
 
 def _gpu(entry: dict[str, Any]) -> Gpu:

@@ -20,6 +20,7 @@ from roadloop.evaluation.truth import decode_truth
 from roadloop.imaging.decode import decode_image, decode_label
 from roadloop.imaging.encode import encode_jpeg, encode_palette
 from roadloop.imaging.header import read_header
+from roadloop.imaging.room import room
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.storage import reading
@@ -28,6 +29,7 @@ from roadloop.storage.platform import Platform
 UInt8 = NDArray[np.uint8]
 Kind = Literal["image", "truth", "id", "color", "overlay", "errors"]
 
+BAND: Final = 256  #: rows that are drawn at once
 JPEG: Final = "image/jpeg"
 PNG: Final = "image/png"
 
@@ -150,20 +152,32 @@ class Shown:
         if kind == "color":
             return self.evaluation.output(model, COLOR, self.row.name), PNG
         view = self.evaluation.view(model)
-        if kind == "truth":
-            return encode_palette(self._truth(view), view.palette), PNG
-        image = decode_image(self._raw.image, self.evaluation.max_pixels)
-        ids = decode_label(self.evaluation.output(model, ID, self.row.name), self.evaluation.max_pixels)
-        if kind == "overlay":
-            return encode_jpeg(overlay(image, ids, view.palette)), JPEG
-        return encode_jpeg(errors(image, ids, self._truth(view))), JPEG
+        with room.take(self._pixels):
+            if kind == "truth":
+                return encode_palette(self._truth(view), view.palette), PNG
+            image = np.require(decode_image(self._raw.image, self.evaluation.max_pixels), requirements="W")
+            ids = decode_label(self.evaluation.output(model, ID, self.row.name), self.evaluation.max_pixels)
+            truth = self._truth(view) if kind == "errors" else ids
+            for begin in range(0, len(image), BAND):  # so that there is never a second picture beside it
+                band = slice(begin, begin + BAND)
+                if kind == "overlay":
+                    image[band] = overlay(image[band], ids[band], view.palette)
+                else:
+                    image[band] = errors(image[band], ids[band], truth[band])
+            return encode_jpeg(image), JPEG
+
+    @property
+    def _pixels(self) -> int:
+        header = read_header(self._raw.image)
+        return header.width * header.height
 
     def _jpeg(self) -> bytes:
         """The picture as JPEG: its own bytes where they need no turning."""
         header = read_header(self._raw.image)
         if header.format == "jpeg" and header.plain and header.orientation == 1:
             return self._raw.image
-        return encode_jpeg(decode_image(self._raw.image, self.evaluation.max_pixels))
+        with room.take(self._pixels):
+            return encode_jpeg(decode_image(self._raw.image, self.evaluation.max_pixels))
 
     def _truth(self, view: ModelView) -> UInt8:
         if not self.labelled:

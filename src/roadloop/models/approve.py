@@ -1,7 +1,6 @@
 """What an operator is shown before a model's code may run: its source, and how it differs from the nearest known one."""
 
 import time
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import SequenceMatcher, unified_diff
@@ -10,7 +9,7 @@ from typing import Final, NamedTuple
 
 import typer
 
-from roadloop.console import language
+from roadloop.console import language, on_one_line, say, visible
 from roadloop.errors import InvalidValueError, RoadloopError, Text, UntrustedCodeError
 from roadloop.models.files import PARAMS, load_description
 from roadloop.models.service import model_files
@@ -19,7 +18,6 @@ from roadloop.networks.folder import SOURCE, digest, list_templates, read_source
 from roadloop.storage.platform import Platform
 
 ALIKE: Final = 0.4  #: share of equal lines from which a difference tells more than it hides
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class Carried(NamedTuple):
@@ -88,12 +86,7 @@ def shown(source: str) -> list[str]:
 
 def differences(before: str, after: str, name: str) -> Iterator[str]:
     """A unified difference from the known source of that name, for a terminal."""
-    return unified_diff(shown(before), shown(after), visible(name), "-", lineterm="")
-
-
-def visible(text: str) -> str:
-    """The text in one line, without control characters and others that nobody sees, such as those that turn it round."""
-    return "".join(_escaped(c) if unicodedata.category(c) in _HIDDEN and c != "\t" else c for c in text)
+    return unified_diff(shown(before), shown(after), on_one_line(name), "-", lineterm="")
 
 
 def ask(platform: Platform, file: Path, yes: str) -> None:
@@ -113,8 +106,8 @@ def ask(platform: Platform, file: Path, yes: str) -> None:
         known = trust.why(db, platform, code.digest)
     if known is not None:
         _say(
-            f"{visible(file.name)} 的代码可以运行：{known.zh}。",
-            f"The code of {visible(file.name)} may run: {known.en}.",
+            f"{on_one_line(file.name)} 的代码可以运行：{known.zh}。",
+            f"The code of {on_one_line(file.name)} may run: {known.en}.",
         )
         _say_place(platform, file)
         return
@@ -122,15 +115,15 @@ def ask(platform: Platform, file: Path, yes: str) -> None:
     own = {f"networks/{name}": read_source(networks / name) for name in trust.own(platform).values()}
     sources = own | templates()
     for line in shown(code.source):
-        typer.echo(line)
+        say(line)
     near = nearest(code.source, sources)
     if near is None:
         _say("── 与任何已知的网络都不相近。", "── It is like no network that is known here.")
     else:
         _say(f"── 与最相近的 {near} 的差异：", f"── Its differences from the nearest known network, {near}:")
         for line in differences(sources[near], code.source, near):
-            typer.echo(line)
-    name = visible(code.name)[:100]
+            say(line)
+    name = on_one_line(code.name)[:100]
     _say(f"── 网络 {name}，sha256 {code.digest}", f"── Network {name}, sha256 {code.digest}")
     if yes and yes.lower() != code.digest:
         raise InvalidValueError(
@@ -158,15 +151,15 @@ def list_sources(platform: Platform) -> None:
         rows = trust.listed(db)
     for row in rows:
         origin = origins[row.origin].pick(language())
-        line = f"{row.digest}  {_time(row.since)}  {origin} {row.approved_by}  {visible(row.name)}"
+        line = f"{row.digest}  {_time(row.since)}  {origin} {row.approved_by}  {on_one_line(row.name)}"
         if row.revoked_at is not None:
             word = Text("已撤回", "revoked by").pick(language())
             line += f"  ({word} {row.revoked_by}, {_time(row.revoked_at)})"
-        typer.echo(line)
+        say(line)
     waiting = _waiting(platform)
     word = Text("未批准", "not approved").pick(language())
     for found, name in waiting:
-        typer.echo(f"{found}  weights/{visible(name)}  {word}")
+        say(f"{found}  weights/{on_one_line(name)}  {word}")
     if not rows and not waiting:
         _say(
             "还没有；内置模板与 networks/ 中的网络无需批准。", "None so far; templates and networks/ need no approval."
@@ -199,7 +192,7 @@ def _say_place(platform: Platform, file: Path) -> None:
     try:
         trust.trust_of(platform).require_place(file)
     except UntrustedCodeError as error:
-        typer.echo(error.text.pick(language()))
+        say(error.text.pick(language()))
 
 
 def _time(seconds: float) -> str:
@@ -207,7 +200,7 @@ def _time(seconds: float) -> str:
 
 
 def _say(zh: str, en: str) -> None:
-    typer.echo(Text(zh, en).pick(language()))
+    say(Text(zh, en).pick(language()))
 
 
 def _lines(source: str) -> Iterator[str]:
@@ -215,7 +208,3 @@ def _lines(source: str) -> Iterator[str]:
         parts = line.split("\r")
         yield from (f"{part}\r" for part in parts[:-1])
         yield parts[-1]
-
-
-def _escaped(c: str) -> str:
-    return c.encode("unicode_escape").decode()

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, say, settings_of, terminal
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.pictures import DATASET, PictureSource, open_source
 from roadloop.labels.label_map import LabelMap, default_map, parse_map
@@ -136,21 +135,21 @@ def _show(imported: "Imported") -> None:
     """What became of the tensors, what the numbers mean, and the file."""
     lines = imported.report.lines()
     for line in lines[:SHOWN_LINES]:
-        typer.echo(f"  {line}")
+        say(f"  {line}")
     if (more := len(lines) - SHOWN_LINES) > 0:
-        typer.echo(
+        say(
             Text(
                 f"  另有 {more} 行；.json 的 training.mapping 记录了每一个。",
                 f"  and {more} more; the .json names each under training.mapping.",
             ).pick(language())
         )
-    typer.echo(imported.report.text().pick(language()))
+    say(imported.report.text().pick(language()))
     if imported.settings:
         text = json.dumps(imported.settings)
-        typer.echo(Text(f"网络设置：{text}", f"Settings of the network: {text}").pick(language()))
+        say(Text(f"网络设置：{text}", f"Settings of the network: {text}").pick(language()))
     for said in imported.meaning.lines():
-        typer.echo(said.pick(language()))
-    typer.echo(imported.path)
+        say(said.pick(language()))
+    say(imported.path)
 
 
 def export(
@@ -183,13 +182,13 @@ def export(
     if safetensors or not (onnx or check):
         target = out / f"{params.stem}.safetensors"
         exporter.export_safetensors(params, target)
-        typer.echo(target)
+        say(target)
     if onnx or check or not safetensors:
         target = out / f"{params.stem}.onnx"
         report = exporter.export_onnx(params, target, size=shape, any_size=any_size, trust=trust.trust_at(settings))
-        typer.echo(f"{target}  image {report.shape}  relative difference {report.difference}")
+        say(f"{target}  image {report.shape}  relative difference {report.difference}")
         if report.fixed:
-            typer.echo(report.fixed.pick(language()))
+            say(report.fixed.pick(language()))
         if source:
             _check(params, target, source, check, settings)
 
@@ -221,10 +220,10 @@ def _check(params: Path, target: Path, source: PictureSource, name: str, setting
     table.add_row("pixels that differ 不同像素", "", f"{found.different} of {found.pixels}")
     table.add_row("share 占比", "", f"{found.share:.3g}")
     table.add_row("pictures 图片", "", f"{found.pictures}")
-    Console().print(table)
+    terminal().print(table)
     for note in found.notes():
-        typer.echo(note.pick(language()))
-    typer.echo(path)
+        say(note.pick(language()))
+    say(path)
 
 
 def _parse_size(text: str) -> tuple[int, int] | None:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, say, settings_of, terminal
 from roadloop.errors import InvalidValueError, JobError, NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import processes, queue
 from roadloop.jobs.states import JobState
@@ -47,7 +46,7 @@ def networks(
 
     width, height = _parse_size(size)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    console = Console(soft_wrap=True, highlight=False)
+    console = terminal()
     table = Table("name 名称", box=None, header_style="bold")
     for title in ("parameters 参数", "multiply-adds 乘加", *(("images/s 张/秒",) if speed else ())):
         table.add_column(title, justify="right")
@@ -57,7 +56,7 @@ def networks(
             try:
                 table.add_row(escape(name), *_costs(folder, classes, (height, width), device if speed else None))
             except RoadloopError as error:
-                skipped.append(f"{name}: {escape(error.text.pick(language()))}")
+                skipped.append(f"{escape(name)}: {escape(error.text.pick(language()))}")
     console.print(table)
     for line in skipped:
         console.print(f"[yellow]{Text('跳过', 'skipped').pick(language())}[/] {line}")
@@ -94,7 +93,7 @@ def add(
     if job.state is not JobState.SUCCEEDED or job.result is None:
         raise JobError(job.reason or Text(f"见日志 {job.log}。", f"See the log {job.log}."))
     parameters, cost = f"{job.result['parameters']:,}", f"{job.result['multiply_adds'] / 1e9:.2f} G"
-    typer.echo(
+    say(
         Text(
             f"{name} 可以训练：{parameters} 个参数，{cost} 乘加（480x360，宽x高）。",
             f"{name} can be trained: {parameters} parameters, {cost} multiply-adds (480x360, width x height).",

@@ -22,6 +22,7 @@ from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints
 from roadloop.web.parameters import History, JsonObject, Parameters
+from roadloop.web.share import Waiting
 
 
 class ReleaseTab(Parameters):
@@ -136,7 +137,7 @@ def routes(platform: Platform) -> APIRouter:
         reply=ReleaseAnswer,
         errors=(NotFoundError, NameTakenError, ConflictError, BrokenFileError, UntrustedCodeError, JobError),
     )
-    def release(call: Call, p: Release) -> Answer:
+    def release(call: Call, p: Release) -> Waiting[Answer]:
         """Publish a model under category, version, environment and place (开始发布模型).
 
         The answer comes when the bundle is in place. When that takes too long the answer is 503 with the task id;
@@ -144,8 +145,13 @@ def routes(platform: Platform) -> APIRouter:
         """
         request = check_request(p.model_dump(), platform.settings.release_categories)
         started = call.write(lambda: service.submit(platform, request), lambda task_id: {"data": task_id})
-        data = service.wait(platform, started["data"], platform.settings.release_wait_seconds)
-        return {"data": data, "warnings": [text.pick(call.language) for text in request.warnings]}
+        task_id, warnings = started["data"], [text.pick(call.language) for text in request.warnings]
+
+        def look() -> Answer | None:
+            data = service.result(platform, task_id)
+            return None if data is None else {"data": data, "warnings": warnings}
+
+        return Waiting(look, platform.settings.release_wait_seconds, lambda: service.still_at_work(task_id))
 
     @router.get("/v1/releases", History, reply=ReleaseList, errors=(NotFoundError,))
     def release_history(call: Call, p: History) -> Answer:

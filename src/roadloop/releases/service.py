@@ -31,9 +31,8 @@ from roadloop.storage.platform import Platform
 from roadloop.training import service as training
 from roadloop.web.parameters import NEWEST
 
-__all__ = ["ReleaseRequest", "published", "submit", "wait"]
+__all__ = ["ReleaseRequest", "published", "result", "still_at_work", "submit"]
 
-POLL_SECONDS: Final = 0.1
 _GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
 
 
@@ -98,43 +97,38 @@ def submit(platform: Platform, request: ReleaseRequest) -> Write[str]:
     return write
 
 
-def wait(platform: Platform, task_id: str, seconds: float) -> dict[str, Any]:
-    """Wait until a release is published. Holds no connection while it waits.
+def result(platform: Platform, task_id: str) -> dict[str, Any] | None:
+    """The record of a release that is published; None while its job is at work. From then on its place is taken.
 
     Args:
         platform: The installation.
         task_id: The job of `submit`.
-        seconds: How long at most.
-
-    Returns:
-        The release record.
 
     Raises:
-        BusyError: Not published yet; carries the task id. Calling again goes on waiting.
         JobError: The job failed; its reason.
         ConflictError: It was stopped.
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        with platform.database.reading() as db:
-            job = queue.get(db, task_id)
-        if job.state is JobState.SUCCEEDED:
-            break
+    with platform.database.reading() as db:
+        job = queue.get(db, task_id)
+    if job.state is not JobState.SUCCEEDED:
         _refuse_ended(job)
-        if time.monotonic() >= deadline:
-            raise BusyError(
-                Text(
-                    f"发布任务 {task_id} 还在进行；稍后用同一请求重试即可得到结果，进度见 /v1/releases。",
-                    f"The release job {task_id} is still at work; repeat the same request to get the result,"
-                    " or watch /v1/releases.",
-                ),
-                task_id=task_id,
-            )
-        time.sleep(POLL_SECONDS)
+        return None
     with platform.database.transaction() as db:
         db.execute(releases.update().where(releases.c.task_id == task_id).values(answered=True))
         row = db.execute(sa.select(releases).where(releases.c.task_id == task_id)).mappings().one()
     return record({column.name: row[column] for column in releases.c}, job.result)
+
+
+def still_at_work(task_id: str) -> BusyError:
+    """What is said when a release is not published yet; calling again goes on waiting."""
+    return BusyError(
+        Text(
+            f"发布任务 {task_id} 还在进行；稍后用同一请求重试即可得到结果，进度见 /v1/releases。",
+            f"The release job {task_id} is still at work; repeat the same request to get the result,"
+            " or watch /v1/releases.",
+        ),
+        task_id=task_id,
+    )
 
 
 def published(platform: Platform, category: str, before: int = 0) -> list[dict[str, Any]]:

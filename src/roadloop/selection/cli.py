@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import InvalidValueError, Text
 from roadloop.selection import service
 from roadloop.selection.api import in_language
@@ -15,7 +15,7 @@ from roadloop.selection.output import read_report
 from roadloop.storage.paths import read_names
 from roadloop.storage.platform import Platform, open_platform
 
-console = Console(soft_wrap=True, highlight=False)
+console = terminal()
 
 
 def selection(
@@ -45,9 +45,9 @@ def selection(
             folder = service.output_folder(db, platform.workspace, task_id)
         report = read_report(folder)
         assert report is not None
-        console.print(f"[bold]{folder}[/]")
+        console.print(f"[bold]{escape(str(folder))}[/]")
         for name, value in report["summary"].items():
-            console.print(f"  {name}: {value}")
+            console.print(f"  {escape(f'{name}: {value}')}")
     finally:
         platform.database.close()
 
@@ -55,9 +55,9 @@ def selection(
 def _compare(platform: Platform, task_id: str, mined: list[str], control: list[str]) -> None:
     with platform.database.reading() as db:
         found = in_language(service.compare_arms(db, platform, task_id, mined, control), language())
-    console.print(f"[bold]{found['sentence']}[/]")
+    console.print(f"[bold]{escape(found['sentence'])}[/]")
     if found["caution"]:
-        console.print(found["caution"])
+        console.print(escape(found["caution"]))
     console.print(comparison_table(found))
 
 

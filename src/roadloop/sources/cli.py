@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 import typer
 from rich.progress import Progress
 
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, say, settings_of, terminal
 from roadloop.errors import ConflictError, Text
 from roadloop.labels.table import ClassTable
 from roadloop.networks.trust import trust_at
@@ -54,35 +54,35 @@ def import_folder(
         src=str(folder.absolute()), dest=name or folder.absolute().name, roadelement=roadelement, layout=layout,
         values=values, mode="reference" if reference else "copy", **DEFAULTS,
     )  # fmt: skip
-    with Progress() as bar:
-        terminal = Terminal(bar, f"import {request.dest}")
+    with Progress(console=terminal()) as bar:
+        shown = Terminal(bar, f"import {request.dest}")
         if dry_run:
-            done, report = foresee_here(installed, request, terminal), None
+            done, report = foresee_here(installed, request, shown), None
         else:
-            done, report = import_here(installed, request, terminal)
-    _tell(done, terminal.warnings, classes=dry_run)
+            done, report = import_here(installed, request, shown)
+    _tell(done, shown.warnings, classes=dry_run)
     if report is None:
-        typer.echo(f"nothing was written; {done.added} pictures would come in")
+        say(f"nothing was written; {done.added} pictures would come in")
     else:
-        typer.echo(f"{'report':>10}: {report}\n{done.added} pictures -> source set {request.dest}")
+        say(f"{'report':>10}: {report}\n{done.added} pictures -> source set {request.dest}")
 
 
 def _tell(done: Brought, warnings: Sequence[Text], *, classes: bool) -> None:
     """The short form of an import's report."""
     said, known = done.facts(), language()
     why = LAYOUTS[said["layout"]].signs.pick(known)
-    typer.echo(f"{'layout':>10}: {said['layout']} ({why})")
-    typer.echo(f"{'table':>10}: {said['table']} ({said['table_file'] or '-'})")
+    say(f"{'layout':>10}: {said['layout']} ({why})")
+    say(f"{'table':>10}: {said['table']} ({said['table_file'] or '-'})")
     for c in said["classes"] if classes else ():
         target = "-" if c["raw_id"] is None else f"{c['raw_id']} {c['name_zh' if known == 'zh' else 'name_en'] or ''}"
-        typer.echo(f"{'class':>10}: {c['label']} ({_or_dash(c['value'])}) = {target}")
+        say(f"{'class':>10}: {c['label']} ({_or_dash(c['value'])}) = {target}")
     for rule in said["rules"]:
-        typer.echo(f"{'matched':>10}: {rule['pairs']} ({Text(*rule['rule']).pick(known)})")
+        say(f"{'matched':>10}: {rule['pairs']} ({Text(*rule['rule']).pick(known)})")
     for what, counts in (("files", said["counts"]), ("statements", said["statements"])):
         for fate, number in counts.items():
-            typer.echo(f"{what:>10}: {number} {fate} ({FATES[Fate(fate)].pick(known)})")
+            say(f"{what:>10}: {number} {fate} ({FATES[Fate(fate)].pick(known)})")
     for warning in warnings:
-        typer.echo(f"{'!':>10}: {warning.pick(known)}")
+        say(f"{'!':>10}: {warning.pick(known)}")
 
 
 def _or_dash(value: object) -> str:
@@ -105,7 +105,7 @@ def export(
     """
     settings = settings_of(home)
     source = open_set(Workspace(settings.home, settings.roots), name, "name")
-    with Progress() as bar:
+    with Progress(console=terminal()) as bar:
         task = bar.add_task(f"export {source.name}")
         done = export_set(
             source,
@@ -116,11 +116,11 @@ def export(
             progress=lambda number, total: bar.update(task, completed=number, total=total),
         )
     for problem in done.problems:
-        typer.echo(f"{problem.file}: {problem.reason.pick(language())}", err=True)
+        say(f"{problem.file}: {problem.reason.pick(language())}", err=True)
     for note in done.notes:
-        typer.echo(note.pick(language()))
+        say(note.pick(language()))
     left = f", {len(done.problems)} files left out" if done.problems else ""
-    typer.echo(f"{done.pictures} pictures{left} -> {out}")
+    say(f"{done.pictures} pictures{left} -> {out}")
 
 
 def health(
@@ -148,15 +148,15 @@ def health(
     options = Options(
         against=choose_against(workspace, source.name, against), max_pixels=settings.max_picture_mpix * 1_000_000
     )
-    with Progress() as bar:
+    with Progress(console=terminal()) as bar:
         task = bar.add_task(f"health {name}")
         found = examine(
             workspace, source.name, options, judge, lambda done, of: bar.update(task, completed=done, total=of)
         )
     value = write_health(folder, found, names)
     for what, number in value["totals"].items():
-        typer.echo(f"{what:>18}: {'-' if number is None else number}")
-    typer.echo(f"-> {folder}")
+        say(f"{what:>18}: {'-' if number is None else number}")
+    say(f"-> {folder}")
 
 
 def _judge(

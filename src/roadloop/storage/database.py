@@ -209,7 +209,7 @@ def _engine_options(url: str) -> dict[str, Any]:
         "json_deserializer": _from_json,
         "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
         "pool_size": 20,
-        "max_overflow": 60,
+        "max_overflow": 300,  # more than the server has threads, so that nobody waits here
     }
 
 

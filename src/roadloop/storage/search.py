@@ -140,6 +140,8 @@ def find(db: sa.Connection, name: str, text: str, size: int = MOST, *, below: in
         size: So many at most.
         below: Only ids below this one.
     """
+    if "\0" in text:  # where FTS5's language ends
+        return []
     values = {"words": phrase(name, text), "below": below * _SPREAD, "size": size}
     return [rowid // _SPREAD for rowid in db.scalars(_FOUND, values)]
 

@@ -4,10 +4,10 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 
-from roadloop.console import Home, language, settings_of
+from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import JobError, Text
 from roadloop.jobs.states import JobState
 from roadloop.storage.platform import Platform, open_platform
@@ -15,7 +15,7 @@ from roadloop.sweeps import report, service
 from roadloop.sweeps.course import Course, Seen
 from roadloop.sweeps.plan import MAX_TRIALS, Sweep, draw_trials, make_rungs, parse_choice, parse_fixed
 
-console = Console(soft_wrap=True, highlight=False)
+console = terminal()
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 30.0
 
@@ -97,7 +97,7 @@ def _follow(platform: Platform, plan: Sweep) -> None:
                 waited = time.monotonic()
             elif time.monotonic() - waited > PATIENCE_SECONDS:
                 waited = time.monotonic()
-                live.console.print(_waiting(seen).pick(language()))
+                live.console.print(escape(_waiting(seen).pick(language())))
             time.sleep(LOOK_SECONDS)
             seen, course = service.look(platform, plan)
         live.update(report.table(plan, seen, course, language()))
@@ -134,4 +134,4 @@ def _tell(platform: Platform, plan: Sweep, seen: dict[int, Seen], course: Course
         f" every trial to the end would be {len(seen) * plan.rungs[-1]}).\n"
         f"That split also chose it, so the score is optimistic: evaluate on test.\nCurves: {folder / report.CURVES}",
     )
-    console.print(text.pick(language()))
+    console.print(escape(text.pick(language())))

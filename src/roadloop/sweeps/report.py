@@ -8,6 +8,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rich.markup import escape
 from rich.table import Table
 
 from roadloop.errors import Language, Text
@@ -58,11 +59,11 @@ def table(sweep: Sweep, seen: Mapping[int, Seen], course: Course, language: Lang
         best = course.finished and course.alive[:1] == [trial]
         style = "bold green" if best else ("dim" if trial in course.out else "")
         shown.add_row(
-            sweep.task(trial),
-            settings_text(sweep.trials[trial]),
+            escape(sweep.task(trial)),
+            escape(settings_text(sweep.trials[trial])),
             f"{len(one.miou)}/{sweep.rungs[-1]}",
             "" if score is None else f"{score:.4f}",
-            state_text(one, course, trial).pick(language),
+            escape(state_text(one, course, trial).pick(language)),
             style=style,
         )
     return shown

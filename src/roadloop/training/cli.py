@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roadloop.console import Home, settings_of
+from roadloop.console import Home, say, settings_of
 from roadloop.errors import InvalidValueError, Text
 from roadloop.imaging.encode import encode_color, encode_jpeg
 from roadloop.storage import publish
@@ -43,11 +43,11 @@ def preview(
     finally:
         platform.database.close()
     publish.write_bytes(out, encode_color(sheet) if out.suffix.lower() == ".png" else encode_jpeg(sheet, 92))
-    typer.echo(out)
+    say(out)
 
 
 @app.command("settings")
 def settings() -> None:
     """Print every key of train_con and data_con: default, values, meaning 列出训练与数据配置的全部键."""
     for name, kind in (("train_con", TrainConfig), ("data_con", DataConfig)):
-        typer.echo(f"## {name}\n\n{table(kind)}")
+        say(f"## {name}\n\n{table(kind)}")

@@ -1,7 +1,8 @@
 """Endpoints: a plain function, the record of its parameters, and what it answers.
 
 The kit reads the parameters, calls the function in a thread, adds `errno`, and turns errors into answers; from the
-same declarations it writes the OpenAPI description.
+same declarations it writes the OpenAPI description. Whatever takes time with the size of a request or an answer is
+done in that thread: the loop that serves everybody only moves bytes.
 """
 
 import errno
@@ -11,13 +12,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -25,19 +26,28 @@ from roadloop import errors
 from roadloop.errors import IdempotencyMismatchError, InvalidValueError, Language, RoadloopError, Text
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
+from roadloop.web import body
+from roadloop.web.body import Claim, LargeAnswer, read_body
 from roadloop.web.errors import language_of, status_of
 from roadloop.web.idempotency import idempotency
 from roadloop.web.parameters import Parameters, parse, read_parameters
+from roadloop.web.share import Share, Waiting
 
 log: Final = logging.getLogger(__name__)
 
 P = TypeVar("P", bound=Parameters)
 T = TypeVar("T")
 Answer = Mapping[str, Any] | Response
-Handler = Callable[["Call", P], Answer]
+Handler = Callable[["Call", P], Answer | Waiting[Answer]]
 Reply = type[BaseModel] | Mapping[str, Any] | str
 
-ALWAYS: Final = (errors.MalformedRequestError, errors.AccessRefusedError, InvalidValueError, errors.BusyError)
+ALWAYS: Final = (
+    errors.MalformedRequestError,
+    errors.AccessRefusedError,
+    errors.TooLargeError,
+    InvalidValueError,
+    errors.BusyError,
+)
 
 
 @dataclass
@@ -141,9 +151,17 @@ class Endpoints:
         reply: Reply,
         raised: Sequence[type[RoadloopError]],
     ) -> Callable[[Handler[P]], Handler[P]]:
+        share = Share()
+
         def decorate(handler: Handler[P]) -> Handler[P]:
             async def endpoint(request: Request) -> Response:
-                return await _serve(self.platform, request, parameters, handler)
+                with Claim(body.requests) as claim:
+                    sent = await read_body(request, self.platform.settings.max_body_mib * 2**20, claim)
+                    answer = await share.run(partial(_answer, self.platform, request, sent, parameters, handler))
+                if not isinstance(answer, Waiting):
+                    return answer
+                awaited = await share.wait(request, answer)
+                return Response() if awaited is None else awaited  # the client has left
 
             self.api.add_api_route(
                 path,
@@ -162,14 +180,19 @@ class Endpoints:
         return decorate
 
 
-async def _serve(platform: Platform, request: Request, model: type[P], handler: Handler[P]) -> Response:
-    values = await read_parameters(request, platform.settings.max_body_mib * 2**20)
+def _answer(
+    platform: Platform, request: Request, sent: bytes, model: type[P], handler: Handler[P]
+) -> Response | Waiting[Response]:
+    values = read_parameters(request, sent)
     # What stands in the path wins: it says which thing is meant.
     values |= request.path_params
     request.state.parameters = values
     unknown = sorted(set(values) - {field.alias or name for name, field in model.model_fields.items()})
     if unknown:
-        log.warning("%s %s: unknown parameters ignored: %s", request.method, request.url.path, unknown[:20])
+        names = ", ".join(repr(name[:80]) for name in unknown[:10])
+        log.warning(
+            "%s %.200s: %d unknown parameters ignored: %s", request.method, request.url.path, len(unknown), names
+        )
     parameters = parse(model, values)
     key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
     if len(key) > 200:
@@ -178,7 +201,7 @@ async def _serve(platform: Platform, request: Request, model: type[P], handler: 
         )
     call = Call(platform, language_of(request), key, _digest(request, values) if key else "")
     try:
-        answer = await run_in_threadpool(handler, call, parameters)
+        answer = handler(call, parameters)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
@@ -186,9 +209,15 @@ async def _serve(platform: Platform, request: Request, model: type[P], handler: 
             "参数中的名称或路径对文件系统来说太长。", "A name or path of the request is longer than files can have."
         )
         raise InvalidValueError(text) from error
-    if isinstance(answer, Response):
-        return answer
-    return JSONResponse({"errno": 1, **answer})
+    if not isinstance(answer, Waiting):
+        return _rendered(answer)
+    look = answer.look
+    return Waiting(lambda: None if (found := look()) is None else _rendered(found), answer.seconds, answer.late)
+
+
+def _rendered(answer: Answer) -> Response:
+    response = answer if isinstance(answer, Response) else JSONResponse({"errno": 1, **answer})
+    return LargeAnswer(response) if len(getattr(response, "body", b"")) > body.FREE_BYTES else response
 
 
 def _digest(request: Request, values: Mapping[str, Any]) -> str:

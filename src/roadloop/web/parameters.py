@@ -1,21 +1,24 @@
 """Parameters: one reader for query, JSON, form and multipart, and the record that describes and checks them."""
 
+import asyncio
 import json
+import re
 import urllib.parse
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException as MultipartProblem  # noqa: TID251 - what starlette's parser raises
-from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
-from roadloop.errors import InvalidValueError, MalformedRequestError, RoadloopError, Text, TooLargeError
+from roadloop.errors import InvalidValueError, MalformedRequestError, RoadloopError, Text
 
 MAX_DEPTH: Final = 32
 MAX_FIELDS: Final = 1000
-MAX_PART: Final = 32 * 2**20  # the body as a whole is limited by a setting
+MAX_VALUES: Final = 100_000  #: of one JSON text
+_TEXTS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def from_json_text(value: Any) -> Any:
@@ -23,7 +26,7 @@ def from_json_text(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return load_json(value)
     except (ValueError, RecursionError) as error:
         message = "not valid JSON"
         raise ValueError(message) from error
@@ -75,44 +78,21 @@ class History(Parameters):
     all: bool = Field(False, description="Stream every row.")
 
 
-async def read_parameters(request: Request, max_body: int) -> dict[str, Any]:
-    """Merge the query and the body of a request; the body wins.
+def read_parameters(request: Request, body: bytes) -> dict[str, Any]:
+    """Merge the query and the body of a request; the body wins. Takes time: not for the server's loop.
 
     Raises:
         MalformedRequestError: The body is not what its content type says.
-        TooLargeError: More than `max_body` bytes.
     """
     values: dict[str, Any] = _read_urlencoded(request.scope["query_string"])
-    body = await _read_body(request, max_body)
     if not body.strip():
         return values
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         return values | _read_urlencoded(body)
     if kind == "multipart/form-data":
-        return values | await _read_multipart(request)
+        return values | _read_multipart(request.headers, body)
     return values | _read_json(body)
-
-
-async def _read_body(request: Request, max_body: int) -> bytes:
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > max_body:
-                raise TooLargeError(
-                    Text(
-                        f"请求超过 {max_body // 2**20} MiB 的上限。大文件请放到工作区目录里再用路径引用。",
-                        f"The request is larger than {max_body // 2**20} MiB. Put big files into the workspace and"
-                        " name their path.",
-                    )
-                )
-            chunks.append(chunk)
-    except ClientDisconnect as error:
-        raise _malformed("请求在发送途中中断", "the request broke off while it was sent") from error
-    body = b"".join(chunks)
-    request._body = body  # noqa: SLF001 - so that starlette's form parser reads the bytes that were counted
-    return body
 
 
 def _read_urlencoded(text: bytes) -> dict[str, Any]:
@@ -128,25 +108,52 @@ def _read_urlencoded(text: bytes) -> dict[str, Any]:
     return dict(pairs)
 
 
-async def _read_multipart(request: Request) -> dict[str, Any]:
+def _read_multipart(headers: Headers, body: bytes) -> dict[str, Any]:
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(headers, pieces(), max_files=0, max_fields=MAX_FIELDS, max_part_size=len(body))
     try:
-        form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_PART)
-    except (MultiPartException, MultipartProblem, UnicodeDecodeError) as error:
+        form = asyncio.run(parser.parse())
+    except (MultiPartException, UnicodeDecodeError) as error:
         raise _malformed("表单无法解析", "the form cannot be parsed") from error
     return {key: value for key, value in form.multi_items() if not isinstance(value, UploadFile)}
 
 
 def _read_json(body: bytes) -> dict[str, Any]:
     try:
-        values = json.loads(body, parse_constant=_refuse_constant)
-        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is not text
+        values = load_json(body)
+        if b"\\u" in body:
+            json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (ValueError, RecursionError) as error:
-        raise _malformed(f"正文不是有效的 JSON（{error}）", f"the body is not valid JSON ({error})") from error
+        said = str(error)[:200]
+        raise _malformed(f"正文不是有效的 JSON（{said}）", f"the body is not valid JSON ({said})") from error
     if not isinstance(values, dict):
         raise _malformed("正文应是一个 JSON 对象", "the body must be a JSON object")
-    if _depth(values) > MAX_DEPTH:
-        raise _malformed("JSON 嵌套太深", "the JSON is nested too deeply")
     return values
+
+
+def load_json(text: bytes | str) -> Any:
+    """What JSON text says, where that is neither deep nor much: reading it stops every thread of the process.
+
+    Raises:
+        ValueError: It is not JSON, or nested more deeply than `MAX_DEPTH`, or has more than `MAX_VALUES` values.
+        RecursionError: It is nested very deeply.
+    """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if _count_values(raw) > MAX_VALUES and _count_values(_TEXTS.sub(b"", raw)) > MAX_VALUES:
+        message = f"more than {MAX_VALUES} values"
+        raise ValueError(message)
+    value = json.loads(text, parse_constant=_refuse_constant)
+    if _depth(value) > MAX_DEPTH:
+        message = "nested too deeply"
+        raise ValueError(message)
+    return value
+
+
+def _count_values(raw: bytes) -> int:
+    """At least as many values as JSON text has, from the signs that come before them; those in texts count too."""
+    return sum(raw.count(sign) for sign in (b"[", b"{", b","))
 
 
 def _refuse_constant(name: str) -> NoReturn:
