@@ -21,7 +21,7 @@ from rich.table import Table
 
 from roadloop.console import Home, language, settings_of
 from roadloop.errors import AccessRefusedError, ConflictError, Text
-from roadloop.jobs import queue
+from roadloop.jobs import confine, queue
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
 from roadloop.jobs.states import ENDED, JobState
@@ -67,7 +67,7 @@ def serve(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
     platform = _open_upgraded(settings)
-    supervisor = Supervisor(platform)
+    supervisor = Supervisor(platform, confine.settle())
     try:
         with contextlib.suppress(KeyboardInterrupt):
             _serve_until_stopped(platform, supervisor, listener)

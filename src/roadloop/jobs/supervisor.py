@@ -20,6 +20,7 @@ from typing import Final
 from roadloop.devices import service as devices
 from roadloop.errors import BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import processes, queue
+from roadloop.jobs.confine import OVER_MEMORY, Confinement
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.run import UNWRITTEN_EXIT
 from roadloop.jobs.states import JobState
@@ -54,13 +55,15 @@ class Supervisor:
 
     Args:
         platform: The installation.
+        confinement: How its jobs are held together.
 
     Raises:
         ConflictError: Another server already supervises this workspace.
     """
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, confinement: Confinement = processes.ALONE) -> None:
         self.platform: Final = platform
+        self._confinement: Final = confinement
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._seen: dict[str, _Seen] = {}
         self._cancel_seen: dict[str, float] = {}
@@ -73,6 +76,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Look after what an earlier server left, then begin."""
+        processes.end_left(self.platform.database, self._confinement)
         with self.platform.database.reading() as db:
             left = queue.running(db)
         for job in left:
@@ -139,6 +143,7 @@ class Supervisor:
         sweep = now >= self._next_sweep
         if sweep:
             self._next_sweep = now + self.platform.settings.sweep_seconds
+            self._confinement.end_orphans({child.pid for child in self._children.values()})
         for job in active:
             self._look_after(job, now, sweep=sweep)
         self._tidy({job.id: job for job in active}, now)
@@ -154,7 +159,9 @@ class Supervisor:
         if job.cancel_requested:
             asked = self._cancel_seen.setdefault(job.id, now)
             if now - asked > self.platform.settings.stop_seconds * 0.7:
-                processes.kill_tree(job, seconds=self.platform.settings.stop_seconds * 0.2)
+                processes.kill_tree(
+                    job, seconds=self.platform.settings.stop_seconds * 0.2, confinement=self._confinement
+                )
                 self._recover(job, _STOPPED, counts=False)
                 return
         if not sweep:
@@ -181,7 +188,9 @@ class Supervisor:
 
     def _recover(self, job: Job, reason: Text, *, counts: bool) -> None:
         """End what is left of a worker, then complete, end or requeue its job."""
-        if not processes.kill_tree(job):
+        if self._confinement.went_over(job):
+            reason = OVER_MEMORY
+        if not processes.kill_tree(job, confinement=self._confinement):
             log.error("supervisor: processes of job %s do not end", job.id)
             return
         self._reap(job.id)
@@ -213,7 +222,7 @@ class Supervisor:
             since = self._ended.setdefault(task_id, now)
             gone = job.pid is None or job.pid_started is None or not processes.is_alive(job.pid, job.pid_started)
             if gone or now - since > LEAVE_SECONDS:
-                processes.kill_tree(job)
+                processes.kill_tree(job, confinement=self._confinement)
                 self._reap(task_id)
                 del self._watched[task_id], self._ended[task_id]
         self._watched |= active
@@ -291,7 +300,9 @@ class Supervisor:
         self._watched[job.id] = claimed
         log_file = self.platform.workspace.home / claimed.log
         try:
-            self._children[job.id] = processes.start(self.platform.settings, claimed, uuids, log_file)
+            self._children[job.id] = processes.start(
+                self.platform.settings, claimed, uuids, log_file, self._confinement
+            )
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
             self._recover(claimed, reason, counts=True)
