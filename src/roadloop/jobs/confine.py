@@ -79,7 +79,7 @@ class Confinement:
             Whether all were gone within `seconds`.
         """
         old = [group for task_id, token, group in self.groups() if task_id == job.id and token <= job.token]
-        return [group for group in old if not _end(group, seconds)] == []
+        return [group for group in old if not remove(group, seconds)] == []
 
     def went_over(self, job: Job) -> bool:
         """Whether the kernel killed a process of this attempt because the job was over its memory limit."""
@@ -197,7 +197,8 @@ def _kills(group: Path) -> int:
     return sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))
 
 
-def _end(group: Path, seconds: float) -> bool:
+def remove(group: Path, seconds: float) -> bool:
+    """End all processes in a cgroup and in those below it, then the cgroups; whether that took less than `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         _kill(group)
