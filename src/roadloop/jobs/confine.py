@@ -112,12 +112,15 @@ def settle() -> Confinement:
     own = own_group()
     base = None if own is None else own.parent if own.name == SERVER else own
     if own is None or base is None or not _is_lent(base):
+        log.info("jobs: each has a keeper; no cgroup is lent to this server")
         return Confinement(adopts=adopts)
     try:
-        return Confinement(base, _limits(own, base), adopts)
+        limits = _limits(own, base)
     except OSError as error:
-        log.warning("jobs get no cgroups: %s", error)
+        log.warning("jobs: each has a keeper; no cgroups: %s", error)
         return Confinement(adopts=adopts)
+    log.info("jobs: each has a keeper and a cgroup below %s, which limits: %s", base, ", ".join(sorted(limits)) or "-")
+    return Confinement(base, limits, adopts)
 
 
 def own_group() -> Path | None:
