@@ -164,10 +164,14 @@ def test_limits__of_a_cgroup_count_all_processes_of_a_job(settings: Settings) ->
         done = subprocess.run(in_group(group, sys.executable, "-c", SETTLE), capture_output=True, text=True, check=True)
         if set(done.stdout.split()[1:]) != confine.LIMITS:
             pytest.skip("needs a cgroup that may limit memory and processes")
-        one = Supervisor(platform, Confinement(group, confine.LIMITS))
+        held = Confinement(group, confine.LIMITS)
+        one = Supervisor(platform, held)
         one.start()
-        task_id = submit(platform, memory=600, pause=600)
-        job = finished(platform, task_id)
+        job = finished(platform, submit(platform, memory=600, pause=600))
+        place, *told = held.prepare(job, platform.settings)
+        assert told == ["0", "0"]  # nothing is left for the keeper to limit
+        assert (Path(place) / "memory.max").read_text().strip() == str(400 * 2**20)
+        assert (Path(place) / "pids.max").read_text().strip() == "300"
         one.close()
         assert (job.state, job.error) == (JobState.FAILED, "worker_lost")
         assert job.reason is not None

@@ -29,7 +29,8 @@ def count(context: TaskContext) -> Outcome:
         )
     if plan.get("daemon"):
         context.log(f"daemon={_start_daemon()}")
-    bytearray(int(plan.get("memory", 0)) * 2**20)
+    taken = b"\1" * (int(plan.get("memory", 0)) * 2**20)
+    del taken
     for step in range(int(context.memo.get("step", 0)), steps):
         context.check_stop()
         time.sleep(float(plan["pause"]))
