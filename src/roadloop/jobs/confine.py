@@ -83,7 +83,7 @@ class Confinement:
 
     def went_over(self, job: Job) -> bool:
         """Whether the kernel killed a process of this attempt because the job was over its memory limit."""
-        return self.base is not None and _kills(self.base / f"{PREFIX}{job.id}-{job.token}") > 0
+        return self.base is not None and _is_over(self.base / f"{PREFIX}{job.id}-{job.token}")
 
     def end_orphans(self, children: Collection[int]) -> None:
         """End what came to this process because its keeper was killed: sessions that are not ours under nobody else.
@@ -125,23 +125,27 @@ def settle() -> Confinement:
 
 def own_group() -> Path | None:
     """The cgroup (version 2) of this process; None where it cannot be seen."""
-    mounts = [Path(part.mountpoint) for part in psutil.disk_partitions(all=True) if part.fstype == "cgroup2"]
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        if line.startswith("0::/") and mounts:
-            group = mounts[0] / line.removeprefix("0::/")
-            return group if group.is_dir() and ".." not in group.parts else None
+    with suppress(OSError):
+        mounts = [Path(part.mountpoint) for part in psutil.disk_partitions(all=True) if part.fstype == "cgroup2"]
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::/") and mounts:
+                group = mounts[0] / line.removeprefix("0::/")
+                return group if group.is_dir() and ".." not in group.parts else None
     return None
 
 
-def limit_met(error: BaseException) -> Text | None:
+def limit_met(error: BaseException, settings: Settings) -> Text | None:
     """What to say when a job's process failed for the job's memory limit; None when it did not.
 
     Args:
         error: What ended it. The kernel kills one process of a job's cgroup, and others then miss it; or this process,
             whose own data is limited, was refused memory.
+        settings: Whether there is a limit.
     """
+    if not settings.job_memory_mib:
+        return None
     own = own_group()
-    killed = own is not None and own.name.startswith(PREFIX) and _kills(own)
+    killed = own is not None and own.name.startswith(PREFIX) and _is_over(own)
     limited = resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
     return OVER_MEMORY if killed or (limited and _lacks_memory(error)) else None
 
@@ -192,12 +196,14 @@ def _limits(own: Path, base: Path) -> frozenset[str]:
     return LIMITS & set((base / "cgroup.subtree_control").read_text().split())
 
 
-def _kills(group: Path) -> int:
+def _is_over(group: Path) -> bool:
+    """Whether a cgroup met its own limit of memory and lost a process; a host without memory kills with `oom` at 0."""
     try:
-        events = (group / "memory.events").read_text()
+        lines = (group / "memory.events").read_text().splitlines()
     except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))
+        return False
+    events = dict(line.split() for line in lines)
+    return int(events.get("oom", 0)) > 0 and int(events.get("oom_kill", 0)) > 0
 
 
 def remove(group: Path, seconds: float) -> bool:

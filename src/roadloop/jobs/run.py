@@ -98,7 +98,7 @@ def _fail(context: TaskContext, error: BaseException) -> None:
             (_NO_MEMORY, "out_of_memory") if isinstance(error, MemoryError) else (_bug(error), "internal_error")
         )
         context.log("".join(traceback.format_exception(error)))
-    limit = confine.limit_met(error)
+    limit = confine.limit_met(error, context.platform.settings)
     if limit is not None:
         context.log(f"ERROR {limit.en} | {limit.zh}")
         text, code = Text(limit.zh + text.zh, f"{limit.en} {text.en}"), "out_of_memory"
