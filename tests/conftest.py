@@ -29,7 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="kill tests at their first figure, not N = 3")
     parser.addoption("--seed", type=int, default=0, help="of the reliability programmes' random choices")
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
-    parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU")
+    parser.addoption(
+        "--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU or cgroup"
+    )
 
 
 def pytest_configure() -> None:
@@ -67,7 +69,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _unexcused(reporter: pytest.TerminalReporter, config: pytest.Config) -> list[pytest.TestReport]:
     if not config.getoption("--no-skips"):
         return []
-    return [report for report in reporter.stats.get("skipped", []) if "GPU" not in str(report.longrepr)]
+    excuses = ("GPU", "cgroup")
+    skipped = reporter.stats.get("skipped", [])
+    return [report for report in skipped if not any(excuse in str(report.longrepr) for excuse in excuses)]
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ import sqlite3
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import jsonschema
+import psutil
 
 import stillness
 from roadloop.jobs import processes
@@ -130,7 +132,8 @@ class LiveServer:
             self.kill()
         for process in processes.find(""):
             if str(self.home) in _environment(process.pid):
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # it went with its keeper
+                    process.kill()
 
     def wait(self, path: str, task_id: str, *, seconds: float = 120, client: httpx.Client | None = None) -> Any:
         """Poll a status endpoint until the job has ended; returns its row."""

@@ -26,7 +26,7 @@ from roadloop.storage import migrate
 from roadloop.storage.database import Database
 
 MOST_SECONDS: Final = 0.25  #: of processor time
-REPORT: Final = "TRANSACTION_REPORT"  #: in the environment: the file that takes what is found
+REPORT: Final = "PYTHON_STILLNESS_REPORT"  #: in the environment: the file that takes what is found
 _EVENTS: Final = (
     "open", "os.", "shutil.", "glob.", "pathlib.", "tempfile.", "time.sleep", "subprocess.", "socket.connect",
     "socket.getaddrinfo", "fcntl.", "mmap.",
@@ -67,7 +67,7 @@ def watch() -> None:
     sys.addaudithook(_hear)
     gc.callbacks.append(_collect)
     Database.transaction = _watched  # type: ignore[method-assign, assignment]
-    processes.COMMAND = watched("roadloop.jobs.run")
+    processes.COMMAND = watched("roadloop.jobs.keeper")
 
 
 def watched(module: str) -> tuple[str, ...]:

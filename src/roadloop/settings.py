@@ -1,15 +1,16 @@
 """Settings: one frozen object, the only reader of the environment.
 
 What decides a result is a recipe; where it runs is a setting. Built by the command line or by a job process,
-then passed on. Every field can be set as `ROADLOOP_<FIELD>`; `child_environment` hands the same settings to a
-job's process.
+then passed on. Every field can be set as `ROADLOOP_<FIELD>`; `child_environment` hands the same settings to another
+server, `job_environment` hands a job's process what it needs.
 """
 
 import json
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,16 @@ PREFIX = "ROADLOOP_"
 
 #: What longitudes and latitudes refer to.
 Datum = Literal["wgs84", "gcj02", "bd09", "unknown"]
+
+#: Variables of the server's environment that its jobs receive, besides those of the setting `job_variables`; a name
+#: with a star stands for all that begin so. Whatever else it holds, such as keys of other programs, stays with it.
+INHERITED: Final = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TZDIR", "TMPDIR", "TEMP", "TMP",
+    "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "MALLOC_*", "GLIBC_TUNABLES",
+    "PYTHON*", "VIRTUAL_ENV", "CONDA_PREFIX", "CC", "CXX", "CUDA_*", "CUDNN_*", "CUBLAS_*", "NVIDIA_*", "NCCL_*", "GLOO_*",
+    "TORCH*", "PYTORCH_*", "TRITON_*", "OMP_*", "KMP_*", "GOMP_*", "MKL_*", "OPENBLAS_*", "NUMEXPR_*", "OPENCV_*", "ORT_*",
+    "SSL_CERT_*", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+)  # fmt: skip
 
 
 class Settings(BaseSettings):
@@ -97,6 +108,15 @@ class Settings(BaseSettings):
     fail_point: str = Field(
         "", description="For reliability tests: where a job's first attempt kills itself, or stops (`:stop`)."
     )
+    job_memory_mib: int = Field(
+        0, ge=0, description="Memory that one job may take, all its processes together, MiB; 0: no limit."
+    )
+    job_processes: int = Field(
+        16384, ge=0, description="Processes and threads that one job may have at once; 0: no limit."
+    )
+    job_variables: tuple[str, ...] = Field(
+        (), description="Further variables of the server's environment that jobs receive; `NAME_*`: all that begin so."
+    )
     torch_threads: int = Field(0, ge=0, description="Threads that torch may use; 0 means all cores.")
     predictor: Literal["auto", "torch", "onnx"] = Field(
         "auto", description="What predicts on CPU: torch, onnx, or auto: the faster one, where the pictures pay for it."
@@ -109,12 +129,27 @@ class Settings(BaseSettings):
     )
 
     def child_environment(self) -> dict[str, str]:
-        """The whole environment of a child process, with these settings in it."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+        """The whole environment of another server, with these settings in it."""
+        return {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)} | self._as_variables(())
+
+    def job_environment(self, withheld: Collection[str]) -> dict[str, str]:
+        """The environment of a job's process: what any program may know, and these settings without some.
+
+        Args:
+            withheld: Settings that this job does not need and other people should not see.
+        """
+        names = (*INHERITED, *self.job_variables)
+        exact, beginnings = frozenset(names), tuple(name[:-1] for name in names if name.endswith("*"))
+        inherited = {k: v for k, v in os.environ.items() if k in exact or k.startswith(beginnings)}
+        return {k: v for k, v in inherited.items() if not k.startswith(PREFIX)} | self._as_variables(withheld)
+
+    def _as_variables(self, withheld: Collection[str]) -> dict[str, str]:
+        variables = {}
         for name in type(self).model_fields:
             value = getattr(self, name)
-            environment[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
-        return environment
+            if name not in withheld:
+                variables[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
+        return variables
 
 
 def set_temporary(folder: Path) -> None:

@@ -256,8 +256,9 @@ def test_supervisor__a_worker_killed_while_no_server_ran_goes_on(platform: Platf
     job = wait(platform, task_id, lambda job: job.memo.get("step", 0) >= 10)
     first.close()
     assert job.pid is not None
+    worker = psutil.Process(job.pid)
     os.killpg(job.pid, signal.SIGKILL)
-    psutil.wait_procs([p for p in psutil.Process().children() if p.pid == job.pid], timeout=5)
+    psutil.wait_procs([worker], timeout=5)
     second = Supervisor(platform)
     second.start()
     job = wait(platform, task_id, ended)
@@ -304,15 +305,16 @@ def test_run__a_given_up_worker_that_wakes_up_writes_nothing(platform: Platform)
     with platform.database.transaction() as db:
         old = queue.claim(db, task_id, (), "here")
     log = platform.workspace.home / old.log
-    worker = processes.start(platform.settings, old, (), log)
-    wait(platform, task_id, lambda job: job.progress > 0)
-    stop_between_transactions(platform, worker.pid)
+    keeper = processes.start(platform.settings, old, (), log)
+    worker = wait(platform, task_id, lambda job: job.progress > 0).pid
+    assert worker is not None
+    stop_between_transactions(platform, worker)
     with platform.database.transaction() as db:
         queue.requeue(db, old, _WHY, counts=True)
         new = queue.claim(db, task_id, (), "here")
     before = read(platform, task_id)
-    os.kill(worker.pid, signal.SIGCONT)
-    assert worker.wait(timeout=30) in {-signal.SIGKILL, 75}
+    os.kill(worker, signal.SIGCONT)
+    assert keeper.wait(timeout=30) in {-signal.SIGKILL, 75}
     after = read(platform, task_id)
     assert (after.token, after.progress, after.memo, after.beat) == (new.token, before.progress, before.memo, 0)
     assert not counted(platform).exists()
@@ -344,5 +346,5 @@ def test_run__ends_at_once_when_the_token_is_old(platform: Platform) -> None:
     with platform.database.transaction() as db:
         job = queue.claim(db, task_id, (), "here")
         queue.requeue(db, job, _WHY, counts=True)
-    worker = processes.start(platform.settings, job, (), platform.workspace.home / job.log)
-    assert worker.wait(timeout=30) == 75
+    keeper = processes.start(platform.settings, job, (), platform.workspace.home / job.log)
+    assert keeper.wait(timeout=30) == 75

@@ -4,12 +4,14 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from daemons import daemon_of, is_gone, is_hidden, until
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job, JobState
 from roadloop.jobs.supervisor import Supervisor
@@ -50,6 +52,16 @@ class Nan(nn.Module):
     def forward(self, x):
         self.steps += int(self.training)
         return self.layer(x) * (float("nan") if self.training and self.steps == 3 else 1)
+"""
+
+
+#: Says all that it was told, and plants a process that hides.
+SPY = """
+import os, subprocess
+
+print(dict(os.environ), flush=True)
+program = "env -i setsid sleep 600 </dev/null >/dev/null 2>&1 & echo daemon=$!"
+subprocess.run(["/bin/sh", "-c", program], env={}, cwd="/", start_new_session=True, check=True)
 """
 
 
@@ -146,6 +158,30 @@ def test_train__stopped_within_ten_seconds_and_continued(site: Any) -> None:
         row = site.row(task_id)
         assert row["state"] == "running"
         assert row["status"].endswith("%")
+
+
+def test_train__a_network_learns_no_secret_and_leaves_no_process(
+    site: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-1")
+    secret = settings.model_copy(
+        update={"label_studio_token": "planted-2", "track_service_url": "http://u:planted-3@t"}
+    )
+    network = site.platform.workspace.networks / "c_network" / "network.py"
+    network.write_text(network.read_text() + SPY)
+    task_id = site.create()
+    site.call("/starttask", task_id=task_id, **{**VALUES, "num_epoch": 20_000})
+    site.platform = replace(site.platform, settings=secret)
+    with supervised(site):
+        job = wait(site, task_id, "suzhou", 2)
+        daemon = daemon_of(site.platform, job)
+        assert is_hidden(daemon, job.pid or 0)
+        site.call("/endtask", task_id=task_id)
+        assert wait(site, task_id, "suzhou", 10**9).state is JobState.CANCELLED
+        until(lambda: is_gone(daemon), "the daemon lives")
+    log = (site.platform.workspace.home / job.log).read_text()
+    assert "ROADLOOP_HOME" in log
+    assert "planted" not in log
 
 
 def test_train__a_network_that_ends_its_process_is_tried_three_times(site: Any) -> None:

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from roadloop.console import Home, language, on_one_line, settings_of, start_log, terminal
 from roadloop.errors import AccessRefusedError, ConflictError, Text
-from roadloop.jobs import queue
+from roadloop.jobs import confine, queue
 from roadloop.jobs.history import status_text
 from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.states import ENDED, JobState
@@ -69,7 +69,7 @@ def serve(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
     platform = _open_upgraded(settings)
-    supervisor = Supervisor(platform)
+    supervisor = Supervisor(platform, confine.settle())
     try:
         with contextlib.suppress(KeyboardInterrupt):
             _serve_until_stopped(platform, supervisor, listener)

@@ -1,6 +1,7 @@
 """Processes of jobs: start one in a session of its own, find it again, end all of its tree."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -8,16 +9,25 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import psutil
 
+from roadloop.errors import NotFoundError
+from roadloop.jobs import queue
+from roadloop.jobs.confine import Confinement
 from roadloop.jobs.identity import MARK, boot_id, mark_in, start_ticks
+from roadloop.jobs.registry import withheld
+from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
 from roadloop.settings import Settings
+from roadloop.storage.database import Database
 
-#: How a job's process is started; the job's id, token and GPUs follow.
-COMMAND: tuple[str, ...] = (sys.executable, "-m", "roadloop.jobs.run")
+ALONE: Final = Confinement()  #: no cgroup, only keepers
+LEFT_SECONDS: Final = 5.0
+
+#: How a job's keeper is started; the job's id, token and GPUs follow, and what its confinement says.
+COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "roadloop.jobs.keeper")
 
 
 def mark_of(task_id: str, token: int) -> str:
@@ -25,9 +35,23 @@ def mark_of(task_id: str, token: int) -> str:
     return f"{task_id}:{token}"
 
 
-def start(settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a claimed job's process: own session, output appended to its log, only its GPUs visible."""
-    environment = settings.child_environment() | {
+def start(
+    settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path, confinement: Confinement = ALONE
+) -> subprocess.Popen[bytes]:
+    """Start a claimed job: own session, output appended to its log, only its GPUs and its secrets visible.
+
+    Args:
+        settings: Handed on.
+        job: As it was claimed.
+        gpu_uuids: Its GPUs.
+        log: Its log.
+        confinement: What the system allows.
+
+    Returns:
+        Its keeper, which ends after all of the job's processes, as the worker did.
+    """
+    told = confinement.prepare(job, settings)
+    environment = settings.job_environment(withheld(job.kind)) | {
         MARK: mark_of(job.id, job.token),
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": ",".join(gpu_uuids),
@@ -37,7 +61,7 @@ def start(settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path) -> 
     }
     with _open_log(log) as output:
         return subprocess.Popen(
-            [*COMMAND, job.id, str(job.token), ",".join(gpu_uuids)],
+            [*COMMAND, job.id, str(job.token), ",".join(gpu_uuids), *told],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -72,8 +96,8 @@ def find(mark_prefix: str) -> list[psutil.Process]:
     return [process for process, mark in marked if mark and mark.startswith(mark_prefix)]
 
 
-def kill_tree(job: Job, *, seconds: float = 5) -> bool:
-    """End every process of a job's attempts up to its token, also those that left its group.
+def kill_tree(job: Job, *, seconds: float = 5, confinement: Confinement = ALONE) -> bool:
+    """End every process of a job's attempts up to its token, also those that left its group and its environment.
 
     Returns:
         Whether all were gone within `seconds`.
@@ -81,17 +105,39 @@ def kill_tree(job: Job, *, seconds: float = 5) -> bool:
     if job.pid is not None and is_alive(job):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(job.pid, signal.SIGKILL)
+    ended = confinement.end(job, seconds)
     deadline = time.monotonic() + seconds
-    while left := [p for p in find(f"{job.id}:") if _token_of(p) <= job.token]:
+    while left := _next_to_end(job):
         for process in left:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         if time.monotonic() > deadline:
             return False
         psutil.wait_procs(left, timeout=0.3)
-    return True
+    return ended
+
+
+def end_left(database: Database, confinement: Confinement) -> None:
+    """End what an earlier server's jobs left in their cgroups; those of running attempts, and of other homes, stay."""
+    for task_id in {task_id for task_id, _, _ in confinement.groups()}:
+        with contextlib.suppress(NotFoundError), database.reading() as db:
+            job = queue.get(db, task_id)
+            old = job.token - 1 if job.state is JobState.RUNNING else job.token
+            confinement.end(dataclasses.replace(job, token=old), LEFT_SECONDS)
+
+
+def _next_to_end(job: Job) -> list[psutil.Process]:
+    """What can be killed now: keepers only when nothing is left that would come to them."""
+    marked = {process.pid: process for process in find(f"{job.id}:") if _token_of(process) <= job.token}
+    found: list[psutil.Process] = []
+    for process in marked.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.ppid() in marked:
+                continue  # found below its keeper
+            beneath = [p for p in process.children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+            process.resume()  # it may have been stopped
+            found += beneath or [process]
+    return found
 
 
 def job_of(process: psutil.Process) -> str:

@@ -1,4 +1,7 @@
-"""What a job can be: kind -> the function that its process runs, as text, because loading some of them is dear."""
+"""What a job can be: kind -> the function that its process runs, as text, because loading some of them is dear.
+
+And which settings with passwords, tokens or addresses that may hold them which kinds are told.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -21,3 +24,16 @@ TASKS: Final[Mapping[str, str]] = {
     "push_package": "roadloop.annotators.tasks:push",
     "rehearsal": "roadloop.jobs.rehearsal:count",
 }
+
+_ANNOTATORS: Final = frozenset({"linedown", "push_package"})
+SECRETS: Final[Mapping[str, frozenset[str]]] = {
+    "label_studio_token": _ANNOTATORS,
+    "label_studio_url": _ANNOTATORS,
+    "mlflow_url": frozenset({"train"}),
+    "track_service_url": frozenset({"sample", "select"}),
+}
+
+
+def withheld(kind: str) -> frozenset[str]:
+    """The settings that a job of this kind is not told."""
+    return frozenset(setting for setting, kinds in SECRETS.items() if kind not in kinds)

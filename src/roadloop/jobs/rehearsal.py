@@ -18,7 +18,9 @@ def count(context: TaskContext) -> Outcome:
     """Count to `steps`, remembering each tenth step, and publish what was counted.
 
     The payload: `steps`, `pause` (seconds a step), `name` (of the file under logs/), `child` (start a process that
-    leaves this one's session and sleeps), `fail` ("", "error", "bug", "exit", "leave" or "abort" at the last step).
+    leaves this one's session and sleeps), `daemon` (start one that also leaves this one's tree, environment and folder;
+    the log has its number), `memory` (MiB to take, for a moment), `fail` ("", "error", "bug", "exit", "leave" or "abort"
+    at the last step).
     """
     plan = context.payload
     steps = int(plan["steps"])
@@ -27,6 +29,10 @@ def count(context: TaskContext) -> Outcome:
         subprocess.Popen(
             [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, stdin=subprocess.DEVNULL
         )
+    if plan.get("daemon"):
+        context.log(f"daemon={_start_daemon()}")
+    taken = b"\1" * (int(plan.get("memory", 0)) * 2**20)
+    del taken
     for step in range(int(context.memo.get("step", 0)), steps):
         context.check_stop()
         time.sleep(float(plan["pause"]))
@@ -40,6 +46,14 @@ def count(context: TaskContext) -> Outcome:
     _write(scratch, steps)
     context.clear_older_scratch(target)
     return Outcome({"steps": steps}, [(scratch, target)])
+
+
+def _start_daemon() -> int:
+    program = "env -i setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"
+    done = subprocess.run(
+        ["/bin/sh", "-c", program], env={}, cwd="/", start_new_session=True, stdout=subprocess.PIPE, check=True
+    )
+    return int(done.stdout)
 
 
 def _write(path: Path, steps: int) -> None:

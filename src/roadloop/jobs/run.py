@@ -1,7 +1,7 @@
-"""The entry point of a job's process: `python -m roadloop.jobs.run TASK_ID TOKEN GPU_UUIDS`.
+"""The worker, a job's main process: what `roadloop.jobs.keeper` forks, or `python -m roadloop.jobs.run TASK_ID TOKEN GPU_UUIDS`.
 
-The supervisor starts it in a session of its own, with the settings in its environment and the job's log as its
-output. It ends with 0 whenever it could write the job's end into the row, and with UNWRITTEN_EXIT when it could not.
+It has a session of its own, its settings in the environment and the job's log as its output. It ends with 0 whenever it
+could write the job's end into the row, and with UNWRITTEN_EXIT when it could not.
 """
 
 import os
@@ -11,9 +11,10 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from typing import Final, NoReturn
 
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
-from roadloop.jobs import endings, logs, queue
+from roadloop.jobs import confine, endings, logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.jobs.endings import STALE_EXIT, UNWRITTEN_EXIT
 from roadloop.jobs.identity import boot_id, start_ticks
@@ -92,19 +93,30 @@ def _fail(context: TaskContext, error: BaseException) -> None:
     if isinstance(error, JobCancelled):
         context.log("The job was stopped.")
         context.end(JobState.CANCELLED)
-    elif isinstance(error, RoadloopError):
-        context.log(f"ERROR {error.code}: {error.text.en} | {error.text.zh}")
-        context.end(JobState.FAILED, error.text, error.code)
-    elif isinstance(error, MemoryError):
-        context.log("".join(traceback.format_exception(error)))
-        text = Text(
-            "主机内存不足。请减小批大小或进程数后重试。", "Out of host memory. Use a smaller batch or fewer processes."
-        )
-        context.end(JobState.FAILED, text, "out_of_memory")
+        return
+    if isinstance(error, RoadloopError):
+        text, code = error.text, error.code
+        context.log(f"ERROR {code}: {text.en} | {text.zh}")
     else:
+        text, code = _unforeseen(error)
         context.log("".join(traceback.format_exception(error)))
-        text = endings.ended_by(error) if isinstance(error, SystemExit) else _bug(error)
-        context.end(JobState.FAILED, text, "internal_error")
+    limit = confine.limit_met(error, context.platform.settings)
+    if limit is not None:
+        context.log(f"ERROR {limit.en} | {limit.zh}")
+        text, code = Text(limit.zh + text.zh, f"{limit.en} {text.en}"), "out_of_memory"
+    context.end(JobState.FAILED, text, code)
+
+
+def _unforeseen(error: BaseException) -> tuple[Text, str]:
+    """The reason of an error that nobody raised on purpose, and its code."""
+    if isinstance(error, MemoryError):
+        return _NO_MEMORY, "out_of_memory"
+    return endings.ended_by(error) if isinstance(error, SystemExit) else _bug(error), "internal_error"
+
+
+_NO_MEMORY: Final = Text(
+    "主机内存不足。请减小批大小或进程数后重试。", "Out of host memory. Use a smaller batch or fewer processes."
+)
 
 
 def _bug(error: BaseException) -> Text:
@@ -112,8 +124,12 @@ def _bug(error: BaseException) -> Text:
     return Text(f"程序内部错误：{what}。日志中有完整的调用栈。", f"Internal error: {what}. The log has the traceback.")
 
 
-if __name__ == "__main__":
-    code = main()
+def leave(code: int) -> NoReturn:
+    """End this process at once: threads of libraries must not keep a finished job alive."""
     with suppress(OSError):  # the disk of the log is full
         sys.stdout.flush()
-    endings.leave(code)  # threads of libraries must not keep a finished job alive
+    endings.leave(code)
+
+
+if __name__ == "__main__":
+    leave(main())

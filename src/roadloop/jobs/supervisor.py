@@ -21,6 +21,7 @@ from typing import Final
 from roadloop.devices import service as devices
 from roadloop.errors import BrokenDatabaseError, BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import endings, processes, queue
+from roadloop.jobs.confine import OVER_MEMORY, Confinement
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.endings import Loss
 from roadloop.jobs.identity import boot_id
@@ -50,13 +51,15 @@ class Supervisor:
 
     Args:
         platform: The installation.
+        confinement: How its jobs are held together.
 
     Raises:
         ConflictError: Another server already supervises this workspace.
     """
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, confinement: Confinement = processes.ALONE) -> None:
         self.platform: Final = platform
+        self._confinement: Final = confinement
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._silence = Silence(platform.settings.lease_seconds)
         self._losses: dict[str, Loss] = {}  # not yet written
@@ -71,6 +74,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Look after what an earlier server left, then begin."""
+        processes.end_left(self.platform.database, self._confinement)
         with self.platform.database.reading() as db:
             left = queue.running(db)
         for job in left:
@@ -149,6 +153,7 @@ class Supervisor:
         sweep = now >= self._next_sweep
         if sweep:
             self._next_sweep = now + self.platform.settings.sweep_seconds
+            self._confinement.end_orphans({child.pid for child in self._children.values()})
         for job in active:
             try:
                 self._look_after(job, now, sweep=sweep)
@@ -185,7 +190,9 @@ class Supervisor:
         if job.cancel_requested:
             asked = self._cancel_seen.setdefault(job.id, now)
             if now - asked > self.platform.settings.stop_seconds * 0.7:
-                processes.kill_tree(job, seconds=self.platform.settings.stop_seconds * 0.2)
+                processes.kill_tree(
+                    job, seconds=self.platform.settings.stop_seconds * 0.2, confinement=self._confinement
+                )
                 self._recover(job, _STOPPED)
                 return
         if not sweep:
@@ -206,8 +213,10 @@ class Supervisor:
 
     def _recover(self, job: Job, loss: Loss) -> None:
         """End what is left of a worker, then complete, end or requeue its job; what happened is kept until then."""
+        if self._confinement.went_over(job):
+            loss = Loss(OVER_MEMORY, counts=True)
         self._losses[job.id] = loss
-        if not processes.kill_tree(job):
+        if not processes.kill_tree(job, confinement=self._confinement):
             log.error("supervisor: processes of job %s do not end", job.id)
             return
         self._reap(job.id)
@@ -241,7 +250,7 @@ class Supervisor:
             job = self._watched[task_id]
             since = self._ended.setdefault(task_id, now)
             if job.pid is None or not processes.is_alive(job) or now - since > LEAVE_SECONDS:
-                processes.kill_tree(job)
+                processes.kill_tree(job, confinement=self._confinement)
                 self._reap(task_id)
                 del self._watched[task_id], self._ended[task_id]
         self._watched |= active
@@ -321,7 +330,9 @@ class Supervisor:
         self._watched[job.id] = claimed
         log_file = self.platform.workspace.home / claimed.log
         try:
-            self._children[job.id] = processes.start(self.platform.settings, claimed, uuids, log_file)
+            self._children[job.id] = processes.start(
+                self.platform.settings, claimed, uuids, log_file, self._confinement
+            )
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
             self._recover(claimed, Loss(reason, counts=True))

@@ -1,0 +1,49 @@
+"""What a job is told, and what it inherits."""
+
+import json
+
+import pytest
+
+from roadloop.jobs.registry import SECRETS, TASKS, withheld
+from roadloop.settings import Settings
+
+
+def test_job_environment__holds_what_programs_need_and_no_foreign_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_SECRET_ACCESS_KEY": "planted",
+        "PYTHONHASHSEED": "0",
+        "CUDA_HOME": "/cuda",
+        "WANDB_API_KEY": "planted",
+        "TEAM_PLACE": "suzhou",
+        "https_proxy": "http://proxy:3128",
+        "XDG_RUNTIME_DIR": "/run/user/1000",
+        "ROADLOOP_UNKNOWN": "planted",
+    }.items():
+        monkeypatch.setenv(name, value)
+    environment = Settings(job_variables=("TEAM_*", "WANDB_MODE")).job_environment(())
+    assert "planted" not in environment.values()
+    assert "XDG_RUNTIME_DIR" not in environment
+    assert (environment["TEAM_PLACE"], environment["CUDA_HOME"]) == ("suzhou", "/cuda")
+    assert (environment["PYTHONHASHSEED"], environment["https_proxy"]) == ("0", "http://proxy:3128")
+    assert "PATH" in environment
+
+
+def test_job_environment__gives_the_same_settings_without_those_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(label_studio_token="t", label_studio_url="http://l", mlflow_url="http://m", roots=("/data:ro",))
+    for kind in TASKS:
+        told = settings.job_environment(withheld(kind))
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        assert Settings().model_dump(exclude=set(SECRETS)) == settings.model_dump(exclude=set(SECRETS))
+        for name in told:
+            if name.startswith("ROADLOOP_"):
+                monkeypatch.delenv(name)
+        assert ("ROADLOOP_LABEL_STUDIO_TOKEN" in told) == (kind in {"linedown", "push_package"})
+        assert ("ROADLOOP_MLFLOW_URL" in told) == (kind == "train")
+        assert json.loads(told["ROADLOOP_ROOTS"]) == ["/data:ro"]
+
+
+def test_secrets__every_address_and_token_is_in_the_table_of_who_is_told() -> None:
+    suspects = {name for name in Settings.model_fields if name.endswith(("_url", "_token", "_password", "_key"))}
+    assert suspects - {"database_url"} == set(SECRETS)  # every job has rows to write
+    assert frozenset().union(*SECRETS.values()) <= set(TASKS)
