@@ -63,7 +63,7 @@ def labels_of(platform: Platform, name: str) -> dict[str, Counter[int]]:
     """Pixels by raw id of every picture of a set; fails on any problem."""
     made = open_set(platform.workspace, name)
     found = scan(made)
-    assert found.problems == []
+    assert not found.problems, found.problems
     labels = {}
     for sample in found.samples:
         checked = check_sample(sample, made.table)

@@ -75,11 +75,13 @@ def test_revoke__stays_until_an_operator_approves_again(platform: Platform) -> N
     found = digest(OTHER)
     with platform.database.transaction() as db:
         trust.note(db, found, "own", "trained")
+    with platform.database.reading() as db:
         assert trust.why(db, platform, found) == ("本处用它训练过", "it was trained here")
     assert found in trust.trust_of(platform).digests
     with platform.database.transaction() as db:
         assert trust.revoke(db, found[:8]).name == "own"
         trust.note(db, found, "own", "trained")
+    with platform.database.reading() as db:
         assert trust.why(db, platform, found) is None
     assert found not in trust.trust_of(platform).digests
     with platform.database.transaction() as db:

@@ -25,7 +25,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.findings import Report
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
-from roadloop.jobs.supervisor import standing_still
+from roadloop.jobs.lock import standing_still
 from roadloop.networks import service as networks
 from roadloop.settings import Settings
 from roadloop.sources import offimport

@@ -292,8 +292,8 @@ def test_offimport__every_file_has_one_outcome(
     monkeypatch.setattr(reading, "read_bytes", vanish)
     job = bring()
     assert report(platform, job) == {
-        "-bad/x.jpg": "bad_name",
-        "-bad/x.png": "bad_name",
+        "'-bad/x.jpg": "bad_name",
+        "'-bad/x.png": "bad_name",
         ".hidden": "not_used",
         "1/cut.jpg": "broken",
         "1/cut.png": "partner_left_out",

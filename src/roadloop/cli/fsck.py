@@ -12,7 +12,7 @@ from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import RoadloopError, Text
 from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.jobs.fsck import inspect
-from roadloop.jobs.supervisor import standing_still
+from roadloop.jobs.lock import standing_still
 from roadloop.storage.platform import Platform, open_platform
 
 console = terminal()

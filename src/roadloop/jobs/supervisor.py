@@ -5,31 +5,28 @@ and within lease + sweep when any other has, ends cancelled ones, and completes 
 holds nothing that the next supervisor could not read from the rows: stopping the server leaves jobs running.
 """
 
-import fcntl
 import logging
-import os
 import shutil
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from roadloop.devices import service as devices
-from roadloop.errors import BrokenDatabaseError, BusyError, ConflictError, InvalidTransitionError, StaleRunError, Text
+from roadloop.errors import BrokenDatabaseError, BusyError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import endings, processes, queue
 from roadloop.jobs.confine import OVER_MEMORY, Confinement
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.endings import Loss
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.keeping import keep_tidy
+from roadloop.jobs.lock import HomeLock
 from roadloop.jobs.silence import Silence
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
-from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
 log: Final = logging.getLogger(__name__)
@@ -70,7 +67,7 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._tidying: threading.Thread | None = None
         self._next_sweep = 0.0
-        self._lock = _lock(platform.workspace.home)
+        self._lock = HomeLock(platform.workspace.home)
 
     def start(self) -> None:
         """Look after what an earlier server left, then begin."""
@@ -359,43 +356,3 @@ _SILENT: Final = Loss(
     Text("任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."),
     counts=True,
 )
-
-
-class _Lock:
-    """An exclusive lock on the workspace, freed by the system when the process ends."""
-
-    def __init__(self, path: Path) -> None:
-        with publish.disk_errors(path):
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._handle)
-            raise ConflictError(
-                Text(
-                    f"另一个 roadloop 服务正在使用 {path.parent}。请先停止它，或用 --home 指定别的目录。",
-                    f"Another roadloop server is using {path.parent}. Stop it first, or choose another folder with --home.",
-                )
-            ) from error
-
-    def close(self) -> None:
-        """Give the workspace free."""
-        os.close(self._handle)
-
-
-def _lock(home: Path) -> _Lock:
-    return _Lock(home / ".supervisor.lock")
-
-
-@contextmanager
-def standing_still(home: Path) -> Iterator[None]:
-    """Let no server begin while the block runs.
-
-    Raises:
-        ConflictError: One is at work.
-    """
-    lock = _lock(home)
-    try:
-        yield
-    finally:
-        lock.close()

@@ -180,7 +180,7 @@ def write_report(work: Work, report: Report, target: Path) -> Move:
 
 
 def _locate(workspace: Workspace, done: Survey) -> Callable[[str], str]:
-    return lambda file: workspace.store_path(done.tree.root / file)
+    return lambda file: workspace.store_path(done.tree.root / file, raw=True)
 
 
 def _reader(done: Survey, max_pixels: int) -> ItemReader:

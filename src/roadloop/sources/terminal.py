@@ -134,7 +134,7 @@ def foresee_here(settings: Settings, request: Request, terminal: Terminal) -> Br
 
 def _planned(settings: Settings, request: Request) -> tuple[Workspace, ImportRecipe]:
     """The workspace and the checked import. Who may use the command line may copy from any folder that he can read."""
-    if not Path(request.src).exists():
+    if not (Path(request.src).exists() or (settings.home / request.src).exists()):
         raise NotFoundError(Text(f"没有目录 {request.src}", f"There is no folder {request.src}"), parameter="src")
     given = (f"{request.src}:ro",) if request.mode == "copy" else ()
     workspace = Workspace(settings.home, (*settings.roots, *given))

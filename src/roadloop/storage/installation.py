@@ -17,7 +17,7 @@ from roadloop.storage.database import Database, metadata
 FILE: Final = ".installation"
 #: What only jobs and servers leave in a home; people put pictures and networks into theirs before the first start.
 _WORK: Final = (
-    FILE, ".supervisor.lock", "logs/*.log", "datasets/*", "tasks/*/checkpoints", "evaluations/*", "models/index.json",
+    FILE, ".supervisor.lock", f"logs/{'[0-9a-f]' * 32}.log", "datasets/*", "tasks/*/checkpoints", "evaluations/*", "models/index.json",
     "packages/*/*/manifest.json",
 )  # fmt: skip
 

@@ -277,18 +277,19 @@ class Workspace:
         self.follow(path)
         return path
 
-    def store_path(self, path: Path | str) -> str:
+    def store_path(self, path: Path | str, *, raw: bool = False) -> str:
         """How rows, payloads and files of the workspace name a place, so that it can be moved and copied.
 
         Args:
             path: A place, or the text of a request that names one.
+            raw: Keep bytes that are no UTF-8: for files, which can hold them.
 
         Returns:
             Relative to the workspace for what lies inside it, absolute for what does not; a text that is relative
-            already is given back as it is. Names whose bytes are no UTF-8 are given as they read.
+            already is given back as it is. Names whose bytes are no UTF-8 are given as they read, unless `raw`.
         """
         text = str(path)
-        if not is_text(text):
+        if not raw and not is_text(text):
             text = str(Path(*(spoken(part) for part in Path(path).parts)))
         given = Path(text)
         if not given.is_absolute():
