@@ -139,3 +139,10 @@ def test_tests__stand_where_the_code_stands() -> None:
     for path in tests.rglob("test_*.py"):
         folder = path.relative_to(tests).parts[0]
         assert folder in apart or (SOURCE / folder).exists() or path.parent == tests, path
+
+
+@pytest.mark.xdist_group("grouped")
+def test_groups_of_tests__reach_the_one_who_shares_them_out(request: pytest.FixtureRequest) -> None:
+    """pytest 9.2 ignored what pytest-xdist 3.8 notes, so that every worker made every shared server and browser anew."""
+    workers = request.config.getoption("loadgroup", default=False)
+    assert request.node.nodeid.endswith("@grouped") is bool(workers)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from roadloop.errors import ConflictError, NotFoundError, StaleRunError, Text
+from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
 from roadloop.jobs.states import ENDED, JobState, check_transition
 from roadloop.jobs.store import Job, Submission, from_row, gpu_leases, job_events, jobs
 
@@ -91,6 +91,11 @@ def start(db: sa.Connection, task_id: str, *, payload: dict[str, Any] | None = N
         InvalidTransitionError: It is queued, running or finished.
     """
     job = get(db, task_id)
+    if job.state is JobState.RUNNING:  # which `requeue` puts back, with its GPUs
+        raise InvalidTransitionError(
+            Text("任务正在运行，不能再次开始。", "The job is running; it cannot be started again."),
+            state=job.state.value,
+        )
     check_transition(job.state, JobState.QUEUED)
     changed: dict[str, Any] = {"payload": job.payload if payload is None else payload}
     if gpus is not None:
