@@ -146,9 +146,9 @@ def status(
     once: Annotated[bool, typer.Option("--once", help="Show it once and leave.")] = False,
     rows: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest jobs.")] = 20,
 ) -> None:
-    """Show the jobs in a live table 实时任务表. Works with and without a running server."""
+    """Show the jobs in a live table 实时任务表. Works with and without a running server; in a pipe, once."""
     platform = open_platform(settings_of(home))
-    if once:
+    if once or not console.is_terminal:
         console.print(_job_table(platform, rows))
         return
     with Live(_job_table(platform, rows), console=console, refresh_per_second=2) as live:
