@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import sqlalchemy as sa
@@ -239,9 +239,9 @@ def _require_free(db: sa.Connection, platform: Platform, target: Path, sent: str
             evaluations.c.task_id.in_(sa.select(queue.jobs.c.id).where(ACTIVE))
         )
     )
+    wanted = PurePath(platform.workspace.store_path(target))
     for row in active:
-        other = platform.workspace.find_path(row.dest_path)
-        if target.is_relative_to(other) or other.is_relative_to(target):
+        if wanted.is_relative_to(row.dest_path) or PurePath(row.dest_path).is_relative_to(wanted):
             raise ConflictError(
                 Text(
                     f"dest_dir {sent} 正被另一个评估（{row.task_id}）使用；请换一个目录或等它完成。",

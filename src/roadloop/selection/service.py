@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -367,9 +367,9 @@ def _different(ids: Iterator[str], most: int) -> list[str]:
 
 
 def _require_free(db: sa.Connection, workspace: Workspace, target: Path, sent: str) -> None:
+    wanted = PurePath(workspace.store_path(target))
     for task_id, path in store.active_outputs(db):
-        other = workspace.find_path(path)
-        if target.is_relative_to(other) or other.is_relative_to(target):
+        if wanted.is_relative_to(path) or PurePath(path).is_relative_to(wanted):
             raise ConflictError(
                 Text(
                     f"output_dir {sent} 正被另一个选图任务（{task_id}）使用；请换一个目录或等它完成。",
