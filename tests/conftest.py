@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -115,10 +116,19 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which nothing has happened; to be copied, because migrating a database takes a while."""
+    home = tmp_path_factory.mktemp("fresh") / "home"
+    open_platform(Settings(home=home, port=0), upgrade=True).database.close()
+    return home
+
+
 @pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
+def platform(settings: Settings, fresh_home: Path) -> Iterator[Platform]:
     """A fresh workspace with a migrated database."""
-    opened = open_platform(settings, upgrade=True)
+    shutil.copytree(fresh_home, settings.home, dirs_exist_ok=True)
+    opened = open_platform(settings)
     yield opened
     opened.database.close()
 

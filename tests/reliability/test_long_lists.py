@@ -16,7 +16,7 @@ from roadloop.settings import Settings
 from roadloop.storage import search
 from roadloop.storage.platform import open_platform
 
-pytestmark = pytest.mark.reliability
+pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdist_group("long-lists")]
 
 LONG = "datasets"
 MOST_SECONDS = 0.5  # ten times the goal of 50 ms
