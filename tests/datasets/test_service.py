@@ -1,3 +1,4 @@
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,19 @@ def test_create__a_set_with_a_comma_that_is_there_already_is_chosen_in_quotes(
     submit(sour_data='"suzhou,2024", plain')
     with platform.database.reading() as db:
         assert db.execute(sa.select(datasets)).one().sour_data == '"suzhou,2024",plain'
+
+
+def test_require__a_dataset_whose_folder_was_copied_in_decomposed_form(
+    platform: Platform, make_set: MakeSet, submit: Submit, run_job: RunJob
+) -> None:
+    make_set(platform)
+    run_job(platform, submit(data_name="Düsseldorf"))
+    folder = platform.workspace.datasets / "Düsseldorf"
+    folder.rename(folder.with_name(unicodedata.normalize("NFD", folder.name)))
+    assert require(platform, "Düsseldorf").name == "Düsseldorf"
+    assert sample(platform, "Düsseldorf", "train", 0).width > 0
+    with pytest.raises(NameTakenError, match="nothing was changed"):
+        submit(data_name="Düsseldorf")
 
 
 @pytest.mark.parametrize(

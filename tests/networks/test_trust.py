@@ -1,15 +1,17 @@
 """Which sources may run: shipped ones, those of networks/, and those that somebody brought in."""
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from roadloop.errors import NotFoundError, UntrustedCodeError
+from roadloop.errors import NameTakenError, NotFoundError, UntrustedCodeError
 from roadloop.jobs import queue
 from roadloop.networks import service, trust
 from roadloop.networks.folder import TEMPLATES, digest, read_source
 from roadloop.networks.load import default_settings, load_source
+from roadloop.networks.store import networks
 from roadloop.networks.trust import Trust
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform
@@ -47,6 +49,17 @@ def test_trust_of__follows_the_networks_as_they_stand(platform: Platform, run_jo
     (platform.workspace.networks / "unchecked" / "network.py").write_text(OTHER)
     assert digest(OTHER) not in trust.trust_of(platform).digests
     assert trust.own(platform) == {digest(edited): "own"}
+
+
+def test_own__networks_whose_folders_were_copied_in_decomposed_form(platform: Platform, run_job: RunJob) -> None:
+    run_job(platform, platform.database.write(lambda: service.create(platform, "Düsseldorf", "enet")))
+    folder = platform.workspace.networks / "Düsseldorf"
+    folder.rename(folder.with_name(unicodedata.normalize("NFD", folder.name)))
+    assert list(trust.own(platform).values()) == ["Düsseldorf"]
+    with platform.database.transaction() as db:  # only the folder holds the name
+        db.execute(networks.update().values(live=False))
+    with pytest.raises(NameTakenError):
+        platform.database.write(lambda: service.create(platform, "Düsseldorf", "enet"))
 
 
 def test_trust_at__without_an_installation_templates_run(settings: Settings) -> None:

@@ -54,13 +54,19 @@ def test_upgrade__twice_is_the_same_as_once(platform: Platform) -> None:
     assert migrate.current(platform.database) == migrate.newest()
 
 
-def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
+def of_version(settings: Settings, revision: str) -> Path:
+    """The database file of a new home, as an older version has left it."""
     settings.home.mkdir(parents=True)
-    home, file = settings.home.resolve(), settings.home / "roadloop.db"
+    file = settings.home / "roadloop.db"
     database = Database(sqlite_url(file))
     with database.transaction() as db:
-        command.upgrade(migrate._config(db, home), "0009")
+        command.upgrade(migrate._config(db, settings.home.resolve()), revision)
     database.close()
+    return file
+
+
+def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
+    home, file = settings.home.resolve(), of_version(settings, "0009")
     row = {"task_id": "a", "type": "full", "sour_dir": "/elsewhere", "dest_dir": "out", "dest_path": f"{home}/out"}
     rest = {"gpus": "", "single_gpu": 1, "dicts": "{}"}
     with closing(sqlite3.connect(file, isolation_level=None)) as db:  # which asks for no job of the row
@@ -77,12 +83,7 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
 
 
 def test_upgrade__a_job_that_runs_meanwhile_is_known_by_its_mark(settings: Settings) -> None:
-    settings.home.mkdir(parents=True)
-    file = settings.home / "roadloop.db"
-    database = Database(sqlite_url(file))
-    with database.transaction() as db:
-        command.upgrade(migrate._config(db, settings.home.resolve()), "0011")
-    database.close()
+    file = of_version(settings, "0011")
     row = {
         "id": "a" * 32, "kind": "rehearsal", "title": "x", "pool": "other", "priority": 0, "state": "running", "token": 1,
         "attempt": 1, "losses": 0, "max_attempts": 3, "payload": "{}", "gpus": "", "log": "l", "progress": 0.5,
@@ -104,12 +105,7 @@ def test_upgrade__a_job_that_runs_meanwhile_is_known_by_its_mark(settings: Setti
 
 
 def test_upgrade__what_was_trained_before_may_still_run(settings: Settings) -> None:
-    settings.home.mkdir(parents=True)
-    file = settings.home / "roadloop.db"
-    database = Database(sqlite_url(file))
-    with database.transaction() as db:
-        command.upgrade(migrate._config(db, settings.home), "0011")
-    database.close()
+    file = of_version(settings, "0011")
     with closing(sqlite3.connect(file, isolation_level=None)) as db:  # which asks for no job of the rows
         for task, source in (("a", "x = 1\n"), ("b", "x = 1\n"), ("c", None)):
             db.execute(
@@ -130,12 +126,7 @@ def test_upgrade__what_was_trained_before_may_still_run(settings: Settings) -> N
 
 
 def test_upgrade__numbers_and_indexes_the_rows_that_are_there(settings: Settings) -> None:
-    settings.home.mkdir(parents=True)
-    file = settings.home / "roadloop.db"
-    database = Database(sqlite_url(file))
-    with database.transaction() as db:
-        command.upgrade(migrate._config(db, settings.home.resolve()), "0011")
-    database.close()
+    file = of_version(settings, "0011")
     row = {
         "kind": "train", "pool": "training", "priority": 0, "state": "failed", "token": 1, "attempt": 1, "losses": 0,
         "max_attempts": 3, "payload": "{}", "gpus": "", "log": "a.log", "progress": 0, "warnings": "[]", "memo": "{}",

@@ -145,7 +145,7 @@ def require(platform: Platform, name: str) -> DatasetInfo:
     name = check_name(name, "data")
     with platform.database.reading() as db:
         _require_finished(db, name)
-    return read_info(platform.workspace.datasets / name)
+    return read_info(platform.workspace.dataset(name))
 
 
 def shown(platform: Platform, name: str) -> dict[frozenset[int], int]:

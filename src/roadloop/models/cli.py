@@ -18,7 +18,15 @@ from roadloop.models.about import About, of_record, read_about
 from roadloop.models.files import parse_description
 from roadloop.models.meaning import Given
 from roadloop.networks import trust
-from roadloop.networks.folder import SOURCE, TEMPLATES, NetworkInfo, digest, read_source, template_folder
+from roadloop.networks.folder import (
+    SOURCE,
+    TEMPLATES,
+    NetworkInfo,
+    digest,
+    network_folder,
+    read_source,
+    template_folder,
+)
 from roadloop.settings import Settings
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import Workspace, check_name
@@ -246,7 +254,7 @@ def _network(workspace: Workspace, name: str, about: About) -> NetworkInfo:
     """The team's network of that name, else the template; without a name the one that the file was made with."""
     if not name:
         return _made_with(workspace, about)
-    own = workspace.networks / check_name(name, "network")
+    own = network_folder(workspace, check_name(name, "network"))
     folder = own if (own / SOURCE).is_file() else template_folder(name)
     return NetworkInfo(name, folder, digest(read_source(folder)))
 

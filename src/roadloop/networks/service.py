@@ -66,7 +66,7 @@ def create(platform: Platform, name: str, template: str, description: str = "") 
     """
     name = check_new_name(name, "network_name")
     template_folder(template)
-    taken = (platform.workspace.networks / name).exists()
+    taken = network_folder(platform.workspace, name).exists()
 
     def write(db: sa.Connection) -> str:
         _free_name(db, name, taken=taken)

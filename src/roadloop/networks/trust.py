@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from roadloop.errors import NotFoundError, RoadloopError, Text, UntrustedCodeError
 from roadloop.networks import service, store
-from roadloop.networks.folder import digest, read_source
+from roadloop.networks.folder import digest, network_folder, read_source
 from roadloop.settings import Settings
 from roadloop.storage import reading
 from roadloop.storage.platform import Platform, open_platform
@@ -165,7 +165,7 @@ def own(platform: Platform) -> dict[str, str]:
     found = {}
     for name in service.list_networks(platform):
         with suppress(RoadloopError):  # gone, or no text: it cannot run anyway
-            found[digest(read_source(platform.workspace.networks / name))] = name
+            found[digest(read_source(network_folder(platform.workspace, name)))] = name
     return found
 
 

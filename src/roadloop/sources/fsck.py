@@ -19,7 +19,7 @@ def referred_files(platform: Platform, *, hashes: bool) -> Iterator[Problem]:
     workspace = platform.workspace
     for name in list_sets(workspace):
         try:
-            rows = read_manifest(workspace.sources / name).values()
+            rows = read_manifest(workspace.find_path(f"{workspace.sources.name}/{name}")).values()
         except (BrokenFileError, OSError) as error:
             if isinstance(error, BrokenFileError):
                 yield Problem(error.text)

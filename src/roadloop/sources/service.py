@@ -306,7 +306,7 @@ def claims(db: sa.Connection, workspace: Workspace) -> Iterator[Claim]:
         if name in names:
             yield Claim(owner, f"{workspace.sources.name}/{name}", tasks=tuple(names[name]))
         try:
-            rows = list(read_manifest(workspace.sources / name).values())
+            rows = list(read_manifest(workspace.find_path(f"{workspace.sources.name}/{name}")).values())
         except (BrokenFileError, OSError):  # it is reported where the set is read
             continue
         for folder in sorted({str(PurePath(row.image).parent) for row in rows if row.image}):

@@ -93,7 +93,7 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
     task = read_task(platform, context.job.id)
     facts = facts_of(platform, task)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
-    trust_of(platform).require(task.row.source, platform.workspace.tasks / recipe.task / "conf" / SOURCE)
+    trust_of(platform).require(task.row.source, platform.workspace.task(recipe.task) / "conf" / SOURCE)
     base, begin = None, recipe.train.network_settings.get(CHECKPOINT)
     if recipe.data.data_type == "aug":
         base = platform.workspace.dataset(facts.dataset.base_data)
