@@ -9,11 +9,11 @@ import psutil
 import pytest
 from rich.console import Console
 
+from roadloop.client import Client
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo import cli, report
 from roadloop.demo.camvid import script_of
 from roadloop.demo.child import ServerChild, serving
-from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Lap, Script
 from roadloop.demo.second_lap import TwoLaps
 from roadloop.demo.stage import Stage
@@ -61,7 +61,7 @@ def test_script_of__another_network_on_a_gpu() -> None:
 
 def walk(server: ServerChild, home: Path) -> tuple[Found, Stage]:
     stage = Stage(Console(quiet=True), "en")
-    with Client(server.url, "en", server.check) as client:
+    with Client(server.url, "en", alive=server.check) as client:
         found = TwoLaps(client, Workspace(home), stage, TINY, processes=1).run()
         report.write_report(home, stage.steps, found, TINY)
         report.write_sheet(home, found, client.read)
@@ -123,7 +123,7 @@ def check_second_lap(found: Found, home: Path) -> None:
 
 
 def test_client__failures_say_what_and_where(server: ServerChild) -> None:
-    with Client(server.url, "en", server.check) as client:
+    with Client(server.url, "en", alive=server.check) as client:
         with pytest.raises(JobError, match=r"/create_data answered 404: .*nowhere"):
             client.post("/create_data", data_name="x", sour_data="nowhere")
         server.stop()
