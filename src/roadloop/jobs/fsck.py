@@ -21,13 +21,13 @@ from roadloop.jobs.findings import Cure, Problem, Report, aside, aside_pair, exp
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import jobs, seals
 from roadloop.storage import integrity, publish, reading
+from roadloop.storage.folders import FOLDERS, Folders
 from roadloop.storage.platform import Platform
-from roadloop.storage.quarantine import FOLDER as QUARANTINE
 
 #: Folders of the home in which a manifest may be anybody's.
-PEOPLE: Final = frozenset({"imports", "images", "tracks", "weights", "networks", "released", "outbox"})
+_PEOPLE: Final = frozenset(folder.name for folder in FOLDERS if folder.filled == "people")
 #: Folders in which every manifest is roadloop's.
-OWNED: Final = frozenset({"datasets", "evaluations", "models", "selections", "packages", "tasks", "health", "previews"})
+_OWNED: Final = frozenset(folder.name for folder in FOLDERS if folder.filled == "jobs")
 PAIRS: Final = ("tasks/*/output/models/*", "weights/**/*")
 
 #: What succeeded jobs have left. One that is about to end has written its sums already.
@@ -120,12 +120,12 @@ class _Inspection:
             place = Path(folder)
             parts = place.relative_to(home).parts
             if not parts:
-                folders[:] = [name for name in folders if name != QUARANTINE]
-            hidden = [n for n in [*folders, *files] if n.startswith(".") and n.endswith(publish.PARTIAL)]
+                folders[:] = [name for name in folders if name != Folders.quarantine.name]
+            hidden = [name for name in [*folders, *files] if publish.is_scratch(name)]
             found.temporaries += [place / name for name in hidden]
             folders[:] = sorted(set(folders) - set(hidden))
             checkpoint = len(parts) == 4 and parts[0] == "tasks" and parts[2] == "checkpoints"
-            if parts and (checkpoint or (publish.MANIFEST in files and parts[0] not in PEOPLE)):
+            if parts and (checkpoint or (publish.MANIFEST in files and parts[0] not in _PEOPLE)):
                 found.sealed.append(place)
             if parts[:1] == ("tasks",) and parts[2:] == ("conf",) and "recipe.json" in files:
                 found.tasks.append(place.parent)
@@ -142,7 +142,7 @@ class _Inspection:
     def _is_output(self, folder: Path) -> bool:
         """Whether a folder with a manifest is a job's output; a package that was handed over is the annotators'."""
         mark = self._in_people_hands(folder) or (folder / "report.json").is_file()  # evaluations stand where one likes
-        return self._top(folder) in OWNED or (mark and _is_ours(folder))
+        return self._top(folder) in _OWNED or (mark and _is_ours(folder))
 
     def _top(self, place: Path) -> str:
         return place.relative_to(self._workspace.home).parts[0]
@@ -253,7 +253,8 @@ class _Inspection:
 
     def _inspect_temporaries(self, walk: _Walk, live: set[str]) -> None:
         for path in walk.temporaries:
-            if not any(f".{task}-" in path.name for task in live):
+            attempt = publish.attempt_of(path.name)
+            if attempt is None or attempt.job not in live:
                 text = Text(
                     f"{path} 是中断留下的临时文件，可以删除。",
                     f"{path} is a temporary left by an interruption; it may be deleted.",

@@ -22,12 +22,11 @@ from roadloop.networks import service, store
 from roadloop.networks.folder import digest, network_folder, read_source
 from roadloop.settings import Settings
 from roadloop.storage import reading
+from roadloop.storage.folders import FOLDERS
 from roadloop.storage.platform import Platform, open_platform
 
 #: A line for each version of each template that was ever shipped: sha256 of its `network.py`, name.
 VERSIONS: Final = Path(__file__).parent / "shipped.txt"
-#: Folders of the workspace that pictures and annotations come in by.
-INBOXES: Final = ("imports", "images", "packages", "released", "sources", "tracks")
 
 Origin = Literal["trained", "imported", "approved"]
 
@@ -140,7 +139,7 @@ def trust_of(platform: Platform) -> Trust:
     with platform.database.reading() as db:
         rows = frozenset(db.scalars(sa.select(table.c.digest).where(table.c.revoked_at.is_(None))))
     home = platform.workspace.home
-    inboxes = (*(home / name for name in INBOXES), home / platform.settings.annotation_inbox)
+    inboxes = (*(home / f.name for f in FOLDERS if f.inbox), home / platform.settings.annotation_inbox)
     return Trust(SHIPPED.digests | own(platform).keys() | rows, tuple(f.resolve() for f in inboxes), home)
 
 

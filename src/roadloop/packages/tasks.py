@@ -1,6 +1,5 @@
 """What the jobs of /task_divide and /process_label run."""
 
-import shutil
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -39,28 +38,20 @@ def divide(context: TaskContext) -> Outcome:
     moves: list[Move] = []
     broken: list[int] = []
     done = 0
-    try:
-        for number, group in groupby(rows, key=lambda row: int(row.number)):
-            context.check_stop()
-            planned = list(group)
-            scratch = context.scratch(base / str(number))
-            bad, ids = _package(context, brief, number, planned)
-            problems += bad
-            broken += ids
-            done += len(planned)
-            context.progress(done, len(rows), Text(f"任务包 {number}", f"Package {number}"))
-            if len(ids) < len(planned):
-                moves.append((scratch, base / str(number)))
-            else:
-                shutil.rmtree(scratch)
-            context.keep(len(moves))
-            context.reach("divide.package")
-        if not moves:
-            raise _nothing(problems)
-    except BaseException:
-        for number in {int(row.number) for row in rows}:
-            shutil.rmtree(context.scratch(base / str(number)), ignore_errors=True)
-        raise
+    for number, group in groupby(rows, key=lambda row: int(row.number)):
+        context.check_stop()
+        planned = list(group)
+        bad, ids = _package(context, brief, number, planned)
+        problems += bad
+        broken += ids
+        done += len(planned)
+        context.progress(done, len(rows), Text(f"任务包 {number}", f"Package {number}"))
+        if len(ids) < len(planned):
+            moves.append((context.scratch(base / str(number)), base / str(number)))
+        context.keep(len(moves))
+        context.reach("divide.package")
+    if not moves:
+        raise _nothing(problems)
     _note(context, broken)
     return Outcome(_divided(context, rows, moves, problems, len(broken)), moves)
 
@@ -163,14 +154,12 @@ def _package(context: TaskContext, brief: Brief, number: int, rows: Sequence[Any
     """Fill one package, or take it over from a killed attempt that had finished it without losing a picture."""
     workspace = context.platform.workspace
     target = places.folder_of(workspace, places.PACKAGES, brief.version) / str(number)
-    scratch = context.scratch(target)
     for older in reversed(context.older_scratch(target)):
-        if not scratch.exists() and _whole(older, rows):
-            older.rename(scratch)
-    context.clear_older_scratch(target)
-    if scratch.exists():
-        return [], []
-    return fill(workspace, scratch, number, brief, rows)
+        if _whole(older, rows):
+            older.rename(context.scratch(target))
+            return [], []
+    with context.filling(target, take_over=True) as scratch:
+        return fill(workspace, scratch, number, brief, rows)
 
 
 def _whole(folder: Path, rows: Sequence[Any]) -> bool:
