@@ -6,13 +6,11 @@ made from rejected pictures wins, then that of the lowest package number. Labels
 
 import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from roadloop.errors import (
     BrokenFileError,
@@ -37,10 +35,7 @@ from roadloop.packages.report import Report
 from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, accepts, check_label, truth_part
 from roadloop.sources.service import open_set, scan
 from roadloop.sources.writer import NewSample, SourceSetWriter
-from roadloop.storage import publish, reading
-
-A = TypeVar("A")
-B = TypeVar("B")
+from roadloop.storage import ahead, publish, reading
 
 _THREADS: Final = min(4, os.cpu_count() or 1)
 
@@ -129,12 +124,12 @@ class LabelRun:
     def _read_all(self, packages: list[tuple[Path, PackageManifest]], writer: SourceSetWriter, found: _Found) -> None:
         total, done = sum(len(m.pictures) for _, m in packages), 0
         before = self._published_before() if self._context.payload["new"] else set()
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as pool:
+        with ahead.threads(_THREADS, "labels") as pool:
             for package, manifest in packages:
                 labels = list(self._labels(package, manifest, found))
                 back = [label for label in labels if label.origin not in before]
                 found.report.leave_out(len(labels) - len(back))
-                for label, verdict in _ahead(pool, self._check, back):
+                for label, verdict in ahead.in_order(pool, self._check, back, 3 * _THREADS):
                     self._context.check_stop()
                     self._sort(label, verdict, writer, found)
                 done += len(manifest.pictures)
@@ -152,7 +147,10 @@ class LabelRun:
             else:
                 found.report.missing(manifest.number, picture.name)
 
-    def _check(self, label: Returned) -> Accepted | Rejected:
+    def _check(self, label: Returned) -> tuple[Returned, Accepted | Rejected]:
+        return label, self._verdict(label)
+
+    def _verdict(self, label: Returned) -> Accepted | Rejected:
         try:
             data = reading.read_bytes(self._workspace.follow(label.file))
         except PathOutsideError as error:
@@ -263,9 +261,9 @@ class LabelRun:
             first, *others = sorted(labels, key=lambda r: r.manifest.number)
             if not others:
                 continue
-            base = self._check(first)
+            base = self._verdict(first)
             for other in others:
-                verdict = self._check(other)
+                verdict = self._verdict(other)
                 if isinstance(base, Accepted) and isinstance(verdict, Accepted) and base.ids.shape == verdict.ids.shape:
                     key = (first.manifest.number, other.manifest.number)
                     pairs.setdefault(key, Agreement()).add(base.ids, verdict.ids)
@@ -307,18 +305,6 @@ class LabelRun:
             store.set_outcomes(db, good, "published")
             store.set_outcomes(db, over, "superseded")
             store.set_rejected(db, bad)
-
-
-def _ahead(pool: ThreadPoolExecutor, read: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
-    """(item, what `read` made of it), in order, with few items under way, so that memory stays small."""
-    pending: deque[tuple[A, Future[B]]] = deque()
-    for item in items:
-        pending.append((item, pool.submit(read, item)))
-        if len(pending) > 2 * _THREADS:
-            first, future = pending.popleft()
-            yield first, future.result()
-    for first, future in pending:
-        yield first, future.result()
 
 
 def _common_table(manifests: list[PackageManifest]) -> ClassTable:

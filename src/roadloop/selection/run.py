@@ -11,7 +11,8 @@ from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.candidates import Sampling, Tracks
 from roadloop.selection.left_out import LeftOut
 from roadloop.selection.output import RULE, destination, read_report
-from roadloop.tracks.service import TrackStore, open_store, overlapped
+from roadloop.storage.ahead import overlapped
+from roadloop.tracks.service import TrackStore, open_store
 
 RESOLVED: Final = ".tracks"  #: the tracks of the survey tasks, one a line; removed at the end
 

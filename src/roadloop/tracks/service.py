@@ -9,7 +9,6 @@ from roadloop.storage.folders import Folders
 from roadloop.storage.platform import Platform
 from roadloop.tracks.datum import DATUMS, check_distances, parse_datum
 from roadloop.tracks.folder import FolderStore
-from roadloop.tracks.parallel import overlapped
 from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint, TrackStore
 from roadloop.tracks.remote import HttpStore, ServiceOptions
 
@@ -23,7 +22,6 @@ __all__ = [
     "check_distances",
     "open_folders",
     "open_store",
-    "overlapped",
     "parse_datum",
     "track_folders",
 ]
