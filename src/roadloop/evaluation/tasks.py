@@ -2,7 +2,6 @@
 
 import copy
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +31,7 @@ from roadloop.models.files import ModelFile, mismatch
 from roadloop.models.load import load_model
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
+from roadloop.storage.notes import is_whole
 
 REMOTE: Final = "remote"
 PREDICTORS: Final = "predictors"  #: in the job's memo
@@ -193,11 +193,8 @@ def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, le
     target = destination(context.platform, context.job.id, context.payload["dest_path"])
     taken = 0
     for older in reversed(context.older_scratch(target)):
-        if not taken and (older / ledgers.NAME).is_file():
-            try:
-                taken = outputs.take_over(older, source, ledger)
-            except sqlite3.DatabaseError as error:  # torn by a power cut: predict again
-                context.log(f"WARNING the ledger of an earlier attempt cannot be read: {error}")
+        if not taken and is_whole(older / ledgers.NAME):
+            taken = outputs.take_over(older, source, ledger)
     if taken:
         context.log(f"{taken} pictures of an earlier attempt are taken over")
 
