@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
 from roadloop.jobs import logs, queue, seals
 from roadloop.jobs.states import JobState
@@ -208,6 +210,17 @@ class TaskContext:
             attempt = publish.attempt_of(path.name)
             if attempt is not None and attempt.job == self.job.id[:8] and attempt.token < self.job.token:
                 yield path
+
+    @contextmanager
+    def holding(self) -> Iterator[sa.Connection]:
+        """A transaction for rows of the feature, in which this attempt owns the job.
+
+        Raises:
+            StaleRunError: Another attempt owns it; nothing was written.
+        """
+        with self.platform.database.transaction() as db:
+            queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token})
+            yield db
 
     def publish(self, moves: Sequence[Move], memo: Mapping[str, Any] | None = None) -> None:
         """Make finished scratch files visible while the job goes on.

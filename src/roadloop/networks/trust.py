@@ -190,8 +190,7 @@ def note(db: sa.Connection, found: str, name: str, origin: Origin) -> None:
 
     What an operator has revoked stays revoked.
     """
-    if store.find_source(db, found) is None:
-        store.put_source(db, found, name=name, origin=origin, since=time.time(), approved_by="")
+    store.add_source(db, found, name=name, origin=origin, since=time.time(), approved_by="")
 
 
 def note_at(settings: Settings, found: str, name: str) -> None:
@@ -208,7 +207,8 @@ def note_at(settings: Settings, found: str, name: str) -> None:
 def approve(db: sa.Connection, found: str, name: str) -> None:
     """Let a source run."""
     values: dict[str, Any] = {"name": name, "origin": "approved", "since": time.time(), "approved_by": _account()}
-    store.put_source(db, found, **values, revoked_at=None, revoked_by=None)
+    if not store.add_source(db, found, **values):
+        store.change_source(db, found, **values, revoked_at=None, revoked_by=None)
 
 
 def revoke(db: sa.Connection, beginning: str) -> Known:
@@ -230,7 +230,7 @@ def revoke(db: sa.Connection, beginning: str) -> Known:
                 " shows them.",
             )
         )
-    store.put_source(db, rows[0].digest, revoked_at=time.time(), revoked_by=_account())
+    store.change_source(db, rows[0].digest, revoked_at=time.time(), revoked_by=_account())
     return rows[0]
 
 

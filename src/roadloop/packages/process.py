@@ -24,7 +24,6 @@ from roadloop.errors import (
 )
 from roadloop.imaging.encode import encode_label
 from roadloop.imaging.header import read_header
-from roadloop.jobs import queue
 from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.labels.table import ClassTable, different_meanings, union
 from roadloop.packages import places, store
@@ -286,7 +285,7 @@ class LabelRun:
             return found
 
     def _note(self, found: _Found) -> None:
-        """Write what became of each picture into the rows, as the holder of the job."""
+        """Write what became of each picture into the rows, as the holder of the job; the next attempt does so anew."""
         context = self._context
         kept = self._workspace.store_path(self._kept)
         good = [label.row.id for labels in found.copies.values() for label in labels if label.row is not None]
@@ -300,11 +299,13 @@ class LabelRun:
             else:
                 place = f"{kept}/{label.manifest.number}/{label.picture.label}"
                 bad.append((label.row.id, list(verdict.reason), place))
-        with context.platform.database.transaction() as db:
-            queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})
-            store.set_outcomes(db, good, "published")
-            store.set_outcomes(db, over, "superseded")
-            store.set_rejected(db, bad)
+        for ids, outcome in ((good, "published"), (over, "superseded")):
+            for part in store.parts(ids):
+                with context.holding() as db:
+                    store.set_outcomes(db, part, outcome)
+        for rejected in store.parts(bad):
+            with context.holding() as db:
+                store.set_rejected(db, rejected)
 
 
 def _common_table(manifests: list[PackageManifest]) -> ClassTable:
