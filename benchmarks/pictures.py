@@ -20,6 +20,7 @@ from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import shipped
 from roadloop.sources.importers import camvid
 from roadloop.sources.writer import NewSample, writing_set
+from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
 NAME: Final = "bench"
@@ -74,7 +75,10 @@ def build(workspace: Workspace, name: str, processes: int) -> DatasetInfo:
     parts = workspace.datasets / f"{name}.parts"
     parts.mkdir()
     reports = list(pack_all(plan, (), parts, processes, MAX_PIXELS, lambda _done: None))
-    return assemble(workspace.datasets / name, parts, recipe, plan, reports)
+    with publish.publishing_folder(workspace.datasets / name) as folder:
+        info = assemble(folder, parts, recipe, plan, reports)
+        publish.seal(folder)
+    return info
 
 
 def described(choice: Choice, info: DatasetInfo) -> str:

@@ -1,6 +1,5 @@
 """`roadloop networks`: what there is, what it costs, how fast it is here; and the check of a network of one's own."""
 
-import shutil
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -132,12 +131,10 @@ def _brought_in(platform: Platform, network: str) -> str:
                 " folder.",
             )
         )
-    scratch = own / publish.hidden_name(name, "added")
-    shutil.rmtree(scratch, ignore_errors=True)
-    for file in FILES:
-        if (folder / file).is_file():
-            publish.write_bytes(scratch / file, reading.read_bytes(folder / file))
-    publish.move(scratch, own / name)
+    with publish.publishing_folder(own / name, "added") as scratch:
+        for file in FILES:
+            if (folder / file).is_file():
+                publish.write_bytes(scratch / file, reading.read_bytes(folder / file))
     return name
 
 

@@ -22,12 +22,11 @@ from roadloop.networks import service, store
 from roadloop.networks.folder import digest, network_folder, read_source
 from roadloop.settings import Settings
 from roadloop.storage import reading
+from roadloop.storage.folders import FOLDERS
 from roadloop.storage.platform import Platform, open_platform
 
 #: A line for each version of each template that was ever shipped: sha256 of its `network.py`, name.
 VERSIONS: Final = Path(__file__).parent / "shipped.txt"
-#: Folders of the workspace that pictures and annotations come in by.
-INBOXES: Final = ("imports", "images", "packages", "released", "sources", "tracks")
 
 Origin = Literal["trained", "imported", "approved"]
 
@@ -140,7 +139,7 @@ def trust_of(platform: Platform) -> Trust:
     with platform.database.reading() as db:
         rows = frozenset(db.scalars(sa.select(table.c.digest).where(table.c.revoked_at.is_(None))))
     home = platform.workspace.home
-    inboxes = (*(home / name for name in INBOXES), home / platform.settings.annotation_inbox)
+    inboxes = (*(home / f.name for f in FOLDERS if f.inbox), home / platform.settings.annotation_inbox)
     return Trust(SHIPPED.digests | own(platform).keys() | rows, tuple(f.resolve() for f in inboxes), home)
 
 
@@ -191,8 +190,7 @@ def note(db: sa.Connection, found: str, name: str, origin: Origin) -> None:
 
     What an operator has revoked stays revoked.
     """
-    if store.find_source(db, found) is None:
-        store.put_source(db, found, name=name, origin=origin, since=time.time(), approved_by="")
+    store.add_source(db, found, name=name, origin=origin, since=time.time(), approved_by="")
 
 
 def note_at(settings: Settings, found: str, name: str) -> None:
@@ -209,7 +207,8 @@ def note_at(settings: Settings, found: str, name: str) -> None:
 def approve(db: sa.Connection, found: str, name: str) -> None:
     """Let a source run."""
     values: dict[str, Any] = {"name": name, "origin": "approved", "since": time.time(), "approved_by": _account()}
-    store.put_source(db, found, **values, revoked_at=None, revoked_by=None)
+    if not store.add_source(db, found, **values):
+        store.change_source(db, found, **values, revoked_at=None, revoked_by=None)
 
 
 def revoke(db: sa.Connection, beginning: str) -> Known:
@@ -231,7 +230,7 @@ def revoke(db: sa.Connection, beginning: str) -> Known:
                 " shows them.",
             )
         )
-    store.put_source(db, rows[0].digest, revoked_at=time.time(), revoked_by=_account())
+    store.change_source(db, rows[0].digest, revoked_at=time.time(), revoked_by=_account())
     return rows[0]
 
 

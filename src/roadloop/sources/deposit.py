@@ -1,7 +1,6 @@
 """Put imported pictures into a source set: a new one, which appears as a whole, or new packages of one that is there."""
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -103,7 +102,6 @@ class Deposit:
         the set between two renames finds a wrong fact.
         """
         if not self._rows:
-            self.drop()
             return []
         moves = [(folder, self._target / name) for name, folder in sorted(self._folders.items())]
         described = self._describe(layout, values)
@@ -111,11 +109,6 @@ class Deposit:
         if not self._grows:
             return [(self._whole, self._target)]
         return [*moves, *described] if self._recipe.mode == "reference" else [*described, *moves]
-
-    def drop(self) -> None:
-        """Remove everything that is not visible yet."""
-        for folder in (self._whole, *self._folders.values()):
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _row(self, ready: Ready, package: str, stem: str) -> Row:
         item, recipe = ready.item, self._recipe

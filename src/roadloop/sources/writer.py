@@ -1,8 +1,5 @@
 """Write a source set: whole or absent."""
 
-import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,20 +112,12 @@ def writing_set(workspace: Workspace, name: str, table: ClassTable) -> Iterator[
     target = workspace.sources / check_new_name(name, "name")
     if target.exists():
         raise _taken(name)
-    workspace.sources.mkdir(parents=True, exist_ok=True)
-    scratch = workspace.sources / publish.hidden_name(target.name, uuid.uuid4().hex[:8])
-    with publish.disk_errors(target):
-        try:
-            scratch.mkdir()
-            writer = SourceSetWriter(scratch, table)
-            yield writer
-            writer.finish()
-            os.sync()  # one flush for thousands of small files
-            if target.exists():
-                raise _taken(name)
-            publish.move(scratch, target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with publish.publishing_folder(target) as scratch:
+        writer = SourceSetWriter(scratch, table)
+        yield writer
+        writer.finish()
+        if target.exists():
+            raise _taken(name)
 
 
 def _taken(name: str) -> NameTakenError:
