@@ -17,7 +17,7 @@ from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Lap, Script
 from roadloop.demo.second_lap import TwoLaps
 from roadloop.demo.stage import Stage
-from roadloop.demo.world import World
+from roadloop.demo.world.world import World
 from roadloop.errors import InvalidValueError, JobError
 from roadloop.imaging.decode import decode_label
 from roadloop.settings import Settings

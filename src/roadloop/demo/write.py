@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from roadloop.demo.world import World
+from roadloop.demo.world.world import World
 from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import parse_csv, shipped
