@@ -144,6 +144,11 @@ def test_tables_of_people__are_written_by_one_module_that_lets_no_cell_be_a_form
     assert found == programs | {"storage/sheets.py"}
 
 
+def test_text_in_pictures__is_drawn_by_one_module() -> None:
+    found = {p.relative_to(SOURCE).as_posix() for p in modules() if "putText" in p.read_text()}
+    assert found == {"imaging/drawing.py"}
+
+
 @pytest.mark.parametrize("target", sorted(TASKS.values()))
 def test_registry__every_task_exists(target: str) -> None:
     program = f"import pkgutil; assert callable(pkgutil.resolve_name({target!r}))"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from roadloop.errors import Text
 from roadloop.imaging.encode import encode_color
 from roadloop.sources.health.examine import MOST_KEPT, Health, most_doubtful, noise_row, summary
 from roadloop.sources.health.plot import draw
@@ -31,7 +32,10 @@ def write_health(folder: Path, health: Health, names: dict[int, tuple[str, str]]
     value = summary(health, names)
     (folder / REPORT).write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     totals = value["totals"]
-    title = f"{totals['pictures']} pictures, by class and city, and by class and month"
+    title = Text(
+        f"{totals['pictures']} 张图片：各类别出现在多少张中，按城市和月份",
+        f"{totals['pictures']} pictures: in how many each class is seen, by city and by month",
+    )
     (folder / PLOT).write_bytes(encode_color(draw(value["coverage"], title)))
     rows = [[p.file, *p.reason] for p in health.problems]
     _csv(folder / "problems.csv", ("file", "reason_zh", "reason_en"), rows)
