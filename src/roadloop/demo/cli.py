@@ -13,7 +13,7 @@ from rich.console import Console
 
 from roadloop.console import language, terminal
 from roadloop.demo import mining, report
-from roadloop.demo.camvid import CamvidTour, script_of
+from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Script
@@ -22,7 +22,6 @@ from roadloop.demo.stage import Stage
 from roadloop.errors import InvalidValueError, Language, Text
 from roadloop.selection.compare import comparison_table
 from roadloop.settings import Settings
-from roadloop.sources.importers.camvid import find
 from roadloop.storage.paths import Workspace
 
 DATABASE = "roadloop.db"
@@ -51,13 +50,18 @@ def demo(
     IoU of every class before and after, and leaves the workspace to look at. The same command again goes on where it
     was interrupted.
     """
-    settings = _settings(home, host=host, port=port)
+    served = {"host": host, "port": port}
     with _on_stage() as stage:
         if camvid is None:
-            _go_round(settings, Script(seed=seed), stage, keep_serving=keep_serving)
+            _go_round(_settings(home, **served), Script(seed=seed), stage, keep_serving=keep_serving)
         else:
-            script = script_of(epochs, seed, network, gpus)
-            _go_round_camvid(settings, camvid.resolve(), script, stage, keep_serving=keep_serving)
+            pictures = camvid.resolve()
+            check_folder(pictures)  # before anything is started
+            settings, script = (
+                _settings(home, **served, roots=(f"{pictures}:ro",)),
+                script_of(epochs, seed, network, gpus),
+            )
+            _go_round_camvid(settings, pictures, script, stage, keep_serving=keep_serving)
 
 
 def bench_mining(
@@ -130,7 +134,6 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
 
 
 def _go_round_camvid(settings: Settings, pictures: Path, script: Script, stage: Stage, *, keep_serving: bool) -> None:
-    find(pictures)  # before anything is started
     folder, console, language = settings.home, stage.console, stage.language
     with serving(settings) as server:
         with Client(server.url, language, server.check) as client:
