@@ -23,7 +23,7 @@ from roadloop.networks.folder import digest, network_folder, read_source
 from roadloop.settings import Settings
 from roadloop.storage import reading
 from roadloop.storage.folders import FOLDERS
-from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.platform import Platform, opened
 
 #: A line for each version of each template that was ever shipped: sha256 of its `network.py`, name.
 VERSIONS: Final = Path(__file__).parent / "shipped.txt"
@@ -144,19 +144,19 @@ def trust_of(platform: Platform) -> Trust:
 
 
 def trust_at(settings: Settings) -> Trust:
-    """The same for a command that also works without an installation: then only templates run.
+    """The same for a command that also works without an installation, where nobody names one: then only templates run.
 
     Raises:
+        NotFoundError: A workspace was named, and is none.
         ConflictError: The installation's database has another schema.
     """
     try:
-        platform = open_platform(settings)
+        with opened(settings) as platform:
+            return trust_of(platform)
     except NotFoundError:
+        if "home" in settings.model_fields_set:
+            raise
         return SHIPPED
-    try:
-        return trust_of(platform)
-    finally:
-        platform.database.close()
 
 
 def own(platform: Platform) -> dict[str, str]:
@@ -191,17 +191,6 @@ def note(db: sa.Connection, found: str, name: str, origin: Origin) -> None:
     What an operator has revoked stays revoked.
     """
     store.add_source(db, found, name=name, origin=origin, since=time.time(), approved_by="")
-
-
-def note_at(settings: Settings, found: str, name: str) -> None:
-    """The same for an import of weights; without an installation there is nothing to remember it in."""
-    with suppress(NotFoundError):
-        platform = open_platform(settings)
-        try:
-            with platform.database.transaction() as db:
-                note(db, found, name, "imported")
-        finally:
-            platform.database.close()
 
 
 def approve(db: sa.Connection, found: str, name: str) -> None:
