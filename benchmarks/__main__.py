@@ -15,6 +15,7 @@ from roadloop.console import parse_size, say, terminal
 from roadloop.demo.child import serving
 from roadloop.demo.cli import on_stage, settings_of_tour
 from roadloop.errors import InvalidValueError, Text
+from roadloop.lists import split_numbers
 from roadloop.selection.compare import comparison_table
 from roadloop.storage.paths import Workspace
 
@@ -61,8 +62,8 @@ def api(
     """
     from benchmarks.api import race  # noqa: PLC0415 - the web is not wanted by the others
 
-    lengths = rows.split(",")
-    if not all(length.strip().isdigit() and int(length) >= 1000 for length in lengths):
+    lengths = split_numbers(rows)
+    if not all(length.isdigit() and int(length) >= 1000 for length in lengths):
         raise InvalidValueError(
             Text(
                 f"--rows 应形如 1000,1000000（每个至少 1000），而不是 {rows!r}。",

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Submission
+from roadloop.lists import read_names
 from roadloop.models.files import load_description
 from roadloop.models.service import find_weights
 from roadloop.networks.trust import trust_of
@@ -20,10 +21,9 @@ from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
 from roadloop.storage import reading
 from roadloop.storage.database import Write
-from roadloop.storage.paths import Workspace, read_names
+from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
-FOLDER: Final = "health"
 NONE: Final = "none"
 
 
@@ -98,7 +98,7 @@ def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...
 
 def folder_of(workspace: Workspace, task_id: str) -> Path:
     """Where an examination's results stand."""
-    return workspace.home / FOLDER / task_id
+    return workspace.health / task_id
 
 
 def newest(platform: Platform, name: str) -> dict[str, Any]:
