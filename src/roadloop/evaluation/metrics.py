@@ -119,6 +119,71 @@ def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes:
     return Counts(matrix.copy(), void.copy(), missed.copy())
 
 
+def scores(self) -> "Scores":
+    """Every figure that follows."""
+    return scores(self.matrix, self.void, self.missed)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a confusion matrix says. Shares are 0..1; nan means "cannot be said", never zero.
+
+    Attributes:
+        iou: float64[C]; nan for a class that is neither true nor predicted.
+        precision: float64[C]; nan for a class that is never predicted.
+        recall: float64[C]; nan for a class that is never true.
+        truth_pixels: int64[C], labelled pixels of each class.
+        predicted_pixels: int64[C], predictions of each class on labelled pixels.
+        miou: Mean of `iou` over the classes that are true or predicted.
+        miou_void_fp: The same with predictions on ignored pixels counted as wrong.
+        pixel_accuracy: Share of the labelled pixels that are right.
+        class_accuracy: Mean of `recall` over the classes that are true.
+    """
+
+    iou: Shares
+    precision: Shares
+    recall: Shares
+    truth_pixels: Matrix
+    predicted_pixels: Matrix
+    miou: float
+    miou_void_fp: float
+    pixel_accuracy: float
+    class_accuracy: float
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """bool[C]: the classes that occur in the truth."""
+        return np.asarray(self.truth_pixels > 0)
+
+
+def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes: int) -> Counts:
+    """Count one picture (or a batch) in one pass.
+
+    One histogram of the 16-bit pairs (target, prediction), without a mask: 255 is simply another row and column of it.
+
+    Args:
+        prediction: uint8[...], train ids below `num_classes`; 255 where the network says that it is none of them.
+        target: uint8 of the same shape, train ids or 255.
+        num_classes: C.
+
+    Raises:
+        ValueError: Shapes or types differ, or an id is outside the classes: a fault of the caller.
+    """
+    if prediction.shape != target.shape:
+        raise ValueError(f"prediction is {prediction.shape}, target is {target.shape}")
+    if prediction.dtype != np.uint8 or target.dtype != np.uint8:
+        raise ValueError(f"uint8 is needed, not {prediction.dtype} and {target.dtype}")
+    pair = target.astype(np.uint16)
+    pair <<= 8
+    pair |= prediction
+    table = np.bincount(pair.ravel(), minlength=65536).reshape(256, 256).astype(np.int64, copy=False)
+    matrix, void = table[:num_classes, :num_classes], table[IGNORE, :num_classes]
+    missed = table[:num_classes, IGNORE]
+    if int(matrix.sum() + void.sum() + missed.sum() + table[IGNORE, IGNORE]) != prediction.size:
+        raise ValueError(f"an id is outside the {num_classes} classes")
+    return Counts(matrix.copy(), void.copy(), missed.copy())
+
+
 def confusion_matrix(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes: int) -> Matrix:
     """int64[C, C]: rows the truth, columns the prediction; pixels whose truth is 255 are dropped."""
     return count(prediction, target, num_classes).matrix

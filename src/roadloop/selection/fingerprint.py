@@ -16,7 +16,6 @@ from roadloop.imaging.header import read_header
 UInt8 = NDArray[np.uint8]
 Prints = NDArray[np.uint64]
 
-WORDS: Final = 4
 NEAR: Final = 20  #: of 256 bits: fewer different bits make a near-duplicate
 _SIDE: Final = 16
 _STEP: Final = 1.0
