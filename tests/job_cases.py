@@ -16,6 +16,7 @@ import import_folders
 from mining_data import write_drives, write_network
 from package_data import annotate, mask, write_images
 from roadloop.annotators import service as annotators
+from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets import service as datasets
 from roadloop.evaluation import service as evaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
@@ -24,7 +25,9 @@ from roadloop.jobs.fsck import inspect
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.networks import service as networks
+from roadloop.networks.recipe import CreateNet
 from roadloop.packages import service as packages
+from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.releases import service as releases
 from roadloop.selection import service as selection
 from roadloop.settings import Settings
@@ -87,7 +90,7 @@ def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d") ->
 
 
 def _network(platform: Platform, name: str = "n") -> str:
-    return platform.database.write(lambda: networks.create(platform, name, "fast-scnn", ""))
+    return platform.database.write(lambda: networks.create(platform, CreateNet(name=name, template="fast-scnn")))
 
 
 def _to_train(platform: Platform, finish: Finish) -> None:
@@ -153,7 +156,7 @@ def _images(platform: Platform, _finish: Finish) -> None:
 
 
 def _divide(platform: Platform, version: str = "v1") -> str:
-    return platform.database.write(lambda: packages.divide(platform, packages.DivideRequest(version, 2, "remote")))
+    return platform.database.write(lambda: packages.divide(platform, Divide(version=version, step=2, types="remote")))
 
 
 def _divided(platform: Platform, finish: Finish) -> None:
@@ -171,7 +174,9 @@ def _annotated(platform: Platform, finish: Finish) -> None:
 
 
 def _process(platform: Platform) -> str:
-    return platform.database.write(lambda: packages.publish_labels(platform, "v1", "remote", "20261123"))
+    return platform.database.write(
+        lambda: packages.publish_labels(platform, ProcessLabel(version="v1", types="remote"), "20261123")
+    )
 
 
 def _to_import(platform: Platform, _finish: Finish) -> None:
@@ -211,7 +216,7 @@ def _examine(platform: Platform) -> str:
 
 
 def _push(platform: Platform) -> str:
-    return platform.database.write(lambda: annotators.push(platform, "v1", 1, "brush"))
+    return platform.database.write(lambda: annotators.push(platform, Push(version="v1", number=1)))
 
 
 def _in_inbox(platform: Platform, finish: Finish) -> None:
@@ -221,7 +226,7 @@ def _in_inbox(platform: Platform, finish: Finish) -> None:
 
 
 def _pull(platform: Platform) -> str:
-    return platform.database.write(lambda: annotators.download(platform, annotators.DownloadRequest(1, 2, "back")))
+    return platform.database.write(lambda: annotators.download(platform, Download(start=1, end=2, dest="back")))
 
 
 #: By kind of job, and after a dash what is special about this one.

@@ -52,7 +52,7 @@ def test_http__is_known_at_the_edges_only() -> None:
     for module in GRAPH.modules:
         if not module.startswith("roadloop.") or module.startswith("roadloop.web") or module.endswith(".api"):
             continue
-        if module in {"roadloop.server", "roadloop.jobs.history", "roadloop.cli.operate"}:
+        if module in {"roadloop.server", "roadloop.cli.operate"}:
             continue
         known = HTTP & GRAPH.find_modules_directly_imported_by(module)
         strangers += [f"{module} -> {name}" for name in known]
@@ -127,8 +127,12 @@ def test_tables_of_people__are_written_by_one_module_that_lets_no_cell_be_a_form
 
 
 @pytest.mark.parametrize("target", sorted(TASKS.values()))
-def test_registry__every_task_exists(target: str) -> None:
-    program = f"import pkgutil; assert callable(pkgutil.resolve_name({target!r}))"
+def test_registry__every_task_exists_and_its_process_loads_no_web_framework(target: str) -> None:
+    program = (
+        "import pkgutil, sys, roadloop.jobs.run;"
+        f" assert callable(pkgutil.resolve_name({target!r}));"
+        f" assert not {HTTP!r} & set(sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -27,6 +27,7 @@ from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
 from roadloop.jobs.lock import standing_still
 from roadloop.networks import service as networks
+from roadloop.networks.recipe import CreateNet
 from roadloop.settings import Settings
 from roadloop.sources import offimport
 from roadloop.storage.platform import Platform, open_platform
@@ -379,7 +380,7 @@ def _use_again(done: Done) -> None:
     lost = {"create_data", "create_net", "train", "evaluate", "release", "sample", "process_label"}
     assert {job.kind for job in ended if status_text(job) == "lost"} == lost
     build_dataset(platform)
-    platform.database.write(lambda: networks.create(platform, "n", "fast-scnn", ""))
+    platform.database.write(lambda: networks.create(platform, CreateNet(name="n", template="fast-scnn")))
     with platform.database.reading() as db:
         assert training_store.find_name(db, "任务") is None
     for kind in ("release", "evaluate", "process_label"):

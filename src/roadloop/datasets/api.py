@@ -12,9 +12,10 @@ from roadloop.datasets import service, store
 from roadloop.datasets.info import SPLITS
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.jobs.history import JobFields, history
+from roadloop.parameters import Choices, History, JsonObject, Parameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import Choices, History, JsonObject, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 SplitName = Literal["train", "val", "test"]
 _FIRST = 12

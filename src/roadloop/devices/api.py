@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 
 from roadloop.devices import service
 from roadloop.jobs import queue
+from roadloop.parameters import NoParameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Call, Endpoints
-from roadloop.web.parameters import NoParameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Endpoints
 
 
 class GpuRow(BaseModel):

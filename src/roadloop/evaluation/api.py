@@ -24,9 +24,10 @@ from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.tables import read_tables
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
+from roadloop.parameters import History, JsonObject, Parameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History, JsonObject, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
 _CACHE = {"Cache-Control": "private, max-age=600"}
 

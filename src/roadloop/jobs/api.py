@@ -17,10 +17,11 @@ from roadloop.jobs import logs, queue
 from roadloop.jobs.history import JobFields, format_time, history
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import ACTIVE, job_events, to_text
+from roadloop.parameters import History, NoParameters, Parameters
 from roadloop.storage import migrate, search
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Call, Endpoints
-from roadloop.web.parameters import History, NoParameters, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Endpoints
 
 REMOVED: Final = Text(
     "这个任务的日志已不在：超过保留期限的日志会被删除（设置 log_keep_days 与 log_keep_mib）。任务的记录与结果未受影响。",

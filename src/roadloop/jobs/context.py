@@ -13,16 +13,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
 from roadloop.jobs import logs, queue, seals
 from roadloop.jobs.states import JobState
+from roadloop.parameters import Parameters, stored
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 Move = tuple[Path, Path]
+P = TypeVar("P", bound=Parameters)
 KEPT: Final = "kept"  # in the memo: how much finished work an attempt has left behind at most
 
 
@@ -94,6 +96,14 @@ class TaskContext:
         self._thread: threading.Thread | None = None
 
     # --- what the task calls -----------------------------------------------------------------------------------
+
+    def recipe(self, kind: type[P]) -> P:
+        """What this job is to do, as its kind has it.
+
+        Raises:
+            OtherVersionError: The row holds something else.
+        """
+        return stored(kind, self.job.payload)
 
     def log(self, line: str) -> None:
         """Write one line to the job's log."""

@@ -16,12 +16,13 @@ from roadloop.errors import (
     UntrustedCodeError,
 )
 from roadloop.jobs.history import JobFields, history
+from roadloop.parameters import History, JsonObject, Parameters
 from roadloop.releases import service
 from roadloop.releases.request import check_request
 from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History, JsonObject, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 from roadloop.web.share import Waiting
 
 

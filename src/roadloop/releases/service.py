@@ -24,12 +24,12 @@ from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
+from roadloop.parameters import NEWEST
 from roadloop.releases.request import ReleaseRequest
 from roadloop.releases.store import releases
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 from roadloop.training import service as training
-from roadloop.web.parameters import NEWEST
 
 __all__ = ["ReleaseRequest", "published", "result", "still_at_work", "submit"]
 

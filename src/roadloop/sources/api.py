@@ -19,14 +19,15 @@ from roadloop.errors import (
 from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
+from roadloop.parameters import History, NoParameters, Parameters
 from roadloop.sources import offimport, service, store
 from roadloop.sources.health import service as health
 from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS
 from roadloop.sources.health.similar import DISTANCE
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import History, NoParameters, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 PREVIEW: Final = "import_preview"  #: kind of job
 _MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png", ".jpg": "image/jpeg"}

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.jobs.history import history
+from roadloop.parameters import History
 from roadloop.storage.platform import Platform
 from roadloop.training import create, service, start
 from roadloop.training.curves import curves
@@ -27,8 +28,8 @@ from roadloop.training.forms import (
 )
 from roadloop.training.start import Start
 from roadloop.training.store import training_tasks
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
 FLAT: Final = ("num_classes", "num_epoch", "batch_size", "model", "steps", "base_lr", "weights", "weights_pairing")
 EXAMPLE_ID: Final = "0123456789abcdef0123456789abcdef"

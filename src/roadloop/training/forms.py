@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from roadloop.jobs.history import JobFields
-from roadloop.web.parameters import JsonObject, Parameters
+from roadloop.parameters import JsonObject, Parameters
 
 
 class TaskId(Parameters):
