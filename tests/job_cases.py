@@ -33,6 +33,7 @@ from roadloop.selection import service as selection
 from roadloop.settings import Settings
 from roadloop.sources import offimport
 from roadloop.sources.health import service as health
+from roadloop.sources.health.recipe import CheckHealth
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
@@ -193,11 +194,7 @@ def _to_grow(platform: Platform, finish: Finish) -> None:
 
 
 def _recipe(platform: Platform) -> ImportRecipe:
-    request = offimport.Request(
-        src="imports/in", dest="苏州", roadelement="", source="1", author="张三", annotype="0", datakind="0", city="",
-        imgoprange="1", mode="copy", layout="auto", values="",
-    )  # fmt: skip
-    return offimport.prepare(platform, request)
+    return offimport.prepare(platform, ImportRecipe(src="imports/in", dest="苏州", author="张三"))
 
 
 def _import(platform: Platform) -> str:
@@ -211,7 +208,7 @@ def _preview(platform: Platform) -> str:
 
 
 def _examine(platform: Platform) -> str:
-    request = health.Request(name="镇", model="", against="none", distance=6, confidence=0.9, min_pixels=4, gpus="")
+    request = CheckHealth(name="镇", against="none", distance=6, confidence=0.9, min_pixels=4)
     return platform.database.write(lambda: health.create(platform, request))
 
 

@@ -30,6 +30,7 @@ from roadloop.networks import service as networks
 from roadloop.networks.recipe import CreateNet
 from roadloop.settings import Settings
 from roadloop.sources import offimport
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.training import store as training_store
 from workers import Workers
@@ -121,11 +122,7 @@ def _evaluate_outside(platform: Platform, dest: Path) -> str:
 
 def _refer(platform: Platform, folder: Path) -> str:
     import_folders.plain(folder)
-    request = offimport.Request(
-        src=str(folder), dest="referred", roadelement="", source="1", author="", annotype="0", datakind="0", city="",
-        imgoprange="1", mode="reference", layout="auto", values="",
-    )  # fmt: skip
-    recipe = offimport.prepare(platform, request)
+    recipe = offimport.prepare(platform, ImportRecipe(src=str(folder), dest="referred", mode="reference"))
     return platform.database.write(lambda: offimport.create(platform, recipe))
 
 

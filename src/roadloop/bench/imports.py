@@ -21,9 +21,8 @@ from roadloop.bench.pictures import DIFFERENT, PACKAGE, drawn
 from roadloop.bench.scripts import opponent
 from roadloop.labels.table import format_csv, shipped
 from roadloop.settings import Settings
-from roadloop.sources.offimport import Request
-from roadloop.sources.recipe import Mode
-from roadloop.sources.terminal import DEFAULTS, Terminal, import_here
+from roadloop.sources.recipe import ImportRecipe, Mode
+from roadloop.sources.terminal import Terminal, import_here
 
 _NAME: Final = "bench"
 _CHILD: Final = """
@@ -61,7 +60,7 @@ def race(pictures: int, size: tuple[int, int], rounds: int, mode: Mode) -> Resul
 
 def bring(home: Path, src: str, mode: Mode) -> int:
     """Import a folder of the workspace as `roadloop import` does, and remove the set again."""
-    values = Request(src=src, dest=_NAME, roadelement="", mode=mode, layout="auto", values="", **DEFAULTS)
+    values = ImportRecipe(src=src, dest=_NAME, mode=mode)
     with Progress(disable=True) as bar:
         done, report = import_here(Settings(home=home), values, Terminal(bar, _NAME))
     shutil.rmtree(home / "sources" / _NAME)

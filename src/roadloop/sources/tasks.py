@@ -9,20 +9,21 @@ from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
 from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Each, bring, foresee, judge, write_report
-from roadloop.sources.health.examine import Options, examine
+from roadloop.sources.health.examine import examine
 from roadloop.sources.health.noise import Judge
+from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import folder_of
 from roadloop.sources.health.write import write_health
 from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.preview import Samples
-from roadloop.sources.recipe import ImportRecipe
+from roadloop.sources.recipe import ImportJob
 from roadloop.sources.service import open_set
 from roadloop.sources.survey import Survey
 from roadloop.storage import publish
 
 
 def offimport(context: TaskContext) -> Outcome:
-    """Import the folder that the payload's recipe names.
+    """Import a folder.
 
     Raises:
         JobError: Not one picture could be imported, or the folder contradicts itself; the report is kept.
@@ -30,7 +31,7 @@ def offimport(context: TaskContext) -> Outcome:
         LabelMapError: The class table has none of the data's classes, or twin colours, or cannot be read.
         DiskFullError: No space is left; nothing was changed.
     """
-    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    recipe = context.recipe(ImportJob).recipe
     workspace = context.platform.workspace
     _clear(context, workspace.sources / recipe.dest)
     brought = bring(context, workspace, recipe, _max_pixels(context))
@@ -49,7 +50,7 @@ def preview(context: TaskContext) -> Outcome:
         JobError, ConflictError, LabelMapError: As `offimport`.
         DiskFullError: No space is left for the preview.
     """
-    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    recipe = context.recipe(ImportJob).recipe
     workspace = context.platform.workspace
     target = preview_path(workspace, context.job.id)
     context.clear_older_scratch(target)
@@ -87,32 +88,25 @@ def _clear(context: TaskContext, target: Path) -> None:
 
 
 def health(context: TaskContext) -> Outcome:
-    """Examine the source set that the payload names.
+    """Examine a source set.
 
     Raises:
         NotFoundError: It, or the model file, is gone.
         LabelMapError: Its class table cannot be used.
     """
-    plan = context.payload
+    recipe = context.recipe(HealthRecipe)
     workspace = context.platform.workspace
     target = folder_of(workspace, context.job.id)
     context.clear_older_scratch(target)
-    table = open_set(workspace, str(plan["name"]), "name").table
-    judge, names = _judge(context, str(plan["model"]), table) if plan["model"] else (None, {})
-    options = Options(
-        against=tuple(plan["against"]),
-        distance=int(plan["distance"]),
-        confidence=float(plan["confidence"]),
-        min_pixels=int(plan["min_pixels"]),
-        max_pixels=_max_pixels(context),
-    )
+    table = open_set(workspace, recipe.name, "name").table
+    judge, names = _judge(context, recipe.model, table) if recipe.model else (None, {})
     note = Text("检查图片与标注", "Examining pictures and labels")
 
     def watch(done: int, total: int) -> None:
         context.progress(done, total, note)
         context.check_stop()
 
-    found = examine(workspace, str(plan["name"]), options, judge, watch)
+    found = examine(workspace, recipe, _max_pixels(context), judge, watch)
     scratch = context.scratch(target)
     try:
         value = write_health(scratch, found, names)
