@@ -18,6 +18,7 @@ from package_data import annotate, mask, write_images
 from roadloop.annotators import service as annotators
 from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets import service as datasets
+from roadloop.datasets.recipe import CreateData
 from roadloop.evaluation import service as evaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import processes, queue
@@ -83,10 +84,7 @@ def _set(platform: Platform, _finish: Finish) -> None:
 
 def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d") -> str:
     """Ask for a dataset of the set."""
-    request = datasets.Request(
-        data_name=name, sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
-        seed=0, max_bad=max_bad, base_data="", thread=1, data_desc="",
-    )  # fmt: skip
+    request = CreateData(data_name=name, sour_data="镇", train=0.5, val=0.5, max_bad=max_bad, thread=1)
     return platform.database.write(lambda: datasets.create(platform, request))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from roadloop.datasets import service as datasets
+from roadloop.datasets.recipe import CreateData
 from roadloop.errors import NotFoundError
 from roadloop.evaluation import service
 from roadloop.evaluation.service import EvaluationRequest
@@ -34,10 +35,7 @@ def dataset(platform: Platform, run_job: RunJob, model: Path) -> str:
             image[0, 0] = i
             raw = np.full((8, 8), 20 if i == 3 else 10, np.uint8)
             writer.add(NewSample("1", stem, encode_color(image), encode_label(raw)))
-    request = datasets.Request(
-        data_name="d", sour_data="set", data_type="all", shares={"train": 0.0, "val": 1.0, "test": 0.0}, lists=False,
-        split_by="track", seed=0, max_bad=0.05, base_data="", thread=1, data_desc="",
-    )  # fmt: skip
+    request = CreateData(data_name="d", sour_data="set", train=0, val=1, test=0, thread=1)
     task_id = platform.database.write(lambda: datasets.create(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason

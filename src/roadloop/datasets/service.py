@@ -1,7 +1,5 @@
 """What a caller can do with datasets: create, list, look into, require. No torch, no pyarrow at import."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -9,7 +7,7 @@ import sqlalchemy as sa
 from roadloop.datasets import store
 from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_shown
 from roadloop.datasets.reader import DatasetReader, PackedSample
-from roadloop.datasets.recipe import DatasetRecipe
+from roadloop.datasets.recipe import CreateData, DatasetJob, DatasetRecipe
 from roadloop.datasets.report import read_report
 from roadloop.datasets.split import normalise_shares
 from roadloop.errors import (
@@ -42,33 +40,7 @@ NEWEST_ONES: Final = Choices()
 _FREE: Final = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
 
 
-@dataclass(frozen=True)
-class Request:
-    """A call of /create_data; the fields are its parameters.
-
-    Attributes:
-        shares: Those that were sent; none at all means 0.8, 0.1, 0.1.
-        lists: Use the sets' official lists (`l_value=0`).
-        filter: Which pictures; see `sources.choice`.
-        base_data: For an increment; "" takes the newest finished dataset with the same class table.
-        thread: Worker processes.
-    """
-
-    data_name: str
-    sour_data: str
-    data_type: str
-    shares: Mapping[str, float]
-    lists: bool
-    split_by: str
-    seed: int
-    max_bad: float
-    base_data: str
-    thread: int
-    data_desc: str
-    filter: Mapping[str, Any] = field(default_factory=dict)
-
-
-def create(platform: Platform, request: Request) -> Write[str]:
+def create(platform: Platform, request: CreateData) -> Write[str]:
     """Check a request.
 
     Returns:
@@ -84,7 +56,7 @@ def create(platform: Platform, request: Request) -> Write[str]:
     _require_no_trace(platform, name)
     opened = (open_set(platform.workspace, source) for source in _source_names(request.sour_data))
     sources = list({source.name: source for source in opened}.values())
-    shares = dict(request.shares) or dict(DEFAULT_SHARES)
+    shares = request.shares or dict(DEFAULT_SHARES)
     if not request.lists:
         normalise_shares(shares)
     for source in sources:
@@ -105,7 +77,7 @@ def create(platform: Platform, request: Request) -> Write[str]:
             "max_bad": request.max_bad,
         }
     )
-    payload = {"recipe": recipe.model_dump(mode="json"), "thread": request.thread}
+    payload = DatasetJob(recipe=recipe, thread=request.thread).payload()
     row = {
         "name": name,
         "description": request.data_desc,
