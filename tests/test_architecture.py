@@ -126,6 +126,14 @@ def test_files_of_people__are_opened_in_one_module_that_never_waits_for_a_pipe()
     assert found == []
 
 
+def test_lists__are_taken_apart_in_one_module_that_knows_chinese_commas() -> None:
+    """Not what people send: a header, the arguments of a job's process, what other programs write, a stored recipe."""
+    others = {"web/errors.py", "jobs/run.py", "sources/importers/shapes.py", "training/recipe.py"}
+    splitting = re.compile(r"""split\(["'],|replace\(["'],?，""")
+    found = {path.relative_to(SOURCE).as_posix() for path in modules() if splitting.search(path.read_text())}
+    assert found == others
+
+
 def test_tables_of_people__are_written_by_one_module_that_lets_no_cell_be_a_formula() -> None:
     programs = {
         "datasets/assemble.py", "demo/write.py", "labels/table.py", "packages/compose.py", "selection/output.py",

@@ -11,6 +11,7 @@ from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.labels.label_map import LabelMap, default_map, parse_map
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, shipped
+from roadloop.lists import split_numbers
 from roadloop.models import approve
 from roadloop.models.about import About, of_record, read_about
 from roadloop.models.files import parse_description
@@ -225,7 +226,7 @@ def _object(text: str, parameter: str) -> dict[str, Any]:
 
 def _three(text: str, parameter: str) -> tuple[float, float, float]:
     try:
-        first, second, third = (float(part) for part in text.split(","))
+        first, second, third = (float(part) for part in split_numbers(text))
     except ValueError as error:
         raise InvalidValueError(
             Text(f"--{parameter} 应形如 0.5,0.5,0.5。", f"--{parameter} looks like 0.5,0.5,0.5."), parameter=parameter
