@@ -20,6 +20,7 @@ from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets import service as datasets
 from roadloop.datasets.recipe import CreateData
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import processes, queue
 from roadloop.jobs.fsck import inspect
@@ -119,10 +120,7 @@ def _model(platform: Platform, _finish: Finish) -> None:
 
 
 def _evaluate(platform: Platform) -> str:
-    request = evaluation.EvaluationRequest(
-        dicts={"suzhou": ["kd_ep-0001.params"]}, type="full", sour_dir="tracks", dest_dir="out", gpus="", single_gpu=1,
-        overwrite=False,
-    )  # fmt: skip
+    request = StartEvaluation(dicts={"suzhou": ["kd_ep-0001.params"]}, sour_dir="tracks", dest_dir="out")
     return platform.database.write(lambda: evaluation.start(platform, request))
 
 

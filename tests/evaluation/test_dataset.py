@@ -12,7 +12,7 @@ from roadloop.datasets import service as datasets
 from roadloop.datasets.recipe import CreateData
 from roadloop.errors import NotFoundError
 from roadloop.evaluation import service
-from roadloop.evaluation.service import EvaluationRequest
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.show import open_finished
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs import queue
@@ -43,7 +43,9 @@ def dataset(platform: Platform, run_job: RunJob, model: Path) -> str:
 
 
 def test_evaluate__split_of_a_dataset(platform: Platform, run_job: RunJob, dataset: str) -> None:
-    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
+    request = StartEvaluation(
+        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir=dataset, dest_dir="out", single_gpu=3
+    )
     task_id = platform.database.write(lambda: service.start(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
@@ -65,7 +67,9 @@ def test_evaluate__a_class_table_that_changed_since_the_dataset_was_built_is_sai
 ) -> None:
     path = platform.workspace.sources / "set" / "classes.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("green,绿", "grass,草"), encoding="utf-8")
-    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
+    request = StartEvaluation(
+        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir=dataset, dest_dir="out", single_gpu=3
+    )
     task_id = platform.database.write(lambda: service.start(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
@@ -74,8 +78,6 @@ def test_evaluate__a_class_table_that_changed_since_the_dataset_was_built_is_sai
 
 
 def test_start__empty_split_is_refused(platform: Platform, dataset: str) -> None:
-    request = EvaluationRequest(
-        {"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "dataset:e/val", "", "", 1, overwrite=False
-    )
+    request = StartEvaluation(dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir="dataset:e/val")
     with pytest.raises(NotFoundError):
         service.start(platform, request)

@@ -21,6 +21,7 @@ from package_data import annotate, mask
 from roadloop.cli.main import app
 from roadloop.errors import ConflictError, NameTakenError, RoadloopError
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.jobs import queue
 from roadloop.jobs.findings import Report
 from roadloop.jobs.fsck import inspect
@@ -113,10 +114,7 @@ def done(disk: Disk, workers: Workers) -> Done:
 
 
 def _evaluate_outside(platform: Platform, dest: Path) -> str:
-    request = evaluation.EvaluationRequest(
-        dicts={"suzhou": ["kd_ep-0001.params"]}, type="full", sour_dir="tracks", dest_dir=str(dest), gpus="",
-        single_gpu=1, overwrite=False,
-    )  # fmt: skip
+    request = StartEvaluation(dicts={"suzhou": ["kd_ep-0001.params"]}, sour_dir="tracks", dest_dir=str(dest))
     return platform.database.write(lambda: evaluation.start(platform, request))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import WriteModel
 from roadloop.evaluation import service as evaluation
-from roadloop.evaluation.service import EvaluationRequest
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.jobs import queue
 from roadloop.selection import service as selection
 from roadloop.selection.service import SampleRequest
@@ -62,7 +62,7 @@ def test_writer__beside_a_long_list_and_a_full_folder(
     fill(home / "pictures", 2_000 * size)
     write_model(platform.workspace.weights)
     sampled = SampleRequest("", "10", "", "surveys.txt", isshuffle=True, seed=0, overwrite=False)
-    scored = EvaluationRequest({"weights": ["tiny_ep-0001.params"]}, "full", "pictures", "", "", 1, overwrite=False)
+    scored = StartEvaluation(dicts={"weights": ["tiny_ep-0001.params"]}, sour_dir="pictures")
     with writer(platform.database) as took:
         job = beside(platform, took, lambda: selection.start_sampling(platform, sampled))
         assert len(job.payload["tasks"]) == 50_000
