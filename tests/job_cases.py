@@ -32,6 +32,7 @@ from roadloop.packages import service as packages
 from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.releases import service as releases
 from roadloop.selection import service as selection
+from roadloop.selection.recipe import Mine, Sample
 from roadloop.settings import Settings
 from roadloop.sources import offimport
 from roadloop.sources.health import service as health
@@ -135,17 +136,16 @@ def _release(platform: Platform, version: str = "2") -> str:
     return platform.database.write(lambda: releases.submit(platform, request))
 
 
-def _selected(folder: str) -> selection.SampleRequest:
-    return selection.SampleRequest(folder, "3", "tracks.txt", "", True, 0, False)
-
-
 def _sample(platform: Platform, folder: str = "images/v1") -> str:
-    return platform.database.write(lambda: selection.start_sampling(platform, _selected(folder)))
+    request = Sample(output_dir=folder, sele_ratio="3", track_file="tracks.txt")
+    return platform.database.write(lambda: selection.start_sampling(platform, request))
 
 
 def _select(platform: Platform, folder: str = "images/v1") -> str:
-    options = selection.MiningOptions("suzhou", classes="blue", control=2)
-    return platform.database.write(lambda: selection.start_mining(platform, _selected(folder), options))
+    request = Mine(
+        output_dir=folder, sele_ratio="3", track_file="tracks.txt", weights_dir="suzhou", classes="blue", control=2
+    )
+    return platform.database.write(lambda: selection.start_mining(platform, request))
 
 
 def _images(platform: Platform, _finish: Finish) -> None:

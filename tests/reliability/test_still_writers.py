@@ -13,7 +13,7 @@ from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.jobs import queue
 from roadloop.selection import service as selection
-from roadloop.selection.service import SampleRequest
+from roadloop.selection.recipe import Sample
 from roadloop.storage.database import Database, Write
 from roadloop.storage.platform import Platform
 
@@ -61,7 +61,7 @@ def test_writer__beside_a_long_list_and_a_full_folder(
     (home / "surveys.txt").write_text("".join(f"{i % 50_000}\n" for i in range(100_000 * size)))
     fill(home / "pictures", 2_000 * size)
     write_model(platform.workspace.weights)
-    sampled = SampleRequest("", "10", "", "surveys.txt", isshuffle=True, seed=0, overwrite=False)
+    sampled = Sample(sele_ratio="10", task_file="surveys.txt")
     scored = StartEvaluation(dicts={"weights": ["tiny_ep-0001.params"]}, sour_dir="pictures")
     with writer(platform.database) as took:
         job = beside(platform, took, lambda: selection.start_sampling(platform, sampled))
