@@ -31,6 +31,7 @@ from roadloop.networks.recipe import CreateNet
 from roadloop.packages import service as packages
 from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.releases import service as releases
+from roadloop.releases.recipe import Release
 from roadloop.selection import service as selection
 from roadloop.selection.recipe import Mine, Sample
 from roadloop.settings import Settings
@@ -43,6 +44,7 @@ from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.training import create as creating
 from roadloop.training import start as starting
+from roadloop.training.forms import CreateTrain, StartTask
 from workers import Workers
 
 TABLE: Final = ClassTable(
@@ -106,10 +108,13 @@ def _to_train(platform: Platform, finish: Finish) -> None:
 
 
 def _train(platform: Platform) -> str:
-    train = {"num_epoch": 2, "batch_size": 2, "model": "m"}
     more = {"log_every": 1, "checkpoint_every": 1}
-    task_id = platform.database.write(lambda: creating.create(platform, creating.NewTask("任务", "n", "d")))
-    request = starting.Start(task_id, train, {}, more, {"crop": [24, 32]})
+    task_id = platform.database.write(
+        lambda: creating.create(platform, CreateTrain(train_name="任务", network="n", data="d"))
+    )
+    request = StartTask(
+        task_id=task_id, num_epoch=2, batch_size=2, model="m", train_con=more, data_con={"crop": [24, 32]}
+    )
     platform.database.write(lambda: starting.start(platform, request))
     return task_id
 
@@ -132,7 +137,10 @@ def _to_release(platform: Platform, finish: Finish) -> None:
 
 
 def _release(platform: Platform, version: str = "2") -> str:
-    request = releases.ReleaseRequest("车道线", version, "北京", "110000", "", "2026-11-23 10:00:00", "suzhou", "kd_ep-0001.params")  # fmt: skip
+    request = Release(
+        category="车道线", version=version, env="北京", adcode="110000", time="2026-11-23 10:00:00",
+        dicts={"suzhou": ["kd_ep-0001.params", "kd_ep-0001.json"]},
+    )  # fmt: skip
     return platform.database.write(lambda: releases.submit(platform, request))
 
 

@@ -83,7 +83,6 @@ class TaskContext:
         self.platform: Final = platform
         self.job: Final = job
         self.gpus: Final = gpus
-        self.payload: Final = job.payload
         self.memo: dict[str, Any] = dict(job.memo)
         self._lock = threading.Lock()
         self._writing = threading.Lock()  # what is pending is older than what another thread writes

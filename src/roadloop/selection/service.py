@@ -237,7 +237,8 @@ def _write(
             _require_free(db, platform.workspace, target, request.output_dir)
         task_id = queue.submit(db, job)
         own = f"{platform.workspace.selections.name}/{task_id}"
-        place = {"output_dir": request.output_dir or own, "output_path": job.payload["output_path"] or own}
+        path = own if target is None else platform.workspace.store_path(target)
+        place = {"output_dir": request.output_dir or own, "output_path": path}
         store.insert(db, {"task_id": task_id, **place, **row})
         return task_id
 
