@@ -45,8 +45,12 @@ def pytest_unconfigure() -> None:
     stillness.end()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Some tests run only when asked for: make test-services, and make reliability for the slow ones."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.reliability)
     asked = {"services": "services" in str(config.option.markexpr), "slow": bool(config.getoption("--full"))}
     left_out = [item for item in items if any(item.get_closest_marker(mark) and not on for mark, on in asked.items())]
     if left_out:
