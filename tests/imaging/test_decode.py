@@ -108,13 +108,9 @@ def test_decode_image__a_jpeg_without_scan_data_is_truncated(name: str) -> None:
     data = GOOD[name]
     scan = data.index(b"\xff\xda")
     begin = scan + 2 + int.from_bytes(data[scan + 2 : scan + 4])
-    for empty in (
-        data[:begin] + b"\xff\xd9",
-        data[:begin] + data[data.index(b"\xff\xda", begin) :] if "prog" in name else b"",
-    ):
-        for read in (decode_image, check_image):
-            with pytest.raises(BrokenFileError):
-                read(empty)
+    for read in (decode_image, check_image):
+        with pytest.raises(BrokenFileError):
+            read(data[:begin] + b"\xff\xd9")
 
 
 def test_decode_image__zeroed_tail_is_detected() -> None:
