@@ -95,7 +95,6 @@ class _Pull:
             scratch = self._context.scratch(target)
             with publish.disk_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._context.clear_older_scratch(target)
                 scratch.write_bytes(pulled.data)
             self._batch.append((pulled._replace(data=b""), (scratch, target)))
 

@@ -35,17 +35,10 @@ def release(context: TaskContext) -> Outcome:
     models = context.platform.workspace.models
     target = models / recipe.folder
     if not context.memo.get("published"):
-        scratch = context.scratch(target)
-        for place in (target, models / INDEX):
-            context.clear_older_scratch(place)
-        try:
+        with context.filling(target) as scratch:
             record = _build(context, recipe, scratch)
-            context.check_stop()
-            _publish(context, scratch, target, record)
-        except Exception:
-            shutil.rmtree(scratch, ignore_errors=True)
-            context.scratch(models / INDEX).unlink(missing_ok=True)
-            raise
+        context.check_stop()
+        _publish(context, scratch, target, record)
     else:
         with locked(models):  # once more: a killed attempt's index may be older than another release
             publish.write_json(models / INDEX, index_of(models))
@@ -56,16 +49,14 @@ def release(context: TaskContext) -> Outcome:
 
 
 def _build(context: TaskContext, recipe: ReleaseRecipe, scratch: Path) -> dict[str, Any]:
-    """Fill the bundle's scratch folder and seal it; returns the release record."""
+    """Fill the bundle's scratch folder; returns the release record."""
     path = context.platform.workspace.find_path(recipe.path)
     description = load_description(path, verify=True)
     if description.params_sha256 != recipe.sha256:
         raise mismatch(path)
-    scratch.mkdir(parents=True)
     pair = [scratch / path.name, description_path(scratch / path.name)]
-    with publish.disk_errors(scratch):
-        shutil.copyfile(path, pair[0])
-        shutil.copyfile(description_path(path), pair[1])
+    shutil.copyfile(path, pair[0])
+    shutil.copyfile(description_path(path), pair[1])
     load_description(pair[0], verify=True)
     context.reach("release.copied")
     context.progress(1, STEPS, Text("导出 ONNX", "Exporting to ONNX"))
@@ -99,7 +90,6 @@ def _build(context: TaskContext, recipe: ReleaseRecipe, scratch: Path) -> dict[s
         "task_id": context.job.id,
     }
     publish.write_json(scratch / RELEASE, record)
-    publish.seal(scratch)
     return record
 
 
@@ -135,7 +125,6 @@ def _metrics(context: TaskContext, recipe: ReleaseRecipe, description: ModelFile
 def _publish(context: TaskContext, scratch: Path, target: Path, record: dict[str, Any]) -> None:
     """Make the bundle and the index that lists it visible, by renames that a later attempt would complete."""
     models = context.platform.workspace.models
-    target.parent.mkdir(parents=True, exist_ok=True)
     with locked(models):
         index = context.scratch(models / INDEX)
         publish.write_json(index, index_of(models, record))
