@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from roadloop.parameters import Parameters
 from roadloop.selection.model import Aim
@@ -63,6 +63,12 @@ class Mining(Parameters):
         allow_inf_nan=False,
         description="The same in metres, where places are known; their datum must be declared (docs/mining.md).",
     )
+
+    @field_validator("gap_seconds", "gap_metres")
+    @classmethod
+    def _plain_zero(cls, value: float) -> float:
+        """0 and not 0.0 where there is none: reports of selections have it so."""
+        return value or 0
 
 
 class Mine(Mining, Sample):
