@@ -102,8 +102,8 @@ def is_scratch(name: str) -> bool:
 
 
 def scratch_in(folder: Path) -> list[Path]:
-    """What stands in a folder under scratch names, be it in the way or still at work; nothing where there is no folder."""
-    return [path for path in folder.iterdir() if is_scratch(path.name)] if folder.is_dir() else []
+    """What stands in a folder under scratch names, left or still at work; nothing in one that is not there."""
+    return list(folder.glob(f".*{PARTIAL}"))
 
 
 def remove(path: Path) -> None:
