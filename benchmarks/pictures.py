@@ -19,7 +19,11 @@ from roadloop.imaging.decode import MAX_PIXELS
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import shipped
 from roadloop.sources.importers import camvid
+from roadloop.sources.importers.found import FileLabel
+from roadloop.sources.importers.recognise import recognise
+from roadloop.sources.importers.tree import list_tree
 from roadloop.sources.writer import NewSample, writing_set
+from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
 NAME: Final = "bench"
@@ -52,11 +56,21 @@ def written(choice: Choice) -> Iterator[Workspace]:
         if choice.camvid is None:
             table, samples = shipped(), list(drawn(min(choice.count, DIFFERENT), choice.size))
         else:
-            table, samples = camvid.TABLE, list(camvid.read(camvid.find(choice.camvid)[: choice.count]))
+            table, samples = camvid.TABLE, list(labelled(choice.camvid, choice.count))
         with writing_set(workspace, NAME, table) as writer:
             for number, sample in zip(range(choice.count), cycle(samples), strict=False):
                 writer.add(sample._replace(package=f"{number // PACKAGE:04d}", stem=f"{number:06d}", split=""))
         yield workspace
+
+
+def labelled(folder: Path, count: int) -> Iterator[NewSample]:
+    """The first pictures of a CamVid folder, with their labels."""
+    _layout, found = recognise(list_tree(folder, lambda _path: True, lambda: None), "camvid")
+    for item in found.items[:count]:
+        assert isinstance(item.label, FileLabel)
+        yield NewSample(
+            item.package, item.stem, (folder / item.image).read_bytes(), (folder / item.label.file).read_bytes()
+        )
 
 
 def drawn(count: int, size: tuple[int, int]) -> Iterator[NewSample]:
@@ -74,7 +88,10 @@ def build(workspace: Workspace, name: str, processes: int) -> DatasetInfo:
     parts = workspace.datasets / f"{name}.parts"
     parts.mkdir()
     reports = list(pack_all(plan, (), parts, processes, MAX_PIXELS, lambda _done: None))
-    return assemble(workspace.datasets / name, parts, recipe, plan, reports)
+    with publish.publishing_folder(workspace.datasets / name) as folder:
+        info = assemble(folder, parts, recipe, plan, reports)
+        publish.seal(folder)
+    return info
 
 
 def described(choice: Choice, info: DatasetInfo) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from roadloop.console import language, terminal
 from roadloop.demo import report
-from roadloop.demo.camvid import CamvidTour, script_of
+from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Script
@@ -21,7 +21,6 @@ from roadloop.demo.second_lap import INBOX, TwoLaps
 from roadloop.demo.stage import Stage
 from roadloop.errors import InvalidValueError, Language, Text
 from roadloop.settings import Settings
-from roadloop.sources.importers.camvid import find
 from roadloop.storage.paths import Workspace
 
 DATABASE = "roadloop.db"
@@ -50,13 +49,16 @@ def demo(
     IoU of every class before and after, and leaves the workspace to look at. The same command again goes on where it
     was interrupted.
     """
-    settings = settings_of_tour(home, host=host, port=port)
+    served = {"host": host, "port": port}
     with on_stage() as stage:
         if camvid is None:
-            _go_round(settings, Script(seed=seed), stage, keep_serving=keep_serving)
+            _go_round(settings_of_tour(home, **served), Script(seed=seed), stage, keep_serving=keep_serving)
         else:
+            pictures = camvid.resolve()
+            check_folder(pictures)  # before anything is started
             script = script_of(epochs, seed, network, gpus)
-            _go_round_camvid(settings, camvid.resolve(), script, stage, keep_serving=keep_serving)
+            settings = settings_of_tour(home, **served, roots=(f"{pictures}:ro",))
+            _go_round_camvid(settings, pictures, script, stage, keep_serving=keep_serving)
 
 
 def settings_of_tour(home: Path, **more: Any) -> Settings:
@@ -102,7 +104,6 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
 
 
 def _go_round_camvid(settings: Settings, pictures: Path, script: Script, stage: Stage, *, keep_serving: bool) -> None:
-    find(pictures)  # before anything is started
     folder, console, language = settings.home, stage.console, stage.language
     with serving(settings) as server:
         with Client(server.url, language, server.check) as client:

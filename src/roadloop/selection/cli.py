@@ -12,7 +12,7 @@ from roadloop.selection import service
 from roadloop.selection.api import in_language
 from roadloop.selection.compare import comparison_table
 from roadloop.selection.output import read_report
-from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.platform import Platform, opened
 
 console = terminal()
 
@@ -29,8 +29,7 @@ def selection(
     For --compare train with the mined pictures and, apart from that, with the control arm, a few seeds each; evaluate
     all of these models on the same labelled pictures.
     """
-    platform = open_platform(settings_of(home))
-    try:
+    with opened(settings_of(home)) as platform:
         with platform.database.reading() as db:
             task_id = service.full_id(db, task_id)
         if compare:
@@ -47,8 +46,6 @@ def selection(
         console.print(f"[bold]{escape(str(folder))}[/]")
         for name, value in report["summary"].items():
             console.print(f"  {escape(f'{name}: {value}')}")
-    finally:
-        platform.database.close()
 
 
 def _compare(platform: Platform, task_id: str, mined: list[str], control: list[str]) -> None:

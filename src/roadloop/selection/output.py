@@ -19,6 +19,7 @@ from roadloop.imaging.drawing import Tile
 from roadloop.imaging.encode import encode_color
 from roadloop.selection.contact_sheet import contact_sheet, places
 from roadloop.storage import publish, reading
+from roadloop.storage.folders import Folders
 from roadloop.storage.platform import Platform
 from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
@@ -29,7 +30,7 @@ FORMAT: Final = "roadloop-selection/1"
 REPORT: Final = "report.json"
 TABLE: Final = "selection.csv"
 TASK_LIST: Final = "task_list.json"
-RULE: Final = OutputRule("output_dir", ("selections", "images"), (REPORT, TABLE, TASK_LIST))
+RULE: Final = OutputRule("output_dir", (Folders.selections, Folders.images), (REPORT, TABLE, TASK_LIST))
 _COLUMNS: Final = (
     "track", "point", "score", "rank", "reason", "reason_en", "arm", "file",
     "city", "adcode", "time", "longitude", "latitude", "datum",
