@@ -227,6 +227,7 @@ def gpu(
     Needs no network connection; benchmarks/gpu-wheels.txt lists what to carry along beside PyTorch.
     """
     from benchmarks import gpu as parts  # noqa: PLC0415
+    from benchmarks.gpu_report import show, write  # noqa: PLC0415
     from benchmarks.train import device  # noqa: PLC0415
 
     where = None if tiny else device(number).index
@@ -234,8 +235,8 @@ def gpu(
     if camvid is not None:
         sizes = replace(sizes, choice=replace(sizes.choice, camvid=camvid))
     report = parts.run(sizes, where, minutes, read_names(only))
-    parts.show(report, console)
-    console.print(str(parts.write(report, out)))
+    show(report, console)
+    console.print(str(write(report, out)))
 
 
 def _show(result: Result, as_json: bool) -> None:

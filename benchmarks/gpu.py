@@ -3,9 +3,7 @@
 Each part stands alone: one that fails says why, one for which no time is left says so, and the others run.
 """
 
-import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -16,13 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.contest import machine
+from benchmarks.gpu_report import place
 from benchmarks.loader import EVERYTHING
 from benchmarks.pictures import NAME, Choice, build, written
 from benchmarks.scripts import CHECKOUT
@@ -38,9 +33,7 @@ from roadloop.training.kernels import Kernels, Trial, candidates
 from roadloop.training.recipe import Precision, TrainConfig, TrainingRecipe
 from roadloop.training.work import Work
 
-REPORT: Final = "gpu.json"
 LEAST: Final = 20  #: seconds that must be left for another measurement to begin
-_LONG: Final = ("notes", "losses")  #: in the JSON alone
 _SECOND: Final = 1.0  #: of measuring one forward pass
 _BEGIN: Final = "import sys; from benchmarks.gpu import work_on; work_on(*sys.argv[1:])"
 
@@ -166,7 +159,7 @@ def _part(name: str, stage: Stage) -> dict[str, Any]:
     except TimeoutError:
         problem = "no time was left"
     except Exception as error:  # noqa: BLE001 - whatever it is, the other parts run
-        problem = f"{type(error).__name__}: {error}"[:1000]
+        problem = _why(error)
     if stage.device.type == "cuda":
         torch.cuda.empty_cache()
     return {
@@ -174,19 +167,6 @@ def _part(name: str, stage: Stage) -> dict[str, Any]:
         "figures": found,
         **({"problem": problem} if problem else {}),
     }
-
-
-def place(device: torch.device) -> dict[str, Any]:
-    """Where this runs: processor, card, versions."""
-    found: dict[str, Any] = {
-        "machine": machine(), "torch": str(torch.__version__), "cuda": torch.version.cuda,
-        "python": platform.python_version(), "device": str(device),
-    }  # fmt: skip
-    if device.type == "cuda":
-        card = torch.cuda.get_device_properties(device)
-        found |= {"card": card.name, "memory_gib": round(card.total_memory / 2**30, 1)}
-        found |= {"capability": f"{card.major}.{card.minor}", "cudnn": torch.backends.cudnn.version()}
-    return found
 
 
 def peak(stage: Stage, found: dict[str, Figures]) -> None:
@@ -199,36 +179,41 @@ def peak(stage: Stage, found: dict[str, Figures]) -> None:
 
 def steps(stage: Stage, found: dict[str, Figures]) -> None:
     """Training steps of each network in each precision, against the plain loop in fp32, loader processes on both sides."""
-    for network in stage.sizes.networks:
-        _hurry(stage)
+
+    def measure(network: str) -> Figures:
         result = race_in(stage.room, 1, stage.lesson(network, stage.precisions), sys.executable, warm=False)
         rows = result.to_json()["rows"]
         speeds = {row["name"]: row["items"] / max(row["wall_seconds"][0], 1e-9) for row in rows}
-        found[network] = {"pictures_per_second": speeds, "notes": list(result.notes)}
+        return {"pictures_per_second": speeds, "notes": list(result.notes)}
+
+    _each(stage, found, stage.sizes.networks, measure)
 
 
 def kernels(stage: Stage, found: dict[str, Figures]) -> None:
     """Milliseconds of a forward and backward pass in each type and layout, and what `auto` chooses."""
-    for network in stage.sizes.networks:
-        _hurry(stage)
-        config = TrainConfig(precision="auto", memory_format="auto", compile="off", deterministic=False)
+    config = TrainConfig(precision="auto", memory_format="auto", compile="off", deterministic=False)
+    asked = [config.model_copy(update={"precision": precision}) for precision in stage.precisions]
+
+    def measure(network: str) -> Figures:
         trial = _trial(stage, network, config)
-        asked = [config.model_copy(update={"precision": precision}) for precision in stage.precisions]
-        ways = [way for one in asked for way in candidates(one, stage.device)]
-        times = {str(way): 1000 * trial.seconds(way) for way in ways}
+        times = {str(way): 1000 * trial.seconds(way) for one in asked for way in candidates(one, stage.device)}
         chosen = min(candidates(config, stage.device), key=lambda way: times[str(way)])
-        found[network] = {"milliseconds": times, "auto": str(chosen)}
+        return {"milliseconds": times, "auto": str(chosen)}
+
+    _each(stage, found, stage.sizes.networks, measure)
 
 
 def compiled(stage: Stage, found: dict[str, Figures]) -> None:
     """The same with torch.compile, which takes a minute for each network."""
-    for network in stage.sizes.compiled:
-        _hurry(stage, 90)
+    ways = [Kernels(channels_last=True, compiled=one, precision="bf16") for one in (False, True)]
+
+    def measure(network: str) -> Figures:
         began = time.monotonic()
         trial = _trial(stage, network, TrainConfig(compile="on", deterministic=False))
-        ways = [Kernels(channels_last=True, compiled=one, precision="bf16") for one in (False, True)]
         times = {str(way): 1000 * trial.seconds(way) for way in ways}
-        found[network] = {"milliseconds": times, "seconds_with_compiling": time.monotonic() - began}
+        return {"milliseconds": times, "seconds_with_compiling": time.monotonic() - began}
+
+    _each(stage, found, stage.sizes.compiled, measure, 90)
 
 
 def forward(stage: Stage, found: dict[str, Figures]) -> None:
@@ -324,32 +309,24 @@ def outcome(work: Work) -> dict[str, str]:
     return {path.name: publish.sha256_file(path) for path in (tensors, *sorted(work.results.glob("*.params")))}
 
 
-def show(report: Mapping[str, Any], console: Console) -> None:
-    """Print the report as a table."""
-    console.print(", ".join(f"{name} {value}" for name, value in report["place"].items()))
-    table = Table("part", "s", "what", "found")
-    for name, part in report["parts"].items():
-        for k, (what, figures) in enumerate(part["figures"].items()):
-            table.add_row(name if k == 0 else "", str(part["seconds"]) if k == 0 else "", what, escape(_said(figures)))
-        if "problem" in part:
-            table.add_row(name, str(part["seconds"]), "[red]problem[/]", escape(part["problem"]))
-    console.print(table)
+def _each(
+    stage: Stage,
+    found: dict[str, Figures],
+    networks: Sequence[str],
+    measure: Callable[[str], Figures],
+    least: float = LEAST,
+) -> None:
+    """Measure network by network; one that does not run here costs no other."""
+    for network in networks:
+        _hurry(stage, least)
+        try:
+            found[network] = measure(network)
+        except Exception as error:  # noqa: BLE001 - out of memory, a library that is not there, ...
+            found[network] = {"problem": _why(error)}
 
 
-def _said(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_said(one)}" for name, one in value.items() if name not in _LONG)
-    if isinstance(value, list):
-        return "; ".join(_said(one) for one in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def write(report: Mapping[str, Any], folder: Path) -> Path:
-    """Write the report as JSON; returns where."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / REPORT
-    publish.write_text(path, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
-    return path
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:1000]
 
 
 def _network(stage: Stage, name: str) -> nn.Module:

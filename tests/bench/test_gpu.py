@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import gpu
+from benchmarks import gpu, gpu_report
 from benchmarks.scripts import CHECKOUT
 from roadloop.errors import InvalidValueError
 
@@ -28,10 +28,10 @@ def test_run__measures_and_compares(tmp_path: Path) -> None:
     assert kernels["auto"] in kernels["milliseconds"]
     assert set(parts["forward"]["figures"]) == {"fast-scnn fp32 1 x 64x128", "fast-scnn bf16 1 x 64x128"}
     assert parts["curve"]["figures"]["enet"]["most_apart"] == 0
-    path = gpu.write(report, tmp_path / "out")
+    path = gpu_report.write(report, tmp_path / "out")
     assert json.loads(path.read_text()) == report
     console = Console(width=200, record=True)
-    gpu.show(report, console)
+    gpu_report.show(report, console)
     table = console.export_text()
     assert all(name in table for name in ("peak", "plain loop", "channels_last"))
 
@@ -47,8 +47,9 @@ def test_run__kills_resumes_and_asks_the_tests() -> None:
 
 
 def test_run__a_part_that_fails_or_comes_too_late_costs_no_other() -> None:
-    broken = replace(gpu.TINY, forward=("nowhere",))
-    parts = gpu.run(broken, None, MINUTES, ["forward", "peak"])["parts"]
+    broken = replace(gpu.TINY, networks=("elsewhere",), forward=("nowhere",))
+    parts = gpu.run(broken, None, MINUTES, ["kernels", "forward", "peak"])["parts"]
+    assert "elsewhere" in parts["kernels"]["figures"]["elsewhere"]["problem"]
     assert "nowhere" in parts["forward"]["problem"]
     assert "problem" not in parts["peak"]
     late = gpu.run(gpu.TINY, None, 0.0, ["peak"])["parts"]["peak"]
