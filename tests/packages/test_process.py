@@ -19,6 +19,7 @@ from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import shipped
 from roadloop.packages import manifest, service
+from roadloop.packages.recipe import ProcessLabel
 from roadloop.packages.returned import ResultType
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.manifest import read_manifest
@@ -112,7 +113,9 @@ def test_process__the_same_labels_are_not_published_twice_at_once(
     annotate(platform, "v1", 1, truth)
 
     def submit(types: ResultType) -> str:
-        return platform.database.write(lambda: service.publish_labels(platform, "v1", types, "20261123", new=True))
+        return platform.database.write(
+            lambda: service.publish_labels(platform, ProcessLabel(version="v1", types=types, new=True), "20261123")
+        )
 
     first = submit("union")
     submit("lane")
@@ -200,6 +203,33 @@ def test_process__rejected_labels_are_kept_explained_and_sent_out_again(
     found = read_set(platform, "full-aug-20261123-2")
     assert sorted(found) == ["1/a_1", "3/a_2"]
     assert (found["3/a_2"].ids == truth("a_2")).all()
+
+
+def test_process__the_newest_package_of_rejected_pictures_wins_else_the_lowest_number(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg", "a_2.jpg", "a_3.jpg"])
+    divide("v1", 3, overlap="3")  # all three in the packages 1 and 2
+    for number in (1, 2):
+        annotate(platform, "v1", number, truth)
+        spoil(platform, number, "a_2")
+        spoil(platform, number, "a_3")
+    publish_labels("v1", "union")
+    divide("v1", 2, rejected=True)
+    annotate(platform, "v1", 3, truth)
+    spoil(platform, 3, "a_3")
+    publish_labels("v1", "union", new=True)
+    divide("v1", 2, rejected=True)
+    for number in (1, 2, 3, 4):  # in the end all are good, and no two the same
+        annotate(platform, "v1", number, lambda stem, number=number: truth(f"{stem} of {number}"))  # type: ignore[misc]
+    job = publish_labels("v1", "union", date="20261124")
+    assert job.result is not None
+    assert (job.result["published_pictures"], job.result["rejected_pictures"]) == (3, 0)
+    found = read_set(platform, "full-aug-20261124")
+    assert sorted(found) == ["1/a_1", "3/a_2", "4/a_3"]
+    for key, sample in found.items():
+        package, _, stem = key.partition("/")
+        assert (sample.ids == truth(f"{stem} of {package}")).all()
 
 
 def test_process__all_rejected_fails_but_keeps_them(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from roadloop import server
 from roadloop.errors import BusyError, ConflictError, OvertakenError
@@ -18,10 +19,11 @@ from roadloop.jobs import processes, queue
 from roadloop.jobs.identity import MARK
 from roadloop.networks import trust
 from roadloop.networks.folder import digest
+from roadloop.networks.store import trusted_sources
 from roadloop.settings import Settings
 from roadloop.storage import database as database_module
 from roadloop.storage import migrate, search
-from roadloop.storage.database import WAL_BYTES, Database, Write, metadata, sqlite_url
+from roadloop.storage.database import WAL_BYTES, Database, Write, insert_new, metadata, sqlite_url
 from roadloop.storage.platform import Platform, open_platform
 
 
@@ -54,13 +56,20 @@ def test_upgrade__twice_is_the_same_as_once(platform: Platform) -> None:
     assert migrate.current(platform.database) == migrate.newest()
 
 
+def test_known__are_the_versions_of_the_scripts_in_their_order(platform: Platform) -> None:
+    with platform.database.reading() as db:
+        scripts = ScriptDirectory.from_config(migrate.config(db, platform.workspace.home))
+        assert MigrationContext.configure(db).get_current_revision() == migrate.newest()
+    assert migrate.known() == tuple(script.revision for script in scripts.walk_revisions())[::-1]
+
+
 def of_version(settings: Settings, revision: str) -> Path:
     """The database file of a new home, as an older version has left it."""
     settings.home.mkdir(parents=True)
     file = settings.home / "roadloop.db"
     database = Database(sqlite_url(file))
     with database.transaction() as db:
-        command.upgrade(migrate._config(db, settings.home.resolve()), revision)
+        command.upgrade(migrate.config(db, settings.home.resolve()), revision)
     database.close()
     return file
 
@@ -261,3 +270,14 @@ def test_transaction__waits_while_another_process_holds_the_database(platform: P
     with platform.database.transaction() as db:
         queue.submit(db, queue.Submission("rehearsal", {}, "x"))
     thread.join()
+
+
+def test_insert_new__leaves_the_row_that_another_has_added(platform: Platform) -> None:
+    row = {"digest": "d", "name": "n", "origin": "trained", "since": 1.0, "approved_by": ""}
+    with platform.database.transaction() as db:
+        assert insert_new(db, trusted_sources, row)
+        assert not insert_new(db, trusted_sources, {**row, "name": "other"})
+        with pytest.raises(sa.exc.IntegrityError, match="NOT NULL"):
+            insert_new(db, trusted_sources, {**row, "digest": "e", "name": None})
+    with platform.database.reading() as db:
+        assert db.scalars(sa.select(trusted_sources.c.name)).all() == ["n"]
