@@ -11,7 +11,7 @@ from roadloop.bench import scripts
 from roadloop.bench.scripts import opponent
 from roadloop.cli.main import app
 from roadloop.errors import InvalidValueError, NotFoundError
-from roadloop.evaluation import backend
+from roadloop.models import backend
 
 TINY = ["--pictures", "8", "--size", "96x64", "--rounds", "1", "--json"]
 

@@ -15,14 +15,15 @@ from roadloop.bench.contest import Contender, Result, contest
 from roadloop.bench.pictures import NAME, Choice, build, described, written
 from roadloop.bench.scripts import opponent
 from roadloop.datasets.info import DatasetInfo
-from roadloop.evaluation import backend
-from roadloop.evaluation.manner import PLAIN
-from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
 from roadloop.imaging.decode import decode_image, decode_label
 from roadloop.imaging.encode import encode_label
 from roadloop.labels.label_map import default_map
+from roadloop.models import backend
 from roadloop.models.files import save_model
 from roadloop.models.load import load_model
+from roadloop.models.manner import PLAIN
+from roadloop.models.predict import Network, Predictor
+from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.folder import digest, read_source, template_folder
 from roadloop.networks.load import load_source
 from roadloop.networks.trust import SHIPPED

@@ -11,7 +11,6 @@ from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.choice import ModelChoice, choose_models, find_model
 from roadloop.evaluation.destination import check_destination
-from roadloop.evaluation.manner import PLAIN, Manner
 from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.evaluation.store import evaluation_models, evaluations
@@ -19,6 +18,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import ACTIVE
 from roadloop.models.files import load_description
+from roadloop.models.manner import PLAIN, Manner
 from roadloop.networks.trust import trust_of
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform

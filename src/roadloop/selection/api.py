@@ -72,6 +72,11 @@ class Mine(Sample):
         description="Names or train ids of the classes wanted, with commas; absent: the weak ones of the last evaluation.",
     )
     control: int = Field(0, ge=0, le=1_000_000, description="Size of the random control arm.")
+    control_kind: service.ControlKind = Field(
+        "random",
+        description="What the control arm is drawn from. random: everything that could be mined. seen: the pictures in which"
+        " the model sees a class wanted.",
+    )
     method: service.Method = Field("margin", description="How the uncertainty of a pixel is measured.")
     candidates: int = Field(50_000, ge=1, le=1_000_000, description="Pictures that are looked at, at most.")
     per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.imaging.decode import decode_image
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.networks.trust import trust_of
+from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
 from roadloop.selection.fingerprint import fingerprint_of, near_any
 from roadloop.selection.gather import Gatherer
@@ -34,6 +35,13 @@ _RULES: Final = {
         "too near to one taken (gap_frames, gap_seconds, gap_metres)",
     ),
     "per_track": Text("超出每条轨迹的上限（per_track）", "above the cap of their track (per_track)"),
+}
+_CONTROL: Final = {
+    "random": Text("随机对照组", "random control arm"),
+    "seen": Text(
+        "随机对照组，取自模型看见目标类别的图片",
+        "control arm, random among the pictures in which the model sees a class aimed at",
+    ),
 }
 CONTROL: Final = 1  #: keeps the control arm's draw apart from all others
 
@@ -81,13 +89,14 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     scores = combined(pool.classes, aims)
     wanted = _wanted(parse_ratio(payload["sele_ratio"]), len(pool.points))
     picks = pick(pool, scores, usable, wanted, _rules(payload, wanted, pool))
-    control = _control(payload, usable)
+    eligible = usable & pool.shows if payload.get("control_kind") == "seen" else usable  # older rows know no kind
+    control = _control(payload, eligible)
     context.reach("select.picked")
     selected = _fetch(run, pool, scores, _Arms(picks, control, aims), book.kept())
     if not selected:
         raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
-    _warn_fewer(context, selected, wanted, usable, picks)
+    _warn_fewer(context, selected, wanted, (usable, eligible), picks)
     write_tables(run.scratch, selected, run.max_pixels)
     summary = {
         "pictures": sum(s.arm == "mined" for s in selected),
@@ -118,9 +127,7 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
     todo = [point for point in points if book.find(point.track, point.point) is None]
     if not todo:
         return
-    path = context.platform.workspace.find_path(payload["model_path"])
-    threads, trust = context.platform.settings.torch_threads, trust_of(context.platform)
-    scorers = load_scorers(path, payload, context.gpus, threads, trust)
+    scorers = load_scorers(context, _images(run, todo), len(todo), run.scratch / ".export.onnx")
     done, kept = len(points) - len(todo), book.kept()
     context.keep(kept)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
@@ -134,6 +141,18 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
         context.progress(done * SCORING, len(points), note)
         if done == len(points) - len(todo) // 2:
             context.reach("select.half_scored")
+
+
+def _images(run: Run, points: Sequence[TrackPoint]) -> Iterator[UInt8]:
+    """The first pictures that can be read."""
+    for point in points[:40]:
+        try:
+            image = decode_image(run.store.picture(point), run.max_pixels)
+        except JobError:
+            raise
+        except RoadloopError:  # scoring says which and why
+            continue
+        yield image
 
 
 def _until_stopped(run: Run, points: Sequence[TrackPoint]) -> Iterator[TrackPoint]:
@@ -154,11 +173,12 @@ def _columns(book: ScoreBook, candidates: Sequence[Candidate]) -> Pool:
             rows.append(found)
     if not rows:
         nothing = np.zeros((0, 1), np.float32)
-        return Pool([], np.zeros(0, np.int64), nothing, nothing, np.zeros((0, 4), np.uint64))
+        return Pool([], np.zeros(0, np.int64), nothing, nothing, nothing, np.zeros((0, 4), np.uint64))
     return Pool(
         points,
         np.array(frames, np.int64),
         np.stack([row.classes for row in rows]),
+        np.stack([row.seen for row in rows]),
         np.stack([row.vector for row in rows]),
         np.stack([row.print for row in rows]),
     )
@@ -210,9 +230,9 @@ def _rules(payload: dict[str, Any], wanted: int, pool: Pool) -> Rules:
     return Rules(per_track, payload["gap_frames"], payload["gap_seconds"], payload["gap_metres"])
 
 
-def _control(payload: dict[str, Any], usable: NDArray[np.bool_]) -> list[int]:
-    """A random arm from everything that could have been mined, independent of what was."""
-    places = np.flatnonzero(usable)
+def _control(payload: dict[str, Any], eligible: NDArray[np.bool_]) -> list[int]:
+    """A random arm from all that is eligible of what could have been mined, independent of what was."""
+    places = np.flatnonzero(eligible)
     rng = np.random.default_rng([payload["seed"], CONTROL])
     drawn = rng.permutation(places)[: payload["control"]]
     return [int(i) for i in drawn]
@@ -248,8 +268,9 @@ def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms, kept:
             rank = len(selected) + 1
             selected.append(Selected(point, files[point], "mined", rank, float(scores[picked.row]), reason))
     control = [i for i in arms.control if pool.points[i] in files]
-    seed = run.context.payload["seed"]
-    reason = Text(f"随机对照组（种子 {seed}）", f"random control arm (seed {seed})")
+    payload = run.context.payload
+    reason = _CONTROL[payload.get("control_kind", "random")]
+    reason = Text(f"{reason.zh}（种子 {payload['seed']}）", f"{reason.en} (seed {payload['seed']})")
     for rank, i in enumerate(control, 1):
         point = pool.points[i]
         selected.append(Selected(point, files[point], "control", rank, float(scores[i]), reason))
@@ -270,13 +291,30 @@ def _all_labelled(payload: dict[str, Any], candidates: int) -> JobError:
 
 
 def _warn_fewer(
-    context: TaskContext, selected: Sequence[Selected], wanted: int, usable: NDArray[np.bool_], picks: Picks
+    context: TaskContext,
+    selected: Sequence[Selected],
+    wanted: int,
+    candidates: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    picks: Picks,
 ) -> None:
-    """Say which arm has fewer pictures than asked for, and what became of the other candidates."""
-    known = int(np.count_nonzero(~usable))
+    """Say which arm has fewer pictures than asked for, and what became of the other candidates.
+
+    Args:
+        context: Of the job.
+        selected: What was taken.
+        wanted: Pictures to mine.
+        candidates: bool [N] each: which could be mined, and which of these could be in the control arm.
+        picks: What was mined, and why not more.
+    """
+    usable, eligible = candidates
+    known, unseen = int(np.count_nonzero(~usable)), int(np.count_nonzero(usable & ~eligible))
     labelled = [(Text("已标注过", "labelled already"), known)] if known else []
+    without = [(Text("模型未见目标类别", "the model sees no class aimed at"), unseen)] if unseen else []
     ruled_out = [(_RULES[rule], count) for rule, count in sorted(picks.ruled_out.items()) if count]
-    arms = (("mined", wanted, "挑选", ruled_out + labelled), ("control", context.payload["control"], "对照", labelled))
+    arms = (
+        ("mined", wanted, "挑选", ruled_out + labelled),
+        ("control", context.payload["control"], "对照", without + labelled),
+    )
     for arm, asked, name, reasons in arms:
         count = sum(s.arm == arm for s in selected)
         zh = "，".join(f"{text.zh} {number}" for text, number in reasons) or "没有更多"
@@ -296,13 +334,13 @@ def _report(
 ) -> dict[str, Any]:
     payload = run.context.payload
     asked = (
-        "sele_ratio", "track_file", "task_file", "isshuffle", "seed", "weights_dir", "method", "control", "candidates",
-        "per_track", "gap_frames", "gap_seconds", "gap_metres", "labelled",
+        "sele_ratio", "track_file", "task_file", "isshuffle", "seed", "weights_dir", "method", "control",
+        "control_kind", "candidates", "per_track", "gap_frames", "gap_seconds", "gap_metres", "labelled",
     )  # fmt: skip
     return {
         "task_id": run.context.job.id,
         "task_type": "sele",
-        "request": {name: payload[name] for name in asked},
+        "request": {name: payload[name] for name in asked if name in payload},
         "model": {"path": Path(payload["model_path"]).name, "sha256": payload["model_sha256"]},
         "classes": [aim.to_json() for aim in aims],
         "classes_from": payload["aims_source"],

@@ -30,6 +30,7 @@ from roadloop.tracks.service import check_distances, open_folders
 MOST_TASKS: Final = 100_000  #: survey tasks in one request
 
 Method = Literal["margin", "entropy", "least_confidence"]
+ControlKind = Literal["random", "seen"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class MiningOptions:
         single_gpu: Pictures scored at once on each device.
         classes: Names or train ids; "" for the weak classes of the last evaluation.
         control: Size of the random control arm; 0 for none.
+        control_kind: Drawn from everything (random), or from the pictures in which the model sees a class aimed at (seen).
         method: How a pixel's uncertainty is measured.
         candidates: Pictures that are looked at, at most.
         per_track: Pictures of one track at most; 0 works it out.
@@ -79,6 +81,7 @@ class MiningOptions:
     single_gpu: int = 1
     classes: str = ""
     control: int = 0
+    control_kind: ControlKind = "random"
     method: Method = "margin"
     candidates: int = 50_000
     per_track: int = 0

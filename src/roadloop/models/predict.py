@@ -1,42 +1,34 @@
-"""Predicting many pictures: read, predict and write at the same time, in constant memory.
+"""One network on one device: labels, probabilities or an embedding of pictures. Needs torch.
 
-Threads read and decode ahead, pictures of one size form a batch, each device (or group of CPU cores) predicts
-batches with all models, and threads encode and write. Every stage has a bounded window, so neither a million pictures
-nor a slow disk fills the memory.
+Whoever asks a model about pictures does it here: evaluation, mining, label noise, drafts for annotators, parity.
 
-N pictures in a batch, C outputs, H, W pixels.
+N pictures in a batch, C outputs, D numbers of an embedding, H, W pixels, h, w the size of the logits.
 """
 
-import queue
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, NamedTuple, Self
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional
 
 from roadloop.errors import JobError, OutOfMemoryError, Text
-from roadloop.evaluation.decide import UInt8, decide
-from roadloop.evaluation.manner import PLAIN, Manner, tiles
-from roadloop.evaluation.metrics import IGNORE
-from roadloop.evaluation.quality import Prediction
+from roadloop.labels.table import IGNORE
+from roadloop.models.decide import decide, probabilities
+from roadloop.models.encoder import Encoder
+from roadloop.models.files import ModelFile
+from roadloop.models.manner import PLAIN, Manner, tiles
+from roadloop.models.prediction import Prediction, UInt8
 from roadloop.networks.load import COARSE, answers_coarsely
 
-A = TypeVar("A")
-B = TypeVar("B")
-P = TypeVar("P")
-L = TypeVar("L")
-V = TypeVar("V")
-R = TypeVar("R")
-
 _TRIED: Final = (64, 96)  # height and width of the picture that is tried in another layout
-CODEC_THREADS: Final = 4  #: threads that decode, and as many that encode, for each device
+
+Answer = Callable[[torch.Tensor], torch.Tensor]  # logits of float32 [N, 3, H, W]
+Encode = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # logits [N, C, h, w] and embeddings [N, D]
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,10 @@ class Network:
         used: Outputs that are classes, which are the train ids; the others are left out of the argmax.
         mirrored: Pairs of outputs that change places in a mirrored picture.
         channels_last: Whether to try that layout of tensors on the CPU.
+        resized_late: Whether to ask for coarse logits on the CPU, where the module has them.
         predict_ignored: Whether the others take part, too; where one of them wins, the pixel is 255.
+        embedding: Whether embeddings are wanted, too.
+        encode: What gives logits and embeddings at once; None asks an `Encoder` of the module.
     """
 
     module: torch.nn.Module
@@ -61,7 +56,16 @@ class Network:
     used: Sequence[int]
     mirrored: Sequence[tuple[int, int]] = ()
     channels_last: bool = True
+    resized_late: bool = True
     predict_ignored: bool = False
+    embedding: bool = False
+    encode: Encode | None = None
+
+    @classmethod
+    def of(cls, module: torch.nn.Module, record: ModelFile) -> Self:
+        """The network of a model file, as `load_model` gives both."""
+        norm, used = record.normalisation, sorted(c.train_id for c in record.classes)
+        return cls(module, norm.mean, norm.std, record.num_classes, used, predict_ignored=record.predict_ignored)
 
     @cached_property
     def layout(self) -> torch.memory_format:
@@ -83,11 +87,38 @@ class Network:
 
     @cached_property
     def coarse(self) -> bool:
-        """Whether the module also answers logits before its last resize, found out while it is on the CPU."""
+        """Whether to ask the module for logits before its last resize, found out while it is on the CPU."""
         try:
-            return answers_coarsely(self.module)
+            return self.resized_late and answers_coarsely(self.module)
         except JobError:  # of code that nobody has tried; its answer alone counts
             return False
+
+    @cached_property
+    def encoder(self) -> Encode:
+        """What gives logits and embeddings at once; coarse logits where it is made while the module is on the CPU."""
+        return self.encode or Encoder(self.module, self.outputs, coarse=self._on_cpu and self.coarse)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return all(parameter.device.type == "cpu" for parameter in self.module.parameters())
+
+
+class Look(NamedTuple):
+    """What one pass of a network makes of pictures of one size.
+
+    Attributes:
+        logits: [N, C, h, w] of the outputs that take part; on the CPU they may be smaller than the pictures.
+        size: H and W of the pictures.
+        vectors: Embeddings of length 1, float32 [N, D].
+    """
+
+    logits: torch.Tensor
+    size: tuple[int, int]
+    vectors: torch.Tensor
+
+    def probabilities(self) -> Iterator[torch.Tensor]:
+        """Of the outputs that take part, sum 1: bands of rows from top to bottom, float32 [N, C, rows, W]."""
+        return probabilities(self.logits, self.size)
 
 
 class Predictor:
@@ -100,12 +131,13 @@ class Predictor:
         manner: Tiles, mirrored and scaled copies.
     """
 
-    def __init__(self, network: Network, device: torch.device, *, remote: bool, manner: Manner = PLAIN) -> None:
+    def __init__(self, network: Network, device: torch.device, *, remote: bool = False, manner: Manner = PLAIN) -> None:
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # of this process from now on; see `exact`
         module = network.module.to(device).eval()
         self._layout: Final = network.layout if device.type == "cpu" else torch.contiguous_format
         self._answer: Final[Answer] = module
+        self._encode: Final = network.encoder if network.embedding else None
         self._coarse: Final[Answer] = getattr(module, COARSE) if device.type == "cpu" and network.coarse else module
         self._device: Final = device
         self._remote: Final = remote
@@ -138,17 +170,8 @@ class Predictor:
             OutOfMemoryError: The batch does not fit; the text says what to change.
         """
         top = images[0].shape[0] // 2 if self._remote else 0
-        try:
+        with fitting(images):
             found = self._predict(np.stack([image[top:] for image in images]), certain=certain)
-        except torch.OutOfMemoryError as error:
-            height, width = images[0].shape[:2]
-            raise OutOfMemoryError(
-                Text(
-                    f"显存不足：一次 {len(images)} 张 {width}x{height} 的图片放不下。请把 single_gpu 调到 {max(1, len(images) // 2)}。",
-                    f"Out of GPU memory: {len(images)} pictures of {width}x{height} at once do not fit."
-                    f" Set single_gpu to {max(1, len(images) // 2)}.",
-                )
-            ) from error
         above = ((top, 0), (0, 0))
         return [
             Prediction(
@@ -156,6 +179,18 @@ class Predictor:
             )
             for ids, certainty in found
         ]
+
+    @torch.inference_mode()
+    def look(self, images: Sequence[UInt8]) -> Look:
+        """Whole pictures of one size, uint8 [H, W, 3], once; the network's `embedding` must be asked for.
+
+        Raises:
+            OutOfMemoryError: The batch does not fit; the text says what to change.
+        """
+        assert self._encode is not None
+        with fitting(images):
+            logits_NChw, vectors_ND = self._encode(self._normalised(np.stack(images)))
+        return Look(self._of_used(logits_NChw), images[0].shape[:2], vectors_ND)
 
     def _predict(self, image_NHWC: UInt8, *, certain: bool) -> list[Prediction]:
         """A batch, tile by tile; never more logits in memory than those of a tile."""
@@ -177,15 +212,18 @@ class Predictor:
 
     def _predict_tile(self, image_NHWC: UInt8, *, certain: bool) -> list[Prediction]:
         with torch.inference_mode():
-            bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
-            image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11)
-            image_NCHW = image_NCHW.contiguous(memory_format=self._layout)
+            image_NCHW = self._normalised(image_NHWC)
             averaged = self._manner.averaged
             logits_NChw = self._averaged(image_NCHW) if averaged else self._of_used(self._coarse(image_NCHW))
             found = decide(logits_NChw, image_NHWC.shape[1:3], certain=certain)
         if self._ids is None:
             return found
         return [Prediction(self._ids[places], certainty) for places, certainty in found]
+
+    def _normalised(self, image_NHWC: UInt8) -> torch.Tensor:
+        bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
+        image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11)
+        return image_NCHW.contiguous(memory_format=self._layout)
 
     def _logits(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Of the outputs that take part."""
@@ -205,6 +243,35 @@ class Predictor:
                 logits_NCHW = self._logits(scaled_NCHW.flip(3)).flip(3)[:, self._swapped]
                 found.append(_resize(logits_NCHW, size).float().softmax(dim=1))
         return torch.stack(found).mean(dim=0).clamp_(min=1e-30).log_()
+
+
+@contextmanager
+def fitting(images: Sequence[UInt8]) -> Iterator[None]:
+    """What is done with a batch of pictures, uint8 [H, W, 3]; says what to change where it does not fit.
+
+    Raises:
+        OutOfMemoryError: Instead of torch's.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        height, width = images[0].shape[:2]
+        fits = max(1, len(images) // 2)
+        raise OutOfMemoryError(
+            Text(
+                f"显存不足：一次 {len(images)} 张 {width}x{height} 的图片放不下。请把 single_gpu 调到 {fits}。",
+                f"Out of GPU memory: {len(images)} pictures of {width}x{height} at once do not fit."
+                f" Set single_gpu to {fits}.",
+            )
+        ) from error
+
+
+def on_each(network: Network, devices: Sequence[torch.device]) -> list[Network]:
+    """The network for each device: itself for the first one and for threads of the CPU, a copy for each other GPU."""
+    return [
+        replace(network, module=copy.deepcopy(network.module)) if place and device.type != "cpu" else network
+        for place, device in enumerate(devices)
+    ]
 
 
 def _apply_layout(module: torch.nn.Module, layout: torch.memory_format) -> None:
@@ -234,112 +301,3 @@ def _resize(x_NCHW: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
         return x_NCHW
     smaller = size[0] < x_NCHW.shape[-2]
     return functional.interpolate(x_NCHW, list(size), mode="bilinear", align_corners=False, antialias=smaller)
-
-
-def devices(gpus: Sequence[str], threads: int) -> list[torch.device]:
-    """Where to predict: each leased GPU, or the CPU once for each thread.
-
-    Batches on single threads use CPU cores better than one batch on all of them, and do not suffer when other
-    processes are busy.
-    """
-    if gpus:
-        return [torch.device("cuda", i) for i in range(len(gpus))]
-    return [torch.device("cpu")] * max(1, threads)
-
-
-Answer = Callable[[torch.Tensor], torch.Tensor]  # logits of float32 [N, 3, H, W]
-Model = Callable[[Sequence[UInt8]], list[V]]  # pictures of one size to what is made of each; a `Predictor` is one
-
-
-@dataclass(frozen=True)
-class Stages(Generic[P, L, V, R]):
-    """What to do with a picture P: load it to L (None leaves it out), predict L's image to V, finish to R."""
-
-    load: Callable[[P], L | None]
-    image: Callable[[L], UInt8]
-    finish: Callable[[L, list[V]], R]
-
-
-def run(
-    pictures: Iterable[P], stages: Stages[P, L, V, R], predictors: Sequence[Sequence[Model[V]]], batch: int
-) -> Iterator[R]:
-    """Carry pictures through all stages, several at a time.
-
-    Args:
-        pictures: What to predict, in any number.
-        stages: How a picture is loaded and finished; called from several threads.
-        predictors: For each device the models on it, all in the same order.
-        batch: Pictures of one size predicted at once on one device.
-
-    Yields:
-        What `finish` returned, about in the order of the pictures.
-    """
-    free: queue.SimpleQueue[Sequence[Model[V]]] = queue.SimpleQueue()
-    for models in predictors:
-        free.put(models)
-
-    def predict(loaded: list[L]) -> list[tuple[L, list[V]]]:
-        models = free.get()
-        try:
-            images = [stages.image(one) for one in loaded]
-            by_model = [model(images) for model in models]
-        finally:
-            free.put(models)
-        return [(one, [ids[i] for ids in by_model]) for i, one in enumerate(loaded)]
-
-    def finish(pair: tuple[L, list[V]]) -> R:
-        return stages.finish(*pair)
-
-    width = len(predictors)
-    codecs = min(CODEC_THREADS * width, 32)
-    with (
-        _pool(codecs, "read") as readers,
-        _pool(width, "predict", _one_thread) as workers,
-        _pool(codecs, "write") as writers,
-    ):
-        loaded = (one for one in _overlapped(readers, stages.load, pictures, codecs + width * batch) if one is not None)
-        batches = _grouped(loaded, lambda one: stages.image(one).shape[:2], batch, limit=4 * width * batch)
-        predicted = (pair for pairs in _overlapped(workers, predict, batches, width + 1) for pair in pairs)
-        yield from _overlapped(writers, finish, predicted, codecs + batch)
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)  # resizing logits is OpenCV's
-
-
-@contextmanager
-def _pool(size: int, name: str, prepare: Callable[[], None] | None = None) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose waiting work is dropped when the block is left early."""
-    pool = ThreadPoolExecutor(size, thread_name_prefix=name, initializer=prepare)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _overlapped(pool: ThreadPoolExecutor, function: Callable[[A], B], items: Iterable[A], window: int) -> Iterator[B]:
-    """`map` over a pool, in order, with at most `window` items under way."""
-    pending: deque[Future[B]] = deque()
-    for item in items:
-        pending.append(pool.submit(function, item))
-        if len(pending) >= window:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
-
-
-def _grouped(items: Iterable[A], key: Callable[[A], Any], size: int, *, limit: int) -> Iterator[list[A]]:
-    """Lists of up to `size` items of one key; when more than `limit` wait, the longest list goes as it is."""
-    groups: dict[Any, list[A]] = {}
-    waiting = 0
-    for item in items:
-        group = groups.setdefault(key(item), [])
-        group.append(item)
-        waiting += 1
-        if len(group) < size and waiting > limit:
-            group = max(groups.values(), key=len)
-        if len(group) >= size or waiting > limit:
-            waiting -= len(group)
-            yield groups.pop(key(group[0]))
-    yield from groups.values()

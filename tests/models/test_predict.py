@@ -11,8 +11,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from roadloop.evaluation.manner import Manner, tiles
-from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
+from roadloop.models.manner import Manner, tiles
+from roadloop.models.predict import Network, Predictor
+from roadloop.models.stages import Stages, devices, run
 
 UInt8 = NDArray[np.uint8]
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ import torch
 from roadloop.bench.pictures import drawn
 from roadloop.bench.predict import MEAN, STD, settle
 from roadloop.errors import OutOfMemoryError
-from roadloop.evaluation.predict import Network, Predictor
 from roadloop.imaging.decode import decode_image
+from roadloop.models.predict import Network, Predictor
 from roadloop.networks.folder import read_source, template_folder
 from roadloop.networks.load import load_source
 

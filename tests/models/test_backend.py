@@ -12,18 +12,12 @@ from numpy.typing import NDArray
 
 from approved import trusted
 from roadloop.errors import JobError, Text
-from roadloop.evaluation import backend, service, tasks
-from roadloop.evaluation.backend import Choice, OnnxNetwork, Trial, choose, common_size
-from roadloop.evaluation.manner import Manner
-from roadloop.evaluation.predict import Network, Predictor
-from roadloop.evaluation.report import read_report
-from roadloop.evaluation.service import EvaluationRequest
-from roadloop.jobs import queue
-from roadloop.jobs.context import TaskContext
-from roadloop.jobs.states import JobState
+from roadloop.models import backend
+from roadloop.models.backend import Choice, OnnxNetwork, Trial, choose, common_size
 from roadloop.models.load import load_model
+from roadloop.models.manner import Manner
+from roadloop.models.predict import Network, Predictor
 from roadloop.networks.folder import digest
-from roadloop.storage.platform import Platform
 
 UInt8 = NDArray[np.uint8]
 
@@ -156,39 +150,3 @@ def test_common_size__is_the_most_frequent() -> None:
     small, large = np.zeros((2, 2, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
     assert [len(image) for image in common_size([small, large, large, small, large], 2)] == [4, 4]
     assert common_size([]) == []
-
-
-@pytest.mark.usefixtures("pictures", "model")
-@pytest.mark.parametrize("setting", ["onnx", "torch"])
-def test_evaluate__a_resumed_job_keeps_its_predictor(
-    platform: Platform,
-    run_job: Callable[[Platform, str], queue.Job],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    setting: str,
-) -> None:
-    object.__setattr__(platform.settings, "predictor", setting)
-    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "图片", "out", "", 2, False)
-    write = service.start(platform, request)
-    with platform.database.transaction() as db:
-        task_id = write(db)
-        job = queue.claim(db, task_id, (), "test")
-    monkeypatch.setattr(tasks, "run", _killed)
-    with pytest.raises(KeyboardInterrupt):
-        tasks.evaluate(TaskContext(platform, job))
-    monkeypatch.undo()
-    object.__setattr__(platform.settings, "predictor", "auto")
-    with platform.database.transaction() as db:
-        queue.requeue(db, job, Text("", ""), counts=False)
-    monkeypatch.setattr(tasks, "choose", _killed)  # nothing is measured again
-    assert run_job(platform, task_id).state is JobState.SUCCEEDED
-    report = read_report(platform.workspace.home / "out")
-    assert report is not None
-    (choice,) = report["prediction"]["models"]
-    assert choice["backend"] == setting
-    assert f"kd_suzhou_ep-0005.params: backend={setting} why=setting" in capsys.readouterr().out
-    assert not list((platform.workspace.home / "out").rglob("*.onnx"))
-
-
-def _killed(*_args: object, **_values: object) -> None:
-    raise KeyboardInterrupt
