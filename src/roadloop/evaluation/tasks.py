@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,14 +25,12 @@ from roadloop.evaluation.report import ModelCard, read_report, write_reports
 from roadloop.evaluation.service import destination
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.backend import Choice, Trial, pictures_to_try, settled
-from roadloop.models.files import ModelFile
 from roadloop.models.load import load_model
 from roadloop.models.manner import Manner
 from roadloop.models.predict import Network, Predictor, on_each
 from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
-from roadloop.training.weighting import mirrored_pairs
 
 REMOTE: Final = "remote"
 UInt8 = NDArray[np.uint8]
@@ -164,7 +162,7 @@ def _load_models(context: TaskContext, scratch: Path, labels: Labels) -> tuple[l
             context.warn(note)
         if tile and tile < min(record.input.crop):
             context.warn(small_tile(card.file, tile, record.input.crop))
-        networks.append(replace(Network.of(module, record), mirrored=_mirrored(record)))
+        networks.append(Network.of(module, record))
     return models, networks
 
 
@@ -177,16 +175,6 @@ def small_tile(file: str, tile: int, crop: Sequence[int]) -> Text:
         f"tile={tile} is smaller than what {file} was trained on ({width}x{height}): it sees too little around each pixel"
         f" and its mIoU falls; take tile={max(crop)}, or 0 for whole pictures.",
     )
-
-
-def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:
-    """Pairs of outputs that change places in a mirrored picture: as the training had them, else by their names."""
-    trained: Any = record.training.get("flip_pairs")
-    if trained is not None:
-        return tuple((int(a), int(b)) for a, b in trained)
-    by_id = {c.train_id: c for c in record.classes}
-    names = [(by_id[i].name_en, by_id[i].name_zh) if i in by_id else ("", "") for i in range(record.num_classes)]
-    return mirrored_pairs([en for en, _ in names], [zh for _, zh in names])
 
 
 def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, ledger: Ledger) -> None:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from roadloop.errors import JobError, OutOfMemoryError, Text
+from roadloop.labels.label_map import mirrored_pairs
 from roadloop.labels.table import IGNORE
 from roadloop.models.decide import decide, probabilities
 from roadloop.models.encoder import Encoder
@@ -65,7 +66,8 @@ class Network:
     def of(cls, module: torch.nn.Module, record: ModelFile) -> Self:
         """The network of a model file, as `load_model` gives both."""
         norm, used = record.normalisation, sorted(c.train_id for c in record.classes)
-        return cls(module, norm.mean, norm.std, record.num_classes, used, predict_ignored=record.predict_ignored)
+        network = cls(module, norm.mean, norm.std, record.num_classes, used, _mirrored(record))
+        return replace(network, predict_ignored=record.predict_ignored)
 
     @cached_property
     def layout(self) -> torch.memory_format:
@@ -288,6 +290,16 @@ def choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tupl
     """
     chosen = list(range(outputs)) if predict_ignored else list(used)
     return chosen, np.array([i if i in set(used) else IGNORE for i in chosen], np.uint8)
+
+
+def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:
+    """Pairs of outputs that change places in a mirrored picture: as the training had them, else by their names."""
+    trained: Any = record.training.get("flip_pairs")
+    if trained is not None:
+        return tuple((int(a), int(b)) for a, b in trained)
+    by_id = {c.train_id: c for c in record.classes}
+    names = [(by_id[i].name_en, by_id[i].name_zh) if i in by_id else ("", "") for i in range(record.num_classes)]
+    return mirrored_pairs([en for en, _ in names], [zh for _, zh in names])
 
 
 def _swapped(network: Network, chosen: list[int]) -> list[int]:
