@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from approved import trusted
 from roadloop.errors import JobError, Text
 from roadloop.models import backend
-from roadloop.models.backend import Choice, OnnxNetwork, Trial, choose, common_size
+from roadloop.models.backend import Choice, OnnxNetwork, Trial, choose, common_size, exported
 from roadloop.models.load import load_model
 from roadloop.models.manner import Manner
 from roadloop.models.predict import Network, Predictor
@@ -83,6 +83,18 @@ def test_choose__onnx_runtime_answers_the_coarse_logits_of_networks_that_have_th
     torch.testing.assert_close(network.module(picture), half.module(picture))
     other = np.random.default_rng(1).integers(0, 256, (8, 10, 3), dtype=np.uint8)
     assert predicted(network, other) == predicted(half, other)
+
+
+def test_exported__answers_embeddings_where_they_are_wanted(trial: Trial) -> None:
+    wanted = replace(trial.network, embedding=True)
+    network = exported(wanted, (trial.params, trial.trust), (12, 16), trial.place)
+    rng = np.random.default_rng(1)
+    for size in ((12, 16), (7, 9)):  # the file's, and another, which goes through the original
+        pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(2)]
+        ours, theirs = (Predictor(one, torch.device("cpu")).look(pictures) for one in (network, wanted))
+        torch.testing.assert_close(ours.logits, theirs.logits)
+        torch.testing.assert_close(ours.vectors, theirs.vectors)
+        assert theirs.vectors.norm(dim=1).tolist() == pytest.approx([1, 1])
 
 
 def slow(seconds: float, wrong: int = 0) -> Callable[..., Network]:
