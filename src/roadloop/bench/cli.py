@@ -1,4 +1,4 @@
-"""`roadloop bench api`, `loader`, `train`, `build`, `import` and `predict`."""
+"""`roadloop bench api`, `loader`, `train`, `build`, `import`, `predict` and `mining-scores`."""
 
 import json
 from pathlib import Path
@@ -145,6 +145,28 @@ def predict(
     from roadloop.bench.predict import race  # noqa: PLC0415
 
     _show(race(Choice(camvid, pictures, _parsed(size)), rounds, network, threads), as_json)
+
+
+def mining_scores(
+    camvid: CamVid = None,
+    pictures: Pictures = 48,
+    size: Size = "960x720",
+    rounds: Rounds = 5,
+    network: Annotated[str, typer.Option(help="A shipped network; see roadloop networks.")] = "fast-scnn",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of either side.")] = 1,
+    classes: Annotated[
+        int, typer.Option(min=1, help="How many classes are aimed at; a mining aims at 8, at most.")
+    ] = 8,
+    as_json: Json = False,
+) -> None:
+    """Mining scores and embeddings of a folder of JPEGs, against a script with Pillow and PyTorch.
+
+    The scores are compared as well. Set OMP_NUM_THREADS to the number of threads on a busy machine.
+    """
+    from roadloop.bench.mining_scores import race  # noqa: PLC0415
+    from roadloop.bench.pictures import Choice  # noqa: PLC0415
+
+    _show(race(Choice(camvid, pictures, _parsed(size)), rounds, network, threads, classes), as_json)
 
 
 def _show(result: Result, as_json: bool) -> None:

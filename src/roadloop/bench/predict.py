@@ -31,7 +31,7 @@ from roadloop.storage.paths import Workspace
 
 UInt8 = NDArray[np.uint8]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_MANY: Final = 10**9  #: pictures, so that only the speed decides between PyTorch and ONNX Runtime
+MANY: Final = 10**9  #: pictures, so that only the speed decides between PyTorch and ONNX Runtime
 
 
 def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
@@ -44,9 +44,9 @@ def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
         images = backend.common_size([decode_image(path.read_bytes()) for path in files[:8]])
         params = untrained(workspace, info, network, images)
         module, record = load_model(params)
-        plain = Network(module, MEAN, STD, record.num_classes, [c.train_id for c in record.classes])
+        plain = Network.of(module, record)
         trial = backend.Trial(
-            plain, params, SHIPPED, images, _MANY, threads, False, PLAIN, workspace.home / "model.onnx"
+            plain, params, SHIPPED, images, MANY, threads, False, PLAIN, workspace.home / "model.onnx"
         )
         chosen, best = backend.choose(trial)
         script = opponent("plain_predict")
@@ -122,7 +122,7 @@ def predict(network: Network, folder: Path, files: Sequence[Path], out: Path, th
         loaded[0].write_bytes(encode_label(ids[0]))
         return loaded[0]
 
-    predictors = [[Predictor(network, place, remote=False)] for place in devices((), threads)]
+    predictors = [[Predictor(network, place)] for place in devices((), threads)]
     return sum(1 for _ in run(files, Stages(load, lambda loaded: loaded[1], finish), predictors, 1))
 
 

@@ -131,7 +131,7 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
     done, kept = len(points) - len(todo), book.kept()
     context.keep(kept)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
-    for found in score(_until_stopped(run, todo), run.store, scorers, payload["single_gpu"], run.max_pixels):
+    for found in score(_until_stopped(run, todo), run.store.picture, scorers, payload["single_gpu"], run.max_pixels):
         if isinstance(found, Failed):
             run.left_out.picture(found.point, found.reason)
         else:

@@ -27,7 +27,7 @@ from roadloop.networks.trust import trust_of
 from roadloop.selection.acquisition import class_doubts
 from roadloop.selection.fingerprint import fingerprint
 from roadloop.selection.scorebook import Scored
-from roadloop.tracks.service import TrackPoint, TrackStore
+from roadloop.tracks.service import TrackPoint
 
 Float32 = NDArray[np.float32]
 
@@ -118,7 +118,7 @@ class Failed(NamedTuple):
 
 def score(
     points: Iterable[TrackPoint],
-    store: TrackStore,
+    picture: Callable[[TrackPoint], bytes],
     scorers: Sequence[Sequence[Callable[[Sequence[UInt8]], list[Outputs]]]],
     batch: int,
     max_pixels: int,
@@ -127,7 +127,7 @@ def score(
 
     Args:
         points: What to score.
-        store: Has the pictures.
+        picture: Fetches one.
         scorers: For each device a list of one scorer.
         batch: Pictures of one size at once on each device.
         max_pixels: Largest picture that is decoded.
@@ -139,7 +139,7 @@ def score(
 
     def read(point: TrackPoint) -> Loaded | None:
         try:
-            return Loaded(point, decode_image(store.picture(point), max_pixels))
+            return Loaded(point, decode_image(picture(point), max_pixels))
         except JobError:
             raise
         except RoadloopError as error:
