@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from roadloop.console import language, terminal
+from roadloop.console import language, say, terminal
 from roadloop.demo import mining, report
 from roadloop.demo.camvid import CamvidTour, script_of
 from roadloop.demo.child import ServerChild, serving
@@ -62,14 +62,17 @@ def demo(
 
 def bench_mining(
     seeds: Annotated[int, typer.Option(min=1, help="How often, each time with another seed; one tells nothing.")] = 3,
+    first: Annotated[
+        int, typer.Option(min=0, help="The first seed; later calls may add others, and put all together.")
+    ] = 0,
     classes: Annotated[str, typer.Option(help="Names of the classes aimed at, with commas.")] = mining.GRID,
     world: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the world: another one, other drives.")] = 0,
     home: Annotated[Path, typer.Option(help="The workspace to make 工作区目录.")] = Path("roadloop-mining"),
 ) -> None:
-    """Whether mining a rare class pays: mined pictures against as many random ones, over some seeds.
+    """Whether mining a rare class pays, over some seeds: against random pictures, and against random ones that show it.
 
     On the synthetic world, through the HTTP interface of a server of its own: train on a few drives, mine others, label
-    both arms, train on with each, evaluate on held-out drives. Says so plainly when mining did not pay. Takes many
+    all arms, train on with each, evaluate on held-out drives. Says so plainly when mining did not pay. Takes many
     minutes; the same command again goes on where it was interrupted.
     """
     settings = _settings(home, port=0)
@@ -77,14 +80,20 @@ def bench_mining(
     with _on_stage() as stage, serving(settings) as server:
         mining.claim(settings.home, contest)
         with Client(server.url, stage.language, server.check) as client:
-            runs = [mining.MiningRun(client, Workspace(settings.home), stage, contest, seed) for seed in range(seeds)]
+            runs = [
+                mining.MiningRun(client, Workspace(settings.home), stage, contest, (seed, kind))
+                for seed in range(first, first + seeds)
+                for kind in mining.KINDS
+            ]
             for run in runs:
                 run.run()
-            found = mining.verdict(client, runs)
+            found = {kind: mining.verdict(client, mining.of_kind(runs, kind)) for kind in mining.KINDS}
         path = mining.write_report(settings.home, contest, runs, found)
-        stage.console.print(mining.seeds_table(runs, stage.language))
-        stage.console.print(comparison_table(found))
-        stage.console.print(f"[bold]{found['sentence']}[/]\n{path}")
+    say(mining.seeds_table(runs, stage.language))
+    for kind, title in mining.KINDS.items():
+        stage.console.print(comparison_table(found[kind]))
+        stage.console.print(f"[bold]{title.pick(stage.language)}: {found[kind]['sentence']}[/]")
+    say(path)
 
 
 def _settings(home: Path, **more: Any) -> Settings:
