@@ -19,11 +19,12 @@ from roadloop.errors import BrokenFileError, InvalidValueError, JobError
 from roadloop.models import export, files, load
 from roadloop.models.onnx_session import open_session
 from roadloop.networks.folder import TEMPLATES, digest, read_source
+from shipped_templates import NAMES, WIDTHS
 
 SavePair = Callable[..., Path]
 
 
-@pytest.mark.parametrize("name", ["enet", "fast-scnn"])
+@pytest.mark.parametrize("name", [pytest.param("enet", marks=pytest.mark.slow), "fast-scnn"])
 def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, save_pair: SavePair, name: str) -> None:
     source = read_source(TEMPLATES / name)
     part = {"name": name, "digest": digest(source), "settings": {"width": 0.25}, "source": source}
@@ -47,18 +48,14 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
     assert json.loads(facts["normalisation"]) == {"mean": [0.5] * 3, "std": [0.25] * 3, "channels": "rgb"}
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The large networks one by one; without `--full` the first of them only, as each takes seconds."""
-    if "large" in metafunc.fixturenames:
-        names = ["pidnet-s", "bisenetv2", "ddrnet-23-slim", "rna-a1", "segformer"]
-        metafunc.parametrize("large", names if metafunc.config.getoption("--full") else names[:1])
-
-
-@pytest.mark.reliability
-def test_export_onnx__labels_of_the_large_networks_are_equal(tmp_path: Path, save_pair: SavePair, large: str) -> None:
-    source = read_source(TEMPLATES / large)
-    settings = {"width": 1 / 64 if large == "rna-a1" else 0.25}
-    part = {"name": large, "digest": digest(source), "settings": settings, "source": source}
+@pytest.mark.slow
+@pytest.mark.parametrize("shipped", sorted(NAMES))
+def test_export_onnx__labels_of_the_shipped_networks_are_equal(
+    tmp_path: Path, save_pair: SavePair, shipped: str
+) -> None:
+    source = read_source(TEMPLATES / shipped)
+    settings = {"width": WIDTHS[shipped]}
+    part = {"name": shipped, "digest": digest(source), "settings": settings, "source": source}
     path = save_pair(tmp_path, network=part)
     target = tmp_path / "m.onnx"
     report = export.export_onnx(path, target, size=(31, 45), trust=trusted(path))

@@ -86,15 +86,24 @@ def check_complete(data: Encoded, header: Header) -> None:
     """Raise unless the file reaches its end.
 
     Raises:
-        BrokenFileError: Truncated, or (PNG) a chunk whose CRC does not fit.
+        BrokenFileError: Truncated, (PNG) a chunk whose CRC does not fit, or (JPEG) nothing between the header of the
+            first scan and the next marker, of which decoders make a grey picture.
     """
     if header.format == "png":
         for kind, _, _ in png_chunks(data, check=True):
             if kind == b"IEND":
                 return
-    elif data[-2:] == _JPEG_END or any(marker == _END_OF_IMAGE for marker, _, _ in _jpeg_segments(data)):
+    elif _has_scan(data) and (
+        data[-2:] == _JPEG_END or any(marker == _END_OF_IMAGE for marker, _, _ in _jpeg_segments(data))
+    ):
         return
     raise truncated()
+
+
+def _has_scan(data: Encoded) -> bool:
+    ends = (end for marker, _, end in _jpeg_segments(data) if marker == _START_OF_SCAN)
+    end = next(ends, len(data))
+    return data[end : end + 1] != b"\xff" or data[end + 1 : end + 2] == b"\0"  # coded data writes 0xff as 0xff 0
 
 
 def png_chunks(data: Encoded, *, check: bool) -> Iterator[tuple[bytes, int, int]]:
