@@ -21,7 +21,8 @@ from roadloop.models.prediction import CERTAIN, Prediction, UInt8, UInt16
 Float32 = NDArray[np.float32]
 
 _FAINT: Final = -80.0  #: difference of logits below which exp is slow, and nothing
-_BAND: Final = 1 << 18  #: logits whose probabilities are worked on at once: they stay in a core's cache
+_BAND: Final = 1 << 18  #: logits whose probabilities are worked on at once: they stay in a core's cache,
+_GPU_BAND: Final = 1 << 26  #: or take 256 MiB of a GPU
 
 
 @contextmanager
@@ -59,23 +60,19 @@ def decide(logits_NChw: torch.Tensor, size: tuple[int, int], *, certain: bool) -
 def probabilities(logits_NChw: torch.Tensor, size: tuple[int, int]) -> Iterator[torch.Tensor]:
     """The probabilities of the outputs at each pixel: bands of rows from top to bottom, float32 [N, C, rows, W].
 
-    On a GPU it is one band, and the logits have the pictures' size.
-
     Args:
         logits_NChw: As `decide` takes them.
         size: H and W of the pictures.
     """
-    if logits_NChw.device.type != "cpu":
-        yield logits_NChw.float().softmax(dim=1)
-        return
     logits_NCHW = logits_NChw.float()
-    if logits_NChw.shape[2:] != size:
+    if logits_NChw.shape[2:] != size:  # on the CPU alone
         maps = logits_NCHW.flatten(0, 1).contiguous().numpy()
         logits_NCHW = torch.from_numpy(np.stack([_resized(one, size) for one in maps])).unflatten(
             0, logits_NChw.shape[:2]
         )
     count, outputs, height, width = logits_NCHW.shape
-    rows = max(1, _BAND // (count * outputs * width))
+    band = _BAND if logits_NChw.device.type == "cpu" else _GPU_BAND
+    rows = max(1, band // (count * outputs * width))
     for top in range(0, height, rows):
         yield logits_NCHW[:, :, top : top + rows].softmax(dim=1)
 

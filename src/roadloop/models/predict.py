@@ -148,7 +148,7 @@ class Predictor:
         shift = -np.array(network.mean, np.float32) / np.array(network.std, np.float32)
         self._scale_C11: Final = torch.from_numpy(scale.astype(np.float32)).view(3, 1, 1).to(device)
         self._shift_C11: Final = torch.from_numpy(shift.astype(np.float32)).view(3, 1, 1).to(device)
-        chosen, ids = choices(network.used, network.outputs, predict_ignored=network.predict_ignored)
+        chosen, ids = _choices(network.used, network.outputs, predict_ignored=network.predict_ignored)
         self._chosen: Final = None if chosen == list(range(network.outputs)) else chosen
         self._ids: Final = None if ids.tolist() == list(range(network.outputs)) else ids
         self._swapped: Final = torch.tensor(_swapped(network, chosen), dtype=torch.int64, device=device)
@@ -280,7 +280,7 @@ def _apply_layout(module: torch.nn.Module, layout: torch.memory_format) -> None:
     module.to(memory_format=layout)  # type: ignore[call-overload]
 
 
-def choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tuple[list[int], UInt8]:
+def _choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tuple[list[int], UInt8]:
     """The outputs that take part in the argmax, and uint8 [of them] what is predicted where each wins.
 
     Args:
