@@ -225,8 +225,8 @@ def test_process__the_newest_package_of_rejected_pictures_wins_else_the_lowest_n
     found = read_set(platform, "full-aug-20261124")
     assert sorted(found) == ["1/a_1", "3/a_2", "4/a_3"]
     for key, sample in found.items():
-        number, _, stem = key.partition("/")
-        assert (sample.ids == truth(f"{stem} of {number}")).all()
+        package, _, stem = key.partition("/")
+        assert (sample.ids == truth(f"{stem} of {package}")).all()
 
 
 def test_process__all_rejected_fails_but_keeps_them(
