@@ -66,10 +66,10 @@ def probabilities(logits_NChw: torch.Tensor, size: tuple[int, int]) -> Iterator[
     """
     logits_NCHW = logits_NChw.float()
     if logits_NChw.shape[2:] != size:  # on the CPU alone
-        maps = logits_NCHW.flatten(0, 1).contiguous().numpy()
-        logits_NCHW = torch.from_numpy(np.stack([_resized(one, size) for one in maps])).unflatten(
-            0, logits_NChw.shape[:2]
-        )
+        logits_NCHW = torch.empty((*logits_NChw.shape[:2], *size))
+        small, large = (maps.flatten(0, 1).contiguous().numpy() for maps in (logits_NChw.float(), logits_NCHW))
+        for map_hw, map_HW in zip(small, large, strict=True):
+            cv2.resize(map_hw, size[::-1], dst=map_HW, interpolation=cv2.INTER_LINEAR)
     count, outputs, height, width = logits_NCHW.shape
     band = _BAND if logits_NChw.device.type == "cpu" else _GPU_BAND
     rows = max(1, band // (count * outputs * width))
