@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,11 +79,9 @@ def test_verdict__all_seeds_in_one_comparison() -> None:
             asked.append((path, sent))
             return {"verdict": "paid"}
 
-    runs = [
-        MiningRun(Listening(), Workspace(Path("/nowhere")), STAGE, TINY, (seed, kind))
-        for seed in (0, 1)
-        for kind in mining.KINDS
-    ]  # type: ignore[arg-type]
+    client: Any = Listening()
+    workspace = Workspace(Path("/nowhere"))
+    runs = [MiningRun(client, workspace, STAGE, TINY, (seed, kind)) for seed in (0, 1) for kind in mining.KINDS]
     for kind in mining.KINDS:
         of_kind = mining.of_kind(runs, kind)
         of_kind[0].found.gained.selection = f"abc-{kind}"

@@ -210,7 +210,7 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
     assert all((first / p).read_bytes() == (second / p).read_bytes() for p in same)
 
 
-def _killed(*_args: object) -> None:
+def _killed(*_args: object, **_values: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -379,7 +379,3 @@ def test_evaluate__a_resumed_job_keeps_its_predictor(
     assert choice["backend"] == setting
     assert f"kd_suzhou_ep-0005.params: backend={setting} why=setting" in capsys.readouterr().out
     assert not list((platform.workspace.home / "out").rglob("*.onnx"))
-
-
-def _killed(*_args: object, **_values: object) -> None:
-    raise KeyboardInterrupt

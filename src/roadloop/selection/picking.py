@@ -75,8 +75,7 @@ class Pool:
     @property
     def shows(self) -> Bools:
         """In which pictures the model sees a class aimed at: bool [N]."""
-        found: Bools = (self.seen >= SEEN).any(axis=1)
-        return found
+        return np.asarray((self.seen >= SEEN).any(axis=1))
 
 
 class Pick(NamedTuple):

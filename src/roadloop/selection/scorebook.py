@@ -56,8 +56,8 @@ class ScoreBook(Notes):
         ).fetchone()
         if row is None:
             return None
-        *floats, prints = row
-        return Scored(*(np.frombuffer(blob, np.float32) for blob in floats), np.frombuffer(prints, np.uint64))
+        classes, seen, vector = (np.frombuffer(blob, np.float32) for blob in row[:3])
+        return Scored(classes, seen, vector, np.frombuffer(row[3], np.uint64))
 
     def count(self) -> int:
         """How many pictures were scored."""

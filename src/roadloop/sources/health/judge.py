@@ -47,6 +47,6 @@ def load_judge(
     def judge(image: UInt8) -> Opinion:
         (found,) = predictor.predict([image])
         assert found.certainty is not None
-        return Opinion(found.ids, found.certainty / np.float32(CERTAIN), lut)
+        return Opinion(found.ids, np.divide(found.certainty, CERTAIN, dtype=np.float32), lut)
 
     return judge, {c.train_id: (c.name_zh, c.name_en) for c in record.classes}
