@@ -14,8 +14,8 @@ from PIL import Image
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
 from roadloop.evaluation import service, tasks
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.report import read_report
-from roadloop.evaluation.service import EvaluationRequest
 from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
@@ -35,7 +35,7 @@ UInt8 = NDArray[np.uint8]
 RunJob = Callable[[Platform, str], queue.Job]
 
 
-def request(**changes: Any) -> EvaluationRequest:
+def request(**changes: Any) -> StartEvaluation:
     values: dict[str, Any] = {
         "dicts": {"苏州": ["kd_suzhou_ep-0005.params"]},
         "type": "full",
@@ -45,7 +45,7 @@ def request(**changes: Any) -> EvaluationRequest:
         "single_gpu": 2,
         "overwrite": False,
     }
-    return EvaluationRequest(**{**values, **changes})
+    return StartEvaluation(**{**values, **changes})
 
 
 def start(platform: Platform, **changes: Any) -> str:
@@ -359,7 +359,9 @@ def test_evaluate__a_resumed_job_keeps_its_predictor(
     setting: str,
 ) -> None:
     object.__setattr__(platform.settings, "predictor", setting)
-    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "图片", "out", "", 2, False)
+    request = StartEvaluation(
+        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir="图片", dest_dir="out", single_gpu=2
+    )
     write = service.start(platform, request)
     with platform.database.transaction() as db:
         task_id = write(db)

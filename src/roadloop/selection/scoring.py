@@ -26,6 +26,7 @@ from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import trust_of
 from roadloop.selection.acquisition import class_doubts
 from roadloop.selection.fingerprint import fingerprint
+from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.scorebook import Scored
 from roadloop.tracks.service import TrackPoint
 
@@ -82,11 +83,14 @@ class Scorer:
         return [Outputs(*row) for row in zip(*columns, strict=True)]
 
 
-def load_scorers(context: TaskContext, images: Iterable[UInt8], left: int, place: Path) -> list[list[Scorer]]:
+def load_scorers(
+    context: TaskContext, recipe: MineRecipe, images: Iterable[UInt8], left: int, place: Path
+) -> list[list[Scorer]]:
     """The model of a mining, once for each device; on the CPU with PyTorch or ONNX Runtime.
 
     Args:
         context: Of the job.
+        recipe: Of the mining.
         images: Some of the candidates, to measure on.
         left: How many candidates are to be scored.
         place: Where an exported file may stand for a moment.
@@ -95,16 +99,16 @@ def load_scorers(context: TaskContext, images: Iterable[UInt8], left: int, place
         UntrustedCodeError: The network's source may not run here.
         BrokenFileError: The model file is not the one that was chosen.
     """
-    payload, trust = context.payload, trust_of(context.platform)
-    path = context.platform.workspace.find_path(payload["model_path"])
-    module, record = load_model(path, trust, payload["model_sha256"])
+    trust = trust_of(context.platform)
+    path = context.platform.workspace.find_path(recipe.model_path)
+    module, record = load_model(path, trust, recipe.model_sha256)
     network = replace(Network.of(module, record), predict_ignored=False, embedding=True)
     places = devices(context.gpus, context.platform.settings.torch_threads or os.cpu_count() or 1)
     tried = pictures_to_try(context, left, images)
     _, (network,) = settled(context, [Trial(network, path, trust, tried, left, len(places), False, PLAIN, place)])
-    classes = [aim["train_id"] for aim in payload["aims"]]
+    classes = [aim.train_id for aim in recipe.aims]
     return [
-        [Scorer(one, classes, payload["method"], device)]
+        [Scorer(one, classes, recipe.method, device)]
         for one, device in zip(on_each(network, places), places, strict=True)
     ]
 
