@@ -25,7 +25,6 @@ from roadloop.models.about import read_about
 from roadloop.models.export import export_safetensors
 from roadloop.models.files import load_description
 from roadloop.models.importing import import_weights
-from roadloop.models.manner import Manner
 from roadloop.models.meaning import Given
 from roadloop.networks.folder import NetworkInfo
 from roadloop.storage import publish
@@ -343,7 +342,7 @@ def test_evaluate__tiles_smaller_than_the_training_crop_are_a_warning(
 ) -> None:
     write_model(platform.workspace.weights, "small", 1, input={"crop": crop, "size": [8, 8]})
     dicts = {"weights": ["small_ep-0001.params"]}
-    job = run_job(platform, start(platform, dicts=dicts, manner=Manner(tile=tile)))
+    job = run_job(platform, start(platform, dicts=dicts, tile=tile))
     found = [text for text in job.warnings if "tile=" in text.en]
     assert len(found) == said
     assert all("trained on (32x24)" in text.en and "tile=32" in text.zh for text in found)
