@@ -77,10 +77,10 @@ def _set(platform: Platform, _finish: Finish) -> None:
             writer.add(NewSample("1", f"t{n // 2}_{n:03d}", image, encode_label(label)))
 
 
-def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d") -> str:
+def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d", source: str = "镇") -> str:
     """Ask for a dataset of the set."""
     request = datasets.Request(
-        data_name=name, sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
+        data_name=name, sour_data=source, data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
         seed=0, max_bad=max_bad, base_data="", thread=1, data_desc="",
     )  # fmt: skip
     return platform.database.write(lambda: datasets.create(platform, request))

@@ -148,6 +148,7 @@ def _jpeg_header(data: Encoded) -> Header:
         elif marker == 0xEE and data[start : start + 5] == b"Adobe":
             adobe = True
         elif marker == _START_OF_SCAN:
+            _check_scan(data, end)
             break
     if frame is None:
         raise truncated()
@@ -156,6 +157,12 @@ def _jpeg_header(data: Encoded) -> Header:
         raise broken(f"图片尺寸 {width}x{height} 无效", f"A size of {width}x{height} is not possible")
     plain = depth == 8 and channels in (1, 3) and not adobe
     return Header("jpeg", width, height, orientation, channels, depth, plain)
+
+
+def _check_scan(data: Encoded, start: int) -> None:
+    """Raise unless scan data begins there; decoders make a picture without any grey."""
+    if _MARKER.match(data, start):
+        raise truncated()
 
 
 def _jpeg_segments(data: Encoded) -> Iterator[tuple[int, int, int]]:
