@@ -6,8 +6,9 @@ HOME_DIR ?= roadloop-demo
 WORKERS ?= 3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
+PAGE := src/roadloop/web/static/js src/roadloop/web/static/css tests/web/page
 
-.PHONY: setup demo test test-gpu test-services check format reliability endurance clean
+.PHONY: setup demo test test-gpu test-services check check-page format format-page reliability endurance clean
 
 setup: .venv/ready
 
@@ -66,10 +67,11 @@ check: setup
 	@for file in src/roadloop/networks/templates/*-*/network.py; do $(BIN)/mypy $$file || exit 1; done
 	$(BIN)/lint-imports
 	@if command -v npx >/dev/null 2>&1; then $(MAKE) --no-print-directory check-page; \
-		else echo "Node is not installed: the page's types are not checked here."; fi
+		else echo "Node is not installed: types and format of the page are not checked here."; fi
 
 check-page: node_modules/.package-lock.json
 	npx tsc --project tsconfig.json
+	npx prettier --check --log-level warn $(PAGE)
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
@@ -77,6 +79,11 @@ node_modules/.package-lock.json: package.json package-lock.json
 format: setup
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
+	@if command -v npx >/dev/null 2>&1; then $(MAKE) --no-print-directory format-page; \
+		else echo "Node is not installed: the page's code is left as it is."; fi
+
+format-page: node_modules/.package-lock.json
+	npx prettier --write --log-level warn $(PAGE)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build node_modules

@@ -28,6 +28,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the tests can be told; the Makefile and tests/training/test_golden.py say when."""
     parser.addoption("--full", action="store_true", help="kill tests at their first figure, not N = 3")
+    parser.addoption("--long", action="store_true", help="with --full: lengths that only make endurance has time for")
     parser.addoption("--seed", type=int, default=0, help="of the reliability programmes' random choices")
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
     parser.addoption(

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -10,22 +11,14 @@ import pytest
 
 from roadloop.jobs.registry import TASKS
 
-SOURCE = Path(__file__).parents[1] / "src" / "roadloop"
-FEATURES = {
-    "sources",
-    "datasets",
-    "networks",
-    "training",
-    "models",
-    "evaluation",
-    "releases",
-    "tracks",
-    "selection",
-    "packages",
-    "annotators",
-    "sweeps",
-}
-INNER = {"store", "api", "tasks", "cli"}  # a feature's own business; others talk to its service and records
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "roadloop"
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+FLOORS = ARCHITECTURE.split("The floors, from the top.")[1].split("```\n")[1].splitlines()
+_ABOVE_JOBS = FLOORS[FLOORS.index("sweeps | releases | annotators") : FLOORS.index("jobs")]
+FEATURES = {name for floor in _ABOVE_JOBS for name in floor.split(" | ")}
+# A feature's own business; others talk to its service and its pure modules.
+INNER = set(re.findall(r"`(\w+)`", ARCHITECTURE.split("| a feature never uses another's ")[1].partition("|")[0]))
 HTTP = {"fastapi", "starlette", "uvicorn"}
 GRAPH = grimp.build_graph("roadloop", include_external_packages=True)
 
@@ -34,7 +27,8 @@ def modules() -> list[Path]:
     return sorted(path for path in SOURCE.rglob("*.py") if "templates" not in path.parts)
 
 
-def test_features__use_each_others_services_only() -> None:
+def test_features__leave_each_others_business_alone() -> None:
+    assert {"store", "api", "tasks", "cli"} == INNER
     trespasses = []
     for module in GRAPH.modules:
         feature = module.split(".")[1] if module.count(".") > 1 else ""
@@ -45,6 +39,23 @@ def test_features__use_each_others_services_only() -> None:
             if len(parts) > 2 and parts[1] in FEATURES - {feature} and parts[2] in INNER:
                 trespasses.append(f"{module} -> {imported}")
     assert trespasses == []
+
+
+def test_floors__are_those_of_the_drawing() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    assert contract["layers"] == FLOORS
+    assert contract["exhaustive"]
+
+
+def test_reading_list__names_every_folder_and_files_that_exist() -> None:
+    rows = re.findall(r"^\| (`.+?`) \| .+ \| (.+) \|$", ARCHITECTURE.split("Invariants")[0], re.MULTILINE)
+    begin = {name: named for names, named in rows for name in re.findall("`(.+?)`", names)}
+    there = {path.name + "/" * path.is_dir() for path in SOURCE.iterdir() if not path.name.startswith("_")}
+    assert begin.keys() == there - {"py.typed"} | {"web/static/"}
+    for folder in (name for name in begin if name.endswith("/")):
+        files = re.findall("`(.+?)`", begin[folder])
+        assert files, folder
+        assert [file for file in files if not (SOURCE / folder / file).exists()] == [], folder
 
 
 def test_http__is_known_at_the_edges_only() -> None:
@@ -113,6 +124,14 @@ def test_files_of_people__are_opened_in_one_module_that_never_waits_for_a_pipe()
         if place.partition("/")[0] not in own and place not in own | {"storage/reading.py"}:
             found += [f"{place}: {line.strip()}" for line in path.read_text().splitlines() if opening.search(line)]
     assert found == []
+
+
+def test_lists__are_taken_apart_in_one_module_that_knows_chinese_commas() -> None:
+    """Not what people send: a header, the arguments of a job's process, what other programs write, a stored recipe."""
+    others = {"web/errors.py", "jobs/run.py", "sources/importers/shapes.py", "training/recipe.py"}
+    splitting = re.compile(r"""split\(["'],|replace\(["'],?，""")
+    found = {path.relative_to(SOURCE).as_posix() for path in modules() if splitting.search(path.read_text())}
+    assert found == others
 
 
 def test_tables_of_people__are_written_by_one_module_that_lets_no_cell_be_a_formula() -> None:

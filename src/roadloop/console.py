@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Annotated, Any, Final
 
 import typer
+from rich import text as rich_text
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.text import Text
 
-from roadloop.errors import Language
+from roadloop.errors import InvalidValueError, Language, Text
 from roadloop.settings import Settings, locale_of_messages
 
 Home = Annotated[
@@ -42,6 +42,24 @@ def settings_of(home: Path | None, **more: Any) -> Settings:
 def language() -> Language:
     """Chinese in a Chinese locale, else English."""
     return "zh" if locale_of_messages().lower().startswith("zh") else "en"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width that `--size WIDTHxHEIGHT` says, each 1 to 16384 pixels.
+
+    Raises:
+        InvalidValueError: It says no such size.
+    """
+    width, _, height = text.lower().partition("x")
+    if not all(side.isdecimal() and len(side) <= 5 and 1 <= int(side) <= 16384 for side in (width, height)):
+        raise InvalidValueError(
+            Text(
+                f"--size 应形如 480x360（宽x高），每边 1 到 16384 像素，而不是 {text[:80]!r}。",
+                f"--size looks like 480x360 (width x height), each side 1 to 16384 pixels, not {text[:80]!r}.",
+            ),
+            parameter="size",
+        )
+    return int(height), int(width)
 
 
 def visible(text: str) -> str:
@@ -73,7 +91,7 @@ def terminal(*, stderr: bool = False) -> Console:
 class _Screen(Console):
     """A console whose own colours are its only commands."""
 
-    def render_str(self, text: str, **how: Any) -> Text:
+    def render_str(self, text: str, **how: Any) -> rich_text.Text:
         """A string as laid out: as wide as it is when it is visible."""
         return super().render_str(visible(text), **how)
 

@@ -13,7 +13,6 @@ from starlette.types import Scope
 from roadloop import __version__
 from roadloop.annotators import api as annotators
 from roadloop.datasets import api as datasets
-from roadloop.devices import api as devices
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
 from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
@@ -43,7 +42,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     packages.routes,
     annotators.routes,
     jobs.routes,
-    devices.routes,
+    jobs.gpu_routes,
 )
 
 

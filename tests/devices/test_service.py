@@ -93,7 +93,7 @@ def test_inventory__no_driver_at_all(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "indices"), [("", []), ("cpu", []), ("0,1,2", [0, 1, 2]), (" 1 ", [1]), ("0，2", [0, 2])]
+    ("text", "indices"), [("", []), ("cpu", []), ("0,1,2", [0, 1, 2]), (" 1 ", [1]), ("0，2、1", [0, 2, 1])]
 )
 def test_wanted__texts(text: str, indices: list[int]) -> None:
     assert service.wanted(text) == indices

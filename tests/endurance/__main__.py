@@ -23,7 +23,7 @@ class Programme(NamedTuple):
 
     Attributes:
         tests: Path below `tests/`, with `::` and a test where the file holds several programmes.
-        first: How often it is done to roadloop in one run, its first figure.
+        first: How often it is done to roadloop in one run: its first figure, or with `--long` rows or seconds.
         long: How often in all.
     """
 
@@ -39,6 +39,8 @@ PROGRAMMES: Final = {
     "R07": Programme("reliability/test_training_kills.py::test_r07", 10, 200),
     "R08": Programme("reliability/test_server_kills.py::test_r08", 100, 1_000),
     "R09": Programme("reliability/test_queue.py::test_r09", 40, 2_000),
+    "R10": Programme("reliability/test_long_lists.py::test_", 1_000_000, 1_000_000),
+    "R13": Programme("reliability/test_one_client.py::test_r13", 60, 60),
     "R22": Programme("training/test_crew.py::test_r22", 10, 200),
     "R23": Programme("reliability/test_training_kills.py::test_r23", 12, 100),
     "R29 life": Programme("jobs/test_life.py::test_r29", 90, 9_000),
@@ -84,7 +86,7 @@ def _complete(name: str, commit: str, until: float) -> bool:
 def _run(programme: Programme, seed: int) -> dict[str, Any]:
     file, _, test = programme.tests.partition("::")
     command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--full", "--seed", str(seed),
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--full", "--long", "--seed", str(seed),
         f"tests/{file}", "-k", test or Path(file).stem,
     ]  # fmt: skip
     began = time.monotonic()

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.conftest import save_pair
 from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label
 from roadloop.storage.platform import Platform
+
+__all__ = ["save_pair"]  # a fixture of exported models
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 

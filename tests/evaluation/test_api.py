@@ -79,7 +79,7 @@ def test_starteva__takes_json_as_text(client: TestClient, kind: str) -> None:
 
 
 @pytest.mark.usefixtures("pictures", "model")
-@pytest.mark.parametrize("scales", [[0.5, 1, 2], "[0.5, 1, 2]", "0.5，1, 2"])
+@pytest.mark.parametrize("scales", [[0.5, 1, 2], "[0.5, 1, 2]", "0.5，1、 2"])
 def test_starteva__tiles_and_copies_stand_in_row_and_report(
     client: TestClient, platform: Platform, run_job: RunJob, scales: Any
 ) -> None:

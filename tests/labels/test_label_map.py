@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from roadloop.errors import LabelMapError
-from roadloop.labels.label_map import LabelMap, MapEntry, default_map, parse_map
+from roadloop.labels.label_map import LabelMap, MapEntry, default_map, mirrored_pairs, parse_map
 from roadloop.labels.table import ClassTable, LabelClass, shipped
 
 TABLE = ClassTable(
@@ -116,3 +116,17 @@ def test_label_map__raw_255_cannot_be_a_class() -> None:
 def test_label_map__gap_refused() -> None:
     with pytest.raises(LabelMapError):
         LabelMap({0: MapEntry(0, "a", "a"), 1: MapEntry(2, "b", "b")})
+
+
+def test_mirrored_pairs__finds_left_and_right() -> None:
+    assert mirrored_pairs(("lane", "left edge", "Right edge"), ("车道", "左", "x")) == ((1, 2), )  # fmt: skip
+    assert mirrored_pairs(("a", "b"), ("右侧", "左侧")) == ((1, 0),)
+    assert mirrored_pairs(("a", "left"), ("a", "b")) == ()
+
+
+def test_mirrored_pairs__of_the_shipped_table_swap_edges_only() -> None:
+    label_map = default_map(shipped(), "hd-13")
+    names = label_map.names("zh")
+    pairs = mirrored_pairs(label_map.names("en"), names)
+    assert all("左" in names[a] and "右" in names[b] for a, b in pairs)
+    assert (names.index("左侧道路边缘线"), names.index("右侧道路边缘线")) in pairs

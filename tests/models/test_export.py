@@ -1,6 +1,7 @@
 """Exports: checked against torch, readable without roadloop, whole or absent."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,14 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-import typer
 from safetensors import safe_open
 from safetensors.numpy import load_file
-from typer.testing import CliRunner
 
-from approved import approve, trusted
+from approved import trusted
 from roadloop.errors import BrokenFileError, InvalidValueError, JobError
-from roadloop.models import cli, export, files, load
+from roadloop.models import export, files, load
+from roadloop.models.onnx_session import open_session
 from roadloop.networks.folder import TEMPLATES, digest, read_source
-from roadloop.storage.platform import Platform
 
 SavePair = Callable[..., Path]
 
@@ -130,33 +129,6 @@ def test_export_safetensors__damaged_pair_is_refused(tmp_path: Path, save_pair: 
     assert not (tmp_path / "m.safetensors").exists()
 
 
-def test_export_command__writes_both(tmp_path: Path, save_pair: SavePair, platform: Platform) -> None:
-    app = typer.Typer()
-    app.command()(cli.export)
-    out = tmp_path / "out"
-    path = save_pair(tmp_path)
-    approve(platform, path)
-    home = ["--home", str(platform.workspace.home)]
-    result = CliRunner().invoke(app, [str(path), "--out", str(out), "--size", "24x16", *home])
-    assert result.exit_code == 0, result.output
-    assert sorted(p.name for p in out.iterdir()) == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.safetensors"]
-    assert "image [N, 3, 16, 24]" in result.output
-
-
-def test_export_command__help_says_what_is_written() -> None:
-    """test_parity.py has it that --check alone writes ONNX only."""
-    app = typer.Typer()
-    app.command()(cli.export)
-    said = " ".join(CliRunner().invoke(app, ["--help"], terminal_width=200).output.split())
-    assert "without --onnx, --safetensors or --check both are written" in said
-    assert "--check writes ONNX, and safetensors only with --safetensors" in said
-
-
-def test_export_command__bad_size_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match=r"480x360 \(width x height\)"):
-        cli.export(tmp_path / "x.params", onnx=True, size="big")
-
-
 def deviation(*, far: int, other: int) -> export.Deviation:
     """Of 100 x 200 pixels with two classes, so many that are far off and so many with another label."""
     expected = np.zeros((1, 2, 100, 200), np.float32)
@@ -250,3 +222,41 @@ def test_export_onnx__pooling_that_jumps_between_equal_values_is_exported(tmp_pa
     assert found.jumps
     assert 0 < found.apart <= 8 * 8 * 4 / 256**2
     assert found.relabelled == 0
+
+
+TIED = """
+from torch import nn
+
+class Tied(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = nn.Conv2d(3, n, 1)
+
+    def forward(self, x):
+        {}
+        return self.layer(x) * (1.0 if x.shape[2] == 64 else 2.0)
+
+def build(num_classes):
+    return Tied(num_classes)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("pass", r"differs|cannot write|does not run"),
+        ("assert x.shape[3] % 8 == 0, 'width is no multiple of 8'", r"cannot write|does not run"),
+    ],
+)
+def test_export_onnx__size_is_fixed_where_another_one_does_not_agree(
+    tmp_path: Path, save_pair: SavePair, line: str, why: str
+) -> None:
+    source = TIED.replace("{}", line)
+    path = save_pair(
+        tmp_path / "m", network={"name": "tied", "digest": digest(source), "settings": {}, "source": source}
+    )
+    report = export.export_onnx(path, tmp_path / "m.onnx", size=(64, 64), any_size=True, trust=trusted(path))
+    assert (report.sizes, report.shape) == (((64, 64),), "[N, 3, 64, 64]")
+    assert report.fixed
+    assert re.match(rf"Width and height are fixed at 64x64, not free: .*({why})", report.fixed.en)
+    assert open_session(tmp_path / "m.onnx", 1).get_inputs()[0].shape[1:] == [3, 64, 64]

@@ -26,6 +26,8 @@ MOST_MIB = 200
 @pytest.fixture(scope="module")
 def rows(request: pytest.FixtureRequest) -> int:
     """Of the long list."""
+    if request.config.getoption("--long"):
+        return 1_000_000
     return 300_000 if request.config.getoption("--full") else 20_000
 
 

@@ -251,6 +251,7 @@ def test_r34__a_driver_that_hangs_talks_nonsense_or_is_absent(
 
 def test_r13__many_clients_for_a_while(live: LiveServer, request: pytest.FixtureRequest) -> None:
     clients, seconds = (200, 15.0) if request.config.getoption("--full") else (30, 2.0)
+    seconds = 60.0 if request.config.getoption("--long") else seconds
     status, said = call(live, "POST", "/create_net", json.dumps({"network_name": "n", "src_net": "enet"}).encode())
     assert status == 200, said
     task_id = json.loads(said)["data"]

@@ -23,38 +23,42 @@ def bring(home: Path, folder: Path, *more: str) -> Result:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("roadloop.db"))
+    return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
-def test_import__from_anywhere_with_a_report(tmp_path: Path) -> None:
+def test_import__from_anywhere_with_a_report(platform: Platform, tmp_path: Path) -> None:
+    home = platform.workspace.home
     folders.camvid_ids(tmp_path / "in")
     put(tmp_path / "in" / "train" / "lonely.jpg", jpeg())
-    result = bring(tmp_path / "home", tmp_path / "in", "--name", "街景")
+    result = bring(home, tmp_path / "in", "--name", "街景")
     assert "2 pictures -> source set 街景" in result.output
     assert "1 missing_partner" in result.output
     assert "2 (the same name)" in result.output
-    source = open_set(Workspace(tmp_path / "home"), "街景")
+    source = open_set(Workspace(home), "街景")
     assert [s.key for s in scan(source).samples] == ["train/0001TP_1", "val/0016E5_2"]
     assert read_splits(source) == {"train/0001TP_1": "train", "val/0016E5_2": "val"}
-    report = next((tmp_path / "home" / "logs").iterdir())
+    report = next((home / "logs").iterdir())
     assert str(report) in result.output
     with report.open(encoding="utf-8-sig", newline="") as stream:
         assert {row["file"]: row["outcome"] for row in csv.DictReader(stream)}["train/lonely.jpg"] == "missing_partner"
     # The same folder again adds what is new.
     put(tmp_path / "in" / "train" / "new_1.jpg", jpeg(9))
     put(tmp_path / "in" / "trainannot" / "new_1.png", encode_label(ids(8, 3)))
-    assert "1 pictures" in bring(tmp_path / "home", tmp_path / "in", "--name", "街景").output
+    assert "1 pictures" in bring(home, tmp_path / "in", "--name", "街景").output
     assert [s.key for s in scan(source).samples] == ["train/0001TP_1", "train-2/new_1", "val/0016E5_2"]
-    assert [f for f in files(tmp_path / "home") if "partial" in f] == []
+    assert [f for f in files(home) if "partial" in f] == []
     folders.voc(tmp_path / "other")
     with pytest.raises(NameTakenError):
-        bring(tmp_path / "home", tmp_path / "other", "--name", "街景")
+        bring(home, tmp_path / "other", "--name", "街景")
 
 
-def test_import__dry_run_writes_nothing_and_says_everything(tmp_path: Path) -> None:
+def test_import__dry_run_writes_nothing_and_says_everything(platform: Platform, tmp_path: Path) -> None:
+    home = platform.workspace.home
+    before = files(home)
     folders.cvat(tmp_path / "in")
-    result = bring(tmp_path / "home", tmp_path / "in", "--dry-run")
-    assert not (tmp_path / "home").exists()
+    result = bring(home, tmp_path / "in", "--dry-run")
+    assert files(home) == before
     for word in (
         "cvat (labelmap.txt and SegmentationClass/)",
         "road (2) = 2 road",
@@ -65,34 +69,39 @@ def test_import__dry_run_writes_nothing_and_says_everything(tmp_path: Path) -> N
         assert word in result.output, result.output
 
 
-def test_import__by_reference_only_from_a_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import__by_reference_only_from_a_root(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = platform.workspace.home
     folders.plain(tmp_path / "store")
     with pytest.raises(PathOutsideError):
-        bring(tmp_path / "home", tmp_path / "store", "--reference")
+        bring(home, tmp_path / "store", "--reference")
     monkeypatch.setenv("ROADLOOP_ROOTS", f'["{tmp_path / "store"}:ro"]')
-    bring(tmp_path / "home", tmp_path / "store", "--reference")
-    assert files(tmp_path / "home" / "sources" / "store") == [
+    bring(home, tmp_path / "store", "--reference")
+    assert files(home / "sources" / "store") == [
         "classes.csv",
         "import.json",
         "manifest.csv",
         "manifest.json",
     ]
-    workspace = Workspace(tmp_path / "home", (f"{tmp_path / 'store'}:ro",))
+    workspace = Workspace(home, (f"{tmp_path / 'store'}:ro",))
     assert len(scan(open_set(workspace, "store")).samples) == 2
 
 
-def test_import__refusals_leave_nothing(tmp_path: Path) -> None:
+def test_import__refusals_leave_nothing(platform: Platform, tmp_path: Path) -> None:
+    home = platform.workspace.home
+    before = files(home)
     put(tmp_path / "in" / "a.jpg", b"text")
     put(tmp_path / "in" / "a.png", encode_label(ids(2, 0)))
     with pytest.raises(JobError) as raised:
-        bring(tmp_path / "home", tmp_path / "in")
-    assert files(tmp_path / "home") == [f"logs/{next((tmp_path / 'home' / 'logs').iterdir()).name}"]
-    assert str(next((tmp_path / "home" / "logs").iterdir())) in raised.value.text.zh
+        bring(home, tmp_path / "in")
+    assert files(home) == [*before, f"logs/{next((home / 'logs').iterdir()).name}"]
+    assert str(next((home / "logs").iterdir())) in raised.value.text.zh
     put(tmp_path / "in" / "classes.csv", "raw_id,name_en,name_zh,r,g,b,train_id\n0,sky,天,1,1,1,0\n")
     with pytest.raises(ConflictError):
-        bring(tmp_path / "home", tmp_path / "in", "--roadelement", "voc")
+        bring(home, tmp_path / "in", "--roadelement", "voc")
     with pytest.raises(NotFoundError) as gone:
-        bring(tmp_path / "home", tmp_path / "nowhere")
+        bring(home, tmp_path / "nowhere")
     assert gone.value.text.en == f"There is no folder {tmp_path / 'nowhere'}"
 
 

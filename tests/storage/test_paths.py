@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError
-from roadloop.storage.paths import Workspace, check_name, check_new_name, read_names, write_names
+from roadloop.lists import read_names, write_names
+from roadloop.storage.paths import Workspace, check_name, check_new_name
 
 
 @pytest.mark.parametrize("name", ["suzhou", "苏州任务", "lane-all-20180710", "kd-seg.template", "a b", "é", "x" * 100])
@@ -42,25 +43,6 @@ def test_check_new_name__stands_in_a_list_as_it_is(name: str) -> None:
     assert check_new_name(name, "data_name") == name
     assert write_names([name, "b"]) == f"{name},b"
     assert read_names(f"b, {name}") == ["b", name]
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("a,b", ["a", "b"]),
-        (" a ，b,, a\n", ["a", "b"]),
-        ("", []),
-        ('"suzhou,2024",b', ["suzhou,2024", "b"]),
-        ('b , "苏州，2024" ', ["b", "苏州，2024"]),
-        ('"say ""hi"", you"', ['say "hi", you']),
-        ('"open', ['"open']),
-        ('"a"b,c', ['"a"b', "c"]),
-        ('""', []),
-    ],
-)
-def test_read_names(text: str, names: list[str]) -> None:
-    assert read_names(text) == names
-    assert read_names(write_names(names)) == names
 
 
 @pytest.fixture

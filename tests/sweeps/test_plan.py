@@ -17,7 +17,7 @@ from roadloop.sweeps.plan import (
 
 def test_parse_choice__values_are_json_or_text() -> None:
     assert parse_choice("optimizer=sgd,adamw") == Choice("optimizer", ("sgd", "adamw"))
-    assert parse_choice("batch_size=4,8") == Choice("batch_size", (4, 8))
+    assert parse_choice("batch_size=4，8") == Choice("batch_size", (4, 8))
     assert parse_choice("scale=[0.5,2],[1,1]") == Choice("scale", ([0.5, 2], [1, 1]))
 
 

@@ -2,9 +2,8 @@ import math
 
 import pytest
 
-from roadloop.labels.label_map import LabelMap, MapEntry, default_map
-from roadloop.labels.table import shipped
-from roadloop.training.weighting import class_pixels, class_weights, median_frequency, mirrored_pairs, picture_pixels
+from roadloop.labels.label_map import LabelMap, MapEntry
+from roadloop.training.weighting import class_pixels, class_weights, median_frequency, picture_pixels
 
 
 def test_class_pixels__sums_raw_ids_through_the_map() -> None:
@@ -37,17 +36,3 @@ def test_median_frequency__of_pixels_of_the_pictures_that_show_a_class() -> None
 def test_class_weights__none_and_nothing() -> None:
     assert class_weights((60, 30, 0), "none") == (1.0, 1.0, 0.0)
     assert class_weights((0, 0), "inverse_log") == (0.0, 0.0)
-
-
-def test_mirrored_pairs__finds_left_and_right() -> None:
-    assert mirrored_pairs(("lane", "left edge", "Right edge"), ("车道", "左", "x")) == ((1, 2), )  # fmt: skip
-    assert mirrored_pairs(("a", "b"), ("右侧", "左侧")) == ((1, 0),)
-    assert mirrored_pairs(("a", "left"), ("a", "b")) == ()
-
-
-def test_mirrored_pairs__of_the_shipped_table_swap_edges_only() -> None:
-    label_map = default_map(shipped(), "hd-13")
-    names = label_map.names("zh")
-    pairs = mirrored_pairs(label_map.names("en"), names)
-    assert all("左" in names[a] and "右" in names[b] for a, b in pairs)
-    assert (names.index("左侧道路边缘线"), names.index("右侧道路边缘线")) in pairs

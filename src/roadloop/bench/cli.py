@@ -9,6 +9,7 @@ import typer
 from roadloop.bench.contest import Result
 from roadloop.console import say, terminal
 from roadloop.errors import InvalidValueError, Text
+from roadloop.lists import split_numbers
 
 console = terminal()
 CamVid = Annotated[Path | None, typer.Option("--camvid", help="Folder of CamVid; without it pictures are generated.")]
@@ -50,8 +51,8 @@ def api(
     """
     from roadloop.bench.api import race  # noqa: PLC0415 - the web is not wanted by the others
 
-    lengths = rows.split(",")
-    if not all(length.strip().isdigit() and int(length) >= 1000 for length in lengths):
+    lengths = split_numbers(rows)
+    if not all(length.isdigit() and int(length) >= 1000 for length in lengths):
         raise InvalidValueError(
             Text(
                 f"--rows 应形如 1000,1000000（每个至少 1000），而不是 {rows!r}。",

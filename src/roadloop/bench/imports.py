@@ -24,6 +24,7 @@ from roadloop.settings import Settings
 from roadloop.sources.offimport import Request
 from roadloop.sources.recipe import Mode
 from roadloop.sources.terminal import DEFAULTS, Terminal, import_here
+from roadloop.storage.platform import open_platform, opened
 
 _NAME: Final = "bench"
 _CHILD: Final = """
@@ -62,8 +63,8 @@ def race(pictures: int, size: tuple[int, int], rounds: int, mode: Mode) -> Resul
 def bring(home: Path, src: str, mode: Mode) -> int:
     """Import a folder of the workspace as `roadloop import` does, and remove the set again."""
     values = Request(src=src, dest=_NAME, roadelement="", mode=mode, layout="auto", values="", **DEFAULTS)
-    with Progress(disable=True) as bar:
-        done, report = import_here(Settings(home=home), values, Terminal(bar, _NAME))
+    with opened(Settings(home=home)) as platform, Progress(disable=True) as bar:
+        done, report = import_here(platform, values, Terminal(bar, _NAME))
     shutil.rmtree(home / "sources" / _NAME)
     report.unlink()
     return done.added
@@ -74,6 +75,7 @@ def written(pictures: int, size: tuple[int, int]) -> Iterator[Path]:
     """A home with `imports/pairs`, and a quarter of them in `imports/few`, gone when the block ends."""
     with TemporaryDirectory(prefix="roadloop-bench-") as made:
         home = Path(made)
+        open_platform(Settings(home=home), upgrade=True).database.close()
         samples = list(drawn(min(pictures, DIFFERENT), size))
         for place, number in (("pairs", pictures), ("few", max(1, pictures // 4))):
             root = home / "imports" / place

@@ -23,6 +23,7 @@ from roadloop.bench.scripts import opponent
 from roadloop.datasets.info import DatasetInfo
 from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import default_map
+from roadloop.lists import read_names
 from roadloop.networks.folder import TRAIN, digest, read_defaults, read_source, template_folder
 from roadloop.networks.load import load_source
 from roadloop.storage.paths import Workspace
@@ -115,8 +116,8 @@ def precisions(asked: str) -> tuple[Precision | Literal["auto"], ...]:
         InvalidValueError: One is not known.
     """
     known = get_args(TrainConfig.model_fields["precision"].annotation)
-    parts = {part.strip() for part in asked.split(",")}
-    if not parts <= set(known):
+    parts = set(read_names(asked))
+    if not parts or not parts <= set(known):
         names = ", ".join(known)
         raise InvalidValueError(
             Text(f"--precision 可取 {names}，而不是 {asked!r}。", f"--precision takes {names}, not {asked!r}."),

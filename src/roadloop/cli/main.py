@@ -13,6 +13,7 @@ from roadloop.cli import operate
 from roadloop.console import language, terminal
 from roadloop.demo import cli as demo
 from roadloop.errors import RoadloopError
+from roadloop.evaluation import cli as evaluation
 from roadloop.models import cli as models
 from roadloop.networks import cli as networks
 from roadloop.selection import cli as selection
@@ -36,7 +37,7 @@ app = typer.Typer(
 app.command("serve")(operate.serve)
 app.command("demo")(demo.demo)
 app.command("status")(operate.status)
-app.command("export")(models.export)
+app.command("export")(evaluation.export)
 app.command("export-set")(sources.export)
 app.command("fsck")(check.fsck)
 app.command("health")(sources.health)

@@ -205,7 +205,7 @@ def migrate(
         typer.Option("--begin-anew", help="Begin an empty database beside the folders; a damaged one is put aside."),
     ] = False,
 ) -> None:
-    """Bring the workspace's database to this version's schema 升级数据库. `serve` does it by itself."""
+    """Set up a workspace, or bring its database to this version's schema 新建工作区或升级数据库. `serve` does it by itself."""
     platform = _open_upgraded(settings_of(home), anew=begin_anew)
     console.print(f"{platform.workspace.home}: schema {schema.current(platform.database)}")
 

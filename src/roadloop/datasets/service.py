@@ -30,10 +30,11 @@ from roadloop.jobs.choices import ready
 from roadloop.jobs.queue import JobState, Submission
 from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable, different_meanings, union
+from roadloop.lists import read_names, write_names
 from roadloop.sources.choice import parse_filter
 from roadloop.sources.service import SourceSet, has_pictures, open_set, read_splits
 from roadloop.storage.database import Write
-from roadloop.storage.paths import check_name, check_new_name, read_names, write_names
+from roadloop.storage.paths import check_name, check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.web.parameters import Choices
 

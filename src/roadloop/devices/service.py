@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from roadloop.errors import InvalidValueError, Text
+from roadloop.lists import split_numbers
 from roadloop.settings import Settings
 
 CACHE_SECONDS: Final = 2.0
@@ -95,7 +96,7 @@ def wanted(gpus: str) -> list[int]:
     text = gpus.strip().lower()
     if text in {"", "cpu", "-1"}:
         return []
-    parts = [part.strip() for part in text.replace("，", ",").split(",")]
+    parts = split_numbers(text)
     if not all(part.isdecimal() and len(part) < 4 for part in parts) or len(set(parts)) != len(parts):
         raise InvalidValueError(
             Text(

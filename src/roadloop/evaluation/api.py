@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from roadloop.errors import (
@@ -24,6 +24,7 @@ from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.tables import read_tables
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
+from roadloop.lists import NUMBERS
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints
 from roadloop.web.parameters import History, JsonObject, Parameters
@@ -31,14 +32,7 @@ from roadloop.web.parameters import History, JsonObject, Parameters
 _CACHE = {"Cache-Control": "private, max-age=600"}
 
 
-def _numbers(value: Any) -> Any:
-    """Let factors arrive as JSON, as JSON text, with commas, or as one number."""
-    if isinstance(value, str):
-        return [part for part in value.strip("[] ").replace("，", ",").split(",") if part.strip()]
-    return [value] if isinstance(value, int | float) else value
-
-
-Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], BeforeValidator(_numbers)]
+Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], NUMBERS]
 
 
 class StartEvaluation(Parameters):

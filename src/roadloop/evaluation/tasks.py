@@ -28,11 +28,11 @@ from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
 from roadloop.evaluation.report import ModelCard, read_report, write_reports
 from roadloop.evaluation.service import destination
 from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.labels.label_map import mirrored_pairs
 from roadloop.models.files import ModelFile, mismatch
 from roadloop.models.load import load_model
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
-from roadloop.training.weighting import mirrored_pairs
 
 REMOTE: Final = "remote"
 PREDICTORS: Final = "predictors"  #: in the job's memo

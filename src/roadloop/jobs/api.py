@@ -1,4 +1,4 @@
-"""Jobs over HTTP: every job's state, log and end, and the health of the service."""
+"""Jobs over HTTP: every job's state, log and end, the GPUs and who holds them, and the health of the service."""
 
 import shutil
 import time
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from roadloop import __version__
+from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, queue
 from roadloop.jobs.history import JobFields, format_time, history
@@ -84,6 +85,28 @@ class Health(BaseModel):
     data: dict[str, Any]
 
 
+class GpuRow(BaseModel):
+    """One GPU."""
+
+    pc_name: str = Field(alias="pc-name", description="Host.")
+    id: int = Field(description="Number on its host; what `gpus` takes.")
+    uuid: str
+    name: str
+    gpuUtil: float = Field(description="0..1")  # noqa: N815 - the document's spelling
+    totalMemory: int = Field(description="MiB")  # noqa: N815
+    freeMemory: int = Field(description="MiB")  # noqa: N815
+    memoryutil: float = Field(description="0..1")
+    isLock: bool = Field(description="Leased by a job.")  # noqa: N815
+    job: str | None = Field(description="That job's task id.")
+
+
+class GpuList(BaseModel):
+    """The GPUs; empty where there is none."""
+
+    errno: int = 1
+    data: list[GpuRow]
+
+
 def routes(platform: Platform) -> APIRouter:
     """The endpoints of this feature."""
     router = Endpoints(platform, tag="jobs")
@@ -136,6 +159,28 @@ def routes(platform: Platform) -> APIRouter:
     return router.api
 
 
+def gpu_routes(platform: Platform) -> APIRouter:
+    """The endpoints of GPUs."""
+    router = Endpoints(platform, tag="devices")
+
+    def gpu_list(call: Call, _: NoParameters) -> dict[str, Any]:
+        with call.platform.database.reading() as db:
+            held = queue.held_gpus(db)
+        return {"data": [_render_gpu(gpu, held.get(gpu.uuid)) for gpu in devices.inventory(call.platform.settings)]}
+
+    @router.get("/gups_info", NoParameters, reply=GpuList)
+    def gups_info(call: Call, p: NoParameters) -> dict[str, Any]:
+        """List the GPUs (gpu信息列表) with their load, memory and the jobs that hold them."""
+        return gpu_list(call, p)
+
+    @router.get("/gpus_info", NoParameters, reply=GpuList)
+    def gpus_info(call: Call, p: NoParameters) -> dict[str, Any]:
+        """List the GPUs; the same as /gups_info."""
+        return gpu_list(call, p)
+
+    return router.api
+
+
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     job: queue.Job = row["job"]
     return {"kind": job.kind, "title": job.title, "gpus": job.gpus, "attempt": job.attempt, "result": job.result}
@@ -148,4 +193,19 @@ def _render_event(row: sa.Row[Any], language: Language) -> dict[str, Any]:
         "attempt_token": row.token,
         "text": text.pick(language) if text else None,
         "at": format_time(row.at),
+    }
+
+
+def _render_gpu(gpu: devices.Gpu, holder: str | None) -> dict[str, Any]:
+    return {
+        "pc-name": gpu.host,
+        "id": gpu.index,
+        "uuid": gpu.uuid,
+        "name": gpu.name,
+        "gpuUtil": gpu.utilisation,
+        "totalMemory": gpu.total_mib,
+        "freeMemory": gpu.free_mib,
+        "memoryutil": round(1 - gpu.free_mib / gpu.total_mib, 4) if gpu.total_mib else 0.0,
+        "isLock": holder is not None,
+        "job": holder,
     }

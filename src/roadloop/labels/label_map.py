@@ -5,7 +5,7 @@ that are not mentioned are 255, and at least two classes must be left to learn.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -194,6 +194,23 @@ def saved_otherwise(value: Mapping[str, Any], table: ClassTable, saved: LabelMap
             )
         )
     return found
+
+
+def mirrored_pairs(names_en: Sequence[str], names_zh: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Pairs of classes that differ only in left and right, by train id: they change places in a mirrored picture.
+
+    Args:
+        names_en: English names of the classes, by train id.
+        names_zh: Chinese names, in the same order.
+    """
+    pairs = set()
+    for names, left, right in ((names_zh, "左", "右"), (names_en, "left", "right")):
+        where = {name.lower(): i for i, name in enumerate(names)}
+        for name, i in where.items():
+            other = where.get(name.replace(left, right)) if left in name else None
+            if other is not None:
+                pairs.add((i, other))
+    return tuple(sorted(pairs))
 
 
 def _read_entries(value: Mapping[str, Any], table: ClassTable) -> dict[int, MapEntry]:

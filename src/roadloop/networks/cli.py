@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from roadloop.console import Home, language, say, settings_of, terminal
-from roadloop.errors import InvalidValueError, JobError, NameTakenError, NotFoundError, RoadloopError, Text
+from roadloop.console import Home, language, parse_size, say, settings_of, terminal
+from roadloop.errors import JobError, NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import processes, queue
 from roadloop.jobs.states import JobState
 from roadloop.networks import service
@@ -44,7 +44,7 @@ def networks(
     # Loading torch takes seconds; other commands need not wait for it.
     import torch  # noqa: PLC0415
 
-    width, height = _parse_size(size)
+    height, width = parse_size(size)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     console = terminal()
     table = Table("name 名称", box=None, header_style="bold")
@@ -174,16 +174,3 @@ def _costs(folder: Path, classes: int, size: tuple[int, int], device: "torch.dev
     millions, billions = load.count_parameters(network) / 1e6, load.count_multiply_adds(network, size) / 1e9
     costs = (f"{millions:.2f} M", f"{billions:.2f} G")
     return costs if device is None else (*costs, f"{images_per_second(network, size, device):.3g}")
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 1 <= int(width) <= 16384 and 1 <= int(height) <= 16384):
-        raise InvalidValueError(
-            Text(
-                f"--size 应形如 480x360（宽x高），而不是 {text!r}。",
-                f"--size looks like 480x360 (width x height), not {text!r}.",
-            ),
-            parameter="size",
-        )
-    return int(width), int(height)

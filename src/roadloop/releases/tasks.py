@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from roadloop.errors import Text
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.parity import compare
 from roadloop.evaluation.pictures import open_source
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import format_csv, from_rows
 from roadloop.models.export import export_onnx
 from roadloop.models.files import ModelFile, description_path, load_description, mismatch
 from roadloop.models.load import load_model
-from roadloop.models.parity import compare
 from roadloop.networks.trust import trust_of
 from roadloop.releases.index import INDEX, RELEASE, damaged, index_of, locked
 from roadloop.storage import publish, reading

@@ -17,10 +17,10 @@ from roadloop.errors import (
 )
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
+from roadloop.lists import read_names
 from roadloop.selection import service
 from roadloop.selection.output import open_sheet, read_report, read_table
 from roadloop.selection.store import selections
-from roadloop.storage.paths import read_names
 from roadloop.storage.platform import Platform
 from roadloop.web.endpoint import Answer, Call, Endpoints
 from roadloop.web.parameters import History, Parameters

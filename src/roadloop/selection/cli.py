@@ -8,11 +8,11 @@ from rich.table import Table
 
 from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import InvalidValueError, Text
+from roadloop.lists import read_names
 from roadloop.selection import service
 from roadloop.selection.api import in_language
 from roadloop.selection.compare import comparison_table
 from roadloop.selection.output import read_report
-from roadloop.storage.paths import read_names
 from roadloop.storage.platform import Platform, open_platform
 
 console = terminal()

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.service import newest_scores
+from roadloop.lists import read_names
 from roadloop.models.files import ModelFile, load_description
 from roadloop.models.service import model_files, models_folder
-from roadloop.storage.paths import Workspace, check_name, read_names
+from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 
 WEAKEST: Final = 8  #: classes that are aimed at by default, at most

@@ -13,6 +13,7 @@ from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Tex
 from roadloop.evaluation.destination import check_destination
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
+from roadloop.lists import read_names
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.selection import store
@@ -23,7 +24,7 @@ from roadloop.selection.output import RULE, read_report
 from roadloop.selection.sampling import MOST, parse_ratio
 from roadloop.sources.service import open_set
 from roadloop.storage.database import Write
-from roadloop.storage.paths import Workspace, check_name, read_names
+from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 from roadloop.tracks.service import check_distances, open_folders
 

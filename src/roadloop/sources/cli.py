@@ -10,8 +10,7 @@ from rich.progress import Progress
 from roadloop.console import Home, language, say, settings_of, terminal
 from roadloop.errors import ConflictError, Text
 from roadloop.labels.table import ClassTable
-from roadloop.networks.trust import trust_at
-from roadloop.settings import Settings
+from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Brought
 from roadloop.sources.export_set import export_set
 from roadloop.sources.exporters.layouts import EXPORTERS
@@ -24,7 +23,7 @@ from roadloop.sources.importers.recognise import AUTO, LAYOUTS
 from roadloop.sources.offimport import Request
 from roadloop.sources.service import open_set
 from roadloop.sources.terminal import DEFAULTS, Terminal, foresee_here, import_here
-from roadloop.storage.paths import Workspace
+from roadloop.storage.platform import Platform, opened
 
 LAYOUT_HELP: Final = f"auto, or one of: {', '.join(LAYOUTS)}."
 
@@ -49,17 +48,16 @@ def import_folder(
     Every file and every statement about a picture has one outcome; the report names them all. A copy may come from any
     folder that you can read. The same folder again adds what is new.
     """
-    installed = settings_of(home)
     request = Request(
         src=str(folder.absolute()), dest=name or folder.absolute().name, roadelement=roadelement, layout=layout,
         values=values, mode="reference" if reference else "copy", **DEFAULTS,
     )  # fmt: skip
-    with Progress(console=terminal()) as bar:
+    with opened(settings_of(home)) as platform, Progress(console=terminal()) as bar:
         shown = Terminal(bar, f"import {request.dest}")
         if dry_run:
-            done, report = foresee_here(installed, request, shown), None
+            done, report = foresee_here(platform, request, shown), None
         else:
-            done, report = import_here(installed, request, shown)
+            done, report = import_here(platform, request, shown)
     _tell(done, shown.warnings, classes=dry_run)
     if report is None:
         say(f"nothing was written; {done.added} pictures would come in")
@@ -103,16 +101,15 @@ def export(
     Importing the folder again gives the same pixels, classes and splits. The folder appears whole or not at all.
     Hard links share their bytes with the source set: do not change those pictures in place, or say --copy.
     """
-    settings = settings_of(home)
-    source = open_set(Workspace(settings.home, settings.roots), name, "name")
-    with Progress(console=terminal()) as bar:
+    with opened(settings_of(home)) as platform, Progress(console=terminal()) as bar:
+        source = open_set(platform.workspace, name, "name")
         task = bar.add_task(f"export {source.name}")
         done = export_set(
             source,
             layout,
             out,
             link=not copy,
-            max_pixels=settings.max_picture_mpix * 1_000_000,
+            max_pixels=platform.settings.max_picture_mpix * 1_000_000,
             progress=lambda number, total: bar.update(task, completed=number, total=total),
         )
     for problem in done.problems:
@@ -128,27 +125,25 @@ def health(
     model: Annotated[Path | None, typer.Option(help="A .params file that looks for label noise.")] = None,
     against: Annotated[str, typer.Option(help="Sets searched for the same pictures: a comma list, or none.")] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for the results (default: ./health-NAME).")] = None,
-    home: Annotated[
-        Path | None, typer.Option(help="The workspace folder (default: ./roadloop-home, or ROADLOOP_HOME).")
-    ] = None,
+    home: Home = None,
 ) -> None:
     """Examine a source set: duplicates, class coverage, leaks across sets, and, with --model, label noise.
 
     Writes health.json, lists as csv and a plot; nothing in the workspace is changed.
     """
-    settings = Settings() if home is None else Settings(home=home)
-    workspace = Workspace(settings.home, settings.roots)
-    source = open_set(workspace, name, "name")
-    folder = out or Path(f"health-{source.name}")
-    if folder.exists():
-        raise ConflictError(
-            Text(f"{folder} 已存在，请换一个 --out", f"{folder} is there already; choose another --out")
+    with opened(settings_of(home)) as platform, Progress(console=terminal()) as bar:
+        workspace = platform.workspace
+        source = open_set(workspace, name, "name")
+        folder = out or Path(f"health-{source.name}")
+        if folder.exists():
+            raise ConflictError(
+                Text(f"{folder} 已存在，请换一个 --out", f"{folder} is there already; choose another --out")
+            )
+        judge, names = _judge(model, source.table, platform)
+        options = Options(
+            against=choose_against(workspace, source.name, against),
+            max_pixels=platform.settings.max_picture_mpix * 1_000_000,
         )
-    judge, names = _judge(model, source.table, settings)
-    options = Options(
-        against=choose_against(workspace, source.name, against), max_pixels=settings.max_picture_mpix * 1_000_000
-    )
-    with Progress(console=terminal()) as bar:
         task = bar.add_task(f"health {name}")
         found = examine(
             workspace, source.name, options, judge, lambda done, of: bar.update(task, completed=done, total=of)
@@ -160,7 +155,7 @@ def health(
 
 
 def _judge(
-    model: Path | None, table: ClassTable, settings: Settings
+    model: Path | None, table: ClassTable, platform: Platform
 ) -> tuple[Judge | None, dict[int, tuple[str, str]]]:
     """A model file as the judge of labels, on the CPU; torch is loaded only when there is one."""
     if model is None:
@@ -169,4 +164,4 @@ def _judge(
 
     from roadloop.sources.health.judge import load_judge  # noqa: PLC0415
 
-    return load_judge(model, table, torch.device("cpu"), trust_at(settings))
+    return load_judge(model, table, torch.device("cpu"), trust_of(platform))

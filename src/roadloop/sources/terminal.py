@@ -10,13 +10,12 @@ from typing import Final, TypedDict
 from rich.progress import Progress
 
 from roadloop.errors import JobError, NameTakenError, NotFoundError, Text
-from roadloop.settings import Settings
 from roadloop.sources.bringing import Brought, bring, foresee, judge, write_report
 from roadloop.sources.offimport import Request, check_idle, check_origin, plan_import
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
-from roadloop.storage.platform import open_platform
+from roadloop.storage.platform import Platform
 
 
 class _Facts(TypedDict):
@@ -85,11 +84,11 @@ class Terminal:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def import_here(settings: Settings, request: Request, terminal: Terminal) -> tuple[Brought, Path]:
+def import_here(platform: Platform, request: Request, terminal: Terminal) -> tuple[Brought, Path]:
     """Import a folder.
 
     Args:
-        settings: Of the installation.
+        platform: The installation.
         request: `src` is an absolute path.
         terminal: Shows it.
 
@@ -101,12 +100,12 @@ def import_here(settings: Settings, request: Request, terminal: Terminal) -> tup
         NameTakenError: The set came from elsewhere, or an import into it goes on.
         DiskFullError: No space is left; nothing was changed.
     """
-    workspace, recipe = _planned(settings, request)
+    workspace, recipe = _planned(platform, request)
     target = workspace.sources / recipe.dest
     report = workspace.logs / f"import-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}.report.csv"
     grows = target.exists()
     try:
-        brought = bring(terminal, workspace, recipe, _max_pixels(settings))
+        brought = bring(terminal, workspace, recipe, _max_pixels(platform))
         publish.move(*write_report(terminal, brought.report, report))
         error = judge(terminal, brought.report)
         if error is not None:
@@ -122,33 +121,29 @@ def import_here(settings: Settings, request: Request, terminal: Terminal) -> tup
     return brought, report
 
 
-def foresee_here(settings: Settings, request: Request, terminal: Terminal) -> Brought:
+def foresee_here(platform: Platform, request: Request, terminal: Terminal) -> Brought:
     """Say what an import would do; nothing is written.
 
     Raises:
         JobError, ConflictError, LabelMapError, NameTakenError: As `import_here`.
     """
-    workspace, recipe = _planned(settings, request)
-    return foresee(terminal, workspace, recipe, _max_pixels(settings))
+    workspace, recipe = _planned(platform, request)
+    return foresee(terminal, workspace, recipe, _max_pixels(platform))
 
 
-def _planned(settings: Settings, request: Request) -> tuple[Workspace, ImportRecipe]:
+def _planned(platform: Platform, request: Request) -> tuple[Workspace, ImportRecipe]:
     """The workspace and the checked import. Who may use the command line may copy from any folder that he can read."""
+    settings = platform.settings
     if not (Path(request.src).exists() or (settings.home / request.src).exists()):
         raise NotFoundError(Text(f"没有目录 {request.src}", f"There is no folder {request.src}"), parameter="src")
     given = (f"{request.src}:ro",) if request.mode == "copy" else ()
     workspace = Workspace(settings.home, (*settings.roots, *given))
     recipe = plan_import(workspace, request)
     check_origin(workspace, recipe)
-    if settings.database_url or (workspace.home / "roadloop.db").exists():
-        platform = open_platform(settings)
-        try:
-            with platform.database.reading() as db:
-                check_idle(db, recipe.dest)
-        finally:
-            platform.database.close()
+    with platform.database.reading() as db:
+        check_idle(db, recipe.dest)
     return workspace, recipe
 
 
-def _max_pixels(settings: Settings) -> int:
-    return settings.max_picture_mpix * 1_000_000
+def _max_pixels(platform: Platform) -> int:
+    return platform.settings.max_picture_mpix * 1_000_000

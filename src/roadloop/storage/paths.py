@@ -8,14 +8,13 @@ the bytes of GBK. The exact spelling wins; else the only entry that reads the sa
 """
 
 import os
-import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError, Text
+from roadloop.lists import NAME_COMMAS
 
 MAX_NAME: Final = 100
 MAX_NAME_BYTES: Final = 240
@@ -26,8 +25,6 @@ LEADS_OUT: Final = Text(
     "链接指向工作区与配置的根目录之外；请复制文件，或用 --root 加上该目录",
     "a link that leads out of the workspace and its roots; copy the files, or add that folder with --root",
 )
-_COMMAS: Final = ",，"
-_NAME: Final = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^,，]*))\s*(?:[,，]|$)')
 _FORBIDDEN: Final = set("/\\")
 
 
@@ -133,7 +130,7 @@ def check_new_name(value: str, parameter: str) -> str:
         InvalidNameError: As `check_name`; or a comma, `，` as well, or a double quote at the beginning.
     """
     name = check_name(value, parameter)
-    if any(c in name for c in _COMMAS) or name[0] == '"':
+    if any(c in name for c in NAME_COMMAS) or name[0] == '"':
         raise InvalidNameError(
             Text(
                 f"{parameter} 的值 {name!r} 不能用作新的名称：名称会写进逗号分隔的列表，所以不含逗号（, 与 ，），不以双引号开头。",
@@ -143,24 +140,6 @@ def check_new_name(value: str, parameter: str) -> str:
             parameter=parameter,
         )
     return name
-
-
-def read_names(text: str) -> list[str]:
-    """The names of a comma list, each once, in order.
-
-    Either comma separates, white space around a name does not count. A name in double quotes may hold commas, and a
-    doubled quote is one, as in csv: things that are older than `check_new_name`, classes and survey tasks may need it.
-    """
-    found = (m["quoted"].replace('""', '"') if m["plain"] is None else m["plain"].strip() for m in _NAME.finditer(text))
-    return list(dict.fromkeys(name for name in found if name))
-
-
-def write_names(names: Iterable[str]) -> str:
-    """The comma list that `read_names` reads back."""
-    return ",".join(
-        '"' + name.replace('"', '""') + '"' if name[:1] == '"' or any(c in name for c in _COMMAS) else name
-        for name in names
-    )
 
 
 @dataclass(frozen=True)

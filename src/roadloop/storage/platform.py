@@ -4,6 +4,8 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,6 +72,16 @@ def open_platform(settings: Settings, *, upgrade: bool = False, anew: bool = Fal
     except UnicodeDecodeError as error:  # SQLite shows a damaged schema in its words
         raise broken(str(error)) from error
     return Platform(settings, database, workspace, said)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Platform]:
+    """`open_platform` for a command: the installation must be there, and its database is closed when the block ends."""
+    platform = open_platform(settings)
+    try:
+        yield platform
+    finally:
+        platform.database.close()
 
 
 def _agree(database: Database, home: Path, *, inside: bool, upgrade: bool) -> tuple[Text, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from roadloop.errors import InvalidValueError, Text
+from roadloop.lists import NAME_COMMAS
 from roadloop.training.recipe import DataConfig, TrainConfig
 
 MAX_TRIALS: Final = 1000
@@ -125,7 +126,7 @@ def _parts(text: str) -> list[str]:
     parts, depth = [""], 0
     for character in text:
         depth += (character in "[{") - (character in "]}")
-        if character == "," and not depth:
+        if character in NAME_COMMAS and not depth:
             parts.append("")
         else:
             parts[-1] += character

@@ -6,10 +6,10 @@ from typing import Any
 
 from roadloop.datasets.info import DatasetInfo
 from roadloop.errors import InvalidValueError, Text
-from roadloop.labels.label_map import LabelMap
+from roadloop.labels.label_map import LabelMap, mirrored_pairs
 from roadloop.training.recipe import DataConfig, R, TrainConfig, parse
 from roadloop.training.sampler import BatchPlan
-from roadloop.training.weighting import class_pixels, class_weights, median_frequency, mirrored_pairs, picture_pixels
+from roadloop.training.weighting import class_pixels, class_weights, median_frequency, picture_pixels
 
 UPDATES = 10_000
 FEWEST_EPOCHS = 300

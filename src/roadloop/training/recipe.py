@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from roadloop.errors import InvalidValueError, Text
+from roadloop.lists import NUMBERS, read_numbers
 
 FORMAT: Final = "roadloop-recipe/1"
 MAX_EPOCHS: Final = 100_000
@@ -29,25 +30,16 @@ FIRST_FIELDS: Final = frozenset({
 })  # fmt: skip
 
 
-def _as_list(value: Any) -> Any:
-    """Let lists arrive as text, `"10000,20000"`, as the interface document writes them."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.replace("，", ",").split(",") if part.strip()]
-    return value
-
-
 def _as_pair(value: Any) -> Any:
     """Let one number stand for a pair of equal ones."""
-    value = _as_list(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return [value, value]
+    value = read_numbers(value)
     return value * 2 if isinstance(value, list) and len(value) == 1 else value
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Means = Annotated[tuple[Share, Share, Share], BeforeValidator(_as_list)]
+Means = Annotated[tuple[Share, Share, Share], NUMBERS]
 Deviation = Annotated[float, Field(gt=0, le=10)]
-Deviations = Annotated[tuple[Deviation, Deviation, Deviation], BeforeValidator(_as_list)]
+Deviations = Annotated[tuple[Deviation, Deviation, Deviation], NUMBERS]
 Side = Annotated[int, Field(ge=8, le=8192)]
 Magnification = Annotated[float, Field(ge=0.05, le=20)]
 Iteration = Annotated[int, Field(ge=1, le=10**9)]
@@ -85,7 +77,7 @@ class TrainConfig(Record):
     schedule: Literal["auto", "step", "poly", "cosine"] = Field(
         "auto", description="Shape of the learning rate; auto = step when `steps` are given, else poly."
     )
-    steps: Annotated[tuple[Iteration, ...], BeforeValidator(_as_list)] = Field(
+    steps: Annotated[tuple[Iteration, ...], NUMBERS] = Field(
         (), description="Iterations after which a step schedule multiplies by `step_factor`."
     )
     step_factor: float = Field(0.1, gt=0, le=1, description="Factor at each of `steps`.")
@@ -129,7 +121,7 @@ class TrainConfig(Record):
         " pixels; median(f)/f, f = pixels of the class / pixels of the pictures that show it (Eigen and Fergus 2015);"
         " none = 1 for each.",
     )
-    class_weights: Annotated[tuple[Weight, ...], BeforeValidator(_as_list)] | None = Field(
+    class_weights: Annotated[tuple[Weight, ...], NUMBERS] | None = Field(
         None, description="Loss weight of each class, by train id; follows."
     )
     auxiliary_weight: float = Field(0.4, ge=0, le=10, description="Loss weight of each auxiliary head.")

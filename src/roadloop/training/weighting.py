@@ -63,20 +63,3 @@ def median_frequency(pixels: Sequence[int], of_pictures: Sequence[int]) -> tuple
     shares = [p / whole if p else 0.0 for p, whole in zip(pixels, of_pictures, strict=True)]
     middle = median([s for s in shares if s > 0] or [1.0])
     return tuple(round(middle / s, 6) if s else 0.0 for s in shares)
-
-
-def mirrored_pairs(names_en: Sequence[str], names_zh: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Pairs of classes that differ only in left and right, by train id: they change places in a mirrored picture.
-
-    Args:
-        names_en: English names of the classes, by train id.
-        names_zh: Chinese names, in the same order.
-    """
-    pairs = set()
-    for names, left, right in ((names_zh, "左", "右"), (names_en, "left", "right")):
-        where = {name.lower(): i for i, name in enumerate(names)}
-        for name, i in where.items():
-            other = where.get(name.replace(left, right)) if left in name else None
-            if other is not None:
-                pairs.add((i, other))
-    return tuple(sorted(pairs))

@@ -18,7 +18,10 @@ function server(...answers) {
 
 const OK = { status: 200, body: { errno: 1, data: "id" } };
 const BUSY = { status: 503, body: { errno: 0, error: "busy", message: "busy", details: {} } };
-const REFUSED = { status: 422, body: { errno: 0, error: "invalid_value", message: "thread: too small", details: { parameter: "thread" } } };
+const REFUSED = {
+  status: 422,
+  body: { errno: 0, error: "invalid_value", message: "thread: too small", details: { parameter: "thread" } },
+};
 
 test("get: empty parameters are left out, the language is asked for", async () => {
   const sent = server(OK);
@@ -40,7 +43,10 @@ test("act: a lost answer is asked for again with the same key, a settled one is 
 
 test("act: a refusal carries the server's words and the parameter", async () => {
   server(REFUSED);
-  await assert.rejects(act("/create_data", {}), (error) => error.message === "thread: too small" && error.details.parameter === "thread");
+  await assert.rejects(
+    act("/create_data", {}),
+    (error) => error.message === "thread: too small" && error.details.parameter === "thread",
+  );
 });
 
 test("get: errno 0 is a failure whatever the status", async () => {

@@ -4,7 +4,11 @@ import { PAGE } from "./browser.mjs";
 
 const { NOTHING, paint, toIds } = await import(`${PAGE}/components/mask.js`);
 
-const COLORS = [[255, 0, 0], [0, 255, 0], [255, 0, 0]];
+const COLORS = [
+  [255, 0, 0],
+  [0, 255, 0],
+  [255, 0, 0],
+];
 const mask = (...ids) => ({ width: ids.length, height: 1, ids: Uint8Array.from(ids) });
 const pixels = (rgba) => Array.from({ length: rgba.length / 4 }, (_, i) => [...rgba.slice(4 * i, 4 * i + 4)]);
 
@@ -17,10 +21,18 @@ test("toIds: grey values are ids; colours are looked up, unknown ones are nothin
 
 test("paint: hidden and ignored classes are transparent", () => {
   const shown = pixels(paint(mask(0, 1, 255), COLORS, new Set([1])));
-  assert.deepEqual(shown, [[255, 0, 0, 255], [0, 0, 0, 0], [0, 0, 0, 0]]);
+  assert.deepEqual(shown, [
+    [255, 0, 0, 255],
+    [0, 0, 0, 0],
+    [0, 0, 0, 0],
+  ]);
 });
 
 test("paint: errors only shows what differs from the truth, ignored truth aside", () => {
   const shown = pixels(paint(mask(0, 1, 1), COLORS, new Set(), mask(0, 0, 255)));
-  assert.deepEqual(shown, [[0, 0, 0, 0], [0, 255, 0, 255], [0, 0, 0, 0]]);
+  assert.deepEqual(shown, [
+    [0, 0, 0, 0],
+    [0, 255, 0, 255],
+    [0, 0, 0, 0],
+  ]);
 });

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Submission
+from roadloop.lists import read_names
 from roadloop.models.files import load_description
 from roadloop.models.service import find_weights
 from roadloop.networks.trust import trust_of
@@ -20,7 +21,7 @@ from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
 from roadloop.storage import reading
 from roadloop.storage.database import Write
-from roadloop.storage.paths import Workspace, read_names
+from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 FOLDER: Final = "health"

@@ -38,8 +38,19 @@ function App() {
           <${Tray} jobs=${jobs} />
           <${Switches} />
         </header>
-        ${active.error?.status === 0 && html`<div class="offline" role="alert"><span aria-hidden="true">✕</span>${active.error.message}</div>`}
-        ${health.data?.data.disk_low && html`<div class="offline" role="alert"><span aria-hidden="true">⚠</span>${lowDisk(health.data.data.disk_free_mib)}</div>`}
+        ${
+          active.error?.status === 0 &&
+          html`<div class="offline" role="alert"><span aria-hidden="true">✕</span>${active.error.message}</div>`
+        }
+        ${
+          health.data?.data.disk_low &&
+          html`
+            <div class="offline" role="alert">
+              <span aria-hidden="true">⚠</span>
+              ${lowDisk(health.data.data.disk_free_mib)}
+            </div>
+          `
+        }
         <main class=${`content ${wide ? "wide" : ""}`} key=${key}><${view} route=${route} active=${jobs} /></main>
       </div>
     </div>
@@ -65,16 +76,24 @@ const Rail = ({ jobs, place, health }) => html`
   <aside class="rail">
     <a class="brand" href="#/"><img src="/static/icon.svg" alt="" /><span>roadloop</span></a>
     <nav aria-label=${t("主导航", "Main")}>
-      <a class="plain" href="#/" aria-current=${place === "" ? "page" : undefined}><span class="node"></span><span class="grow">${t("总览", "Overview")}</span></a>
+      <a class="plain" href="#/" aria-current=${place === "" ? "page" : undefined}>
+        <span class="node"></span>
+        <span class="grow">${t("总览", "Overview")}</span>
+      </a>
       <hr />
       <div class="loop">
         ${PLACES.filter((p) => p.loop).map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
       </div>
       <hr />
       ${PLACES.filter((p) => !p.loop).map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
-      <a class="plain" href="/docs"><span class="node"></span><span class="grow">${t("接口文档", "API reference")}</span></a>
+      <a class="plain" href="/docs">
+        <span class="node"></span>
+        <span class="grow">${t("接口文档", "API reference")}</span>
+      </a>
     </nav>
-    <footer>${health && html`roadloop ${health.version}<br />${t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`)}`}</footer>
+    <footer>
+      ${health && html`roadloop ${health.version}<br />${t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`)}`}
+    </footer>
   </aside>
 `;
 
@@ -89,8 +108,14 @@ function RailLink({ of, jobs, now }) {
   return html`
     <a class=${of.loop ? "" : "plain"} href=${to(of.path)} aria-current=${now ? "page" : undefined} title=${of.name()}>
       <span class="node"></span><span class="grow">${of.name()}</span>
-      ${running > 0 && html`<span class="count running" title=${t(`${running} 个进行中`, `${running} running`)}>▶${running}</span>`}
-      ${waiting > 0 && html`<span class="count waiting" title=${t(`${waiting} 个等待中`, `${waiting} waiting`)}>${waiting}</span>`}
+      ${
+        running > 0 &&
+        html`<span class="count running" title=${t(`${running} 个进行中`, `${running} running`)}>▶${running}</span>`
+      }
+      ${
+        waiting > 0 &&
+        html`<span class="count waiting" title=${t(`${waiting} 个等待中`, `${waiting} waiting`)}>${waiting}</span>`
+      }
     </a>
   `;
 }
@@ -108,8 +133,12 @@ const Crumbs = ({ of }) => html`
 
 const Switches = () => html`
   <div class="segmented" role="group" aria-label=${t("语言", "Language")}>
-    <button type="button" lang="zh" aria-pressed=${String(language() === "zh")} onClick=${() => setLanguage("zh")}>中文</button>
-    <button type="button" lang="en" aria-pressed=${String(language() === "en")} onClick=${() => setLanguage("en")}>EN</button>
+    <button type="button" lang="zh" aria-pressed=${String(language() === "zh")} onClick=${() => setLanguage("zh")}>
+      中文
+    </button>
+    <button type="button" lang="en" aria-pressed=${String(language() === "en")} onClick=${() => setLanguage("en")}>
+      EN
+    </button>
   </div>
   <button
     type="button"

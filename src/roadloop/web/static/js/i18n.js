@@ -53,7 +53,11 @@ export function setServerNow(text) {
 /** The server's `YYYY-MM-DD HH:MM:SS` as milliseconds of this browser's calendar. @param {string} text */
 const parse = (text) => new Date(text.replace(" ", "T")).getTime();
 
-/** Seconds between two of the server's times; without an end: until now. @param {string} start @param {string | null} [end] */
+/**
+ * Seconds between two of the server's times; without an end: until now.
+ * @param {string} start
+ * @param {string | null} [end]
+ */
 export function seconds(start, end) {
   return end ? (parse(end) - parse(start)) / 1000 : Date.now() / 1000 + ahead - parse(start) / 1000;
 }

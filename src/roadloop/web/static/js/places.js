@@ -16,7 +16,10 @@ import { TrainingList } from "./views/training-list.js";
 import { TrainingNew } from "./views/training-new.js";
 import { TrainingPage } from "./views/training.js";
 
-/** @typedef {(import("./components/state.js").JobFields & {kind: string, title: string})[]} Active  Jobs that have not ended. */
+/**
+ * Jobs that have not ended.
+ * @typedef {(import("./components/state.js").JobFields & {kind: string, title: string})[]} Active
+ */
 /**
  * @typedef {object} Place
  * @property {string} path
@@ -33,24 +36,54 @@ import { TrainingPage } from "./views/training.js";
 /** @type {Place[]} */
 export const PLACES = [
   {
-    path: "datasets", loop: true, kinds: ["create_data"], name: () => t("数据", "Datasets"),
-    list: DatasetList, make: DatasetNew, making: () => t("生成数据", "New dataset"), one: DatasetPage,
+    path: "datasets",
+    loop: true,
+    kinds: ["create_data"],
+    name: () => t("数据", "Datasets"),
+    list: DatasetList,
+    make: DatasetNew,
+    making: () => t("生成数据", "New dataset"),
+    one: DatasetPage,
   },
   {
-    path: "networks", loop: true, kinds: ["create_net", "add_net"], name: () => t("网络", "Networks"),
-    list: NetworkList, make: NetworkNew, making: () => t("创建网络", "New network"), one: NetworkPage,
+    path: "networks",
+    loop: true,
+    kinds: ["create_net", "add_net"],
+    name: () => t("网络", "Networks"),
+    list: NetworkList,
+    make: NetworkNew,
+    making: () => t("创建网络", "New network"),
+    one: NetworkPage,
   },
   {
-    path: "training", loop: true, kinds: ["train"], name: () => t("训练", "Training"),
-    list: TrainingList, make: TrainingNew, making: () => t("新训练任务", "New training task"), one: TrainingPage,
+    path: "training",
+    loop: true,
+    kinds: ["train"],
+    name: () => t("训练", "Training"),
+    list: TrainingList,
+    make: TrainingNew,
+    making: () => t("新训练任务", "New training task"),
+    one: TrainingPage,
   },
   {
-    path: "evaluation", loop: true, kinds: ["evaluate"], name: () => t("评估", "Evaluation"),
-    list: EvaluationList, make: EvaluationNew, making: () => t("开始评估", "New evaluation"), one: EvaluationPage, wide: true,
+    path: "evaluation",
+    loop: true,
+    kinds: ["evaluate"],
+    name: () => t("评估", "Evaluation"),
+    list: EvaluationList,
+    make: EvaluationNew,
+    making: () => t("开始评估", "New evaluation"),
+    one: EvaluationPage,
+    wide: true,
   },
   {
-    path: "release", loop: true, kinds: ["release"], name: () => t("发布", "Release"),
-    list: ReleasePage, make: ReleaseNew, making: () => t("发布模型", "Release a model"),
+    path: "release",
+    loop: true,
+    kinds: ["release"],
+    name: () => t("发布", "Release"),
+    list: ReleasePage,
+    make: ReleaseNew,
+    making: () => t("发布模型", "Release a model"),
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },

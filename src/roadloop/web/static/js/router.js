@@ -31,7 +31,10 @@ export function go(address) {
   location.hash = address;
 }
 
-/** Change the query of the present place without a new step in the browser's history. @param {Record<string, string>} query */
+/**
+ * Change the query of the present place without a new step in the browser's history.
+ * @param {Record<string, string>} query
+ */
 export function setQuery(query) {
   const { path, query: now } = parse(location.hash);
   const next = new URLSearchParams({ ...now, ...query }).toString();

@@ -5,10 +5,14 @@ import uPlot from "../../vendor/uplot-1.6.32.js";
 import { html, useLayoutEffect, useRef } from "../lib.js";
 import { theme } from "../preferences.js";
 
-/** @typedef {{name: string, color: string, values: (number | null)[], dash?: number[]}} Curve  `color` names a token. */
+/**
+ * `color` names a token.
+ * @typedef {{name: string, color: string, values: (number | null)[], dash?: number[]}} Curve
+ */
 
 /**
- * @param {{x: number[], curves: Curve[], xName: string, range?: [number, number], height?: number, label: string}} props
+ * @param {{x: number[], curves: Curve[], xName: string, range?: [number, number], height?: number,
+ *   label: string}} props
  *   `range` fixes the y axis.
  */
 export function Chart({ x, curves, xName, range, height = 220, label }) {
@@ -18,7 +22,11 @@ export function Chart({ x, curves, xName, range, height = 220, label }) {
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return undefined;
-    const made = new uPlot(options(element.clientWidth, height, curves, xName, range), [x, ...curves.map((c) => c.values)], element);
+    const made = new uPlot(
+      options(element.clientWidth, height, curves, xName, range),
+      [x, ...curves.map((c) => c.values)],
+      element,
+    );
     plot.current = made;
     const watch = new ResizeObserver(() => {
       if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height });
@@ -30,7 +38,10 @@ export function Chart({ x, curves, xName, range, height = 220, label }) {
       plot.current = null;
     };
   }, [shape]);
-  useLayoutEffect(() => plot.current?.setData([x, ...curves.map((curve) => curve.values)]), [x.length, x.at(-1), shape]);
+  useLayoutEffect(
+    () => plot.current?.setData([x, ...curves.map((curve) => curve.values)]),
+    [x.length, x.at(-1), shape],
+  );
   return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
 }
 
@@ -53,7 +64,10 @@ function options(width, height, curves, xName, range) {
     height,
     cursor: { y: false, points: { size: 6 } },
     scales: { x: { time: false }, y: range ? { range } : {} },
-    axes: [{ ...axis, size: 30, incrs: WHOLE }, { ...axis, size: 46 }],
+    axes: [
+      { ...axis, size: 30, incrs: WHOLE },
+      { ...axis, size: 46 },
+    ],
     series: [
       { label: xName },
       ...curves.map((curve) => ({
@@ -70,4 +84,6 @@ function options(width, height, curves, xName, range) {
 }
 
 /** Distances of x ticks: steps and epochs are whole numbers. */
-const WHOLE = [1, 2, 5].flatMap((first) => Array.from({ length: 8 }, (_, power) => first * 10 ** power)).sort((a, b) => a - b);
+const WHOLE = [1, 2, 5]
+  .flatMap((first) => Array.from({ length: 8 }, (_, power) => first * 10 ** power))
+  .sort((a, b) => a - b);

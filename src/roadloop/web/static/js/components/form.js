@@ -54,14 +54,18 @@ export const Field = ({ label, hint, error, wide, children }) => html`
   <label class=${`field ${wide ? "wide" : ""} ${error ? "wrong" : ""}`}>
     <span class="label">${label}</span>
     ${children}
-    ${error ? html`<span class="hint bad" role="alert">✕ ${error}</span>` : hint && html`<span class="hint">${hint}</span>`}
+    ${
+      error
+        ? html`<span class="hint bad" role="alert">✕ ${error}</span>`
+        : hint && html`<span class="hint">${hint}</span>`
+    }
   </label>
 `;
 
 /**
  * A field for text or a number.
- * @param {{form: Form<any>, name: string, label: any, hint?: any, type?: string, step?: string, min?: string, required?: boolean,
- *   placeholder?: string, wide?: boolean, list?: string[]}} props
+ * @param {{form: Form<any>, name: string, label: any, hint?: any, type?: string, step?: string, min?: string,
+ *   required?: boolean, placeholder?: string, wide?: boolean, list?: string[]}} props
  */
 export const Input = ({ form, name, label, hint, type = "text", wide, list, ...rest }) => html`
   <${Field} label=${label} hint=${hint} error=${form.errorOf(name)} wide=${wide}>
@@ -80,12 +84,16 @@ export const Input = ({ form, name, label, hint, type = "text", wide, list, ...r
 
 /**
  * A field with a list to choose from.
- * @param {{form: Form<any>, name: string, label: any, options: [string, any][], hint?: any, wide?: boolean, required?: boolean}} props
+ * @param {{form: Form<any>, name: string, label: any, options: [string, any][], hint?: any, wide?: boolean,
+ *   required?: boolean}} props
  */
 export const Select = ({ form, name, label, options, hint, wide, required }) => html`
   <${Field} label=${label} hint=${hint} error=${form.errorOf(name)} wide=${wide}>
-    <select name=${name} value=${form.values[name]} required=${required} onChange=${(/** @type {any} */ e) => form.set(name, e.target.value)}>
-      ${options.map(([value, words]) => html`<option value=${value} selected=${value === form.values[name]}>${words}</option>`)}
+    <select name=${name} value=${form.values[name]} required=${required}
+      onChange=${(/** @type {any} */ e) => form.set(name, e.target.value)}>
+      ${options.map(
+        ([value, words]) => html`<option value=${value} selected=${value === form.values[name]}>${words}</option>`,
+      )}
     </select>
   <//>
 `;
@@ -112,9 +120,20 @@ export function FormBox({ form, fields, go, disabled, cancel, children }) {
   return html`
     <form class="form" onSubmit=${form.submit}>
       ${children}
-      ${form.error && !placed && html`<div class="failure" role="alert"><span class="mark">✕</span><span class="wrap">${form.error.message}</span></div>`}
+      ${
+        form.error &&
+        !placed &&
+        html`
+          <div class="failure" role="alert">
+            <span class="mark">✕</span>
+            <span class="wrap">${form.error.message}</span>
+          </div>
+        `
+      }
       <div class="row form-end">
-        <button class="button primary" disabled=${form.busy || disabled}>${form.busy ? t("正在提交…", "Sending…") : go}</button>
+        <button class="button primary" disabled=${form.busy || disabled}>
+          ${form.busy ? t("正在提交…", "Sending…") : go}
+        </button>
         ${cancel && html`<a class="button" href=${cancel}>${t("取消", "Cancel")}</a>`}
       </div>
     </form>

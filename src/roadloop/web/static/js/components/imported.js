@@ -5,7 +5,10 @@ import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { Table } from "./table.js";
 
-/** What became of the files and statements of an import, as its report calls it. @type {Record<string, () => string>} */
+/**
+ * What became of the files and statements of an import, as its report calls it.
+ * @type {Record<string, () => string>}
+ */
 const FATES = {
   added: () => t("已加入", "Added"),
   already_there: () => t("早已在内", "Already there"),
@@ -39,34 +42,62 @@ export function outcomes({ counts, statements = {} }) {
     [
       counts[fate] && t(`${count(counts[fate])} 个文件`, `${count(counts[fate])} files`),
       statements[fate] && t(`${count(statements[fate])} 个条目`, `${count(statements[fate])} statements`),
-    ].filter(Boolean).join(t("，", ", ")),
+    ]
+      .filter(Boolean)
+      .join(t("，", ", ")),
   ]);
 }
 
 /** Pictures beside their labels: the first pairs and the oddest. @param {{pairs: any[], task: string}} props */
 export function PreviewPairs({ pairs, task }) {
   return html`<div class="pairs">
-    ${pairs.map((pair) => html`
-      <figure>
-        <img src=${`/v1/imports/preview/${task}/${pair.file}`} alt=${pair.picture} loading="lazy" />
-        <figcaption>
-          <div class="mono small wrap">${pair.picture}</div>
-          <div class="mono small faint wrap">${pair.label}</div>
-          <div class="small">${fateName(pair.outcome)}${pair.outcome === "added" && pair.note[0] === "已加入" ? "" : html` · ${t(pair.note[0], pair.note[1])}`}</div>
-        </figcaption>
-      </figure>`)}
+    ${pairs.map(
+      (pair) => html`
+        <figure>
+          <img src=${`/v1/imports/preview/${task}/${pair.file}`} alt=${pair.picture} loading="lazy" />
+          <figcaption>
+            <div class="mono small wrap">${pair.picture}</div>
+            <div class="mono small faint wrap">${pair.label}</div>
+            <div class="small">
+              ${fateName(pair.outcome)}
+              ${pair.outcome === "added" && pair.note[0] === "已加入" ? "" : html` · ${t(pair.note[0], pair.note[1])}`}
+            </div>
+          </figcaption>
+        </figure>`,
+    )}
   </div>`;
 }
 
 /** The data's classes and what they became. @param {{classes?: any[]}} props */
 export function ClassesMatched({ classes }) {
   if (!classes?.length) return null;
-  return html`<details><summary>${t(`类别的对应（${classes.length}）`, `How the classes were matched (${classes.length})`)}</summary>
-    <${Table} rows=${classes} columns=${[
-      { head: t("数据中的类别", "Class in the data"), cell: (/** @type {any} */ c) => c.label, class: "text" },
-      { head: t("像素值", "Value"), num: true, cell: (/** @type {any} */ c) => c.value ?? "" },
-      { head: t("颜色", "Colour"), cell: (/** @type {any} */ c) => c.color && html`<span class="swatch" style=${{ background: `rgb(${c.color.join(",")})` }}></span> <span class="mono small">${c.color.join(",")}</span>` },
-      { head: t("原始编号", "Raw id"), num: true, cell: (/** @type {any} */ c) => c.raw_id ?? t("无", "none") },
-      { head: t("类别表中的名称", "Name in the table"), cell: (/** @type {any} */ c) => (c.raw_id === 255 ? t("忽略", "ignored") : t(c.name_zh ?? "", c.name_en ?? "")), class: "text" },
-    ]} /></details>`;
+  return html`
+    <details>
+      <summary>${t(`类别的对应（${classes.length}）`, `How the classes were matched (${classes.length})`)}</summary>
+      <${Table} rows=${classes}
+        columns=${[
+          { head: t("数据中的类别", "Class in the data"), cell: (/** @type {any} */ c) => c.label, class: "text" },
+          { head: t("像素值", "Value"), num: true, cell: (/** @type {any} */ c) => c.value ?? "" },
+          {
+            head: t("颜色", "Colour"),
+            cell: (/** @type {any} */ c) =>
+              c.color &&
+              html`
+                <span class="swatch" style=${{
+                  background: `rgb(${c.color.join(",")})`,
+                }}></span> <span class="mono small">
+                  ${c.color.join(",")}
+                </span>
+              `,
+          },
+          { head: t("原始编号", "Raw id"), num: true, cell: (/** @type {any} */ c) => c.raw_id ?? t("无", "none") },
+          {
+            head: t("类别表中的名称", "Name in the table"),
+            cell: (/** @type {any} */ c) =>
+              c.raw_id === 255 ? t("忽略", "ignored") : t(c.name_zh ?? "", c.name_en ?? ""),
+            class: "text",
+          },
+        ]} />
+    </details>
+  `;
 }

@@ -21,7 +21,10 @@ export const Head = ({ title, sub, chip, actions }) => html`
 /** @param {{title?: any, aside?: any, flush?: boolean, class?: string, children?: any}} props */
 export const Panel = ({ title, aside, flush, class: more = "", children }) => html`
   <section class=${`panel ${flush ? "flush" : ""} ${more}`}>
-    ${title && html`<div class="panel-head"><h2>${title}</h2>${aside && html`<div class="row aside">${aside}</div>`}</div>`}
+    ${
+      title &&
+      html`<div class="panel-head"><h2>${title}</h2>${aside && html`<div class="row aside">${aside}</div>`}</div>`
+    }
     ${children}
   </section>
 `;
@@ -42,7 +45,8 @@ export const Tabs = ({ tabs, now, choose }) => html`
   <div class="tabs" role="tablist">
     ${tabs.map(
       ([name, label]) => html`
-        <button type="button" role="tab" data-tab=${name} aria-selected=${String(name === now)} onClick=${() => choose(name)}>
+        <button type="button" role="tab" data-tab=${name} aria-selected=${String(name === now)}
+          onClick=${() => choose(name)}>
           ${label}
         </button>
       `,
@@ -68,32 +72,40 @@ export const Failure = ({ error, retry }) =>
 
 /**
  * Why a page about one thing has nothing to show: there is no such thing, or the server could not say.
- * @param {{error: import("../api.js").ApiError, retry: () => void, id: string, none: string, all: string, list: string}} props
+ * @param {{error: import("../api.js").ApiError, retry: () => void, id: string, none: string, all: string,
+ *   list: string}} props
  */
 export const Absent = ({ error, retry, id, none, all, list }) =>
   error.code !== "not_found"
     ? html`<${Failure} error=${error} retry=${retry} />`
     : html`
-        <${Head} title=${none} />
-        <${Panel}>
-          <div class="empty" role="alert">
-            <p>${t("地址中的编号在这里不存在：", "The address names something that is not here: ")}<code>${id}</code>${t("。可能抄错了，或属于另一个工作区。", ". It may be mistyped, or belong to another workspace.")}</p>
-            <p><a class="link" href=${list}>${all} →</a></p>
-          </div>
-        <//>
-      `;
+      <${Head} title=${none} />
+      <${Panel}>
+        <div class="empty" role="alert">
+          <p>
+            ${t("地址中的编号在这里不存在：", "The address names something that is not here: ")}
+            <code>${id}</code>
+            ${t("。可能抄错了，或属于另一个工作区。", ". It may be mistyped, or belong to another workspace.")}
+          </p>
+          <p><a class="link" href=${list}>${all} →</a></p>
+        </div>
+      <//>
+    `;
 
 /** What the caller should know, without being stopped. @param {{texts: string[]}} props */
 export const Warnings = ({ texts }) =>
   texts.length > 0 &&
   html`
     <ul class="warnings">
-      ${texts.map((text) => html`<li><span class="mark" aria-hidden="true">⚠</span><span class="wrap">${text}</span></li>`)}
+      ${texts.map(
+        (text) => html`<li><span class="mark" aria-hidden="true">⚠</span><span class="wrap">${text}</span></li>`,
+      )}
     </ul>
   `;
 
 /** A moment: how long ago, the exact time on hover. @param {{at: string | null}} props */
-export const Time = ({ at }) => (at ? html`<time class="nowrap" title=${at}>${ago(at)}</time>` : html`<span class="faint">–</span>`);
+export const Time = ({ at }) =>
+  at ? html`<time class="nowrap" title=${at}>${ago(at)}</time>` : html`<span class="faint">–</span>`;
 
 /**
  * A button that asks once more before it does something that ends work.

@@ -66,7 +66,11 @@ export function useMask(url, colors) {
   const [found, setFound] = useState(/** @type {{url: string, mask: Mask} | undefined} */ (undefined));
   useEffect(() => {
     let wanted = true;
-    if (url) loadMask(url, colors).then((mask) => wanted && setFound({ url, mask }), () => wanted && setFound(undefined));
+    if (url)
+      loadMask(url, colors).then(
+        (mask) => wanted && setFound({ url, mask }),
+        () => wanted && setFound(undefined),
+      );
     return () => {
       wanted = false;
     };
@@ -85,5 +89,11 @@ export function MaskLayer({ mask, colors, hidden, truth, opacity }) {
     if (!context || !mask) return;
     context.putImageData(new ImageData(paint(mask, colors, hidden, truth), mask.width, mask.height), 0, 0);
   }, [mask, hidden, truth]);
-  return mask && html`<canvas ref=${canvas} class="layer" width=${mask.width} height=${mask.height} style=${{ opacity: String(opacity) }}></canvas>`;
+  return (
+    mask &&
+    html`
+      <canvas ref=${canvas} class="layer" width=${mask.width} height=${mask.height}
+        style=${{ opacity: String(opacity) }}></canvas>
+    `
+  );
 }

@@ -37,8 +37,16 @@ const RESULTS = {
     facts: [
       [t("可导入的图片", "Pictures that can be imported"), html`<b>${count(r.pictures)}</b>`],
       [t("布局", "Layout"), t(`${r.layout}：${r.signs[0]}`, `${r.layout}: ${r.signs[1]}`)],
-      [t("类别表", "Class table"), r.table_file ? t(`${r.table}（数据自带 ${r.table_file}）`, `${r.table} (beside the data: ${r.table_file})`) : r.table],
-      ...r.rules.map((/** @type {any} */ rule) => [t("配对方式", "Matched by"), t(`${rule.rule[0]}：${count(rule.pairs)} 对`, `${rule.rule[1]}: ${count(rule.pairs)} pairs`)]),
+      [
+        t("类别表", "Class table"),
+        r.table_file
+          ? t(`${r.table}（数据自带 ${r.table_file}）`, `${r.table} (beside the data: ${r.table_file})`)
+          : r.table,
+      ],
+      ...r.rules.map((/** @type {any} */ rule) => [
+        t("配对方式", "Matched by"),
+        t(`${rule.rule[0]}：${count(rule.pairs)} 对`, `${rule.rule[1]}: ${count(rule.pairs)} pairs`),
+      ]),
       ...outcomes(r),
     ],
     files: file(`/v1/imports/preview/${task}/report.csv`, t("下载逐个文件的报告", "Download the report, file by file")),
@@ -52,9 +60,16 @@ const RESULTS = {
       [t("近似重复", "Near-duplicates"), count(totals.near_duplicates)],
       [t("也在其它源数据中的图片", "Pictures that other sets hold too"), count(totals.leaking_pictures)],
       [t("也在其它源数据中的轨迹", "Tracks that other sets hold too"), count(totals.leaking_tracks)],
-      [t("可疑的标注", "Doubtful labels"), totals.label_noise == null ? t("未检查（没有给出模型）", "not looked for: no model was given") : count(totals.label_noise)],
+      [
+        t("可疑的标注", "Doubtful labels"),
+        totals.label_noise == null
+          ? t("未检查（没有给出模型）", "not looked for: no model was given")
+          : count(totals.label_noise),
+      ],
     ],
-    files: [...HEALTH_LISTS, ...(totals.label_noise == null ? [] : ["noise.csv"])].map((name) => file(`/v1/source_health/${task}/${name}`, name)),
+    files: [...HEALTH_LISTS, ...(totals.label_noise == null ? [] : ["noise.csv"])].map((name) =>
+      file(`/v1/source_health/${task}/${name}`, name),
+    ),
     picture: `/v1/source_health/${task}/coverage.png`,
   }),
   task_divide: (r) => ({
@@ -69,11 +84,22 @@ const RESULTS = {
   }),
   push_package: (r) => ({
     facts: [
-      [t("交付到", "Handed to"), /^https?:/.test(r.place) ? html`<a class="link" href=${r.place} rel="noreferrer">${r.place}</a>` : mono(r.place)],
+      [
+        t("交付到", "Handed to"),
+        /^https?:/.test(r.place)
+          ? html`<a class="link" href=${r.place} rel="noreferrer">${r.place}</a>`
+          : mono(r.place),
+      ],
       [t("图片", "Pictures"), html`<b>${count(r.pictures)}</b>`],
       [t("早已在那里", "Already there"), some(r.already)],
-      [t("任务编号，用于 /linedown", "Task ids, for /linedown"), r.taskid_start == null ? "" : `${r.taskid_start}–${r.taskid_end}`],
-      [t("转成多边形后改变的像素", "Pixels changed as polygons"), some((r.polygon_loss ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ row) => sum + row.lost, 0))],
+      [
+        t("任务编号，用于 /linedown", "Task ids, for /linedown"),
+        r.taskid_start == null ? "" : `${r.taskid_start}–${r.taskid_end}`,
+      ],
+      [
+        t("转成多边形后改变的像素", "Pixels changed as polygons"),
+        some((r.polygon_loss ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ row) => sum + row.lost, 0)),
+      ],
     ],
   }),
   linedown: (r) => ({
@@ -115,7 +141,15 @@ export function JobOutcome({ job }) {
   return html`
     <${Panel} title=${t("结果", "Result")} class="outcome">
       <${Facts} of=${facts} />
-      ${picture && html`<figure><img class="sheet" src=${picture} alt=${t("各类别在城市与月份中的图片数", "Pictures by class and city, and by class and month")} /></figure>`}
+      ${
+        picture &&
+        html`
+          <figure>
+            <img class="sheet" src=${picture}
+              alt=${t("各类别在城市与月份中的图片数", "Pictures by class and city, and by class and month")} />
+          </figure>
+        `
+      }
       ${files && html`<p class="row">${files}</p>`}
       ${more}
     <//>

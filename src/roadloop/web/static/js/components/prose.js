@@ -20,7 +20,10 @@ export const Code = ({ text }) =>
 export const Prose = ({ text, class: more = "" }) =>
   html`${paragraphs(text).map((paragraph) => html`<p class=${`prose ${more}`}><${Code} text=${paragraph} /></p>`)}`;
 
-/** Paragraphs in the language in use; all of them where the text has only one language. @param {{text: string}} props */
+/**
+ * Paragraphs in the language in use; all of them where the text has only one language.
+ * @param {{text: string}} props
+ */
 export const InLanguage = ({ text }) => {
   const all = paragraphs(text);
   const mine = all.filter((paragraph) => CHINESE.test(paragraph) === (language() === "zh"));
@@ -31,5 +34,7 @@ export const InLanguage = ({ text }) => {
 const paragraphs = (text) =>
   text
     .split(/\n\s*\n/)
-    .map((paragraph) => paragraph.replace(/\s*\n\s*/g, (_, at) => (CHINESE.test(paragraph[at - 1] ?? "") ? "" : " ")).trim())
+    .map((paragraph) =>
+      paragraph.replace(/\s*\n\s*/g, (_, at) => (CHINESE.test(paragraph[at - 1] ?? "") ? "" : " ")).trim(),
+    )
     .filter(Boolean);

@@ -8,8 +8,17 @@ export const releasedMiou = (metrics) => score(metrics?.evaluation_miou ?? metri
 
 /** What a release's mIoU was measured on. @param {any} metrics */
 export function measuredOn(metrics) {
-  if (metrics?.evaluation_miou == null) return metrics?.training?.miou == null ? "" : t("训练时的验证成绩", "validation while training");
+  if (metrics?.evaluation_miou == null)
+    return metrics?.training?.miou == null ? "" : t("训练时的验证成绩", "validation while training");
   if (metrics.evaluation_sour_dir == null) return t("最近一次评估", "newest evaluation");
-  const which = metrics.evaluation_task_id ? t(`评估 ${metrics.evaluation_task_id.slice(0, 8)}：`, `evaluation ${metrics.evaluation_task_id.slice(0, 8)}: `) : "";
-  return which + t(`${metrics.evaluation_sour_dir}，${count(metrics.evaluation_pictures)} 张`, `${metrics.evaluation_sour_dir}, ${count(metrics.evaluation_pictures)} pictures`);
+  const which = metrics.evaluation_task_id
+    ? t(`评估 ${metrics.evaluation_task_id.slice(0, 8)}：`, `evaluation ${metrics.evaluation_task_id.slice(0, 8)}: `)
+    : "";
+  return (
+    which +
+    t(
+      `${metrics.evaluation_sour_dir}，${count(metrics.evaluation_pictures)} 张`,
+      `${metrics.evaluation_sour_dir}, ${count(metrics.evaluation_pictures)} pictures`,
+    )
+  );
 }

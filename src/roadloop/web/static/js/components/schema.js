@@ -50,7 +50,13 @@ export function Fields({ schema, api, depth = 0 }) {
       ${Object.entries(first.properties).map(
         ([name, field]) => html`
           <li>
-            <code>${name}</code> <span class="type">${typeOf(field, api)}</span> <span class="quiet"><${Code} text=${said(field, "description")} /></span>
+            <code>
+              ${name}
+            </code> <span class="type">
+              ${typeOf(field, api)}
+            </span> <span class="quiet">
+              <${Code} text=${said(field, "description")} />
+            </span>
             <${Fields} schema=${field} api=${api} depth=${depth + 1} />
           </li>
         `,

@@ -56,7 +56,12 @@ export function JobState({ job, wide = false }) {
         ${running && html`<span class="small nowrap"><b>${percent(job.progress)}</b>${left(job)}</span>`}
         ${!running && job.warnings.length > 0 && html`<${WarningCount} texts=${job.warnings} />`}
       </div>
-      ${words && html`<div class=${`small wrap reason ${job.state === "failed" ? "bad" : "quiet"}`} title=${words}>${words}</div>`}
+      ${
+        words &&
+        html`
+          <div class=${`small wrap reason ${job.state === "failed" ? "bad" : "quiet"}`} title=${words}>${words}</div>
+        `
+      }
     </div>
   `;
 }
@@ -70,7 +75,9 @@ const left = (job) =>
 /** @param {{texts: string[]}} props */
 const WarningCount = ({ texts }) => html`
   <span class="chip warn" title=${texts.join("\n")}>
-    <span aria-hidden="true">⚠</span>${t(`${texts.length} 条提醒`, texts.length === 1 ? "1 warning" : `${texts.length} warnings`)}
+    <span aria-hidden="true">
+      ⚠
+    </span>${t(`${texts.length} 条提醒`, texts.length === 1 ? "1 warning" : `${texts.length} warnings`)}
   </span>
 `;
 

@@ -13,7 +13,8 @@ import { Empty } from "./layout.js";
 /**
  * The first column is the human name; it carries the link, so that keyboards and middle clicks work too.
  * @template T
- * @param {{columns: Column<T>[], rows: T[], address?: (row: T) => string, empty?: any, chosen?: (row: T) => boolean}} props
+ * @param {{columns: Column<T>[], rows: T[], address?: (row: T) => string, empty?: any,
+ *   chosen?: (row: T) => boolean}} props
  */
 export function Table({ columns, rows, address, empty, chosen }) {
   if (rows.length === 0 && empty) return html`<${Empty}>${empty}<//>`;
@@ -21,7 +22,11 @@ export function Table({ columns, rows, address, empty, chosen }) {
     <div class="table-box">
       <table>
         <thead>
-          <tr>${columns.map((column) => html`<th class=${cellClass(column)} scope="col" title=${column.title}>${column.head}</th>`)}</tr>
+          <tr>
+            ${columns.map(
+              (column) => html`<th class=${cellClass(column)} scope="col" title=${column.title}>${column.head}</th>`,
+            )}
+          </tr>
         </thead>
         <tbody>
           ${rows.map(
@@ -32,7 +37,9 @@ export function Table({ columns, rows, address, empty, chosen }) {
               >
                 ${columns.map((column, i) =>
                   i === 0 && address
-                    ? html`<td class=${cellClass(column)}><a class="name" href=${address(row)}>${column.cell(row)}</a></td>`
+                    ? html`
+                      <td class=${cellClass(column)}><a class="name" href=${address(row)}>${column.cell(row)}</a></td>
+                    `
                     : html`<td class=${cellClass(column)}>${column.cell(row)}</td>`,
                 )}
               </tr>

@@ -34,27 +34,41 @@ export function Tray({ jobs }) {
       <button type="button" class="tray-button" aria-expanded=${String(open)} onClick=${() => setOpen(!open)}>
         <svg class="ring" viewBox="0 0 18 18" aria-hidden="true">
           <circle cx="9" cy="9" r="7" />
-          ${running.length > 0 && html`<circle class="done" cx="9" cy="9" r="7" stroke-dasharray=${AROUND} stroke-dashoffset=${AROUND * (1 - share)} />`}
+          ${
+            running.length > 0 &&
+            html`
+              <circle class="done" cx="9" cy="9" r="7" stroke-dasharray=${AROUND}
+                stroke-dashoffset=${AROUND * (1 - share)} />
+            `
+          }
         </svg>
         ${words(running.length, jobs.length - running.length)}
       </button>
-      ${open &&
-      html`
-        <div class="tray-list">
-          ${jobs.length === 0 && html`<${Empty}>${t("没有进行中的任务。", "Nothing is running.")}<//>`}
-          <ul>
-            ${jobs.map(
-              (job) => html`
-                <li>
-                  <a class="row" href=${addressOf(job)} onClick=${() => setOpen(false)}><b class="wrap">${job.title}</b><span class="faint small">${kindName(job.kind)}</span></a>
-                  <${JobState} job=${job} />
-                </li>
-              `,
-            )}
-          </ul>
-          <div class="row"><span class="grow"></span><a class="link small" href=${to("jobs")} onClick=${() => setOpen(false)}>${t("全部任务", "All jobs")}</a></div>
-        </div>
-      `}
+      ${
+        open &&
+        html`
+          <div class="tray-list">
+            ${jobs.length === 0 && html`<${Empty}>${t("没有进行中的任务。", "Nothing is running.")}<//>`}
+            <ul>
+              ${jobs.map(
+                (job) => html`
+                  <li>
+                    <a class="row" href=${addressOf(job)} onClick=${() => setOpen(false)}>
+                      <b class="wrap">${job.title}</b>
+                      <span class="faint small">${kindName(job.kind)}</span>
+                    </a>
+                    <${JobState} job=${job} />
+                  </li>
+                `,
+              )}
+            </ul>
+            <div class="row">
+              <span class="grow"></span>
+              <a class="link small" href=${to("jobs")} onClick=${() => setOpen(false)}>${t("全部任务", "All jobs")}</a>
+            </div>
+          </div>
+        `
+      }
     </div>
   `;
 }

@@ -16,13 +16,18 @@ export function TryIt({ method, path, parameters }) {
     event.preventDefault();
     setBusy(true);
     const url = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name] ?? ""));
-    const rest = Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== "" && !path.includes(`{${name}}`)));
+    const rest = Object.fromEntries(
+      Object.entries(values).filter(([name, value]) => value !== "" && !path.includes(`{${name}}`)),
+    );
     try {
       const reply = await (method === "get" ? get(url, rest) : act(url, rest));
       setAnswer({ text: JSON.stringify(reply, null, 2), bad: false });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      setAnswer({ text: `${error.status} ${error.code}\n${error.message}\n${JSON.stringify(error.details, null, 2)}`, bad: true });
+      setAnswer({
+        text: `${error.status} ${error.code}\n${error.message}\n${JSON.stringify(error.details, null, 2)}`,
+        bad: true,
+      });
     }
     setBusy(false);
   }
@@ -34,14 +39,18 @@ export function TryIt({ method, path, parameters }) {
           (p) => html`
             <label class="field">
               <span class="label mono">${p.name}${p.required && html`<span class="required"> *</span>`}</span>
-              <input name=${p.name} value=${values[p.name] ?? ""} autocomplete="off" placeholder=${p.schema.default === undefined ? "" : JSON.stringify(p.schema.default)}
+              <input name=${p.name} value=${values[p.name] ?? ""} autocomplete="off"
+                placeholder=${p.schema.default === undefined ? "" : JSON.stringify(p.schema.default)}
                 onInput=${(/** @type {any} */ e) => setValues((now) => ({ ...now, [p.name]: e.target.value }))} />
             </label>
           `,
         )}
         <div class="row form-end">
           <button class="button primary" disabled=${busy}>${t("发送", "Send")} ${method.toUpperCase()}</button>
-          ${method === "post" && html`<span class="small faint">${t("会真的执行。", "This is carried out for real.")}</span>`}
+          ${
+            method === "post" &&
+            html`<span class="small faint">${t("会真的执行。", "This is carried out for real.")}</span>`
+          }
         </div>
       </form>
       ${answer && html`<pre class=${answer.bad ? "bad" : ""} role="status">${answer.text.slice(0, 20_000)}</pre>`}

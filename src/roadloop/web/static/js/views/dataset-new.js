@@ -9,17 +9,43 @@ import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 
-const FIELDS = ["data_name", "sour_data", "data_type", "base_data", "train", "val", "test", "split_by", "l_value", "seed", "thread", "max_bad", "data_desc"];
+const FIELDS = [
+  "data_name",
+  "sour_data",
+  "data_type",
+  "base_data",
+  "train",
+  "val",
+  "test",
+  "split_by",
+  "l_value",
+  "seed",
+  "thread",
+  "max_bad",
+  "data_desc",
+];
 
 export function DatasetNew() {
   const { data, error, reload } = usePoll(
-    (signal) => Promise.all([get("/data", {}, signal), get("/sour_datas", {}, signal)]).then(([sets, built]) => ({ sets: sets.data, built: built.data })),
+    (signal) =>
+      Promise.all([get("/data", {}, signal), get("/sour_datas", {}, signal)]).then(([sets, built]) => ({
+        sets: sets.data,
+        built: built.data,
+      })),
     [],
   );
   return html`
-    <${Head} title=${t("生成数据", "New dataset")} sub=${t("读取源数据、检查每张图片、按轨迹划分并打包。源数据不会被改动。", "Reads source sets, checks every picture, splits by track and packs. The source sets stay as they are.")} />
+    <${Head} title=${t("生成数据", "New dataset")}
+      sub=${t(
+        "读取源数据、检查每张图片、按轨迹划分并打包。源数据不会被改动。",
+        "Reads source sets, checks every picture, splits by track and packs. The source sets stay as they are.",
+      )} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel}><${DatasetForm} sets=${data.sets} built=${data.built} /><//>`}
+    ${
+      !data
+        ? !error && html`<${Loading} />`
+        : html`<${Panel}><${DatasetForm} sets=${data.sets} built=${data.built} /><//>`
+    }
   `;
 }
 
@@ -29,36 +55,87 @@ const listed = (name) => (/[,，]|^"/.test(name) ? `"${name.replaceAll('"', '""'
 /** @param {{sets: string[], built: string[]}} props */
 function DatasetForm({ sets, built }) {
   const form = useForm(
-    { data_name: "", sour_data: /** @type {string[]} */ (sets.length === 1 ? sets : []), data_type: "all", base_data: "", mode: "track", train: "0.8", val: "0.1", test: "0.1", seed: "0", thread: "4", max_bad: "0.05", data_desc: "" },
+    {
+      data_name: "",
+      sour_data: /** @type {string[]} */ (sets.length === 1 ? sets : []),
+      data_type: "all",
+      base_data: "",
+      mode: "track",
+      train: "0.8",
+      val: "0.1",
+      test: "0.1",
+      seed: "0",
+      thread: "4",
+      max_bad: "0.05",
+      data_desc: "",
+    },
     async (values) => {
       const { mode, sour_data, train, val, test, ...rest } = values;
       const shares = mode === "lists" ? {} : { train, val, test, split_by: mode };
-      const reply = await act("/create_data", { ...rest, ...shares, sour_data: sour_data.map(listed).join(","), l_value: mode !== "lists" });
+      const reply = await act("/create_data", {
+        ...rest,
+        ...shares,
+        sour_data: sour_data.map(listed).join(","),
+        l_value: mode !== "lists",
+      });
       go(to("datasets", reply.data));
     },
   );
   if (sets.length === 0) return html`<${Empty}>${noSets()}<//>`;
   const { values } = form;
   return html`
-    <${FormBox} form=${form} fields=${FIELDS} cancel=${to("datasets")} disabled=${values.sour_data.length === 0 || !values.data_name}
-      go=${values.data_name ? t(`生成数据 ${values.data_name}`, `Build dataset ${values.data_name}`) : t("生成数据", "Build dataset")}>
-      <${Input} form=${form} name="data_name" label=${t("名称", "Name")} placeholder="20180801" hint=${t("唯一；训练时按它选择。", "Unique; training chooses by it.")} required />
-      <${Input} form=${form} name="data_desc" label=${t("描述", "Description")} placeholder=${t("可不填", "optional")} />
+    <${FormBox} form=${form} fields=${FIELDS} cancel=${to("datasets")}
+      disabled=${values.sour_data.length === 0 || !values.data_name}
+      go=${
+        values.data_name
+          ? t(`生成数据 ${values.data_name}`, `Build dataset ${values.data_name}`)
+          : t("生成数据", "Build dataset")
+      }>
+      <${Input} form=${form} name="data_name" label=${t("名称", "Name")} placeholder="20180801"
+        hint=${t("唯一；训练时按它选择。", "Unique; training chooses by it.")} required />
+      <${Input} form=${form} name="data_desc" label=${t("描述", "Description")}
+        placeholder=${t("可不填", "optional")} />
       <div class="wide"><${Sets} form=${form} sets=${sets} /></div>
       <${Select} form=${form} name="mode" label=${t("划分方式", "Split")}
-        options=${[["track", t("按轨迹随机划分", "Random, by track")], ["picture", t("按图片随机划分", "Random, by picture")], ["lists", t("用源数据的官方列表", "The sets' official lists")]]}
+        options=${[
+          ["track", t("按轨迹随机划分", "Random, by track")],
+          ["picture", t("按图片随机划分", "Random, by picture")],
+          ["lists", t("用源数据的官方列表", "The sets' official lists")],
+        ]}
         hint=${hintOf(values.mode)} />
-      ${values.mode !== "lists" && html`
-        ${["train", "val", "test"].map((split) => html`
-          <${Input} form=${form} name=${split} type="number" min="0" step="any" label=${t(`${split} 份额`, `Share of ${split}`)} hint=${effective(values, split)} />
-        `)}
-        <${Input} form=${form} name="seed" type="number" min="0" label=${t("种子", "Seed")} hint=${t("同样的设置和种子，得到逐字节相同的数据。", "The same settings and seed give the same bytes.")} />
-      `}
+      ${
+        values.mode !== "lists" &&
+        html`
+          ${["train", "val", "test"].map(
+            (split) => html`
+              <${Input} form=${form} name=${split} type="number" min="0" step="any"
+                label=${t(`${split} 份额`, `Share of ${split}`)} hint=${effective(values, split)} />
+            `,
+          )}
+          <${Input} form=${form} name="seed" type="number" min="0" label=${t("种子", "Seed")}
+            hint=${t("同样的设置和种子，得到逐字节相同的数据。", "The same settings and seed give the same bytes.")} />
+        `
+      }
       <${Select} form=${form} name="data_type" label=${t("类型", "Type")}
-        options=${[["all", t("全量", "Everything")], ["aug", t("增量：旧图片留在原划分", "Increment: old pictures keep their split")]]} />
-      ${values.data_type === "aug" && html`<${Select} form=${form} name="base_data" label=${t("基于", "Increment of")} options=${[["", t("最新的、类别表相同的数据", "The newest with the same class table")], ...built.map((name) => [name, name])]} />`}
-      <${Input} form=${form} name="thread" type="number" min="1" label=${t("进程数", "Processes")} hint=${t("默认 4，不超过 CPU 核数。", "Default 4, never more than the cores.")} />
-      <${Input} form=${form} name="max_bad" type="number" min="0" step="any" label=${t("允许的坏文件份额", "Share of bad files allowed")} hint=${t("默认 0.05：超过则失败，报告保留。", "Default 0.05: with more the job fails and keeps the report.")} />
+        options=${[
+          ["all", t("全量", "Everything")],
+          ["aug", t("增量：旧图片留在原划分", "Increment: old pictures keep their split")],
+        ]} />
+      ${
+        values.data_type === "aug" &&
+        html`
+          <${Select} form=${form} name="base_data" label=${t("基于", "Increment of")}
+            options=${[
+              ["", t("最新的、类别表相同的数据", "The newest with the same class table")],
+              ...built.map((name) => [name, name]),
+            ]} />
+        `
+      }
+      <${Input} form=${form} name="thread" type="number" min="1" label=${t("进程数", "Processes")}
+        hint=${t("默认 4，不超过 CPU 核数。", "Default 4, never more than the cores.")} />
+      <${Input} form=${form} name="max_bad" type="number" min="0" step="any"
+        label=${t("允许的坏文件份额", "Share of bad files allowed")}
+        hint=${t("默认 0.05：超过则失败，报告保留。", "Default 0.05: with more the job fails and keeps the report.")} />
     <//>
   `;
 }
@@ -67,12 +144,30 @@ function DatasetForm({ sets, built }) {
 function Sets({ form, sets }) {
   const chosen = form.values.sour_data;
   /** @param {string} name */
-  const toggle = (name) => form.set("sour_data", chosen.includes(name) ? chosen.filter((/** @type {string} */ n) => n !== name) : [...chosen, name]);
+  const toggle = (name) =>
+    form.set(
+      "sour_data",
+      chosen.includes(name) ? chosen.filter((/** @type {string} */ n) => n !== name) : [...chosen, name],
+    );
   return html`
     <fieldset class=${`field ${form.errorOf("sour_data") ? "wrong" : ""}`}>
-      <legend class="label">${t("源数据", "Source sets")} <span class="faint small">${t(`已选 ${chosen.length} / ${sets.length}`, `${chosen.length} of ${sets.length} chosen`)}</span></legend>
+      <legend class="label">
+        ${t("源数据", "Source sets")}${" "}
+        <span class="faint small">
+          ${t(`已选 ${chosen.length} / ${sets.length}`, `${chosen.length} of ${sets.length} chosen`)}
+        </span>
+      </legend>
       <div class="choices">
-        ${sets.map((name) => html`<label class="check"><input type="checkbox" name="sour_data" value=${name} checked=${chosen.includes(name)} onChange=${() => toggle(name)} /><span class="wrap">${name}</span></label>`)}
+        ${sets.map(
+          (name) =>
+            html`
+              <label class="check">
+                <input type="checkbox" name="sour_data" value=${name} checked=${chosen.includes(name)}
+                  onChange=${() => toggle(name)} />
+                <span class="wrap">${name}</span>
+              </label>
+            `,
+        )}
       </div>
       ${form.errorOf("sour_data") && html`<span class="hint bad" role="alert">✕ ${form.errorOf("sour_data")}</span>`}
     </fieldset>
@@ -82,7 +177,10 @@ function Sets({ form, sets }) {
 /** @param {string} mode */
 const hintOf = (mode) =>
   ({
-    track: t("一条轨迹的图片总在同一划分里，成绩才可信。", "Pictures of a track stay together, so that scores can be trusted."),
+    track: t(
+      "一条轨迹的图片总在同一划分里，成绩才可信。",
+      "Pictures of a track stay together, so that scores can be trusted.",
+    ),
     picture: t("相邻帧会分到不同划分，成绩会偏高。", "Neighbouring frames fall apart; scores come out too high."),
     lists: t("使用 splits/train.txt、val.txt、test.txt。", "Uses splits/train.txt, val.txt and test.txt."),
   })[mode];
@@ -95,6 +193,18 @@ function effective(values, split) {
 
 const noSets = () =>
   t(
-    html`还没有源数据。把标注图片放到工作区的 <code>sources/${"<名称>"}/${"<包>"}/</code>，或运行 <code>roadloop import 目录 --name 名称</code>。`,
-    html`There are no source sets yet. Put labelled pictures into <code>sources/${"<set>"}/${"<package>"}/</code> of the workspace, or run <code>roadloop import DIR --name NAME</code>.`,
+    html`
+      还没有源数据。把标注图片放到工作区的 <code>
+        sources/${"<名称>"}/${"<包>"}/
+      </code>，或运行 <code>
+        roadloop import 目录 --name 名称
+      </code>。
+    `,
+    html`
+      There are no source sets yet. Put labelled pictures into <code>
+        sources/${"<set>"}/${"<package>"}/
+      </code> of the workspace, or run <code>
+        roadloop import DIR --name NAME
+      </code>.
+    `,
   );

@@ -16,11 +16,19 @@ export function Samples({ pictures }) {
   return html`
     <div class="row samples-head">
       <div class="segmented" role="group" aria-label=${t("划分", "Split")}>
-        ${splits.map((name) => html`<button type="button" aria-pressed=${String(name === split)} onClick=${() => setSplit(name)}>${name}</button>`)}
+        ${splits.map(
+          (name) =>
+            html`
+              <button type="button" aria-pressed=${String(name === split)} onClick=${() => setSplit(name)}>
+                ${name}
+              </button>
+            `,
+        )}
       </div>
       <label class="row slider">
         ${t("标注不透明度", "Label opacity")}
-        <input type="range" min="0" max="1" step="0.01" value=${opacity} onInput=${(/** @type {any} */ e) => setOpacity(Number(e.target.value))} />
+        <input type="range" min="0" max="1" step="0.01" value=${opacity}
+          onInput=${(/** @type {any} */ e) => setOpacity(Number(e.target.value))} />
         <output class="num">${Math.round(opacity * 100)} %</output>
       </label>
     </div>
@@ -32,7 +40,10 @@ export function Samples({ pictures }) {
               <img src=${picture.image_url} alt=${picture.name} loading="lazy" />
               <img class="label" src=${picture.label_url} alt="" loading="lazy" style=${{ opacity: String(opacity) }} />
             </a>
-            <figcaption class="small wrap">${picture.name}<div class="faint">${t("轨迹", "track")} ${picture.track}</div></figcaption>
+            <figcaption class="small wrap">
+              ${picture.name}
+              <div class="faint">${t("轨迹", "track")} ${picture.track}</div>
+            </figcaption>
           </figure>
         `,
       )}

@@ -21,15 +21,28 @@ const SPLITS = ["train", "val", "test"];
 /** @typedef {any} Row  A row of /data_history. */
 
 export function DatasetList() {
-  const { data, error, reload } = usePoll((signal) => query("/data_history", {}, signal), [], /** @type {any} */ (listPause));
+  const { data, error, reload } = usePoll(
+    (signal) => query("/data_history", {}, signal),
+    [],
+    /** @type {any} */ (listPause),
+  );
   return html`
-    <${Head}
-      title=${t("数据", "Datasets")}
-      sub=${t("冻结、划分并打包好的图片；训练和评估从这里读取。", "Frozen, split and packed pictures; training and evaluation read them.")}
-      actions=${html`<a class="button primary" href=${to("datasets", "new")}>${t("生成数据", "New dataset")}</a>`}
-    />
+    <${Head} title=${t("数据", "Datasets")}
+      sub=${t(
+        "冻结、划分并打包好的图片；训练和评估从这里读取。",
+        "Frozen, split and packed pictures; training and evaluation read them.",
+      )}
+      actions=${html`<a class="button primary" href=${to("datasets", "new")}>${t("生成数据", "New dataset")}</a>`} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel} flush><${Table} rows=${data.data} columns=${columns(reload)} address=${address} empty=${none()} /><//>`}
+    ${
+      !data
+        ? !error && html`<${Loading} />`
+        : html`
+          <${Panel} flush>
+            <${Table} rows=${data.data} columns=${columns(reload)} address=${address} empty=${none()} />
+          <//>
+        `
+    }
   `;
 }
 
@@ -38,7 +51,9 @@ const address = (row) => to("datasets", row.task_id);
 
 const none = () => html`
   ${t("还没有数据。", "No datasets yet.")}
-  ${" "}<a class="link" href=${to("datasets", "new")}>${t("从源数据生成第一份", "Build the first from your source sets")} →</a>
+  ${" "}<a class="link" href=${to("datasets", "new")}>
+    ${t("从源数据生成第一份", "Build the first from your source sets")} →
+  </a>
 `;
 
 /** @param {() => void} reload */
@@ -46,9 +61,15 @@ const columns = (reload) => [
   { head: t("名称", "Name"), cell: (/** @type {Row} */ r) => r.data_name, class: "name-col" },
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
   { head: t("源数据", "Source sets"), cell: (/** @type {Row} */ r) => r.sour_data, class: "text" },
-  { head: t("类型", "Type"), cell: (/** @type {Row} */ r) => (r.data_type === "aug" ? t("增量", "increment") : t("全量", "all")), class: "nowrap" },
+  {
+    head: t("类型", "Type"),
+    cell: (/** @type {Row} */ r) => (r.data_type === "aug" ? t("增量", "increment") : t("全量", "all")),
+    class: "nowrap",
+  },
   ...SPLITS.map((split) => ({
-    head: split, num: true, title: t("图片数", "Pictures"),
+    head: split,
+    num: true,
+    title: t("图片数", "Pictures"),
     cell: (/** @type {Row} */ r) => count(r.counts?.[split]),
   })),
   { head: t("描述", "Description"), cell: (/** @type {Row} */ r) => r.data_describe, class: "text" },
@@ -59,49 +80,81 @@ const columns = (reload) => [
 /** @param {{route: import("../router.js").Route}} props */
 export function DatasetPage({ route }) {
   const task = route.path[1];
-  const { data, error, reload } = usePoll((signal) => query("/data_history", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
-  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个数据", "There is no such dataset")} all=${t("查看全部数据", "See all datasets")} list=${to("datasets")} />` : html`<${Loading} />`;
+  const { data, error, reload } = usePoll(
+    (signal) => query("/data_history", { task_id: task }, signal),
+    [task],
+    (reply) => (isLive(reply.data) ? 1000 : 0),
+  );
+  if (!data)
+    return error
+      ? html`
+        <${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个数据", "There is no such dataset")}
+          all=${t("查看全部数据", "See all datasets")} list=${to("datasets")} />
+      `
+      : html`<${Loading} />`;
   const row = data.data;
   const done = row.state === "succeeded";
   const tab = route.query.tab ?? (done ? "classes" : "log");
   learnName(task, row.data_name);
   return html`
-    <${Head}
-      title=${row.data_name}
-      chip=${done && html`<${StateChip} state=${row.state} />`}
-      sub=${row.data_describe}
+    <${Head} title=${row.data_name} chip=${done && html`<${StateChip} state=${row.state} />`} sub=${row.data_describe}
       actions=${html`
         <${StopButton} job=${row} done=${reload} />
-        ${done && html`<a class="button primary" href=${`${to("training", "new")}?data=${encodeURIComponent(row.data_name)}`}>${t("用它训练", "Train on it")}</a>`}
-      `}
-    />
+        ${
+          done &&
+          html`
+            <a class="button primary" href=${`${to("training", "new")}?data=${encodeURIComponent(row.data_name)}`}>
+              ${t("用它训练", "Train on it")}
+            </a>
+          `
+        }
+      `} />
     <div class="stack">
       ${!done && html`<${Panel}><${JobState} job=${row} wide /><//>`}
-      ${done ? html`<${Finished} row=${row} tab=${tab} />` : html`<${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${isLive(row)} /><//>`}
+      ${
+        done
+          ? html`<${Finished} row=${row} tab=${tab} />`
+          : html`<${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${isLive(row)} /><//>`
+      }
     </div>
   `;
 }
 
 /** @param {{row: Row, tab: string}} props */
 function Finished({ row, tab }) {
-  const { data, error, reload } = usePoll((signal) => get(`/v1/datasets/${encodeURIComponent(row.data_name)}`, {}, signal), [row.data_name]);
+  const { data, error, reload } = usePoll(
+    (signal) => get(`/v1/datasets/${encodeURIComponent(row.data_name)}`, {}, signal),
+    [row.data_name],
+  );
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   const info = data.data;
   return html`
     <${Panel}><${Facts} of=${facts(info, row)} /><//>
     <${Warnings} texts=${info.warnings} />
     <div>
-      <${Tabs}
-        now=${tab}
-        choose=${(/** @type {string} */ name) => setQuery({ tab: name })}
+      <${Tabs} now=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })}
         tabs=${[
           ["classes", t("类别统计", "Classes")],
           ["pictures", t("样例图片", "Pictures")],
-          ["leaks", html`${t("泄漏检查", "Leak report")} ${info.leaks.length > 0 && html`<span class="chip warn"><span aria-hidden="true">⚠</span>${info.leaks.length}</span>`}`],
-          ["problems", html`${t("问题文件", "Problems")} ${info.bad > 0 && html`<span class="chip warn"><span aria-hidden="true">⚠</span>${count(info.bad)}</span>`}`],
+          [
+            "leaks",
+            html`
+              ${t("泄漏检查", "Leak report")} ${
+                info.leaks.length > 0 &&
+                html`<span class="chip warn"><span aria-hidden="true">⚠</span>${info.leaks.length}</span>`
+              }
+            `,
+          ],
+          [
+            "problems",
+            html`
+              ${t("问题文件", "Problems")} ${
+                info.bad > 0 && html`<span class="chip warn"><span aria-hidden="true">⚠</span>${count(info.bad)}</span>`
+              }
+            `,
+          ],
           ["log", t("日志", "Log")],
-        ]}
-      />
+        ]} />
       ${tab === "classes" && html`<${Panel} flush><${ClassTable} info=${info} /><//>`}
       ${tab === "pictures" && html`<${Samples} pictures=${info.pictures} />`}
       ${tab === "leaks" && html`<${Leaks} info=${info} />`}
@@ -117,9 +170,20 @@ const facts = (info, row) => [
   [t("轨迹", "Tracks"), splits(info.tracks)],
   [t("源数据", "Source sets"), info.sources.join(", ")],
   [t("类别表", "Class table"), info.table.name],
-  [t("划分方式", "Split by"), { track: t("轨迹", "track"), picture: t("图片", "picture"), lists: t("官方列表", "official lists") }[/** @type {string} */ (info.split_by)]],
+  [
+    t("划分方式", "Split by"),
+    { track: t("轨迹", "track"), picture: t("图片", "picture"), lists: t("官方列表", "official lists") }[
+      /** @type {string} */ (info.split_by)
+    ],
+  ],
   [t("种子", "Seed"), String(info.seed)],
-  [t("尺寸", "Sizes"), Object.entries(info.sizes).slice(0, 4).map(([size, n]) => `${size} (${count(/** @type {number} */ (n))})`).join(", ")],
+  [
+    t("尺寸", "Sizes"),
+    Object.entries(info.sizes)
+      .slice(0, 4)
+      .map(([size, n]) => `${size} (${count(/** @type {number} */ (n))})`)
+      .join(", "),
+  ],
   [t("增量基于", "Increment of"), info.base_data],
   [t("生成于", "Built"), row.finished_at],
   [t("内容摘要", "Digest"), html`<span class="mono" title=${info.digest}>${info.digest.slice(0, 12)}</span>`],
@@ -132,15 +196,34 @@ const splits = (counts) => SPLITS.map((split) => `${split} ${count(counts[split]
 const Leaks = ({ info }) => html`
   <${Panel} flush>
     <p class="panel-text quiet">
-      ${t("同一条轨迹的图片几乎相同：一条轨迹出现在多个划分里，验证成绩会偏高。", "Pictures of one track are nearly equal: where a track stands in more than one split, validation scores come out too high.")}
-      ${info.identical > 0 && html` <b class="bad">${t(`另有 ${count(info.identical)} 张完全相同的图片在不同划分中。`, `${count(info.identical)} pictures in different splits are byte for byte equal.`)}</b>`}
+      ${t(
+        "同一条轨迹的图片几乎相同：一条轨迹出现在多个划分里，验证成绩会偏高。",
+        "Pictures of one track are nearly equal: where a track stands in more than one split, validation scores " +
+          "come out too high.",
+      )}
+      ${
+        info.identical > 0 &&
+        html`
+          ${" "}
+          <b class="bad">
+            ${t(
+              `另有 ${count(info.identical)} 张完全相同的图片在不同划分中。`,
+              `${count(info.identical)} pictures in different splits are byte for byte equal.`,
+            )}
+          </b>
+        `
+      }
     </p>
     <${Table}
       rows=${info.leaks}
       empty=${t("✓ 没有轨迹跨越划分。", "✓ No track stands in more than one split.")}
       columns=${[
         { head: t("轨迹", "Track"), cell: (/** @type {any} */ leak) => html`<b>${leak.track}</b>` },
-        ...SPLITS.map((split) => ({ head: split, num: true, cell: (/** @type {any} */ leak) => count(leak.pictures[split] ?? 0) })),
+        ...SPLITS.map((split) => ({
+          head: split,
+          num: true,
+          cell: (/** @type {any} */ leak) => count(leak.pictures[split] ?? 0),
+        })),
       ]}
     />
   <//>
@@ -151,14 +234,23 @@ const Problems = ({ info }) =>
   info.problems.length === 0
     ? html`<${Panel}><${Empty}>${t("✓ 所有文件都可用。", "✓ Every file could be used.")}<//><//>`
     : html`
-        <${Panel} flush>
-          <p class="panel-text quiet">${t(`${count(info.bad)} 个文件被排除（不影响其余图片）；完整清单在数据目录的 report.csv。`, `${count(info.bad)} files were left out (the others are not affected); report.csv in the dataset's folder names them all.`)}</p>
-          <${Table}
-            rows=${info.problems}
-            columns=${[
-              { head: t("文件", "File"), cell: (/** @type {any} */ p) => html`<span class="mono wrap">${p.file}</span>` },
-              { head: t("原因", "Reason"), cell: (/** @type {any} */ p) => p.reason },
-            ]}
-          />
-        <//>
-      `;
+      <${Panel} flush>
+        <p class="panel-text quiet">
+          ${t(
+            `${count(info.bad)} 个文件被排除（不影响其余图片）；完整清单在数据目录的 report.csv。`,
+            `${count(info.bad)} files were left out (the others are not affected); report.csv in the dataset's ` +
+              `folder names them all.`,
+          )}
+        </p>
+        <${Table}
+          rows=${info.problems}
+          columns=${[
+            {
+              head: t("文件", "File"),
+              cell: (/** @type {any} */ p) => html`<span class="mono wrap">${p.file}</span>`,
+            },
+            { head: t("原因", "Reason"), cell: (/** @type {any} */ p) => p.reason },
+          ]}
+        />
+      <//>
+    `;

@@ -11,27 +11,56 @@ import { usePoll } from "../poll.js";
 
 /** @param {{task: string, report: any, show: (number: number) => void}} props */
 export function Confusion({ task, report, show }) {
-  const labelled = report.models.flatMap((/** @type {any} */ m, /** @type {number} */ k) => (m.labelled_pictures > 0 ? [{ ...m, number: k + 1 }] : []));
+  const labelled = report.models.flatMap((/** @type {any} */ m, /** @type {number} */ k) =>
+    m.labelled_pictures > 0 ? [{ ...m, number: k + 1 }] : [],
+  );
   const [number, setNumber] = useState(labelled[0].number);
   const model = labelled.find((/** @type {any} */ m) => m.number === number);
-  const { data, error, reload } = usePoll((signal) => get(`/v1/evaluations/${task}/models/${number}`, { worst: 24 }, signal), [task, number]);
+  const { data, error, reload } = usePoll(
+    (signal) => get(`/v1/evaluations/${task}/models/${number}`, { worst: 24 }, signal),
+    [task, number],
+  );
   return html`
     <div class="stack">
-      ${labelled.length > 1 && html`
-        <div class="segmented" role="group">
-          ${labelled.map((/** @type {any} */ m) => html`<button type="button" aria-pressed=${String(m.number === number)} onClick=${() => setNumber(m.number)}>${shortModel(m.name)}</button>`)}
-        </div>
-      `}
+      ${
+        labelled.length > 1 &&
+        html`
+          <div class="segmented" role="group">
+            ${labelled.map(
+              (/** @type {any} */ m) =>
+                html`
+                  <button type="button" aria-pressed=${String(m.number === number)}
+                    onClick=${() => setNumber(m.number)}>
+                    ${shortModel(m.name)}
+                  </button>
+                `,
+            )}
+          </div>
+        `
+      }
       <${Failure} error=${error} retry=${reload} />
-      ${!data ? !error && html`<${Loading} />` : html`
-        <${Panel} title=${t("混淆矩阵", "Confusion matrix")} aside=${html`<span class="small faint">${t("行：真值；列：预测；按行归一", "rows: truth; columns: prediction; shares of the row")}</span>`}>
-          <${Matrix} rows=${data.data.confusion} classes=${model.classes} />
-        <//>
-        <div class="two">
-          <${Panel} title=${t("最差的图片", "Worst pictures")} flush><${Worst} rows=${data.data.worst} show=${show} /><//>
-          <${Panel} title=${t("按轨迹", "By track")} flush><div class="table-box tall dense"><${Tracks} rows=${data.data.tracks} /></div><//>
-        </div>
-      `}
+      ${
+        !data
+          ? !error && html`<${Loading} />`
+          : html`
+            <${Panel} title=${t("混淆矩阵", "Confusion matrix")}
+              aside=${html`
+                <span class="small faint">
+                  ${t("行：真值；列：预测；按行归一", "rows: truth; columns: prediction; shares of the row")}
+                </span>
+              `}>
+              <${Matrix} rows=${data.data.confusion} classes=${model.classes} />
+            <//>
+            <div class="two">
+              <${Panel} title=${t("最差的图片", "Worst pictures")} flush>
+                <${Worst} rows=${data.data.worst} show=${show} />
+              <//>
+              <${Panel} title=${t("按轨迹", "By track")} flush>
+                <div class="table-box tall dense"><${Tracks} rows=${data.data.tracks} /></div>
+              <//>
+            </div>
+          `
+      }
     </div>
   `;
 }
@@ -45,15 +74,33 @@ function Matrix({ rows, classes }) {
     <div class="table-box">
       <table class="matrix">
         <thead>
-          <tr><td></td>${shown.map((j) => html`<th scope="col" title=${className(classes[j])}><span><${Swatch} color=${classes[j].color} />${className(classes[j])}</span></th>`)}</tr>
+          <tr>
+            <td></td>
+            ${shown.map(
+              (j) =>
+                html`
+                  <th scope="col" title=${className(classes[j])}>
+                    <span><${Swatch} color=${classes[j].color} />${className(classes[j])}</span>
+                  </th>
+                `,
+            )}
+          </tr>
         </thead>
         <tbody>
-          ${shown.map((i) => html`
-            <tr>
-              <th scope="row"><${Swatch} color=${classes[i].color} />${className(classes[i])}</th>
-              ${shown.map((j) => html`<${Cell} value=${rows[i][j]} of=${sums[i]} same=${i === j} title=${`${className(classes[i])} → ${className(classes[j])}`} />`)}
-            </tr>
-          `)}
+          ${shown.map(
+            (i) => html`
+              <tr>
+                <th scope="row"><${Swatch} color=${classes[i].color} />${className(classes[i])}</th>
+                ${shown.map(
+                  (j) =>
+                    html`
+                      <${Cell} value=${rows[i][j]} of=${sums[i]} same=${i === j}
+                        title=${`${className(classes[i])} → ${className(classes[j])}`} />
+                    `,
+                )}
+              </tr>
+            `,
+          )}
         </tbody>
       </table>
     </div>
@@ -80,7 +127,11 @@ const Worst = ({ rows, show }) => html`
     <${Table}
       rows=${rows}
       columns=${[
-        { head: t("图片", "Picture"), cell: (/** @type {any} */ r) => html`<button type="button" class="as-link wrap" onClick=${() => show(r.number)}>${r.name}</button>` },
+        {
+          head: t("图片", "Picture"),
+          cell: (/** @type {any} */ r) =>
+            html`<button type="button" class="as-link wrap" onClick=${() => show(r.number)}>${r.name}</button>`,
+        },
         { head: t("轨迹", "Track"), cell: (/** @type {any} */ r) => r.track, class: "text" },
         { head: "mIoU", num: true, cell: (/** @type {any} */ r) => score(r.image_miou) },
         { head: t("像素准确率", "Accuracy"), num: true, cell: (/** @type {any} */ r) => percent(r.pixel_accuracy) },

@@ -12,9 +12,16 @@ export function Report({ report }) {
   const models = report.models.filter((/** @type {any} */ m) => m.labelled_pictures > 0);
   return html`
     <div class="stack">
-      <div class="cards">${models.map((/** @type {any} */ m) => html`<${Headline} model=${m} best=${best(models)} />`)}</div>
-      ${models.map((/** @type {any} */ m) => html`<${Classes} model=${m} others=${models.filter((/** @type {any} */ o) => o !== m)} />`)}
-      ${models.filter((/** @type {any} */ m) => m.matching).map((/** @type {any} */ m) => html`<${Matching} model=${m} />`)}
+      <div class="cards">
+        ${models.map((/** @type {any} */ m) => html`<${Headline} model=${m} best=${best(models)} />`)}
+      </div>
+      ${models.map(
+        (/** @type {any} */ m) =>
+          html`<${Classes} model=${m} others=${models.filter((/** @type {any} */ o) => o !== m)} />`,
+      )}
+      ${models
+        .filter((/** @type {any} */ m) => m.matching)
+        .map((/** @type {any} */ m) => html`<${Matching} model=${m} />`)}
     </div>
   `;
 }
@@ -26,14 +33,35 @@ const best = (models) => Math.max(...models.map((m) => m.miou ?? 0));
 const Headline = ({ model, best: top }) => html`
   <${Panel} class="headline">
     <h3 class="wrap">${shortModel(model.name)}</h3>
-    <div class="row"><span class="big">${score(model.miou)}</span><span class="quiet">mIoU</span>${model.miou === top && html`<span class="chip good"><span aria-hidden="true">✓</span>${t("最好", "best")}</span>`}</div>
+    <div class="row">
+      <span class="big">${score(model.miou)}</span>
+      <span class="quiet">mIoU</span>
+      ${
+        model.miou === top && html`<span class="chip good"><span aria-hidden="true">✓</span>${t("最好", "best")}</span>`
+      }
+    </div>
     <dl class="facts small">
       <div><dt>${t("像素准确率", "Pixel accuracy")}</dt><dd>${percent(model.pixel_accuracy, 2)}</dd></div>
       <div><dt>${t("类别准确率", "Class accuracy")}</dt><dd>${percent(model.class_accuracy, 2)}</dd></div>
       <div><dt>${t("逐图 mIoU", "mIoU by picture")}</dt><dd>${score(model.image_miou)}</dd></div>
-      <div><dt title=${t("把忽略区域上的预测也算作错误", "Predictions on ignored pixels count as wrong")}>${t("含忽略区误报", "with void as wrong")}</dt><dd>${score(model.miou_void_fp)}</dd></div>
-      <div><dt title=${t("轮廓附近（对角线的 2 %）的 IoU", "IoU within 2 % of the diagonal of outlines")}>${t("轮廓 IoU", "Boundary IoU")}</dt><dd>${score(model.boundary_miou)}</dd></div>
-      <div><dt title=${t("置信度与正确率之差", "How far confidence is from the share of right pixels")}>${t("校准误差 ECE", "Calibration error (ECE)")}</dt><dd>${score(model.ece)}</dd></div>
+      <div>
+        <dt title=${t("把忽略区域上的预测也算作错误", "Predictions on ignored pixels count as wrong")}>
+          ${t("含忽略区误报", "with void as wrong")}
+        </dt>
+        <dd>${score(model.miou_void_fp)}</dd>
+      </div>
+      <div>
+        <dt title=${t("轮廓附近（对角线的 2 %）的 IoU", "IoU within 2 % of the diagonal of outlines")}>
+          ${t("轮廓 IoU", "Boundary IoU")}
+        </dt>
+        <dd>${score(model.boundary_miou)}</dd>
+      </div>
+      <div>
+        <dt title=${t("置信度与正确率之差", "How far confidence is from the share of right pixels")}>
+          ${t("校准误差 ECE", "Calibration error (ECE)")}
+        </dt>
+        <dd>${score(model.ece)}</dd>
+      </div>
       <div><dt>${t("有标注的图片", "Labelled pictures")}</dt><dd>${count(model.labelled_pictures)}</dd></div>
     </dl>
   <//>
@@ -46,11 +74,19 @@ function Classes({ model, others }) {
   const rows = order === "id" ? model.classes : [...model.classes].sort((a, b) => (a.iou ?? 2) - (b.iou ?? 2));
   const aside = html`
     <div class="segmented" role="group" aria-label=${t("排序", "Order")}>
-      <button type="button" aria-pressed=${String(order === "id")} onClick=${() => setOrder("id")}>${t("按编号", "By id")}</button>
-      <button type="button" aria-pressed=${String(order === "iou")} onClick=${() => setOrder("iou")}>${t("最差在前", "Worst first")}</button>
+      <button type="button" aria-pressed=${String(order === "id")} onClick=${() => setOrder("id")}>
+        ${t("按编号", "By id")}
+      </button>
+      <button type="button" aria-pressed=${String(order === "iou")} onClick=${() => setOrder("iou")}>
+        ${t("最差在前", "Worst first")}
+      </button>
     </div>
   `;
-  return html`<${Panel} title=${shortModel(model.name)} aside=${aside} flush><div class="dense"><${Table} rows=${rows} columns=${columns(total, others)} /></div><//>`;
+  return html`
+    <${Panel} title=${shortModel(model.name)} aside=${aside} flush>
+      <div class="dense"><${Table} rows=${rows} columns=${columns(total, others)} /></div>
+    <//>
+  `;
 }
 
 /** @param {number} total @param {any[]} others */
@@ -59,17 +95,30 @@ const columns = (total, others) => [
   { head: t("类别", "Class"), cell: (/** @type {any} */ c) => html`<${ClassName} of=${c} />`, class: "nowrap" },
   { head: "IoU", num: true, cell: (/** @type {any} */ c) => html`<${Meter} value=${c.iou} text=${score(c.iou)} />` },
   ...others.map((other) => ({
-    head: t(`相对 ${shortModel(other.name)}`, `vs ${shortModel(other.name)}`), num: true,
+    head: t(`相对 ${shortModel(other.name)}`, `vs ${shortModel(other.name)}`),
+    num: true,
     cell: (/** @type {any} */ c) => difference(c, other),
   })),
   { head: t("精确率", "Precision"), num: true, cell: (/** @type {any} */ c) => score(c.precision) },
   { head: t("召回率", "Recall"), num: true, cell: (/** @type {any} */ c) => score(c.recall) },
-  { head: t("真值像素", "True pixels"), num: true, cell: (/** @type {any} */ c) => (c.truth_pixels ? count(c.truth_pixels) : html`<span class="faint">${t("没有", "none")}</span>`) },
-  { head: t("占比", "Share"), num: true, cell: (/** @type {any} */ c) => percent(c.truth_pixels / Math.max(1, total), 2) },
+  {
+    head: t("真值像素", "True pixels"),
+    num: true,
+    cell: (/** @type {any} */ c) =>
+      c.truth_pixels ? count(c.truth_pixels) : html`<span class="faint">${t("没有", "none")}</span>`,
+  },
+  {
+    head: t("占比", "Share"),
+    num: true,
+    cell: (/** @type {any} */ c) => percent(c.truth_pixels / Math.max(1, total), 2),
+  },
   { head: t("预测像素", "Predicted pixels"), num: true, cell: (/** @type {any} */ c) => count(c.predicted_pixels) },
 ];
 
-/** How the classes of the labels and the model's belong together; those that are the same last. @param {{model: any}} props */
+/**
+ * How the classes of the labels and the model's belong together; those that are the same last.
+ * @param {{model: any}} props
+ */
 function Matching({ model }) {
   const other = model.matching.filter((/** @type {any} */ line) => line.how !== "same");
   const same = model.matching.length - other.length;
@@ -85,7 +134,11 @@ function Matching({ model }) {
 
 const matched = () => [
   { head: t("标注", "Label"), cell: (/** @type {any} */ m) => side(m.data_id, m.data_zh, m.data_en), class: "nowrap" },
-  { head: t("模型", "Model"), cell: (/** @type {any} */ m) => side(m.model_id, m.model_zh, m.model_en), class: "nowrap" },
+  {
+    head: t("模型", "Model"),
+    cell: (/** @type {any} */ m) => side(m.model_id, m.model_zh, m.model_en),
+    class: "nowrap",
+  },
   { head: "", cell: (/** @type {any} */ m) => HOW()[/** @type {keyof ReturnType<typeof HOW>} */ (m.how)] },
 ];
 
@@ -97,12 +150,17 @@ const HOW = () => ({
 });
 
 /** @param {number | null} id @param {string} zh @param {string} en */
-const side = (id, zh, en) => (id == null ? html`<span class="faint">–</span>` : html`<span class="mono">${id}</span> ${t(zh || en, en || zh)}`);
+const side = (id, zh, en) =>
+  id == null ? html`<span class="faint">–</span>` : html`<span class="mono">${id}</span> ${t(zh || en, en || zh)}`;
 
 /** How much better or worse than another model. @param {any} c @param {any} other */
 function difference(c, other) {
   const same = other.classes.find((/** @type {any} */ o) => o.name_en === c.name_en && o.name_zh === c.name_zh);
   if (c.iou == null || same?.iou == null) return html`<span class="faint">–</span>`;
   const change = c.iou - same.iou;
-  return html`<span class=${change < -0.0005 ? "bad" : change > 0.0005 ? "better" : "faint"}>${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(3)}</span>`;
+  return html`
+    <span class=${change < -0.0005 ? "bad" : change > 0.0005 ? "better" : "faint"}>
+      ${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(3)}
+    </span>
+  `;
 }

@@ -22,18 +22,36 @@ export { EvaluationNew } from "./evaluation-new.js";
 
 /** The models of an evaluation in words. @param {Row} row */
 const modelsOf = (row) =>
-  Object.entries(row.model).flatMap(([source, files]) => files.map((/** @type {string} */ file) => shortModel(`${source}/${file.replace(/\.params$/, "")}`)));
+  Object.entries(row.model).flatMap(([source, files]) =>
+    files.map((/** @type {string} */ file) => shortModel(`${source}/${file.replace(/\.params$/, "")}`)),
+  );
 
 export function EvaluationList() {
-  const { data, error, reload } = usePoll((signal) => query("/eva_rate", {}, signal), [], /** @type {any} */ (listPause));
+  const { data, error, reload } = usePoll(
+    (signal) => query("/eva_rate", {}, signal),
+    [],
+    /** @type {any} */ (listPause),
+  );
   return html`
-    <${Head}
-      title=${t("评估", "Evaluation")}
-      sub=${t("用一个或多个模型预测图片；有标注时给出成绩。", "Predict pictures with one or more models; with labels there are scores.")}
-      actions=${html`<a class="button primary" href=${to("evaluation", "new")}>${t("开始评估", "New evaluation")}</a>`}
-    />
+    <${Head} title=${t("评估", "Evaluation")}
+      sub=${t(
+        "用一个或多个模型预测图片；有标注时给出成绩。",
+        "Predict pictures with one or more models; with labels there are scores.",
+      )}
+      actions=${html`
+        <a class="button primary" href=${to("evaluation", "new")}>${t("开始评估", "New evaluation")}</a>
+      `} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel} flush><${Table} rows=${data.data} columns=${columns(reload)} address=${(/** @type {Row} */ r) => to("evaluation", r.task_id)} empty=${none()} /><//>`}
+    ${
+      !data
+        ? !error && html`<${Loading} />`
+        : html`
+          <${Panel} flush>
+            <${Table} rows=${data.data} columns=${columns(reload)}
+              address=${(/** @type {Row} */ r) => to("evaluation", r.task_id)} empty=${none()} />
+          <//>
+        `
+    }
   `;
 }
 
@@ -44,10 +62,18 @@ const none = () => html`
 
 /** @param {() => void} reload */
 const columns = (reload) => [
-  { head: t("模型", "Models"), cell: (/** @type {Row} */ r) => modelsOf(r).map((name) => html`<div>${name}</div>`), class: "name-col" },
+  {
+    head: t("模型", "Models"),
+    cell: (/** @type {Row} */ r) => modelsOf(r).map((name) => html`<div>${name}</div>`),
+    class: "name-col",
+  },
   { head: t("图片", "Pictures"), cell: (/** @type {Row} */ r) => r.sour_dir, class: "text" },
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
-  { head: "mIoU", num: true, cell: (/** @type {Row} */ r) => (r.report ?? []).map((/** @type {any} */ m) => html`<div>${score(m.miou)}</div>`) },
+  {
+    head: "mIoU",
+    num: true,
+    cell: (/** @type {Row} */ r) => (r.report ?? []).map((/** @type {any} */ m) => html`<div>${score(m.miou)}</div>`),
+  },
   { head: t("张数", "Count"), num: true, cell: (/** @type {Row} */ r) => count(r.total_img) },
   { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />` },
   { head: "", class: "actions", cell: (/** @type {Row} */ r) => html`<${StopButton} job=${r} done=${reload} />` },
@@ -56,34 +82,50 @@ const columns = (reload) => [
 /** @param {{route: import("../router.js").Route}} props */
 export function EvaluationPage({ route }) {
   const task = route.path[1];
-  const { data, error, reload } = usePoll((signal) => query("/eva_rate", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
-  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个评估", "There is no such evaluation")} all=${t("查看全部评估", "See all evaluations")} list=${to("evaluation")} />` : html`<${Loading} />`;
+  const { data, error, reload } = usePoll(
+    (signal) => query("/eva_rate", { task_id: task }, signal),
+    [task],
+    (reply) => (isLive(reply.data) ? 1000 : 0),
+  );
+  if (!data)
+    return error
+      ? html`
+        <${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个评估", "There is no such evaluation")}
+          all=${t("查看全部评估", "See all evaluations")} list=${to("evaluation")} />
+      `
+      : html`<${Loading} />`;
   const row = data.data;
   const names = modelsOf(row);
   const done = row.state === "succeeded";
   learnName(task, names.length === 1 ? names[0] : t(`${names.length} 个模型`, `${names.length} models`));
   return html`
-    <${Head}
-      title=${names.join(" · ")}
-      chip=${done && html`<${StateChip} state=${row.state} />`}
-      sub=${row.sour_dir}
-      actions=${html`<${StopButton} job=${row} done=${reload} />${done && names.length === 1 && html`<${ReleaseLink} models=${row.model} />`}`}
-    />
-    ${done
-      ? html`<${Finished} row=${row} route=${route} />`
-      : html`
+    <${Head} title=${names.join(" · ")} chip=${done && html`<${StateChip} state=${row.state} />`} sub=${row.sour_dir}
+      actions=${html`
+        <${StopButton} job=${row} done=${reload} />${
+          done && names.length === 1 && html`<${ReleaseLink} models=${row.model} />`
+        }
+      `} />
+    ${
+      done
+        ? html`<${Finished} row=${row} route=${route} />`
+        : html`
           <div class="stack">
             <${Panel}><${JobState} job=${row} wide /><//>
             <${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${isLive(row)} /><//>
           </div>
-        `}
+        `
+    }
   `;
 }
 
 /** @param {{models: Record<string, string[]>}} props */
 function ReleaseLink({ models }) {
   const [[source, [file]]] = Object.entries(models);
-  return html`<a class="button" href=${`${to("release", "new")}?model=${encodeURIComponent(`${source}/${file}`)}`}>${t("发布这个模型", "Release this model")}</a>`;
+  return html`
+    <a class="button" href=${`${to("release", "new")}?model=${encodeURIComponent(`${source}/${file}`)}`}>
+      ${t("发布这个模型", "Release this model")}
+    </a>
+  `;
 }
 
 /** @param {{row: Row, route: import("../router.js").Route}} props */
@@ -103,33 +145,63 @@ function Finished({ row, route }) {
       choose=${(/** @type {string} */ name) => setQuery({ tab: name })}
       tabs=${[
         ["pictures", t("看图", "Pictures")],
-        ...(labelled ? [["report", t("成绩", "Report")], ["confusion", t("混淆与最差图片", "Confusion and worst pictures")]] : []),
+        ...(labelled
+          ? [
+              ["report", t("成绩", "Report")],
+              ["confusion", t("混淆与最差图片", "Confusion and worst pictures")],
+            ]
+          : []),
         ["about", t("说明与日志", "About and log")],
       ]}
     />
-    ${tab === "pictures" && html`<${Viewer} task=${task} report=${report} number=${Number(route.query.n ?? 1)} show=${show} />`}
+    ${
+      tab === "pictures" &&
+      html`<${Viewer} task=${task} report=${report} number=${Number(route.query.n ?? 1)} show=${show} />`
+    }
     ${tab === "report" && html`<${Report} report=${report} />`}
     ${tab === "confusion" && html`<${Confusion} task=${task} report=${report} show=${show} />`}
-    ${tab === "about" && html`
-      <div class="stack">
-        <${Panel}><${Facts} of=${facts(row, report)} /><//>
-        <${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${false} /><//>
-      </div>
-    `}
+    ${
+      tab === "about" &&
+      html`
+        <div class="stack">
+          <${Panel}><${Facts} of=${facts(row, report)} /><//>
+          <${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${false} /><//>
+        </div>
+      `
+    }
   `;
 }
 
 /** @param {Row} row @param {any} report @returns {[any, any][]} */
 const facts = (row, report) => [
   [t("图片", "Pictures"), `${count(report.total_img)}`],
-  [t("排除的文件", "Files left out"), row.bad_lines ? t(`${row.bad_lines}（见 bad_pictures.csv）`, `${row.bad_lines} (see bad_pictures.csv)`) : "0"],
-  [t("没有标注的图片", "Pictures without a label"), report.unlabelled == null ? "–" : t(`${count(report.unlabelled)}（只预测，不计入成绩）`, `${count(report.unlabelled)} (predicted, not scored)`)],
-  [t("类别对应", "Classes mapped"), Object.entries(row.mapping).map(([own, other]) => `${own} → ${other}`).join(", ") || "–"],
+  [
+    t("排除的文件", "Files left out"),
+    row.bad_lines ? t(`${row.bad_lines}（见 bad_pictures.csv）`, `${row.bad_lines} (see bad_pictures.csv)`) : "0",
+  ],
+  [
+    t("没有标注的图片", "Pictures without a label"),
+    report.unlabelled == null
+      ? "–"
+      : t(`${count(report.unlabelled)}（只预测，不计入成绩）`, `${count(report.unlabelled)} (predicted, not scored)`),
+  ],
+  [
+    t("类别对应", "Classes mapped"),
+    Object.entries(row.mapping)
+      .map(([own, other]) => `${own} → ${other}`)
+      .join(", ") || "–",
+  ],
   [t("范围", "Part"), row.type === "remote" ? t("下半幅", "bottom half") : t("全幅", "whole picture")],
   [t("输出目录", "Output folder"), html`<span class="mono">${row.dest_dir}</span>`],
   [t("设备", "Devices"), row.gpus || "CPU"],
   [t("批大小", "Batch"), String(row.single_gpu)],
-  [t("尺寸", "Sizes"), Object.entries(report.sizes).slice(0, 4).map(([size, n]) => `${size} (${n})`).join(", ")],
+  [
+    t("尺寸", "Sizes"),
+    Object.entries(report.sizes)
+      .slice(0, 4)
+      .map(([size, n]) => `${size} (${n})`)
+      .join(", "),
+  ],
   [t("完成", "Finished"), row.finished_at],
   [t("任务编号", "Task id"), html`<span class="mono">${row.task_id}</span>`],
 ];

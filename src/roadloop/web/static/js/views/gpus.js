@@ -11,11 +11,23 @@ import { usePoll } from "../poll.js";
 import { to } from "../router.js";
 
 export function GpuPage() {
-  const { data, error, reload } = usePoll((signal) => get("/gpus_info", {}, signal), [], () => 2000);
+  const { data, error, reload } = usePoll(
+    (signal) => get("/gpus_info", {}, signal),
+    [],
+    () => 2000,
+  );
   return html`
-    <${Head} title="GPU" sub=${t("编号就是训练和评估里 gpus 要填的数字。", "The number is what `gpus` of training and evaluation takes.")} />
+    <${Head} title="GPU"
+      sub=${t(
+        "编号就是训练和评估里 gpus 要填的数字。",
+        "The number is what `gpus` of training and evaluation takes.",
+      )} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel} flush><${Table} rows=${data.data} columns=${columns()} empty=${none()} /><//>`}
+    ${
+      !data
+        ? !error && html`<${Loading} />`
+        : html`<${Panel} flush><${Table} rows=${data.data} columns=${columns()} empty=${none()} /><//>`
+    }
   `;
 }
 
@@ -29,13 +41,23 @@ const columns = () => [
   { head: t("编号", "Number"), cell: (/** @type {any} */ g) => html`<b>${g.id}</b>` },
   { head: t("主机", "Host"), cell: (/** @type {any} */ g) => g["pc-name"] },
   { head: t("型号", "Name"), cell: (/** @type {any} */ g) => html`<span title=${g.uuid}>${g.name}</span>` },
-  { head: t("负载", "Load"), num: true, cell: (/** @type {any} */ g) => html`<${Meter} value=${g.gpuUtil} text=${percent(g.gpuUtil, 0)} />` },
-  { head: t("显存占用", "Memory used"), num: true, cell: (/** @type {any} */ g) => html`<${Meter} value=${g.memoryutil} text=${percent(g.memoryutil, 0)} />` },
+  {
+    head: t("负载", "Load"),
+    num: true,
+    cell: (/** @type {any} */ g) => html`<${Meter} value=${g.gpuUtil} text=${percent(g.gpuUtil, 0)} />`,
+  },
+  {
+    head: t("显存占用", "Memory used"),
+    num: true,
+    cell: (/** @type {any} */ g) => html`<${Meter} value=${g.memoryutil} text=${percent(g.memoryutil, 0)} />`,
+  },
   { head: t("空闲 (MiB)", "Free (MiB)"), num: true, cell: (/** @type {any} */ g) => count(g.freeMemory) },
   { head: t("共 (MiB)", "Total (MiB)"), num: true, cell: (/** @type {any} */ g) => count(g.totalMemory) },
   {
     head: t("使用者", "Used by"),
     cell: (/** @type {any} */ g) =>
-      g.job ? html`<a class="link" href=${to("jobs", g.job)}>▶ ${g.job.slice(0, 8)}</a>` : html`<span class="quiet">○ ${t("空闲", "free")}</span>`,
+      g.job
+        ? html`<a class="link" href=${to("jobs", g.job)}>▶ ${g.job.slice(0, 8)}</a>`
+        : html`<span class="quiet">○ ${t("空闲", "free")}</span>`,
   },
 ];

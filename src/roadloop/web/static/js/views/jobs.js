@@ -26,19 +26,24 @@ export function JobList({ route }) {
     /** @type {any} */ (listPause),
   );
   return html`
-    <${Head}
-      title=${t("任务", "Jobs")}
-      sub=${t("所有长时间运行的工作，最新的在前。", "All long work, newest first.")}
-      actions=${html`<input class="search" type="search" placeholder=${t("按名称查找", "Find by name")} aria-label=${t("按名称查找", "Find by name")} value=${route.query.q ?? ""}
-        onInput=${(/** @type {any} */ e) => setQuery({ q: e.target.value, page: "1" })} />`}
-    />
+    <${Head} title=${t("任务", "Jobs")} sub=${t("所有长时间运行的工作，最新的在前。", "All long work, newest first.")}
+      actions=${html`
+        <input class="search" type="search" placeholder=${t("按名称查找", "Find by name")}
+          aria-label=${t("按名称查找", "Find by name")} value=${route.query.q ?? ""}
+          onInput=${(/** @type {any} */ e) => setQuery({ q: e.target.value, page: "1" })} />
+      `} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`
-      <${Panel} flush>
-        <${JobTable} jobs=${data.data} reload=${reload} empty=${route.query.q ? t("没有匹配的任务。", "No job matches.") : t("还没有任务。", "No jobs yet.")} />
-      <//>
-      <${Pages} page=${page} size=${PAGE} total=${data.total} />
-    `}
+    ${
+      !data
+        ? !error && html`<${Loading} />`
+        : html`
+          <${Panel} flush>
+            <${JobTable} jobs=${data.data} reload=${reload}
+              empty=${route.query.q ? t("没有匹配的任务。", "No job matches.") : t("还没有任务。", "No jobs yet.")} />
+          <//>
+          <${Pages} page=${page} size=${PAGE} total=${data.total} />
+        `
+    }
   `;
 }
 
@@ -54,7 +59,11 @@ export const JobTable = ({ jobs, reload, empty }) => html`
       { head: t("状态", "State"), cell: (/** @type {any} */ job) => html`<${JobState} job=${job} />` },
       { head: t("创建", "Created"), cell: (/** @type {any} */ job) => html`<${Time} at=${job.created_at} />` },
       { head: t("用时", "Took"), num: true, cell: (/** @type {any} */ job) => took(job) },
-      { head: "", class: "actions", cell: (/** @type {any} */ job) => html`<${StopButton} job=${job} done=${reload} />` },
+      {
+        head: "",
+        class: "actions",
+        cell: (/** @type {any} */ job) => html`<${StopButton} job=${job} done=${reload} />`,
+      },
     ]}
   />
 `;
@@ -67,22 +76,43 @@ export const Pages = ({ page, size, total }) =>
   total > size &&
   html`
     <nav class="row pages" aria-label=${t("分页", "Pages")}>
-      <button type="button" class="button" disabled=${page <= 1} onClick=${() => setQuery({ page: String(page - 1) })}>‹ ${t("上一页", "Previous")}</button>
-      <span class="quiet">${t(`第 ${page} / ${Math.ceil(total / size)} 页，共 ${count(total)} 条`, `Page ${page} of ${Math.ceil(total / size)}, ${count(total)} in all`)}</span>
-      <button type="button" class="button" disabled=${page * size >= total} onClick=${() => setQuery({ page: String(page + 1) })}>${t("下一页", "Next")} ›</button>
+      <button type="button" class="button" disabled=${page <= 1} onClick=${() => setQuery({ page: String(page - 1) })}>
+        ‹ ${t("上一页", "Previous")}
+      </button>
+      <span class="quiet">
+        ${t(
+          `第 ${page} / ${Math.ceil(total / size)} 页，共 ${count(total)} 条`,
+          `Page ${page} of ${Math.ceil(total / size)}, ${count(total)} in all`,
+        )}
+      </span>
+      <button type="button" class="button" disabled=${page * size >= total}
+        onClick=${() => setQuery({ page: String(page + 1) })}>
+        ${t("下一页", "Next")} ›
+      </button>
     </nav>
   `;
 
 /** @param {{route: import("../router.js").Route}} props */
 export function JobPage({ route }) {
   const task = route.path[1];
-  const { data, error, reload } = usePoll((signal) => get("/v1/jobs", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
+  const { data, error, reload } = usePoll(
+    (signal) => get("/v1/jobs", { task_id: task }, signal),
+    [task],
+    (reply) => (isLive(reply.data) ? 1000 : 0),
+  );
   const job = data?.data;
   const events = usePoll((signal) => get(`/v1/jobs/${task}/events`, {}, signal), [task, job?.state]);
-  if (!job) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个任务", "There is no such job")} all=${t("查看全部任务", "See all jobs")} list=${to("jobs")} />` : html`<${Loading} />`;
+  if (!job)
+    return error
+      ? html`
+        <${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个任务", "There is no such job")}
+          all=${t("查看全部任务", "See all jobs")} list=${to("jobs")} />
+      `
+      : html`<${Loading} />`;
   learnName(task, job.title);
   return html`
-    <${Head} title=${job.title} sub=${kindName(job.kind)} actions=${html`<${JobLink} job=${job} /><${StopButton} job=${job} done=${reload} />`} />
+    <${Head} title=${job.title} sub=${kindName(job.kind)}
+      actions=${html`<${JobLink} job=${job} /><${StopButton} job=${job} done=${reload} />`} />
     <div class="stack">
       <${Panel}><${JobState} job=${job} wide /><//>
       <${Warnings} texts=${job.warnings} />
@@ -91,7 +121,16 @@ export function JobPage({ route }) {
       <${Panel} title=${t("经过", "What happened")}>
         <${Facts} of=${jobFacts(job)} />
         <ol class="events">
-          ${(events.data?.data ?? []).map((/** @type {any} */ e) => html`<li><span class="faint mono">${e.at}</span><${StateChip} state=${e.state} /><span class="wrap">${e.text}</span></li>`)}
+          ${(events.data?.data ?? []).map(
+            (/** @type {any} */ e) =>
+              html`
+                <li>
+                  <span class="faint mono">${e.at}</span>
+                  <${StateChip} state=${e.state} />
+                  <span class="wrap">${e.text}</span>
+                </li>
+              `,
+          )}
         </ol>
       <//>
       <${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${isLive(job)} /><//>
@@ -112,5 +151,8 @@ export const jobFacts = (job) => [
 /** @param {{job: any}} props */
 function JobLink({ job }) {
   const address = addressOf(job);
-  return address !== to("jobs", job.task_id) && html`<a class="button" href=${address}>${t("打开", "Open")} ${kindName(job.kind)}</a>`;
+  return (
+    address !== to("jobs", job.task_id) &&
+    html`<a class="button" href=${address}>${t("打开", "Open")} ${kindName(job.kind)}</a>`
+  );
 }

@@ -14,24 +14,49 @@ import { isLive, listPause, usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 
 /** @typedef {any} Row  A row of /network_history. */
-/** @typedef {{net_name: string, state: string, task_id: string | null, problem: string | null}} Folder  A row of /v1/networks. */
+/**
+ * A row of /v1/networks.
+ * @typedef {{net_name: string, state: string, task_id: string | null, problem: string | null}} Folder
+ */
 
 export function NetworkList() {
-  const { data, error, reload } = usePoll((signal) => get("/network_history", {}, signal), [], /** @type {any} */ (listPause));
-  const folders = usePoll((signal) => get("/v1/networks", {}, signal), [data?.total], /** @type {any} */ (() => 10_000));
+  const { data, error, reload } = usePoll(
+    (signal) => get("/network_history", {}, signal),
+    [],
+    /** @type {any} */ (listPause),
+  );
+  const folders = usePoll(
+    (signal) => get("/v1/networks", {}, signal),
+    [data?.total],
+    /** @type {any} */ (() => 10_000),
+  );
   return html`
-    <${Head}
-      title=${t("网络", "Networks")}
-      sub=${t("团队自己的网络：可编辑的模板副本，或自己写的网络，位于工作区的 networks/<名称>/。", "The team's own networks: editable copies of templates, or written by themselves, in networks/<name>/ of the workspace.")}
-      actions=${html`<a class="button primary" href=${to("networks", "new")}>${t("创建网络", "New network")}</a>`}
-    />
+    <${Head} title=${t("网络", "Networks")}
+      sub=${t(
+        "团队自己的网络：可编辑的模板副本，或自己写的网络，位于工作区的 networks/<名称>/。",
+        "The team's own networks: editable copies of templates, or written by themselves, in networks/<name>/ of " +
+          "the workspace.",
+      )}
+      actions=${html`<a class="button primary" href=${to("networks", "new")}>${t("创建网络", "New network")}</a>`} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel} flush><${Table} rows=${data.data} columns=${columns(reload)} address=${(/** @type {Row} */ r) => to("networks", r.task_id)} empty=${none()} /><//>`}
+    ${
+      !data
+        ? !error && html`<${Loading} />`
+        : html`
+          <${Panel} flush>
+            <${Table} rows=${data.data} columns=${columns(reload)}
+              address=${(/** @type {Row} */ r) => to("networks", r.task_id)} empty=${none()} />
+          <//>
+        `
+    }
     ${folders.data && html`<${Unchecked} folders=${folders.data.data} />`}
   `;
 }
 
-/** Folders of the team's own that cannot be trained yet, and the button that has them checked. @param {{folders: Folder[]}} props */
+/**
+ * Folders of the team's own that cannot be trained yet, and the button that has them checked.
+ * @param {{folders: Folder[]}} props
+ */
 function Unchecked({ folders }) {
   const others = folders.filter((one) => one.state === "unchecked" || one.state === "failed");
   if (!others.length) return null;
@@ -39,9 +64,18 @@ function Unchecked({ folders }) {
     <${Panel} title=${t("networks/ 中尚不能训练的文件夹", "Folders in networks/ that cannot be trained yet")} flush>
       <${Table} rows=${others} columns=${[
         { head: t("名称", "Name"), cell: (/** @type {Folder} */ f) => f.net_name, class: "name-col" },
-        { head: t("状态", "State"), cell: (/** @type {Folder} */ f) => (f.state === "failed" ? t("检查未通过", "Check failed") : t("尚未检查", "Not checked yet")), class: "nowrap" },
+        {
+          head: t("状态", "State"),
+          cell: (/** @type {Folder} */ f) =>
+            f.state === "failed" ? t("检查未通过", "Check failed") : t("尚未检查", "Not checked yet"),
+          class: "nowrap",
+        },
         { head: t("问题", "What is wrong"), cell: (/** @type {Folder} */ f) => f.problem ?? "–", class: "text" },
-        { head: "", class: "actions", cell: (/** @type {Folder} */ f) => html`<${CheckButton} name=${f.net_name} again=${f.state === "failed"} />` },
+        {
+          head: "",
+          class: "actions",
+          cell: (/** @type {Folder} */ f) => html`<${CheckButton} name=${f.net_name} again=${f.state === "failed"} />`,
+        },
       ]} />
     <//>
   `;
@@ -54,7 +88,9 @@ function CheckButton({ name, again = false }) {
     go(to("networks", reply.data));
   });
   return html`
-    <button type="button" class="small-button" disabled=${form.busy} onClick=${form.submit}>${again ? t("重新检查", "Check again") : t("检查并登记", "Check and list")}</button>
+    <button type="button" class="small-button" disabled=${form.busy} onClick=${form.submit}>
+      ${again ? t("重新检查", "Check again") : t("检查并登记", "Check and list")}
+    </button>
     ${form.error && html`<div class="small bad" role="alert">${form.error.message}</div>`}
   `;
 }
@@ -73,7 +109,12 @@ const columns = (reload) => [
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
   { head: t("模板", "Template"), cell: (/** @type {Row} */ r) => r.src_net || t("自有", "own"), class: "nowrap" },
   { head: t("参数", "Parameters"), num: true, cell: (/** @type {Row} */ r) => large(r.parameters, 1e6, "M") },
-  { head: t("乘加", "Multiply-adds"), num: true, title: t("一张 480 × 360 的图片", "For one picture of 480 x 360"), cell: (/** @type {Row} */ r) => large(r.multiply_adds, 1e9, "G") },
+  {
+    head: t("乘加", "Multiply-adds"),
+    num: true,
+    title: t("一张 480 × 360 的图片", "For one picture of 480 x 360"),
+    cell: (/** @type {Row} */ r) => large(r.multiply_adds, 1e9, "G"),
+  },
   { head: t("描述", "Description"), cell: (/** @type {Row} */ r) => r.net_describe, class: "text" },
   { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />` },
   { head: "", class: "actions", cell: (/** @type {Row} */ r) => html`<${StopButton} job=${r} done=${reload} />` },
@@ -82,21 +123,35 @@ const columns = (reload) => [
 /** @param {{route: import("../router.js").Route}} props */
 export function NetworkPage({ route }) {
   const task = route.path[1];
-  const { data, error, reload } = usePoll((signal) => get("/network_history", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 0));
-  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个网络", "There is no such network")} all=${t("查看全部网络", "See all networks")} list=${to("networks")} />` : html`<${Loading} />`;
+  const { data, error, reload } = usePoll(
+    (signal) => get("/network_history", { task_id: task }, signal),
+    [task],
+    (reply) => (isLive(reply.data) ? 1000 : 0),
+  );
+  if (!data)
+    return error
+      ? html`
+        <${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个网络", "There is no such network")}
+          all=${t("查看全部网络", "See all networks")} list=${to("networks")} />
+      `
+      : html`<${Loading} />`;
   const row = data.data;
   learnName(task, row.net_name);
   return html`
-    <${Head}
-      title=${row.net_name}
-      chip=${row.state === "succeeded" && html`<${StateChip} state=${row.state} />`}
+    <${Head} title=${row.net_name} chip=${row.state === "succeeded" && html`<${StateChip} state=${row.state} />`}
       sub=${row.net_describe}
       actions=${html`
         <${StopButton} job=${row} done=${reload} />
         ${row.state === "failed" && !row.src_net && html`<${CheckButton} name=${row.net_name} again />`}
-        ${row.state === "succeeded" && html`<a class="button primary" href=${`${to("training", "new")}?network=${encodeURIComponent(row.net_name)}`}>${t("用它训练", "Train it")}</a>`}
-      `}
-    />
+        ${
+          row.state === "succeeded" &&
+          html`
+            <a class="button primary" href=${`${to("training", "new")}?network=${encodeURIComponent(row.net_name)}`}>
+              ${t("用它训练", "Train it")}
+            </a>
+          `
+        }
+      `} />
     <div class="stack">
       ${row.state !== "succeeded" && html`<${Panel}><${JobState} job=${row} wide /><//>`}
       <${Warnings} texts=${row.warnings} />
@@ -117,7 +172,11 @@ export function NetworkPage({ route }) {
 export function NetworkNew() {
   const { data, error, reload } = usePoll((signal) => get("/src_network", {}, signal), []);
   return html`
-    <${Head} title=${t("创建网络", "New network")} sub=${t("复制一个模板；任务会先搭建并试运行它，成功后才算创建。", "Copies a template; a job builds it and runs it once before it counts as created.")} />
+    <${Head} title=${t("创建网络", "New network")}
+      sub=${t(
+        "复制一个模板；任务会先搭建并试运行它，成功后才算创建。",
+        "Copies a template; a job builds it and runs it once before it counts as created.",
+      )} />
     <${Failure} error=${error} retry=${reload} />
     ${!data ? !error && html`<${Loading} />` : html`<${Panel}><${NetworkForm} templates=${data.data} /><//>`}
   `;
@@ -131,11 +190,15 @@ function NetworkForm({ templates }) {
   });
   const { network_name: name, src_net: template } = form.values;
   return html`
-    <${FormBox} form=${form} fields=${["network_name", "src_net", "net_describe"]} cancel=${to("networks")} disabled=${!name}
-      go=${name ? t(`从 ${template} 创建 ${name}`, `Create ${name} from ${template}`) : t("创建网络", "Create network")}>
+    <${FormBox} form=${form} fields=${["network_name", "src_net", "net_describe"]} cancel=${to("networks")}
+      disabled=${!name}
+      go=${
+        name ? t(`从 ${template} 创建 ${name}`, `Create ${name} from ${template}`) : t("创建网络", "Create network")
+      }>
       <${Input} form=${form} name="network_name" label=${t("名称", "Name")} placeholder="c_network" required />
       <${Select} form=${form} name="src_net" label=${t("模板", "Template")} options=${templates.map((n) => [n, n])} />
-      <${Input} form=${form} name="net_describe" label=${t("描述", "Description")} placeholder=${t("可不填", "optional")} />
+      <${Input} form=${form} name="net_describe" label=${t("描述", "Description")}
+        placeholder=${t("可不填", "optional")} />
     <//>
   `;
 }

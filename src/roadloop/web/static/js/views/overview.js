@@ -15,10 +15,15 @@ import { loadCategories } from "./releases.js";
 /** @param {{active: import("../places.js").Active}} props */
 export function Overview({ active }) {
   const stages = usePoll(loadStages, [active.length], () => 10_000);
-  const recent = usePoll((signal) => get("/v1/jobs", { page: 1, page_size: 20 }, signal), [active.length], /** @type {any} */ (listPause));
+  const recent = usePoll(
+    (signal) => get("/v1/jobs", { page: 1, page_size: 20 }, signal),
+    [active.length],
+    /** @type {any} */ (listPause),
+  );
   const next = stages.data?.find((stage) => stage.number === 0);
   return html`
-    <${Head} title=${t("数据闭环", "The loop")} sub=${t("从标注图片到发布的模型。", "From labelled pictures to a released model.")} />
+    <${Head} title=${t("数据闭环", "The loop")}
+      sub=${t("从标注图片到发布的模型。", "From labelled pictures to a released model.")} />
     <${Failure} error=${stages.error ?? recent.error} retry=${() => (stages.reload(), recent.reload())} />
     <div class="stack">
       <ol class="stages">
@@ -34,9 +39,21 @@ export function Overview({ active }) {
           `,
         )}
       </ol>
-      ${next && html`<${Panel}><div class="row"><b class="nowrap">${t("下一步", "Next")}</b><span class="quiet grow">${next.next}</span></div><//>`}
-      <${Panel} title=${t("任务", "Jobs")} flush aside=${html`<a class="link" href=${to("jobs")}>${t("全部", "All")}</a>`}>
-        <${JobTable} jobs=${recent.data?.data ?? []} reload=${recent.reload} empty=${recent.data ? t("还没有任务。", "No jobs yet.") : " "} />
+      ${
+        next &&
+        html`
+          <${Panel}>
+            <div class="row">
+              <b class="nowrap">${t("下一步", "Next")}</b>
+              <span class="quiet grow">${next.next}</span>
+            </div>
+          <//>
+        `
+      }
+      <${Panel} title=${t("任务", "Jobs")} flush
+        aside=${html`<a class="link" href=${to("jobs")}>${t("全部", "All")}</a>`}>
+        <${JobTable} jobs=${recent.data?.data ?? []} reload=${recent.reload}
+          empty=${recent.data ? t("还没有任务。", "No jobs yet.") : " "} />
       <//>
     </div>
   `;
@@ -54,12 +71,48 @@ async function loadStages(signal) {
     loadCategories(signal).then((categories) => categories.reduce((sum, category) => sum + category.items.length, 0)),
   ]);
   return [
-    { name: t("源数据", "Source sets"), address: to("datasets", "new"), number: sources, unit: t("个目录", "folders"), next: firstSources() },
-    { name: t("数据", "Datasets"), address: to("datasets"), number: datasets, unit: t("个可用", "ready"), next: link("datasets", t("用源数据生成一份数据", "Build a dataset from the source sets")) },
-    { name: t("网络", "Networks"), address: to("networks"), number: networks, unit: t("个可用", "ready"), next: link("networks", t("从模板创建一个网络", "Create a network from a template")) },
-    { name: t("训练", "Training"), address: to("training"), number: training, unit: t("个任务", "tasks"), next: link("training", t("创建训练任务", "Create a training task")) },
-    { name: t("评估", "Evaluation"), address: to("evaluation"), number: evaluations, unit: t("次", "runs"), next: link("evaluation", t("评估训练得到的模型", "Evaluate a trained model")) },
-    { name: t("发布", "Release"), address: to("release"), number: releases, unit: t("个模型", "models"), next: link("release", t("发布一个模型", "Release a model")) },
+    {
+      name: t("源数据", "Source sets"),
+      address: to("datasets", "new"),
+      number: sources,
+      unit: t("个目录", "folders"),
+      next: firstSources(),
+    },
+    {
+      name: t("数据", "Datasets"),
+      address: to("datasets"),
+      number: datasets,
+      unit: t("个可用", "ready"),
+      next: link("datasets", t("用源数据生成一份数据", "Build a dataset from the source sets")),
+    },
+    {
+      name: t("网络", "Networks"),
+      address: to("networks"),
+      number: networks,
+      unit: t("个可用", "ready"),
+      next: link("networks", t("从模板创建一个网络", "Create a network from a template")),
+    },
+    {
+      name: t("训练", "Training"),
+      address: to("training"),
+      number: training,
+      unit: t("个任务", "tasks"),
+      next: link("training", t("创建训练任务", "Create a training task")),
+    },
+    {
+      name: t("评估", "Evaluation"),
+      address: to("evaluation"),
+      number: evaluations,
+      unit: t("次", "runs"),
+      next: link("evaluation", t("评估训练得到的模型", "Evaluate a trained model")),
+    },
+    {
+      name: t("发布", "Release"),
+      address: to("release"),
+      number: releases,
+      unit: t("个模型", "models"),
+      next: link("release", t("发布一个模型", "Release a model")),
+    },
   ];
 }
 
@@ -68,6 +121,22 @@ const link = (place, words) => html`<a class="link" href=${to(place, "new")}>${w
 
 const firstSources = () =>
   t(
-    html`把标注图片放到工作区的 <code>sources/${"<名称>"}/${"<包>"}/</code>，或运行 <code>roadloop import 目录 --name 名称</code>；想先试试：<code>roadloop demo</code>。`,
-    html`Put labelled pictures into <code>sources/${"<set>"}/${"<package>"}/</code> of the workspace, or run <code>roadloop import DIR --name NAME</code>. To try it out: <code>roadloop demo</code>.`,
+    html`
+      把标注图片放到工作区的 <code>
+        sources/${"<名称>"}/${"<包>"}/
+      </code>，或运行 <code>
+        roadloop import 目录 --name 名称
+      </code>；想先试试：<code>
+        roadloop demo
+      </code>。
+    `,
+    html`
+      Put labelled pictures into <code>
+        sources/${"<set>"}/${"<package>"}/
+      </code> of the workspace, or run <code>
+        roadloop import DIR --name NAME
+      </code>. To try it out: <code>
+        roadloop demo
+      </code>.
+    `,
   );

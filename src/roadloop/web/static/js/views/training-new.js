@@ -12,14 +12,22 @@ import { go, to } from "../router.js";
 /** @param {AbortSignal} signal */
 const load = (signal) =>
   Promise.all([get("/network", {}, signal), get("/sour_datas", {}, signal), query("/train_history", {}, signal)]).then(
-    ([networks, datasets, tasks]) => ({ networks: networks.data, datasets: datasets.data, bases: tasks.data.filter((/** @type {any} */ r) => r.best) }),
+    ([networks, datasets, tasks]) => ({
+      networks: networks.data,
+      datasets: datasets.data,
+      bases: tasks.data.filter((/** @type {any} */ r) => r.best),
+    }),
   );
 
 /** @param {{route: import("../router.js").Route}} props */
 export function TrainingNew({ route }) {
   const { data, error, reload } = usePoll(load, []);
   return html`
-    <${Head} title=${t("新训练任务", "New training task")} sub=${t("先创建；下一步看标签映射和参数，然后开始。", "Create it first; next come label map and settings, then it starts.")} />
+    <${Head} title=${t("新训练任务", "New training task")}
+      sub=${t(
+        "先创建；下一步看标签映射和参数，然后开始。",
+        "Create it first; next come label map and settings, then it starts.",
+      )} />
     <${Failure} error=${error} retry=${reload} />
     ${!data ? !error && html`<${Loading} />` : html`<${Panel}><${TrainingForm} ...${data} chosen=${route.query} /><//>`}
   `;
@@ -28,28 +36,54 @@ export function TrainingNew({ route }) {
 /** @param {{networks: string[], datasets: string[], bases: any[], chosen: Record<string, string>}} props */
 function TrainingForm({ networks, datasets, bases, chosen }) {
   const form = useForm(
-    { train_name: "", network: chosen.network ?? networks[0] ?? "", data: chosen.data ?? datasets[0] ?? "", maps: "", base_task: "", task_desc: "" },
+    {
+      train_name: "",
+      network: chosen.network ?? networks[0] ?? "",
+      data: chosen.data ?? datasets[0] ?? "",
+      maps: "",
+      base_task: "",
+      task_desc: "",
+    },
     async (values) => {
       const reply = await act("/create_train", values);
       go(to("training", reply.data));
     },
   );
-  if (networks.length === 0) return html`<${Empty}>${t("还没有可用的网络。", "There is no network yet.")} <a class="link" href=${to("networks", "new")}>${t("创建一个", "Create one")} →</a><//>`;
-  if (datasets.length === 0) return html`<${Empty}>${t("还没有可用的数据。", "There is no dataset yet.")} <a class="link" href=${to("datasets", "new")}>${t("生成一份", "Build one")} →</a><//>`;
+  if (networks.length === 0)
+    return html`
+      <${Empty}>
+        ${t("还没有可用的网络。", "There is no network yet.")}${" "}
+        <a class="link" href=${to("networks", "new")}>${t("创建一个", "Create one")} →</a>
+      <//>
+    `;
+  if (datasets.length === 0)
+    return html`
+      <${Empty}>
+        ${t("还没有可用的数据。", "There is no dataset yet.")}${" "}
+        <a class="link" href=${to("datasets", "new")}>${t("生成一份", "Build one")} →</a>
+      <//>
+    `;
   const { train_name: name } = form.values;
   return html`
-    <${FormBox} form=${form} fields=${["train_name", "network", "data", "maps", "base_task", "task_desc"]} cancel=${to("training")} disabled=${!name}
+    <${FormBox} form=${form} fields=${["train_name", "network", "data", "maps", "base_task", "task_desc"]}
+      cancel=${to("training")} disabled=${!name}
       go=${name ? t(`创建任务 ${name}`, `Create task ${name}`) : t("创建任务", "Create task")}>
-      <${Input} form=${form} name="train_name" label=${t("名称", "Name")} placeholder="suzhou" hint=${t("唯一；模型文件默认以它开头。", "Unique; model files begin with it by default.")} required />
+      <${Input} form=${form} name="train_name" label=${t("名称", "Name")} placeholder="suzhou"
+        hint=${t("唯一；模型文件默认以它开头。", "Unique; model files begin with it by default.")} required />
       <${Select} form=${form} name="network" label=${t("网络", "Network")} options=${networks.map((n) => [n, n])} />
       <${Select} form=${form} name="data" label=${t("数据", "Dataset")} options=${datasets.map((n) => [n, n])} />
       <${Select} form=${form} name="maps" label=${t("标签映射模板", "Label map template")}
-        options=${[["", t("默认（类别表自带）", "Default (of the class table)")], ["general", t("general：hd-road 通用", "general: hd-road")], ["hd-13", t("hd-13：hd-road 13 类", "hd-13: hd-road, 13 classes")]]}
+        options=${[
+          ["", t("默认（类别表自带）", "Default (of the class table)")],
+          ["general", t("general：hd-road 通用", "general: hd-road")],
+          ["hd-13", t("hd-13：hd-road 13 类", "hd-13: hd-road, 13 classes")],
+        ]}
         hint=${t("创建后可以逐类修改。", "Every class can be changed afterwards.")} />
       <${Select} form=${form} name="base_task" label=${t("起始任务", "Start from a task")}
         options=${[["", t("不使用", "None")], ...bases.map((r) => [r.task_id, r.task_name])]}
         hint=${t("用它最好的模型作为起始权重。", "Its best model file becomes the start weights.")} />
-      <${Input} form=${form} name="task_desc" label=${t("描述", "Description")} placeholder=${t("可不填", "optional")} />
+      <${Input} form=${form} name="task_desc" label=${t("描述", "Description")}
+        placeholder=${t("可不填", "optional")} />
     <//>
   `;
 }

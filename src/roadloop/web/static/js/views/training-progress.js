@@ -12,12 +12,20 @@ import { html } from "../lib.js";
 import { isLive, usePoll } from "../poll.js";
 
 /** @typedef {{step: number, epoch: number, loss: number | null, lr: number}} Step */
-/** @typedef {{epoch: number, step: number, loss: number | null, miou: number | null, pixel_accuracy?: number | null, boundary_miou?: number | null, image_miou?: number | null, miou_void_fp?: number | null, ece?: number | null, iou?: (number | null)[]}} Epoch */
+/**
+ * @typedef {{epoch: number, step: number, loss: number | null, miou: number | null, pixel_accuracy?: number | null,
+ *   boundary_miou?: number | null, image_miou?: number | null, miou_void_fp?: number | null, ece?: number | null,
+ *   iou?: (number | null)[]}} Epoch
+ */
 
 /** @param {{row: any}} props */
 export function Progress({ row }) {
   const live = isLive(row);
-  const { data, error, reload } = usePoll((signal) => get(`/v1/tasks/${row.task_id}/metrics`, {}, signal), [row.task_id, live], () => (live ? 1500 : 0));
+  const { data, error, reload } = usePoll(
+    (signal) => get(`/v1/tasks/${row.task_id}/metrics`, {}, signal),
+    [row.task_id, live],
+    () => (live ? 1500 : 0),
+  );
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   const { steps, epochs, classes } = data.data;
   return html`
@@ -28,7 +36,11 @@ export function Progress({ row }) {
         <${Panel} title=${t("验证成绩", "Validation scores")}><${ScoreCurve} epochs=${epochs} /><//>
       </div>
       <div class="two">
-        <${Panel} title=${t("各类 IoU", "IoU by class")} flush aside=${epochs.length > 0 && html`<span class="small faint">${t(`第 ${epochs.at(-1).epoch} 轮`, `epoch ${epochs.at(-1).epoch}`)}</span>`}>
+        <${Panel} title=${t("各类 IoU", "IoU by class")} flush
+          aside=${
+            epochs.length > 0 &&
+            html`<span class="small faint">${t(`第 ${epochs.at(-1).epoch} 轮`, `epoch ${epochs.at(-1).epoch}`)}</span>`
+          }>
           <${Classes} epochs=${epochs} classes=${classes} />
         <//>
         <${Panel} title=${t("日志", "Log")} flush><${Log} task=${row.task_id} live=${live} /><//>
@@ -41,13 +53,24 @@ export function Progress({ row }) {
 function strip(row, steps, epochs) {
   const last = steps.at(-1);
   const result = epochs.at(-1);
-  const best = row.best && row.best.epoch !== result?.epoch ? epochs.find((epoch) => epoch.epoch === row.best.epoch) : undefined;
+  const best =
+    row.best && row.best.epoch !== result?.epoch ? epochs.find((epoch) => epoch.epoch === row.best.epoch) : undefined;
   /** @param {"boundary_miou" | "image_miou" | "miou_void_fp" | "ece"} key */
-  const both = (key) => (result?.[key] == null ? "" : html`${score(result[key])}${best?.[key] != null && html` <span class="faint">${t("最好一轮", "best epoch")} ${score(best[key])}</span>`}`);
+  const both = (key) =>
+    result?.[key] == null
+      ? ""
+      : html`
+        ${score(result[key])}${
+          best?.[key] != null && html` <span class="faint">${t("最好一轮", "best epoch")} ${score(best[key])}</span>`
+        }
+      `;
   return [
     [t("轮次", "Epoch"), html`<b>${row.epoch}</b> / ${row.iter_num ?? "–"}`],
     [t("步", "Step"), last?.step],
-    [t("剩余", "Time left"), row.state === "running" ? (row.eta_seconds == null ? "…" : duration(row.eta_seconds)) : ""],
+    [
+      t("剩余", "Time left"),
+      row.state === "running" ? (row.eta_seconds == null ? "…" : duration(row.eta_seconds)) : "",
+    ],
     [t("已用", "Took"), row.started_at ? duration(seconds(row.started_at, row.finished_at)) : ""],
     [t("损失", "Loss"), last?.loss?.toFixed(4)],
     [t("学习率", "Rate"), last?.lr?.toPrecision(3)],
@@ -57,7 +80,17 @@ function strip(row, steps, epochs) {
     [t("逐图 mIoU", "mIoU by picture"), both("image_miou")],
     [t("含忽略区误报", "mIoU, void as wrong"), both("miou_void_fp")],
     [t("校准误差 ECE", "Calibration error (ECE)"), both("ece")],
-    [t("最好", "Best"), row.best && html`<b>${score(row.best.miou)}</b> <span class="faint">${t(`第 ${row.best.epoch} 轮`, `epoch ${row.best.epoch}`)}</span>`],
+    [
+      t("最好", "Best"),
+      row.best &&
+        html`
+          <b>
+            ${score(row.best.miou)}
+          </b> <span class="faint">
+            ${t(`第 ${row.best.epoch} 轮`, `epoch ${row.best.epoch}`)}
+          </span>
+        `,
+    ],
     [t("最好的模型", "Best model"), row.best && html`<span class="mono">${row.best.file}</span>`],
     [t("设备", "Devices"), row.gpus ? `GPU ${row.gpus}` : "CPU"],
     [t("批", "Batch"), row.batch_size],
@@ -68,7 +101,8 @@ function strip(row, steps, epochs) {
 
 /** @param {{steps: Step[], epochs: Epoch[]}} props */
 function LossCurve({ steps, epochs }) {
-  if (steps.length === 0) return html`<${Empty}>${t("第一批结果出来后显示曲线。", "The curve begins with the first steps.")}<//>`;
+  if (steps.length === 0)
+    return html`<${Empty}>${t("第一批结果出来后显示曲线。", "The curve begins with the first steps.")}<//>`;
   const means = new Map(epochs.map((epoch) => [epoch.step, epoch.loss]));
   const x = [...new Set([...steps.map((step) => step.step), ...means.keys()])].sort((a, b) => a - b);
   const losses = new Map(steps.map((step) => [step.step, step.loss]));
@@ -86,7 +120,16 @@ function LossCurve({ steps, epochs }) {
 /** @param {{epochs: Epoch[]}} props */
 function ScoreCurve({ epochs }) {
   const measured = epochs.filter((epoch) => epoch.miou != null);
-  if (measured.length === 0) return html`<${Empty}>${epochs.length ? t("验证划分为空，没有成绩。", "The validation split is empty, so there are no scores.") : t("第一轮结束后显示成绩。", "Scores come with the end of the first epoch.")}<//>`;
+  if (measured.length === 0)
+    return html`
+      <${Empty}>
+        ${
+          epochs.length
+            ? t("验证划分为空，没有成绩。", "The validation split is empty, so there are no scores.")
+            : t("第一轮结束后显示成绩。", "Scores come with the end of the first epoch.")
+        }
+      <//>
+    `;
   return html`<${Chart}
     label=${t("mIoU 曲线", "mIoU curve")}
     xName=${t("轮", "epoch")}
@@ -94,7 +137,12 @@ function ScoreCurve({ epochs }) {
     x=${measured.map((epoch) => epoch.epoch)}
     curves=${[
       { name: "mIoU", color: "curve-1", values: measured.map((epoch) => epoch.miou) },
-      { name: t("像素准确率", "pixel accuracy"), color: "curve-2", dash: [5, 4], values: measured.map((epoch) => epoch.pixel_accuracy ?? null) },
+      {
+        name: t("像素准确率", "pixel accuracy"),
+        color: "curve-2",
+        dash: [5, 4],
+        values: measured.map((epoch) => epoch.pixel_accuracy ?? null),
+      },
     ]}
   />`;
 }
@@ -110,10 +158,28 @@ function Classes({ epochs, classes }) {
         empty=${t("第一轮结束后显示。", "Comes with the end of the first epoch.")}
         columns=${[
           { head: "id", num: true, cell: (/** @type {any} */ c) => c.train_id },
-          { head: t("类别", "Class"), cell: (/** @type {any} */ c) => html`<span class="class-name">${c.color && html`<${Swatch} color=${c.color} />`}${className(c)}</span>` },
-          { head: "IoU", num: true, cell: (/** @type {any} */ c) => html`<${Meter} value=${last?.iou?.[c.train_id]} text=${score(last?.iou?.[c.train_id])} />` },
-          { head: t("变化", "Change"), num: true, cell: (/** @type {any} */ c) => html`<${Change} now=${last?.iou?.[c.train_id]} before=${before?.iou?.[c.train_id]} />` },
-          { head: t("走势", "Trend"), cell: (/** @type {any} */ c) => html`<${Sparkline} values=${measured.map((epoch) => epoch.iou?.[c.train_id] ?? null)} />` },
+          {
+            head: t("类别", "Class"),
+            cell: (/** @type {any} */ c) =>
+              html`<span class="class-name">${c.color && html`<${Swatch} color=${c.color} />`}${className(c)}</span>`,
+          },
+          {
+            head: "IoU",
+            num: true,
+            cell: (/** @type {any} */ c) =>
+              html`<${Meter} value=${last?.iou?.[c.train_id]} text=${score(last?.iou?.[c.train_id])} />`,
+          },
+          {
+            head: t("变化", "Change"),
+            num: true,
+            cell: (/** @type {any} */ c) =>
+              html`<${Change} now=${last?.iou?.[c.train_id]} before=${before?.iou?.[c.train_id]} />`,
+          },
+          {
+            head: t("走势", "Trend"),
+            cell: (/** @type {any} */ c) =>
+              html`<${Sparkline} values=${measured.map((epoch) => epoch.iou?.[c.train_id] ?? null)} />`,
+          },
         ]}
       />
     </div>
@@ -124,12 +190,20 @@ function Classes({ epochs, classes }) {
 function Change({ now, before }) {
   if (now == null || before == null) return html`<span class="faint">–</span>`;
   const change = now - before;
-  return html`<span class=${change < -0.0005 ? "bad" : change > 0.0005 ? "better" : "faint"}>${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(3)}</span>`;
+  return html`
+    <span class=${change < -0.0005 ? "bad" : change > 0.0005 ? "better" : "faint"}>
+      ${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(3)}
+    </span>
+  `;
 }
 
 /** A small line of values 0..1. @param {{values: (number | null)[]}} props */
 export function Sparkline({ values }) {
   const step = 72 / Math.max(1, values.length - 1);
-  const points = values.flatMap((value, i) => (value == null ? [] : [`${(i * step).toFixed(1)},${(17 - value * 16).toFixed(1)}`]));
-  return html`<svg class="sparkline" viewBox="0 0 72 18" aria-hidden="true"><polyline points=${points.join(" ")} /></svg>`;
+  const points = values.flatMap((value, i) =>
+    value == null ? [] : [`${(i * step).toFixed(1)},${(17 - value * 16).toFixed(1)}`],
+  );
+  return html`
+    <svg class="sparkline" viewBox="0 0 72 18" aria-hidden="true"><polyline points=${points.join(" ")} /></svg>
+  `;
 }

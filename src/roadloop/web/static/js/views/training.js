@@ -19,17 +19,33 @@ import { StartForm } from "./training-start.js";
 /** @param {{route: import("../router.js").Route}} props */
 export function TrainingPage({ route }) {
   const task = route.path[1];
-  const { data, error, reload } = usePoll((signal) => query("/train_history", { task_id: task }, signal), [task], (reply) => (isLive(reply.data) ? 1000 : 5000));
+  const { data, error, reload } = usePoll(
+    (signal) => query("/train_history", { task_id: task }, signal),
+    [task],
+    (reply) => (isLive(reply.data) ? 1000 : 5000),
+  );
   const name = data?.data.data;
-  const dataset = usePoll((signal) => (name ? get(`/v1/datasets/${encodeURIComponent(name)}`, {}, signal) : Promise.resolve(undefined)), [name]);
-  if (!data) return error ? html`<${Absent} error=${error} retry=${reload} id=${task} none=${t("没有这个训练任务", "There is no such training task")} all=${t("查看全部训练任务", "See all training tasks")} list=${to("training")} />` : html`<${Loading} />`;
+  const dataset = usePoll(
+    (signal) => (name ? get(`/v1/datasets/${encodeURIComponent(name)}`, {}, signal) : Promise.resolve(undefined)),
+    [name],
+  );
+  if (!data)
+    return error
+      ? html`
+        <${Absent} error=${error} retry=${reload} id=${task}
+          none=${t("没有这个训练任务", "There is no such training task")}
+          all=${t("查看全部训练任务", "See all training tasks")} list=${to("training")} />
+      `
+      : html`<${Loading} />`;
   const row = data.data;
   const info = dataset.data?.data;
   const open = row.state === "created";
   const tab = route.query.tab ?? (open ? "start" : "progress");
   learnName(task, row.task_name);
   return html`
-    <${Head} title=${row.task_name} chip=${(open || row.state === "succeeded") && html`<${StateChip} state=${row.state} />`} sub=${subtitle(row)} actions=${html`<${Actions} row=${row} reload=${reload} />`} />
+    <${Head} title=${row.task_name}
+      chip=${(open || row.state === "succeeded") && html`<${StateChip} state=${row.state} />`} sub=${subtitle(row)}
+      actions=${html`<${Actions} row=${row} reload=${reload} />`} />
     <div class="stack">
       ${!open && row.state !== "succeeded" && html`<${Panel}><${JobState} job=${row} wide /><//>`}
       <${Warnings} texts=${row.warnings} />
@@ -43,7 +59,10 @@ export function TrainingPage({ route }) {
             ["config", t("全部配置", "All settings")],
           ]}
         />
-        ${tab === "start" && html`<${StartForm} row=${row} info=${info} started=${() => (setQuery({ tab: "progress" }), reload())} />`}
+        ${
+          tab === "start" &&
+          html`<${StartForm} row=${row} info=${info} started=${() => (setQuery({ tab: "progress" }), reload())} />`
+        }
         ${tab === "progress" && html`<${Progress} row=${row} />`}
         ${tab === "map" && html`<${LabelMap} row=${row} info=${info} error=${dataset.error} saved=${reload} />`}
         ${tab === "config" && html`<${Config} row=${row} saved=${reload} />`}
@@ -54,16 +73,50 @@ export function TrainingPage({ route }) {
 
 /** @param {Row} row */
 const subtitle = (row) => html`
-  ${row.task_desc && html`${row.task_desc} · `}${t("网络", "network")} <b>${row.network}</b> · ${t("数据", "dataset")} <b>${row.data}</b>
+  ${row.task_desc && html`${row.task_desc} · `}${t("网络", "network")} <b>
+    ${row.network}
+  </b> · ${t("数据", "dataset")} <b>
+    ${row.data}
+  </b>
 `;
 
 /** @param {{row: Row, reload: () => void}} props */
 function Actions({ row, reload }) {
   const id = { task_id: row.task_id };
   return html`
-    ${isLive(row) && html`<${ConfirmButton} label=${t("停止", "Stop")} sure=${t("确定停止？会先保存检查点", "Really stop? A checkpoint is saved first")} run=${() => act("/endtask", id).then(reload)} />`}
-    ${["failed", "cancelled"].includes(row.state) && html`<${ConfirmButton} label=${t("继续训练", "Continue")} sure=${t("确定从最新检查点继续？", "Go on from the newest checkpoint?")} run=${() => act("/continue_task", id).then(reload)} />`}
-    ${row.best && html`<a class="button" href=${`${to("evaluation", "new")}?task=${encodeURIComponent(row.task_name)}`}>${t("评估", "Evaluate")}</a>`}
-    ${row.best && row.state === "succeeded" && html`<a class="button" href=${`${to("release", "new")}?model=${encodeURIComponent(`${row.task_name}/${row.best.file}`)}`}>${t("发布", "Release")}</a>`}
+    ${
+      isLive(row) &&
+      html`
+        <${ConfirmButton} label=${t("停止", "Stop")}
+          sure=${t("确定停止？会先保存检查点", "Really stop? A checkpoint is saved first")}
+          run=${() => act("/endtask", id).then(reload)} />
+      `
+    }
+    ${
+      ["failed", "cancelled"].includes(row.state) &&
+      html`
+        <${ConfirmButton} label=${t("继续训练", "Continue")}
+          sure=${t("确定从最新检查点继续？", "Go on from the newest checkpoint?")}
+          run=${() => act("/continue_task", id).then(reload)} />
+      `
+    }
+    ${
+      row.best &&
+      html`
+        <a class="button" href=${`${to("evaluation", "new")}?task=${encodeURIComponent(row.task_name)}`}>
+          ${t("评估", "Evaluate")}
+        </a>
+      `
+    }
+    ${
+      row.best &&
+      row.state === "succeeded" &&
+      html`
+        <a class="button"
+          href=${`${to("release", "new")}?model=${encodeURIComponent(`${row.task_name}/${row.best.file}`)}`}>
+          ${t("发布", "Release")}
+        </a>
+      `
+    }
   `;
 }

@@ -1,7 +1,6 @@
-"""Is the exported file the trained model: counted by hand on pictures whose answer is known."""
+"""Is the exported file the trained model: counted by hand on pictures whose answer is known. And the export command."""
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from onnx import numpy_helper
 from typer.testing import CliRunner
 
 from approved import approve, trusted
-from roadloop.errors import BrokenFileError, JobError, NotFoundError
+from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NotFoundError
+from roadloop.evaluation import cli, parity
 from roadloop.evaluation.pictures import FolderSource
 from roadloop.imaging.encode import encode_color, encode_label
-from roadloop.models import cli, export, parity
+from roadloop.models import export
 from roadloop.models.files import ModelFile
 from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
@@ -152,39 +152,28 @@ def test_export_command__pictures_that_are_not_there_are_said_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
-TIED = """
-from torch import nn
-
-class Tied(nn.Module):
-    def __init__(self, n):
-        super().__init__()
-        self.layer = nn.Conv2d(3, n, 1)
-
-    def forward(self, x):
-        {}
-        return self.layer(x) * (1.0 if x.shape[2] == 64 else 2.0)
-
-def build(num_classes):
-    return Tied(num_classes)
-"""
+def test_export_command__writes_both(tmp_path: Path, save_pair: SavePair, platform: Platform) -> None:
+    app = typer.Typer()
+    app.command()(cli.export)
+    out = tmp_path / "out"
+    path = save_pair(tmp_path)
+    approve(platform, path)
+    home = ["--home", str(platform.workspace.home)]
+    result = CliRunner().invoke(app, [str(path), "--out", str(out), "--size", "24x16", *home])
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == ["kd_suzhou_ep-0005.onnx", "kd_suzhou_ep-0005.safetensors"]
+    assert "image [N, 3, 16, 24]" in result.output
 
 
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        ("pass", r"differs|cannot write|does not run"),
-        ("assert x.shape[3] % 8 == 0, 'width is no multiple of 8'", r"cannot write|does not run"),
-    ],
-)
-def test_export_onnx__size_is_fixed_where_another_one_does_not_agree(
-    tmp_path: Path, save_pair: SavePair, line: str, why: str
-) -> None:
-    source = TIED.replace("{}", line)
-    path = save_pair(
-        tmp_path / "m", network={"name": "tied", "digest": digest(source), "settings": {}, "source": source}
-    )
-    report = export.export_onnx(path, tmp_path / "m.onnx", size=(64, 64), any_size=True, trust=trusted(path))
-    assert (report.sizes, report.shape) == (((64, 64),), "[N, 3, 64, 64]")
-    assert report.fixed
-    assert re.match(rf"Width and height are fixed at 64x64, not free: .*({why})", report.fixed.en)
-    assert open_session(tmp_path / "m.onnx", 1).get_inputs()[0].shape[1:] == [3, 64, 64]
+def test_export_command__help_says_what_is_written() -> None:
+    """A test above has it that --check alone writes ONNX only."""
+    app = typer.Typer()
+    app.command()(cli.export)
+    said = " ".join(CliRunner().invoke(app, ["--help"], terminal_width=200).output.split())
+    assert "without --onnx, --safetensors or --check both are written" in said
+    assert "--check writes ONNX, and safetensors only with --safetensors" in said
+
+
+def test_export_command__bad_size_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match=r"480x360 \(width x height\)"):
+        cli.export(tmp_path / "x.params", onnx=True, size="big")
