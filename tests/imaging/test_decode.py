@@ -136,7 +136,7 @@ def test_decode_image__random_damage_is_a_picture_or_an_error() -> None:
 def test_decode_image__a_whole_file_without_all_its_data(kind: str) -> None:
     data = BROKEN[kind](random.Random(0))
     for decode in (decode_image, check_image, *([decode_label] if "palette" in kind else [])):
-        with pytest.raises(BrokenFileError, match="incomplete|damaged"):
+        with pytest.raises(BrokenFileError, match=r"incomplete|damaged"):
             decode(data)
 
 

@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.reliability, pytest.mark.timeout(600), pytest.mark.xdi
 MEMORY: Final = 800
 #: A network that takes pictures of any size, as all templates do.
 ANY_SIZE: Final = SOURCE.replace("stride=4)", "stride=4, padding=3)")
-RED: Final = (255, 0, 0)  # lane in the shipped table
+LANE: Final = (255, 0, 0)  # in the shipped table; the network's red
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,20 @@ def put_all(folder: Path, odd: list[Odd]) -> None:
         (folder / one.name).write_bytes(one.data)
 
 
+def put_labels(folder: Path, odd: list[Odd], color: tuple[int, int, int]) -> None:
+    """Labels of one colour beside pictures, also beside those that nobody can read."""
+    for one in odd:
+        height, width = (9, 9) if one.pixels is None else one.pixels.shape[:2]
+        label = encode_color(np.full((height, width, 3), color, np.uint8))
+        (folder / f"label-{PurePosixPath(one.name).stem}.png").write_bytes(label)
+
+
+def put_set(site: Site, odd: list[Odd]) -> None:
+    folder = site.platform.workspace.sources / "镇" / "1"
+    put_all(folder, odd)
+    put_labels(folder, odd, LANE)
+
+
 def put_network(site: Site) -> None:
     network = {"name": "n", "digest": hashlib.sha256(ANY_SIZE.encode()).hexdigest(), "settings": {}, "source": ANY_SIZE}
     models = site.platform.workspace.tasks / "suzhou" / "output" / "models"
@@ -112,13 +126,16 @@ def check(odd: list[Odd], used: set[str], refused: Mapping[str, str]) -> None:
             assert (one.name in used) is (one.pixels is not None), (one.name, refused.get(one.name))
 
 
-def test_r17__import(site: Site, odd: list[Odd]) -> None:
-    put_all(site.platform.workspace.imports / "in" / "1", odd)
-    for one in odd:
-        height, width = (9, 9) if one.pixels is None else one.pixels.shape[:2]
-        label = encode_color(np.broadcast_to(np.array(RED, np.uint8), (height, width, 3)))
-        (site.platform.workspace.imports / "in" / "1" / f"label-{PurePosixPath(one.name).stem}.png").write_bytes(label)
-    done = read_result(site.platform, site.finish(CASES["offimport"].submit(site.platform)), "苏州")
+def test_r17__preview_and_import(site: Site, odd: list[Odd]) -> None:
+    folder = site.platform.workspace.imports / "in" / "1"
+    put_all(folder, odd)
+    put_labels(folder, odd, LANE)
+    foreseen = site.finish(CASES["import_preview"].submit(site.platform))
+    job = site.finish(CASES["offimport"].submit(site.platform))
+    assert foreseen.result is not None
+    assert job.result is not None
+    assert foreseen.result["counts"] == job.result["counts"]
+    done = read_result(site.platform, job, "苏州")
     said = {name.removeprefix("1/"): fate for name, fate in done.outcomes.items()}
     used = {name for name, fate in said.items() if fate == "added"}
     check(odd, used, {one.name: done.reasons[f"1/{one.name}"] for one in odd if one.name not in used})
@@ -130,13 +147,17 @@ def test_r17__import(site: Site, odd: list[Odd]) -> None:
 
 
 def test_r17__evaluation(site: Site, odd: list[Odd]) -> None:
-    put_all(site.platform.workspace.tracks / "d", odd)
+    folder = site.platform.workspace.tracks / "d"
+    put_all(folder, odd)
     put_network(site)
+    # Those of the oddest sizes have labels, so that they stand on the sheets of the worst.
+    put_labels(folder, [one for one in odd if one.pixels is not None and max(one.pixels.shape) > 60_000], LANE)
     job = site.finish(CASES["evaluate"].submit(site.platform))
     places = {PurePosixPath(one.name).stem: one for one in odd}
     bad = {row["name"].removeprefix("d/"): row["reason_en"] for row in site.table("out/bad_pictures.csv")}
     refused = {one.name: bad[key] for one in odd for key in (one.name, PurePosixPath(one.name).stem) if key in bad}
     assert len(refused) == len(bad)
+    assert list((site.home / "out" / "suzhou" / "kd_ep-0001" / "worst").iterdir())
     ids = {path.stem: path for path in (site.home / "out" / "suzhou" / "kd_ep-0001" / "id" / "d").iterdir()}
     check(odd, {places[stem].name for stem in ids}, refused)
     assert job.result is not None
@@ -150,9 +171,10 @@ def test_r17__evaluation(site: Site, odd: list[Odd]) -> None:
 def test_r17__mining(site: Site, odd: list[Odd]) -> None:
     put_all(site.platform.workspace.tracks / "d", odd)
     put_network(site)
+    put_set(site, [one for one in odd if one.pixels is None])  # candidates are compared with labelled pictures
     (site.home / "tracks.txt").write_text("d\n")
     wanted = selection.SampleRequest("images/v1", "1000", "tracks.txt", "", True, 0, False)
-    options = selection.MiningOptions("suzhou", classes="blue", control=1000)
+    options = selection.MiningOptions("suzhou", classes="blue", control=1000, labelled="镇")
     job = site.finish(site.platform.database.write(lambda: selection.start_mining(site.platform, wanted, options)))
     rows = {row["point"]: row["reason_en"] for row in site.table("images/v1/left_out.csv")}
     refused = {one.name: rows[key] for one in odd for key in (one.name, PurePosixPath(one.name).stem) if key in rows}
@@ -162,6 +184,17 @@ def test_r17__mining(site: Site, odd: list[Odd]) -> None:
     check([one for one in odd if not one.name.endswith(".png")], used, refused)  # tracks have JPEG files only
     assert job.result is not None
     assert job.result["candidates"] == job.result["control"] == len(used)
+
+
+def test_r17__health(site: Site, odd: list[Odd]) -> None:
+    put_set(site, odd)
+    job = site.finish(CASES["health"].submit(site.platform))
+    rows = {row["file"]: row["reason_en"] for row in site.table(f"health/{job.id}/problems.csv")}
+    assert all(rows.values())
+    bad = {PurePosixPath(file).name for file in rows}
+    for one in odd:
+        names = {one.name, f"label-{PurePosixPath(one.name).stem}.png"}
+        assert not one.sure or bool(names & bad) is (one.pixels is None), (one.name, rows)
 
 
 @pytest.mark.parametrize("kind", ["full", "remote"])

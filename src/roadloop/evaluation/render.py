@@ -18,6 +18,7 @@ from roadloop.labels.table import Color
 UInt8 = NDArray[np.uint8]
 
 SHEET_WIDTH: Final = 960  #: widest a picture stands on a sheet, pixels
+SHEET_HEIGHT: Final = 3840  #: and highest; a JPEG has at most 65,500 rows
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE: Final = (255, 255, 255)
 _INK: Final = (40, 40, 40)
@@ -77,10 +78,10 @@ def sheet(panels: Sequence[Panel]) -> UInt8:
         panels: One or more; all uint8[H, W, 3] of the same H and W.
 
     Returns:
-        uint8[H', W', 3] on white; pictures wider than `SHEET_WIDTH` are made smaller.
+        uint8[H', W', 3] on white; larger pictures than `SHEET_WIDTH`, `SHEET_HEIGHT` are made smaller.
     """
     height, width = panels[0].image.shape[:2]
-    scale = min(1.0, SHEET_WIDTH / width)
+    scale = min(1.0, SHEET_WIDTH / width, SHEET_HEIGHT / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     cells = [_cell(panel, size) for panel in panels]
     if len(cells) % 2:

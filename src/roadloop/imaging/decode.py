@@ -83,6 +83,18 @@ def check_image(data: Encoded, max_pixels: int = MAX_PIXELS) -> Header:
     return header
 
 
+def decode_quarter(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8 | None:
+    """An upright, usual JPEG in grey at a quarter of its sides, uint8 [h, w], much faster; None for any other picture.
+
+    Raises:
+        BrokenFileError: As `decode_image`, of the file's header and end.
+    """
+    header = _checked(data, max_pixels)
+    if not (header.format == "jpeg" and header.plain and header.orientation == 1):
+        return None
+    return _opencv(data, cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
 def decode_label(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
     """The label as uint8 [H, W]: the values of an 8-bit grey PNG, the indices of a palette PNG.
 
