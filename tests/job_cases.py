@@ -257,7 +257,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "select": (
         "select.listed", "select.half_scored", "select.scored", "select.picked", "select.fetched", *_FINISH
     ),
-    "task_divide": ("divide.planned", "divide.package", *_FINISH),
+    "task_divide": ("divide.part", *_PUBLISH, "divide.planned", "divide.package", *_FINISH),
     "process_label": ("process.package", *_FINISH),
     "offimport": ("offimport.listed", "offimport.written", *_FINISH),
     "import_preview": ("preview.written", *_FINISH),

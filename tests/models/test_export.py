@@ -19,6 +19,7 @@ from roadloop.errors import BrokenFileError, InvalidValueError, JobError
 from roadloop.models import export, files, load
 from roadloop.models.onnx_session import open_session
 from roadloop.networks.folder import TEMPLATES, digest, read_source
+from shipped_templates import NAMES, WIDTHS
 
 SavePair = Callable[..., Path]
 
@@ -48,17 +49,19 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The large networks one by one; without `--full` the first of them only, as each takes seconds."""
-    if "large" in metafunc.fixturenames:
-        names = ["pidnet-s", "bisenetv2", "ddrnet-23-slim", "rna-a1", "segformer"]
-        metafunc.parametrize("large", names if metafunc.config.getoption("--full") else names[:1])
+    """The templates one by one; without `--full` one of the larger ones only, as each takes seconds."""
+    if "shipped" in metafunc.fixturenames:
+        names = sorted(NAMES, key=lambda name: name != "pidnet-s")
+        metafunc.parametrize("shipped", names if metafunc.config.getoption("--full") else names[:1])
 
 
 @pytest.mark.reliability
-def test_export_onnx__labels_of_the_large_networks_are_equal(tmp_path: Path, save_pair: SavePair, large: str) -> None:
-    source = read_source(TEMPLATES / large)
-    settings = {"width": 1 / 64 if large == "rna-a1" else 0.25}
-    part = {"name": large, "digest": digest(source), "settings": settings, "source": source}
+def test_export_onnx__labels_of_the_shipped_networks_are_equal(
+    tmp_path: Path, save_pair: SavePair, shipped: str
+) -> None:
+    source = read_source(TEMPLATES / shipped)
+    settings = {"width": WIDTHS[shipped]}
+    part = {"name": shipped, "digest": digest(source), "settings": settings, "source": source}
     path = save_pair(tmp_path, network=part)
     target = tmp_path / "m.onnx"
     report = export.export_onnx(path, target, size=(31, 45), trust=trusted(path))

@@ -62,8 +62,14 @@ def test_own__networks_whose_folders_were_copied_in_decomposed_form(platform: Pl
         platform.database.write(lambda: service.create(platform, "Düsseldorf", "enet"))
 
 
-def test_trust_at__without_an_installation_templates_run(settings: Settings) -> None:
-    assert trust.trust_at(settings) == trust.SHIPPED
+def test_trust_at__without_an_installation_templates_run_but_one_that_is_named_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ROADLOOP_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert trust.trust_at(Settings()) == trust.SHIPPED
+    with pytest.raises(NotFoundError, match="no workspace"):
+        trust.trust_at(Settings(home=tmp_path))
 
 
 def test_require__nothing_runs_where_pictures_come_in(platform: Platform, tmp_path: Path) -> None:

@@ -10,16 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from package_data import TABLE, annotate, mask, picture, write_images
-from roadloop.errors import ConflictError, InvalidValueError, NotFoundError
+from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.imaging.decode import decode_color_label, decode_image
 from roadloop.jobs import queue
+from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
-from roadloop.packages import manifest, service
+from roadloop.packages import manifest, service, store, tasks
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
 Divide = Callable[..., queue.Job]
+RunJob = Callable[[Platform, str], queue.Job]
 UInt8 = NDArray[np.uint8]
 
 
@@ -192,3 +194,33 @@ def test_overview__counts_what_came_back(platform: Platform, divide: Divide) -> 
     rows = service.overview(platform, "v1")
     assert [(r["number"], r["pictures"], r["returned"]) for r in rows] == [(1, 2, 1), (2, 1, 0), (99, 0, 0)]
     assert rows[2]["problem"] is not None
+
+
+def test_divide__a_plan_that_a_kill_cut_off_is_made_anew(
+    platform: Platform, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(platform, "v1", [f"a_{n}.jpg" for n in range(5)])
+    monkeypatch.setattr(store, "PART", 2)
+    task_id = platform.database.write(lambda: service.divide(platform, service.DivideRequest("v1", 2, "full")))
+    with platform.database.transaction() as db:
+        killed = TaskContext(platform, queue.claim(db, task_id, (), "test"))
+    reached: list[str] = []
+
+    def reach(_context: TaskContext, point: str) -> None:
+        reached.append(point)
+        if reached == ["divide.part"] * 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TaskContext, "reach", reach)
+        with pytest.raises(KeyboardInterrupt):
+            tasks.divide(killed)
+    with platform.database.transaction() as db:
+        assert [row.name for row in store.pictures_of(db, task_id)] == [f"ext-a_{n}.jpg" for n in range(4)]
+        queue.requeue(db, killed.job, Text("丢失", "lost"), counts=True)
+    assert run_job(platform, task_id).result == {
+        "packages": 3, "first": 1, "last": 3, "pictures": 5, "bad": 0, "overlap": 0, "gold": 0,
+    }  # fmt: skip
+    with platform.database.reading() as db:
+        rows = store.pictures_of(db, task_id)
+    assert [(row.number, row.name) for row in rows] == [(1 + n // 2, f"ext-a_{n}.jpg") for n in range(5)]

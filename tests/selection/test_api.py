@@ -193,12 +193,6 @@ def test_selection__on_the_command_line(platform: Platform, mined: str) -> None:
     assert "+0.3000" in compared.stdout
 
 
-def test_bench__prints_ratios() -> None:
-    done = CliRunner().invoke(app, ["bench", "selection", "--vectors", "2000", "--dimensions", "16", "--picks", "20"])
-    assert done.exit_code == 0
-    assert "drives" in done.stdout
-
-
 def test_weak_classes__come_from_the_last_evaluation(client: TestClient, platform: Platform, run_job: RunJob) -> None:
     folder = platform.workspace.home / "labelled"
     folder.mkdir()

@@ -92,7 +92,6 @@ class _Download:
             scratch = self._context.scratch(target)
             with publish.disk_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._context.clear_older_scratch(target)
                 scratch.write_bytes(pulled.data)
             self._batch.append((pulled._replace(data=b""), (scratch, target)))
 

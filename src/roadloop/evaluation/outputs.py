@@ -18,10 +18,11 @@ from roadloop.evaluation.meaning import UNKNOWN, Labels
 from roadloop.evaluation.metrics import Counts, count
 from roadloop.evaluation.pictures import Picture, PictureSource
 from roadloop.evaluation.quality import Prediction, Quality, measure
-from roadloop.evaluation.render import Panel, colorize, errors, overlay, palette, sheet
+from roadloop.evaluation.render import colorize, errors, overlay, palette, sheet
 from roadloop.evaluation.report import ModelCard
 from roadloop.evaluation.truth import TruthReader, decode_truth
 from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.imaging.drawing import Tile
 from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
 from roadloop.labels.label_map import LabelMap, TrainClass
 from roadloop.labels.matching import Matching, match_tables
@@ -246,9 +247,9 @@ def output_path(folder: Path, model_folder: str, kind: str, name: str) -> Path:
 def _sheet(image: UInt8, truth: UInt8, ids: UInt8, colors: UInt8) -> UInt8:
     return sheet(
         [
-            Panel("picture", image),
-            Panel("truth", overlay(image, truth, colors)),
-            Panel("prediction", colorize(ids, colors)),
-            Panel("errors", errors(image, ids, truth)),
+            Tile("图片 picture", image),
+            Tile("标注 truth", overlay(image, truth, colors)),
+            Tile("预测 prediction", colorize(ids, colors)),
+            Tile("错误 errors", errors(image, ids, truth)),
         ]
     )

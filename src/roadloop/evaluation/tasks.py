@@ -2,8 +2,6 @@
 
 import copy
 import os
-import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
 from roadloop.evaluation.backend import FEW, Choice, Reason, Trial, choose, common_size, exported
-from roadloop.evaluation.destination import clear, replaced
+from roadloop.evaluation.destination import clear
 from roadloop.evaluation.ledger import BadPicture, Ledger
 from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.meaning import Labels, difference, since_built
@@ -33,6 +31,7 @@ from roadloop.models.files import ModelFile, mismatch
 from roadloop.models.load import load_model
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
+from roadloop.storage.notes import is_whole
 
 REMOTE: Final = "remote"
 PREDICTORS: Final = "predictors"  #: in the job's memo
@@ -56,20 +55,15 @@ def evaluate(context: TaskContext) -> Outcome:
             _result(published), kept=[target]
         )  # the last attempt was killed between publishing and saying so
     source = open_source(context.platform.workspace, payload["sour_dir"])
-    scratch = context.scratch(target)
-    scratch.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with context.filling(target, take_over=True) as scratch:
         report = _fill(context, source, scratch)
-        if payload["overwrite"]:
-            clear(context, target)
-    except Exception:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
+    if payload["overwrite"]:
+        clear(context, target)
     return Outcome(_result(report), [(scratch, target)])
 
 
 def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[str, Any]:
-    """Write everything into the scratch folder and seal it; returns the report."""
+    """Write everything into the scratch folder; returns the report."""
     payload = context.payload
     remote = payload["type"] == REMOTE
     manner = Manner.of(payload)
@@ -106,7 +100,6 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
     for line in _summary(report):
         context.log(line)
     context.check_stop()
-    publish.seal(scratch)
     return report
 
 
@@ -196,17 +189,12 @@ def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:
 
 
 def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, ledger: Ledger) -> None:
-    """Use what killed attempts of this job had finished, newest first, then remove it."""
+    """Use what a killed attempt of this job had finished, the newest that has anything."""
     target = destination(context.platform, context.job.id, context.payload["dest_path"])
     taken = 0
     for older in reversed(context.older_scratch(target)):
-        if not taken and (older / ledgers.NAME).is_file():
-            try:
-                taken = outputs.take_over(older, source, ledger)
-            except sqlite3.DatabaseError as error:  # torn by a power cut: predict again
-                context.log(f"WARNING the ledger of an earlier attempt cannot be read: {error}")
-        shutil.rmtree(older)
-    context.clear_older_scratch(replaced(target))
+        if not taken and is_whole(older / ledgers.NAME):
+            taken = outputs.take_over(older, source, ledger)
     if taken:
         context.log(f"{taken} pictures of an earlier attempt are taken over")
 

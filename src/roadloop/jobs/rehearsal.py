@@ -44,7 +44,6 @@ def count(context: TaskContext) -> Outcome:
             context.publish([], {"step": step + 1})
     scratch = context.scratch(target)
     _write(scratch, steps)
-    context.clear_older_scratch(target)
     return Outcome({"steps": steps}, [(scratch, target)])
 
 

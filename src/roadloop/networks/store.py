@@ -45,11 +45,19 @@ def find_source(db: sa.Connection, digest: str) -> sa.Row[Any] | None:
     return db.execute(sa.select(trusted_sources).where(trusted_sources.c.digest == digest)).first()
 
 
-def put_source(db: sa.Connection, digest: str, **values: Any) -> None:
-    """Add a source's row, or change it."""
-    table = trusted_sources
-    if db.execute(table.update().where(table.c.digest == digest).values(**values)).rowcount == 0:
-        db.execute(table.insert().values(digest=digest, **values))
+def add_source(db: sa.Connection, digest: str, **values: Any) -> bool:
+    """Add a source's row; False where there is one, be it one that somebody else has added just now."""
+    try:
+        with db.begin_nested():
+            db.execute(trusted_sources.insert().values(digest=digest, **values))
+    except sa.exc.IntegrityError:
+        return False
+    return True
+
+
+def change_source(db: sa.Connection, digest: str, **values: Any) -> None:
+    """Change a source's row."""
+    db.execute(trusted_sources.update().where(trusted_sources.c.digest == digest).values(**values))
 
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:

@@ -25,9 +25,8 @@ def create(context: TaskContext) -> Outcome:
     context.check_stop()
     context.progress(1, 2, Text("写入文件", "writing its files"))
     target = network_folder(context.platform.workspace, name)
-    context.clear_older_scratch(target)
-    scratch = context.scratch(target)
-    for entry in FILES:
-        if (template / entry).is_file():
-            publish.write_bytes(scratch / entry, reading.read_bytes(template / entry))
+    with context.filling(target, sealed=False) as scratch:
+        for entry in FILES:
+            if (template / entry).is_file():
+                publish.write_bytes(scratch / entry, reading.read_bytes(template / entry))
     return Outcome(result=result, moves=[(scratch, target)])

@@ -144,7 +144,7 @@ def overview(platform: Platform, version: str = "") -> list[dict[str, Any]]:
         except BrokenFileError as error:
             entry |= {"type": "", "border": 0, "pictures": 0, "returned": 0, "problem": error.text}
         else:
-            back = workspace.home / places.RELEASED / name / str(number)
+            back = workspace.released / name / str(number)
             returned = sum((back / p.label).is_file() for p in manifest.pictures)
             entry |= {
                 "type": manifest.type,

@@ -33,17 +33,10 @@ def release(context: TaskContext) -> Outcome:
     models = context.platform.workspace.models
     target = models / context.payload["folder"]
     if not context.memo.get("published"):
-        scratch = context.scratch(target)
-        for place in (target, models / INDEX):
-            context.clear_older_scratch(place)
-        try:
+        with context.filling(target) as scratch:
             record = _build(context, scratch)
-            context.check_stop()
-            _publish(context, scratch, target, record)
-        except Exception:
-            shutil.rmtree(scratch, ignore_errors=True)
-            context.scratch(models / INDEX).unlink(missing_ok=True)
-            raise
+        context.check_stop()
+        _publish(context, scratch, target, record)
     else:
         with locked(models):  # once more: a killed attempt's index may be older than another release
             publish.write_json(models / INDEX, index_of(models))
@@ -54,16 +47,14 @@ def release(context: TaskContext) -> Outcome:
 
 
 def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
-    """Fill the bundle's scratch folder and seal it; returns the release record."""
+    """Fill the bundle's scratch folder; returns the release record."""
     payload, path = context.payload, context.platform.workspace.find_path(context.payload["path"])
     description = load_description(path, verify=True)
     if description.params_sha256 != payload["sha256"]:
         raise mismatch(path)
-    scratch.mkdir(parents=True)
     pair = [scratch / path.name, description_path(scratch / path.name)]
-    with publish.disk_errors(scratch):
-        shutil.copyfile(path, pair[0])
-        shutil.copyfile(description_path(path), pair[1])
+    shutil.copyfile(path, pair[0])
+    shutil.copyfile(description_path(path), pair[1])
     load_description(pair[0], verify=True)
     context.reach("release.copied")
     context.progress(1, STEPS, Text("导出 ONNX", "Exporting to ONNX"))
@@ -97,7 +88,6 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
         "task_id": context.job.id,
     }
     publish.write_json(scratch / RELEASE, record)
-    publish.seal(scratch)
     return record
 
 
@@ -135,7 +125,6 @@ def _metrics(context: TaskContext, description: ModelFile) -> dict[str, Any]:
 def _publish(context: TaskContext, scratch: Path, target: Path, record: dict[str, Any]) -> None:
     """Make the bundle and the index that lists it visible, by renames that a later attempt would complete."""
     models = context.platform.workspace.models
-    target.parent.mkdir(parents=True, exist_ok=True)
     with locked(models):
         index = context.scratch(models / INDEX)
         publish.write_json(index, index_of(models, record))

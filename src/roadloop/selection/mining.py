@@ -22,7 +22,8 @@ from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
 from roadloop.selection.scoring import Failed, load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import reading
-from roadloop.tracks.service import TrackPoint, check_distances, overlapped
+from roadloop.storage.ahead import overlapped
+from roadloop.tracks.service import TrackPoint, check_distances
 
 Candidate = tuple[TrackPoint, int]  # a point and its place on its track
 

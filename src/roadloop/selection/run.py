@@ -1,18 +1,18 @@
 """What both kinds of selection job share: opening the list of tracks, the folder, the end."""
 
-import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.errors import JobError, RoadloopError, StaleRunError, Text
-from roadloop.evaluation.destination import clear, replaced
+from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.evaluation.destination import clear
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.candidates import Sampling, Tracks
 from roadloop.selection.left_out import LeftOut
 from roadloop.selection.output import RULE, destination, read_report
-from roadloop.storage import publish
-from roadloop.tracks.service import TrackStore, open_store, overlapped
+from roadloop.storage.ahead import overlapped
+from roadloop.tracks.service import TrackStore, open_store
 
 RESOLVED: Final = ".tracks"  #: the tracks of the survey tasks, one a line; removed at the end
 
@@ -131,29 +131,13 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
         return Outcome(
             published["summary"], kept=[target]
         )  # the last attempt was killed between publishing and saying so
-    scratch = context.scratch(target)
-    scratch.mkdir(parents=True)
-    store = open_store(context.platform)
-    try:
-        with publish.disk_errors(target), LeftOut(scratch) as left_out:
-            run = Run(context, store, scratch, left_out)
-            report = fill(run)
+    with closing(open_store(context.platform)) as store, context.filling(target, take_over=True) as scratch:
+        with LeftOut(scratch) as left_out:
+            report = fill(Run(context, store, scratch, left_out))
         (scratch / RESOLVED).unlink(missing_ok=True)
-        for older in run.older:
-            shutil.rmtree(older)
-        context.clear_older_scratch(replaced(target))
         context.check_stop()
-        publish.seal(scratch)
-        if context.payload["overwrite"]:
-            clear(context, target, RULE)
-    except StaleRunError:
-        raise  # what is left belongs to the attempt that took over
-    except Exception:
-        shutil.rmtree(scratch, ignore_errors=True)
-        context.clear_older_scratch(target)
-        raise
-    finally:
-        store.close()
+    if context.payload["overwrite"]:
+        clear(context, target, RULE)
     return Outcome(report["summary"], [(scratch, target)])
 
 

@@ -23,6 +23,7 @@ from roadloop.sources.importers.recognise import AUTO, LAYOUTS
 from roadloop.sources.offimport import Request
 from roadloop.sources.service import open_set
 from roadloop.sources.terminal import DEFAULTS, Terminal, foresee_here, import_here
+from roadloop.storage import publish
 from roadloop.storage.platform import Platform, opened
 
 LAYOUT_HELP: Final = f"auto, or one of: {', '.join(LAYOUTS)}."
@@ -148,7 +149,9 @@ def health(
         found = examine(
             workspace, source.name, options, judge, lambda done, of: bar.update(task, completed=done, total=of)
         )
-    value = write_health(folder, found, names)
+    with publish.publishing_folder(folder) as scratch:
+        value = write_health(scratch, found, names)
+        publish.seal(scratch)
     for what, number in value["totals"].items():
         say(f"{what:>18}: {'-' if number is None else number}")
     say(f"-> {folder}")

@@ -33,7 +33,6 @@ from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 from roadloop.tracks.service import UNKNOWN, parse_datum
 
-PREVIEWS: Final = "previews"  #: folder of the workspace
 REPORT: Final = "report.csv"  #: of a preview
 CODES: Final[Mapping[str, Mapping[str, Text]]] = {
     "source": {"0": Text("线上", "online"), "1": Text("线下", "offline"), "2": Text("人工挑选", "hand-picked")},
@@ -222,7 +221,7 @@ def find_preview(platform: Platform, task_id: str, file: str) -> Path:
 
 def preview_path(workspace: Workspace, task_id: str) -> Path:
     """The folder of a preview's pictures and report."""
-    return workspace.home / PREVIEWS / task_id
+    return workspace.previews / task_id
 
 
 def report_path(workspace: Workspace, task_id: str) -> Path:

@@ -1,7 +1,6 @@
 """Imports that somebody carries out on the command line, in this process: the same steps as the job's."""
 
 import os
-import shutil
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +80,7 @@ class Terminal:
     def drop_scratch(self) -> None:
         """Remove what has not become visible."""
         for path in self._scratch:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            publish.remove(path)
 
 
 def import_here(platform: Platform, request: Request, terminal: Terminal) -> tuple[Brought, Path]:

@@ -1,10 +1,8 @@
 """What the job of a training task runs, and the one that checks whether a team's own network can be trained."""
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import torch
 
@@ -26,8 +24,6 @@ from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.service import facts_of, read_task
 from roadloop.training.work import Work
-
-_OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
 
 
 def train(context: TaskContext) -> Outcome:
@@ -125,14 +121,10 @@ def train_here(context: TaskContext, work: Work) -> bool:
 def clear_remains(folder: Path, token: int) -> None:
     """Make the folder, and remove what attempts before `token` left half-done in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(f".*{publish.PARTIAL}"):
-        owner = _OWNER.search(path.name)
-        if owner is not None and int(owner["token"]) >= token:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    for path in publish.scratch_in(folder):
+        attempt = publish.attempt_of(path.name)
+        if attempt is None or attempt.token < token:
+            publish.remove(path)
 
 
 def write_configuration(context: TaskContext, work: Work) -> None:

@@ -24,7 +24,6 @@ from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
-FOLDER: Final = "health"
 NONE: Final = "none"
 
 
@@ -99,7 +98,7 @@ def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...
 
 def folder_of(workspace: Workspace, task_id: str) -> Path:
     """Where an examination's results stand."""
-    return workspace.home / FOLDER / task_id
+    return workspace.health / task_id
 
 
 def newest(platform: Platform, name: str) -> dict[str, Any]:
