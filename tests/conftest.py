@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pkgutil
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.testclient import TestClient
 
 # Two OpenMP threads on a busy machine are slower than one, and change sums. Before anything imports torch.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -17,10 +21,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import stillness
 from approved import approve_at_home
 from live import LiveServer
+from roadloop.errors import RoadloopError
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
 from roadloop.settings import PREFIX, Settings
 from roadloop.storage.platform import Platform, open_platform
+from roadloop.web import errors
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -46,8 +52,12 @@ def pytest_unconfigure() -> None:
     stillness.end()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Some tests run only when asked for: make test-services, and make reliability for the slow ones."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.reliability)
     asked = {"services": "services" in str(config.option.markexpr), "slow": bool(config.getoption("--full"))}
     left_out = [item for item in items if any(item.get_closest_marker(mark) and not on for mark, on in asked.items())]
     if left_out:
@@ -132,6 +142,28 @@ def platform(settings: Settings, fresh_home: Path) -> Iterator[Platform]:
     opened = open_platform(settings)
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The features whose routes `client` reaches: that whose tests these are, where a module does not name others."""
+    return (request.path.relative_to(Path(__file__).parent).parts[0],)
+
+
+@pytest.fixture
+def client(platform: Platform, served: tuple[str, ...]) -> Iterator[TestClient]:
+    """A client in this process; the whole application would take half a second for each test."""
+    app = FastAPI()
+    for feature in served:
+        app.include_router(pkgutil.resolve_name(f"roadloop.{feature}.api:routes")(platform))
+    app.add_exception_handler(RoadloopError, _answer)
+    with TestClient(app) as opened:
+        yield opened
+
+
+def _answer(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RoadloopError)
+    return errors.answer(request, error)
 
 
 RunJob = Callable[[Platform, str], queue.Job]

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import psutil
+import pytest
 
 import import_folders
 from mining_data import write_drives, write_network
@@ -242,6 +243,18 @@ CASES: Final = {
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),
 }
+
+#: The cases that `make test` runs: one that publishes a table, one step by step, and one that keeps what it has done.
+EVERY_TIME: Final = ("offimport", "train", "task_divide")
+
+
+def cases(without: Collection[str] = ()) -> list[Any]:
+    """The cases as parameters of a test, those that only `make reliability` runs marked so."""
+    return [
+        pytest.param(case, marks=() if case in EVERY_TIME else pytest.mark.slow)
+        for case in CASES
+        if case not in without
+    ]
 
 
 _FINISH: Final = ("finish.before", "finish.chosen", "finish.moved")

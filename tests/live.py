@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2 as httpx
 import jsonschema
@@ -55,6 +55,8 @@ class LiveServer:
         settings: Its settings, handed over as a job's would be.
         start: Starts the process, like `subprocess.Popen`.
     """
+
+    _described: ClassVar[Described | None] = None  # the first one's: no workspace changes it, and it takes a while
 
     def __init__(self, settings: Settings, start: Start = subprocess.Popen) -> None:
         self.settings = settings
@@ -109,8 +111,9 @@ class LiveServer:
         client = httpx.Client(base_url=self.url, timeout=60, headers={"accept-language": language})
         self._clients.append(client)
         if check:
-            described = Described(client.get("/openapi.json").json())
-            client.event_hooks["response"].append(described.check)
+            if LiveServer._described is None:
+                LiveServer._described = Described(client.get("/openapi.json").json())
+            client.event_hooks["response"].append(LiveServer._described.check)
         return client
 
     def kill(self) -> None:

@@ -1,36 +1,17 @@
 """The routes of annotators over HTTP, with the document's example values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 
 from package_data import RunJob, mask
-from roadloop.annotators.api import routes
-from roadloop.errors import RoadloopError
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import shipped
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 def test_linedown__once_round(

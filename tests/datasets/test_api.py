@@ -1,22 +1,16 @@
 """The routes of source sets and datasets over HTTP, with the document's example values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 
-from roadloop.datasets.api import routes
-from roadloop.errors import RoadloopError
 from roadloop.imaging.decode import decode_image, decode_label
 from roadloop.jobs.queue import Job
-from roadloop.sources.api import routes as source_routes
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
 
 MakeSet = Callable[..., Path]
 RunJob = Callable[[Platform, str], Job]
@@ -35,19 +29,14 @@ EXAMPLE = {
 
 
 @pytest.fixture
-def client(platform: Platform, make_set: MakeSet) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-    app.include_router(source_routes(platform))
+def served() -> tuple[str, ...]:
+    return "datasets", "sources"
 
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
 
-    app.add_exception_handler(RoadloopError, answer)
+@pytest.fixture
+def client(client: TestClient, platform: Platform, make_set: MakeSet) -> TestClient:
     make_set(platform, "lane-all-20180710")
-    with TestClient(app) as opened:
-        yield opened
+    return client
 
 
 def test_data__names_of_source_sets(client: TestClient, platform: Platform) -> None:

@@ -17,7 +17,9 @@ WEIGHTS = DATA / "weights" / "enet" / "ENet_default_camvid_921e40c.pth"
 pytestmark = [pytest.mark.camvid, pytest.mark.timeout(600)]
 
 
-@pytest.mark.parametrize("gpus", ["", pytest.param("0", marks=pytest.mark.gpu)], ids=["cpu", "gpu"])
+@pytest.mark.parametrize(
+    "gpus", [pytest.param("", marks=pytest.mark.slow), pytest.param("0", marks=pytest.mark.gpu)], ids=["cpu", "gpu"]
+)
 def test_enet__real_weights_give_the_published_miou_on_camvid(
     tmp_path: Path, gpus: str, request: pytest.FixtureRequest
 ) -> None:

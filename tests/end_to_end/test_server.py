@@ -5,15 +5,45 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from live import LiveServer
+from roadloop.cli.main import main
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.settings import Settings
 from roadloop.storage.platform import open_platform
+
+pytestmark = pytest.mark.xdist_group("server")
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for the tests that leave it as it is."""
+    home = tmp_path_factory.mktemp("standing") / "home"
+    live = LiveServer(Settings(home=home, port=0, poll_seconds=0.05, min_free_mib=0, torch_threads=1))
+    live.start()
+    yield live
+    live.close()
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `roadloop` in this process, as a process of its own spends two seconds on imports; exit code and output."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["roadloop", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0), "".join(capsys.readouterr())
+
+    return run
 
 
 def submit(live: LiveServer, *, steps: int = 1000, pause: float = 0.05) -> str:
@@ -41,19 +71,19 @@ def until_running(live: LiveServer, task_id: str) -> queue.Job:
     return job
 
 
-def test_serve__sets_up_a_fresh_home_and_answers(server: LiveServer) -> None:
-    client = server.client()
+def test_serve__sets_up_a_fresh_home_and_answers(standing: LiveServer) -> None:
+    client = standing.client()
     health = client.get("/v1/health").json()
     assert health["errno"] == 1
     assert health["data"]["jobs"]["running"] == 0
     assert client.get("/").status_code == 200
     assert "text/html" in client.get("/").headers["content-type"]
     assert client.get("/docs").status_code == 200
-    assert (server.home / "roadloop.db").exists()
+    assert (standing.home / "roadloop.db").exists()
 
 
-def test_serve__unknown_paths_and_wrong_methods(server: LiveServer) -> None:
-    client = server.client()
+def test_serve__unknown_paths_and_wrong_methods(standing: LiveServer) -> None:
+    client = standing.client()
     missing = client.get("/v1/nothing")
     assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
     wrong = client.get("/create_data")
@@ -96,17 +126,17 @@ def test_serve__killed_while_a_job_runs_disturbs_nothing(server: LiveServer) -> 
     assert (done["state"], done["attempt"]) == ("succeeded", 1)
 
 
-def test_serve__a_second_server_on_the_same_home_is_refused(server: LiveServer) -> None:
+def test_serve__a_second_server_on_the_same_home_is_refused(standing: LiveServer) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "roadloop", "serve", "--home", str(server.home), "--port", "0"],
+        [sys.executable, "-m", "roadloop", "serve", "--home", str(standing.home), "--port", "0"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "Another roadloop server" in done.stderr
 
 
-def test_serve__a_taken_port_is_explained(server: LiveServer, settings: Settings) -> None:
-    port = server.url.rpartition(":")[2]
+def test_serve__a_taken_port_is_explained(standing: LiveServer, settings: Settings) -> None:
+    port = standing.url.rpartition(":")[2]
     done = subprocess.run(
         [sys.executable, "-m", "roadloop", "serve", "--home", str(settings.home) + "2", "--port", port],
         capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
@@ -116,22 +146,19 @@ def test_serve__a_taken_port_is_explained(server: LiveServer, settings: Settings
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "::"])
-def test_serve__other_addresses_are_refused(settings: Settings, host: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "roadloop", "serve", "--home", str(settings.home), "--host", host],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert (done.returncode, "Refusing to listen" in done.stderr) == (1, True)
+def test_serve__other_addresses_are_refused(settings: Settings, command: Command, host: str) -> None:
+    code, said = command("serve", "--home", str(settings.home), "--host", host)
+    assert (code, "Refusing to listen" in said) == (1, True)
 
 
-def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(server: LiveServer) -> None:
-    client = server.client()
-    task_id = submit(server)
-    other = sqlite3.connect(server.home / "roadloop.db", isolation_level=None)
+def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(standing: LiveServer) -> None:
+    client = standing.client()
+    task_id = submit(standing)
+    other = sqlite3.connect(standing.home / "roadloop.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert client.get("/v1/jobs").status_code == 200  # readers do not wait
     process = subprocess.Popen(
-        [sys.executable, "-c", f"import httpx2; print(httpx2.post({server.url!r} + '/v1/jobs/{task_id}/cancel', timeout=30).status_code)"],
+        [sys.executable, "-c", f"import httpx2; print(httpx2.post({standing.url!r} + '/v1/jobs/{task_id}/cancel', timeout=30).status_code)"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     time.sleep(2)
@@ -141,33 +168,27 @@ def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(server
     assert process.communicate(timeout=30)[0].strip() == "200"
 
 
-def test_commands__name_a_folder_that_is_no_workspace_and_leave_it(tmp_path: Path) -> None:
-    for command in ("status --once", "fsck", "migrate"):
-        done = subprocess.run(
-            [sys.executable, "-m", "roadloop", *command.split(), "--home", str(tmp_path / "none")],
-            capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LANG": "C.UTF-8"},
-        )  # fmt: skip
-        if command == "migrate":  # it makes one
-            assert done.returncode == 0, done.stderr
-        else:
-            assert done.returncode != 0
-            assert "is no workspace of roadloop" in done.stdout + done.stderr
-            assert "--home" in done.stdout + done.stderr
-            assert not (tmp_path / "none").exists()
+def test_commands__name_a_folder_that_is_no_workspace_and_leave_it(tmp_path: Path, command: Command) -> None:
+    for name in (["status", "--once"], ["fsck"]):
+        code, said = command(*name, "--home", str(tmp_path / "none"))
+        assert code == 1
+        assert "is no workspace of roadloop" in said
+        assert "--home" in said
+        assert not (tmp_path / "none").exists()
+    assert command("migrate", "--home", str(tmp_path / "none"))[0] == 0  # it makes one
+    assert command("fsck", "--home", str(tmp_path / "none"))[0] == 0
 
 
-def test_status_and_fsck__as_a_user(server: LiveServer) -> None:
-    task_id = submit(server, steps=2)
-    server.wait("/v1/jobs", task_id)
-    for command, words in (
-        ("status --once", "completed!"),
-        ("status --once", "数数"),
-        ("fsck", "0 problems"),
-        ("migrate", "schema"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "roadloop", *command.split(), "--home", str(server.home)],
-            capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "80"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert words in done.stdout
+def test_status_and_fsck__as_a_user(standing: LiveServer, command: Command) -> None:
+    task_id = submit(standing, steps=2)
+    standing.wait("/v1/jobs", task_id)
+    done = subprocess.run(
+        [sys.executable, "-m", "roadloop", "status", "--once", "--home", str(standing.home)],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "80"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "completed!" in done.stdout
+    assert "数数" in done.stdout
+    for name, words in (("fsck", "0 problems"), ("migrate", "schema")):
+        code, said = command(name, "--home", str(standing.home))
+        assert (code, words in said) == (0, True), said

@@ -3,39 +3,20 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from roadloop.errors import RoadloopError
-from roadloop.evaluation.api import routes
 from roadloop.imaging import room
 from roadloop.jobs import queue
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
 
 RunJob = Callable[[Platform, str], queue.Job]
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 DICTS = json.dumps({"苏州": ["kd_suzhou_ep-0005.params"]})

@@ -104,6 +104,17 @@ def test_decode_image__every_truncation_is_detected(name: str) -> None:
             check_image(data[:place])
 
 
+@pytest.mark.parametrize("name", ["jpeg", "jpeg-grey", "jpeg-progressive", "jpeg-cmyk", "jpeg-exif-6"])
+def test_decode_image__a_jpeg_without_scan_data_is_truncated(name: str) -> None:
+    """Decoders make a grey picture of it, without a word."""
+    data = GOOD[name]
+    scan = data.index(b"\xff\xda")
+    begin = scan + 2 + int.from_bytes(data[scan + 2 : scan + 4])
+    for read in (decode_image, check_image):
+        with pytest.raises(BrokenFileError):
+            read(data[:begin] + b"\xff\xd9")
+
+
 def test_decode_image__zeroed_tail_is_detected() -> None:
     for name in ("jpeg", "png"):
         data = GOOD[name]

@@ -1,24 +1,12 @@
 """The routes of jobs that no other test drives: the list of what has not ended, and health."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from roadloop.jobs import queue
-from roadloop.jobs.api import routes
 from roadloop.storage.platform import Platform
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-    with TestClient(app) as opened:
-        yield opened
 
 
 def submit(platform: Platform, title: str) -> str:

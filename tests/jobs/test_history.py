@@ -1,16 +1,12 @@
 """Histories: pages from either end, searches, parts of a table, streams."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from roadloop.jobs import history, queue
-from roadloop.jobs.api import routes
-from roadloop.sources.api import routes as source_routes
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
 
@@ -18,16 +14,17 @@ ROWS = 57
 
 
 @pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
+def served() -> tuple[str, ...]:
+    return "jobs", "sources"
+
+
+@pytest.fixture
+def client(client: TestClient, platform: Platform) -> TestClient:
     with platform.database.transaction() as db, search.filling(db):
         for number in range(ROWS):
             kind = "import_preview" if number % 3 == 0 else "rehearsal"
             queue.submit(db, queue.Submission(kind, {}, f"{'苏州' if number % 2 else '上海'} {number:03d}"))
-    app = FastAPI()
-    app.include_router(routes(platform))
-    app.include_router(source_routes(platform))
-    with TestClient(app) as opened:
-        yield opened
+    return client
 
 
 def ask(client: TestClient, path: str = "/v1/jobs", **parameters: Any) -> tuple[list[int], int]:

@@ -24,7 +24,7 @@ from shipped_templates import NAMES, WIDTHS
 SavePair = Callable[..., Path]
 
 
-@pytest.mark.parametrize("name", ["enet", "fast-scnn"])
+@pytest.mark.parametrize("name", [pytest.param("enet", marks=pytest.mark.slow), "fast-scnn"])
 def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, save_pair: SavePair, name: str) -> None:
     source = read_source(TEMPLATES / name)
     part = {"name": name, "digest": digest(source), "settings": {"width": 0.25}, "source": source}
@@ -48,14 +48,8 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
     assert json.loads(facts["normalisation"]) == {"mean": [0.5] * 3, "std": [0.25] * 3, "channels": "rgb"}
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The templates one by one; without `--full` one of the larger ones only, as each takes seconds."""
-    if "shipped" in metafunc.fixturenames:
-        names = sorted(NAMES, key=lambda name: name != "pidnet-s")
-        metafunc.parametrize("shipped", names if metafunc.config.getoption("--full") else names[:1])
-
-
-@pytest.mark.reliability
+@pytest.mark.slow
+@pytest.mark.parametrize("shipped", sorted(NAMES))
 def test_export_onnx__labels_of_the_shipped_networks_are_equal(
     tmp_path: Path, save_pair: SavePair, shipped: str
 ) -> None:

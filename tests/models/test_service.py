@@ -4,13 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from roadloop.errors import InvalidNameError, NotFoundError, PathOutsideError
 from roadloop.jobs import queue
 from roadloop.models import files, service
-from roadloop.models.api import routes
 from roadloop.networks.folder import NetworkInfo, digest
 from roadloop.storage.platform import Platform
 
@@ -22,7 +20,7 @@ def submit(platform: Platform, task: str) -> None:
         queue.submit(db, queue.Submission("train", {}, task, pool="training"))
 
 
-def test_model__newest_task_and_epoch_first(platform: Platform, save_pair: SavePair) -> None:
+def test_model__newest_task_and_epoch_first(platform: Platform, client: TestClient, save_pair: SavePair) -> None:
     for task, epochs in (("b", (1, 12, 3)), ("a", (1,)), ("苏州", (10000,))):
         submit(platform, task)
         for epoch in epochs:
@@ -32,10 +30,7 @@ def test_model__newest_task_and_epoch_first(platform: Platform, save_pair: SaveP
     folder = service.models_folder(platform.workspace, "b")
     files.description_path(folder / "kd_suzhou_ep-0003.params").unlink()  # half a pair is no model
     (folder / ".kd_suzhou_ep-0004.params.partial").touch()
-    app = FastAPI()
-    app.include_router(routes(platform))
-    with TestClient(app) as client:
-        reply = client.get("/model").json()
+    reply = client.get("/model").json()
     assert reply["errno"] == 1
     assert list(reply["data"]) == ["苏州", "a", "b", "by hand"]
     assert reply["data"]["b"] == [
@@ -47,24 +42,23 @@ def test_model__newest_task_and_epoch_first(platform: Platform, save_pair: SaveP
     assert reply["data"]["苏州"][0] == "kd_suzhou_ep-10000.params"
 
 
-def test_model__q_finds_tasks_and_files_by_their_names(platform: Platform, save_pair: SavePair) -> None:
+def test_model__q_finds_tasks_and_files_by_their_names(
+    platform: Platform, client: TestClient, save_pair: SavePair
+) -> None:
     for task, epochs in (("b", (1, 12)), ("苏州 Ring", (1,))):
         submit(platform, task)
         for epoch in epochs:
             save_pair(service.models_folder(platform.workspace, task), epoch=epoch)
-    app = FastAPI()
-    app.include_router(routes(platform))
-    with TestClient(app) as client:
 
-        def found(q: str) -> dict[str, int]:
-            return {task: len(files) for task, files in client.get("/model", params={"q": q}).json()["data"].items()}
+    def found(q: str) -> dict[str, int]:
+        return {task: len(files) for task, files in client.get("/model", params={"q": q}).json()["data"].items()}
 
-        assert found("ring") == {"苏州 Ring": 2}  # the task's name: all its files
-        assert found("苏州") == {"苏州 Ring": 2}
-        assert found("EP-0012") == {"b": 2}  # a file's name: that pair alone
-        assert found("0012.json") == {"b": 2}
-        assert found("nothing") == {}
-        assert found("") == {"苏州 Ring": 2, "b": 4}
+    assert found("ring") == {"苏州 Ring": 2}  # the task's name: all its files
+    assert found("苏州") == {"苏州 Ring": 2}
+    assert found("EP-0012") == {"b": 2}  # a file's name: that pair alone
+    assert found("0012.json") == {"b": 2}
+    assert found("nothing") == {}
+    assert found("") == {"苏州 Ring": 2, "b": 4}
 
 
 def test_compatible_weights__same_network_first(platform: Platform, save_pair: SavePair, tmp_path: Path) -> None:

@@ -1,35 +1,16 @@
 """The routes of networks over HTTP, with the document's example values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx2
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 
-from roadloop.errors import RoadloopError
 from roadloop.jobs import queue
-from roadloop.networks.api import routes
 from roadloop.networks.folder import TEMPLATES
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
 
 EXAMPLE = {"network_name": "c_network", "src_net": "kd-seg.template", "net_describe": "神经网络"}
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 def test_src_network__lists_templates(client: TestClient) -> None:

@@ -1,35 +1,16 @@
 """The routes of packages over HTTP, with the document's example values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 
 from package_data import annotate, mask, write_images
-from roadloop.errors import RoadloopError
 from roadloop.jobs import queue
-from roadloop.packages.api import routes
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
 
 RunJob = Callable[[Platform, str], queue.Job]
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 def test_chapter_eight__once_round(client: TestClient, platform: Platform, run_job: RunJob) -> None:

@@ -202,6 +202,33 @@ def test_process__rejected_labels_are_kept_explained_and_sent_out_again(
     assert (found["3/a_2"].ids == truth("a_2")).all()
 
 
+def test_process__the_newest_package_of_rejected_pictures_wins_else_the_lowest_number(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg", "a_2.jpg", "a_3.jpg"])
+    divide("v1", 3, overlap="3")  # all three in the packages 1 and 2
+    for number in (1, 2):
+        annotate(platform, "v1", number, truth)
+        spoil(platform, number, "a_2")
+        spoil(platform, number, "a_3")
+    publish_labels("v1", "union")
+    divide("v1", 2, rejected=True)
+    annotate(platform, "v1", 3, truth)
+    spoil(platform, 3, "a_3")
+    publish_labels("v1", "union", new=True)
+    divide("v1", 2, rejected=True)
+    for number in (1, 2, 3, 4):  # in the end all are good, and no two the same
+        annotate(platform, "v1", number, lambda stem, number=number: truth(f"{stem} of {number}"))  # type: ignore[misc]
+    job = publish_labels("v1", "union", date="20261124")
+    assert job.result is not None
+    assert (job.result["published_pictures"], job.result["rejected_pictures"]) == (3, 0)
+    found = read_set(platform, "full-aug-20261124")
+    assert sorted(found) == ["1/a_1", "3/a_2", "4/a_3"]
+    for key, sample in found.items():
+        number, _, stem = key.partition("/")
+        assert (sample.ids == truth(f"{stem} of {number}")).all()
+
+
 def test_process__all_rejected_fails_but_keeps_them(
     platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
 ) -> None:

@@ -10,12 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from onnx import numpy_helper
 
-from roadloop.errors import RoadloopError
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
@@ -25,11 +22,9 @@ from roadloop.models.export import OnnxReport, export_onnx
 from roadloop.models.files import load_description
 from roadloop.networks.trust import Trust
 from roadloop.releases import index, service, tasks
-from roadloop.releases.api import routes
 from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
 
 RunJob = Callable[[Platform, str], queue.Job]
 
@@ -37,20 +32,6 @@ RunJob = Callable[[Platform, str], queue.Job]
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"release_wait_seconds": 60.0})
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from job_cases import CASES, POINTS, Stage
+from job_cases import POINTS, Stage, cases
 from roadloop.errors import ConflictError
 from roadloop.jobs import queue
 from roadloop.jobs.states import ENDED, JobState
@@ -23,10 +23,9 @@ pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdi
 
 #: They publish while they go on: what was whole before somebody asked stays.
 STEPWISE: Final = {"train", "release", "linedown"}
-ALWAYS: Final = {"offimport", "train", "release"}  #: the rest only at the full figure
 
 
-@pytest.mark.parametrize("case", [c if c in ALWAYS else pytest.param(c, marks=pytest.mark.slow) for c in CASES])
+@pytest.mark.parametrize("case", cases())
 def test_r31__cancelled_at_a_point_ends_once_and_whole(
     case: str, stages: Callable[[str], Stage], times: Callable[[int], int]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 import roadloop
-from job_cases import CASES, POINTS, Stage
+from job_cases import CASES, POINTS, Stage, cases
 from roadloop.jobs.context import KEPT
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.registry import TASKS
@@ -39,7 +39,7 @@ def test_points__every_named_point_of_the_source_is_in_the_table() -> None:
     assert set(POINTS) == {case.partition("-")[0] for case in CASES} == set(TASKS) - nothing_but_rows
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases())
 def test_r03__killed_at_a_point_ends_in_the_same_bytes(
     case: str, stages: Callable[[str], Stage], times: Callable[[int], int]
 ) -> None:

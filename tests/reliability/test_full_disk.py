@@ -7,7 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from full_disk import Disk
-from job_cases import CASES, Stage
+from job_cases import Stage, cases
 from live import LiveServer
 from roadloop.jobs import queue
 from roadloop.jobs.endings import UNWRITTEN_EXIT
@@ -45,7 +45,7 @@ def finish(stage: Stage, platform: Platform) -> None:
     assert stage.tree() == stage.after
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases())
 def test_r14__a_full_disk_fails_the_job_by_name_and_costs_nothing(
     case: str, disk: Disk, stages: Callable[[str], Stage], times: Callable[[int], int]
 ) -> None:
@@ -81,7 +81,7 @@ def test_r14__a_full_disk_fails_the_job_by_name_and_costs_nothing(
             finish(stage, platform)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases())
 def test_r14__a_full_disk_that_holds_the_rows_too_makes_the_job_wait(
     case: str, disk: Disk, stages: Callable[[str], Stage], times: Callable[[int], int]
 ) -> None:
@@ -102,7 +102,7 @@ def test_r14__a_full_disk_that_holds_the_rows_too_makes_the_job_wait(
             assert stage.tree() == stage.after
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in {"train", "create_net"}])
+@pytest.mark.parametrize("case", cases(without=("train", "create_net")))
 def test_r14__the_same_call_succeeds_when_there_is_space(case: str, disk: Disk, stages: Callable[[str], Stage]) -> None:
     """A training goes on with /continue_task instead."""
     stage = stages(case)

@@ -23,7 +23,7 @@ from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform
 from workers import Workers
 
-pytestmark = [pytest.mark.reliability, pytest.mark.slow, pytest.mark.timeout(3000), pytest.mark.xdist_group("mixed")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000), pytest.mark.xdist_group("mixed")]
 
 MOST: Final = 2  #: kills of one job's workers; a third in a row, without getting further, would fail it
 

@@ -6,17 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
-from roadloop.errors import RoadloopError
 from roadloop.imaging.encode import encode_jpeg
 from roadloop.jobs import queue
-from roadloop.selection.api import routes
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
 from track_server import TrackServer
 
 RunJob = Callable[[Platform, str], queue.Job]
@@ -53,21 +48,6 @@ def track_server() -> Iterator[TrackServer]:
     server = TrackServer()
     yield server
     server.close()
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    """The routes of selections."""
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,38 +1,18 @@
 """Imports over HTTP, with the document's example values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 
 import import_folders as folders
-from roadloop.errors import RoadloopError
 from roadloop.jobs.queue import Job
 from roadloop.labels.table import SHIPPED
-from roadloop.sources.api import routes
 from roadloop.storage.platform import Platform
-from roadloop.web import errors
 
 RunJob = Callable[[Platform, str], Job]
 DOCUMENTED = ("roadelement", "source", "author", "annotype", "datakind", "city", "imgoprange", "src", "dest")
 EXAMPLE = dict.fromkeys(DOCUMENTED, "sad")
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 def _off(client: TestClient, **changes: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from roadloop import server
 from roadloop.errors import BusyError, ConflictError, OvertakenError
@@ -54,13 +55,20 @@ def test_upgrade__twice_is_the_same_as_once(platform: Platform) -> None:
     assert migrate.current(platform.database) == migrate.newest()
 
 
+def test_known__are_the_versions_of_the_scripts_in_their_order(platform: Platform) -> None:
+    with platform.database.reading() as db:
+        scripts = ScriptDirectory.from_config(migrate.config(db, platform.workspace.home))
+        assert MigrationContext.configure(db).get_current_revision() == migrate.newest()
+    assert migrate.known() == tuple(script.revision for script in scripts.walk_revisions())[::-1]
+
+
 def of_version(settings: Settings, revision: str) -> Path:
     """The database file of a new home, as an older version has left it."""
     settings.home.mkdir(parents=True)
     file = settings.home / "roadloop.db"
     database = Database(sqlite_url(file))
     with database.transaction() as db:
-        command.upgrade(migrate._config(db, settings.home.resolve()), revision)
+        command.upgrade(migrate.config(db, settings.home.resolve()), revision)
     database.close()
     return file
 

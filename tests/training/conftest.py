@@ -1,7 +1,7 @@
 """A tiny dataset of synthetic pictures, a tiny network, and a reporter made of lists."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from roadloop.datasets.info import DATASET, SPLITS, ClassCount, DatasetInfo, Shard
 from roadloop.datasets.shards import Row, checksum, writing_shard
 from roadloop.datasets.store import datasets
-from roadloop.errors import RoadloopError, Text
+from roadloop.errors import Text
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs import queue
 from roadloop.labels.label_map import LabelMap, MapEntry
@@ -27,11 +25,9 @@ from roadloop.networks.store import networks
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 from roadloop.training import checkpoint, engine
-from roadloop.training.api import routes
 from roadloop.training.group import Group
 from roadloop.training.recipe import DataConfig, Named, TrainConfig, TrainingRecipe
 from roadloop.training.work import Work
-from roadloop.web import errors
 
 TABLE = ClassTable(
     "tiny",
@@ -303,17 +299,8 @@ def add_dataset(platform: Platform, write: WriteDataset, name: str = "20180727",
 
 
 @pytest.fixture
-def site(platform: Platform, write_dataset: WriteDataset) -> Iterator[Site]:
+def site(platform: Platform, write_dataset: WriteDataset, client: TestClient) -> Site:
     """A workspace ready to train in."""
     add_network(platform)
     add_dataset(platform, write_dataset)
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as client:
-        yield Site(platform, client)
+    return Site(platform, client)

@@ -66,7 +66,7 @@ class Disturbed:
 @pytest.mark.reliability
 @pytest.mark.timeout(900)
 def test_r22__a_lost_rank_costs_steps_not_bits(bench: Any, times: Callable[[int], int]) -> None:
-    number = times(10)
+    number = times(10) if times(10) == 10 else 2  # each rank once
     values = {"cpu_processes": 2, "batch_size": 4, "num_epoch": 3 + 2 * number, "checkpoint_every": 1}
     whole, work = bench.work("whole", **values), bench.work("disturbed", **values)
     assert train_together(whole, size=2, cuda=False, reporter=bench.notes())

@@ -193,7 +193,6 @@ def build(num_classes):
 """
 
 
-@pytest.mark.reliability
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it imports its compiler
 def test_run__compiled_it_learns_the_same_and_resumes_bit_by_bit(bench: Any) -> None:

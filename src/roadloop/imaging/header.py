@@ -86,15 +86,24 @@ def check_complete(data: Encoded, header: Header) -> None:
     """Raise unless the file reaches its end.
 
     Raises:
-        BrokenFileError: Truncated, or (PNG) a chunk whose CRC does not fit.
+        BrokenFileError: Truncated, (PNG) a chunk whose CRC does not fit, or (JPEG) nothing between the header of the
+            first scan and the next marker, of which decoders make a grey picture.
     """
     if header.format == "png":
         for kind, _, _ in png_chunks(data, check=True):
             if kind == b"IEND":
                 return
-    elif data[-2:] == _JPEG_END or any(marker == _END_OF_IMAGE for marker, _, _ in _jpeg_segments(data)):
+    elif _has_scan(data) and (
+        data[-2:] == _JPEG_END or any(marker == _END_OF_IMAGE for marker, _, _ in _jpeg_segments(data))
+    ):
         return
     raise truncated()
+
+
+def _has_scan(data: Encoded) -> bool:
+    ends = (end for marker, _, end in _jpeg_segments(data) if marker == _START_OF_SCAN)
+    end = next(ends, len(data))
+    return data[end : end + 1] != b"\xff" or data[end + 1 : end + 2] == b"\0"  # coded data writes 0xff as 0xff 0
 
 
 def png_chunks(data: Encoded, *, check: bool) -> Iterator[tuple[bytes, int, int]]:
@@ -148,7 +157,6 @@ def _jpeg_header(data: Encoded) -> Header:
         elif marker == 0xEE and data[start : start + 5] == b"Adobe":
             adobe = True
         elif marker == _START_OF_SCAN:
-            _check_scan(data, end)
             break
     if frame is None:
         raise truncated()
@@ -157,12 +165,6 @@ def _jpeg_header(data: Encoded) -> Header:
         raise broken(f"图片尺寸 {width}x{height} 无效", f"A size of {width}x{height} is not possible")
     plain = depth == 8 and channels in (1, 3) and not adobe
     return Header("jpeg", width, height, orientation, channels, depth, plain)
-
-
-def _check_scan(data: Encoded, start: int) -> None:
-    """Raise unless scan data begins there; decoders make a picture without any grey."""
-    if _MARKER.match(data, start):
-        raise truncated()
 
 
 def _jpeg_segments(data: Encoded) -> Iterator[tuple[int, int, int]]:

@@ -2,27 +2,22 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from roadloop.cli.main import app as command_line
-from roadloop.errors import RoadloopError
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs.queue import Job
 from roadloop.labels.table import ClassTable, LabelClass
-from roadloop.sources.api import routes
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage.platform import Platform
 from roadloop.storage.publish import verify
-from roadloop.web import errors
 
 RunJob = Callable[[Platform, str], Job]
 TABLE = ClassTable(
@@ -59,20 +54,6 @@ def sets(platform: Platform) -> None:
         writer.add(NewSample("9", "z_1", *picture(5)))
     (platform.workspace.sources / "镇" / "1" / "bad.jpg").write_bytes(b"text")
     (platform.workspace.sources / "镇" / "1" / "bad.png").write_bytes(encode_label(np.zeros((2, 2), np.uint8)))
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.include_router(routes(platform))
-
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RoadloopError)
-        return errors.answer(request, error)
-
-    app.add_exception_handler(RoadloopError, answer)
-    with TestClient(app) as opened:
-        yield opened
 
 
 @pytest.mark.usefixtures("sets")
