@@ -185,7 +185,7 @@ def _pillow(data: Encoded, header: Header, mode: str | None) -> UInt8:
                 high = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
                 return np.repeat(high[:, :, None], 3, axis=2)
             return np.asarray(image.convert(mode)).copy()
-    except _PILLOW_ERRORS as error:
+    except _PILLOW_ERRORS as error:  # type: ignore[misc]  # the stub of zlib_ng.error has an instance
         raise _undecodable() from error
 
 
