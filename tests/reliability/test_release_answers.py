@@ -35,9 +35,11 @@ class Site:
     """
 
     def __init__(self, settings: Settings, workers: Workers) -> None:
-        self.live: Final = LiveServer(settings.model_copy(update={"min_free_mib": 10**9, "release_wait_seconds": 60}))
+        # It does not take the test's workers for lost ones: nothing has gone silent before ten minutes.
+        changes = {"min_free_mib": 10**9, "lease_seconds": 600, "sweep_seconds": 600}
+        self.live: Final = LiveServer(settings.model_copy(update=changes))
         self.live.start()
-        self.platform: Final[Platform] = open_platform(settings)
+        self.platform: Final[Platform] = open_platform(self.live.settings)
         self._workers: Final = workers
 
     def ask(self, version: str, key: str) -> socket.socket:
@@ -142,14 +144,15 @@ def test_r38__a_release_whose_answer_was_lost_is_one_release(
     try:
         for n, lose in enumerate(LOSSES * 6 if request.config.getoption("--full") else LOSSES[:2]):
             version, key = f"v{n}", f"key {n}" if rng.random() < 0.5 else ""
-            lose(site, site.ask(version, key), rng)
+            with site.ask(version, key) as client:
+                lose(site, client, rng)
             status, said = site.answer(version, key)
             # Without a key the server cannot know that the answer which it gave was lost: it names the release.
             assert status == 200 or (not key and (status, said["error"]) == (409, "name_taken")), (lose, said)
             task_id = (said["data"] if status == 200 else said["details"])["task_id"]
-            with closing(site.live.client()) as client:
-                rows = client.get("/v1/releases").json()["data"]
-                items = client.get("/release_tab", params={"page": 2}).json()["items"]
+            with closing(site.live.client()) as asking:
+                rows = asking.get("/v1/releases").json()["data"]
+                items = asking.get("/release_tab", params={"page": 2}).json()["items"]
             for found in (rows, items):
                 assert [row["task_id"] for row in found if row["version"] == version] == [task_id]
             assert len(rows) == len(items) == n + 1

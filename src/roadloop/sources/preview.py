@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_jpeg
 from roadloop.labels.colors import palette
@@ -107,7 +108,7 @@ class Samples:
         """uint8 [h, 2 w, 3]: the picture and its label; grey where there is none."""
         try:
             rgb = decode_image(image)
-        except ValueError:
+        except BrokenFileError:
             rgb = np.full((90, 160, 3), 160, np.uint8)
         size = (_WIDTH, max(1, round(_WIDTH * rgb.shape[0] / rgb.shape[1])))
         if size[1] > _HEIGHT:
