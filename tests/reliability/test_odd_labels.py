@@ -22,6 +22,7 @@ from full_disk import Disk
 from imported import read_result
 from job_cases import CASES, TABLE, build_dataset
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label, encode_palette
 from roadloop.jobs import queue
 from roadloop.jobs.fsck import inspect
@@ -33,6 +34,7 @@ from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.training import create as creating
 from roadloop.training import start as starting
+from roadloop.training.forms import CreateTrain, StartTask
 from workers import Workers
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(600), pytest.mark.xdist_group("jobs")]
@@ -178,13 +180,12 @@ def test_r18__labels(disk: Disk, workers: Workers, rng: random.Random, request: 
     assert (sum(built.result["counts"].values()), built.result["bad"]) == (len(put.good), len(put.bad))
     assert named(_table(home / "datasets" / "odd" / "report.csv"), "file") == put.bad
 
-    task_id = platform.database.write(lambda: creating.create(platform, creating.NewTask("怪", "n", "odd")))
-    start = starting.Start(
-        task_id,
-        {"num_epoch": 1, "batch_size": 1, "model": "m", "ohem_threshold": 0.7, "dice_weight": 1.0},
-        {},
-        {"log_every": 1},
-        {"crop": [24, 32]},
+    task_id = platform.database.write(
+        lambda: creating.create(platform, CreateTrain(train_name="怪", network="n", data="odd"))
+    )
+    more = {"log_every": 1, "ohem_threshold": 0.7, "dice_weight": 1.0}
+    start = StartTask(
+        task_id=task_id, num_epoch=1, batch_size=1, model="m", train_con=more, data_con={"crop": [24, 32]}
     )
     platform.database.write(lambda: starting.start(platform, start))
     finish(task_id)
@@ -221,9 +222,7 @@ def _finish(workers: Workers, platform: Platform, task_id: str) -> queue.Job:
 
 
 def _evaluate(platform: Platform, finish: Callable[[str], queue.Job], model: str, folder: str, out: str) -> None:
-    request = evaluation.EvaluationRequest(
-        dicts={"怪": [model]}, type="full", sour_dir=folder, dest_dir=out, gpus="", single_gpu=1, overwrite=False
-    )
+    request = StartEvaluation(dicts={"怪": [model]}, sour_dir=folder, dest_dir=out)
     finish(platform.database.write(lambda: evaluation.start(platform, request)))
 
 

@@ -27,7 +27,9 @@ from roadloop.jobs.states import JobState
 from roadloop.packages import manifest as manifests
 from roadloop.packages import service as packages
 from roadloop.packages.cut import BORDER, QUALITY, PackageType, framed, lower_half
+from roadloop.packages.recipe import Divide
 from roadloop.selection import service as selection
+from roadloop.selection.recipe import Mine
 from roadloop.settings import Settings
 from roadloop.sources.service import open_set, scan
 from roadloop.storage.platform import Platform, open_platform
@@ -173,9 +175,11 @@ def test_r17__mining(site: Site, odd: list[Odd]) -> None:
     put_network(site)
     put_set(site, [one for one in odd if one.pixels is None])  # candidates are compared with labelled pictures
     (site.home / "tracks.txt").write_text("d\n")
-    wanted = selection.SampleRequest("images/v1", "1000", "tracks.txt", "", True, 0, False)
-    options = selection.MiningOptions("suzhou", classes="blue", control=1000, labelled="镇")
-    job = site.finish(site.platform.database.write(lambda: selection.start_mining(site.platform, wanted, options)))
+    wanted = Mine(
+        output_dir="images/v1", sele_ratio="1000", track_file="tracks.txt", weights_dir="suzhou", classes="blue",
+        control=1000, labelled="镇",
+    )  # fmt: skip
+    job = site.finish(site.platform.database.write(lambda: selection.start_mining(site.platform, wanted)))
     rows = {row["point"]: row["reason_en"] for row in site.table("images/v1/left_out.csv")}
     refused = {one.name: rows[key] for one in odd for key in (one.name, PurePosixPath(one.name).stem) if key in rows}
     assert len(refused) == len(rows)
@@ -200,7 +204,7 @@ def test_r17__health(site: Site, odd: list[Odd]) -> None:
 @pytest.mark.parametrize("kind", ["full", "remote"])
 def test_r17__packages(site: Site, odd: list[Odd], kind: PackageType) -> None:
     put_all(site.home / "images" / "v1", odd)
-    request = packages.DivideRequest("v1", 100, kind)
+    request = Divide(version="v1", step=100, types=kind)
     job = site.finish(site.platform.database.write(lambda: packages.divide(site.platform, request)))
     said = (site.home / job.log).read_text().splitlines()
     left = [line.partition("left out: ")[2].removeprefix("images/v1/") for line in said if "left out: " in line]
