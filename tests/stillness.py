@@ -142,8 +142,7 @@ def _caller() -> FrameType | None:
 
 
 def _of_product(frame: FrameType) -> bool:
-    name = frame.f_code.co_filename
-    return name.startswith(_PRODUCT) and not name.startswith(f"{_PRODUCT}/bench/")  # it fills a database by the million
+    return frame.f_code.co_filename.startswith(_PRODUCT)
 
 
 def _place(frame: FrameType) -> str:

@@ -1,6 +1,5 @@
 """The building's rules that import-linter cannot say."""
 
-import pkgutil
 import re
 import subprocess
 import sys
@@ -9,8 +8,6 @@ from pathlib import Path
 
 import grimp
 import pytest
-
-from roadloop.jobs.registry import TASKS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "roadloop"
@@ -64,7 +61,7 @@ def test_http__is_known_at_the_edges_only() -> None:
     for module in GRAPH.modules:
         if not module.startswith("roadloop.") or module.startswith("roadloop.web") or module.endswith(".api"):
             continue
-        if module in {"roadloop.server", "roadloop.jobs.history", "roadloop.cli.operate"}:
+        if module in {"roadloop.server", "roadloop.cli.operate"}:
             continue
         known = HTTP & GRAPH.find_modules_directly_imported_by(module)
         strangers += [f"{module} -> {name}" for name in known]
@@ -81,10 +78,9 @@ def test_server__starts_without_torch() -> None:
 
 
 def test_text__becomes_code_in_one_place_that_asks_whether_it_may() -> None:
-    # benchmarks/ of this repository is run by bench/scripts.py.
     code = re.compile(r"(?<![.\w])(exec|eval|compile|__import__)\(|spec_from_file_location|runpy")
     found = [p.relative_to(SOURCE).as_posix() for p in modules() if code.search(p.read_text())]
-    assert found == ["bench/scripts.py", "networks/load.py"]
+    assert found == ["networks/load.py"]
     trusting = [p.relative_to(SOURCE).as_posix() for p in modules() if re.search(r"\bTrust\.of\(", p.read_text())]
     assert trusting == ["models/importing.py", "networks/load.py", "training/work.py"]  # of networks/, and of rows
 
@@ -92,7 +88,7 @@ def test_text__becomes_code_in_one_place_that_asks_whether_it_may() -> None:
 def test_processes__import_nothing_from_the_folder_that_they_start_in() -> None:
     # Without -P, a torch.py beside the pictures where somebody starts the server would run as torch.
     started = [(p, m) for p in modules() for m in re.findall(r'sys\.executable, ("-\w+")(?!, "import)', p.read_text())]
-    assert {m for p, m in started if p.parent.name != "bench"} == {'"-P"'}
+    assert {m for _, m in started} == {'"-P"'}
 
 
 def test_commit__stands_in_the_database_module_alone() -> None:
@@ -114,7 +110,7 @@ def test_modules__are_short_and_have_real_names() -> None:
 
 def test_files_of_people__are_opened_in_one_module_that_never_waits_for_a_pipe() -> None:
     # Left: what roadloop alone writes (logs, checkpoints), the kernel's files, and packaged tables.
-    own = {"bench", "demo", "training", "cli", "web", "labels/table.py"}
+    own = {"demo", "training", "cli", "web", "labels/table.py"}
     own |= {f"jobs/{name}.py" for name in ("confine", "identity", "logs", "processes")}
     opening = re.compile(
         r"""(?<!reading)\.read_(bytes|text)\(|(?<!\bos)(?<!\bImage)\.open\((?!["'][wax])|(?<![.\w])open\("""
@@ -146,14 +142,26 @@ def test_tables_of_people__are_written_by_one_module_that_lets_no_cell_be_a_form
     assert found == programs | {"storage/sheets.py"}
 
 
-def test_registry__every_task_exists() -> None:
-    for target in TASKS.values():
-        assert callable(pkgutil.resolve_name(target)), target
+def test_text_in_pictures__is_drawn_by_one_module() -> None:
+    found = {p.relative_to(SOURCE).as_posix() for p in modules() if "putText" in p.read_text()}
+    assert found == {"imaging/drawing.py"}
+
+
+def test_registry__every_task_exists_and_its_process_loads_no_web_framework() -> None:
+    program = (
+        "import pkgutil, sys\n"
+        "from roadloop.jobs import registry, run\n"
+        "for target in registry.TASKS.values():\n"
+        "    assert callable(pkgutil.resolve_name(target)), target\n"
+        f"    assert not {HTTP!r} & set(sys.modules), target\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_tests__stand_where_the_code_stands() -> None:
     tests = Path(__file__).parent
-    apart = {"end_to_end", "browser", "reliability", "services"}
+    apart = {"bench", "end_to_end", "browser", "reliability", "services"}
     for path in tests.rglob("test_*.py"):
         folder = path.relative_to(tests).parts[0]
         assert folder in apart or (SOURCE / folder).exists() or path.parent == tests, path

@@ -2,22 +2,23 @@
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from roadloop.bench import scripts
-from roadloop.bench.scripts import opponent
-from roadloop.cli.main import app
-from roadloop.errors import InvalidValueError, NotFoundError
+from benchmarks.__main__ import app
+from benchmarks.scripts import CHECKOUT
+from roadloop.errors import InvalidValueError
 from roadloop.evaluation import backend
 
 TINY = ["--pictures", "8", "--size", "96x64", "--rounds", "1", "--json"]
 
 
 def bench(*arguments: str) -> dict[str, Any]:
-    result = CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return dict(json.loads(result.stdout.splitlines()[-1]))
 
@@ -62,13 +63,7 @@ def test_bench_predict__both_sides_write_the_same_labels(monkeypatch: Any) -> No
 
 def test_bench__a_size_that_is_none() -> None:
     with pytest.raises(InvalidValueError):
-        CliRunner().invoke(app, ["bench", "loader", "--size", "big"], catch_exceptions=False)
-
-
-def test_opponent__outside_a_checkout_says_so(monkeypatch: Any, tmp_path: Any) -> None:
-    monkeypatch.setattr(scripts, "FOLDER", tmp_path)
-    with pytest.raises(NotFoundError):
-        opponent("pillow_loader")
+        CliRunner().invoke(app, ["loader", "--size", "big"], catch_exceptions=False)
 
 
 def test_bench_train__the_same_losses_as_the_plain_loop() -> None:
@@ -83,7 +78,7 @@ def test_bench_train__the_same_losses_as_the_plain_loop() -> None:
 
 def test_bench_train__a_single_batch_measures_nothing() -> None:
     with pytest.raises(InvalidValueError, match="not two batches"):
-        CliRunner().invoke(app, ["bench", "train", *TINY, "--batch", "8"], catch_exceptions=False)
+        CliRunner().invoke(app, ["train", *TINY, "--batch", "8"], catch_exceptions=False)
 
 
 def test_bench_train__several_precisions_and_loader_processes() -> None:
@@ -99,11 +94,11 @@ def test_bench_train__several_precisions_and_loader_processes() -> None:
 )
 def test_bench_train__what_is_not_there(option: str, value: str, said: str) -> None:
     with pytest.raises(InvalidValueError, match=said):
-        CliRunner().invoke(app, ["bench", "train", *TINY, option, value], catch_exceptions=False)
+        CliRunner().invoke(app, ["train", *TINY, option, value], catch_exceptions=False)
 
 
 def test_bench_api__both_sides_answer_every_question() -> None:
-    arguments = ["bench", "api", "--rows", "1000", "--requests", "2", "--rounds", "1", "--json"]
+    arguments = ["api", "--rows", "1000", "--requests", "2", "--rounds", "1", "--json"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert [one["title"].split()[0] for one in found] == ["Status", "A", "A", "A", "A"]
@@ -116,4 +111,18 @@ def test_bench_api__both_sides_answer_every_question() -> None:
 
 def test_bench_api__lengths_that_are_none() -> None:
     with pytest.raises(InvalidValueError, match="--rows"):
-        CliRunner().invoke(app, ["bench", "api", "--rows", "many"], catch_exceptions=False)
+        CliRunner().invoke(app, ["api", "--rows", "many"], catch_exceptions=False)
+
+
+def test_bench_selection__both_sides_on_both_kinds_of_vectors() -> None:
+    done = CliRunner().invoke(app, ["selection", "--vectors", "2000", "--dimensions", "16", "--picks", "20"])
+    assert done.exit_code == 0
+    assert "drives" in done.stdout
+    assert "random" in done.stdout
+
+
+def test_command__says_what_is_wrong_in_one_sentence() -> None:
+    command = [sys.executable, "-m", "benchmarks", "loader", "--size", "big"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("✗ --size looks like 480x360")

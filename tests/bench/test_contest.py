@@ -3,7 +3,7 @@ import time
 import pytest
 from rich.console import Console
 
-from roadloop.bench.contest import Contender, Result, Timing, contest, ratios
+from benchmarks.contest import Contender, Result, Timing, contest, ratios
 
 
 def test_contest__turns_begin_with_another_one_each_round() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from roadloop.cli.main import app
 from roadloop.datasets.info import Leak
 from roadloop.datasets.reader import DatasetReader
 from roadloop.imaging.decode import decode_label
 from roadloop.jobs.queue import Job
-from roadloop.sources.importers import camvid
-from roadloop.sources.writer import writing_set
 from roadloop.storage.platform import Platform
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "camvid"
@@ -24,10 +24,9 @@ SHARED = Path(__file__).parents[3] / "shared" / "data" / "camvid"
 def test_camvid__exact_with_the_official_split(
     platform: Platform, submit: Callable[..., str], run_job: Callable[[Platform, str], Job]
 ) -> None:
-    with writing_set(platform.workspace, "camvid", camvid.TABLE) as writer:
-        for new in camvid.read(camvid.find(SHARED)):
-            writer.add(new)
-    job = run_job(platform, submit(data_name="camvid", sour_data="camvid", lists=True, shares={}))
+    home = str(platform.workspace.home)
+    CliRunner().invoke(app, ["import", str(SHARED), "--name", "camvid", "--home", home], catch_exceptions=False)
+    job = run_job(platform, submit(data_name="camvid", sour_data="camvid", l_value=False, shares={}))
     assert job.state == "succeeded", job.reason
     reader = DatasetReader(platform.workspace.datasets / "camvid")
     assert dict(reader.info.counts) == {"train": 367, "val": 101, "test": 0}

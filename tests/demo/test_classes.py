@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from roadloop.demo.cities import Raw
 from roadloop.demo.classes import LEARNT, TARGETS, map_value, target_miou
+from roadloop.demo.world.cities import Raw
 from roadloop.labels.label_map import parse_map
 from roadloop.labels.table import IGNORE, shipped
 

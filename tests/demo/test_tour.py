@@ -9,19 +9,20 @@ import psutil
 import pytest
 from rich.console import Console
 
+import import_folders as folders
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo import cli, report
-from roadloop.demo.camvid import script_of
+from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Lap, Script
 from roadloop.demo.second_lap import TwoLaps
 from roadloop.demo.stage import Stage
-from roadloop.demo.world import World
+from roadloop.demo.world.world import World
 from roadloop.errors import InvalidValueError, JobError
 from roadloop.imaging.decode import decode_label
 from roadloop.settings import Settings
-from roadloop.sources.service import open_set, scan
+from roadloop.sources.service import open_set, read_splits, scan
 from roadloop.storage.paths import Workspace
 
 TINY = Script(
@@ -57,6 +58,41 @@ def test_script_of__another_network_on_a_gpu() -> None:
         1,
     )
     assert (other.template, other.gpus, other.epochs, other.train_con["seed"]) == ("pidnet-s", "0", 3, 1)
+
+
+class Import(CamvidTour):
+    """The first step alone."""
+
+    def run(self) -> Found:
+        self._sources()
+        return self.found
+
+
+def test_camvid__comes_in_as_any_folder_and_once(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "camvid"
+    folders.camvid_ids(folder)
+    check_folder(folder)
+    stage, workspace = Stage(Console(quiet=True), "en"), Workspace(settings.home)
+    with (
+        serving(settings.model_copy(update={"roots": (f"{folder}:ro",)})) as server,
+        Client(server.url, "en", server.check) as client,
+    ):
+        for _ in range(2):
+            Import(client, workspace, stage, script_of(1, 0), folder).run()
+    assert [(step.path, step.result.en) for step in stage.steps] == [
+        ("/offimport", "2 pictures"),
+        ("/offimport", "already there"),
+    ]
+    source = open_set(workspace, "camvid")
+    assert read_splits(source) == {"train/0001TP_1": "train", "val/0016E5_2": "val"}
+    assert [c.raw_id for c in source.table.classes] == list(range(12))
+
+
+def test_check_folder__no_camvid_with_its_split(tmp_path: Path) -> None:
+    folders.camvid_colors(tmp_path / "colours")
+    for folder in (tmp_path / "colours", tmp_path / "nowhere"):
+        with pytest.raises(InvalidValueError, match="not a CamVid folder"):
+            check_folder(folder)
 
 
 def walk(server: ServerChild, home: Path) -> tuple[Found, Stage]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roadloop.demo.world import World
+from roadloop.demo.world.world import World
 from roadloop.demo.write import Drives, write_source_set
 from roadloop.errors import InvalidValueError, NameTakenError
 from roadloop.imaging.decode import decode_image, decode_label

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from roadloop.bench.pictures import drawn
-from roadloop.bench.predict import MEAN, STD, settle
+from benchmarks.pictures import drawn
+from benchmarks.predict import MEAN, STD, settle
 from roadloop.errors import OutOfMemoryError
 from roadloop.evaluation.predict import Network, Predictor
 from roadloop.imaging.decode import decode_image

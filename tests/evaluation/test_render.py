@@ -1,8 +1,10 @@
 """Pictures for people, checked at single pixels."""
 
 import numpy as np
+import pytest
 
-from roadloop.evaluation.render import Panel, colorize, confusion_plot, errors, overlay, palette, sheet
+from roadloop.evaluation.render import colorize, confusion_plot, errors, overlay, palette, sheet
+from roadloop.imaging.drawing import CAPTION, GAP, Tile
 
 COLORS = palette({0: (200, 0, 0), 1: (0, 200, 0)})
 IDS = np.array([[0, 1, 255]], np.uint8)
@@ -27,14 +29,22 @@ def test_errors__wrong_is_red_right_is_grey_uncounted_is_dark() -> None:
 
 def test_sheet__two_columns_never_wider_than_allowed() -> None:
     picture = np.zeros((100, 2000, 3), np.uint8)
-    found = sheet([Panel("a", picture), Panel("b", picture), Panel("c", picture)])
-    assert found.shape == (2 * (48 + 28), 2 * (960 + 8), 3)
+    found = sheet([Tile("a", picture), Tile("b", picture), Tile("c", picture)])
+    assert found.shape == (2 * (48 + CAPTION + GAP), 2 * (960 + 2 * GAP), 3)
     assert found[-10, -10].tolist() == [255, 255, 255]
 
 
 def test_confusion_plot__shares_of_a_row_are_shaded() -> None:
     matrix = np.array([[90, 10], [0, 0]])
-    found = confusion_plot(matrix, ["road", "车道线"])
+    found = confusion_plot(matrix, ["道路", "车道线"])
     assert (found[:, :, 0] < 100).sum() > 500  # the cell with 90 %
-    assert np.array_equal(found, confusion_plot(matrix, ["road", "class 1"]))
-    assert confusion_plot(np.eye(60, dtype=np.int64), [f"class {i}" for i in range(60)]).shape[0] > 1800
+    assert not np.array_equal(found, confusion_plot(matrix, ["道路", "人行道"]))
+
+
+@pytest.mark.parametrize("classes", [2, 12, 60])
+def test_confusion_plot__title_is_whole_and_no_text_is_cut_by_the_edge(classes: int) -> None:
+    names = [f"{k} 骑行者与非机动车 riders and non-motorised vehicles" for k in range(classes)]
+    found = confusion_plot(np.eye(classes, dtype=np.int64), names)
+    assert found.shape[1] > 400
+    edges = [found[:3], found[-3:], found[:, :3], found[:, -3:]]
+    assert all((edge == 255).all() for edge in edges)

@@ -19,6 +19,7 @@ from roadloop.errors import BrokenFileError, InvalidValueError, JobError
 from roadloop.models import export, files, load
 from roadloop.models.onnx_session import open_session
 from roadloop.networks.folder import TEMPLATES, digest, read_source
+from shipped_templates import NAMES, WIDTHS
 
 SavePair = Callable[..., Path]
 
@@ -48,11 +49,13 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("large", ["pidnet-s", "bisenetv2", "ddrnet-23-slim", "rna-a1", "segformer"])
-def test_export_onnx__labels_of_the_large_networks_are_equal(tmp_path: Path, save_pair: SavePair, large: str) -> None:
-    source = read_source(TEMPLATES / large)
-    settings = {"width": 1 / 64 if large == "rna-a1" else 0.25}
-    part = {"name": large, "digest": digest(source), "settings": settings, "source": source}
+@pytest.mark.parametrize("shipped", sorted(NAMES))
+def test_export_onnx__labels_of_the_shipped_networks_are_equal(
+    tmp_path: Path, save_pair: SavePair, shipped: str
+) -> None:
+    source = read_source(TEMPLATES / shipped)
+    settings = {"width": WIDTHS[shipped]}
+    part = {"name": shipped, "digest": digest(source), "settings": settings, "source": source}
     path = save_pair(tmp_path, network=part)
     target = tmp_path / "m.onnx"
     report = export.export_onnx(path, target, size=(31, 45), trust=trusted(path))

@@ -10,8 +10,8 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from roadloop.bench.api import free_port, own_server, serving
-from roadloop.bench.rows import KINDS, fill
+from benchmarks.api import free_port, own_server, serving
+from benchmarks.rows import KINDS, fill
 from roadloop.settings import Settings
 from roadloop.storage import search
 from roadloop.storage.platform import open_platform

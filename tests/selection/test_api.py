@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from mining_data import write_drives, write_network
 from roadloop.cli.main import app
-from roadloop.evaluation.service import EvaluationRequest, start
+from roadloop.evaluation.recipe import StartEvaluation
+from roadloop.evaluation.service import start
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.storage.platform import Platform
@@ -193,12 +194,6 @@ def test_selection__on_the_command_line(platform: Platform, mined: str) -> None:
     assert "+0.3000" in compared.stdout
 
 
-def test_bench__prints_ratios() -> None:
-    done = CliRunner().invoke(app, ["bench", "selection", "--vectors", "2000", "--dimensions", "16", "--picks", "20"])
-    assert done.exit_code == 0
-    assert "drives" in done.stdout
-
-
 def test_weak_classes__come_from_the_last_evaluation(client: TestClient, platform: Platform, run_job: RunJob) -> None:
     folder = platform.workspace.home / "labelled"
     folder.mkdir()
@@ -208,7 +203,7 @@ def test_weak_classes__come_from_the_last_evaluation(client: TestClient, platfor
     truth = np.repeat(np.array([10, 10, 10, 10, 20, 20, 30, 30], np.uint8)[:, None], 8, 1)
     colors = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)[truth // 10]
     (folder / "label-a_1.png").write_bytes(encode_color(colors))
-    request = EvaluationRequest({"suzhou": ["kd_ep-0001.params"]}, "full", "labelled", "", "", 1, overwrite=False)
+    request = StartEvaluation(dicts={"suzhou": ["kd_ep-0001.params"]}, sour_dir="labelled")
     task_id = platform.database.write(lambda: start(platform, request))
     assert run_job(platform, task_id).state == "succeeded"
     reply = client.post("/sele_value", json={**good(), "weights_dir": "suzhou"}).json()

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from roadloop.demo.world import World
+from roadloop.demo.world.world import World
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.encode import encode_color, encode_jpeg
 from roadloop.selection.fingerprint import NEAR, distances, fingerprint, fingerprint_of, near_any

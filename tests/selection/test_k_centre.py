@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.selection import clustered, one_by_one
 from roadloop.selection import k_centre
-from roadloop.selection.bench import clustered, one_by_one
 from roadloop.selection.k_centre import FarthestFirst
 
 Float32 = NDArray[np.float32]

@@ -1,12 +1,12 @@
-"""The training libraries that `roadloop bench train` competes with, in the environment of benchmarks/README.md."""
+"""The training libraries that `python -m benchmarks train` competes with, in the environment of benchmarks/README.md."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from roadloop.bench import scripts
-from roadloop.bench.libraries import LIBRARIES, Steps, invited
+from benchmarks import scripts
+from benchmarks.libraries import LIBRARIES, Steps, invited
 from roadloop.networks.folder import read_source, template_folder
 from roadloop.networks.load import load_source
 

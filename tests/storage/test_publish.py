@@ -127,3 +127,38 @@ def test_hidden_name__says_which_of_two_long_names_it_is() -> None:
     twice = publish.hidden_name(publish.hidden_name(one, "0123abcd-12"), "89abcdef")
     assert "0123abcd-12.partial" in twice
     assert len(twice.encode()) <= 255
+
+
+def test_attempt_of__reads_what_attempt_name_writes() -> None:
+    for name in ("d", "d.parts", "苏州", "道" * 80, "x.0123abcd", ".x.0123abcd-7.partial"):
+        scratch = publish.attempt_name(name, "89abcdef" * 4, 12)
+        assert publish.is_scratch(scratch)
+        assert publish.attempt_of(scratch) == ("89abcdef", 12)
+        assert publish.attempt_of(publish.hidden_name(scratch, "01234567")) == ("89abcdef", 12)
+    for strange in (publish.hidden_name("d", "01234567"), publish.hidden_name("d", "push"), "d.89abcdef-1", ".lock"):
+        assert publish.attempt_of(strange) is None
+    assert not publish.is_scratch(".index.lock")
+
+
+def test_publishing_folder__whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "x"
+    with pytest.raises(ZeroDivisionError), publish.publishing_folder(target) as scratch:
+        (scratch / "a").write_text(str(1 / 0))
+    assert list(target.parent.iterdir()) == []
+    with publish.publishing_folder(target) as scratch:
+        (scratch / "a").write_text("2")
+        assert not target.exists()
+    assert [path.name for path in target.parent.rglob("*")] == ["x", "a"]
+    with pytest.raises(OSError, match="not empty"), publish.publishing_folder(target) as scratch:
+        (scratch / "a").write_text("3")
+    assert (target / "a").read_text() == "2"
+
+
+def test_publishing_folder__with_a_mark_replaces_what_a_killed_one_left(tmp_path: Path) -> None:
+    left = tmp_path / publish.hidden_name("x", "push")
+    left.mkdir()
+    (left / "old").write_text("1")
+    with publish.publishing_folder(tmp_path / "x", "push") as scratch:
+        assert scratch == left
+        (scratch / "new").write_text("2")
+    assert [path.name for path in tmp_path.rglob("*")] == ["x", "new"]

@@ -1,14 +1,12 @@
 """Opening the store that the settings describe."""
 
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from roadloop.errors import InvalidValueError, NotFoundError
 from roadloop.storage.platform import Platform
-from roadloop.tracks.service import open_store, overlapped
+from roadloop.tracks.service import open_store
 
 
 def with_service(platform: Platform, url: str) -> Platform:
@@ -39,21 +37,3 @@ def test_open_store__without_a_service_only_folders(platform: Platform) -> None:
 def test_open_store__refuses_other_addresses(platform: Platform) -> None:
     with pytest.raises(InvalidValueError, match="track_service_url"):
         open_store(with_service(platform, "file:///etc"))
-
-
-def test_overlapped__keeps_the_order_and_stays_behind_the_reader() -> None:
-    begun: list[int] = []
-    lock = threading.Lock()
-
-    def square(n: int) -> int:
-        with lock:
-            begun.append(n)
-        return n * n
-
-    def numbers() -> Iterator[int]:
-        yield from range(1000)
-
-    results = overlapped(square, numbers(), 2)
-    assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
-    assert len(begun) <= 5 + 6
-    assert list(results) == [n * n for n in range(5, 1000)]

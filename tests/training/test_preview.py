@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from roadloop.cli.main import app
 from roadloop.errors import InvalidValueError, NotFoundError
+from roadloop.imaging.drawing import CAPTION, GAP
 from roadloop.labels.label_map import TrainClass
 from roadloop.training import data, preview, service
-from roadloop.training.sample_sheet import GAP, TOP, WIDTH, Sample, draw, hatched
+from roadloop.training.sample_sheet import WIDTH, Sample, draw, hatched
 
 CLASSES = (TrainClass(0, "road", "道路", (128, 64, 128)), TrainClass(1, "sky", "天空", (70, 130, 180)))
 
@@ -25,7 +26,7 @@ def test_draw__each_sample_beside_its_classes() -> None:
     sheet = draw([Sample("苏州/图", image, ids)] * 4, CLASSES)
     height = WIDTH // 2
     assert sheet.shape[1] == 3 * (2 * WIDTH + 2 * GAP)
-    left, top = GAP, TOP + height + GAP + TOP  # the fourth sample begins the second row
+    left, top = GAP, CAPTION + height + GAP + CAPTION  # the fourth sample begins the second row
     assert sheet[top, left].tolist() == [200, 100, 0]
     assert sheet[top + height - 1, left + WIDTH - 1].tolist() == [0, 0, 0]
     over = left + WIDTH
@@ -34,14 +35,14 @@ def test_draw__each_sample_beside_its_classes() -> None:
     dark = sheet[top + height // 2 :, over + WIDTH // 2 : over + WIDTH][: height // 2]
     assert {tuple(p) for p in dark.reshape(-1, 3).tolist()} == {(0, 0, 0), (110, 110, 110)}
     assert (sheet[top, left + 2 * (WIDTH + GAP) :] == 255).all()  # no fifth sample
-    legend = sheet[2 * (TOP + height + GAP) :]
+    legend = sheet[2 * (CAPTION + height + GAP) :]
     assert legend[GAP + 10, GAP + 10].tolist() == [128, 64, 128]
 
 
 def test_draw__chinese_names_are_written() -> None:
     """A font without the characters would draw question marks, the same for both names."""
     image, ids = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
-    one, other = (draw([Sample(name, image, ids)], CLASSES)[:TOP] for name in ("车道", "天空"))
+    one, other = (draw([Sample(name, image, ids)], CLASSES)[:CAPTION] for name in ("车道", "天空"))
     assert (one != 255).any()
     assert (one != other).any()
 

@@ -13,17 +13,17 @@ from roadloop.jobs import queue
 from roadloop.networks import folder
 from roadloop.networks.api import routes
 from roadloop.storage.platform import Platform
+from shipped_templates import NAMES, WIDTHS
 
 RunJob = Callable[[Platform, str], queue.Job]
 WIDTH = "width: float = 1.0"
-NARROW = dict.fromkeys(folder.list_templates()[:-1], "0.25") | {"rna-a1": "0.015625"}
 
 
 @pytest.fixture
 def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The shipped templates, as `build` would make them narrow by itself."""
     place = tmp_path / "templates"
-    for name, width in NARROW.items():
+    for name, width in WIDTHS.items():
         shutil.copytree(folder.TEMPLATES / name, place / name)
         source = folder.read_source(place / name)
         assert source.count(WIDTH) == 1
@@ -32,7 +32,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("name", NAMES)
 def test_template__is_created_and_trains_by_its_recipe(site: Any, run_job: RunJob, narrow: Path, name: str) -> None:
     if name == "segformer":
         pytest.importorskip("transformers", reason="SegFormer needs transformers, which make setup installs")

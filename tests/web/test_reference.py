@@ -1,14 +1,19 @@
 """The API description says everything in both languages, and its Chinese has nothing left over."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from roadloop.errors import RoadloopError
 from roadloop.server import create_app
 from roadloop.storage.platform import Platform
 from roadloop.web import reference
+from roadloop.web.errors import status_of
 
+INTERFACE = Path(__file__).parents[2] / "docs" / "interface.md"
 HOME = "src/roadloop/web/reference.zh.json"
 PLAIN = ("0..1", "MiB")  # the same in both languages
 
@@ -57,3 +62,31 @@ def test_chinese__paragraphs_and_failures_are_put_together(api: dict[str, Any]) 
         "`access_refused`：不允许这个调用方、主机或来源这样做。`path_outside`：路径超出工作区与配置的根目录，或根目录只读。"
     )
     assert api["info"]["description"] == reference.DESCRIPTION
+
+
+def test_interface__its_tables_are_the_endpoints_of_the_description(api: dict[str, Any]) -> None:
+    said = {
+        (tag, f"| `{path}` | {method.upper()} | {one['summary']} |")
+        for path, item in api["paths"].items()
+        for method, one in item.items()
+        for tag in one["tags"]
+    }
+    chapters = INTERFACE.read_text(encoding="utf-8").split("\n## Endpoints\n")[1].split("\n### ")[1:]
+    written = {(part.partition("\n")[0], row) for part in chapters for row in part.splitlines() if row[:3] == "| `"}
+    assert said - written == set(), f"add these rows to {INTERFACE.name}"
+    assert written - said == set(), f"no endpoint says these rows of {INTERFACE.name} any more"
+
+
+def kinds(parent: type[RoadloopError] = RoadloopError) -> Iterator[type[RoadloopError]]:
+    for kind in parent.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def test_interface__names_every_error_with_its_status_and_meaning() -> None:
+    chapter = INTERFACE.read_text(encoding="utf-8").split("\n## Errors\n")[1].split("\n## ")[0]
+    written = {tuple(row) for row in re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", chapter, re.MULTILINE)}
+    drawn = [kind for kind in kinds() if kind.__module__ == RoadloopError.__module__ and "code" in vars(kind)]
+    known = {(kind.code, str(status_of(kind).value), str(kind.__doc__).partition("\n")[0]) for kind in drawn}
+    assert known - written == set()
+    assert {code for code, _status, _when in written - known} == {"method_not_allowed", "internal_error"}

@@ -54,19 +54,11 @@ class FolderAnnotator:
                     f"{target} is there already and differs; it was not replaced. Move it away first.",
                 )
             )
-        scratch = target.with_name(publish.hidden_name(target.name, "push"))
-        shutil.rmtree(scratch, ignore_errors=True)
-        try:
-            with publish.disk_errors(target):
-                scratch.mkdir(parents=True)
-                files = [*publish.read_manifest(folder)["files"], publish.MANIFEST]
-                for n, file in enumerate(files):
-                    watch(n * total // len(files), total)
-                    _copy(folder, file, scratch)
-            publish.move(scratch, target)
-        except BaseException:
-            shutil.rmtree(scratch, ignore_errors=True)
-            raise
+        with publish.publishing_folder(target, "push") as scratch:
+            files = [*publish.read_manifest(folder)["files"], publish.MANIFEST]
+            for n, file in enumerate(files):
+                watch(n * total // len(files), total)
+                _copy(folder, file, scratch)
         return {"place": self._place(target), "pictures": total, "already": 0}
 
     def tasks(self, start: int, end: int) -> list[int]:
@@ -137,4 +129,3 @@ def _copy(folder: Path, file: str, scratch: Path) -> None:
             ),
             package=place,
         ) from error
-    publish.fsync_file(copy)

@@ -7,7 +7,6 @@ import typer
 from rich.markup import escape
 
 from roadloop import __version__
-from roadloop.bench import cli as benches
 from roadloop.cli import fsck as check
 from roadloop.cli import operate
 from roadloop.console import language, terminal
@@ -48,17 +47,6 @@ app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)
 app.command("tidy")(operate.tidy)
 app.add_typer(training.app, name="train")
-bench = typer.Typer(help="Benchmarks: ratios measured side by side in one run.", no_args_is_help=True)
-bench.command("api")(benches.api)
-bench.command("build")(benches.build)
-bench.command("import")(benches.imports)
-bench.command("loader")(benches.loader)
-bench.command("predict")(benches.predict)
-bench.command("selection")(selection.bench)
-bench.command("train")(benches.train)
-bench.command("mining")(demo.bench_mining)
-bench.callback()(lambda: None)
-app.add_typer(bench, name="bench")
 app.add_typer(models.app, name="weights")
 app.add_typer(networks.app, name="networks")
 
@@ -78,10 +66,10 @@ def options(
     """What every command takes."""
 
 
-def main() -> None:
-    """Run the command line: our errors become one clear sentence and exit code 1."""
+def main(commands: typer.Typer = app) -> None:
+    """Run a command line: our errors become one clear sentence and exit code 1."""
     try:
-        app()
+        commands()
     except RoadloopError as error:
         terminal(stderr=True).print(f"[bold red]✗[/] {escape(error.text.pick(language()))}")
         sys.exit(1)

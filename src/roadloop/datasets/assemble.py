@@ -43,10 +43,10 @@ class Contents(NamedTuple):
 def assemble(
     folder: Path, parts: Path, recipe: DatasetRecipe, plan: Plan, reports: Sequence[ShardReport]
 ) -> DatasetInfo:
-    """Make and seal `folder`, a scratch folder, with a finished dataset.
+    """Fill `folder`, a scratch folder, with a finished dataset; whoever publishes it seals it.
 
     Args:
-        folder: The scratch folder; not there yet.
+        folder: The scratch folder, empty.
         parts: Where the packed shards stand; they are linked, not moved, so that a killed attempt keeps them.
         recipe: What was asked for.
         plan: What was planned.
@@ -54,7 +54,6 @@ def assemble(
     """
     assert sorted(r.file for r in reports) == sorted(s.file for s in plan.shards), "every shard, once"
     ordered = sorted(reports, key=lambda r: (SPLITS.index(r.split), r.file))
-    folder.mkdir()
     shards = _link_shards(folder, parts, plan.base, ordered)
     tallies = _tallies(plan.base, ordered)
     problems = sorted([*plan.problems, *(p for r in ordered for p in r.problems)])
@@ -66,7 +65,6 @@ def assemble(
     if plan.base is None or (plan.base.folder / SHOWN).is_file():
         _write_text(folder / SHOWN, _format_shown(tallies))
     publish.write_json(folder / DATASET, info.to_json())
-    publish.seal(folder)
     return info
 
 

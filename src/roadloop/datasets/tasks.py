@@ -1,6 +1,5 @@
 """What the job of /create_data runs."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,51 +7,44 @@ from roadloop.datasets.assemble import assemble
 from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Plan, make_plan
 from roadloop.datasets.pool import pack_all, take_over
-from roadloop.datasets.recipe import DatasetRecipe
+from roadloop.datasets.recipe import DatasetJob, DatasetRecipe
 from roadloop.datasets.report import format_report
 from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.sources.layout import Problem
-from roadloop.storage import publish
 
 _MOST_LOGGED = 1000
 
 
 def build(context: TaskContext) -> Outcome:
-    """Build the dataset that the payload's recipe describes.
+    """Build a dataset.
 
     Raises:
         JobError: No usable picture, or too many bad files; the report is kept in the log folder.
     """
-    recipe = DatasetRecipe.model_validate(context.payload["recipe"])
+    job = context.recipe(DatasetJob)
+    recipe = job.recipe
     target = context.platform.workspace.dataset(recipe.name)
     parts_target = target.with_name(f"{recipe.name}.parts")
-    parts, scratch = context.scratch(parts_target), context.scratch(target)
+    parts = context.scratch(parts_target)
     parts.mkdir()
-    try:
-        plan = make_plan(context.platform.workspace, recipe)
-        reports = _pack(context, plan, parts, parts_target)
-        context.reach("build.packed")
-        _check(context, recipe, plan, reports)
-        context.clear_older_scratch(target)
-        context.progress(plan.pictures, plan.pictures, Text("写入清单与统计", "Writing lists and statistics"))
-        with publish.disk_errors(target):
-            info = assemble(scratch, parts, recipe, plan, reports)
-        context.reach("build.assembled")
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
+    plan = make_plan(context.platform.workspace, recipe)
+    reports = _pack(context, plan, parts, parts_target, job.thread)
+    context.reach("build.packed")
+    _check(context, recipe, plan, reports)
+    context.progress(plan.pictures, plan.pictures, Text("写入清单与统计", "Writing lists and statistics"))
+    with context.filling(target) as scratch:
+        info = assemble(scratch, parts, recipe, plan, reports)
+    context.reach("build.assembled")
     for text in info.warnings:
         context.warn(text)
     result = {"counts": dict(info.counts), "digest": info.digest, "bad": info.bad}
     return Outcome(result, [(scratch, target)])
 
 
-def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path) -> list[ShardReport]:
+def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path, processes: int) -> list[ShardReport]:
     reports = take_over(plan, context.older_scratch(parts_target), parts)
-    context.clear_older_scratch(parts_target)
+    context.clear_older(parts_target.parent)
     context.keep(len(reports))
     taken = sum(r.rows + len(r.problems) for r in reports)
     context.log(f"pictures={plan.pictures} shards={len(plan.shards)} taken_over={len(reports)}")
@@ -63,7 +55,7 @@ def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path) -> 
         context.check_stop()
 
     limit = context.platform.settings.max_picture_mpix * 1_000_000
-    for report in pack_all(plan, tuple(reports), parts, int(context.payload["thread"]), limit, watch):
+    for report in pack_all(plan, tuple(reports), parts, processes, limit, watch):
         reports.append(report)
         context.keep(len(reports))
         context.reach("build.shard")

@@ -7,10 +7,10 @@ from typing import Any, Final
 from roadloop.demo.client import Client, Row
 from roadloop.demo.script import Found, Script
 from roadloop.demo.stage import Stage
-from roadloop.demo.tour import Tour
-from roadloop.errors import Text
-from roadloop.sources.importers import camvid
-from roadloop.sources.writer import writing_set
+from roadloop.demo.tour import RUNNING, Tour
+from roadloop.errors import InvalidValueError, Text
+from roadloop.sources.importers.camvid import find
+from roadloop.sources.importers.tree import list_tree
 from roadloop.storage.paths import Workspace
 
 SET: Final = "camvid"
@@ -56,11 +56,28 @@ def script_of(epochs: int, seed: int, template: str = "fast-scnn", gpus: str = "
     return Script(seed, epochs=epochs, batch=8, gpus=gpus, train_con=train_con, data_con=data_con)
 
 
+def check_folder(folder: Path) -> None:
+    """Look whether a folder is CamVid with its official split; no picture is read.
+
+    Raises:
+        InvalidValueError: It is not.
+    """
+    found = find(list_tree(folder, lambda _path: True, lambda: None))
+    if found is None or not any(item.split == "train" for item in found.items):
+        raise InvalidValueError(
+            Text(
+                f"{folder} 不是 CamVid 目录：应有 train/ 与 trainannot/，val/ 与 valannot/",
+                f"{folder} is not a CamVid folder: it should hold train/ and trainannot/, val/ and valannot/",
+            ),
+            folder=str(folder),
+        )
+
+
 class CamvidTour(Tour):
     """CamVid, from its folder to an evaluation on val.
 
     Args:
-        client: Of the demo's server.
+        client: Of the demo's server, which has the folder as a root.
         workspace: The home that it serves.
         stage: Where progress is shown.
         script: From `script_of`; each has a training task of its own.
@@ -78,7 +95,6 @@ class CamvidTour(Tour):
 
         Raises:
             JobError: A step failed; says what, and where the log is.
-            InvalidValueError: The folder is not CamVid.
         """
         self._sources()
         self._dataset()
@@ -88,16 +104,16 @@ class CamvidTour(Tour):
         return self.found
 
     def _sources(self) -> None:
-        with self.stage.step(Text("导入", "import"), "/data", SET) as line:
+        with self.stage.step(Text("导入", "import"), "/offimport", SET) as line:
             if SET in self.client.get("/data")["data"]:
                 line.done(Text("已存在", "already there"))
                 return
-            pictures = camvid.find(self._folder)
-            with writing_set(self._workspace, SET, camvid.TABLE) as writer:
-                for number, sample in enumerate(camvid.read(pictures), 1):
-                    writer.add(sample)
-                    line.count(number, len(pictures))
-            line.done(Text(f"{len(pictures)} 张", f"{len(pictures)} pictures"))
+            rows = self.client.post("/off_status", q=SET)["data"]
+            begun = [row["task_id"] for row in rows if row["dest"] == SET and row["state"] in RUNNING]
+            sent = {"src": str(self._folder), "dest": SET, "layout": "camvid", "roadelement": "camvid"}
+            task_id = begun[0] if begun else str(self.client.post("/offimport", **sent)["data"])
+            pictures = self._follow("post", "/off_status", task_id, line)["pictures"]
+            line.done(Text(f"{pictures} 张", f"{pictures} pictures"))
 
     def _dataset(self) -> None:
         with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", SET) as line:

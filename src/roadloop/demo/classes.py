@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from roadloop.demo.cities import Raw
+from roadloop.demo.world.cities import Raw
 
 
 class LearntClass(NamedTuple):

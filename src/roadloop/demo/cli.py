@@ -12,17 +12,15 @@ import typer
 from rich.console import Console
 
 from roadloop.console import language, terminal
-from roadloop.demo import mining, report
-from roadloop.demo.camvid import CamvidTour, script_of
+from roadloop.demo import report
+from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
 from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Script
 from roadloop.demo.second_lap import INBOX, TwoLaps
 from roadloop.demo.stage import Stage
 from roadloop.errors import InvalidValueError, Language, Text
-from roadloop.selection.compare import comparison_table
 from roadloop.settings import Settings
-from roadloop.sources.importers.camvid import find
 from roadloop.storage.paths import Workspace
 
 DATABASE = "roadloop.db"
@@ -51,43 +49,19 @@ def demo(
     IoU of every class before and after, and leaves the workspace to look at. The same command again goes on where it
     was interrupted.
     """
-    settings = _settings(home, host=host, port=port)
-    with _on_stage() as stage:
+    served = {"host": host, "port": port}
+    with on_stage() as stage:
         if camvid is None:
-            _go_round(settings, Script(seed=seed), stage, keep_serving=keep_serving)
+            _go_round(settings_of_tour(home, **served), Script(seed=seed), stage, keep_serving=keep_serving)
         else:
+            pictures = camvid.resolve()
+            check_folder(pictures)  # before anything is started
             script = script_of(epochs, seed, network, gpus)
-            _go_round_camvid(settings, camvid.resolve(), script, stage, keep_serving=keep_serving)
+            settings = settings_of_tour(home, **served, roots=(f"{pictures}:ro",))
+            _go_round_camvid(settings, pictures, script, stage, keep_serving=keep_serving)
 
 
-def bench_mining(
-    seeds: Annotated[int, typer.Option(min=1, help="How often, each time with another seed; one tells nothing.")] = 3,
-    classes: Annotated[str, typer.Option(help="Names of the classes aimed at, with commas.")] = mining.GRID,
-    world: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the world: another one, other drives.")] = 0,
-    home: Annotated[Path, typer.Option(help="The workspace to make 工作区目录.")] = Path("roadloop-mining"),
-) -> None:
-    """Whether mining a rare class pays: mined pictures against as many random ones, over some seeds.
-
-    On the synthetic world, through the HTTP interface of a server of its own: train on a few drives, mine others, label
-    both arms, train on with each, evaluate on held-out drives. Says so plainly when mining did not pay. Takes many
-    minutes; the same command again goes on where it was interrupted.
-    """
-    settings = _settings(home, port=0)
-    contest = mining.Contest(world=world, classes=classes)
-    with _on_stage() as stage, serving(settings) as server:
-        mining.claim(settings.home, contest)
-        with Client(server.url, stage.language, server.check) as client:
-            runs = [mining.MiningRun(client, Workspace(settings.home), stage, contest, seed) for seed in range(seeds)]
-            for run in runs:
-                run.run()
-            found = mining.verdict(client, runs)
-        path = mining.write_report(settings.home, contest, runs, found)
-        stage.console.print(mining.seeds_table(runs, stage.language))
-        stage.console.print(comparison_table(found))
-        stage.console.print(f"[bold]{found['sentence']}[/]\n{path}")
-
-
-def _settings(home: Path, **more: Any) -> Settings:
+def settings_of_tour(home: Path, **more: Any) -> Settings:
     """Settings whose annotators work in folders of the workspace, whatever the environment says."""
     folder = home.resolve()
     _check_home(folder)
@@ -95,7 +69,7 @@ def _settings(home: Path, **more: Any) -> Settings:
 
 
 @contextmanager
-def _on_stage() -> Iterator[Stage]:
+def on_stage() -> Iterator[Stage]:
     """Where a tour is shown; Ctrl-C and SIGTERM end it in order, with exit code 130."""
     spoken = language()
     console = terminal()
@@ -130,7 +104,6 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
 
 
 def _go_round_camvid(settings: Settings, pictures: Path, script: Script, stage: Stage, *, keep_serving: bool) -> None:
-    find(pictures)  # before anything is started
     folder, console, language = settings.home, stage.console, stage.language
     with serving(settings) as server:
         with Client(server.url, language, server.check) as client:

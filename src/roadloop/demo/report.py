@@ -118,10 +118,10 @@ def gains_summary(found: Found, script: Script) -> Text:
     return Text(
         f"第二圈：挑出 {mined} 张（随机对照 {control} 张）标注后，从第一圈的模型再训练 {lap.epochs} 轮，"
         f"mIoU {before:.4f} → {after:.4f}（对照 {other:.4f}）。\n"
-        f"{verdict} 三个种子的结论用 roadloop bench mining 得到。",
+        f"{verdict} 三个种子的结论用源码目录中的 python -m benchmarks mining 得到。",
         f"Second lap: {mined} mined pictures labelled ({control} random ones as control), the first lap's model trained"
         f" for {lap.epochs} more epochs: mIoU {before:.4f} -> {after:.4f} (control {other:.4f}).\n"
-        f"{verdict} roadloop bench mining answers with three seeds.",
+        f"{verdict} python -m benchmarks mining, in the checkout, answers with three seeds.",
     )
 
 

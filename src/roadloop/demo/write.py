@@ -2,7 +2,6 @@
 
 import csv
 import multiprocessing
-import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import cv2
 
-from roadloop.demo.world import World
+from roadloop.demo.world.world import World
 from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import parse_csv, shipped
@@ -169,17 +168,13 @@ def draw_track(part: Drives, track: int) -> list[NewSample]:
 
 
 def _write_track(target: Path, samples: Sequence[NewSample]) -> None:
-    scratch = target.with_name(f".{target.name}{publish.PARTIAL}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    with publish.disk_errors(target):
-        scratch.mkdir(parents=True)
+    with publish.publishing_folder(target, "track") as scratch:
         for sample in samples:
             (scratch / f"{sample.point}.jpg").write_bytes(sample.image)
         with (scratch / "track.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(FACTS)
             writer.writerows([getattr(sample, name) for name in FACTS] for sample in samples)
-        publish.move(scratch, target)
 
 
 def _drawn(jobs: list[tuple[Drives, int]], processes: int) -> Iterator[list[NewSample]]:

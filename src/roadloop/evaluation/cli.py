@@ -9,7 +9,7 @@ from rich.table import Table
 from roadloop.console import Home, language, parse_size, say, settings_of, terminal
 from roadloop.errors import NotFoundError, Text
 from roadloop.evaluation.pictures import DATASET, PictureSource, open_source
-from roadloop.networks import trust
+from roadloop.networks.trust import trust_at
 from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
@@ -40,15 +40,16 @@ def export(
     from roadloop.models import export as exporter  # noqa: PLC0415
 
     shape = parse_size(size) if size else None
-    source = _pictures(check, home) if check else None  # what is not there is said before the work
     settings = settings_of(home)
+    trusted = trust_at(settings)  # what is not there is said before the work
+    source = _pictures(check, settings) if check else None
     if safetensors or not (onnx or check):
         target = out / f"{params.stem}.safetensors"
         exporter.export_safetensors(params, target)
         say(target)
     if onnx or check or not safetensors:
         target = out / f"{params.stem}.onnx"
-        report = exporter.export_onnx(params, target, size=shape, any_size=any_size, trust=trust.trust_at(settings))
+        report = exporter.export_onnx(params, target, size=shape, any_size=any_size, trust=trusted)
         say(f"{target}  image {report.shape}  relative difference {report.difference}")
         if report.fixed:
             say(report.fixed.pick(language()))
@@ -56,8 +57,7 @@ def export(
             _check(params, target, source, check, settings)
 
 
-def _pictures(check: str, home: Path | None) -> PictureSource:
-    settings = settings_of(home)
+def _pictures(check: str, settings: Settings) -> PictureSource:
     folder = () if check.startswith(DATASET) else (f"{Path(check).resolve()}:ro",)
     name = str(Path(check).resolve()) if folder else check
     source = open_source(Workspace(settings.home, (*settings.roots, *folder)), name)
@@ -74,7 +74,7 @@ def _check(params: Path, target: Path, source: PictureSource, name: str, setting
     from roadloop.evaluation.parity import ENDING, compare  # noqa: PLC0415 - torch
     from roadloop.models.load import load_model  # noqa: PLC0415
 
-    model = load_model(params, trust.trust_at(settings))
+    model = load_model(params, trust_at(settings))
     found = compare(model, target, source, name, max_pixels=settings.max_picture_mpix * 1_000_000)
     path = target.with_name(f"{target.stem}{ENDING}")
     publish.write_json(path, found.to_json())

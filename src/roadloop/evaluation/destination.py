@@ -4,7 +4,6 @@ Results never mix with what is already there, and a slip of the pen never overwr
 folder of an earlier job of the same kind is replaced, if it holds nothing but what that job wrote.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,13 +11,8 @@ from typing import Final
 from roadloop.errors import BrokenFileError, ConflictError, Text
 from roadloop.jobs.context import TaskContext
 from roadloop.storage import publish
+from roadloop.storage.folders import FOLDERS, Folder, Folders
 from roadloop.storage.paths import Workspace, check_name
-
-#: Folders of the workspace that hold what jobs read, or what other work owns.
-RESERVED: Final = (
-    "sources", "datasets", "networks", "tasks", "weights", "models", "imports", "logs",
-    "tracks", "selections", "images", "packages", "released", "evaluations",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,16 +21,16 @@ class OutputRule:
 
     Attributes:
         parameter: Name of the request's parameter.
-        own: Reserved folders of the workspace inside which it may stand.
+        own: Folders of the workspace inside which it may stand.
         marks: Files that every finished output of this kind has.
     """
 
     parameter: str
-    own: tuple[str, ...]
+    own: tuple[Folder, ...]
     marks: tuple[str, ...]
 
 
-EVALUATION: Final = OutputRule("dest_dir", ("evaluations",), ("report.json", "pictures.csv"))
+EVALUATION: Final = OutputRule("dest_dir", (Folders.evaluations,), ("report.json", "pictures.csv"))
 
 
 def check_destination(
@@ -56,7 +50,7 @@ def check_destination(
         InvalidNameError: Its last part cannot be a name.
     """
     check_name(target.name, rule.parameter)
-    reserved = [workspace.home / name for name in RESERVED if name not in rule.own]
+    reserved = [workspace.home / one.name for one in FOLDERS if one not in rule.own]
     for folder in [*reserved, *([source] if source is not None else [])]:
         if target.is_relative_to(folder) or folder.is_relative_to(target):
             raise _refused(
@@ -65,7 +59,7 @@ def check_destination(
                 f"它与 {folder} 相互包含，结果不能写在数据目录之内或之上",
                 f"it lies inside or above {folder}, which holds other data",
             )
-    if any((workspace.home / name).is_relative_to(target) for name in rule.own):
+    if any((workspace.home / one.name).is_relative_to(target) for one in rule.own):
         raise _refused(rule, target, "它包含其他任务的结果", "it holds the results of other jobs")
     if target.exists() and not target.is_dir():
         raise _refused(rule, target, "它是一个文件", "it is a file")
@@ -118,14 +112,9 @@ def clear(context: TaskContext, target: Path, rule: OutputRule = EVALUATION) -> 
             )
         )
     context.publish([])
-    old = context.scratch(replaced(target))
+    old = context.scratch(target.with_name(f"{target.name}.replaced"))
     target.rename(old)
-    shutil.rmtree(old)
-
-
-def replaced(target: Path) -> Path:
-    """What an earlier output is called while it is removed."""
-    return target.with_name(f"{target.name}.replaced")
+    publish.remove(old)
 
 
 def _refused(rule: OutputRule, target: Path, zh: str, en: str) -> ConflictError:

@@ -1,15 +1,9 @@
-"""What an evaluation has found so far, picture by picture, in a small file beside its outputs.
+"""What an evaluation has found so far, picture by picture, in a small file beside its outputs."""
 
-It makes three things simple: memory stays constant however many pictures there are, an attempt that was killed is
-taken over picture by picture, and tables come out in any order. The file is removed before the folder is published.
-"""
-
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +12,18 @@ from roadloop.errors import Text
 from roadloop.evaluation.metrics import Counts
 from roadloop.evaluation.pictures import LabelKind, Picture
 from roadloop.evaluation.quality import Quality
+from roadloop.storage.notes import Notes
 
 NAME: Final = ".ledger"
 _CELL: Final = np.dtype([("place", "<u4"), ("pixels", "<u4")])
 _WIDE_CELL: Final = np.dtype([("place", "<u4"), ("value", "<u8")])
 _SCHEMA: Final = """
-CREATE TABLE pictures (number INTEGER PRIMARY KEY, name TEXT NOT NULL, file BLOB NOT NULL, track TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS pictures (number INTEGER PRIMARY KEY, name TEXT NOT NULL, file BLOB NOT NULL, track TEXT NOT NULL,
     width INTEGER NOT NULL, height INTEGER NOT NULL, label BLOB NOT NULL, kind TEXT NOT NULL);
-CREATE TABLE results (number INTEGER NOT NULL, model INTEGER NOT NULL, miou REAL, accuracy REAL, counts BLOB,
+CREATE TABLE IF NOT EXISTS results (number INTEGER NOT NULL, model INTEGER NOT NULL, miou REAL, accuracy REAL, counts BLOB,
     digests TEXT NOT NULL, quality BLOB, PRIMARY KEY (number, model)) WITHOUT ROWID;
-CREATE TABLE bad (number INTEGER NOT NULL, name TEXT NOT NULL, zh TEXT NOT NULL, en TEXT NOT NULL);
-CREATE INDEX by_track ON pictures (track, number);
+CREATE TABLE IF NOT EXISTS bad (number INTEGER NOT NULL, name TEXT NOT NULL, zh TEXT NOT NULL, en TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS by_track ON pictures (track, number);
 """
 
 
@@ -86,8 +81,8 @@ class Scored:
     accuracy: float | None
 
 
-class Ledger:
-    """The file. One thread writes; nothing in it outlives the job.
+class Ledger(Notes):
+    """The file.
 
     Args:
         path: Where it is or will be.
@@ -95,22 +90,8 @@ class Ledger:
     """
 
     def __init__(self, path: Path, classes: Sequence[int]) -> None:
-        self.path: Final = path
+        super().__init__(path, _SCHEMA)
         self.classes: Final = tuple(classes)
-        new = not path.exists()
-        self._db = sqlite3.connect(path)
-        # No waiting for the disk: after a power cut every output is verified by its sha256 before it counts.
-        self._db.execute("PRAGMA synchronous = OFF")
-        if new:
-            self._db.executescript(_SCHEMA)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
 
     def add(self, picture: Done, results: Sequence[Result], bad: Sequence[BadPicture] = ()) -> None:
         """Write down a picture with what every model made of it, in the order of the models: all or nothing."""

@@ -18,15 +18,17 @@ from roadloop.evaluation.meaning import UNKNOWN, Labels
 from roadloop.evaluation.metrics import Counts, count
 from roadloop.evaluation.pictures import Picture, PictureSource
 from roadloop.evaluation.quality import Prediction, Quality, measure
-from roadloop.evaluation.render import Panel, colorize, errors, overlay, palette, sheet
+from roadloop.evaluation.render import colorize, errors, overlay, palette, sheet
 from roadloop.evaluation.report import ModelCard
 from roadloop.evaluation.truth import TruthReader, decode_truth
 from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.imaging.drawing import Tile
 from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
 from roadloop.labels.label_map import LabelMap, TrainClass
 from roadloop.labels.matching import Matching, match_tables
 from roadloop.labels.table import from_rows
 from roadloop.models.files import ModelFile
+from roadloop.parameters import stored
 from roadloop.storage import publish, reading
 
 UInt8 = NDArray[np.uint8]
@@ -63,7 +65,7 @@ class ModelView:
             for c in sorted(record["classes"], key=lambda c: int(c["train_id"]))
         )
         own = from_rows("classes", record["class_table"])
-        labels = Labels.of(record.get("labels", {}))
+        labels = stored(Labels, record.get("labels", {}))
         table = labels.table or own
         matching = match_tables(own, table, labels.mapping)
         label_map = LabelMap.from_json(record["label_map"])
@@ -74,7 +76,7 @@ class ModelView:
     def record(model: ModelFile, labels: Labels = UNKNOWN) -> dict[str, Any]:
         """What `of` needs of a description, and of the labels; kept with the outputs, so that they stay readable."""
         kept = model.model_dump(mode="json", include={"classes", "class_table", "label_map"})
-        return {**kept, "labels": labels.record}
+        return {**kept, "labels": labels.payload()}
 
     def lines(self) -> list[dict[str, Any]]:
         """The matching as plain values, each line with the train id of the model's class."""
@@ -246,9 +248,9 @@ def output_path(folder: Path, model_folder: str, kind: str, name: str) -> Path:
 def _sheet(image: UInt8, truth: UInt8, ids: UInt8, colors: UInt8) -> UInt8:
     return sheet(
         [
-            Panel("picture", image),
-            Panel("truth", overlay(image, truth, colors)),
-            Panel("prediction", colorize(ids, colors)),
-            Panel("errors", errors(image, ids, truth)),
+            Tile("图片 picture", image),
+            Tile("标注 truth", overlay(image, truth, colors)),
+            Tile("预测 prediction", colorize(ids, colors)),
+            Tile("错误 errors", errors(image, ids, truth)),
         ]
     )

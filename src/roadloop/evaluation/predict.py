@@ -8,10 +8,7 @@ N pictures in a batch, C outputs, H, W pixels.
 """
 
 import queue
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
@@ -27,9 +24,9 @@ from roadloop.evaluation.manner import PLAIN, Manner, tiles
 from roadloop.evaluation.metrics import IGNORE
 from roadloop.evaluation.quality import Prediction
 from roadloop.networks.load import COARSE, answers_coarsely
+from roadloop.storage.ahead import in_order, threads
 
 A = TypeVar("A")
-B = TypeVar("B")
 P = TypeVar("P")
 L = TypeVar("L")
 V = TypeVar("V")
@@ -293,40 +290,19 @@ def run(
     width = len(predictors)
     codecs = min(CODEC_THREADS * width, 32)
     with (
-        _pool(codecs, "read") as readers,
-        _pool(width, "predict", _one_thread) as workers,
-        _pool(codecs, "write") as writers,
+        threads(codecs, "read") as readers,
+        threads(width, "predict", _one_thread) as workers,
+        threads(codecs, "write") as writers,
     ):
-        loaded = (one for one in _overlapped(readers, stages.load, pictures, codecs + width * batch) if one is not None)
+        loaded = (one for one in in_order(readers, stages.load, pictures, codecs + width * batch) if one is not None)
         batches = _grouped(loaded, lambda one: stages.image(one).shape[:2], batch, limit=4 * width * batch)
-        predicted = (pair for pairs in _overlapped(workers, predict, batches, width + 1) for pair in pairs)
-        yield from _overlapped(writers, finish, predicted, codecs + batch)
+        predicted = (pair for pairs in in_order(workers, predict, batches, width + 1) for pair in pairs)
+        yield from in_order(writers, finish, predicted, codecs + batch)
 
 
 def _one_thread() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # resizing logits is OpenCV's
-
-
-@contextmanager
-def _pool(size: int, name: str, prepare: Callable[[], None] | None = None) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose waiting work is dropped when the block is left early."""
-    pool = ThreadPoolExecutor(size, thread_name_prefix=name, initializer=prepare)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _overlapped(pool: ThreadPoolExecutor, function: Callable[[A], B], items: Iterable[A], window: int) -> Iterator[B]:
-    """`map` over a pool, in order, with at most `window` items under way."""
-    pending: deque[Future[B]] = deque()
-    for item in items:
-        pending.append(pool.submit(function, item))
-        if len(pending) >= window:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
 
 
 def _grouped(items: Iterable[A], key: Callable[[A], Any], size: int, *, limit: int) -> Iterator[list[A]]:

@@ -1,26 +1,22 @@
 """Pictures for people: colour labels, overlays, comparison sheets and a plot of the confusion matrix.
 
-Pure: arrays in, arrays out, RGB always. H, W pixels; C classes. Text in pictures is English ASCII, because OpenCV's
-built-in font has no Chinese characters and no font file is shipped.
+Pure: arrays in, arrays out, RGB always. H, W pixels; C classes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from roadloop.errors import Text
 from roadloop.evaluation.metrics import IGNORE, Matrix
+from roadloop.imaging.drawing import Cell, Tile, UInt8, grid, headed, table
 from roadloop.labels.table import Color
 
-UInt8 = NDArray[np.uint8]
-
 SHEET_WIDTH: Final = 960  #: widest a picture stands on a sheet, pixels
-_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
-_WHITE: Final = (255, 255, 255)
-_INK: Final = (40, 40, 40)
+_EMPTY: Final = 247  #: grey of a cell of the confusion plot without pixels
+_FEW: Final = 20  #: classes of a confusion plot with large cells
 _WRONG: Final = (230, 30, 30)
 
 
@@ -62,39 +58,18 @@ def errors(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
     return shown
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One picture of a sheet with its caption (ASCII)."""
-
-    caption: str
-    image: UInt8
-
-
-def sheet(panels: Sequence[Panel]) -> UInt8:
-    """Pictures of one size side by side in two columns, each under its caption.
+def sheet(tiles: Sequence[Tile]) -> UInt8:
+    """Pictures of one size in two columns, each under its caption; wide ones are made smaller.
 
     Args:
-        panels: One or more; all uint8[H, W, 3] of the same H and W.
+        tiles: One or more.
 
     Returns:
-        uint8[H', W', 3] on white; pictures wider than `SHEET_WIDTH` are made smaller.
+        uint8[H', W', 3].
     """
-    height, width = panels[0].image.shape[:2]
+    height, width = tiles[0].image.shape[:2]
     scale = min(1.0, SHEET_WIDTH / width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    cells = [_cell(panel, size) for panel in panels]
-    if len(cells) % 2:
-        cells.append(np.full_like(cells[0], 255))
-    rows = [np.hstack(cells[i : i + 2]) for i in range(0, len(cells), 2)]
-    return np.vstack(rows).astype(np.uint8)
-
-
-def _cell(panel: Panel, size: tuple[int, int]) -> UInt8:
-    image = cv2.resize(panel.image, size, interpolation=cv2.INTER_AREA)
-    cell = np.full((size[1] + 28, size[0] + 8, 3), 255, np.uint8)
-    cell[24 : 24 + size[1], 4 : 4 + size[0]] = image
-    cv2.putText(cell, panel.caption, (6, 17), _FONT, 0.45, _INK, 1, cv2.LINE_AA)
-    return cell
+    return grid(tiles, (max(1, round(width * scale)), max(1, round(height * scale))), 2)
 
 
 def confusion_plot(matrix: Matrix, names: Sequence[str]) -> UInt8:
@@ -102,58 +77,26 @@ def confusion_plot(matrix: Matrix, names: Sequence[str]) -> UInt8:
 
     Args:
         matrix: int64[C, C], rows the truth.
-        names: C English names; one that the font cannot show becomes `class <id>`.
+        names: Of the C classes.
 
     Returns:
         uint8[H, W, 3]; every cell of a row that has pixels shows its share in percent.
     """
-    labels = [_label(i, name) for i, name in enumerate(names)]
-    cell = 44 if len(labels) <= 20 else 30
-    margin = 36 + max(_text_width(label) for label in labels)
-    side = cell * len(labels)
-    canvas = np.full((margin + side + 20, margin + side + 20, 3), 255, np.uint8)
-    for row, label in enumerate(labels):
-        y = margin + row * cell
-        cv2.putText(
-            canvas, label, (margin - 8 - _text_width(label), y + cell // 2 + 5), _FONT, 0.42, _INK, 1, cv2.LINE_AA
-        )
-        total = int(matrix[row].sum())
-        for column in range(len(labels)):
-            share = int(matrix[row, column]) / total if total else None
-            _draw_cell(canvas, (margin + column * cell, y), cell, share, diagonal=row == column)
-    _column_labels(canvas, labels, margin, cell)
-    cv2.putText(canvas, "truth (rows), prediction (columns), % of the row", (6, 14), _FONT, 0.4, _INK, 1, cv2.LINE_AA)
-    return canvas
+    cells = [
+        [_cell(int(pixels), int(row.sum()), diagonal=i == j) for j, pixels in enumerate(row)]
+        for i, row in enumerate(matrix)
+    ]
+    side = 44 if len(names) <= _FEW else 30
+    title = Text(
+        "每行：一个标注类别的像素被预测为各列类别的比例，%",
+        "% of each true class (row) that is predicted as each class (column)",
+    )
+    return headed(title, table(names, names, cells, (side, side)))
 
 
-def _label(train_id: int, name: str) -> str:
-    shown = name if name.isascii() and name.isprintable() and name.strip() else f"class {train_id}"
-    return shown if len(shown) <= 24 else shown[:22] + ".."
-
-
-def _text_width(text: str) -> int:
-    return int(cv2.getTextSize(text, _FONT, 0.42, 1)[0][0])
-
-
-def _draw_cell(canvas: UInt8, corner: tuple[int, int], cell: int, share: float | None, *, diagonal: bool) -> None:
-    x, y = corner
-    strength = 0.0 if share is None else share
+def _cell(pixels: int, total: int, *, diagonal: bool) -> Cell:
+    share = pixels / total if total else 0.0
     full = (20, 90, 160) if diagonal else (190, 60, 30)
-    color = tuple(round(255 + (c - 255) * strength) for c in full)
-    cv2.rectangle(canvas, (x, y), (x + cell - 2, y + cell - 2), color, cv2.FILLED)
-    if share is None or (round(share * 100) == 0 and not diagonal):
-        return
-    text = f"{share * 100:.0f}"
-    size = 0.42 if cell > 40 else 0.32
-    width = int(cv2.getTextSize(text, _FONT, size, 1)[0][0])
-    ink = _WHITE if strength > 0.5 else _INK
-    cv2.putText(canvas, text, (x + (cell - width) // 2, y + cell // 2 + 4), _FONT, size, ink, 1, cv2.LINE_AA)
-
-
-def _column_labels(canvas: UInt8, labels: Sequence[str], margin: int, cell: int) -> None:
-    """Write the labels of the columns upright: drawn on a strip, turned by 90 degrees."""
-    strip = np.full((cell * len(labels), margin - 24, 3), 255, np.uint8)
-    for row, label in enumerate(labels):
-        cv2.putText(strip, label, (4, row * cell + cell // 2 + 5), _FONT, 0.42, _INK, 1, cv2.LINE_AA)
-    upright = np.rot90(strip)  # first row becomes the first column, bottom to top
-    canvas[24:margin, margin : margin + cell * len(labels)] = upright
+    red, green, blue = (round(_EMPTY + (c - _EMPTY) * share) for c in full)
+    shown = total and (diagonal or round(share * 100))
+    return Cell((red, green, blue), f"{share * 100:.0f}" if shown else "")

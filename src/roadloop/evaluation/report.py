@@ -25,6 +25,7 @@ from roadloop.evaluation.ledger import Ledger
 from roadloop.evaluation.metrics import Counts, Scores, mean
 from roadloop.evaluation.pictures import LabelKind
 from roadloop.evaluation.render import confusion_plot
+from roadloop.imaging.drawing import both
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.label_map import TrainClass
 from roadloop.storage import publish, reading
@@ -231,7 +232,7 @@ def _write_confusion(folder: Path, total: Counts, classes: Sequence[TrainClass])
         head.append("255 none of them")
         body = [[*row, missed] for row, missed in zip(body, [*total.missed.tolist(), ""], strict=True)]
     _write_csv(folder / "confusion.csv", head, body)
-    plot = confusion_plot(total.matrix, [c.name_en for c in classes])
+    plot = confusion_plot(total.matrix, [f"{c.train_id} {both(c.name_zh, c.name_en)}" for c in classes])
     publish.write_bytes(folder / "confusion.png", encode_color(plot))
 
 

@@ -6,23 +6,27 @@ group ends at once, so that a worker that was given up does no more work.
 """
 
 import os
-import shutil
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
 
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
 from roadloop.jobs import logs, queue, seals
 from roadloop.jobs.states import JobState
+from roadloop.parameters import Parameters, stored
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 Move = tuple[Path, Path]
+P = TypeVar("P", bound=Parameters)
 KEPT: Final = "kept"  # in the memo: how much finished work an attempt has left behind at most
 
 
@@ -81,7 +85,6 @@ class TaskContext:
         self.platform: Final = platform
         self.job: Final = job
         self.gpus: Final = gpus
-        self.payload: Final = job.payload
         self.memo: dict[str, Any] = dict(job.memo)
         self._lock = threading.Lock()
         self._writing = threading.Lock()  # what is pending is older than what another thread writes
@@ -94,6 +97,14 @@ class TaskContext:
         self._thread: threading.Thread | None = None
 
     # --- what the task calls -----------------------------------------------------------------------------------
+
+    def recipe(self, kind: type[P]) -> P:
+        """What this job is to do, as its kind has it.
+
+        Raises:
+            OtherVersionError: The row holds something else.
+        """
+        return stored(kind, self.job.payload)
 
     def log(self, line: str) -> None:
         """Write one line to the job's log."""
@@ -154,34 +165,71 @@ class TaskContext:
 
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone. Not created."""
-        path = target.parent / publish.hidden_name(target.name, f"{self.job.id[:8]}-{self.job.token}")
+        path = target.with_name(publish.attempt_name(target.name, self.job.id, self.job.token))
         with self._lock:
             self._scratch.add(path)
         return path
 
-    def drop_scratch(self) -> None:
-        """Remove what is left under the scratch names of this attempt, which has failed."""
-        for path in self._scratch:
-            _remove(path)
+    @contextmanager
+    def filling(self, target: Path, *, take_over: bool = False, sealed: bool = True) -> Iterator[Path]:
+        """Yield a new scratch folder for `target`, sealed when the block ends: for `Outcome.moves`, or `publish`.
+
+        There is no need to clear up after an error: whatever ends the attempt does that (`drop_scratch`).
+
+        Args:
+            target: The folder to be.
+            take_over: The block uses what earlier attempts left; else that is removed first, which makes room.
+            sealed: Give it a manifest, unless the block has written one.
+
+        Raises:
+            DiskFullError: No space is left.
+        """
+        if not take_over:
+            self.clear_older(target.parent)
+        scratch = self.scratch(target)
+        with publish.disk_errors(target):
+            scratch.mkdir(parents=True)
+            yield scratch
+            if sealed and not (scratch / publish.MANIFEST).exists():
+                publish.seal(scratch)
+
+    def drop_scratch(self, keep: Collection[Path] = ()) -> None:
+        """Remove all that this attempt and earlier ones have left under scratch names, where this one has had any.
+
+        Args:
+            keep: What is about to become visible.
+        """
+        for path in self._scratch.difference(keep):
+            publish.remove(path)
+        self.clear_older(*{path.parent for path in self._scratch})
 
     def older_scratch(self, target: Path) -> list[Path]:
-        """What earlier attempts of this job left beside `target`, oldest first."""
-        prefix = publish.hidden_name(target.name, f"{self.job.id[:8]}-").removesuffix(publish.PARTIAL)
+        """What earlier attempts of this job left under scratch names of `target`, oldest first."""
+        names = {publish.attempt_name(target.name, self.job.id, token): token for token in range(self.job.token)}
+        return sorted((p for p in self._older(target.parent) if p.name in names), key=lambda path: names[path.name])
 
-        def token(path: Path) -> int:
-            return int(path.name.removeprefix(prefix).removesuffix(publish.PARTIAL))
+    def clear_older(self, *folders: Path) -> None:
+        """Remove all that earlier attempts of this job left under scratch names in these folders."""
+        for folder in folders:
+            for path in self._older(folder):
+                publish.remove(path)
 
-        found = [
-            path
-            for path in target.parent.glob(f".*{publish.PARTIAL}")
-            if path.name.startswith(prefix) and path.name.removeprefix(prefix).split(".")[0].isdigit()
-        ]
-        return sorted((p for p in found if token(p) < self.job.token), key=token)
+    def _older(self, folder: Path) -> Iterator[Path]:
+        for path in publish.scratch_in(folder):
+            attempt = publish.attempt_of(path.name)
+            if attempt is not None and attempt.job == self.job.id[:8] and attempt.token < self.job.token:
+                yield path
 
-    def clear_older_scratch(self, target: Path) -> None:
-        """Remove what earlier attempts of this job left beside `target`."""
-        for path in self.older_scratch(target):
-            _remove(path)
+    @contextmanager
+    def holding(self) -> Iterator[sa.Connection]:
+        """A transaction for rows of the feature, in which this attempt owns the job.
+
+        Raises:
+            StaleRunError: Another attempt owns it; nothing was written.
+        """
+        with self.platform.database.transaction() as db:
+            queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token})
+            yield db
 
     def publish(self, moves: Sequence[Move], memo: Mapping[str, Any] | None = None) -> None:
         """Make finished scratch files visible while the job goes on.
@@ -233,6 +281,7 @@ class TaskContext:
         Raises:
             StaleRunError: Another attempt owns the job; nothing was made visible.
         """
+        self.drop_scratch(keep={scratch for scratch, _target in outcome.moves})
         self.reach("finish.before")
         self._write(
             {
@@ -300,10 +349,3 @@ def apply_moves(moves: Sequence[Move]) -> None:
     """Give chosen scratch files their visible names; those already moved are passed over."""
     for scratch, target in moves:
         publish.move(scratch, target)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -21,13 +21,14 @@ from roadloop.jobs.findings import Cure, Problem, Report, aside, aside_pair, exp
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import jobs, seals
 from roadloop.storage import integrity, publish, reading
+from roadloop.storage.folders import FOLDERS, Folders
+from roadloop.storage.paths import is_text
 from roadloop.storage.platform import Platform
-from roadloop.storage.quarantine import FOLDER as QUARANTINE
 
 #: Folders of the home in which a manifest may be anybody's.
-PEOPLE: Final = frozenset({"imports", "images", "tracks", "weights", "networks", "released", "outbox"})
+_PEOPLE: Final = frozenset(folder.name for folder in FOLDERS if folder.filled == "people")
 #: Folders in which every manifest is roadloop's.
-OWNED: Final = frozenset({"datasets", "evaluations", "models", "selections", "packages", "tasks", "health", "previews"})
+_OWNED: Final = frozenset(folder.name for folder in FOLDERS if folder.filled == "jobs")
 PAIRS: Final = ("tasks/*/output/models/*", "weights/**/*")
 
 #: What succeeded jobs have left. One that is about to end has written its sums already.
@@ -90,9 +91,8 @@ class _Inspection:
         with self._platform.database.reading() as db:  # after the walk: what appears meanwhile has a row already
             claims = list(dict.fromkeys(all_claims(db, self._workspace)))
             sums = db.execute(_SUMS).all()
-            rows = db.execute(sa.select(jobs.c.id, jobs.c.state, jobs.c.moves)).all()
-        states = {row.id: JobState(row.state) for row in rows}
-        moves = [move for row in rows if states[row.id] not in ENDED for move in row.moves or ()]
+            live = db.execute(sa.select(jobs.c.id, jobs.c.moves).where(jobs.c.state.not_in(ENDED))).all()
+        moves = [move for row in live for move in row.moves or ()]
         self._coming = [self._workspace.find_path(target) for _scratch, target in moves]
         gone = self._inspect_claims(claims)
         pairs = sorted(p for pattern in PAIRS for p in self._workspace.home.glob(pattern) if p.suffix == ".json")
@@ -106,8 +106,8 @@ class _Inspection:
             self._inspect_pair(pair)
         self._inspect_halves()
         self._note_unverified({self._workspace.find_path(row.path) for row in sums}, set(sealed))
-        self._inspect_strangers(walk, set(states))
-        self._inspect_temporaries(walk, {task[:8] for task, state in states.items() if state not in ENDED})
+        self._inspect_strangers(walk)
+        self._inspect_temporaries(walk, {row.id[:8] for row in live})
         for name in INSPECTIONS:
             inspection: Callable[..., Iterator[Problem]] = resolve_name(name)
             self._report.problems += inspection(self._platform, hashes=self._hashes)
@@ -120,12 +120,12 @@ class _Inspection:
             place = Path(folder)
             parts = place.relative_to(home).parts
             if not parts:
-                folders[:] = [name for name in folders if name != QUARANTINE]
-            hidden = [n for n in [*folders, *files] if n.startswith(".") and n.endswith(publish.PARTIAL)]
+                folders[:] = [name for name in folders if name != Folders.quarantine.name]
+            hidden = [name for name in [*folders, *files] if publish.is_scratch(name)]
             found.temporaries += [place / name for name in hidden]
             folders[:] = sorted(set(folders) - set(hidden))
             checkpoint = len(parts) == 4 and parts[0] == "tasks" and parts[2] == "checkpoints"
-            if parts and (checkpoint or (publish.MANIFEST in files and parts[0] not in PEOPLE)):
+            if parts and (checkpoint or (publish.MANIFEST in files and parts[0] not in _PEOPLE)):
                 found.sealed.append(place)
             if parts[:1] == ("tasks",) and parts[2:] == ("conf",) and "recipe.json" in files:
                 found.tasks.append(place.parent)
@@ -142,7 +142,7 @@ class _Inspection:
     def _is_output(self, folder: Path) -> bool:
         """Whether a folder with a manifest is a job's output; a package that was handed over is the annotators'."""
         mark = self._in_people_hands(folder) or (folder / "report.json").is_file()  # evaluations stand where one likes
-        return self._top(folder) in OWNED or (mark and _is_ours(folder))
+        return self._top(folder) in _OWNED or (mark and _is_ours(folder))
 
     def _top(self, place: Path) -> str:
         return place.relative_to(self._workspace.home).parts[0]
@@ -241,19 +241,29 @@ class _Inspection:
 
     # --- what no row knows ---------------------------------------------------------------------------------------
 
-    def _inspect_strangers(self, walk: _Walk, job_ids: set[str]) -> None:
+    def _inspect_strangers(self, walk: _Walk) -> None:
         claimed = self._claims.keys() - {self._workspace.home}  # where an evaluation has its pictures, perhaps
         found = {folder for folder in walk.sealed if self._top(folder) not in {"sources", "tasks"}}
-        for folder in sorted({*found, *walk.tasks}):
-            own = folder in walk.tasks or self._is_output(folder)
-            known = not (claimed.isdisjoint((folder, *folder.parents)) and job_ids.isdisjoint(folder.parts))
-            if own and not known:
+        own = {*walk.tasks, *(folder for folder in found if self._is_output(folder))}
+        unclaimed = [folder for folder in sorted(own) if claimed.isdisjoint((folder, *folder.parents))]
+        named = self._jobs_named({part for folder in unclaimed for part in folder.parts})
+        for folder in unclaimed:
+            if named.isdisjoint(folder.parts):
                 text = Text(f"数据库里没有 {folder} 的记录。", f"No row of the database knows {folder}.")
                 self._report.problems.append(Problem(text, aside(folder, text)))
 
+    def _jobs_named(self, names: set[str]) -> set[str]:
+        """Those that are ids of jobs."""
+        ids, known = sorted(filter(is_text, names)), set[str]()
+        with self._platform.database.reading() as db:
+            for first in range(0, len(ids), 500):
+                known |= set(db.scalars(sa.select(jobs.c.id).where(jobs.c.id.in_(ids[first : first + 500]))))
+        return known
+
     def _inspect_temporaries(self, walk: _Walk, live: set[str]) -> None:
         for path in walk.temporaries:
-            if not any(f".{task}-" in path.name for task in live):
+            attempt = publish.attempt_of(path.name)
+            if attempt is None or attempt.job not in live:
                 text = Text(
                     f"{path} 是中断留下的临时文件，可以删除。",
                     f"{path} is a temporary left by an interruption; it may be deleted.",

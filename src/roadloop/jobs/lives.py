@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,42 +16,66 @@ from roadloop.jobs.store import gpu_leases, job_events, jobs
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
 
+PART: Final = 2000  #: jobs that are looked at at once
+
 
 def inspect(platform: Platform, report: Report) -> None:
     """Check states, events, tokens, leases and processes, and that each job has the row of its feature."""
+    leased = sa.select(gpu_leases, jobs.c.state, jobs.c.token.label("now")).outerjoin(
+        jobs, jobs.c.id == gpu_leases.c.job_id
+    )
+    working = {processes.job_of(process) for process in processes.find("")}
     with platform.database.reading() as db:
-        rows = {
-            row.id: row
-            for row in db.execute(sa.select(jobs.c.id, jobs.c.kind, jobs.c.state, jobs.c.token, jobs.c.progress))
-        }
-        events = db.execute(sa.select(job_events).order_by(job_events.c.job_id, job_events.c.seq)).all()
-        leases = db.execute(sa.select(gpu_leases)).all()
+        leases = db.execute(leased).all()
         report.problems += [Problem(text, _numbering()) for text in search.problems(db)]
-        owned = {name: set(db.scalars(sa.select(_table(name).c.task_id))) for name in set(ROWS.values())}
-    report.jobs = len(rows)
-    lives: dict[str, list[Any]] = {}
-    for event in events:
-        lives.setdefault(event.job_id, []).append(event)
-    for task_id, row in rows.items():
-        report.problems += map(Problem, _life_problems(task_id, row, lives.get(task_id, [])))
-        if row.kind in ROWS and row.state == JobState.SUCCEEDED and task_id not in owned[ROWS[row.kind]]:
-            report.problems.append(Problem(_no_row(task_id, row.kind)))
+        ended = set(db.scalars(sa.select(jobs.c.id).where(jobs.c.id.in_(working), jobs.c.state.in_(ENDED))))
+    for life in _all_lives(platform):
+        report.jobs += 1
+        report.problems += map(Problem, _life_problems(life))
     for lease in leases:
-        job = rows.get(lease.job_id)
-        if job is None or job.state != JobState.RUNNING or job.token != lease.token:
+        if lease.state != JobState.RUNNING or lease.now != lease.token:
             text = Text(
                 f"GPU {lease.uuid} 被没有运行的任务 {lease.job_id} 占用。",
                 f"GPU {lease.uuid} is leased by job {lease.job_id}, which does not run.",
             )
             report.problems.append(Problem(text))
     for process in processes.find(""):
-        task_id = processes.job_of(process)
-        if task_id in rows and JobState(rows[task_id].state) in ENDED:
+        if (task_id := processes.job_of(process)) in ended:
             text = Text(
                 f"进程 {process.pid} 属于已结束的任务 {task_id}。",
                 f"Process {process.pid} belongs to job {task_id}, which has ended.",
             )
             report.problems.append(Problem(text))
+
+
+class _Life(NamedTuple):
+    """A job: its row, its events in order, and the jobs of its part of the table that have a row in their feature's."""
+
+    row: Any
+    events: list[Any]
+    owned: dict[str, set[str]]
+
+
+def _all_lives(platform: Platform) -> Iterator[_Life]:
+    """Every job, read in parts, so that memory does not grow with their number."""
+    after = ""
+    columns = (jobs.c.id, jobs.c.kind, jobs.c.state, jobs.c.progress)
+    while True:
+        with platform.database.reading() as db:
+            rows = db.execute(sa.select(*columns).where(jobs.c.id > after).order_by(jobs.c.id).limit(PART)).all()
+            if not rows:
+                return
+            first, after = rows[0].id, rows[-1].id
+            events = sa.select(job_events).where(job_events.c.job_id.between(first, after))
+            lives: dict[str, list[Any]] = {}
+            for event in db.execute(events.order_by(job_events.c.job_id, job_events.c.seq)):
+                lives.setdefault(event.job_id, []).append(event)
+            columns_of = {name: _table(name).c.task_id for name in ROWS.values()}
+            owned = {
+                name: set(db.scalars(sa.select(column).where(column.between(first, after))))
+                for name, column in columns_of.items()
+            }
+        yield from (_Life(row, lives.get(row.id, []), owned) for row in rows)
 
 
 def _numbering() -> Cure:
@@ -65,10 +89,11 @@ def _numbering() -> Cure:
     return Cure("lists", Text("为列表重新编号并建立索引", "number and index the lists anew"), apply)
 
 
-def _life_problems(task_id: str, row: Any, life: list[Any]) -> Iterator[Text]:
-    if not life or life[-1].state != row.state:
+def _life_problems(life: _Life) -> Iterator[Text]:
+    row, events, task_id = life.row, life.events, life.row.id
+    if not events or JobState(row.state) != events[-1].state:
         yield Text(f"任务 {task_id} 的状态与其记录不符。", f"Job {task_id}: its state differs from its last event.")
-    for before, after in itertools.pairwise(life):
+    for before, after in itertools.pairwise(events):
         if JobState(after.state) not in ALLOWED[JobState(before.state)]:
             yield Text(
                 f"任务 {task_id} 从 {before.state} 变为 {after.state}，这是不允许的。",
@@ -78,6 +103,8 @@ def _life_problems(task_id: str, row: Any, life: list[Any]) -> Iterator[Text]:
             yield Text(f"任务 {task_id} 的令牌变小了。", f"Job {task_id}: its token went down.")
     if not 0 <= row.progress <= 1:
         yield Text(f"任务 {task_id} 的进度超出范围。", f"Job {task_id}: its progress is out of range.")
+    if row.kind in ROWS and row.state == JobState.SUCCEEDED and task_id not in life.owned[ROWS[row.kind]]:
+        yield _no_row(task_id, row.kind)
 
 
 def _table(name: str) -> sa.Table:

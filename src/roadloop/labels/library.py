@@ -13,13 +13,12 @@ from roadloop.labels.table import COLUMNS, SHIPPED, ClassTable, shipped
 from roadloop.storage import reading
 from roadloop.storage.paths import Workspace, check_name, find_entry, spoken
 
-FOLDER: Final = "class-tables"
 ENDINGS: Final = (".csv", ".txt")
 
 
 def list_tables(workspace: Workspace) -> list[str]:
     """Names of all class tables, shipped and added, in order."""
-    folder = workspace.home / FOLDER
+    folder = workspace.class_tables
     added = {spoken(p.stem) for p in folder.iterdir() if _is_table(p)} if folder.is_dir() else set()
     return sorted({*SHIPPED, *added})
 
@@ -39,8 +38,9 @@ def find_table(workspace: Workspace, name: str, parameter: str = "roadelement") 
         LabelMapError: The file is not a class table.
     """
     check_name(name, parameter)
+    folder = workspace.class_tables
     for ending in ENDINGS:
-        path = workspace.follow(find_entry(workspace.home / FOLDER, f"{name}{ending}", parameter))
+        path = workspace.follow(find_entry(folder, f"{name}{ending}", parameter))
         if path.is_file():
             return parse_declared(reading.read_bytes(path), name).table
     if name in SHIPPED:
@@ -49,9 +49,9 @@ def find_table(workspace: Workspace, name: str, parameter: str = "roadelement") 
     raise NotFoundError(
         Text(
             f"没有名为 {name} 的类别表；现有：{known}。可把 {name}.csv（{','.join(COLUMNS)}）"
-            f"或每行“R G B 名称”的 {name}.txt 放入 {FOLDER}/，或不填 {parameter} 以采用数据自带的色板",
+            f"或每行“R G B 名称”的 {name}.txt 放入 {folder.name}/，或不填 {parameter} 以采用数据自带的色板",
             f"No class table {name}; there are: {known}. Put {name}.csv ({','.join(COLUMNS)}) or {name}.txt with"
-            f" lines 'R G B name' into {FOLDER}/, or leave {parameter} out to take the one that comes with the data",
+            f" lines 'R G B name' into {folder.name}/, or leave {parameter} out to take the one that comes with the data",
         ),
         parameter=parameter,
         name=name,

@@ -28,7 +28,7 @@ from roadloop.networks.folder import (
 )
 from roadloop.storage import reading
 from roadloop.storage.paths import Workspace, check_name
-from roadloop.storage.platform import open_platform
+from roadloop.storage.platform import opened
 
 if TYPE_CHECKING:
     from roadloop.models.importing import Imported
@@ -81,28 +81,29 @@ def import_file(
     all; every one is accounted for. What the file says of itself is taken, else what its network usually has, and it is shown. To begin a
     training from foreign weights no import is needed: put the file into weights/.
     """
-    installed = settings_of(home)
-    workspace = Workspace(installed.home, installed.roots)
-    # Loading torch takes seconds; other commands need not wait for it.
-    from roadloop.models.importing import import_weights  # noqa: PLC0415
+    with opened(settings_of(home)) as platform:
+        # Loading torch takes seconds; other commands need not wait for it.
+        from roadloop.models.importing import import_weights  # noqa: PLC0415
 
-    about = read_about(file)
-    table, chosen = _label_map(label_map, find_table(workspace, classes, "classes") if classes else None, about.table)
-    given = Given(
-        table=table,
-        label_map=chosen,
-        outputs=outputs,
-        mean=_three(mean, "mean") if mean else None,
-        std=_three(std, "std") if std else None,
-        size=parse_size(size) if size else None,
-        settings=_object(settings, "settings"),
-        by_order=by_order,
-        predict_ignored=predict_ignored,
-    )
-    info = _network(workspace, network, about)
-    imported = import_weights(file, info, about, given, (workspace.weights, name))
-    if info.folder.parent != TEMPLATES:
-        trust.note_at(installed, info.digest, info.name)
+        workspace, about = platform.workspace, read_about(file)
+        known = find_table(workspace, classes, "classes") if classes else None
+        table, chosen = _label_map(label_map, known, about.table)
+        given = Given(
+            table=table,
+            label_map=chosen,
+            outputs=outputs,
+            mean=_three(mean, "mean") if mean else None,
+            std=_three(std, "std") if std else None,
+            size=parse_size(size) if size else None,
+            settings=_object(settings, "settings"),
+            by_order=by_order,
+            predict_ignored=predict_ignored,
+        )
+        info = _network(workspace, network, about)
+        imported = import_weights(file, info, about, given, (workspace.weights, name))
+        if info.folder.parent != TEMPLATES:
+            with platform.database.transaction() as db:
+                trust.note(db, info.digest, info.name, "imported")
     _show(imported)
 
 
@@ -121,8 +122,7 @@ def trust_source(
     Shipped templates, networks in networks/, and what was trained here run without. Any other model's source is printed, with
     its differences from the nearest known network, and runs once you say so; it can then do what the server's user can.
     """
-    platform = open_platform(settings_of(home))
-    try:
+    with opened(settings_of(home)) as platform:
         if listed:
             approve.list_sources(platform)
         elif revoke:
@@ -133,8 +133,6 @@ def trust_source(
             raise InvalidValueError(
                 Text("请给出模型文件，或 --list、--revoke。", "Name a model file, or give --list or --revoke.")
             )
-    finally:
-        platform.database.close()
 
 
 def _show(imported: "Imported") -> None:

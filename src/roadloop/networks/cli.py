@@ -1,6 +1,5 @@
 """`roadloop networks`: what there is, what it costs, how fast it is here; and the check of a network of one's own."""
 
-import shutil
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,9 +14,10 @@ from roadloop.jobs import processes, queue
 from roadloop.jobs.states import JobState
 from roadloop.networks import service
 from roadloop.networks.folder import FILES, TEMPLATES, check_files, list_templates, network_folder
+from roadloop.networks.recipe import AddNet
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
-from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.platform import Platform, opened
 
 if TYPE_CHECKING:
     import torch
@@ -78,18 +78,15 @@ def add(
     A folder from elsewhere is copied into networks/ first. The network is built and run on a small input, in a process
     with limits. Needs no server; the same command checks a network anew. docs/networks.md has an example.
     """
-    platform = open_platform(settings_of(home))
-    try:
+    with opened(settings_of(home)) as platform:
         name = _brought_in(platform, network)
-        add_row = service.add(platform, name, describe)
+        add_row = service.add(platform, AddNet(name=name, description=describe))
         with platform.database.transaction() as db:
             task_id = add_row(db)
             job = queue.claim(db, task_id, (), socket.gethostname())
         processes.start(platform.settings, job, (), platform.workspace.home / job.log).wait()
         with platform.database.reading() as db:
             job = queue.get(db, task_id)
-    finally:
-        platform.database.close()
     if job.state is not JobState.SUCCEEDED or job.result is None:
         raise JobError(job.reason or Text(f"见日志 {job.log}。", f"See the log {job.log}."))
     parameters, cost = f"{job.result['parameters']:,}", f"{job.result['multiply_adds'] / 1e9:.2f} G"
@@ -132,12 +129,10 @@ def _brought_in(platform: Platform, network: str) -> str:
                 " folder.",
             )
         )
-    scratch = own / publish.hidden_name(name, "added")
-    shutil.rmtree(scratch, ignore_errors=True)
-    for file in FILES:
-        if (folder / file).is_file():
-            publish.write_bytes(scratch / file, reading.read_bytes(folder / file))
-    publish.move(scratch, own / name)
+    with publish.publishing_folder(own / name, "added") as scratch:
+        for file in FILES:
+            if (folder / file).is_file():
+                publish.write_bytes(scratch / file, reading.read_bytes(folder / file))
     return name
 
 
@@ -146,12 +141,9 @@ def _folders(home: Path | None) -> tuple[list[tuple[str, Path]], list[str]]:
     shipped = [(name, TEMPLATES / name) for name in list_templates() if (TEMPLATES / name).is_dir()]
     if home is None:
         return shipped, []
-    platform = open_platform(settings_of(home))
-    try:
+    with opened(settings_of(home)) as platform:
         ready = [(name, network_folder(platform.workspace, name)) for name in service.list_networks(platform)]
         others = [one for one in service.list_folders(platform) if one.state != "ready"]
-    finally:
-        platform.database.close()
     return shipped + ready, [f"{one.name}: {escape(_why(one).pick(language()))}" for one in others]
 
 

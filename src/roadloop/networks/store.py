@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from roadloop.errors import Text
 from roadloop.jobs.claims import Claim, succeeded
-from roadloop.storage.database import metadata
+from roadloop.storage.database import insert_new, metadata
 from roadloop.storage.paths import Workspace
 
 networks: Final = sa.Table(
@@ -45,11 +45,14 @@ def find_source(db: sa.Connection, digest: str) -> sa.Row[Any] | None:
     return db.execute(sa.select(trusted_sources).where(trusted_sources.c.digest == digest)).first()
 
 
-def put_source(db: sa.Connection, digest: str, **values: Any) -> None:
-    """Add a source's row, or change it."""
-    table = trusted_sources
-    if db.execute(table.update().where(table.c.digest == digest).values(**values)).rowcount == 0:
-        db.execute(table.insert().values(digest=digest, **values))
+def add_source(db: sa.Connection, digest: str, **values: Any) -> bool:
+    """Add a source's row; False where there is one."""
+    return insert_new(db, trusted_sources, {"digest": digest, **values})
+
+
+def change_source(db: sa.Connection, digest: str, **values: Any) -> None:
+    """Change a source's row."""
+    db.execute(trusted_sources.update().where(trusted_sources.c.digest == digest).values(**values))
 
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:

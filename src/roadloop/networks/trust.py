@@ -22,12 +22,11 @@ from roadloop.networks import service, store
 from roadloop.networks.folder import digest, network_folder, read_source
 from roadloop.settings import Settings
 from roadloop.storage import reading
-from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.folders import FOLDERS
+from roadloop.storage.platform import Platform, opened
 
 #: A line for each version of each template that was ever shipped: sha256 of its `network.py`, name.
 VERSIONS: Final = Path(__file__).parent / "shipped.txt"
-#: Folders of the workspace that pictures and annotations come in by.
-INBOXES: Final = ("imports", "images", "packages", "released", "sources", "tracks")
 
 Origin = Literal["trained", "imported", "approved"]
 
@@ -140,24 +139,24 @@ def trust_of(platform: Platform) -> Trust:
     with platform.database.reading() as db:
         rows = frozenset(db.scalars(sa.select(table.c.digest).where(table.c.revoked_at.is_(None))))
     home = platform.workspace.home
-    inboxes = (*(home / name for name in INBOXES), home / platform.settings.annotation_inbox)
+    inboxes = (*(home / f.name for f in FOLDERS if f.inbox), home / platform.settings.annotation_inbox)
     return Trust(SHIPPED.digests | own(platform).keys() | rows, tuple(f.resolve() for f in inboxes), home)
 
 
 def trust_at(settings: Settings) -> Trust:
-    """The same for a command that also works without an installation: then only templates run.
+    """The same for a command that also works without an installation, where nobody names one: then only templates run.
 
     Raises:
+        NotFoundError: A workspace was named, and is none.
         ConflictError: The installation's database has another schema.
     """
     try:
-        platform = open_platform(settings)
+        with opened(settings) as platform:
+            return trust_of(platform)
     except NotFoundError:
+        if "home" in settings.model_fields_set:
+            raise
         return SHIPPED
-    try:
-        return trust_of(platform)
-    finally:
-        platform.database.close()
 
 
 def own(platform: Platform) -> dict[str, str]:
@@ -191,25 +190,14 @@ def note(db: sa.Connection, found: str, name: str, origin: Origin) -> None:
 
     What an operator has revoked stays revoked.
     """
-    if store.find_source(db, found) is None:
-        store.put_source(db, found, name=name, origin=origin, since=time.time(), approved_by="")
-
-
-def note_at(settings: Settings, found: str, name: str) -> None:
-    """The same for an import of weights; without an installation there is nothing to remember it in."""
-    with suppress(NotFoundError):
-        platform = open_platform(settings)
-        try:
-            with platform.database.transaction() as db:
-                note(db, found, name, "imported")
-        finally:
-            platform.database.close()
+    store.add_source(db, found, name=name, origin=origin, since=time.time(), approved_by="")
 
 
 def approve(db: sa.Connection, found: str, name: str) -> None:
     """Let a source run."""
     values: dict[str, Any] = {"name": name, "origin": "approved", "since": time.time(), "approved_by": _account()}
-    store.put_source(db, found, **values, revoked_at=None, revoked_by=None)
+    if not store.add_source(db, found, **values):
+        store.change_source(db, found, **values, revoked_at=None, revoked_by=None)
 
 
 def revoke(db: sa.Connection, beginning: str) -> Known:
@@ -231,7 +219,7 @@ def revoke(db: sa.Connection, beginning: str) -> Known:
                 " shows them.",
             )
         )
-    store.put_source(db, rows[0].digest, revoked_at=time.time(), revoked_by=_account())
+    store.change_source(db, rows[0].digest, revoked_at=time.time(), revoked_by=_account())
     return rows[0]
 
 

@@ -59,18 +59,17 @@ def fill(
 
     Args:
         workspace: Where the originals stand.
-        folder: Scratch folder; made here.
+        folder: Scratch folder, empty.
         number: Of the package.
         brief: What all packages share.
         rows: Planned pictures, rows of `package_pictures`; with a `reason` they were rejected before.
 
     Returns:
-        Pictures left out with the reason, and the ids of their rows. When every one is, the folder is not sealed.
+        Pictures left out with the reason, and the ids of their rows. When every one is, the folder stays empty.
 
     Raises:
         DiskFullError: No space is left; no picture is to blame.
     """
-    folder.mkdir(parents=True)
     pictures: list[PackedPicture] = []
     problems: list[Problem] = []
     broken: list[int] = []

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from roadloop.errors import NotFoundError, Text
+from roadloop.storage.folders import Folders
 from roadloop.storage.paths import Workspace, spoken
 
-IMAGES: Final = "images"
-PACKAGES: Final = "packages"
-RELEASED: Final = "released"
+IMAGES: Final = Folders.images.name
+PACKAGES: Final = Folders.packages.name
+RELEASED: Final = Folders.released.name
 REJECTED: Final = "rejected"
 REPORTS: Final = "reports"
 
@@ -71,14 +72,14 @@ def numbered(folder: Path) -> dict[int, Path]:
 def all_packages(workspace: Workspace) -> Iterator[tuple[str, int, Path]]:
     """(version, number, folder) of every package folder."""
     for version in versions(workspace, PACKAGES):
-        for number, folder in numbered(workspace.home / PACKAGES / version).items():
+        for number, folder in numbered(workspace.packages / version).items():
             yield version, number, folder
 
 
 def find_package(workspace: Workspace, number: int, version: str = "") -> Path | None:
     """The folder of a package by its number, in `version` if it stands there, else wherever it is."""
-    first = workspace.home / PACKAGES / version / str(number)
+    first = workspace.packages / version / str(number)
     if version and first.is_dir():
         return first
-    found = [workspace.home / PACKAGES / v / str(number) for v in versions(workspace, PACKAGES)]
+    found = [workspace.packages / v / str(number) for v in versions(workspace, PACKAGES)]
     return next((p for p in found if p.is_dir()), None)

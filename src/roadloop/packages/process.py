@@ -6,13 +6,11 @@ made from rejected pictures wins, then that of the lowest package number. Labels
 
 import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from roadloop.errors import (
     BrokenFileError,
@@ -26,21 +24,18 @@ from roadloop.errors import (
 )
 from roadloop.imaging.encode import encode_label
 from roadloop.imaging.header import read_header
-from roadloop.jobs import queue
 from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.labels.table import ClassTable, different_meanings, union
 from roadloop.packages import places, store
 from roadloop.packages.agreement import Agreement
 from roadloop.packages.evidence import Returned, Truths, load_image
 from roadloop.packages.manifest import PackageManifest, read
+from roadloop.packages.recipe import ProcessRecipe
 from roadloop.packages.report import Report
 from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, accepts, check_label, truth_part
 from roadloop.sources.service import open_set, scan
 from roadloop.sources.writer import NewSample, SourceSetWriter
-from roadloop.storage import publish, reading
-
-A = TypeVar("A")
-B = TypeVar("B")
+from roadloop.storage import ahead, publish, reading
 
 _THREADS: Final = min(4, os.cpu_count() or 1)
 
@@ -61,16 +56,20 @@ class LabelRun:
 
     Args:
         context: Of the job.
+        recipe: Which labels, and the name of their source set.
     """
 
-    def __init__(self, context: TaskContext) -> None:
+    def __init__(self, context: TaskContext, recipe: ProcessRecipe) -> None:
         self._context: Final = context
         self._workspace: Final = context.platform.workspace
-        self._version: Final[str] = context.payload["version"]
-        self._wanted: Final[ResultType] = context.payload["types"]
-        self._name: Final[str] = context.payload["name"]
+        self._version: Final = recipe.version
+        self._wanted: Final[ResultType] = recipe.types
+        self._name: Final = recipe.name
+        self._new: Final = recipe.new
         self._limit: Final = context.platform.settings.max_picture_mpix * 1_000_000
         self._released: Final = places.folder_of(self._workspace, places.RELEASED, self._version)
+        self._task: Final = context.job.id[:8]
+        self._kept: Final = self._released / places.REJECTED / self._task
         self._truths: Final[dict[str, Truths]] = {}
 
     def publish(self) -> Outcome:
@@ -80,41 +79,26 @@ class LabelRun:
             JobError: No label can be used.
             NameTakenError: The set exists by now.
         """
-        context = self._context
         target = self._workspace.sources / self._name
-        task = context.job.id[:8]
-        kept = self._released / places.REJECTED / task
-        page = self._released / places.REPORTS / f"{task}.json"
-        for path in (target, kept, page):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            context.clear_older_scratch(path)
-        scratch = context.scratch(target)
-        try:
-            moves, result = self._work(scratch, [(context.scratch(kept), kept), (context.scratch(page), page)])
-            if target.exists():
-                raise _taken(self._name)
-        except BaseException:
-            for path in (target, kept):
-                shutil.rmtree(context.scratch(path), ignore_errors=True)
-            raise
+        with self._context.filling(target) as scratch:
+            moves, result = self._work(scratch)
+        if target.exists():
+            raise _taken(self._name)
         return Outcome(result, [(scratch, target), *moves])
 
-    def _work(self, scratch: Path, aside: list[Move]) -> tuple[list[Move], dict[str, Any]]:
+    def _work(self, scratch: Path) -> tuple[list[Move], dict[str, Any]]:
         context, found = self._context, _Found(Report(self._version, self._wanted, self._name))
-        with publish.disk_errors(scratch):
-            packages = list(self._packages(found.report))
-            table = _common_table([manifest for _, manifest in packages])
-            scratch.mkdir()
-            writer = SourceSetWriter(scratch, table)
-            self._read_all(packages, writer, found)
-            writer.finish()
-            moves, result = self._conclude(found, table, aside)
-            os.sync()  # one flush for thousands of small files
+        packages = list(self._packages(found.report))
+        table = _common_table([manifest for _, manifest in packages])
+        writer = SourceSetWriter(scratch, table)
+        self._read_all(packages, writer, found)
+        writer.finish()
+        moves, result = self._conclude(found, table)
+        os.sync()  # one flush for thousands of small files
         self._note(found)
         for text in found.report.warnings():
             context.warn(text)
         if not found.published:
-            shutil.rmtree(scratch)
             context.publish(moves)
             raise found.report.nothing_published()
         return moves, result
@@ -141,13 +125,13 @@ class LabelRun:
 
     def _read_all(self, packages: list[tuple[Path, PackageManifest]], writer: SourceSetWriter, found: _Found) -> None:
         total, done = sum(len(m.pictures) for _, m in packages), 0
-        before = self._published_before() if self._context.payload["new"] else set()
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as pool:
+        before = self._published_before() if self._new else set()
+        with ahead.threads(_THREADS, "labels") as pool:
             for package, manifest in packages:
                 labels = list(self._labels(package, manifest, found))
                 back = [label for label in labels if label.origin not in before]
                 found.report.leave_out(len(labels) - len(back))
-                for label, verdict in _ahead(pool, self._check, back):
+                for label, verdict in ahead.in_order(pool, self._check, back, 3 * _THREADS):
                     self._context.check_stop()
                     self._sort(label, verdict, writer, found)
                 done += len(manifest.pictures)
@@ -165,7 +149,10 @@ class LabelRun:
             else:
                 found.report.missing(manifest.number, picture.name)
 
-    def _check(self, label: Returned) -> Accepted | Rejected:
+    def _check(self, label: Returned) -> tuple[Returned, Accepted | Rejected]:
+        return label, self._verdict(label)
+
+    def _verdict(self, label: Returned) -> Accepted | Rejected:
         try:
             data = reading.read_bytes(self._workspace.follow(label.file))
         except PathOutsideError as error:
@@ -235,39 +222,39 @@ class LabelRun:
         part = None if truth is None else truth_part(self._wanted)(truth)
         return part if part is not None and part.shape == shape else None
 
-    def _conclude(self, found: _Found, table: ClassTable, aside: list[Move]) -> tuple[list[Move], dict[str, Any]]:
+    def _conclude(self, found: _Found, table: ClassTable) -> tuple[list[Move], dict[str, Any]]:
         """Compare copies, keep rejected labels aside, write the report."""
-        (kept, kept_target), (page, page_target) = aside
         report = found.report
         for (first, second), agreement in sorted(self._compare(found).items()):
             report.add_agreement(first, second, agreement.summary(table))
         for number, agreement in sorted(found.gold.items()):
             report.add_gold(number, agreement.summary(table))
         resent = self._resent()
-        moves: list[Move] = []
+        rejected: list[Returned] = []
         for label, verdict in found.rejected:
             if label.origin in found.published or resent.get(label.origin, 0) > label.manifest.number:
                 report.supersede(label.manifest.number, label.picture.name)
-                continue
-            report.reject(label.manifest.number, label.picture.name, label.picture.label, verdict)
-            folder = kept / str(label.manifest.number)
-            folder.mkdir(parents=True, exist_ok=True)
-            if label.file.is_file() and self._workspace.holds(label.file.resolve()):
-                shutil.copyfile(label.file, folder / label.picture.label)
-        value = report.to_json()
-        if kept.is_dir():
-            publish.write_json(kept / "report.json", value["rejected"])
-            (kept / "report.csv").write_text(report.rejected_csv(), encoding="utf-8-sig")
-            publish.seal(kept)
-            moves.append((kept, kept_target))
-        publish.write_json(page, value)
-        moves.append((page, page_target))
+            else:
+                report.reject(label.manifest.number, label.picture.name, label.picture.label, verdict)
+                rejected.append(label)
+        moves = [self._keep_aside(rejected, report)] if rejected else []
+        page = self._released / places.REPORTS / f"{self._task}.json"
+        moves.append((self._context.scratch(page), page))
+        publish.write_json(moves[-1][0], report.to_json())
         store_path = self._workspace.store_path
-        places_of = {
-            "report": store_path(page_target),
-            "rejected_folder": store_path(kept_target) if kept.is_dir() else None,
-        }
+        places_of = {"report": store_path(page), "rejected_folder": store_path(self._kept) if rejected else None}
         return moves, {**report.summary(), **places_of}
+
+    def _keep_aside(self, rejected: Sequence[Returned], report: Report) -> Move:
+        with self._context.filling(self._kept) as scratch:
+            for label in rejected:
+                folder = scratch / str(label.manifest.number)
+                folder.mkdir(exist_ok=True)
+                if label.file.is_file() and self._workspace.holds(label.file.resolve()):
+                    shutil.copyfile(label.file, folder / label.picture.label)
+            publish.write_json(scratch / "report.json", report.to_json()["rejected"])
+            (scratch / "report.csv").write_text(report.rejected_csv(), encoding="utf-8-sig")
+        return scratch, self._kept
 
     def _compare(self, found: _Found) -> dict[tuple[int, int], Agreement]:
         """Agreement between packages that hold the same pictures."""
@@ -276,9 +263,9 @@ class LabelRun:
             first, *others = sorted(labels, key=lambda r: r.manifest.number)
             if not others:
                 continue
-            base = self._check(first)
+            base = self._verdict(first)
             for other in others:
-                verdict = self._check(other)
+                verdict = self._verdict(other)
                 if isinstance(base, Accepted) and isinstance(verdict, Accepted) and base.ids.shape == verdict.ids.shape:
                     key = (first.manifest.number, other.manifest.number)
                     pairs.setdefault(key, Agreement()).add(base.ids, verdict.ids)
@@ -301,9 +288,9 @@ class LabelRun:
             return found
 
     def _note(self, found: _Found) -> None:
-        """Write what became of each picture into the rows, as the holder of the job."""
+        """Write what became of each picture into the rows, as the holder of the job; the next attempt does so anew."""
         context = self._context
-        kept = self._workspace.store_path(self._released / places.REJECTED / context.job.id[:8])
+        kept = self._workspace.store_path(self._kept)
         good = [label.row.id for labels in found.copies.values() for label in labels if label.row is not None]
         bad, over = [], []
         resent = self._resent()
@@ -315,23 +302,13 @@ class LabelRun:
             else:
                 place = f"{kept}/{label.manifest.number}/{label.picture.label}"
                 bad.append((label.row.id, list(verdict.reason), place))
-        with context.platform.database.transaction() as db:
-            queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})
-            store.set_outcomes(db, good, "published")
-            store.set_outcomes(db, over, "superseded")
-            store.set_rejected(db, bad)
-
-
-def _ahead(pool: ThreadPoolExecutor, read: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
-    """(item, what `read` made of it), in order, with few items under way, so that memory stays small."""
-    pending: deque[tuple[A, Future[B]]] = deque()
-    for item in items:
-        pending.append((item, pool.submit(read, item)))
-        if len(pending) > 2 * _THREADS:
-            first, future = pending.popleft()
-            yield first, future.result()
-    for first, future in pending:
-        yield first, future.result()
+        for ids, outcome in ((good, "published"), (over, "superseded")):
+            for part in store.parts(ids):
+                with context.holding() as db:
+                    store.set_outcomes(db, part, outcome)
+        for rejected in store.parts(bad):
+            with context.holding() as db:
+                store.set_rejected(db, rejected)
 
 
 def _common_table(manifests: list[PackageManifest]) -> ClassTable:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,6 +14,8 @@ from roadloop.jobs.queue import JobState, jobs
 from roadloop.jobs.states import ENDED
 from roadloop.storage.database import metadata
 from roadloop.storage.paths import Workspace
+
+T = TypeVar("T")
 
 divisions: Final = sa.Table(
     "divisions",
@@ -70,6 +73,8 @@ label_runs: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
+#: Pictures that one transaction writes or forgets: others wait for it.
+PART: Final = 2000
 _GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
 _ACTIVE: Final = tuple(state.value for state in JobState if state not in ENDED)
 
@@ -136,12 +141,20 @@ def rejected_pictures(db: sa.Connection, version: str) -> list[sa.Row[Any]]:
     return list(found.values())
 
 
-def drop_given_up(db: sa.Connection) -> None:
-    """Forget the packages of divisions that failed or were cancelled; they never became visible."""
-    dead = sa.select(packages.c.number).join(jobs, jobs.c.id == packages.c.task_id).where(jobs.c.state.in_(_GIVEN_UP))
-    numbers = list(db.scalars(dead))
-    db.execute(package_pictures.delete().where(package_pictures.c.number.in_(numbers)))
-    db.execute(packages.delete().where(packages.c.number.in_(numbers)))
+def drop_part(db: sa.Connection, task_id: str) -> bool:
+    """Forget some packages that never became visible: this division's, and those of divisions that failed or were cancelled.
+
+    Returns:
+        Whether there may be more.
+    """
+    p = package_pictures
+    over = sa.or_(jobs.c.state.in_(_GIVEN_UP), jobs.c.id == task_id)
+    dead = sa.select(packages.c.number).join(jobs, jobs.c.id == packages.c.task_id).where(over)
+    some = sa.select(p.c.id).where(p.c.number.in_(dead)).limit(PART)
+    if db.execute(p.delete().where(p.c.id.in_(some))).rowcount:
+        return True
+    db.execute(packages.delete().where(packages.c.number.in_(dead)))
+    return False
 
 
 def highest_number(db: sa.Connection) -> int:
@@ -149,10 +162,14 @@ def highest_number(db: sa.Connection) -> int:
     return int(db.scalar(sa.select(sa.func.coalesce(sa.func.max(packages.c.number), 0))) or 0)
 
 
-def insert_packages(db: sa.Connection, rows: Sequence[dict[str, Any]], pictures: Sequence[dict[str, Any]]) -> None:
-    """Add packages and what is planned to be in them."""
+def insert_packages(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Add packages."""
     db.execute(packages.insert(), list(rows))
-    db.execute(package_pictures.insert(), list(pictures))
+
+
+def insert_pictures(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Add pictures that are planned to be in packages, `PART` of them at most."""
+    db.execute(package_pictures.insert(), list(rows))
 
 
 def pictures_of(db: sa.Connection, task_id: str) -> list[sa.Row[Any]]:
@@ -168,18 +185,21 @@ def pictures_in(db: sa.Connection, number: int) -> dict[str, sa.Row[Any]]:
     return {row.name: row for row in rows}
 
 
-def set_outcomes(db: sa.Connection, ids: Iterable[int], outcome: str) -> None:
-    """Note what became of pictures."""
-    for chunk in _chunks(list(ids)):
-        db.execute(
-            package_pictures.update()
-            .where(package_pictures.c.id.in_(chunk))
-            .values(outcome=outcome, reason=None, label="")
-        )
+def parts(rows: Iterable[T]) -> Iterator[list[T]]:
+    """Rows, as many at a time as one transaction writes."""
+    waiting = iter(rows)
+    while part := list(islice(waiting, PART)):
+        yield part
 
 
-def set_rejected(db: sa.Connection, values: Iterable[tuple[int, Any, str]]) -> None:
-    """Note rejected pictures: (id, [zh, en], where the label is kept)."""
+def set_outcomes(db: sa.Connection, ids: Sequence[int], outcome: str) -> None:
+    """Note what became of pictures, of `PART` at most."""
+    changed = package_pictures.update().where(package_pictures.c.id.in_(ids))
+    db.execute(changed.values(outcome=outcome, reason=None, label=""))
+
+
+def set_rejected(db: sa.Connection, values: Sequence[tuple[int, Any, str]]) -> None:
+    """Note rejected pictures, `PART` at most: (id, [zh, en], where the label is kept)."""
     for row_id, reason, label in values:
         db.execute(
             package_pictures.update()
@@ -216,10 +236,6 @@ def holds_name(db: sa.Connection, name: str) -> bool:
         )
         is not None
     )
-
-
-def _chunks(ids: list[int], size: int = 500) -> Iterable[list[int]]:
-    return (ids[i : i + size] for i in range(0, len(ids), size))
 
 
 def finished_runs(db: sa.Connection, version: str, types: str) -> list[str]:

@@ -1,15 +1,12 @@
 """What the jobs of /task_divide and /process_label run."""
 
-import shutil
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from roadloop.errors import BrokenFileError, JobError, Text
-from roadloop.jobs import queue
 from roadloop.jobs.context import Move, Outcome, TaskContext
-from roadloop.labels.table import from_rows
 from roadloop.networks.trust import trust_of
 from roadloop.packages import choose, places, store
 from roadloop.packages import manifest as manifests
@@ -18,8 +15,11 @@ from roadloop.packages.compose import Annotate, Brief, fill
 from roadloop.packages.manifest import PICTURE_PREFIX
 from roadloop.packages.plan import make_plan, parse_amount
 from roadloop.packages.process import LabelRun
+from roadloop.packages.recipe import DivideRecipe, ProcessRecipe
 from roadloop.sources.layout import Problem
 from roadloop.storage import publish
+
+PLANNED: Final = "planned"  #: in the job's memo: all rows of the plan are there
 
 
 def divide(context: TaskContext) -> Outcome:
@@ -32,35 +32,28 @@ def divide(context: TaskContext) -> Outcome:
         JobError: Not one picture can be used.
         InvalidValueError: The options leave no room.
     """
-    rows, problems = _planned(context)
-    brief = _brief(context)
+    recipe = context.recipe(DivideRecipe)
+    rows, problems = _planned(context, recipe)
+    brief = _brief(context, recipe)
     base = places.folder_of(context.platform.workspace, places.PACKAGES, brief.version)
     base.mkdir(parents=True, exist_ok=True)
     moves: list[Move] = []
     broken: list[int] = []
     done = 0
-    try:
-        for number, group in groupby(rows, key=lambda row: int(row.number)):
-            context.check_stop()
-            planned = list(group)
-            scratch = context.scratch(base / str(number))
-            bad, ids = _package(context, brief, number, planned)
-            problems += bad
-            broken += ids
-            done += len(planned)
-            context.progress(done, len(rows), Text(f"任务包 {number}", f"Package {number}"))
-            if len(ids) < len(planned):
-                moves.append((scratch, base / str(number)))
-            else:
-                shutil.rmtree(scratch)
-            context.keep(len(moves))
-            context.reach("divide.package")
-        if not moves:
-            raise _nothing(problems)
-    except BaseException:
-        for number in {int(row.number) for row in rows}:
-            shutil.rmtree(context.scratch(base / str(number)), ignore_errors=True)
-        raise
+    for number, group in groupby(rows, key=lambda row: int(row.number)):
+        context.check_stop()
+        planned = list(group)
+        bad, ids = _package(context, brief, number, planned)
+        problems += bad
+        broken += ids
+        done += len(planned)
+        context.progress(done, len(rows), Text(f"任务包 {number}", f"Package {number}"))
+        if len(ids) < len(planned):
+            moves.append((context.scratch(base / str(number)), base / str(number)))
+        context.keep(len(moves))
+        context.reach("divide.package")
+    if not moves:
+        raise _nothing(problems)
     _note(context, broken)
     return Outcome(_divided(context, rows, moves, problems, len(broken)), moves)
 
@@ -72,105 +65,109 @@ def process(context: TaskContext) -> Outcome:
         JobError: Not one label can be used; what is rejected is kept nevertheless.
         NameTakenError: Somebody made a source set of that name meanwhile.
     """
-    return LabelRun(context).publish()
+    return LabelRun(context, context.recipe(ProcessRecipe)).publish()
 
 
-def _planned(context: TaskContext) -> tuple[list[Any], list[Problem]]:
-    """The plan's rows; made by the first attempt, read by the next ones."""
-    with context.platform.database.reading() as db:
-        rows = store.pictures_of(db, context.job.id)
-    if rows:
-        return rows, []
-    pictures, problems = _candidates(context)
+def _planned(context: TaskContext, recipe: DivideRecipe) -> tuple[list[Any], list[Problem]]:
+    """The plan's rows; made once, and read by the attempts after the one that has completed it."""
+    if context.memo.get(PLANNED):
+        with context.platform.database.reading() as db:
+            return store.pictures_of(db, context.job.id), []
+    _forget(context)
+    pictures, problems = _candidates(context, recipe)
     if not pictures:
         raise _nothing(problems)
-    payload = context.payload
-    gold = parse_amount(payload["gold"], "gold")(len(pictures)) if payload["gold_set"] else 0
+    gold = parse_amount(recipe.gold, "gold")(len(pictures)) if recipe.gold_set else 0
     limit = context.platform.settings.max_picture_mpix * 1_000_000
-    known = choose.draw_gold(context.platform.workspace, payload["gold_set"], gold, payload["seed"], limit)
-    overlap = parse_amount(payload["overlap"], "overlap")(len(pictures))
-    plan = make_plan(pictures, payload["step"], overlap, known, payload["seed"])
-    _insert(context, [list(package) for package in choose.disguise(plan, payload["seed"])])
+    known = choose.draw_gold(context.platform.workspace, recipe.gold_set, gold, recipe.seed, limit)
+    overlap = parse_amount(recipe.overlap, "overlap")(len(pictures))
+    plan = make_plan(pictures, recipe.step, overlap, known, recipe.seed)
+    _insert(context, recipe, [list(package) for package in choose.disguise(plan, recipe.seed)])
+    context.publish([], {PLANNED: True})
     context.reach("divide.planned")
     with context.platform.database.reading() as db:
         return store.pictures_of(db, context.job.id), problems
 
 
-def _candidates(context: TaskContext) -> tuple[list[Candidate], list[Problem]]:
-    payload = context.payload
+def _candidates(context: TaskContext, recipe: DivideRecipe) -> tuple[list[Candidate], list[Problem]]:
     with context.platform.database.reading() as db:
-        if payload["rejected"]:
-            return choose.again(store.rejected_pictures(db, payload["version"])), []
-        leave_out = set() if payload["again"] else store.packed_origins(db, payload["version"], payload["types"])
-    return choose.of_version(context.platform.workspace, payload["version"], leave_out)
+        if recipe.rejected:
+            return choose.again(store.rejected_pictures(db, recipe.version)), []
+        leave_out = set() if recipe.again else store.packed_origins(db, recipe.version, recipe.types)
+    return choose.of_version(context.platform.workspace, recipe.version, leave_out)
 
 
-def _insert(context: TaskContext, plan: Sequence[Sequence[tuple[Candidate, str]]]) -> None:
-    """Number the packages, one after the highest that any folder or row has, and store the plan."""
-    payload = context.payload
+def _forget(context: TaskContext) -> None:
+    """Forget a plan that a killed attempt could not complete, and those of divisions that have been given up."""
+    more = True
+    while more:
+        with context.holding() as db:
+            more = store.drop_part(db, context.job.id)
+
+
+def _insert(context: TaskContext, recipe: DivideRecipe, plan: Sequence[Sequence[tuple[Candidate, str]]]) -> None:
+    """Number the packages, one after the highest that any folder or row has, and store the plan, in parts.
+
+    Its numbers are taken in one transaction; nobody counts on its pictures before the memo says that all are there.
+    """
     on_disk = max((n for _, n, _ in places.all_packages(context.platform.workspace)), default=0)
-    with context.platform.database.transaction() as db:
-        queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})
-        earlier = {row.origin: row for row in store.rejected_pictures(db, payload["version"])}
-        store.drop_given_up(db)
+    earlier: dict[str, Any] = {}
+    if recipe.rejected:
+        with context.platform.database.reading() as db:
+            earlier = {row.origin: row for row in store.rejected_pictures(db, recipe.version)}
+    about = {"task_id": context.job.id, "version": recipe.version, "types": recipe.types}
+    with context.holding() as db:
         first = max(on_disk, store.highest_number(db)) + 1
-        packages, pictures = [], []
-        for number, entries in enumerate(plan, start=first):
-            packages.append(
-                {
-                    "number": number,
-                    "task_id": context.job.id,
-                    "version": payload["version"],
-                    "types": payload["types"],
-                }
-            )
-            for candidate, role in entries:
-                before = earlier.get(candidate.origin) if payload["rejected"] else None
-                pictures.append(
-                    {
-                        "number": number,
-                        "name": f"{PICTURE_PREFIX}{candidate.name}",
-                        "origin": candidate.origin,
-                        "track": candidate.track,
-                        "point": candidate.point,
-                        "facts": candidate.facts,
-                        "role": role,
-                        "truth": candidate.truth,
-                        "outcome": "",
-                        "reason": before.reason if before is not None else None,
-                        "label": before.label if before is not None else "",
-                    }
-                )
-        store.insert_packages(db, packages, pictures)
+        store.insert_packages(db, [{"number": first + n, **about} for n in range(len(plan))])
+    pictures = (
+        _picture(first + n, candidate, role, earlier.get(candidate.origin))
+        for n, entries in enumerate(plan)
+        for candidate, role in entries
+    )
+    for part in store.parts(pictures):
+        with context.holding() as db:
+            store.insert_pictures(db, part)
+        context.reach("divide.part")
 
 
-def _brief(context: TaskContext) -> Brief:
-    payload = context.payload
+def _picture(number: int, candidate: Candidate, role: str, before: Any) -> dict[str, Any]:
+    """The row of a picture; of one that is sent out again, with what was wrong `before`."""
+    return {
+        "number": number,
+        "name": f"{PICTURE_PREFIX}{candidate.name}",
+        "origin": candidate.origin,
+        "track": candidate.track,
+        "point": candidate.point,
+        "facts": candidate.facts,
+        "role": role,
+        "truth": candidate.truth,
+        "outcome": "",
+        "reason": before.reason if before is not None else None,
+        "label": before.label if before is not None else "",
+    }
+
+
+def _brief(context: TaskContext, recipe: DivideRecipe) -> Brief:
     annotate: Annotate | None = None
-    if payload["pre_model"]:
+    if recipe.pre_model is not None:
         from roadloop.packages.preannotate import open_annotator  # noqa: PLC0415 - torch only where a model draws
 
-        model = payload["pre_model"]
-        path = context.platform.workspace.find_path(model["path"])
-        annotate = open_annotator(path, model["sha256"], context.gpus, trust_of(context.platform))
-    table = from_rows(payload["table"]["name"], payload["table"]["rows"])
-    version = payload["version"]
+        path = context.platform.workspace.find_path(recipe.pre_model.path)
+        annotate = open_annotator(path, recipe.pre_model.sha256, context.gpus, trust_of(context.platform))
     limit = context.platform.settings.max_picture_mpix * 1_000_000
-    return Brief(version, payload["types"], f"{places.IMAGES}/{version}", table, annotate, limit)
+    return Brief(recipe.version, recipe.types, f"{places.IMAGES}/{recipe.version}", recipe.table, annotate, limit)
 
 
 def _package(context: TaskContext, brief: Brief, number: int, rows: Sequence[Any]) -> tuple[list[Problem], list[int]]:
     """Fill one package, or take it over from a killed attempt that had finished it without losing a picture."""
     workspace = context.platform.workspace
     target = places.folder_of(workspace, places.PACKAGES, brief.version) / str(number)
-    scratch = context.scratch(target)
     for older in reversed(context.older_scratch(target)):
-        if not scratch.exists() and _whole(older, rows):
-            older.rename(scratch)
-    context.clear_older_scratch(target)
-    if scratch.exists():
-        return [], []
-    return fill(workspace, scratch, number, brief, rows)
+        if _whole(older, rows):
+            older.rename(context.scratch(target))
+            return [], []
+    with context.filling(target, take_over=True) as scratch:
+        return fill(workspace, scratch, number, brief, rows)
 
 
 def _whole(folder: Path, rows: Sequence[Any]) -> bool:
@@ -183,9 +180,9 @@ def _whole(folder: Path, rows: Sequence[Any]) -> bool:
 
 
 def _note(context: TaskContext, broken: Iterable[int]) -> None:
-    with context.platform.database.transaction() as db:
-        queue.fenced(db, context.job.id, context.job.token, {"token": context.job.token})
-        store.set_outcomes(db, broken, "broken")
+    for part in store.parts(broken):
+        with context.holding() as db:
+            store.set_outcomes(db, part, "broken")
 
 
 def _divided(

@@ -16,6 +16,7 @@ from roadloop.models.files import ModelFile, description_path, load_description,
 from roadloop.models.load import load_model
 from roadloop.networks.trust import trust_of
 from roadloop.releases.index import INDEX, RELEASE, damaged, index_of, locked
+from roadloop.releases.recipe import ReleaseRecipe
 from roadloop.storage import publish, reading
 
 STEPS: Final = 4
@@ -30,20 +31,14 @@ def release(context: TaskContext) -> Outcome:
         BrokenFileError: They are not the ones that were chosen.
         JobError: The model cannot be exported to ONNX, or the export answers differently, or in more pixels than asked.
     """
+    recipe = context.recipe(ReleaseRecipe)
     models = context.platform.workspace.models
-    target = models / context.payload["folder"]
+    target = models / recipe.folder
     if not context.memo.get("published"):
-        scratch = context.scratch(target)
-        for place in (target, models / INDEX):
-            context.clear_older_scratch(place)
-        try:
-            record = _build(context, scratch)
-            context.check_stop()
-            _publish(context, scratch, target, record)
-        except Exception:
-            shutil.rmtree(scratch, ignore_errors=True)
-            context.scratch(models / INDEX).unlink(missing_ok=True)
-            raise
+        with context.filling(target) as scratch:
+            record = _build(context, recipe, scratch)
+        context.check_stop()
+        _publish(context, scratch, target, record)
     else:
         with locked(models):  # once more: a killed attempt's index may be older than another release
             publish.write_json(models / INDEX, index_of(models))
@@ -53,17 +48,15 @@ def release(context: TaskContext) -> Outcome:
     return Outcome(facts, kept=[target])
 
 
-def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
-    """Fill the bundle's scratch folder and seal it; returns the release record."""
-    payload, path = context.payload, context.platform.workspace.find_path(context.payload["path"])
+def _build(context: TaskContext, recipe: ReleaseRecipe, scratch: Path) -> dict[str, Any]:
+    """Fill the bundle's scratch folder; returns the release record."""
+    path = context.platform.workspace.find_path(recipe.path)
     description = load_description(path, verify=True)
-    if description.params_sha256 != payload["sha256"]:
+    if description.params_sha256 != recipe.sha256:
         raise mismatch(path)
-    scratch.mkdir(parents=True)
     pair = [scratch / path.name, description_path(scratch / path.name)]
-    with publish.disk_errors(scratch):
-        shutil.copyfile(path, pair[0])
-        shutil.copyfile(description_path(path), pair[1])
+    shutil.copyfile(path, pair[0])
+    shutil.copyfile(description_path(path), pair[1])
     load_description(pair[0], verify=True)
     context.reach("release.copied")
     context.progress(1, STEPS, Text("导出 ONNX", "Exporting to ONNX"))
@@ -71,7 +64,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference}")
     context.reach("release.exported")
     context.progress(3, STEPS, Text("写入发布包", "Writing the bundle"))
-    metrics = _metrics(context, description) | {"parity": _parity(context, pair[0])}
+    metrics = _metrics(context, recipe, description) | {"parity": _parity(context, recipe, pair[0])}
     publish.write_json(scratch / "label_map.json", description.label_map)
     rows: Any = description.class_table
     publish.write_text(scratch / "classes.csv", format_csv(from_rows("classes", rows)))
@@ -79,7 +72,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     evaluated = metrics["evaluation"] or {}
     validated = "validation" if description.training.get("miou") is not None else None
     record = {
-        **{name: payload[name] for name in _RECORD},
+        **{name: getattr(recipe, name) for name in _RECORD},
         "model": path.name,
         "params_sha256": description.params_sha256,
         "task": description.task,
@@ -97,16 +90,14 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
         "task_id": context.job.id,
     }
     publish.write_json(scratch / RELEASE, record)
-    publish.seal(scratch)
     return record
 
 
-def _parity(context: TaskContext, params: Path) -> dict[str, Any] | None:
+def _parity(context: TaskContext, recipe: ReleaseRecipe, params: Path) -> dict[str, Any] | None:
     """How the export differs from the trained network on the val split, where a limit was asked for."""
-    most = context.payload.get("parity")
-    if most is None:
+    most, name = recipe.parity, recipe.pictures
+    if most is None or name is None:
         return None
-    name = context.payload["pictures"]
     source = open_source(context.platform.workspace, name)
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     found = compare(
@@ -122,20 +113,18 @@ def _parity(context: TaskContext, params: Path) -> dict[str, Any] | None:
     return found.to_json()
 
 
-def _metrics(context: TaskContext, description: ModelFile) -> dict[str, Any]:
+def _metrics(context: TaskContext, recipe: ReleaseRecipe, description: ModelFile) -> dict[str, Any]:
     """What training said about the model, and what the evaluation says that the request named, if it named one."""
-    asked = context.payload.get("evaluation")
-    if not asked:
+    if not recipe.evaluation:
         return {"training": description.training, "evaluation": None}
     with context.platform.database.reading() as db:
-        scores = evaluation.scores_of(db, asked, description.params_sha256, "evaluation")
+        scores = evaluation.scores_of(db, recipe.evaluation, description.params_sha256, "evaluation")
     return {"training": description.training, "evaluation": scores}
 
 
 def _publish(context: TaskContext, scratch: Path, target: Path, record: dict[str, Any]) -> None:
     """Make the bundle and the index that lists it visible, by renames that a later attempt would complete."""
     models = context.platform.workspace.models
-    target.parent.mkdir(parents=True, exist_ok=True)
     with locked(models):
         index = context.scratch(models / INDEX)
         publish.write_json(index, index_of(models, record))

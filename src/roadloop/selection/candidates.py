@@ -13,7 +13,8 @@ from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.selection.left_out import LeftOut
 from roadloop.selection.lines import LineCounts, draw, ids_of
 from roadloop.selection.sampling import MOST, Ratio, Shares, apportion, preferred
-from roadloop.tracks.service import Listing, TrackPoint, TrackStore, overlapped
+from roadloop.storage.ahead import overlapped
+from roadloop.tracks.service import Listing, TrackPoint, TrackStore
 
 KEPT: Final = 500_000  #: points that are remembered while quotas are worked out; other tracks are opened twice
 SPARES: Final = 8  #: stand-ins of a track, at least

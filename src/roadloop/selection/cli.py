@@ -1,10 +1,9 @@
-"""`roadloop selection` and `roadloop bench selection`."""
+"""`roadloop selection`."""
 
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import InvalidValueError, Text
@@ -13,7 +12,7 @@ from roadloop.selection import service
 from roadloop.selection.api import in_language
 from roadloop.selection.compare import comparison_table
 from roadloop.selection.output import read_report
-from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.platform import Platform, opened
 
 console = terminal()
 
@@ -30,8 +29,7 @@ def selection(
     For --compare train with the mined pictures and, apart from that, with the control arm, a few seeds each; evaluate
     all of these models on the same labelled pictures.
     """
-    platform = open_platform(settings_of(home))
-    try:
+    with opened(settings_of(home)) as platform:
         with platform.database.reading() as db:
             task_id = service.full_id(db, task_id)
         if compare:
@@ -48,8 +46,6 @@ def selection(
         console.print(f"[bold]{escape(str(folder))}[/]")
         for name, value in report["summary"].items():
             console.print(f"  {escape(f'{name}: {value}')}")
-    finally:
-        platform.database.close()
 
 
 def _compare(platform: Platform, task_id: str, mined: list[str], control: list[str]) -> None:
@@ -59,22 +55,3 @@ def _compare(platform: Platform, task_id: str, mined: list[str], control: list[s
     if found["caution"]:
         console.print(escape(found["caution"]))
     console.print(comparison_table(found))
-
-
-def bench(
-    vectors: Annotated[int, typer.Option(min=1000, help="How many embeddings.")] = 100_000,
-    dimensions: Annotated[int, typer.Option(min=2, help="Numbers of each.")] = 256,
-    picks: Annotated[int, typer.Option(min=10, help="Pictures taken.")] = 500,
-) -> None:
-    """K-centre selection against one-by-one greedy in NumPy, in one run; CPU seconds.
-
-    Set OMP_NUM_THREADS=1 on a busy machine.
-    """
-    from roadloop.selection.bench import race  # noqa: PLC0415 - only this command needs it
-
-    console.print(f"{vectors} x {dimensions}, {picks} picks")
-    table = Table("vectors like", "one by one, s", "roadloop, s", "times as fast", "radius, roadloop / one by one")
-    for found in race(vectors, dimensions, picks):
-        figures = (found.plain, found.ours, found.ratio)
-        table.add_row(found.data, *(f"{figure:.2f}" for figure in figures), f"{found.radius:.5f}")
-    console.print(table)

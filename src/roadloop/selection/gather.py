@@ -12,7 +12,8 @@ from roadloop.imaging.header import read_header
 from roadloop.selection.candidates import Draw
 from roadloop.selection.left_out import LeftOut
 from roadloop.storage import publish, reading
-from roadloop.tracks.service import TrackPoint, TrackStore, overlapped
+from roadloop.storage.ahead import overlapped
+from roadloop.tracks.service import TrackPoint, TrackStore
 
 TRIES: Final = 4  #: stand-ins that are tried for one broken picture
 LONGEST: Final = 200  #: bytes of a file name without ending

@@ -15,9 +15,11 @@ from typing import Any, Final, Literal, NamedTuple
 from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.evaluation.destination import OutputRule
 from roadloop.imaging.decode import decode_image
+from roadloop.imaging.drawing import Tile
 from roadloop.imaging.encode import encode_color
-from roadloop.selection.contact_sheet import Tile, contact_sheet, places
+from roadloop.selection.contact_sheet import contact_sheet, places
 from roadloop.storage import publish, reading
+from roadloop.storage.folders import Folders
 from roadloop.storage.platform import Platform
 from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
@@ -28,7 +30,7 @@ FORMAT: Final = "roadloop-selection/1"
 REPORT: Final = "report.json"
 TABLE: Final = "selection.csv"
 TASK_LIST: Final = "task_list.json"
-RULE: Final = OutputRule("output_dir", ("selections", "images"), (REPORT, TABLE, TASK_LIST))
+RULE: Final = OutputRule("output_dir", (Folders.selections, Folders.images), (REPORT, TABLE, TASK_LIST))
 _COLUMNS: Final = (
     "track", "point", "score", "rank", "reason", "reason_en", "arm", "file",
     "city", "adcode", "time", "longitude", "latitude", "datum",
@@ -204,8 +206,8 @@ def _write_sheet(folder: Path, arm: str, selected: Sequence[Selected], max_pixel
         except BrokenFileError:
             continue  # its header is fine, its pixels are not: it stays in the table
         score = "" if one.score is None else f"  {one.score:.3f}"
-        track = one.point.track if one.point.track.isascii() else ""
-        tiles.append(Tile(image, f"{one.rank}{score}  {track}"[:34]))
+        tiles.append(Tile(f"{one.rank}{score}  {one.point.track}", image))
     if tiles:
-        title = f"{arm}: {len(tiles)} of {len(selected)} pictures, by rank"
+        shown, of = len(tiles), len(selected)
+        title = Text(f"{arm}：{of} 张中的 {shown} 张，按名次", f"{arm}: {shown} of {of} pictures, by rank")
         publish.write_bytes(folder / f"contact-sheet-{arm}.png", encode_color(contact_sheet(tiles, title)))

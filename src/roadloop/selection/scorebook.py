@@ -1,19 +1,13 @@
-"""What a mining has found out so far, picture by picture, in a small file beside its outputs.
+"""What a mining has found out so far, picture by picture, in a small file beside its outputs."""
 
-A killed attempt is taken over picture by picture. The file is removed before the folder is published.
-"""
-
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import DiskFullError, Text
+from roadloop.storage.notes import Notes, is_whole
 
 NAME: Final = ".scores"
 _SCHEMA: Final = """
@@ -37,36 +31,20 @@ class Scored(NamedTuple):
     print: NDArray[np.uint64]
 
 
-class ScoreBook:
-    """The file. One thread uses it; nothing in it outlives the job.
+class ScoreBook(Notes):
+    """The file.
 
     Args:
         path: Where it is or will be.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path: Final = path
-        self._db = sqlite3.connect(path)
-        # A process that is killed loses nothing that was committed; after a power cut the file is checked.
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(_SCHEMA)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
+        super().__init__(path, _SCHEMA)
 
     def add(self, track: str, point: str, scored: Scored) -> None:
-        """Write down one picture.
-
-        Raises:
-            DiskFullError: No space is left.
-        """
+        """Write down one picture."""
         blobs = (scored.classes.tobytes(), scored.vector.tobytes(), scored.print.tobytes())
-        with self._writing():
+        with self._db:
             self._db.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", (track, point, *blobs))
 
     def find(self, track: str, point: str) -> Scored | None:
@@ -93,7 +71,7 @@ class ScoreBook:
 
     def add_labelled(self, prints: Iterable[tuple[str, NDArray[np.uint64]]]) -> None:
         """Write down fingerprints of labelled pictures."""
-        with self._writing():
+        with self._db:
             self._db.executemany(
                 "INSERT OR REPLACE INTO labelled VALUES (?, ?)", [(name, found.tobytes()) for name, found in prints]
             )
@@ -102,19 +80,6 @@ class ScoreBook:
         """The fingerprints of labelled pictures, by name."""
         for name, found in self._db.execute("SELECT picture, print FROM labelled ORDER BY picture"):
             yield name, np.frombuffer(found, np.uint64)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            with self._db:
-                yield
-        except sqlite3.OperationalError as error:
-            raise DiskFullError(
-                Text(
-                    f"无法写入 {self.path}（{error}）。请腾出磁盘空间后重试。",
-                    f"Cannot write {self.path} ({error}). Free some disk space and retry.",
-                )
-            ) from error
 
 
 def take_over(path: Path, older: Sequence[Path]) -> bool:
@@ -126,19 +91,7 @@ def take_over(path: Path, older: Sequence[Path]) -> bool:
     """
     for folder in older:
         found = folder / NAME
-        if found.is_file() and _is_whole(found):
+        if is_whole(found):
             found.rename(path)
             return True
     return False
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        db = sqlite3.connect(path)
-        try:
-            (said,) = db.execute("PRAGMA quick_check").fetchone()  # also rolls back what a kill cut off
-        finally:
-            db.close()
-    except sqlite3.DatabaseError:
-        return False
-    return bool(said == "ok")

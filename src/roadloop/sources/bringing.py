@@ -42,7 +42,7 @@ class Work(Protocol):
         """A named point between two steps."""
 
     def scratch(self, target: Path) -> Path:
-        """A path beside `target` that belongs to this import alone."""
+        """A path beside `target` that belongs to this import alone; who has it done removes it when it is over."""
 
 
 class Brought(NamedTuple):
@@ -92,16 +92,10 @@ def bring(work: Work, workspace: Workspace, recipe: ImportRecipe, max_pixels: in
     done = look(work, workspace, recipe)
     work.reach("offimport.listed")
     report = start_report(done)
-    deposit: Deposit | None = None
-    try:
-        with publish.disk_errors(target):
-            deposit = Deposit(target, done.meaning.table, recipe, _locate(workspace, done), work.scratch)
-            taken = take(done, _reader(done, max_pixels), deposit, report, _watch(work, done))
-            moves = deposit.finish(done.layout, recipe.values)
-    except BaseException:
-        if deposit is not None:
-            deposit.drop()
-        raise
+    with publish.disk_errors(target):
+        deposit = Deposit(target, done.meaning.table, recipe, _locate(workspace, done), work.scratch)
+        taken = take(done, _reader(done, max_pixels), deposit, report, _watch(work, done))
+        moves = deposit.finish(done.layout, recipe.values)
     work.reach("offimport.written")
     for text in taken.warnings():
         work.warn(text)

@@ -1,7 +1,6 @@
 """Put imported pictures into a source set: a new one, which appears as a whole, or new packages of one that is there."""
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.errors import BrokenFileError, InvalidNameError, Text
-from roadloop.imaging.encode import encode_color, encode_label
+from roadloop.imaging.encode import encode_label
 from roadloop.jobs.context import Move
 from roadloop.labels.colors import ColorCoder, with_ignore
 from roadloop.labels.table import IGNORE, ClassTable, format_csv
@@ -19,6 +18,7 @@ from roadloop.sources.importers.read import Ready, files_of
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
 from roadloop.sources.manifest import Row, format_manifest, read_manifest
 from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, Values, format_origin
+from roadloop.sources.writer import files_of_picture
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 from roadloop.tracks.service import UNKNOWN
@@ -103,7 +103,6 @@ class Deposit:
         the set between two renames finds a wrong fact.
         """
         if not self._rows:
-            self.drop()
             return []
         moves = [(folder, self._target / name) for name, folder in sorted(self._folders.items())]
         described = self._describe(layout, values)
@@ -111,11 +110,6 @@ class Deposit:
         if not self._grows:
             return [(self._whole, self._target)]
         return [*moves, *described] if self._recipe.mode == "reference" else [*described, *moves]
-
-    def drop(self) -> None:
-        """Remove everything that is not visible yet."""
-        for folder in (self._whole, *self._folders.values()):
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _row(self, ready: Ready, package: str, stem: str) -> Row:
         item, recipe = ready.item, self._recipe
@@ -166,12 +160,11 @@ class Deposit:
         return row._replace(label=self._locate(label), label_kind=ready.stays)
 
     def _written(self, ready: Ready, row: Row) -> Row:
-        if ready.image_format == "jpeg":
-            self._put(row.package, f"{row.stem}.jpg", ready.image)
-            self._put(row.package, f"{row.stem}.png", encode_label(ready.ids))
-        else:
-            self._put(row.package, f"{row.stem}.png", ready.image)
-            self._put(row.package, f"{LABEL_PREFIX}{row.stem}.png", encode_color(self._colors(ready.ids)))
+        files = files_of_picture(
+            row.stem, ready.image, lambda: encode_label(ready.ids), lambda: self._colors(ready.ids)
+        )
+        for name, data in files.items():
+            self._put(row.package, name, data)
         return row
 
     def _put(self, package: str, file: str, data: bytes) -> None:

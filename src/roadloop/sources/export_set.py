@@ -1,8 +1,5 @@
 """Write a source set in another layout, so that other programs can read it and an import brings back the same."""
 
-import os
-import shutil
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,20 +67,13 @@ def export_set(
     """
     _check(source, layout, out)
     found = scan(source)
-    scratch = out.parent / publish.hidden_name(out.name, uuid.uuid4().hex[:8])
-    with publish.disk_errors(out):
-        try:
-            scratch.mkdir(parents=True)
-            folder = Folder(scratch, source.table, link=link)
-            writing = _Writing(source, folder, EXPORTERS[layout](folder))
-            bad = writing.write(found.samples, max_pixels, progress)
-            if not writing.exported:
-                raise _empty(source, [*found.problems, *bad])
-            notes = prove(scratch, layout, writing.exported, folder.table)
-            os.sync()  # one flush for thousands of small files
-            publish.move(scratch, out)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with publish.publishing_folder(out) as scratch:
+        folder = Folder(scratch, source.table, link=link)
+        writing = _Writing(source, folder, EXPORTERS[layout](folder))
+        bad = writing.write(found.samples, max_pixels, progress)
+        if not writing.exported:
+            raise _empty(source, [*found.problems, *bad])
+        notes = prove(scratch, layout, writing.exported, folder.table)
     return Export(len(writing.exported), (*found.problems, *bad), (*folder.notes, *notes))
 
 

@@ -1,28 +1,26 @@
 """What the jobs of source sets run: imports and examinations."""
 
-import shutil
-from pathlib import Path
-
 from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
 from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Each, bring, foresee, judge, write_report
-from roadloop.sources.health.examine import Options, examine
+from roadloop.sources.health.examine import examine
 from roadloop.sources.health.noise import Judge
+from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import folder_of
 from roadloop.sources.health.write import write_health
+from roadloop.sources.layout import SPLITS
 from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.preview import Samples
-from roadloop.sources.recipe import ImportRecipe
+from roadloop.sources.recipe import ImportJob
 from roadloop.sources.service import open_set
 from roadloop.sources.survey import Survey
-from roadloop.storage import publish
 
 
 def offimport(context: TaskContext) -> Outcome:
-    """Import the folder that the payload's recipe names.
+    """Import a folder.
 
     Raises:
         JobError: Not one picture could be imported, or the folder contradicts itself; the report is kept.
@@ -30,9 +28,10 @@ def offimport(context: TaskContext) -> Outcome:
         LabelMapError: The class table has none of the data's classes, or twin colours, or cannot be read.
         DiskFullError: No space is left; nothing was changed.
     """
-    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    recipe = context.recipe(ImportJob).recipe
     workspace = context.platform.workspace
-    _clear(context, workspace.sources / recipe.dest)
+    target = workspace.sources / recipe.dest
+    context.clear_older(workspace.sources, workspace.logs, target, target / SPLITS)
     brought = bring(context, workspace, recipe, _max_pixels(context))
     moves = [*brought.moves, write_report(context, brought.report, report_path(workspace, context.job.id))]
     error = judge(context, brought.report)
@@ -49,10 +48,9 @@ def preview(context: TaskContext) -> Outcome:
         JobError, ConflictError, LabelMapError: As `offimport`.
         DiskFullError: No space is left for the preview.
     """
-    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    recipe = context.recipe(ImportJob).recipe
     workspace = context.platform.workspace
     target = preview_path(workspace, context.job.id)
-    context.clear_older_scratch(target)
     samples: list[Samples] = []
 
     def see(done: Survey) -> Each:
@@ -60,12 +58,9 @@ def preview(context: TaskContext) -> Outcome:
         return samples[0].see
 
     brought = foresee(context, workspace, recipe, _max_pixels(context), see)
-    scratch = context.scratch(target)
-    with publish.disk_errors(target):
-        scratch.mkdir(parents=True)
+    with context.filling(target) as scratch:
         pairs = samples[0].write(scratch)
         brought.report.write(scratch / REPORT)
-        publish.seal(scratch)
     context.reach("preview.written")
     result = {**brought.facts(), "table_rows": brought.survey.meaning.table.to_rows(), "pairs": pairs}
     return Outcome(result, [(scratch, target)])
@@ -75,50 +70,27 @@ def _max_pixels(context: TaskContext) -> int:
     return context.platform.settings.max_picture_mpix * 1_000_000
 
 
-def _clear(context: TaskContext, target: Path) -> None:
-    """Remove what earlier attempts of this job left beside the set, and in it."""
-    context.clear_older_scratch(target)
-    context.clear_older_scratch(report_path(context.platform.workspace, context.job.id))
-    mark = f".{context.job.id[:8]}-"
-    for folder in (target, target / "splits"):
-        for path in folder.glob(f".*{publish.PARTIAL}"):
-            if mark in path.name:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def health(context: TaskContext) -> Outcome:
-    """Examine the source set that the payload names.
+    """Examine a source set.
 
     Raises:
         NotFoundError: It, or the model file, is gone.
         LabelMapError: Its class table cannot be used.
     """
-    plan = context.payload
+    recipe = context.recipe(HealthRecipe)
     workspace = context.platform.workspace
     target = folder_of(workspace, context.job.id)
-    context.clear_older_scratch(target)
-    table = open_set(workspace, str(plan["name"]), "name").table
-    judge, names = _judge(context, str(plan["model"]), table) if plan["model"] else (None, {})
-    options = Options(
-        against=tuple(plan["against"]),
-        distance=int(plan["distance"]),
-        confidence=float(plan["confidence"]),
-        min_pixels=int(plan["min_pixels"]),
-        max_pixels=_max_pixels(context),
-    )
+    table = open_set(workspace, recipe.name, "name").table
+    judge, names = _judge(context, recipe.model, table) if recipe.model else (None, {})
     note = Text("检查图片与标注", "Examining pictures and labels")
 
     def watch(done: int, total: int) -> None:
         context.progress(done, total, note)
         context.check_stop()
 
-    found = examine(workspace, str(plan["name"]), options, judge, watch)
-    scratch = context.scratch(target)
-    try:
+    found = examine(workspace, recipe, _max_pixels(context), judge, watch)
+    with context.filling(target) as scratch:
         value = write_health(scratch, found, names)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
     context.reach("health.written")
     context.log(f"totals={value['totals']}")
     return Outcome({"totals": value["totals"]}, [(scratch, target)])

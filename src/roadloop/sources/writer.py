@@ -1,12 +1,12 @@
 """Write a source set: whole or absent."""
 
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from roadloop.errors import NameTakenError, Text
 from roadloop.imaging.decode import decode_label
@@ -52,6 +52,31 @@ class NewSample(NamedTuple):
     split: str = ""
 
 
+def files_of_picture(
+    stem: str, image: bytes, ids: Callable[[], bytes], colors: Callable[[], NDArray[np.uint8]]
+) -> dict[str, bytes]:
+    """The two files of a labelled picture in a source set.
+
+    The label of a JPEG is `<stem>.png`, raw ids. That of a PNG is `label-<stem>.png` in colours, because `<stem>.png`
+    is taken.
+
+    Args:
+        stem: File name without ending.
+        image: JPEG or PNG bytes.
+        ids: Makes the PNG of raw ids.
+        colors: Makes the label in colours, uint8 [H, W, 3], RGB.
+
+    Returns:
+        File name -> bytes.
+
+    Raises:
+        BrokenFileError: The picture is neither JPEG nor PNG.
+    """
+    if read_header(image).format == "jpeg":
+        return {f"{stem}.jpg": image, f"{stem}.png": ids()}
+    return {f"{stem}.png": image, f"{LABEL_PREFIX}{stem}.png": encode_color(colors())}
+
+
 class SourceSetWriter:
     """Receives the pictures of one new source set. Use `writing_set`."""
 
@@ -64,9 +89,7 @@ class SourceSetWriter:
         self._write(CLASSES, format_csv(table).encode())
 
     def add(self, sample: NewSample) -> None:
-        """Write one picture and its label.
-
-        The label of a PNG picture is written in colours as `label-<stem>.png`, because `<stem>.png` is taken.
+        """Write one picture and its label, as `files_of_picture` names them.
 
         Raises:
             BrokenFileError: The picture is neither JPEG nor PNG, or the label is no id label.
@@ -75,13 +98,11 @@ class SourceSetWriter:
         package = check_name(sample.package, "package")
         (self._folder / package).mkdir(exist_ok=True)
         stem = check_name(sample.stem, "stem")
-        if read_header(sample.image).format == "jpeg":
-            self._write(f"{package}/{stem}.jpg", sample.image)
-            self._write(f"{package}/{stem}.png", sample.label)
-        else:
-            colors = encode_color(self._coder.to_rgb(decode_label(sample.label)))
-            self._write(f"{package}/{stem}.png", sample.image)
-            self._write(f"{package}/{LABEL_PREFIX}{stem}.png", colors)
+        files = files_of_picture(
+            stem, sample.image, lambda: sample.label, lambda: self._coder.to_rgb(decode_label(sample.label))
+        )
+        for name, data in files.items():
+            self._write(f"{package}/{name}", data)
         row = {**sample._asdict(), "stem": stem}
         self._rows.append(Row(*(str(row[column]) for column in ALWAYS)))
         if sample.split:
@@ -115,20 +136,12 @@ def writing_set(workspace: Workspace, name: str, table: ClassTable) -> Iterator[
     target = workspace.sources / check_new_name(name, "name")
     if target.exists():
         raise _taken(name)
-    workspace.sources.mkdir(parents=True, exist_ok=True)
-    scratch = workspace.sources / publish.hidden_name(target.name, uuid.uuid4().hex[:8])
-    with publish.disk_errors(target):
-        try:
-            scratch.mkdir()
-            writer = SourceSetWriter(scratch, table)
-            yield writer
-            writer.finish()
-            os.sync()  # one flush for thousands of small files
-            if target.exists():
-                raise _taken(name)
-            publish.move(scratch, target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with publish.publishing_folder(target) as scratch:
+        writer = SourceSetWriter(scratch, table)
+        yield writer
+        writer.finish()
+        if target.exists():
+            raise _taken(name)
 
 
 def _taken(name: str) -> NameTakenError:

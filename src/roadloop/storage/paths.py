@@ -15,6 +15,7 @@ from typing import Final
 
 from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError, Text
 from roadloop.lists import NAME_COMMAS
+from roadloop.storage.folders import FOLDERS, Folders
 
 MAX_NAME: Final = 100
 MAX_NAME_BYTES: Final = 240
@@ -158,7 +159,7 @@ def parse_root(text: str) -> Root:
     return Root(Path(text).expanduser().resolve(), True)
 
 
-class Workspace:
+class Workspace(Folders):
     """The folders of one installation.
 
     Args:
@@ -167,28 +168,14 @@ class Workspace:
     """
 
     def __init__(self, home: Path, roots: tuple[str, ...] = ()) -> None:
-        self.home: Final = home.expanduser().resolve()
+        super().__init__(home.expanduser().resolve())
         self.roots: Final = (Root(self.home, True), *(parse_root(text) for text in roots))
-        self.sources: Final = self.home / "sources"
-        self.datasets: Final = self.home / "datasets"
-        self.networks: Final = self.home / "networks"
-        self.tasks: Final = self.home / "tasks"
-        self.evaluations: Final = self.home / "evaluations"
-        self.weights: Final = self.home / "weights"
-        self.models: Final = self.home / "models"
-        self.imports: Final = self.home / "imports"
-        self.tracks: Final = self.home / "tracks"
-        self.selections: Final = self.home / "selections"
-        self.sweeps: Final = self.home / "sweeps"
-        self.logs: Final = self.home / "logs"
 
     def create_folders(self) -> None:
-        """Make the workspace's folders."""
-        for folder in (
-            self.sources, self.datasets, self.networks, self.tasks, self.evaluations,
-            self.weights, self.models, self.imports, self.tracks, self.selections, self.sweeps, self.logs,
-        ):  # fmt: skip
-            folder.mkdir(parents=True, exist_ok=True)
+        """Make the folders that a workspace begins with."""
+        for folder in FOLDERS:
+            if folder.begun:
+                (self.home / folder.name).mkdir(parents=True, exist_ok=True)
 
     def resolve(self, text: str, parameter: str, *, write: bool = False) -> Path:
         """Turn the path of a request into a real one.

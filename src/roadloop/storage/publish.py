@@ -10,18 +10,21 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from roadloop.errors import BrokenFileError, DiskFullError, Text
 from roadloop.storage import reading
 
 PARTIAL: Final = ".partial"
 MANIFEST: Final = "manifest.json"
+_ATTEMPT: Final = re.compile(r".*\.(?P<job>[0-9a-f]{8})-(?P<token>\d+)\.partial", re.DOTALL)
 _MOST_REPEATED: Final = 200  # bytes of a name that its scratch name repeats; a file system takes 255 in all
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 _SQLITE_DISK_ERRORS: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
@@ -70,6 +73,48 @@ def hidden_name(name: str, mark: str) -> str:
     return f".{name}.{mark}{PARTIAL}"
 
 
+class Attempt(NamedTuple):
+    """Whose a scratch name is.
+
+    Attributes:
+        job: The first eight digits of the job's id.
+        token: The attempt's.
+    """
+
+    job: str
+    token: int
+
+
+def attempt_name(name: str, task_id: str, token: int) -> str:
+    """The scratch name of what an attempt of a job makes: `attempt_of` reads it."""
+    return hidden_name(name, f"{task_id[:8]}-{token}")
+
+
+def attempt_of(name: str) -> Attempt | None:
+    """Which attempt a scratch name belongs to, or the name that it is the scratch name of; None where it is no job's."""
+    found = _ATTEMPT.match(name)
+    return None if found is None else Attempt(found["job"], int(found["token"]))
+
+
+def is_scratch(name: str) -> bool:
+    """Whether a name is a scratch name."""
+    return name.startswith(".") and name.endswith(PARTIAL)
+
+
+def scratch_in(folder: Path) -> list[Path]:
+    """What stands in a folder under scratch names, left or still at work; nothing in one that is not there."""
+    return list(folder.glob(f".*{PARTIAL}"))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; what is gone, or cannot be removed, is left for `fsck` to name."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
 def fsync_folder(folder: Path) -> None:
     """Flush a folder's entries, so that a rename in it survives a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -101,6 +146,32 @@ def publishing_file(path: Path) -> Iterator[Path]:
             fsync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def publishing_folder(target: Path, mark: str = "") -> Iterator[Path]:
+    """Yield a new scratch folder beside `target`; at the end of the block it becomes `target`, or nothing does.
+
+    For those who are no job: a job's way is `TaskContext.filling`.
+
+    Args:
+        target: The folder to be.
+        mark: Of a place where one writes at a time: what a killed one left under the same name is removed first.
+
+    Raises:
+        DiskFullError: No space is left.
+        OSError: `target` is a folder with something in it.
+    """
+    scratch = target.with_name(hidden_name(target.name, mark or uuid.uuid4().hex[:8]))
+    with disk_errors(target):
+        remove(scratch)
+        try:
+            scratch.mkdir(parents=True)
+            yield scratch
+            os.sync()  # one flush for thousands of small files
+            move(scratch, target)
+        finally:
+            remove(scratch)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -11,8 +11,8 @@ from typing import Final
 
 from roadloop.errors import Text
 from roadloop.storage import publish
+from roadloop.storage.folders import Folders
 
-FOLDER: Final = "quarantine"
 LOG: Final = "repairs.log"
 
 
@@ -37,14 +37,14 @@ def put(home: Path, path: Path, why: Text, when: str) -> Path:
         DiskFullError: The disk is full or read-only; it stands where it stood.
     """
     relative = path.relative_to(home)
-    target = home / FOLDER / when / relative
+    target = Folders(home).quarantine / when / relative
     with publish.disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
         publish.fsync_folder(path.parent)
         publish.fsync_folder(target.parent)
         line = f"{relative}: {why.en} | {why.zh}\n"
-        _append(home / FOLDER / when / "note.txt", line)
+        _append(Folders(home).quarantine / when / "note.txt", line)
     write_log(home, Text(f"{relative} 已移到 {target}：{why.zh}", f"{relative} was moved to {target}: {why.en}"))
     return target
 
@@ -52,9 +52,10 @@ def put(home: Path, path: Path, why: Text, when: str) -> Path:
 def write_log(home: Path, text: Text) -> None:
     """Add a line to the log of repairs."""
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    with publish.disk_errors(home / "logs" / LOG):
-        (home / "logs").mkdir(exist_ok=True)
-        _append(home / "logs" / LOG, f"{now} {text.en} | {text.zh}\n")
+    place = Folders(home).logs / LOG
+    with publish.disk_errors(place):
+        place.parent.mkdir(exist_ok=True)
+        _append(place, f"{now} {text.en} | {text.zh}\n")
 
 
 def _append(path: Path, line: str) -> None:

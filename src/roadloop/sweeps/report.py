@@ -7,27 +7,25 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
 
 from roadloop.errors import Language, Text
+from roadloop.imaging.drawing import SMALL, UInt8, blank, draw_text
+from roadloop.imaging.encode import encode_color
 from roadloop.jobs.states import JobState
 from roadloop.storage import publish
 from roadloop.storage.sheets import Sheet
 from roadloop.sweeps.course import Course, Seen
 from roadloop.sweeps.plan import Sweep, settings_text
 
-UInt8 = NDArray[np.uint8]
-
 TABLE: Final = "trials.csv"
 CURVES: Final = "curves.png"
 _SIZE: Final = (460, 860)  #: height and width of the picture, pixels
 _BOX: Final = (50, 20, 640, 410)  #: left, top, right, bottom of the plot
-_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+_RUNG: Final = 36  #: width of the number of a rung
 _LISTED: Final = 22  #: trials that the picture names
 _GREY: Final = (150, 150, 150)
-_INK: Final = (40, 40, 40)
 
 
 def order(sweep: Sweep, seen: Mapping[int, Seen], course: Course) -> list[int]:
@@ -99,15 +97,13 @@ def write(folder: Path, sweep: Sweep, seen: Mapping[int, Seen], course: Course) 
         figures: list[Any] = [one.state.value, len(one.miou), "" if score is None else f"{score:.6f}"]
         writer.add([sweep.task(trial), *figures, course.out.get(trial, ""), *sweep.trials[trial].values()])
     publish.write_text(folder / TABLE, text.getvalue())
-    done, encoded = cv2.imencode(".png", draw(sweep, seen, course))
-    assert done
-    publish.write_bytes(folder / CURVES, encoded.tobytes())
+    publish.write_bytes(folder / CURVES, encode_color(draw(sweep, seen, course)))
 
 
 def draw(sweep: Sweep, seen: Mapping[int, Seen], course: Course) -> UInt8:
-    """Validation mIoU over epochs, a line for each trial; grey ones were left behind. uint8 [H, W, 3], blue first."""
+    """Validation mIoU over epochs, a line for each trial; grey ones were left behind. uint8 [H, W, 3]."""
     left, top, right, bottom = _BOX
-    sheet = np.full((*_SIZE, 3), 255, np.uint8)
+    sheet = blank(*_SIZE)
     epochs = sweep.rungs[-1]
     highest = max((one.score(epochs) or 0.0 for one in seen.values()), default=0.0) or 1.0
     ceiling = min(1.0, -(-highest * 1.05 // 0.05) * 0.05)
@@ -120,12 +116,15 @@ def draw(sweep: Sweep, seen: Mapping[int, Seen], course: Course) -> UInt8:
         value = ceiling * k / 5
         y = place(1, value)[1]
         cv2.line(sheet, (left, y), (right, y), (230, 230, 230), 1)
-        cv2.putText(sheet, f"{value:.2f}", (6, y + 4), _FONT, 0.4, _INK, 1, cv2.LINE_AA)
-    for rung in sweep.rungs:
+        draw_text(sheet, f"{value:.2f}", (0, y + 4, left - 6), size=SMALL, align="right")
+    free = right + _RUNG
+    for rung in reversed(sweep.rungs):
         x = place(rung, 0)[0]
         cv2.line(sheet, (x, top), (x, bottom), (200, 200, 200), 1)
-        cv2.putText(sheet, str(rung), (x - 8, bottom + 18), _FONT, 0.4, _INK, 1, cv2.LINE_AA)
-    cv2.putText(sheet, "val mIoU by epoch", (left, bottom + 40), _FONT, 0.45, _INK, 1, cv2.LINE_AA)
+        if x + _RUNG <= free:  # the numbers of the first rungs may stand too close
+            draw_text(sheet, str(rung), (x - _RUNG // 2, bottom + 18, _RUNG), size=SMALL, align="middle")
+            free = x
+    draw_text(sheet, "验证集 mIoU，按轮 validation mIoU by epoch", (left, bottom + 40, right - left))
     for position, trial in reversed(list(enumerate(order(sweep, seen, course)))):
         color = _GREY if trial in course.out else _color(trial)
         points = [place(k, v) for k, v in enumerate(seen[trial].miou, 1) if v is not None]
@@ -137,11 +136,11 @@ def draw(sweep: Sweep, seen: Mapping[int, Seen], course: Course) -> UInt8:
             y = top + 14 + position * 18
             cv2.line(sheet, (right + 14, y - 4), (right + 34, y - 4), color, 3)
             label = f"{trial + 1}  {seen[trial].score(epochs) or 0.0:.4f}"
-            cv2.putText(sheet, label, (right + 42, y), _FONT, 0.42, _INK, 1, cv2.LINE_AA)
+            draw_text(sheet, label, (right + 42, y, _SIZE[1] - right - 42))
     return sheet
 
 
 def _color(trial: int) -> tuple[int, int, int]:
     hue = np.array([[[int(trial * 67) % 180, 200, 190]]], np.uint8)
-    blue, green, red = (int(v) for v in cv2.cvtColor(hue, cv2.COLOR_HSV2BGR)[0, 0])
-    return blue, green, red
+    red, green, blue = (int(v) for v in cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0])
+    return red, green, blue

@@ -23,7 +23,6 @@ from roadloop.storage.paths import LEADS_OUT, check_name, printable
 from roadloop.tracks.datum import declared
 from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint
 
-FOLDER: Final = "tracks"
 FACTS: Final = "track.csv"
 TASKS: Final = "tasks.csv"
 MAX_PICTURE: Final = 256 * 2**20  #: bytes of one picture file

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.storage.folders import Folders
 from roadloop.storage.platform import Platform
 from roadloop.tracks.datum import DATUMS, check_distances, parse_datum
-from roadloop.tracks.folder import FOLDER, FolderStore
-from roadloop.tracks.parallel import overlapped
+from roadloop.tracks.folder import FolderStore
 from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint, TrackStore
 from roadloop.tracks.remote import HttpStore, ServiceOptions
 
@@ -22,7 +22,6 @@ __all__ = [
     "check_distances",
     "open_folders",
     "open_store",
-    "overlapped",
     "parse_datum",
     "track_folders",
 ]
@@ -30,7 +29,7 @@ __all__ = [
 
 def track_folders(platform: Platform) -> list[Path]:
     """Where tracks may stand: `tracks/` below the workspace and below every configured root."""
-    return [root.path / FOLDER for root in platform.workspace.roots]
+    return [root.path / Folders.tracks.name for root in platform.workspace.roots]
 
 
 def open_folders(platform: Platform) -> FolderStore:

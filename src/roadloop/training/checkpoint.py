@@ -10,7 +10,6 @@ the rank (`seed_step`), and every sample draws from (seed, epoch, index).
 import hashlib
 import json
 import random
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -238,9 +237,9 @@ def remove_newer(checkpoints: Path, state: RunState) -> None:
 
 def _remove(path: Path) -> None:
     """Take the name away first, so that nobody meets half a checkpoint."""
-    hidden = path.with_name(f".{path.name}.removed{publish.PARTIAL}")
+    hidden = path.with_name(publish.hidden_name(path.name, "removed"))
     path.replace(hidden)
-    shutil.rmtree(hidden)
+    publish.remove(hidden)
 
 
 def is_finite(network: nn.Module) -> bool:

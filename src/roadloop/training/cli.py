@@ -9,7 +9,7 @@ from roadloop.console import Home, say, settings_of
 from roadloop.errors import InvalidValueError, Text
 from roadloop.imaging.encode import encode_color, encode_jpeg
 from roadloop.storage import publish
-from roadloop.storage.platform import open_platform
+from roadloop.storage.platform import opened
 from roadloop.training.recipe import DataConfig, TrainConfig
 from roadloop.training.reference import table
 
@@ -37,11 +37,8 @@ def preview(
         raise InvalidValueError(
             Text(f"--out {out} 应以 .jpg 或 .png 结尾。", f"--out {out} must end in .jpg or .png."), parameter="out"
         )
-    platform = open_platform(settings_of(home))
-    try:
+    with opened(settings_of(home)) as platform:
         sheet = drawn(platform, task, count)
-    finally:
-        platform.database.close()
     publish.write_bytes(out, encode_color(sheet) if out.suffix.lower() == ".png" else encode_jpeg(sheet, 92))
     say(out)
 

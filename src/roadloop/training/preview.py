@@ -3,6 +3,7 @@
 from itertools import chain, islice
 
 from roadloop.datasets.reader import DatasetReader
+from roadloop.imaging.drawing import UInt8
 from roadloop.storage.platform import Platform
 from roadloop.training import service
 from roadloop.training.augment import Augmentation
@@ -10,7 +11,7 @@ from roadloop.training.configure import TaskFacts, check, fill_data, fill_train
 from roadloop.training.data import Sampling, TrainingSamples
 from roadloop.training.increment import new_indices
 from roadloop.training.recipe import DataConfig, TrainConfig
-from roadloop.training.sample_sheet import Sample, UInt8, draw
+from roadloop.training.sample_sheet import Sample, draw
 from roadloop.training.sampler import BatchPlan
 
 
@@ -56,6 +57,6 @@ def first_samples(
     samples = []
     for draw_ in islice(chain.from_iterable(plan.from_step(0)), count):
         batch = source[draw_]
-        broken = "  损坏 broken" if batch.broken else ""
-        samples.append(Sample(batch.names[0] + broken, batch.images[0].numpy(), batch.targets[0].numpy()))
+        broken = "损坏 broken  " if batch.broken else ""
+        samples.append(Sample(broken + batch.names[0], batch.images[0].numpy(), batch.targets[0].numpy()))
     return samples

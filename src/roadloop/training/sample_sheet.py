@@ -1,6 +1,6 @@
 """One picture that shows training samples: each beside itself with its classes laid over, and what the colours mean.
 
-Pure: arrays in, an array out, RGB always. Text is drawn with the Chinese font that OpenCV brings with it.
+Pure: arrays in, an array out, RGB always.
 """
 
 from collections.abc import Sequence
@@ -8,22 +8,18 @@ from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from roadloop.evaluation.render import overlay, palette
+from roadloop.imaging.drawing import GAP, Tile, UInt8, blank, both, draw_text, grid
 from roadloop.labels.label_map import TrainClass
 from roadloop.labels.table import IGNORE, Color
 
-UInt8 = NDArray[np.uint8]
-
 WIDTH: Final = 320  #: of a sample on the sheet, pixels
-GAP: Final = 8
-TOP: Final = 24  #: height of the caption above a sample
 COLUMNS: Final = 3  #: pairs side by side
 _LINE: Final = 26  #: height of a line of the legend
 _ENTRY: Final = WIDTH + GAP // 2  #: width of an entry of the legend
 _HATCH: Final = 6  #: pixels from one stripe to the next
-_INK: Final = (40, 40, 40)
+_SHARE: Final = 50  #: width of a class's share of the pixels
 
 
 class Sample(NamedTuple):
@@ -42,20 +38,14 @@ def draw(samples: Sequence[Sample], classes: Sequence[TrainClass]) -> UInt8:
         classes: What the network learns, by train id.
     """
     height = max(1, round(WIDTH * samples[0].ids.shape[0] / samples[0].ids.shape[1]))
-    columns = min(COLUMNS, len(samples))
-    step_x, step_y = 2 * WIDTH + 2 * GAP, height + TOP + GAP
-    rows = -(-len(samples) // columns)
-    below = legend(samples, classes, columns * step_x)
-    sheet = np.full((rows * step_y + len(below), columns * step_x, 3), 255, np.uint8)
-    table = palette({c.train_id: c.color for c in classes})
-    for k, sample in enumerate(samples):
-        x, y = k % columns * step_x + GAP, k // columns * step_y + TOP
-        image, ids = _sized(sample.image, height), _sized(sample.ids, height)
-        sheet[y : y + height, x : x + WIDTH] = image
-        sheet[y : y + height, x + WIDTH : x + 2 * WIDTH] = hatched(overlay(image, ids, table), ids)
-        _write(sheet, sample.name, (x, y - 7))
-    sheet[rows * step_y :] = below
-    return sheet
+    colors = palette({c.train_id: c.color for c in classes})
+    pairs = grid([_pair(sample, height, colors) for sample in samples], (2 * WIDTH, height), COLUMNS)
+    return np.vstack([pairs, legend(samples, classes, pairs.shape[1])])
+
+
+def _pair(sample: Sample, height: int, colors: UInt8) -> Tile:
+    image, ids = _sized(sample.image, height), _sized(sample.ids, height)
+    return Tile(sample.name, np.hstack([image, hatched(overlay(image, ids, colors), ids)]))
 
 
 def hatched(image: UInt8, ids: UInt8) -> UInt8:
@@ -78,15 +68,16 @@ def legend(samples: Sequence[Sample], classes: Sequence[TrainClass], width: int)
     pixels = np.bincount(np.concatenate([s.ids.ravel() for s in samples]), minlength=256)
     shares = pixels / max(1, pixels.sum())
     entries: list[tuple[int, Color | None, str]] = [
-        (c.train_id, c.color, f"{c.train_id} {c.name_zh} {c.name_en}") for c in classes
+        (c.train_id, c.color, f"{c.train_id} {both(c.name_zh, c.name_en)}") for c in classes
     ]
     entries.append((IGNORE, None, "忽略 ignored"))
     columns = max(1, width // _ENTRY)
-    drawn = np.full((GAP + -(-len(entries) // columns) * _LINE + GAP, width, 3), 255, np.uint8)
+    drawn = blank(GAP + -(-len(entries) // columns) * _LINE + GAP, width)
     for k, (train_id, color, name) in enumerate(entries):
         x, y = GAP + k % columns * _ENTRY, GAP + k // columns * _LINE
         drawn[y + 2 : y + 20, x : x + 30] = _swatch(color)
-        _write(drawn, f"{name}  {shares[train_id]:.1%}", (x + 38, y + 16))
+        draw_text(drawn, name, (x + 38, y + 16, _ENTRY - 38 - _SHARE - GAP))
+        draw_text(drawn, f"{shares[train_id]:.1%}", (x + _ENTRY - _SHARE - GAP, y + 16, _SHARE), align="right")
     return drawn
 
 
@@ -100,7 +91,3 @@ def _sized(pixels: UInt8, height: int) -> UInt8:
     smaller = pixels.shape[1] > WIDTH and pixels.ndim == 3
     method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST_EXACT
     return cv2.resize(pixels, (WIDTH, height), interpolation=method).astype(np.uint8, copy=False)
-
-
-def _write(picture: UInt8, text: str, at: tuple[int, int]) -> None:
-    cv2.putText(picture, text, at, _INK, cv2.FontFace("uni"), 14)

@@ -1,10 +1,8 @@
 """What the job of a training task runs, and the one that checks whether a team's own network can be trained."""
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import torch
 
@@ -15,6 +13,7 @@ from roadloop.models.files import PARAMS, description_path, is_described
 from roadloop.models.service import find_weights
 from roadloop.networks import trial
 from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE, network_folder
+from roadloop.networks.recipe import AddNet
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.training import engine
@@ -26,8 +25,6 @@ from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.service import facts_of, read_task
 from roadloop.training.work import Work
-
-_OWNER: Final = re.compile(r"\.[0-9a-f]{8}-(?P<token>\d+)\.partial")  # see TaskContext.scratch
 
 
 def train(context: TaskContext) -> Outcome:
@@ -65,7 +62,7 @@ def left(task: Path) -> list[Path]:
 
 
 def add_network(context: TaskContext) -> Outcome:
-    """Check the network that stands in the folder of the payload's `name`, with the settings of its own `train.json`.
+    """Check the network that stands in a folder, with the settings of its own `train.json`.
 
     Returns:
         The result: `digest`, `parameters` and `multiply_adds` (for one picture of 480 x 360 and 3 classes).
@@ -74,7 +71,7 @@ def add_network(context: TaskContext) -> Outcome:
         InvalidValueError: `train.json` or `data.json` hold what no training takes.
         JobError: The network cannot be trained; says why and what to do.
     """
-    folder = network_folder(context.platform.workspace, context.payload["name"])
+    folder = network_folder(context.platform.workspace, context.recipe(AddNet).name)
     train, _data = defaults(folder)
     settings = {key: value for key, value in train.network_settings.items() if key != CHECKPOINT}
     context.progress(0, 1, Text("试运行网络", "trying the network"))
@@ -125,14 +122,10 @@ def train_here(context: TaskContext, work: Work) -> bool:
 def clear_remains(folder: Path, token: int) -> None:
     """Make the folder, and remove what attempts before `token` left half-done in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(f".*{publish.PARTIAL}"):
-        owner = _OWNER.search(path.name)
-        if owner is not None and int(owner["token"]) >= token:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    for path in publish.scratch_in(folder):
+        attempt = publish.attempt_of(path.name)
+        if attempt is None or attempt.token < token:
+            publish.remove(path)
 
 
 def write_configuration(context: TaskContext, work: Work) -> None:

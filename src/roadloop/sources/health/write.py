@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from roadloop.errors import Text
 from roadloop.imaging.encode import encode_color
 from roadloop.sources.health.examine import MOST_KEPT, Health, most_doubtful, noise_row, summary
 from roadloop.sources.health.plot import draw
-from roadloop.storage import publish
 from roadloop.storage.sheets import Sheet
 
 REPORT: Final = "health.json"
@@ -19,39 +19,36 @@ FILES: Final = (
 
 
 def write_health(folder: Path, health: Health, names: dict[int, tuple[str, str]]) -> dict[str, Any]:
-    """Write and seal everything into a new folder.
+    """Write everything into a scratch folder; whoever publishes it seals it.
 
     Args:
-        folder: Not there yet.
+        folder: Empty.
         health: What was found.
         names: Train id -> (Chinese, English name) of the model.
 
     Returns:
         The contents of health.json.
-
-    Raises:
-        DiskFullError: No space is left.
     """
     value = summary(health, names)
-    with publish.disk_errors(folder):
-        folder.mkdir(parents=True)
-        (folder / REPORT).write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        totals = value["totals"]
-        title = f"{totals['pictures']} pictures, by class and city, and by class and month"
-        (folder / PLOT).write_bytes(encode_color(draw(value["coverage"], title)))
-        rows = [[p.file, *p.reason] for p in health.problems]
-        _csv(folder / "problems.csv", ("file", "reason_zh", "reason_en"), rows)
-        _coverage(folder / "coverage.csv", value["coverage"])
-        columns = ("first", "second", "distance", "same_track")
-        _csv(folder / "duplicates.csv", columns, health.doubles[:MOST_KEPT])
-        _csv(folder / "leaks.csv", columns, health.leaks[:MOST_KEPT])
-        tracks = [[track, s, n] for track, sets in health.leaking_tracks for s, n in sorted(sets.items())]
-        _csv(folder / "leaking_tracks.csv", ("track", "set", "pictures"), tracks)
-        if health.noise is not None:
-            doubtful = [noise_row(health, n, names) for n in most_doubtful(health.noise)[:MOST_KEPT]]
-            header = list(doubtful[0]) if doubtful else ["picture"]
-            _csv(folder / "noise.csv", header, [list(row.values()) for row in doubtful])
-    publish.seal(folder)
+    (folder / REPORT).write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    totals = value["totals"]
+    title = Text(
+        f"{totals['pictures']} 张图片：各类别出现在多少张中，按城市和月份",
+        f"{totals['pictures']} pictures: in how many each class is seen, by city and by month",
+    )
+    (folder / PLOT).write_bytes(encode_color(draw(value["coverage"], title)))
+    rows = [[p.file, *p.reason] for p in health.problems]
+    _csv(folder / "problems.csv", ("file", "reason_zh", "reason_en"), rows)
+    _coverage(folder / "coverage.csv", value["coverage"])
+    columns = ("first", "second", "distance", "same_track")
+    _csv(folder / "duplicates.csv", columns, health.doubles[:MOST_KEPT])
+    _csv(folder / "leaks.csv", columns, health.leaks[:MOST_KEPT])
+    tracks = [[track, s, n] for track, sets in health.leaking_tracks for s, n in sorted(sets.items())]
+    _csv(folder / "leaking_tracks.csv", ("track", "set", "pictures"), tracks)
+    if health.noise is not None:
+        doubtful = [noise_row(health, n, names) for n in most_doubtful(health.noise)[:MOST_KEPT]]
+        header = list(doubtful[0]) if doubtful else ["picture"]
+        _csv(folder / "noise.csv", header, [list(row.values()) for row in doubtful])
     return value
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
+from roadloop.errors import Text
 from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     COMPANION,
@@ -21,6 +22,7 @@ from roadloop.sources.importers.found import (
     Fate,
     FileLabel,
     Found,
+    Layout,
     Line,
     leftovers,
     make_item,
@@ -87,3 +89,20 @@ def _package(file: str) -> str:
     parts = PurePosixPath(file).parts[:-1]
     roads = [(found[1] or "").lstrip("_") if (found := _PICTURES.fullmatch(part)) else part for part in parts]
     return package_of("/".join(part for part in roads if part))
+
+
+LAYOUTS: Final = (
+    Layout(
+        "apolloscape",
+        find_scene,
+        Text("有 ColorImage/ 与 Label/ 中的 X_bin.png", "ColorImage/, and Label/ with X_bin.png"),
+    ),
+    Layout(
+        "apolloscape-lane",
+        find_lanes,
+        Text(
+            "有 ColorImage_<道路>/ 与 Labels_<道路>/ 中的 X_bin.png，或目录名以 _lane 结尾",
+            "ColorImage_<road>/, and Labels_<road>/ with X_bin.png, or folders called ..._lane",
+        ),
+    ),
+)

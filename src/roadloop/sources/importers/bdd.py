@@ -18,6 +18,7 @@ from roadloop.sources.importers.found import (
     Fate,
     FileLabel,
     Found,
+    Layout,
     Line,
     leftovers,
     make_item,
@@ -102,3 +103,13 @@ def _below(tree: Tree, folders: str, ending: str = "") -> dict[str, str]:
 def _package(file: str, folders: str) -> str:
     """The folders besides those that only say where pictures are."""
     return package_of(f"/{PurePosixPath(file).parent.as_posix()}/".replace(f"/{folders}/", "/", 1).strip("/"))
+
+
+LAYOUT: Final = Layout(
+    "bdd100k",
+    find,
+    Text(
+        "有 images/10k/ 与 labels/sem_seg/masks/，或文件名含 _train_id",
+        "images/10k/ with labels/sem_seg/masks/, or labels called ..._train_id",
+    ),
+)

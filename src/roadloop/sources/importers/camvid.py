@@ -4,20 +4,24 @@ Pixel = class, 0..10, and 11 = unlabelled; the folders are the official split. I
 `X_L.png`. Brostow et al., PRL 2009; Badrinarayanan, Kendall, Cipolla, PAMI 2017.
 """
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import Final, Literal, NamedTuple
+from pathlib import PurePosixPath
+from typing import Final, Literal
 
-from roadloop.errors import InvalidValueError, Text
-from roadloop.imaging.header import broken
+from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, shipped
-from roadloop.sources.importers.found import NO_LABEL, NO_PICTURE, Fate, FileLabel, Line, leftovers, make_item
-from roadloop.sources.importers.found import Found as FoundTree
+from roadloop.sources.importers.found import (
+    NO_LABEL,
+    NO_PICTURE,
+    Fate,
+    FileLabel,
+    Found,
+    Layout,
+    Line,
+    leftovers,
+    make_item,
+)
 from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import Tree, split_of
-from roadloop.sources.layout import SPLIT_NAMES
-from roadloop.sources.writer import NewSample
-from roadloop.storage import reading
 
 TABLE: Final = shipped("camvid")
 ANNOTATED: Final = "annot"  # ends the name of a folder of id labels
@@ -25,54 +29,7 @@ COLORED: Final = "_L"  # ends the name of a colour label
 _COLOR_FOLDERS: Final = frozenset({"701_stillsraw_full", "labeledapproved_full", "images", "labels"})
 
 
-class Found(NamedTuple):
-    """A picture with its label, and the split whose folder it stands in."""
-
-    split: str
-    image: Path
-    label: Path
-
-
-def find(folder: Path) -> list[Found]:
-    """The labelled pictures of a CamVid folder, in order.
-
-    Raises:
-        InvalidValueError: Not such a folder, or a picture has no label.
-    """
-    found = [
-        Found(split, image, folder / f"{split}annot" / f"{image.stem}.png")
-        for split in SPLIT_NAMES
-        if (folder / f"{split}annot").is_dir()
-        for image in sorted((folder / split).glob("*"))
-        if image.suffix.lower() in {".jpg", ".jpeg", ".png"}
-    ]
-    if not found:
-        raise InvalidValueError(
-            Text(
-                f"{folder} 不是 CamVid 目录：应有 train/ 与 trainannot/，val/ 与 valannot/",
-                f"{folder} is not a CamVid folder: it should hold train/ and trainannot/, val/ and valannot/",
-            ),
-            folder=str(folder),
-        )
-    missing = [f.label for f in found if not f.label.is_file()]
-    if missing:
-        raise InvalidValueError(
-            Text(
-                f"{len(missing)} 张图片没有标注，例如缺少 {missing[0]}",
-                f"{len(missing)} pictures have no label; for example {missing[0]} is missing",
-            ),
-            missing=len(missing),
-        )
-    return found
-
-
-def read(found: list[Found]) -> Iterator[NewSample]:
-    """Read what `find` found, one at a time; tracks follow from the file names."""
-    for split, image, label in found:
-        yield NewSample(split, image.stem, _read(image), _read(label), split=split)
-
-
-def find_tree(tree: Tree) -> FoundTree | None:
+def find(tree: Tree) -> Found | None:
     """The labelled pictures of a listed CamVid folder, or None when it is none.
 
     Two forms: the SegNet tutorial's ids (`train/X.png` with `trainannot/X.png`), and the original colours (`X.png` with
@@ -81,7 +38,7 @@ def find_tree(tree: Tree) -> FoundTree | None:
     return _ids(tree) or _colors(tree)
 
 
-def _ids(tree: Tree) -> FoundTree | None:
+def _ids(tree: Tree) -> Found | None:
     folders = {PurePosixPath(f).parent for f in tree.files}
     labelled = {f.with_name(f.name.removesuffix(ANNOTATED)) for f in folders if _is_annotated(f)} & folders
     pictures, labels = {}, {}
@@ -99,7 +56,7 @@ def _is_annotated(folder: PurePosixPath) -> bool:
     return folder.name.endswith(ANNOTATED) and folder.name != ANNOTATED
 
 
-def _colors(tree: Tree) -> FoundTree | None:
+def _colors(tree: Tree) -> Found | None:
     pictures, labels = {}, {}
     for file in tree.pictures():
         path = PurePosixPath(file)
@@ -112,7 +69,7 @@ def _colors(tree: Tree) -> FoundTree | None:
 
 def _paired(
     tree: Tree, pictures: dict[str, str], labels: dict[str, str], form: Literal["auto", "color"], usual: ClassTable
-) -> FoundTree | None:
+) -> Found | None:
     """Pair by the whole path; colours that stand in folders of their own also by what is below those."""
     found = pair(pictures, labels)
     matches, doubts = dict(found.labels), dict(found.doubts)
@@ -132,7 +89,7 @@ def _paired(
     lines = [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in doubts.items()]
     lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in matches and f not in doubts]
     lines += [Line(f, Fate.MISSING, NO_PICTURE) for f in labels if f not in used and f not in doubts]
-    return FoundTree(tuple(items), leftovers(tree, items, lines), usual=usual)
+    return Found(tuple(items), leftovers(tree, items, lines), usual=usual)
 
 
 def _below_known(key: str) -> str:
@@ -143,9 +100,4 @@ def _name_alone(key: str) -> str:
     return PurePosixPath(key).name
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return reading.read_bytes(path)
-    except OSError as error:
-        what = reading.why(error)
-        raise broken(f"{path} 无法读取：{what.zh}", f"{path} cannot be read: {what.en}") from error
+LAYOUT: Final = Layout("camvid", find, Text("有 <目录>annot/ 或 X_L.png", "folders called ...annot/, or X_L.png"))

@@ -26,6 +26,7 @@ from roadloop.sources.importers.found import (
     FileLabel,
     Found,
     Item,
+    Layout,
     Line,
     leftovers,
     make_item,
@@ -179,3 +180,27 @@ def _package(file: str, city: str) -> str:
     if _PICTURES in parts and len(parts) - parts.index(_PICTURES) > 2:
         return folder
     return folder if folder not in {"", *_FOLDERS} and not split_of(f"{folder}/x") else city
+
+
+LAYOUTS: Final = (
+    Layout(
+        "cityscapes",
+        finder("cityscapes"),
+        Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds"),
+    ),
+    Layout(
+        "cityscapes-train-ids",
+        finder("cityscapes-train-ids"),
+        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
+    ),
+    Layout(
+        "idd",
+        finder("idd"),
+        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
+    ),
+    Layout(
+        "idd-level3",
+        finder("idd-level3"),
+        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
+    ),
+)

@@ -23,6 +23,7 @@ from roadloop.sources.importers.found import (
     Fate,
     FileLabel,
     Found,
+    Layout,
     LegendClass,
     Line,
 )
@@ -306,3 +307,8 @@ def _table(legend: tuple[LegendClass, ...]) -> tuple[tuple[ClassTable | None, tu
         f"Category ids go up to {max(values)}, more than 8-bit labels hold: classes were counted anew, 0..{len(legend) - 1}",
     )
     return (table, tuple(ids)), () if fit else (note,)
+
+
+LAYOUT: Final = Layout(
+    "coco", find, Text("有含 images 与 categories 的 JSON", "a JSON with images and categories"), documents
+)

@@ -18,6 +18,7 @@ from roadloop.sources.importers.found import (
     DrawnLabel,
     Fate,
     Found,
+    Layout,
     LegendClass,
     Line,
     Region,
@@ -302,3 +303,11 @@ def _name(facts: Mapping[str, str]) -> Name:
         return name
     below = tuple((subset, *reading) for reading in name.readings)
     return Name(f"{subset}/{name.text}", (*below, *name.readings))
+
+
+LAYOUT: Final = Layout(
+    "cvat-xml",
+    find,
+    Text("有 CVAT for images 导出的 annotations.xml", "CVAT's annotations.xml, 'CVAT for images'"),
+    documents,
+)

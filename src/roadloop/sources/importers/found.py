@@ -3,7 +3,7 @@
 Paths are texts relative to the imported folder, as they are on the disk: bytes that are no UTF-8 are kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -247,6 +247,26 @@ class Found:
     undeclared: Text | None = None
     unlabelled: tuple[int, ...] = ()
     notes: tuple[Text, ...] = ()
+
+
+def _none(_tree: Tree) -> Collection[str]:
+    return ()
+
+
+class Layout(NamedTuple):
+    """A layout that imports know; `recognise.LAYOUTS` has them all.
+
+    Attributes:
+        name: As requests name it.
+        find: Its reader; None when the folder is another.
+        signs: What decides that a folder has it.
+        documents: The files that could be no other layout's.
+    """
+
+    name: str
+    find: Callable[[Tree], Found | None]
+    signs: Text
+    documents: Callable[[Tree], Collection[str]] = _none
 
 
 def make_item(image: str, label: Label, **known: Any) -> Item:

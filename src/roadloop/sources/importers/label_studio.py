@@ -17,6 +17,7 @@ from roadloop.sources.importers.found import (
     DrawnLabel,
     Fate,
     Found,
+    Layout,
     LegendClass,
     Line,
     Region,
@@ -233,3 +234,6 @@ def _picture_of(entry: Entry, pictures: Sequence[_Picture]) -> _Picture | None:
 def _odd_sizes(sizes: Sequence[tuple[int, int]]) -> Text:
     shown = ", ".join(f"{w}x{h}" for w, h in sizes)
     return Text(f"同一图片的区域尺寸不一：{shown}", f"The regions of one picture have several sizes: {shown}")
+
+
+LAYOUT: Final = Layout("label-studio", find, Text("有 Label Studio 导出的 JSON", "a JSON that Label Studio exported"))

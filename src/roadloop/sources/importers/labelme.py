@@ -21,6 +21,7 @@ from roadloop.sources.importers.found import (
     Fate,
     FileLabel,
     Found,
+    Layout,
     LegendClass,
     Line,
     Region,
@@ -201,3 +202,11 @@ def _name(file: str, value: Mapping[str, Any]) -> Name:
     below = [tuple(path.split("/")) for path in paths if plain.text and not path.startswith("../")]
     own = (*folder.parts, PurePosixPath(file).stem)
     return Name(f"{folder}/{plain.text or own[-1]}", tuple(dict.fromkeys((*below, *plain.readings))), own=own)
+
+
+LAYOUT: Final = Layout(
+    "labelme",
+    find,
+    Text("每张图片有一个含 shapes 与 imagePath 的 JSON", "for each picture a JSON with shapes and imagePath"),
+    documents,
+)

@@ -22,6 +22,7 @@ from roadloop.sources.importers.found import (
     Fate,
     FileLabel,
     Found,
+    Layout,
     LegendClass,
     Line,
     leftovers,
@@ -190,3 +191,13 @@ def _no_config(version: str) -> Text:
         f"The folder has the layout of Mapillary Vistas, but its class table {name} is not there: put the data set's own"
         f" {name} beside the pictures, or name a class table with roadelement",
     )
+
+
+LAYOUT: Final = Layout(
+    "mapillary",
+    find,
+    Text(
+        "有 images/ 与 labels/ 或 v2.0/labels/，以及 config.json 或 config_v2.0.json",
+        "images/ with labels/ or v2.0/labels/, and config.json or config_v2.0.json",
+    ),
+)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from roadloop.errors import Text
-from roadloop.sources.importers.found import NO_LABEL, Fate, FileLabel, Found, Line, leftovers, make_item
+from roadloop.sources.importers.found import NO_LABEL, Fate, FileLabel, Found, Layout, Line, leftovers, make_item
 from roadloop.sources.importers.listing import find_lists, read_lists, read_pairs
 from roadloop.sources.importers.matching import Doubt, Match, Pairing, pair
 from roadloop.sources.importers.tree import PICTURE_FOLDERS, Tree, split_of
@@ -175,3 +175,6 @@ def _bare(key: str, known: set[str]) -> str | None:
         if stem.endswith(ending) and (bare in known or _places(key, _LABELS)):
             return bare
     return None
+
+
+LAYOUT: Final = Layout("pairs", find, Text("图片与同名标注成对", "pictures with labels of their names"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from roadloop.errors import BrokenFileError, RoadloopError, Text
 from roadloop.imaging.decode import check_image, decode_color_label, decode_label
-from roadloop.imaging.header import GREY, PALETTE, Format, broken, read_header
+from roadloop.imaging.header import GREY, PALETTE, broken, read_header
 from roadloop.labels.table import IGNORE
 from roadloop.sources.check import MAX_UNKNOWN, count_ids
 from roadloop.sources.importers import labelme
@@ -33,7 +33,6 @@ class Ready:
     Attributes:
         item: What was read.
         image: The picture's bytes.
-        image_format: From its content.
         ids: uint8 [H, W], raw ids.
         stays: How the label can be used where it is; None when it had to be translated.
         image_sha256: Of the picture.
@@ -45,7 +44,6 @@ class Ready:
 
     item: Item
     image: bytes
-    image_format: Format
     ids: UInt8
     stays: LabelKind | None
     image_sha256: str
@@ -107,7 +105,7 @@ class ItemReader:
             raise _LeftOutError(Fate.UNKNOWN, _unknown(painted))
         ignored = 0 if self._translation.ignores_255 else int((painted.ids == IGNORE).sum()) - painted.unknown
         note = _note(item, painted, ignored)
-        return Ready(item, image, header.format, painted.ids, stays, *sums, ignored, painted.unknown, note)
+        return Ready(item, image, painted.ids, stays, *sums, ignored, painted.unknown, note)
 
     def _bytes(self, file: str, *, is_label: bool) -> bytes:
         try:

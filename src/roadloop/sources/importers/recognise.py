@@ -1,8 +1,8 @@
 """Which layout a folder has: the first whose reader finds labelled pictures, or the one that was named."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from roadloop.errors import JobError, Text
 from roadloop.sources.importers import (
@@ -19,91 +19,28 @@ from roadloop.sources.importers import (
     voc,
 )
 from roadloop.sources.importers.beside import read_beside
-from roadloop.sources.importers.found import Fate, Found, Line
+from roadloop.sources.importers.found import Fate, Found, Layout, Line
 from roadloop.sources.importers.tree import Tree
 
 AUTO: Final = "auto"
 
 
-def _none(_tree: Tree) -> Collection[str]:
-    return ()
-
-
-class Layout(NamedTuple):
-    """A layout that imports know.
-
-    Attributes:
-        find: Its reader; None when the folder is another.
-        signs: What decides that a folder has it.
-        documents: The files that could be no other layout's.
-    """
-
-    find: Callable[[Tree], Found | None]
-    signs: Text
-    documents: Callable[[Tree], Collection[str]] = _none
-
-
 #: Layouts by name, the most particular first; masks before the documents that masks are often made from.
 LAYOUTS: Final[Mapping[str, Layout]] = {
-    "mapillary": Layout(
-        mapillary.find,
-        Text(
-            "有 images/ 与 labels/ 或 v2.0/labels/，以及 config.json 或 config_v2.0.json",
-            "images/ with labels/ or v2.0/labels/, and config.json or config_v2.0.json",
-        ),
-    ),
-    "label-studio": Layout(label_studio.find, Text("有 Label Studio 导出的 JSON", "a JSON that Label Studio exported")),
-    "coco": Layout(
-        coco.find, Text("有含 images 与 categories 的 JSON", "a JSON with images and categories"), coco.documents
-    ),
-    "cityscapes": Layout(
-        cityscapes.finder("cityscapes"),
-        Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds"),
-    ),
-    "cityscapes-train-ids": Layout(
-        cityscapes.finder("cityscapes-train-ids"),
-        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
-    ),
-    "idd": Layout(
-        cityscapes.finder("idd"),
-        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
-    ),
-    "idd-level3": Layout(
-        cityscapes.finder("idd-level3"),
-        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
-    ),
-    "bdd100k": Layout(
-        bdd.find,
-        Text(
-            "有 images/10k/ 与 labels/sem_seg/masks/，或文件名含 _train_id",
-            "images/10k/ with labels/sem_seg/masks/, or labels called ..._train_id",
-        ),
-    ),
-    "apolloscape": Layout(
-        apolloscape.find_scene,
-        Text("有 ColorImage/ 与 Label/ 中的 X_bin.png", "ColorImage/, and Label/ with X_bin.png"),
-    ),
-    "apolloscape-lane": Layout(
-        apolloscape.find_lanes,
-        Text(
-            "有 ColorImage_<道路>/ 与 Labels_<道路>/ 中的 X_bin.png，或目录名以 _lane 结尾",
-            "ColorImage_<road>/, and Labels_<road>/ with X_bin.png, or folders called ..._lane",
-        ),
-    ),
-    "cvat": Layout(voc.find_cvat, Text("有 labelmap.txt 与 SegmentationClass/", "labelmap.txt and SegmentationClass/")),
-    "voc": Layout(voc.find, Text("有 JPEGImages/ 与 SegmentationClass/", "JPEGImages/ and SegmentationClass/")),
-    "camvid": Layout(camvid.find_tree, Text("有 <目录>annot/ 或 X_L.png", "folders called ...annot/, or X_L.png")),
-    "pairs": Layout(pairs.find, Text("图片与同名标注成对", "pictures with labels of their names")),
-    "cvat-xml": Layout(
-        cvat_xml.find,
-        Text("有 CVAT for images 导出的 annotations.xml", "CVAT's annotations.xml, 'CVAT for images'"),
-        cvat_xml.documents,
-    ),
-    "labelme": Layout(
-        labelme.find,
-        Text("每张图片有一个含 shapes 与 imagePath 的 JSON", "for each picture a JSON with shapes and imagePath"),
-        labelme.documents,
-    ),
+    known.name: known
+    for known in (
+        mapillary.LAYOUT,
+        label_studio.LAYOUT,
+        coco.LAYOUT,
+        *cityscapes.LAYOUTS,
+        bdd.LAYOUT,
+        *apolloscape.LAYOUTS,
+        *voc.LAYOUTS,
+        camvid.LAYOUT,
+        pairs.LAYOUT,
+        cvat_xml.LAYOUT,
+        labelme.LAYOUT,
+    )
 }
 
 

@@ -7,6 +7,7 @@ Official splits come from `ImageSets/Segmentation/{train,val,test}.txt`. Evering
 from pathlib import PurePosixPath
 from typing import Final
 
+from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, shipped
 from roadloop.sources.importers.found import (
     COMPANION,
@@ -15,6 +16,7 @@ from roadloop.sources.importers.found import (
     Fate,
     FileLabel,
     Found,
+    Layout,
     Line,
     leftovers,
     make_item,
@@ -95,3 +97,9 @@ def _key(file: str, folder: str) -> str:
     parts = PurePosixPath(file).with_suffix("").parts
     place = parts.index(folder) if folder in parts[:-1] else -1
     return "/".join((*parts[:place], "*", *parts[place + 1 :])) if place >= 0 else "/".join(parts)
+
+
+LAYOUTS: Final = (
+    Layout("cvat", find_cvat, Text("有 labelmap.txt 与 SegmentationClass/", "labelmap.txt and SegmentationClass/")),
+    Layout("voc", find, Text("有 JPEGImages/ 与 SegmentationClass/", "JPEGImages/ and SegmentationClass/")),
+)

@@ -29,7 +29,7 @@ function endpointsOf(api) {
 }
 
 /** What a request can hold, wherever it stands. @param {any} operation */
-export function parametersOf(operation) {
+function parametersOf(operation) {
   const body = operation.requestBody?.content["application/json"]?.schema;
   const inBody = Object.entries(body?.properties ?? {}).map(([name, schema]) => ({
     name,

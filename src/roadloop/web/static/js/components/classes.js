@@ -17,7 +17,7 @@ export function shortModel(name) {
 }
 
 /** @param {number[]} color */
-export const css = (color) => `rgb(${color.join(" ")})`;
+const css = (color) => `rgb(${color.join(" ")})`;
 
 /** @param {{color: number[] | undefined}} props */
 export const Swatch = ({ color }) =>

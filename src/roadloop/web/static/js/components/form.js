@@ -50,7 +50,7 @@ export function useForm(first, send) {
  * A labelled field around any input.
  * @param {{label: any, hint?: any, error?: string, wide?: boolean, children?: any}} props
  */
-export const Field = ({ label, hint, error, wide, children }) => html`
+const Field = ({ label, hint, error, wide, children }) => html`
   <label class=${`field ${wide ? "wide" : ""} ${error ? "wrong" : ""}`}>
     <span class="label">${label}</span>
     ${children}

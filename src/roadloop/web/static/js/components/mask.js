@@ -12,7 +12,7 @@ export const NOTHING = 255;
  * Reads a PNG whose grey values are train ids, or, with `colors`, one that is painted in the colours of its classes.
  * @param {string} url @param {number[][]} [colors] By train id. @returns {Promise<Mask>}
  */
-export async function loadMask(url, colors) {
+async function loadMask(url, colors) {
   const image = new Image();
   image.src = url;
   await image.decode();

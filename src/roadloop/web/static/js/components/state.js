@@ -31,7 +31,7 @@ export function StateChip({ state }) {
 }
 
 /** @param {{share: number, label: string}} props */
-export const ProgressBar = ({ share, label }) => html`
+const ProgressBar = ({ share, label }) => html`
   <span
     class="bar"
     role="progressbar"

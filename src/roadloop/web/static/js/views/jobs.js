@@ -72,7 +72,7 @@ export const JobTable = ({ jobs, reload, empty }) => html`
 export const took = (job) => (job.started_at ? duration(seconds(job.started_at, job.finished_at)) : "–");
 
 /** @param {{page: number, size: number, total: number}} props */
-export const Pages = ({ page, size, total }) =>
+const Pages = ({ page, size, total }) =>
   total > size &&
   html`
     <nav class="row pages" aria-label=${t("分页", "Pages")}>
@@ -139,7 +139,7 @@ export function JobPage({ route }) {
 }
 
 /** @param {any} job @returns {[any, any][]} */
-export const jobFacts = (job) => [
+const jobFacts = (job) => [
   [t("任务编号", "Task id"), html`<span class="mono">${job.task_id}</span>`],
   [t("创建", "Created"), job.created_at],
   [t("开始", "Started"), job.started_at],

@@ -198,7 +198,7 @@ function Change({ now, before }) {
 }
 
 /** A small line of values 0..1. @param {{values: (number | null)[]}} props */
-export function Sparkline({ values }) {
+function Sparkline({ values }) {
   const step = 72 / Math.max(1, values.length - 1);
   const points = values.flatMap((value, i) =>
     value == null ? [] : [`${(i * step).toFixed(1)},${(17 - value * 16).toFixed(1)}`],

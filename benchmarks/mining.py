@@ -1,0 +1,222 @@
+"""`python -m benchmarks mining`: whether mining a rare class pays, over some seeds, on the synthetic world and over HTTP.
+
+All seeds share the drives: a small labelled set, a pool without labels, and a held-out set on which every model is
+evaluated. A seed draws the network's first weights, the order of the pictures and the random control arm; the mined arm
+follows from the model that was trained with it. Both arms have the same number of pictures and steps.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.table import Table
+
+from roadloop.demo.classes import LEARNT, LearntClass
+from roadloop.demo.client import Client, Row
+from roadloop.demo.report import gains, gains_rows
+from roadloop.demo.script import Found, Lap, Names, Script
+from roadloop.demo.second_lap import ARMS, TwoLaps
+from roadloop.demo.stage import Stage
+from roadloop.demo.tour import CITIES
+from roadloop.demo.world.cities import Raw
+from roadloop.demo.write import Drives, write_source_set
+from roadloop.errors import InvalidValueError, Language, Text
+from roadloop.imaging.decode import decode_label
+from roadloop.sources.service import open_set, scan
+from roadloop.storage import publish
+from roadloop.storage.paths import Workspace
+
+REPORT: Final = "mining-report.json"
+CONTEST: Final = "mining-contest.json"
+BASE: Final = "mining-base"
+HELD_OUT: Final = "mining-heldout"
+GRID: Final = "yellow grid"
+SEEN: Final = 40  #: pixels of a class from which a picture shows it
+CLASSES: Final = (
+    *(learnt._replace(raws=tuple(raw for raw in learnt.raws if raw is not Raw.STOP_GRID)) for learnt in LEARNT),
+    LearntClass(GRID, "黄色网格线", (Raw.STOP_GRID,), target=False),
+)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What the benchmark does; everything that decides its numbers.
+
+    Attributes:
+        world: Seed of the world; another one is another city plan.
+        classes: What is aimed at.
+        tracks: Drives in each city: labelled, without labels, held out.
+        frames: Pictures of each of these drives.
+        every: Frames of 0.4 s between them.
+        script: Of each seed; its own `seed` is not used.
+    """
+
+    world: int = 0
+    classes: str = GRID
+    tracks: tuple[int, int, int] = (14, 42, 21)
+    frames: tuple[int, int, int] = (6, 8, 6)
+    every: int = 7
+    script: Script = field(
+        default_factory=lambda: Script(
+            size=(240, 180), epochs=12, again=Lap(picks=32, per_track=3, package=32, epochs=6)
+        )
+    )
+
+    def of_seed(self, seed: int) -> Script:
+        """The script of one seed."""
+        labelled, pool, _ = self.tracks
+        lap = replace(self.script.again, drives=pool, frames=self.frames[1], every=self.every, classes=self.classes)
+        train_con = {**self.script.train_con, "cpu_processes": 1}
+        return replace(self.script, seed=seed, tracks=labelled, train_con=train_con, again=lap)
+
+
+def claim(home: Path, contest: Contest) -> None:
+    """Note in a home what is done there, so that a later call goes on with the same.
+
+    Raises:
+        InvalidValueError: It was begun with other options.
+    """
+    path = home / CONTEST
+    wanted = json.loads(json.dumps(asdict(contest)))
+    if not path.exists():
+        publish.write_json(path, wanted)
+    elif json.loads(path.read_bytes()) != wanted:
+        raise InvalidValueError(
+            Text(
+                f"{home} 中的评测是用别的选项开始的；没有改动任何内容。请用 --home 选另一个目录，或用原来的选项接着做。",
+                f"The benchmark in {home} was begun with other options; nothing was changed. Choose another folder with"
+                " --home, or go on with the same options.",
+            ),
+            home=str(home),
+        )
+
+
+class MiningRun(TwoLaps):
+    """One seed of the benchmark; the steps that all seeds share are done by the first.
+
+    Args:
+        client: Of the benchmark's server.
+        workspace: The home that it serves.
+        stage: Where progress is shown.
+        contest: What to do.
+        seed: Which seed.
+    """
+
+    classes = CLASSES
+
+    def __init__(self, client: Client, workspace: Workspace, stage: Stage, contest: Contest, seed: int) -> None:
+        super().__init__(client, workspace, stage, contest.of_seed(seed), processes=1)
+        self.world = contest.world
+        self.names = Names(
+            data="mining-data",
+            test=f"dataset:{HELD_OUT}/test",
+            network="mining-net",
+            task=f"mining-train-{seed}",
+            version=f"mining-{seed}",
+            drives="tracks/mining-drives.txt",
+        )
+        self._contest = contest
+
+    def run(self) -> Found:
+        """Train the base model, mine, learn from both arms, evaluate.
+
+        Raises:
+            JobError: A step failed; says what, and where the log is.
+        """
+        self._sources()
+        self._dataset()
+        self._network()
+        self._train()
+        self.mine()
+        return self.found
+
+    def sets(self) -> list[str]:
+        """The labelled source sets; what other seeds had labelled does not count."""
+        return [BASE]
+
+    def shown(self) -> dict[str, int]:
+        """How many pictures of each arm show a class aimed at, by the labels that came back."""
+        gained = self.found.gained
+        aimed = {m["name"] for m in gained.comparison["measures"] if m["measure"].startswith("iou:")}
+        raws = [raw for c in self.classes if aimed & {c.name_en, c.name_zh} for raw in c.raws]
+        labels = {s.stem: s.label for s in scan(open_set(self._workspace, gained.source)).samples}
+        showing = {stem for stem, label in labels.items() if _pixels(label, raws) >= SEEN}
+        return {arm: len(showing & set(gained.pictures[arm])) for arm in ARMS}
+
+    def _data(self, arm: str) -> str:
+        return f"{self.names.data}-{self.script.seed}-{arm}"
+
+    def _sources(self) -> None:
+        contest = self._contest
+        labelled, pool, held_out = contest.tracks
+        begin = labelled + pool
+        parts = {
+            BASE: (range(labelled), contest.frames[0]),
+            HELD_OUT: (range(begin, begin + held_out), contest.frames[2]),
+        }
+        present = self.client.get("/data")["data"]
+        for name, (tracks, frames) in parts.items():
+            with self.stage.step(Text("合成源数据", "draw source set"), "/data", name) as line:
+                if name not in present:
+                    size = self.script.size
+                    drives = [Drives(city, tracks, frames, contest.every, size, self.world) for city in CITIES]
+                    write_source_set(self._workspace, name, drives, processes=self._processes, progress=line.count)
+                count = len(CITIES) * len(tracks) * frames
+                line.done(Text(f"{count} 张", f"{count} pictures"))
+
+    def _dataset(self) -> None:
+        with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", self.names.data) as line:
+            shares = {"data_type": "all", "l_value": 1}
+            self._built(line, HELD_OUT, sour_data=HELD_OUT, train=0, val=0, test=1, **shares)
+            row = self._built(line, self.names.data, sour_data=BASE, train=0.9, val=0.1, test=0, **shares)
+            self.found.counts = row["counts"]
+            line.done(Text(f"{row['counts']['train']} 张训练图片", f"{row['counts']['train']} training pictures"))
+
+
+def verdict(client: Client, runs: Sequence[MiningRun]) -> Row:
+    """What `/v1/selections/{task_id}/compare` says about all seeds together."""
+    tasks = {arm: ",".join(f"{run.names.task}-{arm}" for run in runs) for arm in ARMS}
+    return client.get(f"/v1/selections/{runs[0].found.gained.selection}/compare", **tasks)
+
+
+def seeds_table(runs: Sequence[MiningRun], language: Language) -> Table:
+    """Every seed by itself: pictures that show the classes aimed at, and IoU before and after."""
+    table = Table(title=Text("每个种子", "Every seed").pick(language), title_justify="left")
+    titles = (
+        Text("种子", "seed"), Text("含目标：挑出 / 随机", "show it: mined / control"), Text("指标", "measure"),
+        Text("之前", "before"), Text("挑出", "mined"), Text("随机", "control"),
+    )  # fmt: skip
+    for title in titles:
+        table.add_column(title.pick(language))
+    for run in runs:
+        shown = run.shown()
+        sizes = {arm: len(run.found.gained.pictures[arm]) for arm in ARMS}
+        seen = " / ".join(f"{shown[arm]} of {sizes[arm]}" for arm in ARMS)
+        for name, *values in gains(run.found, run.classes)[1:3]:
+            table.add_row(str(run.script.seed), seen, name.pick(language), *(f"{value:.4f}" for value in values))
+    return table
+
+
+def write_report(home: Path, contest: Contest, runs: Sequence[MiningRun], found: Row) -> Path:
+    """Write `mining-report.json`; returns its path."""
+    path = home / REPORT
+    seeds = [
+        {
+            "seed": run.script.seed,
+            "pictures": {arm: len(stems) for arm, stems in run.found.gained.pictures.items()},
+            "show_the_class": run.shown(),
+            "gains": gains_rows(run.found, run.classes),
+        }
+        for run in runs
+    ]
+    publish.write_json(
+        path, {"format": "roadloop-bench-mining/1", "contest": asdict(contest), "seeds": seeds, "comparison": found}
+    )
+    return path
+
+
+def _pixels(label: Path, raws: Sequence[int]) -> int:
+    return int(np.isin(decode_label(label.read_bytes()), raws).sum())
