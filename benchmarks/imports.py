@@ -21,9 +21,8 @@ from benchmarks.pictures import DIFFERENT, PACKAGE, drawn
 from benchmarks.scripts import CHECKOUT, opponent
 from roadloop.labels.table import format_csv, shipped
 from roadloop.settings import Settings
-from roadloop.sources.offimport import Request
-from roadloop.sources.recipe import Mode
-from roadloop.sources.terminal import DEFAULTS, Terminal, import_here
+from roadloop.sources.recipe import ImportRecipe, Mode
+from roadloop.sources.terminal import Terminal, import_here
 from roadloop.storage.platform import open_platform, opened
 
 _NAME: Final = "bench"
@@ -62,7 +61,7 @@ def race(pictures: int, size: tuple[int, int], rounds: int, mode: Mode) -> Resul
 
 def bring(home: Path, src: str, mode: Mode) -> int:
     """Import a folder of the workspace as `roadloop import` does, and remove the set again."""
-    values = Request(src=src, dest=_NAME, roadelement="", mode=mode, layout="auto", values="", **DEFAULTS)
+    values = ImportRecipe(src=src, dest=_NAME, mode=mode)
     with opened(Settings(home=home)) as platform, Progress(disable=True) as bar:
         done, report = import_here(platform, values, Terminal(bar, _NAME))
     shutil.rmtree(home / "sources" / _NAME)

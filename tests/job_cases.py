@@ -17,26 +17,35 @@ import import_folders
 from mining_data import write_drives, write_network
 from package_data import annotate, mask, write_images
 from roadloop.annotators import service as annotators
+from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets import service as datasets
+from roadloop.datasets.recipe import CreateData
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import processes, queue
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.networks import service as networks
+from roadloop.networks.recipe import CreateNet
 from roadloop.packages import service as packages
+from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.releases import service as releases
+from roadloop.releases.recipe import Release
 from roadloop.selection import service as selection
+from roadloop.selection.recipe import Mine, Sample
 from roadloop.settings import Settings
 from roadloop.sources import offimport
 from roadloop.sources.health import service as health
+from roadloop.sources.health.recipe import CheckHealth
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.training import create as creating
 from roadloop.training import start as starting
+from roadloop.training.forms import CreateTrain, StartTask
 from workers import Workers
 
 TABLE: Final = ClassTable(
@@ -80,15 +89,12 @@ def _set(platform: Platform, _finish: Finish) -> None:
 
 def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d") -> str:
     """Ask for a dataset of the set."""
-    request = datasets.Request(
-        data_name=name, sour_data="镇", data_type="all", shares={"train": 0.5, "val": 0.5}, lists=False, split_by="track",
-        seed=0, max_bad=max_bad, base_data="", thread=1, data_desc="",
-    )  # fmt: skip
+    request = CreateData(data_name=name, sour_data="镇", train=0.5, val=0.5, max_bad=max_bad, thread=1)
     return platform.database.write(lambda: datasets.create(platform, request))
 
 
 def _network(platform: Platform, name: str = "n") -> str:
-    return platform.database.write(lambda: networks.create(platform, name, "fast-scnn", ""))
+    return platform.database.write(lambda: networks.create(platform, CreateNet(name=name, template="fast-scnn")))
 
 
 def _to_train(platform: Platform, finish: Finish) -> None:
@@ -103,10 +109,13 @@ def _to_train(platform: Platform, finish: Finish) -> None:
 
 
 def _train(platform: Platform) -> str:
-    train = {"num_epoch": 2, "batch_size": 2, "model": "m"}
     more = {"log_every": 1, "checkpoint_every": 1}
-    task_id = platform.database.write(lambda: creating.create(platform, creating.NewTask("任务", "n", "d")))
-    request = starting.Start(task_id, train, {}, more, {"crop": [24, 32]})
+    task_id = platform.database.write(
+        lambda: creating.create(platform, CreateTrain(train_name="任务", network="n", data="d"))
+    )
+    request = StartTask(
+        task_id=task_id, num_epoch=2, batch_size=2, model="m", train_con=more, data_con={"crop": [24, 32]}
+    )
     platform.database.write(lambda: starting.start(platform, request))
     return task_id
 
@@ -118,10 +127,7 @@ def _model(platform: Platform, _finish: Finish) -> None:
 
 
 def _evaluate(platform: Platform) -> str:
-    request = evaluation.EvaluationRequest(
-        dicts={"suzhou": ["kd_ep-0001.params"]}, type="full", sour_dir="tracks", dest_dir="out", gpus="", single_gpu=1,
-        overwrite=False,
-    )  # fmt: skip
+    request = StartEvaluation(dicts={"suzhou": ["kd_ep-0001.params"]}, sour_dir="tracks", dest_dir="out")
     return platform.database.write(lambda: evaluation.start(platform, request))
 
 
@@ -132,21 +138,23 @@ def _to_release(platform: Platform, finish: Finish) -> None:
 
 
 def _release(platform: Platform, version: str = "2") -> str:
-    request = releases.ReleaseRequest("车道线", version, "北京", "110000", "", "2026-11-23 10:00:00", "suzhou", "kd_ep-0001.params")  # fmt: skip
+    request = Release(
+        category="车道线", version=version, env="北京", adcode="110000", time="2026-11-23 10:00:00",
+        dicts={"suzhou": ["kd_ep-0001.params", "kd_ep-0001.json"]},
+    )  # fmt: skip
     return platform.database.write(lambda: releases.submit(platform, request))
 
 
-def _selected(folder: str) -> selection.SampleRequest:
-    return selection.SampleRequest(folder, "3", "tracks.txt", "", True, 0, False)
-
-
 def _sample(platform: Platform, folder: str = "images/v1") -> str:
-    return platform.database.write(lambda: selection.start_sampling(platform, _selected(folder)))
+    request = Sample(output_dir=folder, sele_ratio="3", track_file="tracks.txt")
+    return platform.database.write(lambda: selection.start_sampling(platform, request))
 
 
 def _select(platform: Platform, folder: str = "images/v1") -> str:
-    options = selection.MiningOptions("suzhou", classes="blue", control=2)
-    return platform.database.write(lambda: selection.start_mining(platform, _selected(folder), options))
+    request = Mine(
+        output_dir=folder, sele_ratio="3", track_file="tracks.txt", weights_dir="suzhou", classes="blue", control=2
+    )
+    return platform.database.write(lambda: selection.start_mining(platform, request))
 
 
 def _images(platform: Platform, _finish: Finish) -> None:
@@ -154,7 +162,7 @@ def _images(platform: Platform, _finish: Finish) -> None:
 
 
 def _divide(platform: Platform, version: str = "v1") -> str:
-    return platform.database.write(lambda: packages.divide(platform, packages.DivideRequest(version, 2, "remote")))
+    return platform.database.write(lambda: packages.divide(platform, Divide(version=version, step=2, types="remote")))
 
 
 def _divided(platform: Platform, finish: Finish) -> None:
@@ -172,7 +180,9 @@ def _annotated(platform: Platform, finish: Finish) -> None:
 
 
 def _process(platform: Platform) -> str:
-    return platform.database.write(lambda: packages.publish_labels(platform, "v1", "remote", "20261123"))
+    return platform.database.write(
+        lambda: packages.publish_labels(platform, ProcessLabel(version="v1", types="remote"), "20261123")
+    )
 
 
 def _to_import(platform: Platform, _finish: Finish) -> None:
@@ -189,11 +199,7 @@ def _to_grow(platform: Platform, finish: Finish) -> None:
 
 
 def _recipe(platform: Platform) -> ImportRecipe:
-    request = offimport.Request(
-        src="imports/in", dest="苏州", roadelement="", source="1", author="张三", annotype="0", datakind="0", city="",
-        imgoprange="1", mode="copy", layout="auto", values="",
-    )  # fmt: skip
-    return offimport.prepare(platform, request)
+    return offimport.prepare(platform, ImportRecipe(src="imports/in", dest="苏州", author="张三"))
 
 
 def _import(platform: Platform) -> str:
@@ -207,12 +213,12 @@ def _preview(platform: Platform) -> str:
 
 
 def _examine(platform: Platform) -> str:
-    request = health.Request(name="镇", model="", against="none", distance=6, confidence=0.9, min_pixels=4, gpus="")
+    request = CheckHealth(name="镇", against="none", distance=6, confidence=0.9, min_pixels=4)
     return platform.database.write(lambda: health.create(platform, request))
 
 
 def _push(platform: Platform) -> str:
-    return platform.database.write(lambda: annotators.push(platform, "v1", 1, "brush"))
+    return platform.database.write(lambda: annotators.push(platform, Push(version="v1", number=1)))
 
 
 def _in_inbox(platform: Platform, finish: Finish) -> None:
@@ -222,7 +228,7 @@ def _in_inbox(platform: Platform, finish: Finish) -> None:
 
 
 def _pull(platform: Platform) -> str:
-    return platform.database.write(lambda: annotators.download(platform, annotators.DownloadRequest(1, 2, "back")))
+    return platform.database.write(lambda: annotators.download(platform, Download(start=1, end=2, dest="back")))
 
 
 #: By kind of job, and after a dash what is special about this one.

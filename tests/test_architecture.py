@@ -1,6 +1,5 @@
 """The building's rules that import-linter cannot say."""
 
-import pkgutil
 import re
 import subprocess
 import sys
@@ -9,8 +8,6 @@ from pathlib import Path
 
 import grimp
 import pytest
-
-from roadloop.jobs.registry import TASKS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "roadloop"
@@ -64,7 +61,7 @@ def test_http__is_known_at_the_edges_only() -> None:
     for module in GRAPH.modules:
         if not module.startswith("roadloop.") or module.startswith("roadloop.web") or module.endswith(".api"):
             continue
-        if module in {"roadloop.server", "roadloop.jobs.history", "roadloop.cli.operate"}:
+        if module in {"roadloop.server", "roadloop.cli.operate"}:
             continue
         known = HTTP & GRAPH.find_modules_directly_imported_by(module)
         strangers += [f"{module} -> {name}" for name in known]
@@ -150,9 +147,16 @@ def test_text_in_pictures__is_drawn_by_one_module() -> None:
     assert found == {"imaging/drawing.py"}
 
 
-def test_registry__every_task_exists() -> None:
-    for target in TASKS.values():
-        assert callable(pkgutil.resolve_name(target)), target
+def test_registry__every_task_exists_and_its_process_loads_no_web_framework() -> None:
+    program = (
+        "import pkgutil, sys\n"
+        "from roadloop.jobs import registry, run\n"
+        "for target in registry.TASKS.values():\n"
+        "    assert callable(pkgutil.resolve_name(target)), target\n"
+        f"    assert not {HTTP!r} & set(sys.modules), target\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_tests__stand_where_the_code_stands() -> None:

@@ -15,11 +15,12 @@ from roadloop.cli.main import app
 from roadloop.jobs import confine
 from roadloop.labels.table import SHIPPED
 from roadloop.networks.folder import TEMPLATES, list_templates
+from roadloop.parameters import names
 from roadloop.settings import Settings
-from roadloop.sources.api import OffImport
 from roadloop.sources.exporters.layouts import EXPORTERS
 from roadloop.sources.importers.found import Fate
 from roadloop.sources.importers.recognise import LAYOUTS
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.training.recipe import DataConfig, TrainConfig
 from roadloop.training.reference import table
 
@@ -82,7 +83,7 @@ def test_imports__every_layout_outcome_and_parameter_has_its_place(document: str
     assert [fate for fate in Fate if f"\n| `{fate.value}` | " not in text] == []
     parameters = re.findall(r"^\| (`[a-z]+`(?:[,、] ?`[a-z]+`)*) \|", text, re.MULTILINE)
     named = {name for cell in parameters for name in re.findall("`([a-z]+)`", cell)}
-    assert {f.alias or name for name, f in OffImport.model_fields.items()} <= named
+    assert names(ImportRecipe) <= named
 
 
 @pytest.mark.parametrize("document", ["imports.md", "imports.zh.md"])

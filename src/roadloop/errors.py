@@ -22,6 +22,7 @@
   x JobError                   a job cannot go on; becomes the job's reason
     + OutOfMemoryError         GPU or host memory
     + NonFiniteLossError       the loss is NaN or infinite
+    + OtherVersionError        another version of roadloop wrote it
 
 `web/errors.py` maps the classes to HTTP statuses; nothing here knows HTTP.
 """
@@ -208,3 +209,9 @@ class NonFiniteLossError(JobError):
     """The training loss is NaN or infinite."""
 
     code = "non_finite_loss"
+
+
+class OtherVersionError(JobError):
+    """Another version of roadloop wrote this job, and this one cannot read it; `details` has the fields."""
+
+    code = "other_version"

@@ -7,8 +7,12 @@ import pytest
 from label_studio_double import TOKEN, Double
 from package_data import write_images
 from roadloop.annotators import service
+from roadloop.annotators.recipe import Download, Push
 from roadloop.jobs import queue
+from roadloop.labels.label_studio import Shape
 from roadloop.packages import service as packages
+from roadloop.packages.cut import PackageType
+from roadloop.packages.recipe import Divide
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform
 
@@ -38,10 +42,10 @@ Cut = Callable[..., None]
 def cut(run_job: RunJob) -> Cut:
     """Make packages of a few pictures."""
 
-    def go(platform: Platform, version: str = "v1", count: int = 4, step: int = 3, types: str = "full") -> None:
+    def go(platform: Platform, version: str = "v1", count: int = 4, step: int = 3, types: PackageType = "full") -> None:
         write_images(platform, version, [f"a_{n}.jpg" for n in range(count)])
         task_id = platform.database.write(
-            lambda: packages.divide(platform, packages.DivideRequest(version, step, types))
+            lambda: packages.divide(platform, Divide(version=version, step=step, types=types))
         )
         run_job(platform, task_id)
 
@@ -50,9 +54,9 @@ def cut(run_job: RunJob) -> Cut:
 
 @pytest.fixture
 def push(run_job: RunJob) -> Callable[..., queue.Job]:
-    def go(platform: Platform, version: str, number: int, shape: str = "brush") -> queue.Job:
+    def go(platform: Platform, version: str, number: int, shape: Shape = "brush") -> queue.Job:
         task_id = platform.database.write(
-            lambda: service.push(platform, version, number, "polygon" if shape == "polygon" else "brush")
+            lambda: service.push(platform, Push(version=version, number=number, shape=shape))
         )
         return run_job(platform, task_id)
 
@@ -62,7 +66,7 @@ def push(run_job: RunJob) -> Callable[..., queue.Job]:
 @pytest.fixture
 def pull(run_job: RunJob) -> Callable[..., queue.Job]:
     def go(platform: Platform, start: int, end: int, dest: str, unpainted: int | None = None) -> queue.Job:
-        request = service.DownloadRequest(start, end, dest, unpainted)
+        request = Download(start=start, end=end, dest=dest, unpainted=unpainted)
         task_id = platform.database.write(lambda: service.download(platform, request))
         return run_job(platform, task_id)
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from roadloop.datasets.service import Request, create
+from roadloop.datasets.recipe import CreateData
+from roadloop.datasets.service import create
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.sources.writer import NewSample, writing_set
@@ -64,26 +65,14 @@ def make_set() -> MakeSet:
     return write
 
 
-def request(**changes: Any) -> Request:
+def request(**changes: Any) -> CreateData:
     """A call of /create_data."""
-    values: dict[str, Any] = {
-        "data_name": "20180801",
-        "sour_data": "镇",
-        "data_type": "all",
-        "shares": {"train": 0.6, "val": 0.2, "test": 0.2},
-        "lists": False,
-        "split_by": "track",
-        "seed": 0,
-        "max_bad": 0.05,
-        "base_data": "",
-        "thread": 2,
-        "data_desc": "",
-    }
-    return Request(**(values | changes))
+    shares = changes.pop("shares", {"train": 0.6, "val": 0.2, "test": 0.2})
+    return CreateData(**({"data_name": "20180801", "sour_data": "镇", "thread": 2} | shares | changes))
 
 
 @pytest.fixture
-def make_request() -> Callable[..., Request]:
+def make_request() -> Callable[..., CreateData]:
     """Calls of /create_data with some parameters changed."""
     return request
 

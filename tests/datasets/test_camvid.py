@@ -26,7 +26,7 @@ def test_camvid__exact_with_the_official_split(
 ) -> None:
     home = str(platform.workspace.home)
     CliRunner().invoke(app, ["import", str(SHARED), "--name", "camvid", "--home", home], catch_exceptions=False)
-    job = run_job(platform, submit(data_name="camvid", sour_data="camvid", lists=True, shares={}))
+    job = run_job(platform, submit(data_name="camvid", sour_data="camvid", l_value=False, shares={}))
     assert job.state == "succeeded", job.reason
     reader = DatasetReader(platform.workspace.datasets / "camvid")
     assert dict(reader.info.counts) == {"train": 367, "val": 101, "test": 0}

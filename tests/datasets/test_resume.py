@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
-from roadloop.datasets.service import Request, create
+from roadloop.datasets.recipe import CreateData
+from roadloop.datasets.service import create
 from roadloop.errors import Text
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import queue
@@ -26,7 +27,7 @@ PICTURES = 512  # 25 shards
 
 
 def _home(
-    settings: Settings, folder: Path, make_request: Callable[..., Request], pictures: int = PICTURES
+    settings: Settings, folder: Path, make_request: Callable[..., CreateData], pictures: int = PICTURES
 ) -> tuple[Platform, str]:
     platform = open_platform(settings.model_copy(update={"home": folder}), upgrade=True)
     draw = np.random.default_rng(0)
@@ -71,7 +72,7 @@ def _kill_after_first_shard(platform: Platform, task_id: str, settings: Settings
 def test_build__killed_twice_ends_in_the_same_bytes(
     settings: Settings,
     tmp_path: Path,
-    make_request: Callable[..., Request],
+    make_request: Callable[..., CreateData],
     run_job: Callable[[Platform, str], queue.Job],
     capsys: pytest.CaptureFixture[str],
 ) -> None:

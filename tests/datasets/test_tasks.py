@@ -9,7 +9,8 @@ import pytest
 
 from roadloop.datasets.info import ClassCount, DatasetInfo, Leak, read_shown
 from roadloop.datasets.reader import DatasetReader
-from roadloop.datasets.service import Request, create, require
+from roadloop.datasets.recipe import CreateData
+from roadloop.datasets.service import create, require
 from roadloop.errors import BrokenFileError, NotFoundError
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_label
@@ -82,7 +83,7 @@ def test_build__samples_come_back_as_they_were(platform: Platform, make_set: Mak
 
 
 def test_build__same_call_same_bytes(
-    settings: Settings, tmp_path: Path, make_set: MakeSet, run_job: RunJob, make_request: Callable[..., Request]
+    settings: Settings, tmp_path: Path, make_set: MakeSet, run_job: RunJob, make_request: Callable[..., CreateData]
 ) -> None:
     # Another home and another number of processes: neither may matter.
     manifests = []
@@ -168,7 +169,7 @@ def test_build__official_lists(platform: Platform, make_set: MakeSet, build: Bui
     (folder / "splits").mkdir()
     (folder / "splits" / "train.txt").write_text("1/a_0000\n1/b_0000\n1/gone\n")
     (folder / "splits" / "val.txt").write_text("1/a_0001\n")
-    info = build(lists=True, shares={})
+    info = build(l_value=False, shares={})
     assert _names(platform) == {"train": ["1/a_0000", "1/b_0000"], "val": ["1/a_0001"], "test": []}
     assert info.split_by == "lists"
     assert info.leaks == (Leak("a", {"train": 1, "val": 1}),)
@@ -179,7 +180,7 @@ def test_build__lists_that_name_nothing(platform: Platform, make_set: MakeSet, s
     folder = make_set(platform, tracks={"a": 3})
     (folder / "splits").mkdir()
     (folder / "splits" / "train.txt").write_text("1/gone\n")
-    job = run_job(platform, submit(lists=True))
+    job = run_job(platform, submit(l_value=False))
     assert job.state == "failed"
     assert job.reason is not None
     assert "lists" in job.reason.en

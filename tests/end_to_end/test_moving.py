@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 import import_folders
 from job_cases import CASES
 from roadloop.annotators import service as annotators
+from roadloop.annotators.recipe import Push
 from roadloop.evaluation.store import evaluations
 from roadloop.jobs import queue, run
 from roadloop.jobs.fsck import inspect
@@ -114,7 +115,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
         for task_id in (selection, CASES["release"].submit(platform)):
             finish(platform, task_id)
         finish(platform, CASES["task_divide"].submit(platform))
-        push = platform.database.write(lambda: annotators.push(platform, "v1", 1, "brush"))
+        push = platform.database.write(lambda: annotators.push(platform, Push(version="v1", number=1)))
         finish(platform, push)
         import_folders.plain(home / "imports" / "in")
         codes = {"source": "1", "annotype": "0", "datakind": "0", "imgoprange": "1", "author": "张三", "city": ""}

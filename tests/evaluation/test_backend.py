@@ -16,8 +16,8 @@ from roadloop.evaluation import backend, service, tasks
 from roadloop.evaluation.backend import Choice, OnnxNetwork, Trial, choose, common_size
 from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.predict import Network, Predictor
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.report import read_report
-from roadloop.evaluation.service import EvaluationRequest
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
@@ -168,7 +168,9 @@ def test_evaluate__a_resumed_job_keeps_its_predictor(
     setting: str,
 ) -> None:
     object.__setattr__(platform.settings, "predictor", setting)
-    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "图片", "out", "", 2, False)
+    request = StartEvaluation(
+        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir="图片", dest_dir="out", single_gpu=2
+    )
     write = service.start(platform, request)
     with platform.database.transaction() as db:
         task_id = write(db)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from roadloop.datasets import service as datasets
+from roadloop.datasets.recipe import CreateData
 from roadloop.errors import NotFoundError
 from roadloop.evaluation import service
-from roadloop.evaluation.service import EvaluationRequest
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.show import open_finished
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs import queue
@@ -34,10 +35,7 @@ def dataset(platform: Platform, run_job: RunJob, model: Path) -> str:
             image[0, 0] = i
             raw = np.full((8, 8), 20 if i == 3 else 10, np.uint8)
             writer.add(NewSample("1", stem, encode_color(image), encode_label(raw)))
-    request = datasets.Request(
-        data_name="d", sour_data="set", data_type="all", shares={"train": 0.0, "val": 1.0, "test": 0.0}, lists=False,
-        split_by="track", seed=0, max_bad=0.05, base_data="", thread=1, data_desc="",
-    )  # fmt: skip
+    request = CreateData(data_name="d", sour_data="set", train=0, val=1, test=0, thread=1)
     task_id = platform.database.write(lambda: datasets.create(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
@@ -45,7 +43,9 @@ def dataset(platform: Platform, run_job: RunJob, model: Path) -> str:
 
 
 def test_evaluate__split_of_a_dataset(platform: Platform, run_job: RunJob, dataset: str) -> None:
-    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
+    request = StartEvaluation(
+        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir=dataset, dest_dir="out", single_gpu=3
+    )
     task_id = platform.database.write(lambda: service.start(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
@@ -67,7 +67,9 @@ def test_evaluate__a_class_table_that_changed_since_the_dataset_was_built_is_sai
 ) -> None:
     path = platform.workspace.sources / "set" / "classes.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("green,绿", "grass,草"), encoding="utf-8")
-    request = EvaluationRequest({"苏州": ["kd_suzhou_ep-0005.params"]}, "full", dataset, "out", "", 3, overwrite=False)
+    request = StartEvaluation(
+        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir=dataset, dest_dir="out", single_gpu=3
+    )
     task_id = platform.database.write(lambda: service.start(platform, request))
     job = run_job(platform, task_id)
     assert job.state is JobState.SUCCEEDED, job.reason
@@ -76,8 +78,6 @@ def test_evaluate__a_class_table_that_changed_since_the_dataset_was_built_is_sai
 
 
 def test_start__empty_split_is_refused(platform: Platform, dataset: str) -> None:
-    request = EvaluationRequest(
-        {"苏州": ["kd_suzhou_ep-0005.params"]}, "full", "dataset:e/val", "", "", 1, overwrite=False
-    )
+    request = StartEvaluation(dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir="dataset:e/val")
     with pytest.raises(NotFoundError):
         service.start(platform, request)

@@ -12,7 +12,7 @@ from roadloop.datasets.info import DatasetInfo
 from roadloop.errors import InvalidValueError, LabelMapError
 from roadloop.evaluation import service
 from roadloop.evaluation.meaning import since_built
-from roadloop.evaluation.service import EvaluationRequest
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.show import open_finished
 from roadloop.imaging.decode import decode_color_label
 from roadloop.jobs import queue
@@ -32,7 +32,7 @@ OTHER = "10,red,红,255,0,0,0\n20,sky,天空,9,9,9,1\n30,blue,蓝,0,0,255,2\n"
 def start(platform: Platform, table: str, **mapping: str) -> str:
     (platform.workspace.home / "图片" / "classes.csv").write_text(HEAD + table, encoding="utf-8")
     dicts = {"苏州": ["kd_suzhou_ep-0005.params"]}
-    request = EvaluationRequest(dicts, "full", "图片", "out", "", 2, overwrite=False, mapping=mapping)
+    request = StartEvaluation(dicts=dicts, sour_dir="图片", dest_dir="out", single_gpu=2, mapping=mapping)
     return platform.database.write(lambda: service.start(platform, request))
 
 
@@ -111,7 +111,7 @@ def test_evaluate__different_tables_below_matter_only_where_there_are_labels(
     for place in ("a", "b"):
         (pictures / place / "classes.csv").write_text(HEAD + (OTHER if place == "a" else SAME), encoding="utf-8")
     dicts = {"苏州": ["kd_suzhou_ep-0005.params"]}
-    request = EvaluationRequest(dicts, "full", "图片", "out", "", 2, overwrite=False)
+    request = StartEvaluation(dicts=dicts, sour_dir="图片", dest_dir="out", single_gpu=2)
     with pytest.raises(InvalidValueError, match="b and a have different"):
         service.start(platform, request)
     for label in ("a/label-t1_001.png", "a/t1_002.png"):

@@ -15,7 +15,7 @@ from PIL import Image
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
 from roadloop.evaluation import service, tasks
 from roadloop.evaluation.manner import Manner
-from roadloop.evaluation.service import EvaluationRequest
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
@@ -33,7 +33,7 @@ UInt8 = NDArray[np.uint8]
 RunJob = Callable[[Platform, str], queue.Job]
 
 
-def request(**changes: Any) -> EvaluationRequest:
+def request(**changes: Any) -> StartEvaluation:
     values: dict[str, Any] = {
         "dicts": {"苏州": ["kd_suzhou_ep-0005.params"]},
         "type": "full",
@@ -43,7 +43,7 @@ def request(**changes: Any) -> EvaluationRequest:
         "single_gpu": 2,
         "overwrite": False,
     }
-    return EvaluationRequest(**{**values, **changes})
+    return StartEvaluation(**{**values, **changes})
 
 
 def start(platform: Platform, **changes: Any) -> str:

@@ -6,8 +6,8 @@ from roadloop.errors import NotFoundError
 from roadloop.jobs import queue
 from roadloop.jobs.choices import ready
 from roadloop.networks.store import networks
+from roadloop.parameters import Choices
 from roadloop.storage.platform import Platform
-from roadloop.web.parameters import Choices
 
 
 def add(platform: Platform, name: str, *, state: str = "succeeded", live: bool = True, text: str = "") -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from roadloop.errors import InvalidValueError, NameTakenError, NotFoundError
 from roadloop.jobs import queue
 from roadloop.networks import cli, folder, service, speed
+from roadloop.networks.recipe import CreateNet
 from roadloop.storage.platform import Platform
 from shipped_templates import NAMES
 
@@ -64,7 +65,7 @@ def test_networks__names_the_shipped_ones_and_skips_what_does_not_load(monkeypat
 def test_networks__with_a_workspace_the_team_s_own(
     templates: Path, platform: Platform, run_job: Callable[[Platform, str], queue.Job]
 ) -> None:
-    task_id = platform.database.write(lambda: service.create(platform, "车道", "tiny"))
+    task_id = platform.database.write(lambda: service.create(platform, CreateNet(name="车道", template="tiny")))
     run_job(platform, task_id)
     rows = run("--home", str(platform.workspace.home), "--no-speed", "--size", "8x8")
     assert [row[0] for row in rows[1:3]] == ["tiny", "车道"]

@@ -10,13 +10,15 @@ from roadloop.errors import InvalidNameError, InvalidValueError, NameTakenError,
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.networks import folder, service
+from roadloop.networks.recipe import CreateNet
 from roadloop.storage.platform import Platform
 
 RunJob = Callable[[Platform, str], queue.Job]
 
 
 def create(platform: Platform, name: str = "c_network", template: str = "kd-seg.template") -> str:
-    return platform.database.write(lambda: service.create(platform, name, template, "神经网络"))
+    request = CreateNet(name=name, template=template, description="神经网络")
+    return platform.database.write(lambda: service.create(platform, request))
 
 
 def test_create__job_copies_the_template_and_says_its_cost(platform: Platform, run_job: RunJob) -> None:

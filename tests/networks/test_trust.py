@@ -11,6 +11,7 @@ from roadloop.jobs import queue
 from roadloop.networks import service, trust
 from roadloop.networks.folder import TEMPLATES, digest, read_source
 from roadloop.networks.load import default_settings, load_source
+from roadloop.networks.recipe import CreateNet
 from roadloop.networks.store import networks
 from roadloop.networks.trust import Trust
 from roadloop.settings import Settings
@@ -38,7 +39,7 @@ def test_load_source__runs_nothing_that_nobody_vouches_for() -> None:
 
 
 def test_trust_of__follows_the_networks_as_they_stand(platform: Platform, run_job: RunJob) -> None:
-    task_id = platform.database.write(lambda: service.create(platform, "own", "enet"))
+    task_id = platform.database.write(lambda: service.create(platform, CreateNet(name="own", template="enet")))
     run_job(platform, task_id)
     folder = platform.workspace.networks / "own"
     edited = read_source(folder) + "\n"
@@ -52,14 +53,17 @@ def test_trust_of__follows_the_networks_as_they_stand(platform: Platform, run_jo
 
 
 def test_own__networks_whose_folders_were_copied_in_decomposed_form(platform: Platform, run_job: RunJob) -> None:
-    run_job(platform, platform.database.write(lambda: service.create(platform, "Düsseldorf", "enet")))
+    run_job(
+        platform,
+        platform.database.write(lambda: service.create(platform, CreateNet(name="Düsseldorf", template="enet"))),
+    )
     folder = platform.workspace.networks / "Düsseldorf"
     folder.rename(folder.with_name(unicodedata.normalize("NFD", folder.name)))
     assert list(trust.own(platform).values()) == ["Düsseldorf"]
     with platform.database.transaction() as db:  # only the folder holds the name
         db.execute(networks.update().values(live=False))
     with pytest.raises(NameTakenError):
-        platform.database.write(lambda: service.create(platform, "Düsseldorf", "enet"))
+        platform.database.write(lambda: service.create(platform, CreateNet(name="Düsseldorf", template="enet")))
 
 
 def test_trust_at__without_an_installation_templates_run_but_one_that_is_named_must_be_there(

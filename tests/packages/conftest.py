@@ -9,20 +9,22 @@ from package_data import TABLE, mask, picture
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import queue
 from roadloop.packages import service
+from roadloop.packages.cut import PackageType
+from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage.platform import Platform
 
 RunJob = Callable[[Platform, str], queue.Job]
-Divide = Callable[..., queue.Job]
+Divided = Callable[..., queue.Job]
 
 
 @pytest.fixture
-def divide(platform: Platform, run_job: RunJob) -> Divide:
+def divide(platform: Platform, run_job: RunJob) -> Divided:
     """Divide a version and run the job."""
 
-    def go(version: str, step: int, types: str = "full", **options: Any) -> queue.Job:
+    def go(version: str, step: int, types: PackageType = "full", **options: Any) -> queue.Job:
         task_id = platform.database.write(
-            lambda: service.divide(platform, service.DivideRequest(version, step, types, **options))
+            lambda: service.divide(platform, Divide(version=version, step=step, types=types, **options))
         )
         return run_job(platform, task_id)
 
@@ -34,7 +36,8 @@ def publish_labels(platform: Platform, run_job: RunJob) -> Callable[..., queue.J
     """Publish what was returned for a version and run the job."""
 
     def go(version: str, types: Any, *, date: str = "20261123", new: bool = False) -> queue.Job:
-        task_id = platform.database.write(lambda: service.publish_labels(platform, version, types, date, new=new))
+        request = ProcessLabel(version=version, types=types, new=new)
+        task_id = platform.database.write(lambda: service.publish_labels(platform, request, date))
         return run_job(platform, task_id)
 
     return go

@@ -17,10 +17,11 @@ from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.packages import manifest, service, store, tasks
+from roadloop.packages.recipe import Divide
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
-Divide = Callable[..., queue.Job]
+Divided = Callable[..., queue.Job]
 RunJob = Callable[[Platform, str], queue.Job]
 UInt8 = NDArray[np.uint8]
 
@@ -29,7 +30,9 @@ def package(platform: Platform, version: str, number: int) -> Path:
     return platform.workspace.home / "packages" / version / str(number)
 
 
-def test_divide__full_packages_hold_the_files_and_say_what_is_expected_back(platform: Platform, divide: Divide) -> None:
+def test_divide__full_packages_hold_the_files_and_say_what_is_expected_back(
+    platform: Platform, divide: Divided
+) -> None:
     images = write_images(platform, "v1", ["b_1.jpg", "a_2.jpg", "a_1.png", "b_2.jpg", "c_1.jpg"])
     job = divide("v1", 2)
     assert job.state is JobState.SUCCEEDED
@@ -52,7 +55,7 @@ def test_divide__full_packages_hold_the_files_and_say_what_is_expected_back(plat
     assert not list(platform.workspace.home.rglob("*.partial"))
 
 
-def test_divide__remote_is_the_bottom_half_in_a_white_border(platform: Platform, divide: Divide) -> None:
+def test_divide__remote_is_the_bottom_half_in_a_white_border(platform: Platform, divide: Divided) -> None:
     write_images(platform, "v1", ["a_1.png", "a_2.jpg"], width=10, height=7)
     divide("v1", 5, "remote")
     folder = package(platform, "v1", 1)
@@ -66,7 +69,7 @@ def test_divide__remote_is_the_bottom_half_in_a_white_border(platform: Platform,
     assert record.pictures[1].source_size == (10, 7)
 
 
-def test_divide__numbers_continue_over_versions_and_folders_count_too(platform: Platform, divide: Divide) -> None:
+def test_divide__numbers_continue_over_versions_and_folders_count_too(platform: Platform, divide: Divided) -> None:
     write_images(platform, "v1", ["a_1.jpg", "a_2.jpg"])
     write_images(platform, "v2", ["a_1.jpg"])
     (platform.workspace.home / "packages" / "old" / "7").mkdir(parents=True)
@@ -77,7 +80,7 @@ def test_divide__numbers_continue_over_versions_and_folders_count_too(platform: 
     assert package(platform, "v2", 10).is_dir()
 
 
-def test_divide__only_new_pictures_unless_asked_again(platform: Platform, divide: Divide) -> None:
+def test_divide__only_new_pictures_unless_asked_again(platform: Platform, divide: Divided) -> None:
     write_images(platform, "v1", ["a_1.jpg", "a_2.jpg"])
     divide("v1", 5)
     with pytest.raises(ConflictError, match="again=1"):
@@ -91,7 +94,7 @@ def test_divide__only_new_pictures_unless_asked_again(platform: Platform, divide
     assert package(platform, "v1", 4).is_dir()
 
 
-def test_divide__bad_files_are_named_and_left_out(platform: Platform, divide: Divide) -> None:
+def test_divide__bad_files_are_named_and_left_out(platform: Platform, divide: Divided) -> None:
     images = write_images(platform, "v1", ["a_1.jpg", "a_2.jpg", "a_3.jpg"])
     (images / "a_2.jpg").write_bytes((images / "a_2.jpg").read_bytes()[:-30])
     (images / "a_3.jpg").write_bytes(b"no picture")
@@ -104,7 +107,7 @@ def test_divide__bad_files_are_named_and_left_out(platform: Platform, divide: Di
     assert [p.name for p in manifest.read(package(platform, "v1", 4)).pictures] == ["ext-a_2.jpg"]
 
 
-def test_divide__fails_in_words_when_nothing_can_be_used(platform: Platform, divide: Divide) -> None:
+def test_divide__fails_in_words_when_nothing_can_be_used(platform: Platform, divide: Divided) -> None:
     (write_images(platform, "v1", []) / "x.jpg").parent.mkdir(parents=True)
     (platform.workspace.home / "images/v1/x.jpg").write_bytes(b"no picture")
     job = divide("v1", 5)
@@ -117,7 +120,7 @@ def test_divide__fails_in_words_when_nothing_can_be_used(platform: Platform, div
     assert package(platform, "v2", 1).is_dir()  # what failed gives its numbers up
 
 
-def test_divide__refuses_unknown_and_empty_versions(platform: Platform, divide: Divide) -> None:
+def test_divide__refuses_unknown_and_empty_versions(platform: Platform, divide: Divided) -> None:
     with pytest.raises(NotFoundError, match="dsad"):
         divide("dsad", 5)
     (platform.workspace.home / "images" / "empty").mkdir(parents=True)
@@ -136,7 +139,7 @@ def test_divide__refuses_unknown_and_empty_versions(platform: Platform, divide: 
         divide("v1", 5, pre_model="sad")
 
 
-def test_divide__gold_is_hidden_among_the_others(platform: Platform, divide: Divide, gold_set: str) -> None:
+def test_divide__gold_is_hidden_among_the_others(platform: Platform, divide: Divided, gold_set: str) -> None:
     write_images(platform, "v1", [f"drive_{n:06d}.jpg" for n in range(8)])
     job = divide("v1", 5, gold="2", gold_set=gold_set, overlap="2")
     assert job.result is not None
@@ -155,7 +158,7 @@ def test_divide__gold_is_hidden_among_the_others(platform: Platform, divide: Div
 
 
 def test_divide__pre_model_draws_a_first_label(
-    platform: Platform, divide: Divide, write_model: Callable[..., Path]
+    platform: Platform, divide: Divided, write_model: Callable[..., Path]
 ) -> None:
     write_model(platform.workspace.weights)
     images = write_images(platform, "v1", ["a_1.png"], width=6, height=5)
@@ -171,9 +174,9 @@ def test_divide__pre_model_draws_a_first_label(
     assert (ColorCoder(table).to_ids(remote[50:-50, 50:-50]).ids == expected[2:]).all()
 
 
-def test_divide__stale_rows_do_not_count(platform: Platform, divide: Divide) -> None:
+def test_divide__stale_rows_do_not_count(platform: Platform, divide: Divided) -> None:
     write_images(platform, "v1", ["a_1.jpg"])
-    request = service.DivideRequest("v1", 5, "full")
+    request = Divide(version="v1", step=5)
     write, too_late = service.divide(platform, request), service.divide(platform, request)
     with platform.database.transaction() as db:
         task_id = write(db)
@@ -186,7 +189,7 @@ def test_divide__stale_rows_do_not_count(platform: Platform, divide: Divide) -> 
     assert divide("v1", 5).state is JobState.SUCCEEDED
 
 
-def test_overview__counts_what_came_back(platform: Platform, divide: Divide) -> None:
+def test_overview__counts_what_came_back(platform: Platform, divide: Divided) -> None:
     write_images(platform, "v1", ["a_1.jpg", "a_2.jpg", "a_3.jpg"])
     divide("v1", 2)
     annotate(platform, "v1", 1, lambda _stem: mask(1), only={"a_2"})
@@ -201,7 +204,7 @@ def test_divide__a_plan_that_a_kill_cut_off_is_made_anew(
 ) -> None:
     write_images(platform, "v1", [f"a_{n}.jpg" for n in range(5)])
     monkeypatch.setattr(store, "PART", 2)
-    task_id = platform.database.write(lambda: service.divide(platform, service.DivideRequest("v1", 2, "full")))
+    task_id = platform.database.write(lambda: service.divide(platform, Divide(version="v1", step=2)))
     with platform.database.transaction() as db:
         killed = TaskContext(platform, queue.claim(db, task_id, (), "test"))
     reached: list[str] = []

@@ -19,6 +19,7 @@ from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import shipped
 from roadloop.packages import manifest, service
+from roadloop.packages.recipe import ProcessLabel
 from roadloop.packages.returned import ResultType
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.manifest import read_manifest
@@ -112,7 +113,9 @@ def test_process__the_same_labels_are_not_published_twice_at_once(
     annotate(platform, "v1", 1, truth)
 
     def submit(types: ResultType) -> str:
-        return platform.database.write(lambda: service.publish_labels(platform, "v1", types, "20261123", new=True))
+        return platform.database.write(
+            lambda: service.publish_labels(platform, ProcessLabel(version="v1", types=types, new=True), "20261123")
+        )
 
     first = submit("union")
     submit("lane")
@@ -225,8 +228,8 @@ def test_process__the_newest_package_of_rejected_pictures_wins_else_the_lowest_n
     found = read_set(platform, "full-aug-20261124")
     assert sorted(found) == ["1/a_1", "3/a_2", "4/a_3"]
     for key, sample in found.items():
-        number, _, stem = key.partition("/")
-        assert (sample.ids == truth(f"{stem} of {number}")).all()
+        package, _, stem = key.partition("/")
+        assert (sample.ids == truth(f"{stem} of {package}")).all()
 
 
 def test_process__all_rejected_fails_but_keeps_them(

@@ -21,14 +21,17 @@ from package_data import annotate, mask
 from roadloop.cli.main import app
 from roadloop.errors import ConflictError, NameTakenError, RoadloopError
 from roadloop.evaluation import service as evaluation
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.jobs import queue
 from roadloop.jobs.findings import Report
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
 from roadloop.jobs.lock import standing_still
 from roadloop.networks import service as networks
+from roadloop.networks.recipe import CreateNet
 from roadloop.settings import Settings
 from roadloop.sources import offimport
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.training import store as training_store
 from workers import Workers
@@ -111,20 +114,13 @@ def done(disk: Disk, workers: Workers) -> Done:
 
 
 def _evaluate_outside(platform: Platform, dest: Path) -> str:
-    request = evaluation.EvaluationRequest(
-        dicts={"suzhou": ["kd_ep-0001.params"]}, type="full", sour_dir="tracks", dest_dir=str(dest), gpus="",
-        single_gpu=1, overwrite=False,
-    )  # fmt: skip
+    request = StartEvaluation(dicts={"suzhou": ["kd_ep-0001.params"]}, sour_dir="tracks", dest_dir=str(dest))
     return platform.database.write(lambda: evaluation.start(platform, request))
 
 
 def _refer(platform: Platform, folder: Path) -> str:
     import_folders.plain(folder)
-    request = offimport.Request(
-        src=str(folder), dest="referred", roadelement="", source="1", author="", annotype="0", datakind="0", city="",
-        imgoprange="1", mode="reference", layout="auto", values="",
-    )  # fmt: skip
-    recipe = offimport.prepare(platform, request)
+    recipe = offimport.prepare(platform, ImportRecipe(src=str(folder), dest="referred", mode="reference"))
     return platform.database.write(lambda: offimport.create(platform, recipe))
 
 
@@ -379,7 +375,7 @@ def _use_again(done: Done) -> None:
     lost = {"create_data", "create_net", "train", "evaluate", "release", "sample", "process_label"}
     assert {job.kind for job in ended if status_text(job) == "lost"} == lost
     build_dataset(platform)
-    platform.database.write(lambda: networks.create(platform, "n", "fast-scnn", ""))
+    platform.database.write(lambda: networks.create(platform, CreateNet(name="n", template="fast-scnn")))
     with platform.database.reading() as db:
         assert training_store.find_name(db, "任务") is None
     for kind in ("release", "evaluate", "process_label"):

@@ -10,10 +10,10 @@ import pytest
 
 from conftest import WriteModel
 from roadloop.evaluation import service as evaluation
-from roadloop.evaluation.service import EvaluationRequest
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.jobs import queue
 from roadloop.selection import service as selection
-from roadloop.selection.service import SampleRequest
+from roadloop.selection.recipe import Sample
 from roadloop.storage.database import Database, Write
 from roadloop.storage.platform import Platform
 
@@ -61,8 +61,8 @@ def test_writer__beside_a_long_list_and_a_full_folder(
     (home / "surveys.txt").write_text("".join(f"{i % 50_000}\n" for i in range(100_000 * size)))
     fill(home / "pictures", 2_000 * size)
     write_model(platform.workspace.weights)
-    sampled = SampleRequest("", "10", "", "surveys.txt", isshuffle=True, seed=0, overwrite=False)
-    scored = EvaluationRequest({"weights": ["tiny_ep-0001.params"]}, "full", "pictures", "", "", 1, overwrite=False)
+    sampled = Sample(sele_ratio="10", task_file="surveys.txt")
+    scored = StartEvaluation(dicts={"weights": ["tiny_ep-0001.params"]}, sour_dir="pictures")
     with writer(platform.database) as took:
         job = beside(platform, took, lambda: selection.start_sampling(platform, sampled))
         assert len(job.payload["tasks"]) == 50_000

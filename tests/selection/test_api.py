@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from mining_data import write_drives, write_network
 from roadloop.cli.main import app
-from roadloop.evaluation.service import EvaluationRequest, start
+from roadloop.evaluation.recipe import StartEvaluation
+from roadloop.evaluation.service import start
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.storage.platform import Platform
@@ -202,7 +203,7 @@ def test_weak_classes__come_from_the_last_evaluation(client: TestClient, platfor
     truth = np.repeat(np.array([10, 10, 10, 10, 20, 20, 30, 30], np.uint8)[:, None], 8, 1)
     colors = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)[truth // 10]
     (folder / "label-a_1.png").write_bytes(encode_color(colors))
-    request = EvaluationRequest({"suzhou": ["kd_ep-0001.params"]}, "full", "labelled", "", "", 1, overwrite=False)
+    request = StartEvaluation(dicts={"suzhou": ["kd_ep-0001.params"]}, sour_dir="labelled")
     task_id = platform.database.write(lambda: start(platform, request))
     assert run_job(platform, task_id).state == "succeeded"
     reply = client.post("/sele_value", json={**good(), "weights_dir": "suzhou"}).json()

@@ -17,7 +17,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.labels.table import shipped
 from roadloop.selection import service
-from roadloop.selection.service import MiningOptions, SampleRequest
+from roadloop.selection.recipe import Mine
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
@@ -26,13 +26,11 @@ RunJob = Callable[[Platform, str], queue.Job]
 
 
 def start(platform: Platform, **changes: Any) -> str:
-    asked = {
-        "output_dir": "images/v1", "ratio": "4", "track_file": "tracks.txt", "task_file": "", "isshuffle": False,
-        "seed": 0, "overwrite": False,
+    values: dict[str, Any] = {
+        "output_dir": "images/v1", "ratio": "4", "track_file": "tracks.txt", "isshuffle": False, "weights_dir": "suzhou",
+        "classes": "blue",
     }  # fmt: skip
-    request = SampleRequest(**{name: changes.pop(name, value) for name, value in asked.items()})
-    options = MiningOptions(**{"weights_dir": "suzhou", "classes": "blue", **changes})
-    return platform.database.write(lambda: service.start_mining(platform, request, options))
+    return platform.database.write(lambda: service.start_mining(platform, Mine(**{**values, **changes})))
 
 
 def mined(platform: Platform, run_job: RunJob, **changes: Any) -> tuple[list[dict[str, str]], queue.Job, Path]:

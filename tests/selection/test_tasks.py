@@ -15,7 +15,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
 from roadloop.selection import service
-from roadloop.selection.service import SampleRequest
+from roadloop.selection.recipe import Sample
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
@@ -24,11 +24,8 @@ WriteTrack = Callable[..., Path]
 
 
 def start(platform: Platform, **changes: Any) -> str:
-    values: dict[str, Any] = {
-        "output_dir": "out", "ratio": "4", "track_file": "tracks.txt", "task_file": "", "isshuffle": True,
-        "seed": 0, "overwrite": False,
-    }  # fmt: skip
-    return platform.database.write(lambda: service.start_sampling(platform, SampleRequest(**{**values, **changes})))
+    values: dict[str, Any] = {"output_dir": "out", "ratio": "4", "track_file": "tracks.txt"}
+    return platform.database.write(lambda: service.start_sampling(platform, Sample(**{**values, **changes})))
 
 
 def sampled(platform: Platform, run_job: RunJob, **changes: Any) -> tuple[Path, queue.Job]:

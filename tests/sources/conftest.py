@@ -6,31 +6,20 @@ from typing import Any
 import pytest
 
 from roadloop.jobs.queue import Job
-from roadloop.sources.offimport import Request, create, prepare
+from roadloop.sources.offimport import create, prepare
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.storage.platform import Platform
 
 Submit = Callable[..., str]
 
 
-def request(src: str = "imports/in", dest: str = "苏州", **changes: Any) -> Request:
+def request(src: str = "imports/in", dest: str = "苏州", **changes: Any) -> ImportRecipe:
     """A call of /offimport with some parameters changed."""
-    values: dict[str, Any] = {
-        "roadelement": "",
-        "source": "1",
-        "author": "张三",
-        "annotype": "0",
-        "datakind": "0",
-        "city": "",
-        "imgoprange": "1",
-        "mode": "copy",
-        "layout": "auto",
-        "values": "",
-    }
-    return Request(src=src, dest=dest, **(values | changes))
+    return ImportRecipe(src=src, dest=dest, **({"author": "张三"} | changes))
 
 
 @pytest.fixture
-def make_request() -> Callable[..., Request]:
+def make_request() -> Callable[..., ImportRecipe]:
     """Calls of /offimport with some parameters changed."""
     return request
 

@@ -19,7 +19,8 @@ from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.labels.table import format_csv, shipped
 from roadloop.sources.manifest import read_manifest
-from roadloop.sources.offimport import Request, create_preview, prepare
+from roadloop.sources.offimport import create_preview, prepare
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.service import open_set
 from roadloop.storage.platform import Platform
 
@@ -226,7 +227,7 @@ def test_prepare__an_archive_is_to_be_unpacked(platform: Platform, submit: Submi
         submit(src="suzhou.zip")
 
 
-def _preview(platform: Platform, run_job: RunJob, request: Request) -> Job:
+def _preview(platform: Platform, run_job: RunJob, request: ImportRecipe) -> Job:
     recipe = prepare(platform, request)
     task_id = platform.database.write(lambda: create_preview(recipe))
     return run_job(platform, task_id)
@@ -237,7 +238,7 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_preview__says_what_the_import_does_and_does_nothing(
-    platform: Platform, run_job: RunJob, bring: Callable[..., Job], make_request: Callable[..., Request]
+    platform: Platform, run_job: RunJob, bring: Callable[..., Job], make_request: Callable[..., ImportRecipe]
 ) -> None:
     folders.camvid_colors(src(platform))
     put(src(platform) / "701_StillsRaw_full" / "B.png", jpeg(7))

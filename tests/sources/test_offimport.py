@@ -31,7 +31,8 @@ from roadloop.labels.label_map import default_map
 from roadloop.settings import Settings
 from roadloop.sources.importers.found import FATES
 from roadloop.sources.manifest import read_manifest
-from roadloop.sources.offimport import Request, create, prepare
+from roadloop.sources.offimport import create, prepare
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.service import has_pictures, open_set, read_splits, scan
 from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
@@ -403,7 +404,7 @@ def test_offimport__by_reference_writes_only_labels_that_had_to_be_translated(
 
 
 def test_offimport__from_a_read_only_root(
-    settings: Settings, tmp_path: Path, run_job: RunJob, make_request: Callable[..., Request]
+    settings: Settings, tmp_path: Path, run_job: RunJob, make_request: Callable[..., ImportRecipe]
 ) -> None:
     store = tmp_path / "store"
     folders.cityscapes(store / "城")

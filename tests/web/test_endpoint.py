@@ -16,12 +16,13 @@ from starlette.responses import Response
 
 from roadloop.errors import NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import queue
+from roadloop.parameters import JsonObject, Parameters
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 from roadloop.web import errors
 from roadloop.web.access import Access
-from roadloop.web.endpoint import Call, Endpoints
-from roadloop.web.parameters import JsonObject, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Endpoints
 
 
 class Everything(Parameters):

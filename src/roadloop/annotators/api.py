@@ -1,42 +1,21 @@
 """Routes of annotators: /linedown, /line_status, /v1/packages/{version}/{n}/push, /v1/pushes."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from roadloop.annotators import service, store
+from roadloop.annotators.recipe import Download, Push
 from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
 from roadloop.jobs.history import JobFields, history
+from roadloop.parameters import History
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import History, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 _TASK = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
-
-
-class Download(Parameters):
-    """Parameters of /linedown."""
-
-    taskid_start: int = Field(
-        ge=0, le=service.MAX_ID, description="First annotation task; a package number for folders.", examples=[11]
-    )
-    taskid_end: int = Field(ge=0, le=service.MAX_ID, description="Last annotation task, included.", examples=[20])
-    dest: str = Field(description="Version under released/ that gets the labels.", examples=["20180801"])
-    unpainted: int | None = Field(
-        None, ge=0, le=255, description="Label Studio: raw id of pixels that nobody painted; absent: unknown."
-    )
-
-
-class Push(Parameters):
-    """Names a package, and says how it is pushed."""
-
-    version: str = Field(description="Folder under packages/.")
-    n: int = Field(ge=1, le=10**9, description="Package number.")
-    shape: Literal["brush", "polygon"] = Field(
-        "brush", description="Label Studio: what pre-annotations are pushed as; polygons lose some pixels."
-    )
 
 
 class DownloadRow(JobFields):
@@ -94,9 +73,8 @@ def routes(platform: Platform) -> APIRouter:
         They are put into released/<dest>/<package>/; /line_status shows the progress. Calling it again fetches what is
         new or has changed.
         """
-        request = service.DownloadRequest(p.taskid_start, p.taskid_end, p.dest, p.unpainted)
         return call.write(
-            lambda: service.download(platform, request), lambda task_id: {"message": "success", "data": task_id}
+            lambda: service.download(platform, p), lambda task_id: {"message": "success", "data": task_id}
         )
 
     @router.post("/line_status", History, reply=DownloadList, errors=(NotFoundError,))
@@ -110,10 +88,7 @@ def routes(platform: Platform) -> APIRouter:
 
         Pushing again hands over only what is missing.
         """
-        return call.write(
-            lambda: service.push(platform, p.version, p.n, p.shape),
-            lambda task_id: {"message": "success", "data": task_id},
-        )
+        return call.write(lambda: service.push(platform, p), lambda task_id: {"message": "success", "data": task_id})
 
     @router.get("/v1/pushes", History, reply=PushList, errors=(NotFoundError,))
     def push_history(call: Call, p: History) -> Answer:

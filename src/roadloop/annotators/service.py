@@ -1,13 +1,11 @@
 """What can be done with annotators: push a package, pull what is finished. No torch here."""
 
-from dataclasses import dataclass
-from typing import Final
-
 import sqlalchemy as sa
 
 from roadloop.annotators import store
 from roadloop.annotators.folder import FolderAnnotator
 from roadloop.annotators.protocol import Annotator
+from roadloop.annotators.recipe import MAX_ID, Download, Push
 from roadloop.annotators.server import LabelStudioAnnotator
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
@@ -16,18 +14,6 @@ from roadloop.packages import service as packages
 from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
-
-MAX_ID: Final = 2**62
-
-
-@dataclass(frozen=True)
-class DownloadRequest:
-    """What /linedown was asked; the fields are its parameters."""
-
-    taskid_start: int
-    taskid_end: int
-    dest: str
-    unpainted: int | None = None
 
 
 def open_annotator(platform: Platform, shape: Shape = "brush", unpainted: int | None = None) -> Annotator:
@@ -41,7 +27,7 @@ def open_annotator(platform: Platform, shape: Shape = "brush", unpainted: int | 
     return FolderAnnotator(platform)
 
 
-def push(platform: Platform, version: str, number: int, shape: Shape) -> Write[str]:
+def push(platform: Platform, request: Push) -> Write[str]:
     """Check a package that is to be handed to the annotator.
 
     Returns:
@@ -51,20 +37,20 @@ def push(platform: Platform, version: str, number: int, shape: Shape) -> Write[s
         NotFoundError: There is no such package.
         BrokenFileError: Its manifest cannot be read.
     """
-    version = check_name(version, "version")
+    version, number = check_name(request.version, "version"), request.number
+    recipe = request.model_copy(update={"version": version})
     packages.require(platform, version, number)
     annotator = open_annotator(platform).kind
-    payload = {"version": version, "number": number, "shape": shape}
 
     def write(db: sa.Connection) -> str:
-        task_id = queue.submit(db, queue.Submission("push_package", payload, f"{version}/{number}"))
+        task_id = queue.submit(db, queue.Submission("push_package", recipe.payload(), f"{version}/{number}"))
         db.execute(store.pushes.insert().values(task_id=task_id, version=version, number=number, annotator=annotator))
         return task_id
 
     return write
 
 
-def download(platform: Platform, request: DownloadRequest) -> Write[str]:
+def download(platform: Platform, request: Download) -> Write[str]:
     """Check a range of annotation tasks of which the finished ones are to be fetched.
 
     Returns:
@@ -74,9 +60,9 @@ def download(platform: Platform, request: DownloadRequest) -> Write[str]:
         InvalidValueError: The range is upside down.
         NotFoundError: The annotator has nothing in it.
     """
-    dest = check_name(request.dest, "dest")
+    dest, start, end = check_name(request.dest, "dest"), request.start, request.end
+    recipe = request.model_copy(update={"dest": dest})
     packages.released_folder(platform.workspace, dest, "dest")
-    start, end = request.taskid_start, request.taskid_end
     if start > end:
         raise InvalidValueError(
             Text(
@@ -88,11 +74,10 @@ def download(platform: Platform, request: DownloadRequest) -> Write[str]:
     annotator = open_annotator(platform)
     if not annotator.tasks(start, end):
         raise _nothing(annotator, start, end)
-    payload = {"start": start, "end": end, "dest": dest, "unpainted": request.unpainted}
     values = {"taskid_start": start, "taskid_end": end, "dest": dest, "annotator": annotator.kind}
 
     def write(db: sa.Connection) -> str:
-        task_id = queue.submit(db, queue.Submission("linedown", payload, f"{start}..{end} → {dest}"))
+        task_id = queue.submit(db, queue.Submission("linedown", recipe.payload(), f"{start}..{end} → {dest}"))
         db.execute(store.downloads.insert().values(task_id=task_id, **values))
         return task_id
 

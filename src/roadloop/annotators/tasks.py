@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Any, Final
 
 from roadloop.annotators.protocol import Annotator, Pulled
+from roadloop.annotators.recipe import Download, Push
 from roadloop.annotators.service import open_annotator
 from roadloop.errors import Text
 from roadloop.jobs.context import Move, Outcome, TaskContext
@@ -21,8 +22,8 @@ def push(context: TaskContext) -> Outcome:
         JobError: The annotator cannot be reached; what was done is kept.
         ConflictError: Another package lies in the outbox under that number.
     """
-    payload = context.payload
-    folder, manifest = packages.require(context.platform, payload["version"], payload["number"])
+    recipe = context.recipe(Push)
+    folder, manifest = packages.require(context.platform, recipe.version, recipe.number)
 
     def watch(done: int, total: int) -> None:
         context.progress(done, total)
@@ -31,7 +32,7 @@ def push(context: TaskContext) -> Outcome:
         if done:
             context.reach("push.picture")
 
-    with closing(open_annotator(context.platform, payload["shape"])) as annotator:
+    with closing(open_annotator(context.platform, recipe.shape)) as annotator:
         result = annotator.push(folder, manifest, watch)
     changed = sum(row["lost"] for row in result.get("polygon_loss", ()))
     if changed:
@@ -53,24 +54,26 @@ def pull(context: TaskContext) -> Outcome:
     Raises:
         JobError: The annotator cannot be reached; what was fetched is kept.
     """
-    with closing(open_annotator(context.platform, unpainted=context.payload["unpainted"])) as annotator:
-        return _Download(context, annotator).run()
+    recipe = context.recipe(Download)
+    with closing(open_annotator(context.platform, unpainted=recipe.unpainted)) as annotator:
+        return _Pull(context, recipe, annotator).run()
 
 
-class _Download:
+class _Pull:
     """One run of /linedown."""
 
-    def __init__(self, context: TaskContext, annotator: Annotator) -> None:
+    def __init__(self, context: TaskContext, recipe: Download, annotator: Annotator) -> None:
         self._context: Final = context
+        self._recipe: Final = recipe
         self._annotator: Final = annotator
-        self._standing: Final = packages.released_folder(context.platform.workspace, context.payload["dest"], "dest")
+        self._standing: Final = packages.released_folder(context.platform.workspace, recipe.dest, "dest")
         self._counts: Final[Counter[str]] = Counter()
         self._bad: Final[list[str]] = []
         self._batch: list[tuple[Pulled, Move]] = []
 
     def run(self) -> Outcome:
-        context, payload = self._context, self._context.payload
-        tasks = self._annotator.tasks(payload["start"], payload["end"])
+        context = self._context
+        tasks = self._annotator.tasks(self._recipe.start, self._recipe.end)
         for n, task in enumerate(tasks):
             context.check_stop()
             context.progress(n, len(tasks))

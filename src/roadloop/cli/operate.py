@@ -25,6 +25,7 @@ from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import confine, queue
 from roadloop.jobs.history import status_text
 from roadloop.jobs.keeping import remove_old
+from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.server import create_app
@@ -217,8 +218,8 @@ def rehearse(
     """Run a job that only counts, to see that queue, processes and disk work 自检. Needs a running server."""
     platform = open_platform(settings_of(home))
     with platform.database.transaction() as db:
-        payload = {"steps": steps, "pause": 0.1, "name": f"rehearsal-{time.time_ns()}"}
-        task_id = queue.submit(db, queue.Submission("rehearsal", payload, "rehearsal 自检", priority=10))
+        plan = Rehearsal(steps=steps, pause=0.1, name=f"rehearsal-{time.time_ns()}")
+        task_id = queue.submit(db, queue.Submission("rehearsal", plan.payload(), "rehearsal 自检", priority=10))
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         line = bar.add_task("rehearsal", total=1.0)

@@ -9,59 +9,16 @@ from pydantic import Field
 from starlette.responses import Response
 
 from roadloop.datasets import service, store
-from roadloop.datasets.info import SPLITS
+from roadloop.datasets.recipe import CreateData
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.jobs.history import JobFields, history
+from roadloop.parameters import Choices, History, Parameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import Choices, History, JsonObject, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 SplitName = Literal["train", "val", "test"]
 _FIRST = 12
-
-
-class CreateData(Parameters):
-    """Parameters of /create_data."""
-
-    data_name: str = Field(description="Name of the new dataset; unique.", examples=["20180801"])
-    sour_data: str = Field(
-        description="A source set, or several with commas.", examples=["lane-all-20180710"], max_length=4000
-    )
-    data_type: Literal["all", "aug"] = Field("all", description="all: everything. aug: an increment of base_data.")
-    thread: int = Field(4, ge=1, description="Worker processes, capped at the cores.", examples=[24])
-    train: float | None = Field(None, ge=0, allow_inf_nan=False, description="Share of train.", examples=[0.85])
-    val: float | None = Field(None, ge=0, allow_inf_nan=False, description="Share of val.", examples=[0.1])
-    test: float | None = Field(None, ge=0, allow_inf_nan=False, description="Share of test.", examples=[0.1])
-    data_desc: str = Field("", max_length=4000, description="Description.", examples=["苏州数据"])
-    l_value: bool = Field(True, description="1: make a new split. 0: use the source sets' official lists.")
-    split_by: Literal["track", "picture"] = Field("track", description="What is never torn apart.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Draws the split; the same call gives the same bytes.")
-    base_data: str = Field("", description="For aug: the dataset to start from; default: the newest that fits.")
-    filter: JsonObject = Field(
-        {},
-        description="Only pictures whose manifest says so: field (city, author, source, annotype, datakind, imgoprange,"
-        " track, package, picture (its name without ending), set, time) -> value or list; time also {from, to}.",
-        examples=[{"city": ["苏州"]}],
-    )
-    max_bad: float = Field(0.05, ge=0, le=1, description="A larger share of bad files fails the job.")
-
-    def request(self) -> service.Request:
-        """What the service is asked for."""
-        sent = {name: getattr(self, name) for name in SPLITS}
-        return service.Request(
-            data_name=self.data_name,
-            sour_data=self.sour_data,
-            data_type=self.data_type,
-            shares={name: share for name, share in sent.items() if share is not None},
-            lists=not self.l_value,
-            split_by=self.split_by,
-            seed=self.seed,
-            filter=self.filter,
-            max_bad=self.max_bad,
-            base_data=self.base_data,
-            thread=self.thread,
-            data_desc=self.data_desc,
-        )
 
 
 class DataRow(JobFields):
@@ -113,7 +70,7 @@ def routes(platform: Platform) -> APIRouter:
         Answers at once with the task id; /data_history shows the progress.
         """
         return call.write(
-            lambda: service.create(platform, p.request()),
+            lambda: service.create(platform, p),
             lambda task_id: {"message": "data已生成", "data": task_id},
         )
 

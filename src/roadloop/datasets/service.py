@@ -1,7 +1,5 @@
 """What a caller can do with datasets: create, list, look into, require. No torch, no pyarrow at import."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -9,7 +7,7 @@ import sqlalchemy as sa
 from roadloop.datasets import store
 from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_shown
 from roadloop.datasets.reader import DatasetReader, PackedSample
-from roadloop.datasets.recipe import DatasetRecipe
+from roadloop.datasets.recipe import CreateData, DatasetJob, DatasetRecipe
 from roadloop.datasets.report import read_report
 from roadloop.datasets.split import normalise_shares
 from roadloop.errors import (
@@ -31,45 +29,19 @@ from roadloop.jobs.queue import JobState, Submission
 from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable, different_meanings, union
 from roadloop.lists import read_names, write_names
+from roadloop.parameters import Choices
 from roadloop.sources.choice import parse_filter
 from roadloop.sources.service import SourceSet, has_pictures, open_set, read_splits
 from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name, check_new_name
 from roadloop.storage.platform import Platform
-from roadloop.web.parameters import Choices
 
 DEFAULT_SHARES: Final = {"train": 0.8, "val": 0.1, "test": 0.1}
 NEWEST_ONES: Final = Choices()
 _FREE: Final = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
 
 
-@dataclass(frozen=True)
-class Request:
-    """A call of /create_data; the fields are its parameters.
-
-    Attributes:
-        shares: Those that were sent; none at all means 0.8, 0.1, 0.1.
-        lists: Use the sets' official lists (`l_value=0`).
-        filter: Which pictures; see `sources.choice`.
-        base_data: For an increment; "" takes the newest finished dataset with the same class table.
-        thread: Worker processes.
-    """
-
-    data_name: str
-    sour_data: str
-    data_type: str
-    shares: Mapping[str, float]
-    lists: bool
-    split_by: str
-    seed: int
-    max_bad: float
-    base_data: str
-    thread: int
-    data_desc: str
-    filter: Mapping[str, Any] = field(default_factory=dict)
-
-
-def create(platform: Platform, request: Request) -> Write[str]:
+def create(platform: Platform, request: CreateData) -> Write[str]:
     """Check a request.
 
     Returns:
@@ -85,7 +57,7 @@ def create(platform: Platform, request: Request) -> Write[str]:
     _require_no_trace(platform, name)
     opened = (open_set(platform.workspace, source) for source in _source_names(request.sour_data))
     sources = list({source.name: source for source in opened}.values())
-    shares = dict(request.shares) or dict(DEFAULT_SHARES)
+    shares = request.shares or dict(DEFAULT_SHARES)
     if not request.lists:
         normalise_shares(shares)
     for source in sources:
@@ -106,7 +78,7 @@ def create(platform: Platform, request: Request) -> Write[str]:
             "max_bad": request.max_bad,
         }
     )
-    payload = {"recipe": recipe.model_dump(mode="json"), "thread": request.thread}
+    payload = DatasetJob(recipe=recipe, thread=request.thread).payload()
     row = {
         "name": name,
         "description": request.data_desc,

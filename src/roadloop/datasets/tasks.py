@@ -7,7 +7,7 @@ from roadloop.datasets.assemble import assemble
 from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Plan, make_plan
 from roadloop.datasets.pool import pack_all, take_over
-from roadloop.datasets.recipe import DatasetRecipe
+from roadloop.datasets.recipe import DatasetJob, DatasetRecipe
 from roadloop.datasets.report import format_report
 from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.jobs.context import Outcome, TaskContext
@@ -17,18 +17,19 @@ _MOST_LOGGED = 1000
 
 
 def build(context: TaskContext) -> Outcome:
-    """Build the dataset that the payload's recipe describes.
+    """Build a dataset.
 
     Raises:
         JobError: No usable picture, or too many bad files; the report is kept in the log folder.
     """
-    recipe = DatasetRecipe.model_validate(context.payload["recipe"])
+    job = context.recipe(DatasetJob)
+    recipe = job.recipe
     target = context.platform.workspace.dataset(recipe.name)
     parts_target = target.with_name(f"{recipe.name}.parts")
     parts = context.scratch(parts_target)
     parts.mkdir()
     plan = make_plan(context.platform.workspace, recipe)
-    reports = _pack(context, plan, parts, parts_target)
+    reports = _pack(context, plan, parts, parts_target, job.thread)
     context.reach("build.packed")
     _check(context, recipe, plan, reports)
     context.progress(plan.pictures, plan.pictures, Text("写入清单与统计", "Writing lists and statistics"))
@@ -41,7 +42,7 @@ def build(context: TaskContext) -> Outcome:
     return Outcome(result, [(scratch, target)])
 
 
-def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path) -> list[ShardReport]:
+def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path, processes: int) -> list[ShardReport]:
     reports = take_over(plan, context.older_scratch(parts_target), parts)
     context.clear_older(parts_target.parent)
     context.keep(len(reports))
@@ -54,7 +55,7 @@ def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path) -> 
         context.check_stop()
 
     limit = context.platform.settings.max_picture_mpix * 1_000_000
-    for report in pack_all(plan, tuple(reports), parts, int(context.payload["thread"]), limit, watch):
+    for report in pack_all(plan, tuple(reports), parts, processes, limit, watch):
         reports.append(report)
         context.keep(len(reports))
         context.reach("build.shard")

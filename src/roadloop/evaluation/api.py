@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -18,65 +18,18 @@ from roadloop.errors import (
 )
 from roadloop.evaluation import service
 from roadloop.evaluation.manner import Manner
-from roadloop.evaluation.meaning import Labels
+from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.tables import read_tables
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
-from roadloop.lists import NUMBERS
+from roadloop.parameters import History, Parameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History, JsonObject, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
 _CACHE = {"Cache-Control": "private, max-age=600"}
-
-
-Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], NUMBERS]
-
-
-class StartEvaluation(Parameters):
-    """What `/starteva` takes."""
-
-    dicts: JsonObject = Field(
-        description="Source -> model files; a source is a training task, `weights` or `<category>/<version>`.",
-        examples=[{"suzhou": ["kd_suzhou_test02_ep-0205.params"]}],
-    )
-    type: Literal["full", "remote", "lane", "union"] = Field(
-        "full", description="remote: the bottom half only; lane and union are evaluated as full."
-    )
-    sour_dir: str = Field(
-        description="Pictures: a folder (recursive, labels beside them), or `dataset:<name>/<train, val or test>`.",
-        examples=["image_dir"],
-    )
-    dest_dir: str = Field(
-        "", description="Output folder, new or empty; absent: `evaluations/<task id>`.", examples=["label_dir"]
-    )
-    gpus: str = Field("", max_length=200, description="GPU numbers separated by commas; absent or cpu: CPU.")
-    single_gpu: int = Field(1, ge=1, le=256, description="Pictures predicted at once on each GPU (batch size).")
-    overwrite: bool = Field(False, description="Replace an earlier evaluation that stands in `dest_dir`.")
-    tile: int = Field(
-        0,
-        ge=0,
-        le=16384,
-        description="Side in pixels of the overlapping tiles that larger pictures are predicted in; absent or 0: whole."
-        " Sides that are multiples of 256 suit every network.",
-        examples=[1024],
-    )
-    flip: bool = Field(False, description="Also predict the mirrored picture, and average the probabilities.")
-    scales: Scales = Field(
-        (),
-        max_length=8,
-        description="Sizes of the picture that are predicted and averaged, as factors of its own; absent: its own.",
-        examples=[[0.75, 1.0, 1.25]],
-    )
-
-    mapping: JsonObject = Field(
-        default_factory=dict,
-        description="Only where the labels' class table and the model's give one id different meanings: raw id of the"
-        " labels -> raw id of the model, or 255 = ignore.",
-        examples=[{"3": "7", "9": "255"}],
-    )
 
 
 class ShowPicture(Parameters):
@@ -186,12 +139,8 @@ def routes(platform: Platform) -> APIRouter:
         the labels and of a model belong together by id and name. Where one id means two things, the answer is 422 with
         both meanings, unless `mapping` says what becomes of it.
         """
-        manner = Manner(p.tile, p.flip, p.scales)
-        request = service.EvaluationRequest(
-            p.dicts, p.type, p.sour_dir, p.dest_dir, p.gpus, p.single_gpu, p.overwrite, manner, p.mapping
-        )
         return call.write(
-            lambda: service.start(platform, request),
+            lambda: service.start(platform, p),
             lambda task_id: {"message": "模型预测完成", "data": task_id},
         )
 
@@ -248,7 +197,7 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     return {
         **{name: row[name] for name in names},
         **Manner.of(job.payload).record,
-        "mapping": Labels.of(job.payload.get("labels", {})).record["mapping"],
+        "mapping": job.payload.get("labels", {}).get("mapping", {}),
         "model": row["dicts"],
         "total_img": result.get("total_img"),
         "bad_lines": result.get("bad_lines"),

@@ -2,46 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
+
+from pydantic import Field
 
 from roadloop.datasets.info import read_info
 from roadloop.errors import InvalidValueError, RoadloopError, Text
 from roadloop.evaluation.pictures import DATASET, PictureSource, parse_dataset
+from roadloop.labels.carried import CarriedTable
 from roadloop.labels.matching import changes, match_tables, parse_mapping
 from roadloop.labels.table import ClassTable, from_rows
 from roadloop.models.files import ModelFile, file_name
+from roadloop.parameters import Parameters
 from roadloop.sources.service import open_set
 from roadloop.storage.paths import Workspace
 
 
-@dataclass(frozen=True)
-class Labels:
-    """What the ids of labels mean.
+class Labels(Parameters):
+    """What the ids of labels mean."""
 
-    Attributes:
-        table: Their class table; None where nothing says, so that it is the model's.
-        mapping: Raw id of the labels -> raw id of the models, 255 = ignored.
-    """
-
-    table: ClassTable | None
-    mapping: Mapping[int, int] = field(default_factory=dict)
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Plain values; `Labels.of` reads them back."""
-        table = None if self.table is None else {"name": self.table.name, "rows": self.table.to_rows()}
-        return {"table": table, "mapping": {str(own): other for own, other in self.mapping.items()}}
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "Labels":
-        """The labels of a record, or of one that is older than they are."""
-        table = record.get("table")
-        mapping = {int(own): other for own, other in record.get("mapping", {}).items()}
-        return cls(None if table is None else from_rows(table["name"], table["rows"]), mapping)
+    table: CarriedTable | None = Field(None, description="Their class table; null where nothing says: the model's.")
+    mapping: dict[int, int] = Field({}, description="Raw id of the labels -> raw id of the models, 255 = ignored.")
 
 
-UNKNOWN: Final = Labels(None)  #: nothing says what they mean
+UNKNOWN: Final = Labels()  #: nothing says what they mean
 
 _CURE: Final = Text(
     '若确定如何对应，请给出 mapping，例如 {"3": "7", "9": "255"}（数据的编号 → 模型的编号，255 为忽略）；否则换用含义相同的数据。',
@@ -89,7 +74,7 @@ def _check(record: ModelFile, table: ClassTable | None, mapping: Mapping[str, An
         f"标注的类别表 {theirs.name} 与 {own.name} ", f"The class table {theirs.name} of the labels and {own.name}"
     )
     match_tables(own, theirs, chosen).require(what, _OTHER if mapping is None else _CURE)
-    return Labels(table, chosen)
+    return Labels(table=table, mapping=chosen)
 
 
 def difference(record: ModelFile, file: str, labels: Labels) -> Text | None:

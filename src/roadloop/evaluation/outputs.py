@@ -28,6 +28,7 @@ from roadloop.labels.label_map import LabelMap, TrainClass
 from roadloop.labels.matching import Matching, match_tables
 from roadloop.labels.table import from_rows
 from roadloop.models.files import ModelFile
+from roadloop.parameters import stored
 from roadloop.storage import publish, reading
 
 UInt8 = NDArray[np.uint8]
@@ -64,7 +65,7 @@ class ModelView:
             for c in sorted(record["classes"], key=lambda c: int(c["train_id"]))
         )
         own = from_rows("classes", record["class_table"])
-        labels = Labels.of(record.get("labels", {}))
+        labels = stored(Labels, record.get("labels", {}))
         table = labels.table or own
         matching = match_tables(own, table, labels.mapping)
         label_map = LabelMap.from_json(record["label_map"])
@@ -75,7 +76,7 @@ class ModelView:
     def record(model: ModelFile, labels: Labels = UNKNOWN) -> dict[str, Any]:
         """What `of` needs of a description, and of the labels; kept with the outputs, so that they stay readable."""
         kept = model.model_dump(mode="json", include={"classes", "class_table", "label_map"})
-        return {**kept, "labels": labels.record}
+        return {**kept, "labels": labels.payload()}
 
     def lines(self) -> list[dict[str, Any]]:
         """The matching as plain values, each line with the train id of the model's class."""

@@ -1,7 +1,5 @@
 """What a caller can do with evaluations. One function, one use case; no torch here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -11,9 +9,9 @@ from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.choice import ModelChoice, choose_models, find_model
 from roadloop.evaluation.destination import check_destination
-from roadloop.evaluation.manner import PLAIN, Manner
 from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.pictures import DATASET, open_source
+from roadloop.evaluation.recipe import ChosenModel, EvaluationRecipe, Prediction, StartEvaluation
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
@@ -23,37 +21,10 @@ from roadloop.networks.trust import trust_of
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 
-__all__ = ["EvaluationRequest", "ModelChoice", "find_model", "newest_scores", "scores_of", "start"]
+__all__ = ["ModelChoice", "find_model", "newest_scores", "scores_of", "start"]
 
 
-@dataclass(frozen=True)
-class EvaluationRequest:
-    """What `/starteva` was asked.
-
-    Attributes:
-        dicts: Source -> model files.
-        type: full | remote | lane | union; lane and union are evaluated as full.
-        sour_dir: Picture folder, or `dataset:<name>/<split>`.
-        dest_dir: Output folder; "" takes `evaluations/<task id>`.
-        gpus: Indices separated by commas; "" or cpu = CPU.
-        single_gpu: Pictures predicted at once on each device.
-        overwrite: Replace an earlier evaluation in `dest_dir`.
-        manner: Tiles, mirrored and scaled copies.
-        mapping: Raw id of the labels -> raw id of the models, or 255; for tables that mean different things.
-    """
-
-    dicts: Mapping[str, Any]
-    type: str
-    sour_dir: str
-    dest_dir: str
-    gpus: str
-    single_gpu: int
-    overwrite: bool
-    manner: Manner = PLAIN
-    mapping: Mapping[str, Any] = field(default_factory=dict)
-
-
-def start(platform: Platform, request: EvaluationRequest) -> Write[str]:
+def start(platform: Platform, request: StartEvaluation) -> Write[str]:
     """Check an evaluation.
 
     Args:
@@ -75,7 +46,8 @@ def start(platform: Platform, request: EvaluationRequest) -> Write[str]:
     devices.check(platform.settings, request.gpus)
     request.manner.check()
     store_path = platform.workspace.store_path
-    request = replace(request, sour_dir=store_path(request.sour_dir), dest_dir=store_path(request.dest_dir))
+    places = {"sour_dir": store_path(request.sour_dir), "dest_dir": store_path(request.dest_dir)}
+    request = request.model_copy(update=places)
     models = choose_models(platform, request.dicts)
     records = [load_description(model.path) for model in models]
     trust = trust_of(platform)
@@ -93,21 +65,14 @@ def start(platform: Platform, request: EvaluationRequest) -> Write[str]:
         )
     labels = labels_of(source, records, request.mapping)
     target = _destination(platform, request)
-    payload = {
-        "type": request.type,
-        "sour_dir": request.sour_dir,
-        "dest_path": store_path(target or ""),
-        "single_gpu": request.single_gpu,
-        "overwrite": request.overwrite,
-        **request.manner.record,
-        "labels": labels.record,
-        "models": [
-            {"source": m.source, "file": m.file, "path": store_path(m.path), "sha256": s}
-            for m, s in _pairs(models, digests)
-        ],
-    }
+    chosen = tuple(
+        ChosenModel(source=m.source, file=m.file, path=store_path(m.path), sha256=s) for m, s in _pairs(models, digests)
+    )
+    recipe = EvaluationRecipe(
+        **request.part(Prediction), dest_path=store_path(target or ""), labels=labels, models=chosen
+    )
     title = f"{models[0].folder} · {request.sour_dir}"
-    job = queue.Submission("evaluate", payload, title, gpus=request.gpus)
+    job = queue.Submission("evaluate", recipe.payload(), title, gpus=request.gpus)
 
     def write(db: sa.Connection) -> str:
         if target is not None:
@@ -120,10 +85,10 @@ def start(platform: Platform, request: EvaluationRequest) -> Write[str]:
                 type=request.type,
                 sour_dir=request.sour_dir,
                 dest_dir=request.dest_dir or own,
-                dest_path=payload["dest_path"] or own,
+                dest_path=recipe.dest_path or own,
                 gpus=request.gpus,
                 single_gpu=request.single_gpu,
-                dicts=dict(request.dicts),
+                dicts=request.dicts,
             )
         )
         rows = [
@@ -221,7 +186,7 @@ def _pairs(models: list[ModelChoice], digests: list[str]) -> list[tuple[ModelCho
     return list(zip(models, digests, strict=True))
 
 
-def _destination(platform: Platform, request: EvaluationRequest) -> Path | None:
+def _destination(platform: Platform, request: StartEvaluation) -> Path | None:
     """The output folder as asked, checked; None where the evaluation gets one of its own."""
     if not request.dest_dir:
         return None

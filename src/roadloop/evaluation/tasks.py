@@ -19,10 +19,11 @@ from roadloop.evaluation.backend import FEW, Choice, Reason, Trial, choose, comm
 from roadloop.evaluation.destination import clear
 from roadloop.evaluation.ledger import BadPicture, Ledger
 from roadloop.evaluation.manner import Manner
-from roadloop.evaluation.meaning import Labels, difference, since_built
+from roadloop.evaluation.meaning import difference, since_built
 from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
 from roadloop.evaluation.pictures import Picture, PictureSource, open_source
 from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
+from roadloop.evaluation.recipe import REMOTE, EvaluationRecipe
 from roadloop.evaluation.report import ModelCard, read_report, write_reports
 from roadloop.evaluation.service import destination
 from roadloop.jobs.context import Outcome, TaskContext
@@ -33,7 +34,6 @@ from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.storage.notes import is_whole
 
-REMOTE: Final = "remote"
 PREDICTORS: Final = "predictors"  #: in the job's memo
 UInt8 = NDArray[np.uint8]
 
@@ -47,37 +47,34 @@ def evaluate(context: TaskContext) -> Outcome:
         ConflictError: The output folder is in use by now.
         OutOfMemoryError: A batch does not fit into a GPU.
     """
-    payload = context.payload
-    target = destination(context.platform, context.job.id, payload["dest_path"])
+    recipe = context.recipe(EvaluationRecipe)
+    target = destination(context.platform, context.job.id, recipe.dest_path)
     published = read_report(target)
     if published is not None and published["task_id"] == context.job.id:
         return Outcome(
             _result(published), kept=[target]
         )  # the last attempt was killed between publishing and saying so
-    source = open_source(context.platform.workspace, payload["sour_dir"])
+    source = open_source(context.platform.workspace, recipe.sour_dir)
     with context.filling(target, take_over=True) as scratch:
-        report = _fill(context, source, scratch)
-    if payload["overwrite"]:
+        report = _fill(context, recipe, source, scratch)
+    if recipe.overwrite:
         clear(context, target)
     return Outcome(_result(report), [(scratch, target)])
 
 
-def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[str, Any]:
+def _fill(context: TaskContext, recipe: EvaluationRecipe, source: PictureSource, scratch: Path) -> dict[str, Any]:
     """Write everything into the scratch folder; returns the report."""
-    payload = context.payload
-    remote = payload["type"] == REMOTE
-    manner = Manner.of(payload)
-    labels = Labels.of(payload.get("labels", {}))
-    models, networks = _load_models(context, scratch, labels)
-    for text in since_built(context.platform.workspace, payload["sour_dir"]):
+    remote, manner = recipe.type == REMOTE, recipe.manner
+    models, networks = _load_models(context, recipe, scratch)
+    for text in since_built(context.platform.workspace, recipe.sour_dir):
         context.warn(text)
     outputs = Outputs(scratch, models, remote=remote)
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
         for problem in source.problems():
             ledger.add_bad(BadPicture(0, problem.file, problem.reason))
-        _take_over(context, outputs, source, ledger)
-        choices = _predict(context, _Work(source, outputs, networks, remote, manner, max_pixels), ledger)
+        _take_over(context, recipe, outputs, source, ledger)
+        choices = _predict(context, _Work(recipe, source, outputs, networks, remote, manner, max_pixels), ledger)
         context.reach("evaluate.predicted")
         if not ledger.count():
             first = next((bad.reason for bad in ledger.bad()), _GONE)
@@ -85,12 +82,13 @@ def _fill(context: TaskContext, source: PictureSource, scratch: Path) -> dict[st
                 Text(f"没有一张图片可以读取；例如：{first.zh}", f"Not one picture could be read; such as: {first.en}")
             )
         outputs.write_worst(source, ledger, max_pixels)
+        labels = recipe.labels.payload()
         about = {
             "task_id": context.job.id,
-            "type": payload["type"],
-            "sour_dir": payload["sour_dir"],
-            "labels": labels.record["table"],
-            "mapping": labels.record["mapping"],
+            "type": recipe.type,
+            "sour_dir": recipe.sour_dir,
+            "labels": labels["table"],
+            "mapping": labels["mapping"],
             "prediction": {**manner.record, "models": [choice.record for choice in choices]},
         }
         report = write_reports(scratch, ledger, [m.card for m in models], about)
@@ -131,6 +129,7 @@ _GONE: Final = Text("提交之后图片都不见了", "the pictures have gone si
 class _Work:
     """What predicting needs, in one place."""
 
+    recipe: EvaluationRecipe
     source: PictureSource
     outputs: Outputs
     networks: Sequence[Network]
@@ -139,23 +138,21 @@ class _Work:
     max_pixels: int
 
 
-def _load_models(context: TaskContext, scratch: Path, labels: Labels) -> tuple[list[Model], list[Network]]:
-    models, networks, tile, trust = [], [], Manner.of(context.payload).tile, trust_of(context.platform)
-    for entry in context.payload["models"]:
-        path = context.platform.workspace.find_path(entry["path"])
+def _load_models(context: TaskContext, recipe: EvaluationRecipe, scratch: Path) -> tuple[list[Model], list[Network]]:
+    models, networks, tile, trust = [], [], recipe.tile, trust_of(context.platform)
+    for entry in recipe.models:
+        path = context.platform.workspace.find_path(entry.path)
         module, record = load_model(path, trust)
-        if record.params_sha256 != entry["sha256"]:
+        if record.params_sha256 != entry.sha256:
             raise mismatch(path)
-        description = ModelView.record(record, labels)
+        description = ModelView.record(record, recipe.labels)
         view = ModelView.of(description)
-        folder = f"{entry['source']}/{entry['file'].removesuffix('.params')}"
+        folder = f"{entry.source}/{entry.file.removesuffix('.params')}"
         lines = view.lines()
-        card = ModelCard(
-            entry["source"], entry["file"], folder, record.params_sha256, record.epoch, view.classes, lines
-        )
+        card = ModelCard(entry.source, entry.file, folder, record.params_sha256, record.epoch, view.classes, lines)
         publish.write_json(scratch / folder / MODEL_FILE, description)
         models.append(Model(card, view))
-        note = difference(record, card.file, labels)
+        note = difference(record, card.file, recipe.labels)
         if note is not None:
             context.warn(note)
         if tile and tile < min(record.input.crop):
@@ -188,9 +185,11 @@ def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:
     return mirrored_pairs([en for en, _ in names], [zh for _, zh in names])
 
 
-def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, ledger: Ledger) -> None:
+def _take_over(
+    context: TaskContext, recipe: EvaluationRecipe, outputs: Outputs, source: PictureSource, ledger: Ledger
+) -> None:
     """Use what a killed attempt of this job had finished, the newest that has anything."""
-    target = destination(context.platform, context.job.id, context.payload["dest_path"])
+    target = destination(context.platform, context.job.id, recipe.dest_path)
     taken = 0
     for older in reversed(context.older_scratch(target)):
         if not taken and is_whole(older / ledgers.NAME):
@@ -201,7 +200,7 @@ def _take_over(context: TaskContext, outputs: Outputs, source: PictureSource, le
 
 def _chosen(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
     """PyTorch or ONNX Runtime for each model: as an earlier attempt had it, else by measuring, and noted down."""
-    paths = [context.platform.workspace.find_path(entry["path"]) for entry in context.payload["models"]]
+    paths = [context.platform.workspace.find_path(entry.path) for entry in work.recipe.models]
     place, trust = work.outputs.folder / ".export.onnx", trust_of(context.platform)
     if PREDICTORS in context.memo:
         choices = [Choice.of(values) for values in context.memo[PREDICTORS]]
@@ -246,7 +245,12 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
     predictors = [
         [
             partial(
-                Predictor(_for(n, k if context.gpus else 0), place, remote=work.remote, manner=work.manner).predict,
+                Predictor(
+                    _for(n, k if context.gpus else 0),
+                    place,
+                    remote=work.remote,
+                    manner=work.manner,
+                ).predict,
                 certain=certain,
             )
             for n in networks
@@ -266,9 +270,7 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
     stages = Stages(read, lambda loaded: loaded.image, work.outputs.finish)
     done = kept = ledger.count()
     context.keep(kept)
-    for picture, results, problems in run(
-        _until_stopped(context, todo), stages, predictors, context.payload["single_gpu"]
-    ):
+    for picture, results, problems in run(_until_stopped(context, todo), stages, predictors, work.recipe.single_gpu):
         ledger.add(picture, results, problems)
         context.keep(kept := kept + 1)
         done += 1 + _note_bad(ledger, bad)

@@ -9,7 +9,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from starlette.responses import Response
 
 from roadloop import __version__
 from roadloop.devices import service as devices
@@ -18,10 +17,11 @@ from roadloop.jobs import logs, queue
 from roadloop.jobs.history import JobFields, format_time, history
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import ACTIVE, job_events, to_text
+from roadloop.parameters import History, NoParameters, Parameters
 from roadloop.storage import migrate, search
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Call, Endpoints
-from roadloop.web.parameters import History, NoParameters, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
 REMOVED: Final = Text(
     "这个任务的日志已不在：超过保留期限的日志会被删除（设置 log_keep_days 与 log_keep_mib）。任务的记录与结果未受影响。",
@@ -122,7 +122,7 @@ def routes(platform: Platform) -> APIRouter:
         return logs.tail(path) if p.offset is None else logs.read(path, p.offset, p.limit)
 
     @router.get("/v1/jobs", ListJobs, reply=JobList, errors=(NotFoundError,))
-    def list_jobs(call: Call, p: ListJobs) -> Mapping[str, Any] | Response:
+    def list_jobs(call: Call, p: ListJobs) -> Answer:
         """List the jobs of every kind, newest first, or one."""
         return history(call, p, table=None, render=_render, where=ACTIVE if p.active else None)
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from roadloop.errors import NotFoundError, Text
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import jobs
+from roadloop.parameters import NEWEST, Choices
 from roadloop.storage import search
-from roadloop.web.parameters import NEWEST, Choices
 
 
 def state_of(task_id: sa.Column[str]) -> sa.ScalarSelect[str]:

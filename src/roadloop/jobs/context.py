@@ -13,18 +13,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
 from roadloop.jobs import logs, queue, seals
 from roadloop.jobs.states import JobState
+from roadloop.parameters import Parameters, stored
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 Move = tuple[Path, Path]
+P = TypeVar("P", bound=Parameters)
 KEPT: Final = "kept"  # in the memo: how much finished work an attempt has left behind at most
 
 
@@ -83,7 +85,6 @@ class TaskContext:
         self.platform: Final = platform
         self.job: Final = job
         self.gpus: Final = gpus
-        self.payload: Final = job.payload
         self.memo: dict[str, Any] = dict(job.memo)
         self._lock = threading.Lock()
         self._writing = threading.Lock()  # what is pending is older than what another thread writes
@@ -96,6 +97,14 @@ class TaskContext:
         self._thread: threading.Thread | None = None
 
     # --- what the task calls -----------------------------------------------------------------------------------
+
+    def recipe(self, kind: type[P]) -> P:
+        """What this job is to do, as its kind has it.
+
+        Raises:
+            OtherVersionError: The row holds something else.
+        """
+        return stored(kind, self.job.payload)
 
     def log(self, line: str) -> None:
         """Write one line to the job's log."""

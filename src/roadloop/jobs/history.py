@@ -9,15 +9,14 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
-from starlette.responses import Response, StreamingResponse
 
 from roadloop.errors import Language, NotFoundError, Text
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import LOST, NAMES, Job, from_row, jobs
+from roadloop.parameters import NEWEST, History
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Call
-from roadloop.web.parameters import NEWEST, History
+from roadloop.web.call import Call
 
 PAGE_SIZE: Final = 20
 CHUNK: Final = 500
@@ -94,7 +93,7 @@ def history(
     render: Render,
     part: str = "",
     where: sa.ColumnElement[bool] | None = None,
-) -> Mapping[str, Any] | Response:
+) -> Mapping[str, Any] | Iterator[str]:
     """Answer a history endpoint.
 
     Args:
@@ -107,7 +106,7 @@ def history(
             the condition has an index.
 
     Returns:
-        `{"data": row}` for one task, else `{"data": rows, "total": n}`, or a stream of the same with `all`.
+        `{"data": row}` for one task, else `{"data": rows, "total": n}`, or the text of the same in pieces with `all`.
 
     Raises:
         NotFoundError: No row has that task id.
@@ -122,7 +121,7 @@ def history(
     few = where is not None and not part
     listing = _Few(rows, where, parameters.q) if few else _Numbered(rows, part, where, parameters.q)
     if parameters.all:
-        return StreamingResponse(rows.stream(call.platform, listing), media_type="application/json")
+        return rows.stream(call.platform, listing)
     size = parameters.page_size or (PAGE_SIZE if parameters.page else NEWEST)
     with call.platform.database.reading() as db:
         found, total = listing.page(db, (max(parameters.page, 1) - 1) * size, size)

@@ -8,38 +8,51 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from roadloop.errors import JobError, Text
 from roadloop.jobs.context import Outcome, TaskContext
+from roadloop.parameters import Parameters
 from roadloop.storage import publish
 
 
-def count(context: TaskContext) -> Outcome:
-    """Count to `steps`, remembering each tenth step, and publish what was counted.
+class Rehearsal(Parameters):
+    """What a rehearsal carries."""
 
-    The payload: `steps`, `pause` (seconds a step), `name` (of the file under logs/), `child` (start a process that
-    leaves this one's session and sleeps), `daemon` (start one that also leaves this one's tree, environment and folder;
-    the log has its number), `memory` (MiB to take, for a moment), `fail` ("", "error", "bug", "exit", "leave" or "abort"
-    at the last step).
-    """
-    plan = context.payload
-    steps = int(plan["steps"])
-    target = context.platform.workspace.logs / f"{plan['name']}.txt"
-    if plan.get("child"):
+    steps: int
+    pause: float = Field(description="Seconds a step.")
+    name: str = Field(description="Of the file under logs/.")
+    child: bool = Field(False, description="Start a process that leaves this one's session and sleeps.")
+    daemon: bool = Field(
+        False,
+        description="Start one that also leaves this one's tree, environment and folder; the log has its number.",
+    )
+    memory: int = Field(0, description="MiB to take, for a moment.")
+    fail: Literal["", "error", "bug", "exit", "leave", "abort"] = Field("", description="How, at the last step.")
+
+
+def count(context: TaskContext) -> Outcome:
+    """Count to `steps`, remembering each tenth step, and publish what was counted."""
+    plan = context.recipe(Rehearsal)
+    steps = plan.steps
+    target = context.platform.workspace.logs / f"{plan.name}.txt"
+    if plan.child:
         subprocess.Popen(
             [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, stdin=subprocess.DEVNULL
         )
-    if plan.get("daemon"):
+    if plan.daemon:
         context.log(f"daemon={_start_daemon()}")
-    taken = b"\1" * (int(plan.get("memory", 0)) * 2**20)
+    taken = b"\1" * (plan.memory * 2**20)
     del taken
     for step in range(int(context.memo.get("step", 0)), steps):
         context.check_stop()
-        time.sleep(float(plan["pause"]))
+        time.sleep(plan.pause)
         context.progress(step + 1, steps)
         context.log(f"step={step + 1}")
         if step + 1 == steps:
-            _fail(str(plan.get("fail", "")))
+            _fail(plan.fail)
         if step % 10 == 9:
             context.publish([], {"step": step + 1})
     scratch = context.scratch(target)

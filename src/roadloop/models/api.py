@@ -5,9 +5,10 @@ from pydantic import Field
 
 from roadloop.errors import NotFoundError
 from roadloop.models import service
+from roadloop.parameters import Parameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
 
 class Search(Parameters):

@@ -13,10 +13,10 @@ from roadloop.jobs import queue
 from roadloop.jobs.choices import unknown
 from roadloop.models.files import PARAMS, START_ENDINGS, ModelFile, description_path, is_described, load_description
 from roadloop.networks.folder import NetworkInfo
+from roadloop.parameters import NEWEST
 from roadloop.storage import search
 from roadloop.storage.paths import Workspace, check_name, spoken
 from roadloop.storage.platform import Platform
-from roadloop.web.parameters import NEWEST
 
 TRAININGS: Final = "jobs:train"  # the list of all training jobs
 WEIGHTS: Final = "weights"  # the source name of the files in `weights/`

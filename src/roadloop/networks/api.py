@@ -10,25 +10,12 @@ from roadloop.errors import Language, NameTakenError, NotFoundError
 from roadloop.jobs.history import JobFields, history
 from roadloop.networks import service
 from roadloop.networks.folder import list_templates
+from roadloop.networks.recipe import AddNet, CreateNet
 from roadloop.networks.store import networks
+from roadloop.parameters import Choices, History, NoParameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import Choices, History, NoParameters, Parameters
-
-
-class CreateNet(Parameters):
-    """What `/create_net` takes."""
-
-    network_name: str = Field(description="Name of the new network; one folder name.", examples=["c_network"])
-    src_net: str = Field(description="Template to copy, one of `/src_network`.", examples=["kd-seg.template"])
-    net_describe: str = Field("", max_length=10_000, description="Free text.", examples=["神经网络"])
-
-
-class AddNet(Parameters):
-    """What `POST /v1/networks` takes."""
-
-    network_name: str = Field(description="Name of a folder in `networks/` of the workspace.", examples=["lane_net"])
-    net_describe: str = Field("", max_length=10_000, description="Free text.", examples=["车道网络"])
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
 
 class FolderRow(BaseModel):
@@ -93,7 +80,7 @@ def routes(platform: Platform) -> APIRouter:
         yours to edit.
         """
         return call.write(
-            lambda: service.create(platform, p.network_name, p.src_net, p.net_describe),
+            lambda: service.create(platform, p),
             lambda task_id: {"message": "创建成功", "data": task_id},
         )
 
@@ -133,7 +120,7 @@ def routes(platform: Platform) -> APIRouter:
         A job builds it and runs it on a small input, in a process with limits. The same call checks it anew.
         """
         return call.write(
-            lambda: service.add(platform, p.network_name, p.net_describe),
+            lambda: service.add(platform, p),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

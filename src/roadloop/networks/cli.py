@@ -14,6 +14,7 @@ from roadloop.jobs import processes, queue
 from roadloop.jobs.states import JobState
 from roadloop.networks import service
 from roadloop.networks.folder import FILES, TEMPLATES, check_files, list_templates, network_folder
+from roadloop.networks.recipe import AddNet
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform, opened
@@ -79,7 +80,7 @@ def add(
     """
     with opened(settings_of(home)) as platform:
         name = _brought_in(platform, network)
-        add_row = service.add(platform, name, describe)
+        add_row = service.add(platform, AddNet(name=name, description=describe))
         with platform.database.transaction() as db:
             task_id = add_row(db)
             job = queue.claim(db, task_id, (), socket.gethostname())

@@ -18,11 +18,12 @@ from roadloop.networks.folder import (
     read_source,
     template_folder,
 )
+from roadloop.networks.recipe import AddNet, CreateNet
 from roadloop.networks.store import networks
+from roadloop.parameters import Choices
 from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name, check_new_name, readable, spoken
 from roadloop.storage.platform import Platform
-from roadloop.web.parameters import Choices
 
 __all__ = ["add", "create", "description", "list_folders", "list_networks", "read_defaults", "require"]
 
@@ -47,14 +48,12 @@ class NetworkFolder:
     problem: Text | None = None
 
 
-def create(platform: Platform, name: str, template: str, description: str = "") -> Write[str]:
+def create(platform: Platform, request: CreateNet) -> Write[str]:
     """Check what starts the job that copies a template under a new name and tries it.
 
     Args:
         platform: The installation.
-        name: The new network's name.
-        template: One of `folder.list_templates()`.
-        description: Free text.
+        request: What is asked.
 
     Returns:
         Writes the network's row and its job; answers the task id.
@@ -64,29 +63,27 @@ def create(platform: Platform, name: str, template: str, description: str = "") 
         NotFoundError: There is no such template.
         NameTakenError: Another network has the name, or is being created with it.
     """
-    name = check_new_name(name, "network_name")
-    template_folder(template)
+    name = check_new_name(request.name, "network_name")
+    recipe = request.model_copy(update={"name": name})
+    template_folder(recipe.template)
     taken = network_folder(platform.workspace, name).exists()
 
     def write(db: sa.Connection) -> str:
         _free_name(db, name, taken=taken)
-        job = queue.Submission(kind="create_net", payload={"name": name, "template": template}, title=name)
-        task_id = queue.submit(db, job)
-        db.execute(
-            networks.insert().values(task_id=task_id, name=name, template=template, description=description, live=True)
-        )
+        task_id = queue.submit(db, queue.Submission(kind="create_net", payload=recipe.payload(), title=name))
+        values = {"name": name, "template": recipe.template, "description": recipe.description}
+        db.execute(networks.insert().values(task_id=task_id, live=True, **values))
         return task_id
 
     return write
 
 
-def add(platform: Platform, name: str, description: str = "") -> Write[str]:
+def add(platform: Platform, request: AddNet) -> Write[str]:
     """Check what starts the job that checks a folder of `networks/` and lists it; a second time it is checked anew.
 
     Args:
         platform: The installation.
-        name: The folder's name.
-        description: Free text; empty keeps what it had.
+        request: What is asked; an empty description keeps what it had.
 
     Returns:
         Writes the network's row and its job; answers the task id.
@@ -97,7 +94,8 @@ def add(platform: Platform, name: str, description: str = "") -> Write[str]:
         InvalidValueError: A file of it cannot be read; names it.
         NameTakenError: It is being created or checked just now.
     """
-    name = check_name(name, "network_name")
+    name = check_name(request.name, "network_name")
+    recipe = request.model_copy(update={"name": name})
     folder = network_folder(platform.workspace, name)
     if not folder.is_dir():
         raise NotFoundError(
@@ -117,9 +115,9 @@ def add(platform: Platform, name: str, description: str = "") -> Write[str]:
             if JobState(row.state) not in ENDED:
                 raise _taken(name, row.task_id)
             db.execute(networks.update().where(networks.c.id == row.id).values(live=False))
-        task_id = queue.submit(db, queue.Submission(kind="add_net", payload={"name": name}, title=name))
+        task_id = queue.submit(db, queue.Submission(kind="add_net", payload=recipe.payload(), title=name))
         kept = ("", "") if row is None else (row.template, row.description)
-        values = {"name": name, "template": kept[0], "description": description or kept[1], "live": True}
+        values = {"name": name, "template": kept[0], "description": request.description or kept[1], "live": True}
         db.execute(networks.insert().values(task_id=task_id, **values))
         return task_id
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -17,53 +17,13 @@ from roadloop.errors import (
 )
 from roadloop.jobs.history import JobFields, history
 from roadloop.packages import service, store
+from roadloop.packages.recipe import Divide, ProcessLabel
+from roadloop.parameters import History, Parameters
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import History, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 _TASK = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
-
-
-class Divide(Parameters):
-    """Parameters of /task_divide."""
-
-    version: str = Field(description="Folder under images/.", examples=["20180801"])
-    step: int = Field(ge=1, le=service.MAX_STEP, description="Most pictures in a package.", examples=[5])
-    types: Literal["full", "remote"] = Field(
-        "full", description="full: whole pictures. remote: the bottom half with a white border of 50 pixels."
-    )
-    rejected: bool = Field(
-        False, description="Send the pictures of this version out again whose labels /process_label rejected."
-    )
-    again: bool = Field(False, description="Also cut pictures that are in packages of this type already.")
-    overlap: str = Field(
-        "", max_length=20, description="So many pictures (20) or such a share (5%) are given to two packages."
-    )
-    gold: str = Field(
-        "", max_length=20, description="So many pictures, or such a share, with known labels are hidden among them."
-    )
-    gold_set: str = Field("", description="The source set that they are drawn from.")
-    pre_model: str = Field(
-        "",
-        max_length=400,
-        description="Model file that draws a first label: `<task>/<file>.params`, or a file of weights/.",
-    )
-    roadelement: str = Field(
-        "", description="Class table to paint with; absent: that of gold_set, else of pre_model, else hd-road."
-    )
-    gpus: str = Field("", max_length=200, description="GPU numbers for pre_model; absent or cpu: CPU.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Draws overlap and gold.")
-
-
-class ProcessLabel(Parameters):
-    """Parameters of /process_label."""
-
-    version: str = Field(description="Folder under released/.", examples=["20180801"])
-    types: Literal["remote", "lane", "union"] = Field(
-        description="remote: half pictures. lane: the bottom half of full pictures. union: full pictures.",
-        examples=["remote"],
-    )
-    new: bool = Field(False, description="Leave out pictures that an earlier call published.")
 
 
 class PackageList(Parameters):
@@ -147,10 +107,7 @@ def routes(platform: Platform) -> APIRouter:
 
         They stand in packages/<version>/<n>/; /divide_history shows the progress.
         """
-        request = service.DivideRequest(**p.model_dump())
-        return call.write(
-            lambda: service.divide(platform, request), lambda task_id: {"message": "success", "data": task_id}
-        )
+        return call.write(lambda: service.divide(platform, p), lambda task_id: {"message": "success", "data": task_id})
 
     @router.post("/divide_history", History, reply=DivisionList, errors=(NotFoundError,))
     def divide_history(call: Call, p: History) -> Answer:
@@ -166,7 +123,7 @@ def routes(platform: Platform) -> APIRouter:
         """
         today = datetime.now().astimezone().strftime("%Y%m%d")
         return call.write(
-            lambda: service.publish_labels(platform, p.version, p.types, today, new=p.new),
+            lambda: service.publish_labels(platform, p, today),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

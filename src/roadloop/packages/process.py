@@ -30,6 +30,7 @@ from roadloop.packages import places, store
 from roadloop.packages.agreement import Agreement
 from roadloop.packages.evidence import Returned, Truths, load_image
 from roadloop.packages.manifest import PackageManifest, read
+from roadloop.packages.recipe import ProcessRecipe
 from roadloop.packages.report import Report
 from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, accepts, check_label, truth_part
 from roadloop.sources.service import open_set, scan
@@ -55,14 +56,16 @@ class LabelRun:
 
     Args:
         context: Of the job.
+        recipe: Which labels, and the name of their source set.
     """
 
-    def __init__(self, context: TaskContext) -> None:
+    def __init__(self, context: TaskContext, recipe: ProcessRecipe) -> None:
         self._context: Final = context
         self._workspace: Final = context.platform.workspace
-        self._version: Final[str] = context.payload["version"]
-        self._wanted: Final[ResultType] = context.payload["types"]
-        self._name: Final[str] = context.payload["name"]
+        self._version: Final = recipe.version
+        self._wanted: Final[ResultType] = recipe.types
+        self._name: Final = recipe.name
+        self._new: Final = recipe.new
         self._limit: Final = context.platform.settings.max_picture_mpix * 1_000_000
         self._released: Final = places.folder_of(self._workspace, places.RELEASED, self._version)
         self._task: Final = context.job.id[:8]
@@ -122,7 +125,7 @@ class LabelRun:
 
     def _read_all(self, packages: list[tuple[Path, PackageManifest]], writer: SourceSetWriter, found: _Found) -> None:
         total, done = sum(len(m.pictures) for _, m in packages), 0
-        before = self._published_before() if self._context.payload["new"] else set()
+        before = self._published_before() if self._new else set()
         with ahead.threads(_THREADS, "labels") as pool:
             for package, manifest in packages:
                 labels = list(self._labels(package, manifest, found))

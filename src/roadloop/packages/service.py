@@ -1,9 +1,8 @@
 """What can be done with packages: divide, publish returned labels, look at them. No torch here."""
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Set
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,34 +18,15 @@ from roadloop.packages import places, store
 from roadloop.packages.listing import list_pictures, walk_pictures
 from roadloop.packages.manifest import PackageManifest, read
 from roadloop.packages.plan import parse_amount
+from roadloop.packages.recipe import Divide, DivideRecipe, Division, PreModel, ProcessLabel, ProcessRecipe
 from roadloop.packages.returned import ResultType, accepts, result_prefix
 from roadloop.sources.service import has_pictures, list_sets, open_set
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 
-MAX_STEP: Final = 100_000
 
-
-@dataclass(frozen=True)
-class DivideRequest:
-    """What /task_divide was asked; the fields are its parameters."""
-
-    version: str
-    step: int
-    types: str
-    rejected: bool = False
-    again: bool = False
-    overlap: str = ""
-    gold: str = ""
-    gold_set: str = ""
-    pre_model: str = ""
-    roadelement: str = ""
-    gpus: str = ""
-    seed: int = 0
-
-
-def divide(platform: Platform, request: DivideRequest) -> Write[str]:
+def divide(platform: Platform, request: Divide) -> Write[str]:
     """Check a division.
 
     Returns:
@@ -69,40 +49,30 @@ def divide(platform: Platform, request: DivideRequest) -> Write[str]:
         parse_amount(getattr(request, parameter), parameter)
     table = _class_table(platform, request)
     devices.check(platform.settings, request.gpus)
-    payload = {
-        "version": version,
-        "step": request.step,
-        "types": request.types,
-        "rejected": request.rejected,
-        "again": request.again,
-        "overlap": request.overlap,
-        "gold": request.gold,
-        "gold_set": request.gold_set,
-        "pre_model": _model_file(platform, request.pre_model, table),
-        "table": {"name": table.name, "rows": table.to_rows()},
-        "seed": request.seed,
-    }
+    recipe = DivideRecipe(
+        **request.part(Division) | {"version": version},
+        pre_model=_model_file(platform, request.pre_model, table),
+        table=table,
+    )
     names = ("step", "types", "rejected", "overlap", "gold", "gold_set", "pre_model")
     values = {name: getattr(request, name) for name in names}
 
     def write(db: sa.Connection) -> str:
         _require_idle(db, version, request.types)
-        task_id = queue.submit(db, queue.Submission("task_divide", payload, version, gpus=request.gpus))
+        task_id = queue.submit(db, queue.Submission("task_divide", recipe.payload(), version, gpus=request.gpus))
         db.execute(store.divisions.insert().values(task_id=task_id, version=version, **values))
         return task_id
 
     return write
 
 
-def publish_labels(platform: Platform, version: str, types: ResultType, date: str, *, new: bool = False) -> Write[str]:
+def publish_labels(platform: Platform, request: ProcessLabel, date: str) -> Write[str]:
     """Check what came back for a version.
 
     Args:
         platform: The installation.
-        version: Folder under `released/`.
-        types: `remote` | `lane` | `union`.
+        request: What is asked.
         date: `YYYYMMDD`, for the name.
-        new: Leave out pictures that an earlier run published.
 
     Returns:
         Chooses the source set's name, and writes the publication's row and its job; answers the task id.
@@ -113,7 +83,7 @@ def publish_labels(platform: Platform, version: str, types: ResultType, date: st
         BrokenFileError: No returned package is known.
         ConflictError: The same labels are being published just now.
     """
-    version = check_name(version, "version")
+    version, types = check_name(request.version, "version"), request.types
     with platform.database.reading() as db:
         _require_unpublished(db, version, types)
     folder = places.existing(platform.workspace, places.RELEASED, version)
@@ -123,8 +93,8 @@ def publish_labels(platform: Platform, version: str, types: ResultType, date: st
     def write(db: sa.Connection) -> str:
         _require_unpublished(db, version, types)
         name = _free_name(db, sets, f"{result_prefix(types)}-{date}")
-        payload = {"version": version, "types": types, "name": name, "new": new}
-        task_id = queue.submit(db, queue.Submission("process_label", payload, f"{version} · {name}"))
+        recipe = ProcessRecipe(version=version, types=types, new=request.new, name=name)
+        task_id = queue.submit(db, queue.Submission("process_label", recipe.payload(), f"{version} · {name}"))
         db.execute(store.label_runs.insert().values(task_id=task_id, version=version, types=types, name=name))
         return task_id
 
@@ -256,7 +226,7 @@ def _check_pictures(platform: Platform, version: str, types: str, packed: set[st
         )
 
 
-def _class_table(platform: Platform, request: DivideRequest) -> ClassTable:
+def _class_table(platform: Platform, request: Divide) -> ClassTable:
     """The classes to be painted: as asked, else the gold set's, else the model's, else HD-road."""
     amount = parse_amount(request.gold, "gold")
     if amount(1_000_000) and not request.gold_set:
@@ -306,14 +276,14 @@ def _model_table(platform: Platform, name: str) -> ClassTable:
     return from_rows("model", rows)
 
 
-def _model_file(platform: Platform, name: str, table: ClassTable) -> Mapping[str, str] | None:
+def _model_file(platform: Platform, name: str, table: ClassTable) -> PreModel | None:
     if not name:
         return None
     _check_meanings(_model_table(platform, name), table, "pre_model")
     path = _model_path(platform, name)
     record = load_description(path)
     trust_of(platform).require(record.network.source, path)
-    return {"name": name, "path": platform.workspace.store_path(path), "sha256": record.params_sha256}
+    return PreModel(name=name, path=platform.workspace.store_path(path), sha256=record.params_sha256)
 
 
 def _check_returned(workspace: Workspace, version: str, folder: Path, types: ResultType) -> None:

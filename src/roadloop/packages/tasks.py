@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from roadloop.errors import BrokenFileError, JobError, Text
 from roadloop.jobs.context import Move, Outcome, TaskContext
-from roadloop.labels.table import from_rows
 from roadloop.networks.trust import trust_of
 from roadloop.packages import choose, places, store
 from roadloop.packages import manifest as manifests
@@ -16,6 +15,7 @@ from roadloop.packages.compose import Annotate, Brief, fill
 from roadloop.packages.manifest import PICTURE_PREFIX
 from roadloop.packages.plan import make_plan, parse_amount
 from roadloop.packages.process import LabelRun
+from roadloop.packages.recipe import DivideRecipe, ProcessRecipe
 from roadloop.sources.layout import Problem
 from roadloop.storage import publish
 
@@ -32,8 +32,9 @@ def divide(context: TaskContext) -> Outcome:
         JobError: Not one picture can be used.
         InvalidValueError: The options leave no room.
     """
-    rows, problems = _planned(context)
-    brief = _brief(context)
+    recipe = context.recipe(DivideRecipe)
+    rows, problems = _planned(context, recipe)
+    brief = _brief(context, recipe)
     base = places.folder_of(context.platform.workspace, places.PACKAGES, brief.version)
     base.mkdir(parents=True, exist_ok=True)
     moves: list[Move] = []
@@ -64,38 +65,36 @@ def process(context: TaskContext) -> Outcome:
         JobError: Not one label can be used; what is rejected is kept nevertheless.
         NameTakenError: Somebody made a source set of that name meanwhile.
     """
-    return LabelRun(context).publish()
+    return LabelRun(context, context.recipe(ProcessRecipe)).publish()
 
 
-def _planned(context: TaskContext) -> tuple[list[Any], list[Problem]]:
+def _planned(context: TaskContext, recipe: DivideRecipe) -> tuple[list[Any], list[Problem]]:
     """The plan's rows; made once, and read by the attempts after the one that has completed it."""
     if context.memo.get(PLANNED):
         with context.platform.database.reading() as db:
             return store.pictures_of(db, context.job.id), []
     _forget(context)
-    pictures, problems = _candidates(context)
+    pictures, problems = _candidates(context, recipe)
     if not pictures:
         raise _nothing(problems)
-    payload = context.payload
-    gold = parse_amount(payload["gold"], "gold")(len(pictures)) if payload["gold_set"] else 0
+    gold = parse_amount(recipe.gold, "gold")(len(pictures)) if recipe.gold_set else 0
     limit = context.platform.settings.max_picture_mpix * 1_000_000
-    known = choose.draw_gold(context.platform.workspace, payload["gold_set"], gold, payload["seed"], limit)
-    overlap = parse_amount(payload["overlap"], "overlap")(len(pictures))
-    plan = make_plan(pictures, payload["step"], overlap, known, payload["seed"])
-    _insert(context, [list(package) for package in choose.disguise(plan, payload["seed"])])
+    known = choose.draw_gold(context.platform.workspace, recipe.gold_set, gold, recipe.seed, limit)
+    overlap = parse_amount(recipe.overlap, "overlap")(len(pictures))
+    plan = make_plan(pictures, recipe.step, overlap, known, recipe.seed)
+    _insert(context, recipe, [list(package) for package in choose.disguise(plan, recipe.seed)])
     context.publish([], {PLANNED: True})
     context.reach("divide.planned")
     with context.platform.database.reading() as db:
         return store.pictures_of(db, context.job.id), problems
 
 
-def _candidates(context: TaskContext) -> tuple[list[Candidate], list[Problem]]:
-    payload = context.payload
+def _candidates(context: TaskContext, recipe: DivideRecipe) -> tuple[list[Candidate], list[Problem]]:
     with context.platform.database.reading() as db:
-        if payload["rejected"]:
-            return choose.again(store.rejected_pictures(db, payload["version"])), []
-        leave_out = set() if payload["again"] else store.packed_origins(db, payload["version"], payload["types"])
-    return choose.of_version(context.platform.workspace, payload["version"], leave_out)
+        if recipe.rejected:
+            return choose.again(store.rejected_pictures(db, recipe.version)), []
+        leave_out = set() if recipe.again else store.packed_origins(db, recipe.version, recipe.types)
+    return choose.of_version(context.platform.workspace, recipe.version, leave_out)
 
 
 def _forget(context: TaskContext) -> None:
@@ -106,18 +105,17 @@ def _forget(context: TaskContext) -> None:
             more = store.drop_part(db, context.job.id)
 
 
-def _insert(context: TaskContext, plan: Sequence[Sequence[tuple[Candidate, str]]]) -> None:
+def _insert(context: TaskContext, recipe: DivideRecipe, plan: Sequence[Sequence[tuple[Candidate, str]]]) -> None:
     """Number the packages, one after the highest that any folder or row has, and store the plan, in parts.
 
     Its numbers are taken in one transaction; nobody counts on its pictures before the memo says that all are there.
     """
-    payload = context.payload
     on_disk = max((n for _, n, _ in places.all_packages(context.platform.workspace)), default=0)
     earlier: dict[str, Any] = {}
-    if payload["rejected"]:
+    if recipe.rejected:
         with context.platform.database.reading() as db:
-            earlier = {row.origin: row for row in store.rejected_pictures(db, payload["version"])}
-    about = {"task_id": context.job.id, "version": payload["version"], "types": payload["types"]}
+            earlier = {row.origin: row for row in store.rejected_pictures(db, recipe.version)}
+    about = {"task_id": context.job.id, "version": recipe.version, "types": recipe.types}
     with context.holding() as db:
         first = max(on_disk, store.highest_number(db)) + 1
         store.insert_packages(db, [{"number": first + n, **about} for n in range(len(plan))])
@@ -149,19 +147,15 @@ def _picture(number: int, candidate: Candidate, role: str, before: Any) -> dict[
     }
 
 
-def _brief(context: TaskContext) -> Brief:
-    payload = context.payload
+def _brief(context: TaskContext, recipe: DivideRecipe) -> Brief:
     annotate: Annotate | None = None
-    if payload["pre_model"]:
+    if recipe.pre_model is not None:
         from roadloop.packages.preannotate import open_annotator  # noqa: PLC0415 - torch only where a model draws
 
-        model = payload["pre_model"]
-        path = context.platform.workspace.find_path(model["path"])
-        annotate = open_annotator(path, model["sha256"], context.gpus, trust_of(context.platform))
-    table = from_rows(payload["table"]["name"], payload["table"]["rows"])
-    version = payload["version"]
+        path = context.platform.workspace.find_path(recipe.pre_model.path)
+        annotate = open_annotator(path, recipe.pre_model.sha256, context.gpus, trust_of(context.platform))
     limit = context.platform.settings.max_picture_mpix * 1_000_000
-    return Brief(version, payload["types"], f"{places.IMAGES}/{version}", table, annotate, limit)
+    return Brief(recipe.version, recipe.types, f"{places.IMAGES}/{recipe.version}", recipe.table, annotate, limit)
 
 
 def _package(context: TaskContext, brief: Brief, number: int, rows: Sequence[Any]) -> tuple[list[Problem], list[int]]:

@@ -16,12 +16,14 @@ from roadloop.errors import (
     UntrustedCodeError,
 )
 from roadloop.jobs.history import JobFields, history
+from roadloop.parameters import History, Parameters
 from roadloop.releases import service
-from roadloop.releases.request import check_request
+from roadloop.releases.recipe import Release
+from roadloop.releases.request import warnings_of
 from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History, JsonObject, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 from roadloop.web.share import Waiting
 
 
@@ -31,36 +33,6 @@ class ReleaseTab(Parameters):
     page: int = Field(1, description="Number of the category, from 1.", examples=[1])
     before: int = Field(
         0, ge=0, le=2**53, description="Only releases older than the one with this id; absent: the newest."
-    )
-
-
-class Release(Parameters):
-    """What `/release` takes."""
-
-    dicts: JsonObject = Field(
-        description="One source (training task, or release `<category>/<version>`) with its pair of files.",
-        examples=[{"20180427": ["kdss.params", "kdss.json"]}],
-    )
-    page: int = Field(1, description="Which screen asked; changes nothing.")
-    version: str = Field(description="Version of the model.", examples=["20180731"])
-    env: str = Field(description="Environment.", examples=["北京"])
-    adcode: str = Field("0", description="Six-digit administrative code, or 0 for everywhere.", examples=["1110000"])
-    desc: str = Field("", max_length=10_000, description="Free text.", examples=["北京模型"])
-    type: str = Field(description="Model category, one of the configured ones.", examples=["车道线"])
-    time: str = Field("", description="Time of the release; absent: now.", examples=["2018-07-31 12:22:30"])
-    parity: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Ours: publish only if the ONNX export differs from the trained network in at most this share of the"
-        " pixels of the task's val split; absent: not asked.",
-        examples=[0.0001],
-    )
-    evaluation: str = Field(
-        "",
-        max_length=80,
-        description="Ours: task id of a finished evaluation of this model with labels, whose scores the release quotes;"
-        " absent: those of the model's own validation.",
     )
 
 
@@ -143,9 +115,8 @@ def routes(platform: Platform) -> APIRouter:
         The answer comes when the bundle is in place. When that takes too long the answer is 503 with the task id;
         the same request again goes on waiting.
         """
-        request = check_request(p.model_dump(), platform.settings.release_categories)
-        started = call.write(lambda: service.submit(platform, request), lambda task_id: {"data": task_id})
-        task_id, warnings = started["data"], [text.pick(call.language) for text in request.warnings]
+        started = call.write(lambda: service.submit(platform, p), lambda task_id: {"data": task_id})
+        task_id, warnings = started["data"], [text.pick(call.language) for text in warnings_of(p.adcode)]
 
         def look() -> Answer | None:
             data = service.result(platform, task_id)

@@ -1,12 +1,12 @@
-"""What a release is asked with, and what can be right. Pure."""
+"""What can be right in a release. Pure."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from roadloop.errors import InvalidValueError, Text
+from roadloop.releases.recipe import Release
 from roadloop.storage.paths import check_name
 
 EVERYWHERE: Final = "0"
@@ -14,78 +14,28 @@ DOCUMENT_ADCODE: Final = "1110000"  #: the interface document's example; a real 
 _TIMES: Final = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 
-@dataclass(frozen=True)
-class ReleaseRequest:
-    """What `/release` was asked, every value checked.
-
-    Attributes:
-        category: One of the configured categories (车道线 ...).
-        version: Version of the model, one path component.
-        env: Environment, one path component.
-        adcode: Administrative code, six digits, or 0 = everywhere.
-        desc: Free text.
-        time: Time of the release as the client gives it, `YYYY-MM-DD HH:MM:SS`; "" = the server's, when it is queued.
-        source: Training task, or an earlier release `<category>/<version>`.
-        file: The `.params` of the pair.
-        parity: Largest share of pixels in which the exported file may differ on the task's val split; None = not asked.
-        evaluation: Task id of the evaluation whose scores the release quotes; "" = the model's own validation.
-        warnings: What is odd but accepted.
-    """
-
-    category: str
-    version: str
-    env: str
-    adcode: str
-    desc: str
-    time: str
-    source: str
-    file: str
-    parity: float | None = None
-    evaluation: str = ""
-    warnings: tuple[Text, ...] = ()
-
-    @property
-    def folder(self) -> str:
-        """Where the bundle stands below `models/`."""
-        return f"{self.category}/{self.version}/{self.env}-{self.adcode}"
-
-
-def check_request(values: Mapping[str, Any], categories: tuple[str, ...]) -> ReleaseRequest:
-    """Check the parameters of a release.
-
-    Args:
-        values: dicts, type, version, env, adcode, desc, time, parity, evaluation.
-        categories: The configured categories.
+def check_request(request: Release, categories: tuple[str, ...]) -> Release:
+    """Check a release; its names come back as they are written to the disk.
 
     Raises:
         InvalidValueError: A value that cannot be right; the text says what would be.
         InvalidNameError: version or env cannot be a folder's name.
     """
-    category = values["type"]
-    if category not in categories:
+    if request.category not in categories:
         names = "、".join(categories)
         raise InvalidValueError(
             Text(
-                f"没有模型类型 {category!r}；可选：{names}。", f"There is no model type {category!r}; choose: {names}."
+                f"没有模型类型 {request.category!r}；可选：{names}。",
+                f"There is no model type {request.category!r}; choose: {names}.",
             ),
             parameter="type",
             available=list(categories),
         )
-    source, file = choose_pair(values["dicts"])
-    warning = check_adcode(values["adcode"])
-    return ReleaseRequest(
-        category,
-        check_name(values["version"], "version"),
-        check_name(values["env"], "env"),
-        values["adcode"],
-        values["desc"],
-        check_time(values["time"]),
-        source,
-        file,
-        values.get("parity"),
-        values.get("evaluation", ""),
-        () if warning is None else (warning,),
-    )
+    choose_pair(request.dicts)
+    warnings_of(request.adcode)
+    checked = {"version": check_name(request.version, "version"), "env": check_name(request.env, "env")}
+    check_time(request.time)
+    return request.model_copy(update=checked)
 
 
 def choose_pair(dicts: Mapping[str, Any]) -> tuple[str, str]:
@@ -109,20 +59,18 @@ def choose_pair(dicts: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
-def check_adcode(adcode: str) -> Text | None:
-    """Accept six digits, 0, and with a warning the document's example.
-
-    Returns:
-        The warning, if there is one.
+def warnings_of(adcode: str) -> tuple[Text, ...]:
+    """What is odd but accepted: six digits and 0 are right, the document's example is taken with a warning.
 
     Raises:
         InvalidValueError: Anything else.
     """
     if adcode == DOCUMENT_ADCODE:
-        return Text(
+        warning = Text(
             f"adcode {adcode} 有七位；行政区划代码是六位（北京市是 110000）。已按原样接受。",
             f"adcode {adcode} has seven digits; a real one has six (Beijing is 110000). It was accepted as it is.",
         )
+        return (warning,)
     if adcode != EVERYWHERE and not re.fullmatch(r"[1-9][0-9]{5}", adcode):
         raise InvalidValueError(
             Text(
@@ -131,23 +79,23 @@ def check_adcode(adcode: str) -> Text | None:
             ),
             parameter="adcode",
         )
-    return None
+    return ()
 
 
-def check_time(time: str) -> str:
-    """A time as the client gave it, once it can be read; "" stays.
+def check_time(time: str) -> None:
+    """Refuse a time that cannot be read; "" means now.
 
     Raises:
         InvalidValueError: Not `YYYY-MM-DD HH:MM:SS` (the time of day may be absent).
     """
     if not time:
-        return time
+        return
     for form in _TIMES:
         try:
             datetime.strptime(time, form)  # noqa: DTZ007 - the client's own clock; stored as given
         except ValueError:
             continue
-        return time
+        return
     raise InvalidValueError(
         Text(f"time {time[:40]!r} 无效：应为 YYYY-MM-DD HH:MM:SS。", f"time {time[:40]!r} is not YYYY-MM-DD HH:MM:SS."),
         parameter="time",

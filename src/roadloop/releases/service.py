@@ -24,39 +24,40 @@ from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
-from roadloop.releases.request import ReleaseRequest
+from roadloop.parameters import NEWEST
+from roadloop.releases.recipe import Publication, Release, ReleaseRecipe
+from roadloop.releases.request import check_request, choose_pair, warnings_of
 from roadloop.releases.store import releases
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 from roadloop.training import service as training
-from roadloop.web.parameters import NEWEST
-
-__all__ = ["ReleaseRequest", "published", "result", "still_at_work", "submit"]
 
 _GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
 
 
-def submit(platform: Platform, request: ReleaseRequest) -> Write[str]:
+def submit(platform: Platform, request: Release) -> Write[str]:
     """Check what queues the job that builds a release's bundle.
 
     A call that repeats one whose answer never came (same values, not yet answered) gets that one's job.
 
     Args:
         platform: The installation.
-        request: What is asked, checked.
+        request: What is asked.
 
     Returns:
         Writes the release's row and its job; answers the task id.
 
     Raises:
+        InvalidNameError: version or env cannot be a folder's name.
         NotFoundError: The source or the file does not exist, or the evaluation is not one of this file.
         BrokenFileError: The pair is not a valid model file.
         ConflictError: The evaluation has not succeeded.
         UntrustedCodeError: Its network carries code that nobody has approved here.
-        InvalidValueError: Parity is asked for, and the model is of no training task; or the evaluation had no labels.
+        InvalidValueError: A value cannot be right; parity is asked for, and the model is of no training task; or the evaluation had no labels.
         NameTakenError: This category, version, env and adcode is published; carries its task id.
     """
-    model = evaluation.find_model(platform, request.source, request.file)
+    request = check_request(request, platform.settings.release_categories)
+    model = evaluation.find_model(platform, *choose_pair(request.dicts))
     description = load_description(model.path)
     trust_of(platform).require(description.network.source, model.path)
     digest = description.params_sha256
@@ -74,23 +75,23 @@ def submit(platform: Platform, request: ReleaseRequest) -> Write[str]:
         "file": model.file,
         "params_sha256": digest,
     }
-    payload = {
-        **{name: values[name] for name in ("category", "version", "env", "adcode", "time", "source", "file")},
-        "desc": request.desc,
-        "folder": request.folder,
-        "path": platform.workspace.store_path(model.path),
-        "sha256": digest,
-        "parity": request.parity,
-        "evaluation": request.evaluation,
-        "pictures": None if request.parity is None else _val_split(platform, description.task),
-    }
+    recipe = ReleaseRecipe(
+        **request.part(Publication) | {"time": values["time"]},
+        source=model.source,
+        file=model.file,
+        folder=request.folder,
+        path=platform.workspace.store_path(model.path),
+        sha256=digest,
+        pictures=None if request.parity is None else _val_split(platform, description.task),
+    )
     there = (platform.workspace.models / request.folder).exists()
 
     def write(db: sa.Connection) -> str:
         repeated = _free_place(db, request, values, there=there)
         if repeated is not None:
             return repeated
-        task_id = queue.submit(db, queue.Submission("release", payload, request.folder, warnings=request.warnings))
+        warnings = warnings_of(request.adcode)
+        task_id = queue.submit(db, queue.Submission("release", recipe.payload(), recipe.folder, warnings=warnings))
         db.execute(releases.insert().values(task_id=task_id, live=True, answered=False, **values))
         return task_id
 
@@ -218,7 +219,7 @@ def _refuse_ended(job: queue.Job) -> None:
         raise ConflictError(Text("这次发布已被停止。", "This release was stopped."), task_id=job.id)
 
 
-def _free_place(db: sa.Connection, request: ReleaseRequest, values: Mapping[str, Any], *, there: bool) -> str | None:
+def _free_place(db: sa.Connection, request: Release, values: Mapping[str, Any], *, there: bool) -> str | None:
     """Make sure that nothing holds the place; the task id of an unanswered call with the same values.
 
     Args:

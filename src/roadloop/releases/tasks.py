@@ -16,6 +16,7 @@ from roadloop.models.files import ModelFile, description_path, load_description,
 from roadloop.models.load import load_model
 from roadloop.networks.trust import trust_of
 from roadloop.releases.index import INDEX, RELEASE, damaged, index_of, locked
+from roadloop.releases.recipe import ReleaseRecipe
 from roadloop.storage import publish, reading
 
 STEPS: Final = 4
@@ -30,11 +31,12 @@ def release(context: TaskContext) -> Outcome:
         BrokenFileError: They are not the ones that were chosen.
         JobError: The model cannot be exported to ONNX, or the export answers differently, or in more pixels than asked.
     """
+    recipe = context.recipe(ReleaseRecipe)
     models = context.platform.workspace.models
-    target = models / context.payload["folder"]
+    target = models / recipe.folder
     if not context.memo.get("published"):
         with context.filling(target) as scratch:
-            record = _build(context, scratch)
+            record = _build(context, recipe, scratch)
         context.check_stop()
         _publish(context, scratch, target, record)
     else:
@@ -46,11 +48,11 @@ def release(context: TaskContext) -> Outcome:
     return Outcome(facts, kept=[target])
 
 
-def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
+def _build(context: TaskContext, recipe: ReleaseRecipe, scratch: Path) -> dict[str, Any]:
     """Fill the bundle's scratch folder; returns the release record."""
-    payload, path = context.payload, context.platform.workspace.find_path(context.payload["path"])
+    path = context.platform.workspace.find_path(recipe.path)
     description = load_description(path, verify=True)
-    if description.params_sha256 != payload["sha256"]:
+    if description.params_sha256 != recipe.sha256:
         raise mismatch(path)
     pair = [scratch / path.name, description_path(scratch / path.name)]
     shutil.copyfile(path, pair[0])
@@ -62,7 +64,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference}")
     context.reach("release.exported")
     context.progress(3, STEPS, Text("写入发布包", "Writing the bundle"))
-    metrics = _metrics(context, description) | {"parity": _parity(context, pair[0])}
+    metrics = _metrics(context, recipe, description) | {"parity": _parity(context, recipe, pair[0])}
     publish.write_json(scratch / "label_map.json", description.label_map)
     rows: Any = description.class_table
     publish.write_text(scratch / "classes.csv", format_csv(from_rows("classes", rows)))
@@ -70,7 +72,7 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     evaluated = metrics["evaluation"] or {}
     validated = "validation" if description.training.get("miou") is not None else None
     record = {
-        **{name: payload[name] for name in _RECORD},
+        **{name: getattr(recipe, name) for name in _RECORD},
         "model": path.name,
         "params_sha256": description.params_sha256,
         "task": description.task,
@@ -91,12 +93,11 @@ def _build(context: TaskContext, scratch: Path) -> dict[str, Any]:
     return record
 
 
-def _parity(context: TaskContext, params: Path) -> dict[str, Any] | None:
+def _parity(context: TaskContext, recipe: ReleaseRecipe, params: Path) -> dict[str, Any] | None:
     """How the export differs from the trained network on the val split, where a limit was asked for."""
-    most = context.payload.get("parity")
-    if most is None:
+    most, name = recipe.parity, recipe.pictures
+    if most is None or name is None:
         return None
-    name = context.payload["pictures"]
     source = open_source(context.platform.workspace, name)
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     found = compare(
@@ -112,13 +113,12 @@ def _parity(context: TaskContext, params: Path) -> dict[str, Any] | None:
     return found.to_json()
 
 
-def _metrics(context: TaskContext, description: ModelFile) -> dict[str, Any]:
+def _metrics(context: TaskContext, recipe: ReleaseRecipe, description: ModelFile) -> dict[str, Any]:
     """What training said about the model, and what the evaluation says that the request named, if it named one."""
-    asked = context.payload.get("evaluation")
-    if not asked:
+    if not recipe.evaluation:
         return {"training": description.training, "evaluation": None}
     with context.platform.database.reading() as db:
-        scores = evaluation.scores_of(db, asked, description.params_sha256, "evaluation")
+        scores = evaluation.scores_of(db, recipe.evaluation, description.params_sha256, "evaluation")
     return {"training": description.training, "evaluation": scores}
 
 

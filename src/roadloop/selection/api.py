@@ -18,79 +18,16 @@ from roadloop.errors import (
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
 from roadloop.lists import read_names
+from roadloop.parameters import History, Parameters
 from roadloop.selection import service
 from roadloop.selection.output import open_sheet, read_report, read_table
+from roadloop.selection.recipe import Mine, Sample
 from roadloop.selection.store import selections
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
 _ID = "0123456789abcdef0123456789abcdef"
-
-
-class Sample(Parameters):
-    """What `/sam_value` takes."""
-
-    output_dir: str = Field(
-        "", description="Output folder, new or empty; absent: `selections/<task id>`.", examples=["selections/a"]
-    )
-    ratio: str = Field(
-        max_length=40, description="A number of pictures, a share below 1, or percent such as 10%.", examples=["1"]
-    )
-    track_file: str = Field("", description="Text file with one track id a line.", examples=["tracks.txt"])
-    task_file: str = Field(
-        "", description="Instead: a text file with survey task ids, or the ids with commas.", max_length=100_000
-    )
-    isshuffle: bool = Field(True, description="1: at random. 0: evenly spaced along each track.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Of every draw: the same call takes the same pictures.")
-    overwrite: bool = Field(False, description="Replace an earlier selection that stands in `output_dir`.")
-
-    def request(self) -> service.SampleRequest:
-        """What the service is asked for."""
-        return service.SampleRequest(
-            self.output_dir,
-            self.ratio,
-            self.track_file,
-            self.task_file,
-            self.isshuffle,
-            self.seed,
-            self.overwrite,
-        )
-
-
-class Mine(Sample):
-    """What `/sele_value` takes."""
-
-    weights_dir: str = Field(
-        description="A training task (its best model), or a folder with model files.", examples=["suzhou"]
-    )
-    gpus: str = Field("", max_length=200, description="GPU numbers separated by commas; absent or cpu: CPU.")
-    single_gpu: int = Field(1, ge=1, le=256, description="Pictures scored at once on each GPU (batch size).")
-    classes: str = Field(
-        "",
-        max_length=2000,
-        description="Names or train ids of the classes wanted, with commas; absent: the weak ones of the last evaluation.",
-    )
-    control: int = Field(0, ge=0, le=1_000_000, description="Size of the random control arm.")
-    method: service.Method = Field("margin", description="How the uncertainty of a pixel is measured.")
-    candidates: int = Field(50_000, ge=1, le=1_000_000, description="Pictures that are looked at, at most.")
-    per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")
-    gap_frames: int = Field(5, ge=0, description="Least distance of two pictures of a track, in points of it.")
-    gap_seconds: float = Field(0, ge=0, allow_inf_nan=False, description="The same in seconds, where times are known.")
-    gap_metres: float = Field(
-        0,
-        ge=0,
-        allow_inf_nan=False,
-        description="The same in metres, where places are known; their datum must be declared (docs/mining.md).",
-    )
-    labelled: str = Field(
-        "", max_length=4000, description="Source sets whose pictures are not taken again; absent: all; `none`: none."
-    )
-
-    def options(self) -> service.MiningOptions:
-        """What the service is asked for besides."""
-        names = service.MiningOptions.__dataclass_fields__
-        return service.MiningOptions(**{name: getattr(self, name) for name in names})
 
 
 class One(Parameters):
@@ -206,7 +143,7 @@ def routes(platform: Platform) -> APIRouter:
         `selection.csv`, `task_list.json`, a contact sheet.
         """
         return call.write(
-            lambda: service.start_sampling(platform, p.request()),
+            lambda: service.start_sampling(platform, p),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
@@ -228,7 +165,7 @@ def routes(platform: Platform) -> APIRouter:
         evaluation found weak; among the best ones different-looking pictures are chosen.
         """
         return call.write(
-            lambda: service.start_mining(platform, p.request(), p.options()),
+            lambda: service.start_mining(platform, p),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

@@ -16,6 +16,7 @@ from roadloop.selection.gather import Gatherer
 from roadloop.selection.model import Aim
 from roadloop.selection.output import Selected, write_report, write_tables
 from roadloop.selection.picking import Picks, Pool, Rules, combined, pick, reason_of
+from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.run import Run, nothing_to_take, publish_folder
 from roadloop.selection.sampling import Ratio, parse_ratio
 from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
@@ -25,6 +26,7 @@ from roadloop.storage import reading
 from roadloop.storage.ahead import overlapped
 from roadloop.tracks.service import TrackPoint, check_distances
 
+MiningRun = Run[MineRecipe]
 Candidate = tuple[TrackPoint, int]  # a point and its place on its track
 
 SCORING: Final = 0.9  #: share of the progress bar
@@ -49,10 +51,10 @@ def select(context: TaskContext) -> Outcome:
         ConflictError: The output folder is in use by now.
         OutOfMemoryError: A batch does not fit into a GPU.
     """
-    return publish_folder(context, _fill)
+    return publish_folder(context, MineRecipe, _fill)
 
 
-def _fill(run: Run) -> dict[str, Any]:
+def _fill(run: MiningRun) -> dict[str, Any]:
     path = run.scratch / NAME
     if take_over(path, run.older):
         run.context.log("the scores of an earlier attempt are taken over")
@@ -62,12 +64,12 @@ def _fill(run: Run) -> dict[str, Any]:
     return report
 
 
-def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
-    context, payload = run.context, run.context.payload
+def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
+    context, recipe = run.context, run.recipe
     context.progress(0, 1, Text("列出候选图片", "listing candidates"))
     tracks = run.tracks()
     candidates, about = _candidates(run, tracks)
-    if payload["gap_metres"]:
+    if recipe.gap_metres:
         check_distances((point for point, _ in candidates), "gap_metres")
     context.reach("select.listed")
     _score(run, book, [point for point, _ in candidates])
@@ -77,18 +79,18 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
         raise nothing_to_take(run, tracks)
     usable = ~_labelled_already(run, book, pool)
     if not usable.any():
-        raise _all_labelled(payload, len(pool.points))
-    aims = [Aim(**values) for values in payload["aims"]]
+        raise _all_labelled(recipe, len(pool.points))
+    aims = recipe.aims
     scores = combined(pool.classes, aims)
-    wanted = _wanted(parse_ratio(payload["sele_ratio"]), len(pool.points))
-    picks = pick(pool, scores, usable, wanted, _rules(payload, wanted, pool))
-    control = _control(payload, usable)
+    wanted = _wanted(parse_ratio(recipe.sele_ratio), len(pool.points))
+    picks = pick(pool, scores, usable, wanted, _rules(recipe, wanted, pool))
+    control = _control(recipe, usable)
     context.reach("select.picked")
     selected = _fetch(run, pool, scores, _Arms(picks, control, aims), book.kept())
     if not selected:
         raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
-    _warn_fewer(context, selected, wanted, usable, picks)
+    _warn_fewer(run, selected, wanted, usable, picks)
     write_tables(run.scratch, selected, run.max_pixels)
     summary = {
         "pictures": sum(s.arm == "mined" for s in selected),
@@ -101,9 +103,9 @@ def _mine(run: Run, book: ScoreBook) -> dict[str, Any]:
     return write_report(run.scratch, _report(run, summary, scores, picks, aims))
 
 
-def _candidates(run: Run, tracks: Tracks) -> tuple[list[Candidate], dict[str, Any]]:
+def _candidates(run: MiningRun, tracks: Tracks) -> tuple[list[Candidate], dict[str, Any]]:
     """The pictures that will be looked at, by track and point, and what the report says about the list."""
-    most = run.context.payload["candidates"]
+    most = run.recipe.candidates
     found: dict[tuple[str, str], Candidate] = {}
     for draw in tracks.draws(Ratio(most)):
         for point, frame in zip(draw.points, draw.frames, strict=True):
@@ -113,19 +115,19 @@ def _candidates(run: Run, tracks: Tracks) -> tuple[list[Candidate], dict[str, An
     return [found[key] for key in sorted(found)], run.note_lines(tracks)
 
 
-def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
+def _score(run: MiningRun, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
     """Score what the book does not have yet."""
-    context, payload = run.context, run.context.payload
+    context, recipe = run.context, run.recipe
     todo = [point for point in points if book.find(point.track, point.point) is None]
     if not todo:
         return
-    path = context.platform.workspace.find_path(payload["model_path"])
+    path = context.platform.workspace.find_path(recipe.model_path)
     threads, trust = context.platform.settings.torch_threads, trust_of(context.platform)
-    scorers = load_scorers(path, payload, context.gpus, threads, trust)
+    scorers = load_scorers(path, recipe, context.gpus, threads, trust)
     done, kept = len(points) - len(todo), book.kept()
     context.keep(kept)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
-    for found in score(_until_stopped(run, todo), run.store, scorers, payload["single_gpu"], run.max_pixels):
+    for found in score(_until_stopped(run, todo), run.store, scorers, recipe.single_gpu, run.max_pixels):
         if isinstance(found, Failed):
             run.left_out.picture(found.point, found.reason)
         else:
@@ -137,7 +139,7 @@ def _score(run: Run, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
             context.reach("select.half_scored")
 
 
-def _until_stopped(run: Run, points: Sequence[TrackPoint]) -> Iterator[TrackPoint]:
+def _until_stopped(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[TrackPoint]:
     for point in points:
         run.context.check_stop()
         yield point
@@ -165,7 +167,7 @@ def _columns(book: ScoreBook, candidates: Sequence[Candidate]) -> Pool:
     )
 
 
-def _labelled_already(run: Run, book: ScoreBook, pool: Pool) -> NDArray[np.bool_]:
+def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np.bool_]:
     """Which candidates are near-duplicates of pictures in labelled source sets: bool [N]."""
     known = dict(book.labelled())
     pictures = [(name, path) for name, path in _labelled_pictures(run) if name not in known]
@@ -193,9 +195,9 @@ def _labelled_already(run: Run, book: ScoreBook, pool: Pool) -> NDArray[np.bool_
     return near_any(pool.prints, prints)
 
 
-def _labelled_pictures(run: Run) -> Iterator[tuple[str, Path]]:
+def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Path]]:
     workspace = run.context.platform.workspace
-    names: list[str] | None = run.context.payload["labelled"]
+    names = run.recipe.labelled
     for name in list_sets(workspace) if names is None else names:
         for sample in scan(open_set(workspace, name, "labelled")).samples:
             yield f"{name}/{sample.key}", sample.image
@@ -205,17 +207,17 @@ def _wanted(ratio: Ratio, candidates: int) -> int:
     return ratio.number or max(1, round(ratio.share * candidates))
 
 
-def _rules(payload: dict[str, Any], wanted: int, pool: Pool) -> Rules:
+def _rules(recipe: MineRecipe, wanted: int, pool: Pool) -> Rules:
     tracks = len({point.track for point in pool.points})
-    per_track = payload["per_track"] or max(1, -(-3 * wanted // tracks))
-    return Rules(per_track, payload["gap_frames"], payload["gap_seconds"], payload["gap_metres"])
+    per_track = recipe.per_track or max(1, -(-3 * wanted // tracks))
+    return Rules(per_track, recipe.gap_frames, recipe.gap_seconds, recipe.gap_metres)
 
 
-def _control(payload: dict[str, Any], usable: NDArray[np.bool_]) -> list[int]:
+def _control(recipe: MineRecipe, usable: NDArray[np.bool_]) -> list[int]:
     """A random arm from everything that could have been mined, independent of what was."""
     places = np.flatnonzero(usable)
-    rng = np.random.default_rng([payload["seed"], CONTROL])
-    drawn = rng.permutation(places)[: payload["control"]]
+    rng = np.random.default_rng([recipe.seed, CONTROL])
+    drawn = rng.permutation(places)[: recipe.control]
     return [int(i) for i in drawn]
 
 
@@ -228,7 +230,7 @@ class _Arms:
         self.aims = aims
 
 
-def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms, kept: int) -> list[Selected]:
+def _fetch(run: MiningRun, pool: Pool, scores: NDArray[np.float32], arms: _Arms, kept: int) -> list[Selected]:
     """Fetch the pictures of both arms, each once; what is gone by now is left out."""
     gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
     indices = list(dict.fromkeys([*(p.row for p in arms.picks.taken), *arms.control]))
@@ -249,7 +251,7 @@ def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms, kept:
             rank = len(selected) + 1
             selected.append(Selected(point, files[point], "mined", rank, float(scores[picked.row]), reason))
     control = [i for i in arms.control if pool.points[i] in files]
-    seed = run.context.payload["seed"]
+    seed = run.recipe.seed
     reason = Text(f"随机对照组（种子 {seed}）", f"random control arm (seed {seed})")
     for rank, i in enumerate(control, 1):
         point = pool.points[i]
@@ -257,8 +259,8 @@ def _fetch(run: Run, pool: Pool, scores: NDArray[np.float32], arms: _Arms, kept:
     return selected
 
 
-def _all_labelled(payload: dict[str, Any], candidates: int) -> JobError:
-    sets = payload["labelled"]
+def _all_labelled(recipe: MineRecipe, candidates: int) -> JobError:
+    sets = recipe.labelled
     zh, en = ("、".join(sets), ", ".join(sets)) if sets else ("全部源数据", "all source sets")
     return JobError(
         Text(
@@ -271,19 +273,19 @@ def _all_labelled(payload: dict[str, Any], candidates: int) -> JobError:
 
 
 def _warn_fewer(
-    context: TaskContext, selected: Sequence[Selected], wanted: int, usable: NDArray[np.bool_], picks: Picks
+    run: MiningRun, selected: Sequence[Selected], wanted: int, usable: NDArray[np.bool_], picks: Picks
 ) -> None:
     """Say which arm has fewer pictures than asked for, and what became of the other candidates."""
     known = int(np.count_nonzero(~usable))
     labelled = [(Text("已标注过", "labelled already"), known)] if known else []
     ruled_out = [(_RULES[rule], count) for rule, count in sorted(picks.ruled_out.items()) if count]
-    arms = (("mined", wanted, "挑选", ruled_out + labelled), ("control", context.payload["control"], "对照", labelled))
+    arms = (("mined", wanted, "挑选", ruled_out + labelled), ("control", run.recipe.control, "对照", labelled))
     for arm, asked, name, reasons in arms:
         count = sum(s.arm == arm for s in selected)
         zh = "，".join(f"{text.zh} {number}" for text, number in reasons) or "没有更多"
         en = ", ".join(f"{number} {text.en}" for text, number in reasons) or "there are no more"
         if count < asked:
-            context.warn(
+            run.context.warn(
                 Text(
                     f"{name}组要求 {asked} 张，{len(usable)} 张候选中只得到 {count} 张（其余：{zh}）。",
                     f"{asked} pictures were asked for the {arm} arm, {count} could be had of {len(usable)} candidates"
@@ -293,9 +295,9 @@ def _warn_fewer(
 
 
 def _report(
-    run: Run, summary: dict[str, Any], scores: NDArray[np.float32], picks: Picks, aims: Sequence[Aim]
+    run: MiningRun, summary: dict[str, Any], scores: NDArray[np.float32], picks: Picks, aims: Sequence[Aim]
 ) -> dict[str, Any]:
-    payload = run.context.payload
+    recipe = run.recipe
     asked = (
         "sele_ratio", "track_file", "task_file", "isshuffle", "seed", "weights_dir", "method", "control", "candidates",
         "per_track", "gap_frames", "gap_seconds", "gap_metres", "labelled",
@@ -303,10 +305,10 @@ def _report(
     return {
         "task_id": run.context.job.id,
         "task_type": "sele",
-        "request": {name: payload[name] for name in asked},
-        "model": {"path": Path(payload["model_path"]).name, "sha256": payload["model_sha256"]},
+        "request": {name: getattr(recipe, name) for name in asked},
+        "model": {"path": Path(recipe.model_path).name, "sha256": recipe.model_sha256},
         "classes": [aim.to_json() for aim in aims],
-        "classes_from": payload["aims_source"],
+        "classes_from": recipe.aims_source,
         "scores": {f"p{q}": round(float(np.percentile(scores, q)), 6) for q in (0, 25, 50, 75, 90, 99, 100)},
         "ruled_out": dict(sorted(picks.ruled_out.items())),
         "radius": round(picks.radius, 6),

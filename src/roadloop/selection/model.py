@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
+from pydantic import ConfigDict
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.service import newest_scores
@@ -35,6 +36,8 @@ class Aim:
     name_zh: str
     weight: float
     iou: float | None = None
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")  # of what a job carries
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `Aim(**values)` reads them back."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.evaluation.destination import clear
@@ -11,31 +11,34 @@ from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.candidates import Sampling, Tracks
 from roadloop.selection.left_out import LeftOut
 from roadloop.selection.output import RULE, destination, read_report
+from roadloop.selection.recipe import SampleRecipe
 from roadloop.storage.ahead import overlapped
 from roadloop.tracks.service import TrackStore, open_store
 
 RESOLVED: Final = ".tracks"  #: the tracks of the survey tasks, one a line; removed at the end
 
-Fill = Callable[["Run"], dict[str, Any]]
+R = TypeVar("R", bound=SampleRecipe)
 
 
-class Run:
+class Run(Generic[R]):
     """One attempt of a selection job.
 
     Attributes:
         context: The job's.
+        recipe: What it is to do.
         store: The tracks.
         scratch: The folder that is being filled.
         older: What killed attempts left, newest first.
         left_out: Learns what cannot be used.
     """
 
-    def __init__(self, context: TaskContext, store: TrackStore, scratch: Path, left_out: LeftOut) -> None:
+    def __init__(self, context: TaskContext, recipe: R, store: TrackStore, scratch: Path, left_out: LeftOut) -> None:
         self.context: Final = context
+        self.recipe: Final = recipe
         self.store: Final = store
         self.scratch: Final = scratch
         self.left_out: Final = left_out
-        target = destination(context.platform, context.job.id, context.payload["output_path"])
+        target = destination(context.platform, context.job.id, recipe.output_path)
         self.older: Final = tuple(reversed(context.older_scratch(target)))
         self.max_pixels: Final = context.platform.settings.max_picture_mpix * 1_000_000
 
@@ -50,13 +53,9 @@ class Run:
         Raises:
             JobError: Not one survey task is known.
         """
-        payload = self.context.payload
-        path = (
-            self.context.platform.workspace.find_path(payload["track_path"])
-            if payload["track_path"]
-            else self._resolved()
-        )
-        sampling = Sampling(payload["seed"], payload["isshuffle"], self.parallel)
+        recipe, workspace = self.recipe, self.context.platform.workspace
+        path = workspace.find_path(recipe.track_path) if recipe.track_path else self._resolved()
+        sampling = Sampling(recipe.seed, recipe.isshuffle, self.parallel)
         return Tracks(path, self.store, sampling, self.left_out, self.context.check_stop)
 
     def _resolved(self) -> Path:
@@ -73,7 +72,7 @@ class Run:
         path = self.scratch / RESOLVED
         count = 0
         with path.open("w", encoding="utf-8") as stream:
-            for task, found in overlapped(ask, self.context.payload["tasks"], self.parallel):
+            for task, found in overlapped(ask, self.recipe.tasks, self.parallel):
                 self.context.check_stop()
                 if isinstance(found, RoadloopError):
                     self.left_out.add(f"task {task}", "", found.text)
@@ -114,18 +113,20 @@ class Run:
         return counts
 
 
-def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
+def publish_folder(context: TaskContext, kind: type[R], fill: Callable[[Run[R]], dict[str, Any]]) -> Outcome:
     """Let `fill` write the output folder and hand it over, whole or not at all.
 
     Args:
-        context: The job's; its payload has `output_path` and `overwrite`.
+        context: The job's.
+        kind: What it carries.
         fill: Fills the run's scratch folder and returns the report that it wrote there.
 
     Raises:
         ConflictError: The output folder is in use by now.
         DiskFullError: No space is left.
     """
-    target = destination(context.platform, context.job.id, context.payload["output_path"])
+    recipe = context.recipe(kind)
+    target = destination(context.platform, context.job.id, recipe.output_path)
     published = read_report(target)
     if published is not None and published["task_id"] == context.job.id:
         return Outcome(
@@ -133,17 +134,17 @@ def publish_folder(context: TaskContext, fill: Fill) -> Outcome:
         )  # the last attempt was killed between publishing and saying so
     with closing(open_store(context.platform)) as store, context.filling(target, take_over=True) as scratch:
         with LeftOut(scratch) as left_out:
-            report = fill(Run(context, store, scratch, left_out))
+            report = fill(Run(context, recipe, store, scratch, left_out))
         (scratch / RESOLVED).unlink(missing_ok=True)
         context.check_stop()
-    if context.payload["overwrite"]:
+    if recipe.overwrite:
         clear(context, target, RULE)
     return Outcome(report["summary"], [(scratch, target)])
 
 
-def nothing_to_take(run: Run, tracks: Tracks) -> JobError:
+def nothing_to_take(run: Run[R], tracks: Tracks) -> JobError:
     """Why not one picture could be had of tracks that were opened, as far as they could."""
-    share, points = run.context.payload["sele_ratio"], tracks.points
+    share, points = run.recipe.sele_ratio, tracks.points
     if points and not run.left_out.counts["pictures"]:
         return JobError(
             Text(

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from roadloop.networks.trust import Trust
 from roadloop.selection.acquisition import class_scores
 from roadloop.selection.encoder import Encoder
 from roadloop.selection.fingerprint import fingerprint
+from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.scorebook import Scored
 from roadloop.tracks.service import TrackPoint, TrackStore
 
@@ -91,14 +92,12 @@ class Scorer:
         return list(zip(scores_NK, vectors_ND, strict=True))
 
 
-def load_scorers(
-    path: Path, payload: dict[str, Any], gpus: Sequence[str], threads: int, trust: Trust
-) -> list[list[Scorer]]:
+def load_scorers(path: Path, recipe: MineRecipe, gpus: Sequence[str], threads: int, trust: Trust) -> list[list[Scorer]]:
     """The model of a mining, once for each device.
 
     Args:
         path: The model file.
-        payload: Of the job.
+        recipe: Of the job.
         gpus: UUIDs of the leased GPUs; empty = CPU.
         threads: CPU threads to use; 0 = all cores.
         trust: What may run.
@@ -108,11 +107,11 @@ def load_scorers(
         BrokenFileError: The model file is not the one that was chosen.
     """
     module, record = load_model(path, trust)
-    if record.params_sha256 != payload["model_sha256"]:
+    if record.params_sha256 != recipe.model_sha256:
         raise mismatch(path)
-    classes = [aim["train_id"] for aim in payload["aims"]]
+    classes = [aim.train_id for aim in recipe.aims]
     places = devices(gpus, threads or os.cpu_count() or 1)
-    return [[Scorer(copy.deepcopy(module), record, classes, payload["method"], place)] for place in places]
+    return [[Scorer(copy.deepcopy(module), record, classes, recipe.method, place)] for place in places]
 
 
 class Failed(NamedTuple):

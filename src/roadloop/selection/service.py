@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, Final, Literal
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -21,6 +20,7 @@ from roadloop.selection.compare import ArmResult, compare, result_of
 from roadloop.selection.lines import LineCounts, ids_of
 from roadloop.selection.model import Aim, aims, choose_model
 from roadloop.selection.output import RULE, read_report
+from roadloop.selection.recipe import Draw, Mine, MineRecipe, Mining, Sample, SampleRecipe
 from roadloop.selection.sampling import MOST, parse_ratio
 from roadloop.sources.service import open_set
 from roadloop.storage.database import Write
@@ -30,66 +30,10 @@ from roadloop.tracks.service import check_distances, open_folders
 
 MOST_TASKS: Final = 100_000  #: survey tasks in one request
 
-Method = Literal["margin", "entropy", "least_confidence"]
+S = TypeVar("S", bound=Sample)
 
 
-@dataclass(frozen=True)
-class SampleRequest:
-    """What `/sam_value` was asked.
-
-    Attributes:
-        output_dir: Output folder; "" takes `selections/<task id>`.
-        ratio: How many; see `sampling.parse_ratio`.
-        track_file: Text file with one track id a line, or "".
-        task_file: Text file with survey task ids, or a comma list of them, or "".
-        isshuffle: At random; else evenly spaced along each track.
-        seed: Of every draw.
-        overwrite: Replace an earlier selection in `output_dir`.
-    """
-
-    output_dir: str
-    ratio: str
-    track_file: str
-    task_file: str
-    isshuffle: bool
-    seed: int
-    overwrite: bool
-
-
-@dataclass(frozen=True)
-class MiningOptions:
-    """What `/sele_value` takes besides.
-
-    Attributes:
-        weights_dir: Training task, or folder with model files.
-        gpus: Indices separated by commas; "" or cpu = CPU.
-        single_gpu: Pictures scored at once on each device.
-        classes: Names or train ids; "" for the weak classes of the last evaluation.
-        control: Size of the random control arm; 0 for none.
-        method: How a pixel's uncertainty is measured.
-        candidates: Pictures that are looked at, at most.
-        per_track: Pictures of one track at most; 0 works it out.
-        gap_frames: Least distance of two pictures of a track, in points of it.
-        gap_seconds: The same in seconds, where times are known; 0 = off.
-        gap_metres: The same in metres, where positions are known; needs their datum; 0 = off.
-        labelled: Source sets whose pictures are not taken again, with commas; "" = all, `none` = none.
-    """
-
-    weights_dir: str
-    gpus: str = ""
-    single_gpu: int = 1
-    classes: str = ""
-    control: int = 0
-    method: Method = "margin"
-    candidates: int = 50_000
-    per_track: int = 0
-    gap_frames: int = 5
-    gap_seconds: float = 0.0
-    gap_metres: float = 0.0
-    labelled: str = ""
-
-
-def start_sampling(platform: Platform, request: SampleRequest) -> Write[str]:
+def start_sampling(platform: Platform, request: Sample) -> Write[str]:
     """Check a sampling.
 
     Returns:
@@ -102,12 +46,12 @@ def start_sampling(platform: Platform, request: SampleRequest) -> Write[str]:
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
     request = _portable(platform.workspace, request)
-    payload, target = _check(platform, request)
-    title = f"{request.track_file or request.task_file[:60]} · {request.ratio}"
-    return _write(platform, request, queue.Submission("sample", payload, title), target, task_type="sam")
+    recipe, target = _check(platform, request)
+    job = queue.Submission("sample", recipe.payload(), _title(request))
+    return _write(platform, request, job, target, task_type="sam")
 
 
-def start_mining(platform: Platform, request: SampleRequest, options: MiningOptions) -> Write[str]:
+def start_mining(platform: Platform, request: Mine) -> Write[str]:
     """Check a mining.
 
     Returns:
@@ -122,28 +66,33 @@ def start_mining(platform: Platform, request: SampleRequest, options: MiningOpti
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
-    devices.check(platform.settings, options.gpus)
+    devices.check(platform.settings, request.gpus)
     request = _portable(platform.workspace, request)
-    options = replace(options, weights_dir=platform.workspace.store_path(options.weights_dir))
-    payload, target = _check(platform, request)
-    if options.gap_metres and request.track_file:
-        _check_datum(platform, platform.workspace.find_path(payload["track_path"]))
-    params = choose_model(platform, options.weights_dir)
+    request = request.model_copy(update={"weights_dir": platform.workspace.store_path(request.weights_dir)})
+    drawn, target = _check(platform, request)
+    if request.gap_metres and request.track_file:
+        _check_datum(platform, platform.workspace.find_path(drawn.track_path))
+    params = choose_model(platform, request.weights_dir)
     record = load_description(params)
     trust_of(platform).require(record.network.source, params)
     with platform.database.reading() as db:
-        found = aims(db, params, record, options.classes)
-    payload |= {
-        **{k: v for k, v in asdict(options).items() if k not in {"gpus", "classes", "labelled"}},
-        "model_path": platform.workspace.store_path(params),
-        "model_sha256": record.params_sha256,
-        "aims": [aim.to_json() for aim in found.classes],
-        "aims_source": list(found.source),
-        "labelled": _labelled(platform.workspace, options.labelled),
-    }
-    title = f"{options.weights_dir} · {request.track_file or request.task_file[:60]} · {request.ratio}"
-    job = queue.Submission("select", payload, title, gpus=options.gpus)
-    return _write(platform, request, job, target, task_type="sele", weights_dir=options.weights_dir)
+        found = aims(db, params, record, request.classes)
+    recipe = MineRecipe(
+        **drawn.part(SampleRecipe),
+        **request.part(Mining),
+        model_path=platform.workspace.store_path(params),
+        model_sha256=record.params_sha256,
+        aims=tuple(found.classes),
+        aims_source=found.source,
+        labelled=_labelled(platform.workspace, request.labelled),
+    )
+    title = f"{request.weights_dir} · {_title(request)}"
+    job = queue.Submission("select", recipe.payload(), title, gpus=request.gpus)
+    return _write(platform, request, job, target, task_type="sele", weights_dir=request.weights_dir)
+
+
+def _title(request: Sample) -> str:
+    return f"{request.track_file or request.task_file[:60]} · {request.sele_ratio}"
 
 
 def full_id(db: sa.Connection, beginning: str) -> str:
@@ -232,19 +181,15 @@ def compare_arms(
     return {"task_id": task_id, **compare(arms["mined"], arms["control"], aimed)}
 
 
-def _portable(workspace: Workspace, request: SampleRequest) -> SampleRequest:
+def _portable(workspace: Workspace, request: S) -> S:
     """The request with every place inside the workspace relative to it."""
-    return replace(
-        request,
-        output_dir=workspace.store_path(request.output_dir),
-        track_file=workspace.store_path(request.track_file),
-        task_file=workspace.store_path(request.task_file),
-    )
+    places = ("output_dir", "track_file", "task_file")
+    return request.model_copy(update={name: workspace.store_path(getattr(request, name)) for name in places})
 
 
-def _check(platform: Platform, request: SampleRequest) -> tuple[dict[str, Any], Path | None]:
-    """Check what both kinds of request have in common; returns the payload and the output folder."""
-    ratio = parse_ratio(request.ratio)
+def _check(platform: Platform, request: Sample) -> tuple[SampleRecipe, Path | None]:
+    """Check what both kinds of request have in common; returns the recipe and the output folder."""
+    ratio = parse_ratio(request.sele_ratio)
     assert ratio.number <= MOST
     if bool(request.track_file) == bool(request.task_file):
         raise InvalidValueError(
@@ -258,23 +203,18 @@ def _check(platform: Platform, request: SampleRequest) -> tuple[dict[str, Any], 
     if request.output_dir:
         target = workspace.resolve(request.output_dir, "output_dir", write=True)
         check_destination(workspace, target, None, overwrite=request.overwrite, rule=RULE)
-    payload = {
-        "output_path": workspace.store_path(target or ""),
-        "overwrite": request.overwrite,
-        "sele_ratio": request.ratio,
-        "track_file": request.track_file,
-        "task_file": request.task_file,
-        "track_path": workspace.store_path(track_path or ""),
-        "tasks": tasks,
-        "isshuffle": request.isshuffle,
-        "seed": request.seed,
-    }
-    return payload, target
+    recipe = SampleRecipe(
+        **request.part(Draw),
+        output_path=workspace.store_path(target or ""),
+        track_path=workspace.store_path(track_path or ""),
+        tasks=tuple(tasks),
+    )
+    return recipe, target
 
 
 def _write(
     platform: Platform,
-    request: SampleRequest,
+    request: Sample,
     job: queue.Submission,
     target: Path | None,
     *,
@@ -285,7 +225,7 @@ def _write(
     row = {
         "task_type": task_type,
         "gpus": job.gpus,
-        "sele_ratio": request.ratio,
+        "sele_ratio": request.sele_ratio,
         "weights_dir": weights_dir,
         "track_file": request.track_file,
         "task_file": request.task_file,
@@ -297,7 +237,8 @@ def _write(
             _require_free(db, platform.workspace, target, request.output_dir)
         task_id = queue.submit(db, job)
         own = f"{platform.workspace.selections.name}/{task_id}"
-        place = {"output_dir": request.output_dir or own, "output_path": job.payload["output_path"] or own}
+        path = own if target is None else platform.workspace.store_path(target)
+        place = {"output_dir": request.output_dir or own, "output_path": path}
         store.insert(db, {"task_id": task_id, **place, **row})
         return task_id
 
@@ -382,8 +323,8 @@ def _require_free(db: sa.Connection, workspace: Workspace, target: Path, sent: s
             )
 
 
-def _labelled(workspace: Workspace, text: str) -> list[str] | None:
+def _labelled(workspace: Workspace, text: str) -> tuple[str, ...] | None:
     """Names of the labelled source sets; None means all there are when the job runs."""
     if text.strip().lower() == "none":
-        return []
-    return [open_set(workspace, name, "labelled").name for name in read_names(text)] or None
+        return ()
+    return tuple(open_set(workspace, name, "labelled").name for name in read_names(text)) or None

@@ -1,14 +1,17 @@
 """What a sampling job does: draw, fetch, write, publish the folder whole. No torch here; mining is in `mining`."""
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.gather import Fetched, Gatherer
 from roadloop.selection.output import Selected, write_report, write_tables
+from roadloop.selection.recipe import SampleRecipe
 from roadloop.selection.run import Run, nothing_to_take, publish_folder
 from roadloop.selection.sampling import parse_ratio
+
+_ASKED: Final = ("sele_ratio", "track_file", "task_file", "isshuffle", "seed")
 
 
 def sample(context: TaskContext) -> Outcome:
@@ -18,12 +21,12 @@ def sample(context: TaskContext) -> Outcome:
         JobError: Not one picture could be had.
         ConflictError: The output folder is in use by now.
     """
-    return publish_folder(context, _fill)
+    return publish_folder(context, SampleRecipe, _fill)
 
 
-def _fill(run: Run) -> dict[str, Any]:
-    context, payload = run.context, run.context.payload
-    ratio = parse_ratio(payload["sele_ratio"])
+def _fill(run: Run[SampleRecipe]) -> dict[str, Any]:
+    context, recipe = run.context, run.recipe
+    ratio = parse_ratio(recipe.sele_ratio)
     tracks = run.tracks()
     gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
 
@@ -45,7 +48,7 @@ def _fill(run: Run) -> dict[str, Any]:
                 f"{ratio.number} pictures were asked for, {len(fetched)} could be had: there are no more.",
             )
         )
-    reasons = _Reasons(shuffle=payload["isshuffle"], seed=payload["seed"], share=ratio.share)
+    reasons = _Reasons(shuffle=recipe.isshuffle, seed=recipe.seed, share=ratio.share)
     selected = [Selected(f.point, f.file, "random", rank, None, reasons.of(f)) for rank, f in enumerate(fetched, 1)]
     write_tables(run.scratch, selected, run.max_pixels)
     summary = {"pictures": len(selected), "tracks": len({f.point.track for f in fetched}), **about}
@@ -54,7 +57,7 @@ def _fill(run: Run) -> dict[str, Any]:
         {
             "task_id": context.job.id,
             "task_type": "sam",
-            "request": {k: payload[k] for k in ("sele_ratio", "track_file", "task_file", "isshuffle", "seed")},
+            "request": {name: getattr(recipe, name) for name in _ASKED},
             "left_out": run.warn_left_out(),
             "summary": summary,
         },

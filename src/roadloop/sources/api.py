@@ -1,7 +1,7 @@
 """Routes of source sets: /data, /offimport, /off_status, and the pages' own."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -19,61 +19,18 @@ from roadloop.errors import (
 from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
+from roadloop.parameters import History, NoParameters, Parameters
 from roadloop.sources import offimport, service, store
 from roadloop.sources.health import service as health
-from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS
-from roadloop.sources.health.similar import DISTANCE
+from roadloop.sources.health.recipe import CheckHealth
+from roadloop.sources.recipe import ImportRecipe, PreviewImport
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
-from roadloop.web.endpoint import Answer, Call, Endpoints, Success
-from roadloop.web.parameters import History, NoParameters, Parameters
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 PREVIEW: Final = "import_preview"  #: kind of job
 _MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png", ".jpg": "image/jpeg"}
-
-
-class OffImport(Parameters):
-    """Parameters of /offimport."""
-
-    src: str = Field(description="Folder under imports/, or absolute in a root.", examples=["imports/suzhou"])
-    dest: str = Field(description="Name of the source set.", examples=["lane-suzhou-20180710"])
-    roadelement: str = Field(
-        "",
-        description="Class table (/v1/class-tables); absent: the one that comes with the data.",
-        examples=["hd-road"],
-    )
-    source: str = Field("1", description="0 online, 1 offline, 2 hand-picked.", examples=["1"])
-    author: str = Field("", max_length=200, description="Who annotated.", examples=["张三"])
-    annotype: str = Field("0", description="0 first annotation, 1 rework, 2 second rework.", examples=["0"])
-    datakind: str = Field("0", description="0 production, 1 test.", examples=["0"])
-    city: str = Field("", max_length=200, description="Kept for every picture.", examples=["苏州"])
-    imgoprange: str = Field("1", description="0 half of the picture, 1 all of it.", examples=["1"])
-    mode: Literal["copy", "reference"] = Field(
-        "copy", alias="import", description="copy, or reference: the pictures stay where they are."
-    )
-    layout: str = Field("auto", description="auto, or one of the layouts in docs/imports.md.", examples=["auto"])
-    values: Literal["", "table", "layout"] = Field(
-        "",
-        description="Where roadelement and the layout's usual classes differ: table = pixels are ids of roadelement,"
-        " layout = they are the layout's classes, matched by name.",
-    )
-    datum: str = Field(
-        "unknown",
-        max_length=20,
-        description="Datum of positions that come with the pictures: wgs84, gcj02, bd09 or unknown; kept for every"
-        " picture, never converted.",
-        examples=["gcj02"],
-    )
-
-    def request(self) -> offimport.Request:
-        """What the service is asked for."""
-        return offimport.Request(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-class PreviewImport(OffImport):
-    """Parameters of a preview: those of /offimport."""
-
-    dest: str = Field("preview", description="Name that the source set would have.")
 
 
 class PreviewFile(Parameters):
@@ -127,22 +84,6 @@ class ImportHistory(Success):
 
     data: list[ImportRow] | ImportRow
     total: int | None = None
-
-
-class CheckHealth(Parameters):
-    """Parameters of an examination."""
-
-    name: str = Field(description="Name of a source set.")
-    model: str = Field("", description="Model file <task>/<file>.params that looks for label noise; absent: none.")
-    against: str = Field("", description="Sets searched for the same pictures: a comma list, or none; absent: all.")
-    confidence: float = Field(CONFIDENCE, ge=0, le=1, description="Certainty from which a model's word counts.")
-    min_pixels: int = Field(MIN_PIXELS, ge=1, description="Smaller pieces of disagreement are passed over.")
-    distance: int = Field(DISTANCE, ge=0, le=16, description="Bits (of 64) in which near-duplicates may differ.")
-    gpus: str = Field("", description="GPU for the model; absent or cpu: CPU.")
-
-    def request(self) -> health.Request:
-        """What the service is asked for."""
-        return health.Request(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class OneSet(Parameters):
@@ -212,18 +153,18 @@ def _describe_table(workspace: Workspace, name: str, language: Language) -> dict
 def _import_routes(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/offimport",
-        OffImport,
+        ImportRecipe,
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NotFoundError, NameTakenError, ConflictError, PathOutsideError),
     )
-    def off_import(call: Call, p: OffImport) -> Answer:
+    def off_import(call: Call, p: ImportRecipe) -> Answer:
         """Bring a folder of labelled pictures into a source set (离线导入).
 
         Answers at once with the task id; /off_status shows the progress. Importing the same folder into the same set
         again adds what is new.
         """
         return call.write(
-            lambda: offimport.create(platform, offimport.prepare(platform, p.request())),
+            lambda: offimport.create(platform, offimport.prepare(platform, p)),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
@@ -241,7 +182,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     def import_preview(call: Call, p: PreviewImport) -> Answer:
         """Show what /offimport would do with a folder, and do nothing. Answers with the task id."""
         return call.write(
-            lambda: offimport.create_preview(offimport.prepare(platform, p.request())),
+            lambda: offimport.create_preview(offimport.prepare(platform, p)),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
@@ -273,7 +214,7 @@ def _health_routes(router: Endpoints, platform: Platform) -> None:
     def check_health(call: Call, p: CheckHealth) -> Answer:
         """Examine a source set: duplicates, coverage, leaks across sets, label noise. Answers with the task id."""
         return call.write(
-            lambda: health.create(platform, p.request()),
+            lambda: health.create(platform, p),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

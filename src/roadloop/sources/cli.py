@@ -14,15 +14,16 @@ from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Brought
 from roadloop.sources.export_set import export_set
 from roadloop.sources.exporters.layouts import EXPORTERS
-from roadloop.sources.health.examine import Options, examine
+from roadloop.sources.health.examine import examine
 from roadloop.sources.health.noise import Judge
+from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import choose_against
 from roadloop.sources.health.write import write_health
 from roadloop.sources.importers.found import FATES, Fate
 from roadloop.sources.importers.recognise import AUTO, LAYOUTS
-from roadloop.sources.offimport import Request
+from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.service import open_set
-from roadloop.sources.terminal import DEFAULTS, Terminal, foresee_here, import_here
+from roadloop.sources.terminal import Terminal, foresee_here, import_here
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, opened
 
@@ -49,9 +50,9 @@ def import_folder(
     Every file and every statement about a picture has one outcome; the report names them all. A copy may come from any
     folder that you can read. The same folder again adds what is new.
     """
-    request = Request(
+    request = ImportRecipe(
         src=str(folder.absolute()), dest=name or folder.absolute().name, roadelement=roadelement, layout=layout,
-        values=values, mode="reference" if reference else "copy", **DEFAULTS,
+        values=values, mode="reference" if reference else "copy",
     )  # fmt: skip
     with opened(settings_of(home)) as platform, Progress(console=terminal()) as bar:
         shown = Terminal(bar, f"import {request.dest}")
@@ -141,13 +142,11 @@ def health(
                 Text(f"{folder} 已存在，请换一个 --out", f"{folder} is there already; choose another --out")
             )
         judge, names = _judge(model, source.table, platform)
-        options = Options(
-            against=choose_against(workspace, source.name, against),
-            max_pixels=platform.settings.max_picture_mpix * 1_000_000,
-        )
+        recipe = HealthRecipe(name=source.name, against=choose_against(workspace, source.name, against))
+        max_pixels = platform.settings.max_picture_mpix * 1_000_000
         task = bar.add_task(f"health {name}")
         found = examine(
-            workspace, source.name, options, judge, lambda done, of: bar.update(task, completed=done, total=of)
+            workspace, recipe, max_pixels, judge, lambda done, of: bar.update(task, completed=done, total=of)
         )
     with publish.publishing_folder(folder) as scratch:
         value = write_health(scratch, found, names)

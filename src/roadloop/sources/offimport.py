@@ -1,7 +1,6 @@
 """What a caller can do with imports: start one, find its report. No pictures are read here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,13 +24,12 @@ from roadloop.labels.table import IGNORE, ClassTable
 from roadloop.sources import store
 from roadloop.sources.importers.meaning import check_tables
 from roadloop.sources.importers.recognise import AUTO, LAYOUTS
-from roadloop.sources.recipe import ImportRecipe, Mode, Values, read_origin
+from roadloop.sources.recipe import ImportJob, ImportRecipe, read_origin
 from roadloop.sources.service import check_dest, open_set
 from roadloop.sources.survey import legend_near
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
-from roadloop.tracks.service import UNKNOWN, parse_datum
 
 REPORT: Final = "report.csv"  #: of a preview
 CODES: Final[Mapping[str, Mapping[str, Text]]] = {
@@ -42,31 +40,12 @@ CODES: Final[Mapping[str, Mapping[str, Text]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Request:
-    """A call of /offimport; the fields are its parameters, `mode` is `import`."""
-
-    src: str
-    dest: str
-    roadelement: str
-    source: str
-    author: str
-    annotype: str
-    datakind: str
-    city: str
-    imgoprange: str
-    mode: Mode
-    layout: str
-    values: Values
-    datum: str = UNKNOWN
-
-
-def prepare(platform: Platform, request: Request) -> ImportRecipe:
+def prepare(platform: Platform, request: ImportRecipe) -> ImportRecipe:
     """Check a request and resolve it: `plan_import` in the installation's workspace."""
     return plan_import(platform.workspace, request)
 
 
-def plan_import(workspace: Workspace, request: Request) -> ImportRecipe:
+def plan_import(workspace: Workspace, request: ImportRecipe) -> ImportRecipe:
     """Check a request and resolve it; the folder's class table is looked at, no picture.
 
     Raises:
@@ -77,7 +56,7 @@ def plan_import(workspace: Workspace, request: Request) -> ImportRecipe:
     """
     for name in CODES:
         _check_code(name, getattr(request, name))
-    layout = request.layout or AUTO
+    layout = request.layout
     if layout != AUTO and layout not in LAYOUTS:
         known = ", ".join((AUTO, *LAYOUTS))
         raise InvalidValueError(
@@ -89,21 +68,7 @@ def plan_import(workspace: Workspace, request: Request) -> ImportRecipe:
     folder = find_folder(workspace, request.src)
     if table is not None and not (workspace.sources / dest).exists():
         _check_table(workspace, folder, table)
-    return ImportRecipe(
-        dest=dest,
-        src=workspace.store_path(folder),
-        mode=request.mode,
-        layout=layout,
-        roadelement=request.roadelement,
-        values=request.values,
-        source=request.source,
-        author=request.author,
-        annotype=request.annotype,
-        datakind=request.datakind,
-        city=request.city,
-        imgoprange=request.imgoprange,
-        datum=parse_datum(request.datum, "datum"),
-    )
+    return request.model_copy(update={"dest": dest, "src": workspace.store_path(folder)})
 
 
 def create(platform: Platform, recipe: ImportRecipe) -> Write[str]:
@@ -119,7 +84,7 @@ def create(platform: Platform, recipe: ImportRecipe) -> Write[str]:
     with platform.database.reading() as db:
         check_idle(db, recipe.dest)  # before the set is looked at, which that import is changing
     check_origin(platform.workspace, recipe)
-    payload = {"recipe": recipe.model_dump(mode="json")}
+    payload = ImportJob(recipe=recipe).payload()
 
     def write(db: sa.Connection) -> str:
         check_idle(db, recipe.dest)
@@ -132,7 +97,7 @@ def create(platform: Platform, recipe: ImportRecipe) -> Write[str]:
 
 def create_preview(recipe: ImportRecipe) -> Write[str]:
     """Writes the job of a preview; answers its task id."""
-    payload = {"recipe": recipe.model_dump(mode="json")}
+    payload = ImportJob(recipe=recipe).payload()
     return partial(queue.submit, submission=Submission(kind="import_preview", payload=payload, title=recipe.dest))
 
 

@@ -1,13 +1,16 @@
 """What decides an import: one /offimport call, resolved; and the note that stays in the set that it made."""
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from roadloop.parameters import Parameters
 from roadloop.settings import Datum
 from roadloop.storage import reading
+from roadloop.tracks.datum import parse_datum
 
 ORIGIN: Final = "import.json"
 
@@ -15,26 +18,54 @@ Mode = Literal["copy", "reference"]
 Values = Literal["", "table", "layout"]
 
 
-class ImportRecipe(BaseModel):
-    """One import."""
+Declared = Annotated[
+    Datum,
+    BeforeValidator(partial(parse_datum, parameter="datum")),
+    WithJsonSchema({"type": "string", "maxLength": 20}),
+]
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dest: str = Field(description="Name of the source set.")
-    src: str = Field(description="The folder: relative to the workspace, or absolute in a root.")
-    mode: Mode = Field(description="Copy the pictures, or leave them where they are.")
-    layout: str = Field(description="Name of a layout, or auto.")
-    roadelement: str = Field(description="Name of a class table; empty: the one that comes with the data.")
-    values: Values = Field(
-        "", description="What pixels mean where roadelement and the layout's usual classes differ: ids of either."
+class ImportRecipe(Parameters):
+    """Parameters of /offimport; resolved, one import."""
+
+    src: str = Field(description="Folder under imports/, or absolute in a root.", examples=["imports/suzhou"])
+    dest: str = Field(description="Name of the source set.", examples=["lane-suzhou-20180710"])
+    roadelement: str = Field(
+        "",
+        description="Class table (/v1/class-tables); absent: the one that comes with the data.",
+        examples=["hd-road"],
     )
-    source: str = Field(description="0 online, 1 offline, 2 hand-picked.")
-    author: str
-    annotype: str = Field(description="0 first, 1 rework, 2 second rework.")
-    datakind: str = Field(description="0 production, 1 test.")
-    city: str
-    imgoprange: str = Field(description="0 half, 1 full.")
-    datum: Datum = Field("unknown", description="Of the positions that come with the pictures.")
+    source: str = Field("1", description="0 online, 1 offline, 2 hand-picked.", examples=["1"])
+    author: str = Field("", max_length=200, description="Who annotated.", examples=["张三"])
+    annotype: str = Field("0", description="0 first annotation, 1 rework, 2 second rework.", examples=["0"])
+    datakind: str = Field("0", description="0 production, 1 test.", examples=["0"])
+    city: str = Field("", max_length=200, description="Kept for every picture.", examples=["苏州"])
+    imgoprange: str = Field("1", description="0 half of the picture, 1 all of it.", examples=["1"])
+    mode: Mode = Field("copy", alias="import", description="copy, or reference: the pictures stay where they are.")
+    layout: str = Field("auto", description="auto, or one of the layouts in docs/imports.md.", examples=["auto"])
+    values: Values = Field(
+        "",
+        description="Where roadelement and the layout's usual classes differ: table = pixels are ids of roadelement,"
+        " layout = they are the layout's classes, matched by name.",
+    )
+    datum: Declared = Field(
+        "unknown",
+        description="Datum of positions that come with the pictures: wgs84, gcj02, bd09 or unknown; kept for every"
+        " picture, never converted.",
+        examples=["gcj02"],
+    )
+
+
+class PreviewImport(ImportRecipe):
+    """Parameters of a preview: those of /offimport."""
+
+    dest: str = Field("preview", description="Name that the source set would have.")
+
+
+class ImportJob(Parameters):
+    """What the jobs of /offimport and of a preview carry."""
+
+    recipe: ImportRecipe
 
 
 class Origin(BaseModel):

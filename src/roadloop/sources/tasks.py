@@ -6,20 +6,21 @@ from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
 from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Each, bring, foresee, judge, write_report
-from roadloop.sources.health.examine import Options, examine
+from roadloop.sources.health.examine import examine
 from roadloop.sources.health.noise import Judge
+from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import folder_of
 from roadloop.sources.health.write import write_health
 from roadloop.sources.layout import SPLITS
 from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.preview import Samples
-from roadloop.sources.recipe import ImportRecipe
+from roadloop.sources.recipe import ImportJob
 from roadloop.sources.service import open_set
 from roadloop.sources.survey import Survey
 
 
 def offimport(context: TaskContext) -> Outcome:
-    """Import the folder that the payload's recipe names.
+    """Import a folder.
 
     Raises:
         JobError: Not one picture could be imported, or the folder contradicts itself; the report is kept.
@@ -27,7 +28,7 @@ def offimport(context: TaskContext) -> Outcome:
         LabelMapError: The class table has none of the data's classes, or twin colours, or cannot be read.
         DiskFullError: No space is left; nothing was changed.
     """
-    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    recipe = context.recipe(ImportJob).recipe
     workspace = context.platform.workspace
     target = workspace.sources / recipe.dest
     context.clear_older(workspace.sources, workspace.logs, target, target / SPLITS)
@@ -47,7 +48,7 @@ def preview(context: TaskContext) -> Outcome:
         JobError, ConflictError, LabelMapError: As `offimport`.
         DiskFullError: No space is left for the preview.
     """
-    recipe = ImportRecipe.model_validate(context.payload["recipe"])
+    recipe = context.recipe(ImportJob).recipe
     workspace = context.platform.workspace
     target = preview_path(workspace, context.job.id)
     samples: list[Samples] = []
@@ -70,31 +71,24 @@ def _max_pixels(context: TaskContext) -> int:
 
 
 def health(context: TaskContext) -> Outcome:
-    """Examine the source set that the payload names.
+    """Examine a source set.
 
     Raises:
         NotFoundError: It, or the model file, is gone.
         LabelMapError: Its class table cannot be used.
     """
-    plan = context.payload
+    recipe = context.recipe(HealthRecipe)
     workspace = context.platform.workspace
     target = folder_of(workspace, context.job.id)
-    table = open_set(workspace, str(plan["name"]), "name").table
-    judge, names = _judge(context, str(plan["model"]), table) if plan["model"] else (None, {})
-    options = Options(
-        against=tuple(plan["against"]),
-        distance=int(plan["distance"]),
-        confidence=float(plan["confidence"]),
-        min_pixels=int(plan["min_pixels"]),
-        max_pixels=_max_pixels(context),
-    )
+    table = open_set(workspace, recipe.name, "name").table
+    judge, names = _judge(context, recipe.model, table) if recipe.model else (None, {})
     note = Text("检查图片与标注", "Examining pictures and labels")
 
     def watch(done: int, total: int) -> None:
         context.progress(done, total, note)
         context.check_stop()
 
-    found = examine(workspace, str(plan["name"]), options, judge, watch)
+    found = examine(workspace, recipe, _max_pixels(context), judge, watch)
     with context.filling(target) as scratch:
         value = write_health(scratch, found, names)
     context.reach("health.written")

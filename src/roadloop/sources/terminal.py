@@ -4,37 +4,17 @@ import os
 import uuid
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
 from rich.progress import Progress
 
 from roadloop.errors import JobError, NameTakenError, NotFoundError, Text
 from roadloop.sources.bringing import Brought, bring, foresee, judge, write_report
-from roadloop.sources.offimport import Request, check_idle, check_origin, plan_import
+from roadloop.sources.offimport import check_idle, check_origin, plan_import
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
-
-
-class _Facts(TypedDict):
-    source: str
-    author: str
-    annotype: str
-    datakind: str
-    city: str
-    imgoprange: str
-
-
-#: What is kept for every picture where nobody says otherwise, as /offimport has it.
-DEFAULTS: Final[_Facts] = {
-    "source": "1",
-    "author": "",
-    "annotype": "0",
-    "datakind": "0",
-    "city": "",
-    "imgoprange": "1",
-}
 
 
 class Terminal:
@@ -83,7 +63,7 @@ class Terminal:
             publish.remove(path)
 
 
-def import_here(platform: Platform, request: Request, terminal: Terminal) -> tuple[Brought, Path]:
+def import_here(platform: Platform, request: ImportRecipe, terminal: Terminal) -> tuple[Brought, Path]:
     """Import a folder.
 
     Args:
@@ -120,7 +100,7 @@ def import_here(platform: Platform, request: Request, terminal: Terminal) -> tup
     return brought, report
 
 
-def foresee_here(platform: Platform, request: Request, terminal: Terminal) -> Brought:
+def foresee_here(platform: Platform, request: ImportRecipe, terminal: Terminal) -> Brought:
     """Say what an import would do; nothing is written.
 
     Raises:
@@ -130,7 +110,7 @@ def foresee_here(platform: Platform, request: Request, terminal: Terminal) -> Br
     return foresee(terminal, workspace, recipe, _max_pixels(platform))
 
 
-def _planned(platform: Platform, request: Request) -> tuple[Workspace, ImportRecipe]:
+def _planned(platform: Platform, request: ImportRecipe) -> tuple[Workspace, ImportRecipe]:
     """The workspace and the checked import. Who may use the command line may copy from any folder that he can read."""
     settings = platform.settings
     if not (Path(request.src).exists() or (settings.home / request.src).exists()):

@@ -19,9 +19,9 @@ from roadloop.sweeps.course import Course, Seen, follow
 from roadloop.sweeps.plan import Sweep, Values, settings_text
 from roadloop.training import create, start
 from roadloop.training import service as training
+from roadloop.training.forms import CreateTrain, StartTask
 from roadloop.training.metrics_log import read_lines
 from roadloop.training.recipe import DataConfig
-from roadloop.training.start import Start
 
 PLAN: Final = "plan.json"
 
@@ -146,7 +146,7 @@ def _trial(platform: Platform, sweep: Sweep, trial: int) -> Write[None]:
     values = {**sweep.fixed, **sweep.trials[trial]}
     data_con: Values = {key: value for key, value in values.items() if key in DataConfig.model_fields}
     train_con: Values = {key: value for key, value in values.items() if key not in data_con}
-    new = create.NewTask(
+    new = CreateTrain(
         train_name=sweep.task(trial),
         network=sweep.network,
         data=sweep.data,
@@ -155,7 +155,7 @@ def _trial(platform: Platform, sweep: Sweep, trial: int) -> Write[None]:
     )
     draft = create.draft(platform, new)
     train_con["num_epoch"] = sweep.rungs[-1]
-    request = Start("", train_con=train_con, data_con=data_con, gpus=sweep.gpus[trial % len(sweep.gpus)])
+    request = StartTask(task_id="", train_con=train_con, data_con=data_con, gpus=sweep.gpus[trial % len(sweep.gpus)])
     stored = draft.config["train_con"], draft.config["data_con"]
     begin = start.plan(platform, draft.facts(platform), stored, None, request)
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.jobs.history import history
+from roadloop.parameters import History
 from roadloop.storage.platform import Platform
 from roadloop.training import create, service, start
 from roadloop.training.curves import curves
@@ -25,12 +26,10 @@ from roadloop.training.forms import (
     TaskId,
     TrainingRows,
 )
-from roadloop.training.start import Start
 from roadloop.training.store import training_tasks
-from roadloop.web.endpoint import Answer, Call, Endpoints
-from roadloop.web.parameters import History
+from roadloop.web.call import Call
+from roadloop.web.endpoint import Answer, Endpoints
 
-FLAT: Final = ("num_classes", "num_epoch", "batch_size", "model", "steps", "base_lr", "weights", "weights_pairing")
 EXAMPLE_ID: Final = "0123456789abcdef0123456789abcdef"
 
 
@@ -56,9 +55,8 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
 
         Nothing runs yet: look at its label map and configuration, then call /starttask.
         """
-        new = create.NewTask(**p.model_dump())
         return call.write(
-            lambda: create.create(platform, new),
+            lambda: create.create(platform, p),
             lambda task_id: {"message": "Autosele start", "data": task_id},
         )
 
@@ -223,7 +221,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
         the stored configuration; the resolved recipe is kept with the task.
         """
         return call.write(
-            lambda: start.start(platform, _start(p)),
+            lambda: start.start(platform, p),
             lambda texts: {
                 "message": "任务开始",
                 "data": p.task_id,
@@ -262,19 +260,6 @@ def _runs(router: Endpoints, platform: Platform) -> None:
             lambda: start.resume(platform, p.task_id, p.gpus),
             lambda _: {"message": "任务继续", "data": p.task_id},
         )
-
-
-def _start(p: StartTask) -> Start:
-    flat = {name: value for name in FLAT if (value := getattr(p, name)) is not None}
-    return Start(
-        task_id=p.task_id,
-        train=flat,
-        data={} if p.data_type is None else {"data_type": p.data_type},
-        train_con=p.train_con,
-        data_con=p.data_con,
-        gpus=p.gpus,
-        start_date=p.start_date,
-    )
 
 
 def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:

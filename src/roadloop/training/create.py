@@ -20,20 +20,9 @@ from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts
-from roadloop.training.recipe import DataConfig, TrainConfig, parse
+from roadloop.training.forms import CreateTrain
+from roadloop.training.recipe import DataConfig, TrainConfig, TrainingJob, parse
 from roadloop.training.service import dump, made_of, portable, require, shown
-
-
-@dataclass(frozen=True)
-class NewTask:
-    """A call of /create_train; the fields are its parameters."""
-
-    train_name: str
-    network: str
-    data: str
-    task_desc: str = ""
-    maps: str = ""
-    base_task: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ class Draft:
         _require_free(db, name)
         job = Submission(
             kind="train",
-            payload={"task": name},
+            payload=TrainingJob(task=name).payload(),
             title=name,
             pool="training",
             state=JobState.CREATED,
@@ -73,7 +62,7 @@ class Draft:
         return made_of(platform, self.task["name"], self.task["network"], self.dataset, self.label_map)
 
 
-def create(platform: Platform, new: NewTask) -> Write[str]:
+def create(platform: Platform, new: CreateTrain) -> Write[str]:
     """Check a training task that is to be created; nothing runs yet.
 
     Returns:
@@ -85,7 +74,7 @@ def create(platform: Platform, new: NewTask) -> Write[str]:
     return draft(platform, new).write
 
 
-def draft(platform: Platform, new: NewTask) -> Draft:
+def draft(platform: Platform, new: CreateTrain) -> Draft:
     """Check a training task that is to be created.
 
     Raises:

@@ -1,11 +1,13 @@
 """The parameters and rows of the training endpoints, as the API description shows them."""
 
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
 from roadloop.jobs.history import JobFields
-from roadloop.web.parameters import JsonObject, Parameters
+from roadloop.parameters import JsonObject, Parameters
+
+FLAT: Final = ("num_classes", "num_epoch", "batch_size", "model", "steps", "base_lr", "weights", "weights_pairing")
 
 
 class TaskId(Parameters):
@@ -82,6 +84,16 @@ class StartTask(TaskId):
     weights_pairing: Literal["names", "order", "part"] | None = Field(
         None, description="How it is taken: wholly by names (default), wholly in order, or by name whatever fits."
     )
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """The flat parameters that belong to `train_con` and were sent; they win over everything."""
+        return {name: value for name in FLAT if (value := getattr(self, name)) is not None}
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The same for `data_con`."""
+        return {} if self.data_type is None else {"data_type": self.data_type}
 
 
 class EndTask(TaskId):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 
 from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import NUMBERS, read_numbers
+from roadloop.parameters import Parameters
 
 FORMAT: Final = "roadloop-recipe/1"
 MAX_EPOCHS: Final = 100_000
@@ -199,6 +200,12 @@ class Named(Record):
 
     name: str = Field(description="Its name in the workspace.")
     digest: str = Field(description="sha256 of its contents.")
+
+
+class TrainingJob(Parameters):
+    """What the job of a training task carries: the recipe stands in the task's row, because it is made when it starts."""
+
+    task: str
 
 
 class TrainingRecipe(Record):

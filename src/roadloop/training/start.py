@@ -1,7 +1,6 @@
 """Starting, continuing and stopping training tasks: everything is checked before anything begins. No torch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,36 +20,14 @@ from roadloop.storage.platform import Platform
 from roadloop.storage.publish import sha256_file
 from roadloop.training import store
 from roadloop.training.configure import TaskFacts, check, check_devices, fill_data, fill_train, merge_train, warnings
+from roadloop.training.forms import StartTask
 from roadloop.training.recipe import DataConfig, Named, R, TrainConfig, TrainingRecipe, parse
 from roadloop.training.service import Task, dump, facts_of, read_task, require, require_open, require_same, shown
 
 Configs = tuple[Mapping[str, Any], Mapping[str, Any]]  #: train_con and data_con
 
 
-@dataclass(frozen=True)
-class Start:
-    """A call of /starttask.
-
-    Attributes:
-        task_id: The task.
-        train: Flat parameters that belong to `train_con`, under its names; they win over everything.
-        data: Flat parameters that belong to `data_con`.
-        train_con: Sent configuration; wins over the stored one.
-        data_con: Sent configuration; wins over the stored one.
-        gpus: GPU indices, or "" or `cpu`.
-        start_date: Kept as it is.
-    """
-
-    task_id: str
-    train: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    train_con: Mapping[str, Any] = field(default_factory=dict)
-    data_con: Mapping[str, Any] = field(default_factory=dict)
-    gpus: str = ""
-    start_date: str = ""
-
-
-def start(platform: Platform, request: Start) -> Write[list[Text]]:
+def start(platform: Platform, request: StartTask) -> Write[list[Text]]:
     """Check a start.
 
     Returns:
@@ -74,7 +51,7 @@ def start(platform: Platform, request: Start) -> Write[list[Text]]:
 
 
 def plan(
-    platform: Platform, facts: TaskFacts, stored: Configs, base: Task | None, request: Start
+    platform: Platform, facts: TaskFacts, stored: Configs, base: Task | None, request: StartTask
 ) -> Callable[[sa.Connection, str], list[Text]]:
     """Check the start of a task that is written, or will be.
 
@@ -156,7 +133,7 @@ def _other_outputs(platform: Platform, recipe: TrainingRecipe, facts: TaskFacts)
     ]
 
 
-def _resolved(stored: Configs, facts: TaskFacts, request: Start) -> tuple[TrainConfig, DataConfig]:
+def _resolved(stored: Configs, facts: TaskFacts, request: StartTask) -> tuple[TrainConfig, DataConfig]:
     """Both configurations, complete and checked: flat parameters over sent ones over stored ones."""
     train = merge_train(stored[0], request.train_con)
     data = parse(DataConfig, {**stored[1], **request.data_con}, "data_con")

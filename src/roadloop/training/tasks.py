@@ -13,6 +13,7 @@ from roadloop.models.files import PARAMS, description_path, is_described
 from roadloop.models.service import find_weights
 from roadloop.networks import trial
 from roadloop.networks.folder import CHECKPOINT, NAMES, SOURCE, network_folder
+from roadloop.networks.recipe import AddNet
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.training import engine
@@ -61,7 +62,7 @@ def left(task: Path) -> list[Path]:
 
 
 def add_network(context: TaskContext) -> Outcome:
-    """Check the network that stands in the folder of the payload's `name`, with the settings of its own `train.json`.
+    """Check the network that stands in a folder, with the settings of its own `train.json`.
 
     Returns:
         The result: `digest`, `parameters` and `multiply_adds` (for one picture of 480 x 360 and 3 classes).
@@ -70,7 +71,7 @@ def add_network(context: TaskContext) -> Outcome:
         InvalidValueError: `train.json` or `data.json` hold what no training takes.
         JobError: The network cannot be trained; says why and what to do.
     """
-    folder = network_folder(context.platform.workspace, context.payload["name"])
+    folder = network_folder(context.platform.workspace, context.recipe(AddNet).name)
     train, _data = defaults(folder)
     settings = {key: value for key, value in train.network_settings.items() if key != CHECKPOINT}
     context.progress(0, 1, Text("试运行网络", "trying the network"))

@@ -9,36 +9,33 @@ import errno
 import hashlib
 import json
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-import sqlalchemy as sa
 from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from roadloop import errors
-from roadloop.errors import IdempotencyMismatchError, InvalidValueError, Language, RoadloopError, Text
-from roadloop.storage.database import Write
+from roadloop.errors import InvalidValueError, RoadloopError, Text
+from roadloop.parameters import Parameters, names, parse
 from roadloop.storage.platform import Platform
 from roadloop.web import body
 from roadloop.web.body import Claim, LargeAnswer, read_body
+from roadloop.web.call import Call
 from roadloop.web.errors import language_of, status_of
-from roadloop.web.idempotency import idempotency
-from roadloop.web.parameters import Parameters, parse, read_parameters
+from roadloop.web.parameters import read_parameters
 from roadloop.web.share import Share, Waiting
 
 log: Final = logging.getLogger(__name__)
 
 P = TypeVar("P", bound=Parameters)
-T = TypeVar("T")
-Answer = Mapping[str, Any] | Response
-Handler = Callable[["Call", P], Answer | Waiting[Answer]]
+#: Text in pieces is JSON that is streamed.
+Answer = Mapping[str, Any] | Iterator[str] | Response
+Handler = Callable[[Call, P], Answer | Waiting[Answer]]
 Reply = type[BaseModel] | Mapping[str, Any] | str
 
 ALWAYS: Final = (
@@ -48,75 +45,6 @@ ALWAYS: Final = (
     InvalidValueError,
     errors.BusyError,
 )
-
-
-@dataclass
-class Call:
-    """One request: what the handler may ask about it."""
-
-    platform: Platform
-    language: Language
-    key: str
-    digest: str
-
-    def write(self, prepare: Callable[[], Write[T]], reply: Callable[[T], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Prepare a write, do it in one transaction, and build the reply from its result.
-
-        With an `Idempotency-Key` the reply is stored in that same transaction; the same request with the same key
-        gets it again, and nothing is prepared or done twice.
-
-        Args:
-            prepare: Reads and checks, outside of the transaction; what it returns is run in it.
-            reply: Makes the JSON answer from what the write returned.
-
-        Raises:
-            IdempotencyMismatchError: The key was used with another request.
-        """
-        answered = self._answered()
-        if answered is not None:
-            return answered
-        try:
-            return self.platform.database.write(lambda: self._once(prepare(), reply))
-        except RoadloopError:
-            answered = self._answered()  # the same request, done just now, may be what is in the way
-            if answered is None:
-                raise
-            return answered
-
-    def _once(self, work: Write[T], reply: Callable[[T], Mapping[str, Any]]) -> Write[Mapping[str, Any]]:
-        def write(db: sa.Connection) -> Mapping[str, Any]:
-            answered = self._stored(db)
-            if answered is not None:
-                return answered
-            answer = reply(work(db))
-            if self.key:
-                row = {"key": self.key, "request": self.digest, "reply": dict(answer), "created_at": time.time()}
-                db.execute(idempotency.insert().values(**row))
-            return answer
-
-        return write
-
-    def _answered(self) -> dict[str, Any] | None:
-        """The stored reply of this very request; None when it was not answered yet, or has no key."""
-        if not self.key:
-            return None
-        with self.platform.database.reading() as db:
-            return self._stored(db)
-
-    def _stored(self, db: sa.Connection) -> dict[str, Any] | None:
-        if not self.key:
-            return None
-        stored = db.execute(sa.select(idempotency).where(idempotency.c.key == self.key)).first()
-        if stored is None:
-            return None
-        if stored.request != self.digest:
-            raise IdempotencyMismatchError(
-                Text(
-                    "这个 Idempotency-Key 已用于另一个请求；请换一个新的键。",
-                    "This Idempotency-Key was used with another request; use a new key.",
-                )
-            )
-        return dict(stored.reply)
 
 
 class Endpoints:
@@ -187,11 +115,11 @@ def _answer(
     # What stands in the path wins: it says which thing is meant.
     values |= request.path_params
     request.state.parameters = values
-    unknown = sorted(set(values) - {field.alias or name for name, field in model.model_fields.items()})
+    unknown = sorted(set(values) - names(model))
     if unknown:
-        names = ", ".join(repr(name[:80]) for name in unknown[:10])
+        some = ", ".join(repr(name[:80]) for name in unknown[:10])
         log.warning(
-            "%s %.200s: %d unknown parameters ignored: %s", request.method, request.url.path, len(unknown), names
+            "%s %.200s: %d unknown parameters ignored: %s", request.method, request.url.path, len(unknown), some
         )
     parameters = parse(model, values)
     key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
@@ -216,6 +144,8 @@ def _answer(
 
 
 def _rendered(answer: Answer) -> Response:
+    if isinstance(answer, Iterator):
+        return StreamingResponse(answer, media_type="application/json")
     response = answer if isinstance(answer, Response) else JSONResponse({"errno": 1, **answer})
     return LargeAnswer(response) if len(getattr(response, "body", b"")) > body.FREE_BYTES else response
 

@@ -12,8 +12,9 @@ from roadloop.sources.ahead import read_ahead
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.health.coverage import Coverage
 from roadloop.sources.health.fingerprint import Fingerprint, fingerprint
-from roadloop.sources.health.noise import CONFIDENCE, MIN_PIXELS, Judge, Piece, find_pieces
-from roadloop.sources.health.similar import DISTANCE, find_alike
+from roadloop.sources.health.noise import Judge, Piece, find_pieces
+from roadloop.sources.health.recipe import HealthRecipe
+from roadloop.sources.health.similar import find_alike
 from roadloop.sources.layout import Problem, Sample
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import reading
@@ -21,25 +22,6 @@ from roadloop.storage.paths import Workspace, printable
 
 MOST_LISTED: Final = 1000  #: of each kind in the JSON; the csv files hold more
 MOST_KEPT: Final = 100_000
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a set is examined.
-
-    Attributes:
-        against: Other sets that are searched for the same pictures and tracks.
-        distance: Bits in which the hashes of nearly the same pictures may differ.
-        confidence: A model's certainty below which its disagreement means nothing.
-        min_pixels: Smaller pieces of disagreement are passed over.
-        max_pixels: Larger pictures are left out.
-    """
-
-    against: tuple[str, ...] = ()
-    distance: int = DISTANCE
-    confidence: float = CONFIDENCE
-    min_pixels: int = MIN_PIXELS
-    max_pixels: int = 64_000_000
 
 
 class Double(NamedTuple):
@@ -90,14 +72,14 @@ def others(workspace: Workspace, name: str) -> tuple[str, ...]:
 
 
 def examine(
-    workspace: Workspace, name: str, options: Options, judge: Judge | None, watch: Callable[[int, int], None]
+    workspace: Workspace, recipe: HealthRecipe, max_pixels: int, judge: Judge | None, watch: Callable[[int, int], None]
 ) -> Health:
     """Examine one source set.
 
     Args:
         workspace: Where it is.
-        name: Its name.
-        options: How.
+        recipe: Which set, and how.
+        max_pixels: Larger pictures are left out.
         judge: A model for the search for label noise.
         watch: Called with (pictures read, pictures in all); raises to stop.
 
@@ -105,50 +87,50 @@ def examine(
         NotFoundError: There is no such set.
         LabelMapError: Its class table cannot be used.
     """
-    source = open_set(workspace, name, "name")
+    source = open_set(workspace, recipe.name, "name")
     found = scan(source)
-    strangers = [s for other in options.against for s in scan(open_set(workspace, other, "against")).samples]
-    health = Health(name, source.table, options.against, list(found.problems))
+    strangers = [s for other in recipe.against for s in scan(open_set(workspace, other, "against")).samples]
+    health = Health(recipe.name, source.table, recipe.against, list(found.problems))
     health.noise = [] if judge else None
     total = len(found.samples) + len(strangers)
     seen: list[_Seen] = []
 
     def check(sample: Sample) -> _Good | Problem:
-        return _check(sample, health.table, options)
+        return _check(sample, health.table, max_pixels)
 
     def look(sample: Sample) -> _Seen | None:
-        return _look(sample, options)
+        return _look(sample, max_pixels)
 
     for done, result in enumerate(read_ahead(check, found.samples), 1):
         if isinstance(result, Problem):
             health.problems.append(result)
         else:
             seen.append(result.seen)
-            _count(health, result, options, judge)
+            _count(health, result, recipe, max_pixels, judge)
         watch(done, total)
     own = len(seen)
     for done, stranger in enumerate(read_ahead(look, strangers), len(found.samples) + 1):
         seen += [stranger] if stranger is not None else []
         watch(done, total)
-    _compare(health, seen, own, options.distance)
-    health.leaking_tracks = _leaking_tracks(name, [s.sample for s in seen])
+    _compare(health, seen, own, recipe.distance)
+    health.leaking_tracks = _leaking_tracks(recipe.name, [s.sample for s in seen])
     return health
 
 
-def _check(sample: Sample, table: ClassTable, options: Options) -> _Good | Problem:
-    checked = check_sample(sample, table, options.max_pixels)
+def _check(sample: Sample, table: ClassTable, max_pixels: int) -> _Good | Problem:
+    checked = check_sample(sample, table, max_pixels)
     if isinstance(checked, Problem):
         return checked
     return _Good(checked, _Seen(sample, fingerprint(checked.image, (checked.width, checked.height))))
 
 
-def _count(health: Health, good: _Good, options: Options, judge: Judge | None) -> None:
+def _count(health: Health, good: _Good, recipe: HealthRecipe, max_pixels: int, judge: Judge | None) -> None:
     checked, sample = good.checked, good.seen.sample
     health.coverage.add(sample.city, sample.facts.time, checked.counts)
     if judge is None or health.noise is None:
         return
-    opinion = judge(decode_image(checked.image, options.max_pixels))
-    pieces = find_pieces(checked.ids, opinion, options.confidence, options.min_pixels)
+    opinion = judge(decode_image(checked.image, max_pixels))
+    pieces = find_pieces(checked.ids, opinion, recipe.confidence, recipe.min_pixels)
     health.noise_pieces += len(pieces)
     health.noise += [Noise(sample.key, piece) for piece in pieces]
     if len(health.noise) > 2 * MOST_KEPT:
@@ -160,11 +142,11 @@ def most_doubtful(noise: Sequence[Noise]) -> list[Noise]:
     return sorted(noise, key=lambda n: (-n.piece.pixels * n.piece.confidence, n.picture, n.piece.y, n.piece.x))
 
 
-def _look(sample: Sample, options: Options) -> _Seen | None:
+def _look(sample: Sample, max_pixels: int) -> _Seen | None:
     """A picture of another set; None when it cannot be read, which is that set's own trouble."""
     try:
         data = reading.read_bytes(sample.image)
-        return _Seen(sample, fingerprint(data, check_image(data, options.max_pixels).size))
+        return _Seen(sample, fingerprint(data, check_image(data, max_pixels).size))
     except (OSError, RoadloopError):
         return None
 

@@ -1,7 +1,6 @@
 """What a caller can do with source-set health: order an examination, read the newest. No torch here."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from roadloop.networks.trust import trust_of
 from roadloop.sources import store
 from roadloop.sources.health.examine import others
 from roadloop.sources.health.meaning import match_model
+from roadloop.sources.health.recipe import CheckHealth, Examination, HealthRecipe
 from roadloop.sources.health.write import FILES, REPORT
 from roadloop.sources.service import open_set
 from roadloop.storage import reading
@@ -27,20 +27,7 @@ from roadloop.storage.platform import Platform
 NONE: Final = "none"
 
 
-@dataclass(frozen=True)
-class Request:
-    """A call of POST /v1/sources/{name}/health; the fields are its parameters."""
-
-    name: str
-    model: str
-    against: str
-    confidence: float
-    min_pixels: int
-    distance: int
-    gpus: str
-
-
-def create(platform: Platform, request: Request) -> Write[str]:
+def create(platform: Platform, request: CheckHealth) -> Write[str]:
     """Check a request.
 
     Returns:
@@ -60,18 +47,11 @@ def create(platform: Platform, request: Request) -> Write[str]:
         record = load_description(path)
         trust_of(platform).require(record.network.source, path)
         match_model(record, source.table)
-    payload = {
-        "name": source.name,
-        "model": request.model,
-        "against": list(against),
-        "confidence": request.confidence,
-        "min_pixels": request.min_pixels,
-        "distance": request.distance,
-    }
+    recipe = HealthRecipe(**request.part(Examination) | {"name": source.name}, against=against)
     gpus = "" if request.gpus == "cpu" or not request.model else request.gpus
 
     def write(db: sa.Connection) -> str:
-        task_id = queue.submit(db, Submission(kind="health", payload=payload, title=source.name, gpus=gpus))
+        task_id = queue.submit(db, Submission(kind="health", payload=recipe.payload(), title=source.name, gpus=gpus))
         store.insert_health(db, {"task_id": task_id, "name": source.name, "model": request.model})
         return task_id
 

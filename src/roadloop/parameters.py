@@ -1,0 +1,211 @@
+"""What calls say and what jobs carry: frozen records, each value checked where it comes in. Nothing here knows HTTP.
+
+A record of a feature stands in its `recipe.py`. What a route parses is what the service checks; the job carries the same
+record, or one made from it that holds what was pinned before the job was queued (decision 0034).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+
+import pydantic
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from roadloop.errors import InvalidValueError, OtherVersionError, RoadloopError, Text
+
+MAX_DEPTH: Final = 32
+MAX_VALUES: Final = 100_000  #: of one JSON text
+_TEXTS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def from_json_text(value: Any) -> Any:
+    """A JSON value that may have arrived as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return load_json(value)
+    except (ValueError, RecursionError) as error:
+        message = "not valid JSON"
+        raise ValueError(message) from error
+
+
+JsonObject = Annotated[dict[str, Any], BeforeValidator(from_json_text)]
+
+
+class Parameters(BaseModel):
+    """Base of these records: numbers may arrive as text, and keys that it does not have are refused.
+
+    A field is named as in the rows; its alias is its word in the interface, where that is another one. A field that is
+    excluded is not carried by the job: the job's row has it, or a row of the feature.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True, frozen=True, extra="forbid", validate_by_name=True)
+
+    def part(self, base: "type[Parameters]") -> dict[str, Any]:
+        """The values of the fields that it shares with other records, which `base` has."""
+        return {name: getattr(self, name) for name in base.model_fields}
+
+    def payload(self) -> dict[str, Any]:
+        """What the job's row holds; `stored` reads it back."""
+        return self.model_dump(mode="json")
+
+
+class NoParameters(Parameters):
+    """An endpoint without parameters."""
+
+
+#: Rows or names in one answer, where nobody asks for less.
+NEWEST: Final = 1000
+
+
+class Choices(Parameters):
+    """What every list of names to choose from takes."""
+
+    q: str = Field("", max_length=200, description="Only what has a name or description that contains this.")
+    after: str = Field("", max_length=200, description="Go on after this name: the last one of the answer before.")
+    page_size: int = Field(0, ge=0, le=NEWEST, description="Names in the answer; absent: the newest 1,000.")
+
+
+class History(Parameters):
+    """What every history and status endpoint takes."""
+
+    task_id: str = Field("", description="One task's id; without it the list comes.", examples=["sasa"])
+    page: int = Field(0, ge=0, le=10**9, description="Page, from 1; 0 or absent: the newest rows.")
+    page_size: int = Field(0, ge=0, le=NEWEST, description="Rows a page; default 20 with page, 1,000 without.")
+    q: str = Field(
+        "",
+        max_length=200,
+        description="Only rows whose names or descriptions contain this. Of more than 2,000 the newest 2,000 are counted"
+        " and paged; all=1 streams every one.",
+    )
+    all: bool = Field(False, description="Stream every row.")
+
+
+def load_json(text: bytes | str) -> Any:
+    """What JSON text says, where that is neither deep nor much: reading it stops every thread of the process.
+
+    Raises:
+        ValueError: It is not JSON, or nested more deeply than `MAX_DEPTH`, or has more than `MAX_VALUES` values.
+        RecursionError: It is nested very deeply.
+    """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if _count_values(raw) > MAX_VALUES and _count_values(_TEXTS.sub(b"", raw)) > MAX_VALUES:
+        message = f"more than {MAX_VALUES} values"
+        raise ValueError(message)
+    value = json.loads(text, parse_constant=_refuse_constant)
+    if _depth(value) > MAX_DEPTH:
+        message = "nested too deeply"
+        raise ValueError(message)
+    return value
+
+
+def _count_values(raw: bytes) -> int:
+    """At least as many values as JSON text has, from the signs that come before them; those in texts count too."""
+    return sum(raw.count(sign) for sign in (b"[", b"{", b","))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is not a JSON value"
+    raise ValueError(message)
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+def names(model: type[Parameters]) -> set[str]:
+    """What the fields of a record are called in the interface."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def parse(model: type[P], values: Mapping[str, Any]) -> P:
+    """What a call says; null and empty text mean absent, and what the record does not have is passed over.
+
+    Raises:
+        InvalidValueError: Names the first parameter that is missing or wrong, and what would be right.
+    """
+    known = names(model)
+    given = {name: value for name, value in values.items() if name in known and value is not None and value != ""}
+    try:
+        return model.model_validate(given, by_alias=True, by_name=False)
+    except pydantic.ValidationError as error:
+        raise describe(error, "parameter") from error
+
+
+def stored(model: type[P], payload: Mapping[str, Any]) -> P:
+    """What a job carries.
+
+    Raises:
+        OtherVersionError: It has a field that the record does not have, or lacks one, or one cannot be right.
+    """
+    try:
+        return model.model_validate(payload, by_alias=False, by_name=True)
+    except pydantic.ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, one["loc"])) for one in error.errors(include_url=False)})[:10])
+        raise OtherVersionError(
+            Text(
+                f"这个任务由另一个版本的 roadloop 写入，本版本读不懂这些字段：{fields}。未作任何改动；请用原来的版本运行，"
+                "或重新提交。",
+                f"Another version of roadloop wrote this job; this one cannot read these fields: {fields}. Nothing was"
+                " changed: run it with that version, or submit it again.",
+            ),
+            fields=fields,
+        ) from error
+
+
+def describe(error: pydantic.ValidationError, what: str) -> RoadloopError:
+    """Our error for pydantic's first complaint: the field, the value, the rule."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or what
+    kind, rule = first["type"], first["msg"].removeprefix("Value error, ")
+    shown = repr(first.get("input"))[:120]
+    if kind == "missing":
+        text = Text(f"缺少参数 {name}。", f"The parameter {name} is missing.")
+    else:
+        text = Text(
+            f"参数 {name} 的值 {shown} 无效：{_rule_zh(first) or rule}。", f"{name}: {shown} is not valid: {rule}."
+        )
+    return InvalidValueError(text, parameter=name)
+
+
+_RULES_ZH: Final = {
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "float_parsing": "应为数字",
+    "float_type": "应为数字",
+    "finite_number": "应为有限的数字",
+    "bool_parsing": "应为 1 或 0",
+    "bool_type": "应为 1 或 0",
+    "string_type": "应为文本",
+    "dict_type": "应为 JSON 对象",
+    "list_type": "应为列表",
+    "greater_than_equal": "应不小于 {ge}",
+    "greater_than": "应大于 {gt}",
+    "less_than_equal": "应不大于 {le}",
+    "less_than": "应小于 {lt}",
+    "string_too_long": "最多 {max_length} 个字符",
+    "string_too_short": "至少 {min_length} 个字符",
+    "literal_error": "应为 {expected} 之一",
+    "enum": "应为 {expected} 之一",
+}
+
+
+def _rule_zh(first: Any) -> str | None:
+    rule = _RULES_ZH.get(first["type"])
+    if rule is None:
+        return "不是有效的 JSON" if "not valid JSON" in first["msg"] else None
+    return rule.format(**first.get("ctx", {}))

@@ -1,0 +1,84 @@
+"""One request as a handler sees it, and the one way in which a request writes."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from roadloop.errors import IdempotencyMismatchError, Language, RoadloopError, Text
+from roadloop.storage.database import Write
+from roadloop.storage.platform import Platform
+from roadloop.web.idempotency import idempotency
+
+T = TypeVar("T")
+
+
+@dataclass
+class Call:
+    """One request: what the handler may ask about it."""
+
+    platform: Platform
+    language: Language
+    key: str
+    digest: str
+
+    def write(self, prepare: Callable[[], Write[T]], reply: Callable[[T], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Prepare a write, do it in one transaction, and build the reply from its result.
+
+        With an `Idempotency-Key` the reply is stored in that same transaction; the same request with the same key
+        gets it again, and nothing is prepared or done twice.
+
+        Args:
+            prepare: Reads and checks, outside of the transaction; what it returns is run in it.
+            reply: Makes the JSON answer from what the write returned.
+
+        Raises:
+            IdempotencyMismatchError: The key was used with another request.
+        """
+        answered = self._answered()
+        if answered is not None:
+            return answered
+        try:
+            return self.platform.database.write(lambda: self._once(prepare(), reply))
+        except RoadloopError:
+            answered = self._answered()  # the same request, done just now, may be what is in the way
+            if answered is None:
+                raise
+            return answered
+
+    def _once(self, work: Write[T], reply: Callable[[T], Mapping[str, Any]]) -> Write[Mapping[str, Any]]:
+        def write(db: sa.Connection) -> Mapping[str, Any]:
+            answered = self._stored(db)
+            if answered is not None:
+                return answered
+            answer = reply(work(db))
+            if self.key:
+                row = {"key": self.key, "request": self.digest, "reply": dict(answer), "created_at": time.time()}
+                db.execute(idempotency.insert().values(**row))
+            return answer
+
+        return write
+
+    def _answered(self) -> dict[str, Any] | None:
+        """The stored reply of this very request; None when it was not answered yet, or has no key."""
+        if not self.key:
+            return None
+        with self.platform.database.reading() as db:
+            return self._stored(db)
+
+    def _stored(self, db: sa.Connection) -> dict[str, Any] | None:
+        if not self.key:
+            return None
+        stored = db.execute(sa.select(idempotency).where(idempotency.c.key == self.key)).first()
+        if stored is None:
+            return None
+        if stored.request != self.digest:
+            raise IdempotencyMismatchError(
+                Text(
+                    "这个 Idempotency-Key 已用于另一个请求；请换一个新的键。",
+                    "This Idempotency-Key was used with another request; use a new key.",
+                )
+            )
+        return dict(stored.reply)
