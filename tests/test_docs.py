@@ -86,6 +86,10 @@ def test_imports__every_layout_outcome_and_parameter_has_its_place(document: str
     assert names(ImportRecipe) <= named
 
 
+def test_imports__the_description_of_the_interface_names_every_layout() -> None:
+    assert ImportRecipe.model_json_schema()["properties"]["layout"]["enum"] == ["auto", *LAYOUTS]
+
+
 @pytest.mark.parametrize("document", ["imports.md", "imports.zh.md"])
 def test_imports__the_class_tables_are_the_shipped_ones(document: str) -> None:
     (row,) = re.findall(r"^\| `roadelement` \|([^|]+)\|", (ROOT / "docs" / document).read_text(), re.MULTILINE)
