@@ -1,11 +1,13 @@
 """Uncertainty of pixels and pictures, by hand."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 
 from roadloop.selection.acquisition import METHODS, class_doubts
+from roadloop.selection.recipe import Method
 
 
 def pixels(*probabilities: tuple[float, ...]) -> torch.Tensor:
@@ -24,6 +26,10 @@ def pixels(*probabilities: tuple[float, ...]) -> torch.Tensor:
 def test_methods__sure_torn_and_clueless(method: str, values: list[float]) -> None:
     p = pixels((1, 0, 0), (0.5, 0.5, 0), (1 / 3, 1 / 3, 1 / 3))
     assert METHODS[method](p)[0, 0].tolist() == pytest.approx(values, abs=1e-6)
+
+
+def test_methods__are_those_that_a_request_may_name() -> None:
+    assert set(METHODS) == set(get_args(Method))
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
