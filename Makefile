@@ -4,11 +4,12 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 HOME_DIR ?= roadloop-demo
 WORKERS ?= 3
+RUN ?= $(BIN)/python
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PAGE := src/roadloop/web/static/js src/roadloop/web/static/css tests/web/page
 
-.PHONY: setup demo test test-gpu test-services check check-page format format-page reliability endurance clean
+.PHONY: setup demo test test-gpu gpu test-services check check-page format format-page reliability endurance clean
 
 setup: .venv/ready
 
@@ -30,6 +31,10 @@ test: setup
 # What needs an NVIDIA GPU; elsewhere these tests are skipped. One GPU is enough.
 test-gpu: setup
 	$(PYTEST) -m gpu $(PYTEST_ARGS)
+
+# What only an NVIDIA GPU can show, in at most eight minutes; with another Python that has PyTorch for CUDA: RUN=python3
+gpu:
+	PYTHONPATH=src:$$PYTHONPATH $(RUN) -m benchmarks gpu $(ARGS)
 
 # The kill tests at their first figure; see docs/reliability.md.
 reliability: setup

@@ -1,6 +1,7 @@
 """`python -m benchmarks`: both sides in turns in one run; run it from the root of the checkout."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from roadloop.demo.child import serving
 from roadloop.demo.cli import on_stage, settings_of_tour
 from roadloop.demo.client import Client
 from roadloop.errors import InvalidValueError, Text
-from roadloop.lists import split_numbers
+from roadloop.lists import read_names, split_numbers
 from roadloop.selection.compare import comparison_table
 from roadloop.storage.paths import Workspace
 
@@ -208,6 +209,34 @@ def mining_pays(
         stage.console.print(mining.seeds_table(runs, stage.language))
         stage.console.print(comparison_table(found))
         stage.console.print(f"[bold]{found['sentence']}[/]\n{path}")
+
+
+@app.command()
+def gpu(
+    camvid: CamVid = None,
+    number: Annotated[int, typer.Option("--gpu", min=0, help="Which one.")] = 0,
+    minutes: Annotated[float, typer.Option(min=1, help="No measurement begins later.")] = 7.0,
+    only: Annotated[str, typer.Option(help="Names of parts, with commas; all when empty.")] = "",
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="On the CPU, in small, to see that everything goes through.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for gpu.json.")] = Path("build/gpu"),
+) -> None:
+    """What only an NVIDIA GPU can show: steps and kernels of every network, a kill, NCCL, the tests that need one.
+
+    Needs no network connection; benchmarks/gpu-wheels.txt lists what to carry along beside PyTorch.
+    """
+    from benchmarks import gpu as parts  # noqa: PLC0415
+    from benchmarks.gpu_report import show, write  # noqa: PLC0415
+    from benchmarks.train import device  # noqa: PLC0415
+
+    where = None if tiny else device(number).index
+    sizes = parts.TINY if tiny else parts.Sizes()
+    if camvid is not None:
+        sizes = replace(sizes, choice=replace(sizes.choice, camvid=camvid))
+    report = parts.run(sizes, where, minutes, read_names(only))
+    show(report, console)
+    console.print(str(write(report, out)))
 
 
 def _show(result: Result, as_json: bool) -> None:

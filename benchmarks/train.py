@@ -5,9 +5,9 @@ A training library that has the same network takes part in the same turns, in a 
 
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -77,7 +77,7 @@ class Watching(Silent):
 
     def scratch(self, target: Path) -> Path:
         """A path beside `target`."""
-        return target.with_name(f".{target.name}.bench")
+        return target.with_name(f".{target.name}.{os.getpid()}")
 
     def publish(self, moves: Sequence[Move], memo: Mapping[str, Any] | None = None) -> None:
         """Rename; keep the share of time that was spent waiting."""
@@ -155,49 +155,71 @@ def race(choice: Choice, rounds: int, lesson: Lesson, python: Path | None = None
         lesson: What is trained.
         python: Interpreter that has the library; None: this one.
     """
-    network, steps, batch_size = lesson.network, lesson.steps, lesson.batch_size
     executable = interpreter(python)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with written(choice) as workspace:
-        info = build(workspace, NAME, len(os.sched_getaffinity(0)))
-        source = read_source(template_folder(network))
-        epochs = -(-steps * batch_size // info.counts["train"])
-        recipes = [make_recipe(info, lesson, source, precision, epochs=epochs) for precision in lesson.precisions]
-        recipe = recipes[0]
-        samples = make_samples(workspace, info, recipe.data, EVERYTHING)
-        per_epoch = BatchPlan(len(samples.sampling), batch_size, epochs, recipe.train.seed).steps_per_epoch
-        if per_epoch < 2:
-            raise InvalidValueError(
-                Text(
-                    f"{info.counts['train']} 张训练图片不够两个批次；请增大 --pictures 或减小 --batch。",
-                    f"{info.counts['train']} training pictures are not two batches: more --pictures, or a smaller --batch.",
-                )
+        room = Room(workspace, build(workspace, NAME, len(os.sched_getaffinity(0))), choice)
+        return race_in(room, rounds, lesson, executable)
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where several lessons can be given: a workspace with the dataset `bench`, built from the chosen pictures."""
+
+    workspace: Workspace
+    info: DatasetInfo
+    choice: Choice
+
+
+def race_in(room: Room, rounds: int, lesson: Lesson, executable: str, *, warm: bool = True) -> Result:
+    """The same in a workspace that is there already.
+
+    Args:
+        room: The pictures.
+        rounds: Times that each side runs.
+        lesson: What is trained.
+        executable: Interpreter that has the library to compare with.
+        warm: Run each side once before, untimed.
+    """
+    network, batch_size, info = lesson.network, lesson.batch_size, room.info
+    source = read_source(template_folder(network))
+    epochs = -(-lesson.steps * batch_size // info.counts["train"])
+    recipes = [make_recipe(info, lesson, source, precision, epochs=epochs) for precision in lesson.precisions]
+    recipe = recipes[0]
+    samples = make_samples(room.workspace, info, recipe.data, EVERYTHING)
+    per_epoch = BatchPlan(len(samples.sampling), batch_size, epochs, recipe.train.seed).steps_per_epoch
+    if per_epoch < 2:
+        raise InvalidValueError(
+            Text(
+                f"{info.counts['train']} 张训练图片不够两个批次；请增大 --pictures 或减小 --batch。",
+                f"{info.counts['train']} training pictures are not two batches: more --pictures, or a smaller --batch.",
             )
-        shape = Steps(per_epoch * epochs, batch_size, *recipe.crop, recipe.num_classes)
-        rivals = Opponents(notes=["the training libraries take part on the CPU only"])
-        if lesson.device == CPU:
-            rivals = invited(network, executable, shape, parameters(recipe, source))
-        ours = [Ours(workspace, lesson, one, source, per_epoch) for one in recipes]
-        losses: list[float] = []
+        )
+    shape = Steps(per_epoch * epochs, batch_size, *recipe.crop, recipe.num_classes)
+    rivals = Opponents(notes=["the training libraries take part on the CPU only"])
+    if lesson.device == CPU:
+        rivals = invited(network, executable, shape, parameters(recipe, source))
+    ours = [Ours(room.workspace, lesson, one, source, per_epoch) for one in recipes]
+    losses: list[float] = []
 
-        def theirs() -> Lap:
-            clock = Clock()
-            losses.clear()
+    def theirs() -> Lap:
+        clock = Clock()
+        losses.clear()
 
-            def each(loss: float) -> None:
-                losses.append(loss)
-                clock.note()
+        def each(loss: float) -> None:
+            losses.append(loss)
+            clock.note()
 
-            train_plainly(recipe, source, samples, lesson, each)
-            return clock.lap(batch_size, per_epoch)
+        train_plainly(recipe, source, samples, lesson, each)
+        return clock.lap(batch_size, per_epoch)
 
-        sides = [*(Contender(one.name, one) for one in ours), Contender("plain loop", theirs), *rivals.contenders]
-        timings = contest(sides, rounds)
+    sides = [*(Contender(one.name, one) for one in ours), Contender("plain loop", theirs), *rivals.contenders]
+    timings = contest(sides, rounds, warm=warm)
     notes = [note for one in ours for note in one.notes(losses)]
     crop = "x".join(map(str, reversed(recipe.crop)))
     where = "" if lesson.device == CPU else f" on {torch.cuda.get_device_name(lesson.device)}"
-    title = f"Training {network}{where}, batches of {batch_size}, crop {crop}: {described(choice, info)}"
+    title = f"Training {network}{where}, batches of {batch_size}, crop {crop}: {described(room.choice, info)}"
     return Result(title, "pictures", timings, (*notes, *rivals.notes))
 
 
@@ -219,14 +241,13 @@ class Ours:
         self.name: Final = "roadloop" if asked == lesson.precisions[0] else f"roadloop, {asked}"
         self._workspace, self._lesson, self._recipe, self._source = workspace, lesson, recipe, source
         self._per_epoch = per_epoch
-        self._numbers = count()
-        self._losses: list[float] = []
+        self.losses: list[float] = []
         self._wait = 0.0
         self._used: set[Kernels] = set()
 
     def __call__(self) -> Lap:
         """Train once."""
-        task = self._workspace.tasks / f"bench-{self._recipe.train.precision}-{next(self._numbers)}"
+        task = self._workspace.tasks / f"bench-{uuid.uuid4().hex}"
         for folder in ("checkpoints", "output/models", "log"):
             (task / folder).mkdir(parents=True)
         watching = Watching()
@@ -235,7 +256,7 @@ class Ours:
             decoded_cache_mib=EVERYTHING >> 20,
         )  # fmt: skip
         engine.run(work, Group(self._lesson.device), watching)
-        self._losses = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
+        self.losses = [line["loss"] for line in read_lines(work.metrics) if line["kind"] == "step"]
         self._wait = watching.wait
         if ended := checkpoint.newest(work.checkpoints, self._recipe.digest()):
             self._used.add(ended.kernels)
@@ -243,7 +264,7 @@ class Ours:
 
     def notes(self, theirs: Sequence[float]) -> list[str]:
         """How it compares with the plain loop's losses, and what it did with its time."""
-        apart = [abs(a - b) / abs(b) for a, b in zip(self._losses, theirs, strict=True)]
+        apart = [abs(a - b) / abs(b) for a, b in zip(self.losses, theirs, strict=True)]
         loaders = f"loader processes: {self._lesson.loaders}" if self._lesson.loaders else "no loader process"
         same = ", deterministic" if self._lesson.device != CPU and self._lesson.deterministic else ""
         return [

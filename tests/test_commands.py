@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from roadloop.cli.main import app
 from roadloop.errors import NotFoundError
 
-MAKING = {"serve", "migrate", "demo", "bench mining"}  # commands that make a workspace
+MAKING = {"serve", "migrate", "demo"}  # commands that make a workspace
 #: What the others need besides `--home`; the file and the folder are there.
 NEEDED = {
     "export": ["FILE"],

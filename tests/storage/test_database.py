@@ -19,10 +19,11 @@ from roadloop.jobs import processes, queue
 from roadloop.jobs.identity import MARK
 from roadloop.networks import trust
 from roadloop.networks.folder import digest
+from roadloop.networks.store import trusted_sources
 from roadloop.settings import Settings
 from roadloop.storage import database as database_module
 from roadloop.storage import migrate, search
-from roadloop.storage.database import WAL_BYTES, Database, Write, metadata, sqlite_url
+from roadloop.storage.database import WAL_BYTES, Database, Write, insert_new, metadata, sqlite_url
 from roadloop.storage.platform import Platform, open_platform
 
 
@@ -269,3 +270,14 @@ def test_transaction__waits_while_another_process_holds_the_database(platform: P
     with platform.database.transaction() as db:
         queue.submit(db, queue.Submission("rehearsal", {}, "x"))
     thread.join()
+
+
+def test_insert_new__leaves_the_row_that_another_has_added(platform: Platform) -> None:
+    row = {"digest": "d", "name": "n", "origin": "trained", "since": 1.0, "approved_by": ""}
+    with platform.database.transaction() as db:
+        assert insert_new(db, trusted_sources, row)
+        assert not insert_new(db, trusted_sources, {**row, "name": "other"})
+        with pytest.raises(sa.exc.IntegrityError, match="NOT NULL"):
+            insert_new(db, trusted_sources, {**row, "digest": "e", "name": None})
+    with platform.database.reading() as db:
+        assert db.scalars(sa.select(trusted_sources.c.name)).all() == ["n"]

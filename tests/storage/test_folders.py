@@ -23,4 +23,4 @@ def test_folders__are_named_nowhere_else() -> None:
     source = Path(roadloop.__file__).parent
     named = re.compile(r"""home / "(""" + "|".join(re.escape(folder.name) for folder in FOLDERS) + r""")\"""")
     found = [p.relative_to(source).as_posix() for p in source.rglob("*.py") if named.search(p.read_text())]
-    assert [place for place in found if not place.startswith(("bench/", "demo/"))] == []
+    assert found == []

@@ -130,7 +130,7 @@ def test_hidden_name__says_which_of_two_long_names_it_is() -> None:
 
 
 def test_attempt_of__reads_what_attempt_name_writes() -> None:
-    for name in ("d", "d.parts", "苏州", "道" * 80, "x.0123abcd"):
+    for name in ("d", "d.parts", "苏州", "道" * 80, "x.0123abcd", ".x.0123abcd-7.partial"):
         scratch = publish.attempt_name(name, "89abcdef" * 4, 12)
         assert publish.is_scratch(scratch)
         assert publish.attempt_of(scratch) == ("89abcdef", 12)

@@ -65,16 +65,16 @@ def test_chinese__paragraphs_and_failures_are_put_together(api: dict[str, Any]) 
 
 
 def test_interface__its_tables_are_the_endpoints_of_the_description(api: dict[str, Any]) -> None:
-    chapters: dict[str, list[str]] = {}
-    for path, item in api["paths"].items():
-        for method, one in item.items():
-            (tag,) = one["tags"]
-            chapters.setdefault(tag, []).append(f"| `{path}` | {method.upper()} | {one['summary']} |")
-    parts = INTERFACE.read_text(encoding="utf-8").split("\n## Endpoints\n")[1].split("\n### ")[1:]
-    written = {part.partition("\n")[0]: [x for x in part.splitlines() if x.startswith("| `")] for part in parts}
-    assert {tag: sorted(rows) for tag, rows in written.items() if rows} == {
-        tag: sorted(rows) for tag, rows in chapters.items()
+    said = {
+        (tag, f"| `{path}` | {method.upper()} | {one['summary']} |")
+        for path, item in api["paths"].items()
+        for method, one in item.items()
+        for tag in one["tags"]
     }
+    chapters = INTERFACE.read_text(encoding="utf-8").split("\n## Endpoints\n")[1].split("\n### ")[1:]
+    written = {(part.partition("\n")[0], row) for part in chapters for row in part.splitlines() if row[:3] == "| `"}
+    assert said - written == set(), f"add these rows to {INTERFACE.name}"
+    assert written - said == set(), f"no endpoint says these rows of {INTERFACE.name} any more"
 
 
 def kinds(parent: type[RoadloopError] = RoadloopError) -> Iterator[type[RoadloopError]]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from roadloop.storage.database import Database, metadata
+from roadloop.storage.database import Database, insert_new, metadata
 
 downloads: Final = sa.Table(
     "downloads",
@@ -50,11 +50,8 @@ annotation_tasks: Final = sa.Table(
 
 def remember_task(database: Database, values: Mapping[str, Any]) -> None:
     """Add a pushed picture, unless its task is known already."""
-    t = annotation_tasks
     with database.transaction() as db:
-        known = sa.select(t.c.id).where(t.c.server == values["server"], t.c.remote_id == values["remote_id"])
-        if db.execute(known).first() is None:
-            db.execute(t.insert().values(pulled={}, **values))
+        insert_new(db, annotation_tasks, {"pulled": {}, **values})
 
 
 def remote_ids(database: Database, server: str, project: int) -> list[int]:

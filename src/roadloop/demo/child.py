@@ -13,6 +13,7 @@ from typing import Final
 
 from roadloop.errors import JobError, Text
 from roadloop.settings import Settings
+from roadloop.storage.folders import Folders
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
@@ -106,7 +107,7 @@ def serving(settings: Settings) -> Iterator[ServerChild]:
     Raises:
         JobError: It does not start; carries the end of its log.
     """
-    logs = settings.home / "logs"
+    logs = Folders(settings.home).logs
     logs.mkdir(parents=True, exist_ok=True)
     child = ServerChild(settings, logs / "demo-serve.log")
     try:

@@ -60,7 +60,7 @@ class TwoLaps(Tour):
             numbers = range(script.tracks, script.tracks + lap.drives)
             drives = [Drives(city, numbers, lap.frames, lap.every, script.size, self.world) for city in CITIES]
             home = self._workspace.home
-            ids = write_tracks(home / "tracks", drives, processes=self._processes, progress=line.count)
+            ids = write_tracks(self._workspace.tracks, drives, processes=self._processes, progress=line.count)
             (home / self.names.drives).write_text("".join(f"{track}\n" for track in ids), encoding="utf-8")
             count = len(ids) * lap.frames
             line.done(Text(f"{len(ids)} 条未标注，{count} 张", f"{len(ids)} unlabelled, {count} pictures"))
@@ -118,7 +118,7 @@ class TwoLaps(Tour):
         with self.stage.step(Text("标注", "annotate"), "inbox", INBOX) as line:
             count = 0
             for done, number in enumerate(packages, 1):
-                folder = home / "packages" / self.names.version / str(number)
+                folder = self._workspace.packages / self.names.version / str(number)
                 count += paint_package(folder, home / INBOX / str(number), CITIES, script.size, self.world)
                 line.count(done, len(packages))
             line.done(Text(f"世界的精确掩码，{count} 张", f"the world's exact masks, {count} pictures"))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from roadloop.errors import Text
 from roadloop.jobs.claims import Claim, succeeded
-from roadloop.storage.database import metadata
+from roadloop.storage.database import insert_new, metadata
 from roadloop.storage.paths import Workspace
 
 networks: Final = sa.Table(
@@ -46,13 +46,8 @@ def find_source(db: sa.Connection, digest: str) -> sa.Row[Any] | None:
 
 
 def add_source(db: sa.Connection, digest: str, **values: Any) -> bool:
-    """Add a source's row; False where there is one, be it one that somebody else has added just now."""
-    try:
-        with db.begin_nested():
-            db.execute(trusted_sources.insert().values(digest=digest, **values))
-    except sa.exc.IntegrityError:
-        return False
-    return True
+    """Add a source's row; False where there is one."""
+    return insert_new(db, trusted_sources, {"digest": digest, **values})
 
 
 def change_source(db: sa.Connection, digest: str, **values: Any) -> None:

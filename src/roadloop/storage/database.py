@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 
 from roadloop.errors import BrokenDatabaseError, BusyError, DiskFullError, OvertakenError, RoadloopError, Text
 from roadloop.storage import reading
@@ -185,6 +186,16 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def insert_new(db: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row unless another has its place, be it one that somebody else adds at the same moment.
+
+    Returns:
+        Whether it was inserted.
+    """
+    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[db.dialect.name]
+    return db.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
 def _analyze(connection: sa.Connection) -> None:

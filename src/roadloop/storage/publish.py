@@ -24,7 +24,7 @@ from roadloop.storage import reading
 
 PARTIAL: Final = ".partial"
 MANIFEST: Final = "manifest.json"
-_ATTEMPT: Final = re.compile(r"\.(?P<job>[0-9a-f]{8})-(?P<token>\d+)\.partial")
+_ATTEMPT: Final = re.compile(r".*\.(?P<job>[0-9a-f]{8})-(?P<token>\d+)\.partial", re.DOTALL)
 _MOST_REPEATED: Final = 200  # bytes of a name that its scratch name repeats; a file system takes 255 in all
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 _SQLITE_DISK_ERRORS: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
@@ -92,7 +92,7 @@ def attempt_name(name: str, task_id: str, token: int) -> str:
 
 def attempt_of(name: str) -> Attempt | None:
     """Which attempt a scratch name belongs to, or the name that it is the scratch name of; None where it is no job's."""
-    found = _ATTEMPT.search(name)
+    found = _ATTEMPT.match(name)
     return None if found is None else Attempt(found["job"], int(found["token"]))
 
 
@@ -102,8 +102,8 @@ def is_scratch(name: str) -> bool:
 
 
 def scratch_in(folder: Path) -> list[Path]:
-    """What stands in a folder under scratch names, be it in the way or still at work; nothing where there is no folder."""
-    return [path for path in folder.iterdir() if is_scratch(path.name)] if folder.is_dir() else []
+    """What stands in a folder under scratch names, left or still at work; nothing in one that is not there."""
+    return list(folder.glob(f".*{PARTIAL}"))
 
 
 def remove(path: Path) -> None:
