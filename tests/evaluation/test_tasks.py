@@ -14,7 +14,6 @@ from PIL import Image
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
 from roadloop.evaluation import service, tasks
-from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
@@ -341,7 +340,7 @@ def test_evaluate__tiles_smaller_than_the_training_crop_are_a_warning(
 ) -> None:
     write_model(platform.workspace.weights, "small", 1, input={"crop": crop, "size": [8, 8]})
     dicts = {"weights": ["small_ep-0001.params"]}
-    job = run_job(platform, start(platform, dicts=dicts, manner=Manner(tile=tile)))
+    job = run_job(platform, start(platform, dicts=dicts, tile=tile))
     found = [text for text in job.warnings if "tile=" in text.en]
     assert len(found) == said
     assert all("trained on (32x24)" in text.en and "tile=32" in text.zh for text in found)
