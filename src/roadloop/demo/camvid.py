@@ -112,7 +112,7 @@ class CamvidTour(Tour):
             begun = [row["task_id"] for row in rows if row["dest"] == SET and row["state"] in RUNNING]
             sent = {"src": str(self._folder), "dest": SET, "layout": "camvid", "roadelement": "camvid"}
             task_id = begun[0] if begun else str(self.client.post("/offimport", **sent)["data"])
-            pictures = self._follow("post", "/off_status", task_id, line)["pictures"]
+            pictures = self._follow("/off_status", task_id, line)["pictures"]
             line.done(Text(f"{pictures} 张", f"{pictures} pictures"))
 
     def _dataset(self) -> None:
