@@ -117,7 +117,12 @@ class CamvidTour(Tour):
 
     def _dataset(self) -> None:
         with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", SET) as line:
-            sent = {"data_name": SET, "sour_data": SET, "l_value": 0, "data_desc": "CamVid，官方划分 official split"}
+            sent: dict[str, Any] = {
+                "data_name": SET,
+                "sour_data": SET,
+                "l_value": 0,
+                "data_desc": "CamVid，官方划分 official split",
+            }
             task_id = self._unfinished("/data_history", "data_name", SET) or str(
                 self.client.post("/create_data", **sent, thread=self._processes)["data"]
             )
@@ -158,7 +163,7 @@ class CamvidTour(Tour):
 
     def _evaluate(self) -> None:
         with self.stage.step(Text("评估", "evaluate"), "/starteva", SPLIT) as line:
-            sent = {
+            sent: dict[str, Any] = {
                 "dicts": {self._task: [self.found.model]},
                 "type": "full",
                 "sour_dir": SPLIT,
