@@ -11,10 +11,10 @@ from rich.table import Table
 from benchmarks import mining
 from benchmarks.contest import Result
 from roadloop.cli.main import main
+from roadloop.client import Client
 from roadloop.console import parse_size, say, terminal
 from roadloop.demo.child import serving
 from roadloop.demo.cli import on_stage, settings_of_tour
-from roadloop.demo.client import Client
 from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import read_names, split_numbers
 from roadloop.selection.compare import comparison_table
@@ -200,7 +200,7 @@ def mining_pays(
     contest = mining.Contest(world=world, classes=classes)
     with on_stage() as stage, serving(settings) as server:
         mining.claim(settings.home, contest)
-        with Client(server.url, stage.language, server.check) as client:
+        with Client(server.url, stage.language, alive=server.check) as client:
             runs = [mining.MiningRun(client, Workspace(settings.home), stage, contest, seed) for seed in range(seeds)]
             for run in runs:
                 run.run()

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from rich.table import Table
 
+from roadloop.client import Client, Row
 from roadloop.demo.classes import LEARNT, LearntClass
-from roadloop.demo.client import Client, Row
 from roadloop.demo.report import gains, gains_rows
 from roadloop.demo.script import Found, Lap, Names, Script
 from roadloop.demo.second_lap import ARMS, TwoLaps

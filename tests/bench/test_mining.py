@@ -11,10 +11,10 @@ from rich.console import Console
 
 from benchmarks import mining
 from benchmarks.mining import CLASSES, GRID, Contest, MiningRun
+from roadloop.client import Client
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo.child import serving
 from roadloop.demo.classes import LEARNT
-from roadloop.demo.client import Client
 from roadloop.demo.script import Lap, Script
 from roadloop.demo.stage import Stage
 from roadloop.demo.world.cities import Raw
@@ -87,7 +87,7 @@ def test_verdict__all_seeds_in_one_comparison() -> None:
 
 def test_run__seeds_share_the_drives_and_the_sets_are_apart(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", port=0, min_free_mib=0, torch_threads=1)
-    with serving(settings) as server, Client(server.url, "en", server.check) as client:
+    with serving(settings) as server, Client(server.url, "en", alive=server.check) as client:
         for seed in (0, 1):
             run = MiningRun(client, Workspace(settings.home), STAGE, TINY, seed)
             run._sources()

@@ -9,7 +9,7 @@ import csv
 import io
 from typing import Any, Final
 
-from roadloop.demo.client import Row
+from roadloop.client import Row
 from roadloop.demo.script import Found
 from roadloop.demo.stage import Line
 from roadloop.demo.tour import CITIES, Tour
@@ -197,7 +197,7 @@ class TwoLaps(Tour):
     def _done(self, line: Line, history: str, known: tuple[str, str], path: str, sent: Row) -> Row:
         """The row of a finished job: that of an earlier tour, else of one that is sent now."""
         task_id = self._unfinished(history, *known) or self.client.post(path, **sent)["data"]
-        return self._follow("post", history, task_id, line)
+        return self._follow(history, task_id, line)
 
     def _data(self, arm: str) -> str:
         return f"{self.names.data}-{arm}"
