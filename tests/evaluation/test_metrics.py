@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from roadloop.evaluation.metrics import Counts, confusion_matrix, count, image_miou, mean, scores
+from roadloop.evaluation.metrics import Counts, count, image_miou, mean, scores
 
 
 def ids(*rows: list[int]) -> NDArray[np.uint8]:
@@ -22,9 +22,9 @@ def both() -> Counts:
     return count(GUESS_A, TRUTH_A, 3) + count(GUESS_B, TRUTH_B, 3)
 
 
-def test_confusion_matrix__rows_are_truth_and_ignored_pixels_are_dropped() -> None:
-    assert confusion_matrix(GUESS_B, TRUTH_B, 3).tolist() == [[6, 0, 1], [0, 0, 0], [0, 0, 0]]
-    assert confusion_matrix(GUESS_A, TRUTH_A, 3).dtype == np.int64
+def test_count__rows_are_truth_and_ignored_pixels_are_dropped() -> None:
+    assert count(GUESS_B, TRUTH_B, 3).matrix.tolist() == [[6, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert count(GUESS_A, TRUTH_A, 3).matrix.dtype == np.int64
 
 
 def test_count__predictions_on_ignored_pixels_are_counted_apart() -> None:
@@ -32,6 +32,20 @@ def test_count__predictions_on_ignored_pixels_are_counted_apart() -> None:
     assert counted.matrix.tolist() == [[9, 1, 1], [0, 4, 0], [0, 0, 0]]
     assert counted.void.tolist() == [0, 1, 0]
     assert counted.labelled == 15
+
+
+def test_counts__of_some_classes_are_theirs_alone() -> None:
+    part = both().of_classes([1, 0])
+    assert (part.matrix.tolist(), part.void.tolist(), part.missed.tolist()) == ([[4, 0], [1, 9]], [1, 0], [0, 0])
+    assert part.scores().miou_void_fp == pytest.approx((4 / 6 + 9 / 10) / 2)
+
+
+def test_counts__begin_with_zeros_that_count_beyond_what_floats_hold() -> None:
+    zero = Counts.zero(3)
+    for name in ("matrix", "void", "missed"):
+        begun = getattr(zero, name)
+        assert (begun.dtype, begun.any()) == (np.int64, False)
+        assert (getattr(zero + both(), name) == getattr(both(), name)).all()
 
 
 def test_scores__three_numbers_called_miou_are_kept_apart() -> None:
@@ -128,7 +142,7 @@ def test_count__equals_a_plain_loop() -> None:
     for row, column in zip(target.ravel(), prediction.ravel(), strict=True):
         if row != 255:
             slow[row, column] += 1
-    assert np.array_equal(confusion_matrix(prediction, target, 5), slow)
+    assert np.array_equal(count(prediction, target, 5).matrix, slow)
 
 
 def test_mean__of_nothing_is_nan() -> None:
