@@ -194,7 +194,8 @@ def insert_new(db: sa.Connection, table: sa.Table, values: Mapping[str, Any]) ->
     Returns:
         Whether it was inserted.
     """
-    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[db.dialect.name]
+    insert: Callable[[sa.Table], postgresql.Insert | sqlite.Insert]
+    insert = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
     return db.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
