@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PAGE := src/roadloop/web/static/js src/roadloop/web/static/css tests/web/page
 
-.PHONY: setup demo test test-gpu gpu test-services check check-page format format-page reliability endurance clean
+.PHONY: setup demo test test-gpu gpu test-services check check-page format format-page reliability endurance coverage mutate clean
 
 setup: .venv/ready
 
@@ -65,6 +65,20 @@ endurance: setup
 test-services: setup .services/label-studio/ready .services/mxnet/ready .services/mlflow/ready
 	$(PYTEST) -m services $(PYTEST_ARGS)
 
+# Of the run before, `make test PYTEST_ARGS="--cov --cov-report=xml"`: how many lines ran in the processes of the tests, and
+# whether 90 % of those did that the newest 20 commits added. BASE=COMMIT looks at those since another one.
+BASE ?= $$(git rev-list --first-parent --max-count=21 HEAD | tail -1)
+coverage: setup
+	@echo "lines covered: $$($(BIN)/coverage report --format=total) %"
+	$(BIN)/diff-cover coverage.xml --compare-branch=$(BASE) --fail-under=90
+
+# What the tests of a module let live: mutmut changes it in every way that it knows, and lists the changes that no test
+# notices. Minutes for a module, hours for all, so outside CI. ONLY="roadloop.labels.label_map*"; `mutmut show NAME` shows one.
+mutate: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	$(BIN)/mutmut run --max-children $(WORKERS) $(ONLY)
+	$(BIN)/mutmut results
+
 check: setup
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
@@ -91,4 +105,4 @@ format-page: node_modules/.package-lock.json
 	npx prettier --write --log-level warn $(PAGE)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build node_modules
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build mutants node_modules

@@ -11,10 +11,10 @@ from rich.table import Table
 from benchmarks import mining
 from benchmarks.contest import Result
 from roadloop.cli.main import main
+from roadloop.client import Client
 from roadloop.console import parse_size, say, terminal
 from roadloop.demo.child import serving
 from roadloop.demo.cli import on_stage, settings_of_tour
-from roadloop.demo.client import Client
 from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import read_names, split_numbers
 from roadloop.selection.compare import comparison_table
@@ -183,32 +183,64 @@ def selection(
     console.print(table)
 
 
+@app.command("mining-scores")
+def mining_scores(
+    camvid: CamVid = None,
+    pictures: Pictures = 48,
+    size: Size = "960x720",
+    rounds: Rounds = 5,
+    network: Annotated[str, typer.Option(help="A shipped network; see roadloop networks.")] = "fast-scnn",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of either side.")] = 1,
+    classes: Annotated[
+        int, typer.Option(min=1, help="How many classes are aimed at; a mining aims at 8, at most.")
+    ] = 8,
+    as_json: Json = False,
+) -> None:
+    """Mining scores and embeddings of a folder of JPEGs, against a script with Pillow and PyTorch.
+
+    The scores are compared as well. Set OMP_NUM_THREADS to the number of threads on a busy machine.
+    """
+    from benchmarks.mining_scores import race  # noqa: PLC0415
+    from benchmarks.pictures import Choice  # noqa: PLC0415
+
+    _show(race(Choice(camvid, pictures, parse_size(size)[::-1]), rounds, network, threads, classes), as_json)
+
+
 @app.command("mining")
 def mining_pays(
     seeds: Annotated[int, typer.Option(min=1, help="How often, each time with another seed; one tells nothing.")] = 3,
+    first: Annotated[
+        int, typer.Option(min=0, help="The first seed; later calls may add others, and put all together.")
+    ] = 0,
     classes: Annotated[str, typer.Option(help="Names of the classes aimed at, with commas.")] = mining.GRID,
     world: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the world: another one, other drives.")] = 0,
     home: Annotated[Path, typer.Option(help="The workspace to make 工作区目录.")] = Path("roadloop-mining"),
 ) -> None:
-    """Whether mining a rare class pays: mined pictures against as many random ones, over some seeds.
+    """Whether mining a rare class pays, over some seeds: against random pictures, and against random ones that show it.
 
     On the synthetic world, through the HTTP interface of a server of its own: train on a few drives, mine others, label
-    both arms, train on with each, evaluate on held-out drives. Says so plainly when mining did not pay. Takes many
+    all arms, train on with each, evaluate on held-out drives. Says so plainly when mining did not pay. Takes many
     minutes; the same command again goes on where it was interrupted.
     """
     settings = settings_of_tour(home, port=0)
     contest = mining.Contest(world=world, classes=classes)
     with on_stage() as stage, serving(settings) as server:
         mining.claim(settings.home, contest)
-        with Client(server.url, stage.language, server.check) as client:
-            runs = [mining.MiningRun(client, Workspace(settings.home), stage, contest, seed) for seed in range(seeds)]
+        with Client(server.url, stage.language, alive=server.check) as client:
+            runs = [
+                mining.MiningRun(client, Workspace(settings.home), stage, contest, (seed, kind))
+                for seed in range(first, first + seeds)
+                for kind in mining.KINDS
+            ]
             for run in runs:
                 run.run()
-            found = mining.verdict(client, runs)
+            found = {kind: mining.verdict(client, mining.of_kind(runs, kind)) for kind in mining.KINDS}
         path = mining.write_report(settings.home, contest, runs, found)
-        stage.console.print(mining.seeds_table(runs, stage.language))
-        stage.console.print(comparison_table(found))
-        stage.console.print(f"[bold]{found['sentence']}[/]\n{path}")
+    say(mining.seeds_table(runs, stage.language))
+    for kind, title in mining.KINDS.items():
+        stage.console.print(comparison_table(found[kind]))
+        stage.console.print(f"[bold]{title.pick(stage.language)}: {found[kind]['sentence']}[/]")
+    say(path)
 
 
 @app.command()

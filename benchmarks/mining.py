@@ -1,21 +1,21 @@
 """`python -m benchmarks mining`: whether mining a rare class pays, over some seeds, on the synthetic world and over HTTP.
 
 All seeds share the drives: a small labelled set, a pool without labels, and a held-out set on which every model is
-evaluated. A seed draws the network's first weights, the order of the pictures and the random control arm; the mined arm
-follows from the model that was trained with it. Both arms have the same number of pictures and steps.
+evaluated. A seed draws the network's first weights, the order of the pictures and the control arms; the mined arm follows
+from the model that was trained with it. One control arm is random, the other random among the pictures in which the model
+sees a class aimed at, which is what whoever knows the class would draw from. All arms have as many pictures and steps.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
-from rich.table import Table
 
+from roadloop.client import Client, Row
 from roadloop.demo.classes import LEARNT, LearntClass
-from roadloop.demo.client import Client, Row
 from roadloop.demo.report import gains, gains_rows
 from roadloop.demo.script import Found, Lap, Names, Script
 from roadloop.demo.second_lap import ARMS, TwoLaps
@@ -29,12 +29,17 @@ from roadloop.sources.service import open_set, scan
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
+Kind = Literal["random", "seen"]  # of a control arm
 REPORT: Final = "mining-report.json"
 CONTEST: Final = "mining-contest.json"
 BASE: Final = "mining-base"
 HELD_OUT: Final = "mining-heldout"
 GRID: Final = "yellow grid"
-SEEN: Final = 40  #: pixels of a class from which a picture shows it
+KINDS: Final[Mapping[Kind, Text]] = {
+    "random": Text("随机", "random"),
+    "seen": Text("看见目标中随机", "random where seen"),
+}
+SHOWN: Final = 40  #: pixels of a class from which a picture shows it
 CLASSES: Final = (
     *(learnt._replace(raws=tuple(raw for raw in learnt.raws if raw is not Raw.STOP_GRID)) for learnt in LEARNT),
     LearntClass(GRID, "黄色网格线", (Raw.STOP_GRID,), target=False),
@@ -95,19 +100,22 @@ def claim(home: Path, contest: Contest) -> None:
 
 
 class MiningRun(TwoLaps):
-    """One seed of the benchmark; the steps that all seeds share are done by the first.
+    """One seed of the benchmark with one control arm; steps that runs share are done by the first.
 
     Args:
         client: Of the benchmark's server.
         workspace: The home that it serves.
         stage: Where progress is shown.
         contest: What to do.
-        seed: Which seed.
+        which: Its seed, and what its control arm is drawn from.
     """
 
     classes = CLASSES
 
-    def __init__(self, client: Client, workspace: Workspace, stage: Stage, contest: Contest, seed: int) -> None:
+    def __init__(
+        self, client: Client, workspace: Workspace, stage: Stage, contest: Contest, which: tuple[int, Kind]
+    ) -> None:
+        seed, self.control = which
         super().__init__(client, workspace, stage, contest.of_seed(seed), processes=1)
         self.world = contest.world
         self.names = Names(
@@ -115,7 +123,7 @@ class MiningRun(TwoLaps):
             test=f"dataset:{HELD_OUT}/test",
             network="mining-net",
             task=f"mining-train-{seed}",
-            version=f"mining-{seed}",
+            version=f"mining-{seed}" if self.control == "random" else f"mining-{seed}-{self.control}",
             drives="tracks/mining-drives.txt",
         )
         self._contest = contest
@@ -143,11 +151,21 @@ class MiningRun(TwoLaps):
         aimed = {m["name"] for m in gained.comparison["measures"] if m["measure"].startswith("iou:")}
         raws = [raw for c in self.classes if aimed & {c.name_en, c.name_zh} for raw in c.raws]
         labels = {s.stem: s.label for s in scan(open_set(self._workspace, gained.source)).samples}
-        showing = {stem for stem, label in labels.items() if _pixels(label, raws) >= SEEN}
+        showing = {stem for stem, label in labels.items() if _pixels(label, raws) >= SHOWN}
         return {arm: len(showing & set(gained.pictures[arm])) for arm in ARMS}
 
+    def task(self, arm: str) -> str:
+        """The training with an arm; both runs of a seed have the one with the mined pictures."""
+        return f"{self.names.task}-{self._own(arm)}"
+
+    def _task(self, arm: str) -> str:
+        return self.task(arm)
+
     def _data(self, arm: str) -> str:
-        return f"{self.names.data}-{self.script.seed}-{arm}"
+        return f"{self.names.data}-{self.script.seed}-{self._own(arm)}"
+
+    def _own(self, arm: str) -> str:
+        return self.control if arm == "control" and self.control != "random" else arm
 
     def _sources(self) -> None:
         contest = self._contest
@@ -177,35 +195,44 @@ class MiningRun(TwoLaps):
 
 
 def verdict(client: Client, runs: Sequence[MiningRun]) -> Row:
-    """What `/v1/selections/{task_id}/compare` says about all seeds together."""
-    tasks = {arm: ",".join(f"{run.names.task}-{arm}" for run in runs) for arm in ARMS}
+    """What `/v1/selections/{task_id}/compare` says about all seeds together, against one kind of control arm."""
+    tasks = {arm: ",".join(run.task(arm) for run in runs) for arm in ARMS}
     return client.get(f"/v1/selections/{runs[0].found.gained.selection}/compare", **tasks)
 
 
-def seeds_table(runs: Sequence[MiningRun], language: Language) -> Table:
-    """Every seed by itself: pictures that show the classes aimed at, and IoU before and after."""
-    table = Table(title=Text("每个种子", "Every seed").pick(language), title_justify="left")
-    titles = (
-        Text("种子", "seed"), Text("含目标：挑出 / 随机", "show it: mined / control"), Text("指标", "measure"),
-        Text("之前", "before"), Text("挑出", "mined"), Text("随机", "control"),
-    )  # fmt: skip
-    for title in titles:
-        table.add_column(title.pick(language))
-    for run in runs:
-        shown = run.shown()
-        sizes = {arm: len(run.found.gained.pictures[arm]) for arm in ARMS}
-        seen = " / ".join(f"{shown[arm]} of {sizes[arm]}" for arm in ARMS)
-        for name, *values in gains(run.found, run.classes)[1:3]:
-            table.add_row(str(run.script.seed), seen, name.pick(language), *(f"{value:.4f}" for value in values))
-    return table
+def seeds_table(runs: Sequence[MiningRun], language: Language) -> str:
+    """Every seed by itself, for docs/mining.md: pictures that show the classes aimed at, and IoU before and after."""
+    arms = [Text("挑出", "mined"), *KINDS.values()]
+    measures = [name for name, *_ in gains(runs[0].found, runs[0].classes)[1:3]][::-1]
+    head = [Text("种子", "seed"), *(Text(f"含目标：{arm.zh}", f"show it: {arm.en}") for arm in arms)]
+    for measure in measures:
+        head += [Text(f"{measure.zh}：{arm.zh}", f"{measure.en}: {arm.en}") for arm in (Text("之前", "before"), *arms)]
+    rows = [[title.pick(language) for title in head], ["---:"] * len(head)]
+    for random, seen in zip(*(of_kind(runs, kind) for kind in KINDS), strict=True):
+        shown = [*random.shown().values(), seen.shown()["control"]]
+        sizes = [
+            len(run.found.gained.pictures[arm]) for run, arm in (*((random, arm) for arm in ARMS), (seen, "control"))
+        ]
+        row = [str(random.script.seed), *(f"{count} of {size}" for count, size in zip(shown, sizes, strict=True))]
+        of_random, of_seen = (gains(run.found, run.classes)[1:3][::-1] for run in (random, seen))
+        for (_, before, mined, control), (*_, other) in zip(of_random, of_seen, strict=True):
+            row += [f"{value:.4f}" for value in (before, mined, control, other)]
+        rows.append(row)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def write_report(home: Path, contest: Contest, runs: Sequence[MiningRun], found: Row) -> Path:
-    """Write `mining-report.json`; returns its path."""
+def of_kind(runs: Sequence[MiningRun], kind: Kind) -> list[MiningRun]:
+    """The runs with one kind of control arm, by seed."""
+    return [run for run in runs if run.control == kind]
+
+
+def write_report(home: Path, contest: Contest, runs: Sequence[MiningRun], found: Mapping[Kind, Row]) -> Path:
+    """Write `mining-report.json`: every seed, and the comparison with each kind of control arm; returns its path."""
     path = home / REPORT
     seeds = [
         {
             "seed": run.script.seed,
+            "control_kind": run.control,
             "pictures": {arm: len(stems) for arm, stems in run.found.gained.pictures.items()},
             "show_the_class": run.shown(),
             "gains": gains_rows(run.found, run.classes),
@@ -213,7 +240,8 @@ def write_report(home: Path, contest: Contest, runs: Sequence[MiningRun], found:
         for run in runs
     ]
     publish.write_json(
-        path, {"format": "roadloop-bench-mining/1", "contest": asdict(contest), "seeds": seeds, "comparison": found}
+        path,
+        {"format": "roadloop-bench-mining/2", "contest": asdict(contest), "seeds": seeds, "comparisons": dict(found)},
     )
     return path
 

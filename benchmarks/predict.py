@@ -15,14 +15,15 @@ from benchmarks.contest import Contender, Result, contest
 from benchmarks.pictures import NAME, Choice, build, described, written
 from benchmarks.scripts import opponent
 from roadloop.datasets.info import DatasetInfo
-from roadloop.evaluation import backend
-from roadloop.evaluation.manner import PLAIN
-from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
 from roadloop.imaging.decode import decode_image, decode_label
 from roadloop.imaging.encode import encode_label
 from roadloop.labels.label_map import default_map
+from roadloop.models import backend
 from roadloop.models.files import save_model
 from roadloop.models.load import load_model
+from roadloop.models.manner import PLAIN
+from roadloop.models.predict import Network, Predictor
+from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.folder import digest, read_source, template_folder
 from roadloop.networks.load import load_source
 from roadloop.networks.trust import SHIPPED
@@ -30,7 +31,7 @@ from roadloop.storage.paths import Workspace
 
 UInt8 = NDArray[np.uint8]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_MANY: Final = 10**9  #: pictures, so that only the speed decides between PyTorch and ONNX Runtime
+MANY: Final = 10**9  #: pictures, so that only the speed decides between PyTorch and ONNX Runtime
 
 
 def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
@@ -43,9 +44,9 @@ def race(choice: Choice, rounds: int, network: str, threads: int) -> Result:
         images = backend.common_size([decode_image(path.read_bytes()) for path in files[:8]])
         params = untrained(workspace, info, network, images)
         module, record = load_model(params)
-        plain = Network(module, MEAN, STD, record.num_classes, [c.train_id for c in record.classes])
+        plain = Network.of(module, record)
         trial = backend.Trial(
-            plain, params, SHIPPED, images, _MANY, threads, False, PLAIN, workspace.home / "model.onnx"
+            plain, params, SHIPPED, images, MANY, threads, False, PLAIN, workspace.home / "model.onnx"
         )
         chosen, best = backend.choose(trial)
         script = opponent("plain_predict")
@@ -121,7 +122,7 @@ def predict(network: Network, folder: Path, files: Sequence[Path], out: Path, th
         loaded[0].write_bytes(encode_label(ids[0]))
         return loaded[0]
 
-    predictors = [[Predictor(network, place, remote=False)] for place in devices((), threads)]
+    predictors = [[Predictor(network, place)] for place in devices((), threads)]
     return sum(1 for _ in run(files, Stages(load, lambda loaded: loaded[1], finish), predictors, 1))
 
 

@@ -87,9 +87,9 @@ def _set(platform: Platform, _finish: Finish) -> None:
             writer.add(NewSample("1", f"t{n // 2}_{n:03d}", image, encode_label(label)))
 
 
-def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d") -> str:
+def build_dataset(platform: Platform, max_bad: float = 0.05, name: str = "d", source: str = "镇") -> str:
     """Ask for a dataset of the set."""
-    request = CreateData(data_name=name, sour_data="镇", train=0.5, val=0.5, max_bad=max_bad, thread=1)
+    request = CreateData(data_name=name, sour_data=source, train=0.5, val=0.5, max_bad=max_bad, thread=1)
     return platform.database.write(lambda: datasets.create(platform, request))
 
 

@@ -48,6 +48,7 @@ class Workers:
         self._process: Final = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n", "the workers do not start"
+        self.peak_mib = 0  # of the last job's process
         self._loaded: Final = set(self.temporary.iterdir())  # what the libraries have put there
 
     def left(self) -> list[Path]:
@@ -74,7 +75,9 @@ class Workers:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        status, peak = self._process.stdout.readline().split()
+        self.peak_mib = int(peak) // 1024
+        return int(status)
 
     def close(self) -> None:
         """End the first process."""
@@ -95,8 +98,8 @@ def _serve() -> None:
         child = os.fork()
         if not child:
             _work(order["job"], order["log"], order["env"])
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        _, status, used = os.wait4(child, 0)
+        print(os.waitstatus_to_exitcode(status), used.ru_maxrss, flush=True)
     os._exit(0)
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.__main__ import app
 from benchmarks.scripts import CHECKOUT
 from roadloop.errors import InvalidValueError
-from roadloop.evaluation import backend
+from roadloop.models import backend
 
 TINY = ["--pictures", "8", "--size", "96x64", "--rounds", "1", "--json"]
 
@@ -59,6 +59,17 @@ def test_bench_predict__both_sides_write_the_same_labels(monkeypatch: Any) -> No
     shares = [note.rpartition(" ")[2] for note in found["notes"][1:]]
     assert len(shares) == 2
     assert all(float(share.rstrip("%")) >= 99.99 for share in shares)
+
+
+def test_bench_mining_scores__both_sides_say_the_same(monkeypatch: Any) -> None:
+    monkeypatch.setattr(backend, "exported", lambda network, *_: network)  # an export takes seconds
+    found = bench("mining-scores", *TINY, "--classes", "3")
+    assert found["title"].startswith("Mining scores of 3 classes with fast-scnn")
+    assert [row["items"] for row in found["rows"]] == [8, 8, 8]
+    for note in found["notes"][1:]:
+        differences = re.fullmatch(r"largest difference from the script .*: scores (\S+), embeddings (\S+)", note)
+        assert differences is not None
+        assert all(float(value) < 1e-4 for value in differences.groups())
 
 
 def test_bench__a_size_that_is_none() -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from rich.console import Console
 
 from benchmarks import mining
 from benchmarks.mining import CLASSES, GRID, Contest, MiningRun
+from roadloop.client import Client
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo.child import serving
 from roadloop.demo.classes import LEARNT
-from roadloop.demo.client import Client
 from roadloop.demo.script import Lap, Script
 from roadloop.demo.stage import Stage
 from roadloop.demo.world.cities import Raw
@@ -78,18 +79,26 @@ def test_verdict__all_seeds_in_one_comparison() -> None:
             asked.append((path, sent))
             return {"verdict": "paid"}
 
-    runs = [MiningRun(Listening(), Workspace(Path("/nowhere")), STAGE, TINY, seed) for seed in (0, 1)]  # type: ignore[arg-type]
-    runs[0].found.gained.selection = "abc"
-    assert mining.verdict(runs[0].client, runs) == {"verdict": "paid"}
+    client: Any = Listening()
+    workspace = Workspace(Path("/nowhere"))
+    runs = [MiningRun(client, workspace, STAGE, TINY, (seed, kind)) for seed in (0, 1) for kind in mining.KINDS]
+    for kind in mining.KINDS:
+        of_kind = mining.of_kind(runs, kind)
+        of_kind[0].found.gained.selection = f"abc-{kind}"
+        assert mining.verdict(of_kind[0].client, of_kind) == {"verdict": "paid"}
     mined, control = ("mining-train-0-mined,mining-train-1-mined", "mining-train-0-control,mining-train-1-control")
-    assert asked == [("/v1/selections/abc/compare", {"mined": mined, "control": control})]
+    seen = "mining-train-0-seen,mining-train-1-seen"
+    assert asked == [
+        ("/v1/selections/abc-random/compare", {"mined": mined, "control": control}),
+        ("/v1/selections/abc-seen/compare", {"mined": mined, "control": seen}),
+    ]
 
 
 def test_run__seeds_share_the_drives_and_the_sets_are_apart(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", port=0, min_free_mib=0, torch_threads=1)
-    with serving(settings) as server, Client(server.url, "en", server.check) as client:
+    with serving(settings) as server, Client(server.url, "en", alive=server.check) as client:
         for seed in (0, 1):
-            run = MiningRun(client, Workspace(settings.home), STAGE, TINY, seed)
+            run = MiningRun(client, Workspace(settings.home), STAGE, TINY, (seed, "random"))
             run._sources()
             run._dataset()
             run._drive()
@@ -117,11 +126,9 @@ def test_shown_and_report__count_what_came_back(tmp_path: Path) -> None:
     with writing_set(workspace, "came-back", shipped()) as writer:
         for stem, label in (("t_1", grid), ("t_2", road), ("t_3", road)):
             writer.add(NewSample(package="1", stem=stem, image=picture, label=encode_label(label)))
-    run = MiningRun(None, workspace, STAGE, TINY, 3)  # type: ignore[arg-type]
-    gained = run.found.gained
-    gained.source, gained.pictures = "came-back", {"mined": ["t_1", "t_2"], "control": ["t_2", "t_3"]}
+    runs = [MiningRun(None, workspace, STAGE, TINY, (3, kind)) for kind in mining.KINDS]  # type: ignore[arg-type]
     measure = {"mean": 0.5, "lowest": 0.4, "highest": 0.6}
-    gained.comparison = {
+    comparison = {
         "measures": [
             {
                 "measure": "iou:13",
@@ -133,16 +140,30 @@ def test_shown_and_report__count_what_came_back(tmp_path: Path) -> None:
             }
         ]
     }
-    classes = [{"name_en": c.name_en, "name_zh": c.name_zh, "iou": 0.5} for c in CLASSES]
-    gained.reports = {name: {"miou": 0.5, "classes": classes} for name in ("before", "mined", "control")}
-    assert run.shown() == {"mined": 1, "control": 0}
+    for run, control, iou in zip(runs, (["t_2", "t_3"], ["t_1"]), (0.5, 0.75), strict=True):
+        gained = run.found.gained
+        gained.source, gained.pictures, gained.comparison = (
+            "came-back",
+            {"mined": ["t_1", "t_2"], "control": control},
+            comparison,
+        )
+        classes = {c.name_en: {"name_en": c.name_en, "name_zh": c.name_zh, "iou": 0.25} for c in CLASSES}
+        gained.reports = {name: {"miou": 0.5, "classes": list(classes.values())} for name in ("before", "mined")}
+        gained.reports["control"] = {"miou": iou, "classes": [{**row, "iou": iou} for row in classes.values()]}
+    assert [run.shown() for run in runs] == [{"mined": 1, "control": 0}, {"mined": 1, "control": 1}]
 
+    head, rule, row = mining.seeds_table(runs, "en").splitlines()
+    assert head.startswith(
+        "| seed | show it: mined | show it: random | show it: random where seen | mean of the 1 aimed at: before |"
+    )
+    assert head.count("|") == rule.count("|") == row.count("|")
+    assert (
+        row
+        == "| 3 | 1 of 2 | 0 of 2 | 1 of 1 | 0.2500 | 0.2500 | 0.5000 | 0.7500 | 0.5000 | 0.5000 | 0.5000 | 0.7500 |"
+    )
     out = StringIO()
-    console = Console(file=out, width=160)
-    console.print(mining.seeds_table([run], "en"))
-    console.print(comparison_table(gained.comparison))
-    assert "1 of 2 / 0 of 2" in out.getvalue()
+    Console(file=out, width=160).print(comparison_table(comparison))
     assert "0.5000 [0.4000, 0.6000]" in out.getvalue()
-    value = json.loads(mining.write_report(tmp_path, TINY, [run], gained.comparison).read_text())
-    assert value["seeds"][0]["show_the_class"] == {"mined": 1, "control": 0}
-    assert value["comparison"]["measures"][0]["verdict"] == "not_paid"
+    value = json.loads(mining.write_report(tmp_path, TINY, runs, {"random": comparison}).read_text())
+    assert [(s["control_kind"], s["show_the_class"]["control"]) for s in value["seeds"]] == [("random", 0), ("seen", 1)]
+    assert value["comparisons"]["random"]["measures"][0]["verdict"] == "not_paid"

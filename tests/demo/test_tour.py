@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 import import_folders as folders
+from roadloop.client import Client
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo import cli, report
 from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
-from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Lap, Script
 from roadloop.demo.second_lap import TwoLaps
 from roadloop.demo.stage import Stage
@@ -75,7 +75,7 @@ def test_camvid__comes_in_as_any_folder_and_once(settings: Settings, tmp_path: P
     stage, workspace = Stage(Console(quiet=True), "en"), Workspace(settings.home)
     with (
         serving(settings.model_copy(update={"roots": (f"{folder}:ro",)})) as server,
-        Client(server.url, "en", server.check) as client,
+        Client(server.url, "en", alive=server.check) as client,
     ):
         for _ in range(2):
             Import(client, workspace, stage, script_of(1, 0), folder).run()
@@ -97,7 +97,7 @@ def test_check_folder__no_camvid_with_its_split(tmp_path: Path) -> None:
 
 def walk(server: ServerChild, home: Path) -> tuple[Found, Stage]:
     stage = Stage(Console(quiet=True), "en")
-    with Client(server.url, "en", server.check) as client:
+    with Client(server.url, "en", alive=server.check) as client:
         found = TwoLaps(client, Workspace(home), stage, TINY, processes=1).run()
         report.write_report(home, stage.steps, found, TINY)
         report.write_sheet(home, found, client.read)
@@ -159,7 +159,7 @@ def check_second_lap(found: Found, home: Path) -> None:
 
 
 def test_client__failures_say_what_and_where(server: ServerChild) -> None:
-    with Client(server.url, "en", server.check) as client:
+    with Client(server.url, "en", alive=server.check) as client:
         with pytest.raises(JobError, match=r"/create_data answered 404: .*nowhere"):
             client.post("/create_data", data_name="x", sour_data="nowhere")
         server.stop()

@@ -34,6 +34,20 @@ def test_count__predictions_on_ignored_pixels_are_counted_apart() -> None:
     assert counted.labelled == 15
 
 
+def test_counts__of_some_classes_are_theirs_alone() -> None:
+    part = both().of_classes([1, 0])
+    assert (part.matrix.tolist(), part.void.tolist(), part.missed.tolist()) == ([[4, 0], [1, 9]], [1, 0], [0, 0])
+    assert part.scores().miou_void_fp == pytest.approx((4 / 6 + 9 / 10) / 2)
+
+
+def test_counts__begin_with_zeros_that_count_beyond_what_floats_hold() -> None:
+    zero = Counts.zero(3)
+    for name in ("matrix", "void", "missed"):
+        begun = getattr(zero, name)
+        assert (begun.dtype, begun.any()) == (np.int64, False)
+        assert (getattr(zero + both(), name) == getattr(both(), name)).all()
+
+
 def test_scores__three_numbers_called_miou_are_kept_apart() -> None:
     counted = both()
     found = scores(counted.matrix, counted.void)

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from roadloop.evaluation.metrics import IGNORE, count
-from roadloop.evaluation.quality import BINS, CERTAIN, Quality, Validation, measure, near_outline
+from roadloop.evaluation.quality import BINS, Quality, Validation, measure, near_outline
+from roadloop.models.prediction import CERTAIN
 
 UInt8 = NDArray[np.uint8]
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from roadloop.evaluation.render import colorize, confusion_plot, errors, overlay, palette, sheet
+from roadloop.evaluation.render import SHEET_HEIGHT, colorize, confusion_plot, errors, overlay, palette, sheet
 from roadloop.imaging.drawing import CAPTION, GAP, Tile
+from roadloop.imaging.encode import encode_jpeg
 
 COLORS = palette({0: (200, 0, 0), 1: (0, 200, 0)})
 IDS = np.array([[0, 1, 255]], np.uint8)
@@ -25,6 +26,12 @@ def test_errors__wrong_is_red_right_is_grey_uncounted_is_dark() -> None:
     assert found[0, 0].tolist() == [150, 150, 150]
     assert found[0, 1].tolist() == [230, 30, 30]
     assert found[0, 2].tolist() == [33, 33, 33]
+
+
+def test_sheet__narrow_pictures_are_no_higher_than_a_jpeg() -> None:
+    drawn = sheet([Tile(name, np.zeros((65_500, 10, 3), np.uint8)) for name in "abcd"])
+    assert drawn.shape[0] < 3 * SHEET_HEIGHT
+    assert encode_jpeg(drawn)
 
 
 def test_sheet__two_columns_never_wider_than_allowed() -> None:

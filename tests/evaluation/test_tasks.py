@@ -14,12 +14,13 @@ from PIL import Image
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
 from roadloop.evaluation import service, tasks
-from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.recipe import StartEvaluation
+from roadloop.evaluation.report import read_report
 from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
+from roadloop.models import backend
 from roadloop.models.about import read_about
 from roadloop.models.export import export_safetensors
 from roadloop.models.files import load_description
@@ -208,7 +209,7 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
     assert all((first / p).read_bytes() == (second / p).read_bytes() for p in same)
 
 
-def _killed(*_args: object) -> None:
+def _killed(*_args: object, **_values: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -341,7 +342,41 @@ def test_evaluate__tiles_smaller_than_the_training_crop_are_a_warning(
 ) -> None:
     write_model(platform.workspace.weights, "small", 1, input={"crop": crop, "size": [8, 8]})
     dicts = {"weights": ["small_ep-0001.params"]}
-    job = run_job(platform, start(platform, dicts=dicts, manner=Manner(tile=tile)))
+    job = run_job(platform, start(platform, dicts=dicts, tile=tile))
     found = [text for text in job.warnings if "tile=" in text.en]
     assert len(found) == said
     assert all("trained on (32x24)" in text.en and "tile=32" in text.zh for text in found)
+
+
+@pytest.mark.usefixtures("pictures", "model")
+@pytest.mark.parametrize("setting", ["onnx", "torch"])
+def test_evaluate__a_resumed_job_keeps_its_predictor(
+    platform: Platform,
+    run_job: Callable[[Platform, str], queue.Job],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+) -> None:
+    object.__setattr__(platform.settings, "predictor", setting)
+    request = StartEvaluation(
+        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir="图片", dest_dir="out", single_gpu=2
+    )
+    write = service.start(platform, request)
+    with platform.database.transaction() as db:
+        task_id = write(db)
+        job = queue.claim(db, task_id, (), "test")
+    monkeypatch.setattr(tasks, "run", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.evaluate(TaskContext(platform, job))
+    monkeypatch.undo()
+    object.__setattr__(platform.settings, "predictor", "auto")
+    with platform.database.transaction() as db:
+        queue.requeue(db, job, Text("", ""), counts=False)
+    monkeypatch.setattr(backend, "choose", _killed)  # nothing is measured again
+    assert run_job(platform, task_id).state is JobState.SUCCEEDED
+    report = read_report(platform.workspace.home / "out")
+    assert report is not None
+    (choice,) = report["prediction"]["models"]
+    assert choice["backend"] == setting
+    assert f"kd_suzhou_ep-0005.params: backend={setting} why=setting" in capsys.readouterr().out
+    assert not list((platform.workspace.home / "out").rglob("*.onnx"))

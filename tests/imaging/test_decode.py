@@ -1,4 +1,5 @@
 import io
+import random
 import struct
 import zlib
 
@@ -8,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from odd_pictures import BROKEN
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import (
     check_image,
@@ -139,6 +141,14 @@ def test_decode_image__random_damage_is_a_picture_or_an_error() -> None:
                 assert decode_image(bytes(data)).ndim == 3
             except BrokenFileError:
                 continue
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BROKEN if "too few rows" in kind or "scan" in kind])
+def test_decode_image__a_whole_file_without_all_its_data(kind: str) -> None:
+    data = BROKEN[kind](random.Random(0))
+    for decode in (decode_image, check_image, *([decode_label] if "palette" in kind else [])):
+        with pytest.raises(BrokenFileError, match=r"incomplete|damaged"):
+            decode(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"GIF89a" + b"\0" * 50, b"\x89PNG\r\n\x1a\n", b"text"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from roadloop.errors import LabelMapError
-from roadloop.labels.label_map import LabelMap, MapEntry, default_map, mirrored_pairs, parse_map
+from roadloop.labels.label_map import LabelMap, MapEntry, default_map, mirrored_pairs, parse_map, saved_otherwise
 from roadloop.labels.table import ClassTable, LabelClass, shipped
 
 TABLE = ClassTable(
@@ -27,6 +27,7 @@ def test_default_map__train_id_column_made_consecutive() -> None:
     assert label_map.names("en") == ("road", "car")
     assert label_map.colors(TABLE) == ((1, 0, 0), (0, 1, 0))
     assert label_map.raw_ids(1) == (1, 2)
+    assert label_map.classes(TABLE) == ((0, "road", "道路", (1, 0, 0)), (1, "car", "车", (0, 1, 0)))
 
 
 @pytest.mark.parametrize(("template", "road"), [("", 9), ("general", 9), ("hd-13", 9)])
@@ -101,6 +102,40 @@ def test_parse_map__train_ids_consecutive_and_ascending() -> None:
 def test_parse_map__refused(value: dict[str, Any]) -> None:
     with pytest.raises(LabelMapError):
         parse_map(value, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("key", "item", "zh", "en"),
+    [
+        ("3", ["x", "x", 1], "“3”不在类别表 t 中", "'3' of the map is not in the class table t"),
+        ("1", ["car", "车"], '编号 1 的映射 ["car", "车"] 无法识别', 'The entry ["car", "车"] of raw id 1 is not'),
+        ("1", ["x" * 99], f'映射 ["{"x" * 78}... 无法', f'The entry ["{"x" * 78}... of raw id 1'),
+        ("1", ["x" * 76], f'映射 ["{"x" * 76}"] 无法', f'The entry ["{"x" * 76}"] of raw id 1'),
+    ],
+)
+def test_parse_map__says_which_entry_and_what_stood_there(key: str, item: list[Any], zh: str, en: str) -> None:
+    with pytest.raises(LabelMapError) as caught:
+        parse_map({"0": ["road", "道路", 0], key: item}, TABLE)
+    assert str(caught.value.details["raw_id"]) == key
+    assert zh in caught.value.text.zh
+    assert en in caught.value.text.en
+
+
+def test_saved_otherwise__other_train_ids_and_classes_that_were_not_mentioned() -> None:
+    value = {"0": ["road", "道路", 3], "1": ["car", "车", 5], "2": ["bus", "客车", "5"]}
+    moved, unnamed = saved_otherwise(value, TABLE, parse_map(value, TABLE))
+    assert moved.zh == "train id 已改为从 0 开始连续：3 → 0, 5 → 1。"
+    assert moved.en == "The train ids were made consecutive from 0: 3 → 0, 5 → 1."
+    assert unnamed.zh == "1 个类别没有提到，它们的像素在训练中被忽略：7 空。"
+    assert unnamed.en == "1 classes were not mentioned; their pixels are ignored in training: 7 void."
+    same = {"0": ["road", "道路", 0], "1": ["car", "车", 1], "2": ["bus", "客车", 1], "7": ["void", "空", 255]}
+    assert saved_otherwise(same, TABLE, parse_map(same, TABLE)) == []
+
+
+def test_label_map__json_without_a_template() -> None:
+    value = default_map(TABLE).to_json()
+    del value["template"]
+    assert LabelMap.from_json(value) == default_map(TABLE)
 
 
 def test_label_map__json_round_trip() -> None:

@@ -1,6 +1,7 @@
 """R24, clock, pause: what lives is not killed, and ends at its first attempt in the same bytes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import job_events
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform
+from workers import Start
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdist_group("alive")]
 
@@ -248,5 +250,51 @@ def test_clock__another_boot_time_makes_no_living_process_another(
             site.live.start()
             os.kill(job.pid, signal.SIGCONT)
             site.finish(task_id)
+    finally:
+        site.close()
+
+
+@pytest.fixture
+def wrong_clock(tmp_path: Path) -> "tuple[Start, Callable[[int], None]]":
+    """Starts processes, and sets by how many seconds their wall clocks are wrong while they run."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler (Debian's package gcc), which makes the wrong clock")
+    library, seconds = tmp_path / "wall_clock.so", tmp_path / "seconds"
+    source = Path(__file__).parents[1] / "wall_clock.c"
+    subprocess.run([compiler, "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source], check=True)
+    seconds.write_bytes(bytes(8))
+
+    def start(command: list[str], **more: Any) -> "subprocess.Popen[Any]":
+        wrong = {"LD_PRELOAD": str(library), "WALL_CLOCK": str(seconds)}
+        return subprocess.Popen(command, **{**more, "env": more["env"] | wrong})
+
+    def step(by: int) -> None:
+        with seconds.open("r+b") as stream:
+            stream.write(by.to_bytes(8, sys.byteorder, signed=True))
+
+    return start, step
+
+
+def test_clock__the_wall_clock_steps_under_a_running_server_and_job(
+    settings: Settings, wrong_clock: "tuple[Start, Callable[[int], None]]"
+) -> None:
+    """By more than a lease, an hour ahead, and two hours back."""
+    start, step = wrong_clock
+    changed = settings.model_copy(update={"job_variables": ("LD_PRELOAD", "WALL_CLOCK")})
+    site = Site(changed, LiveServer(changed, start))
+    site.live.start()
+    try:
+        task_id = site.submit(80)
+        site.running(task_id)
+        for n, by in enumerate((3, 3600, -3600), 1):
+            step(by)
+            site.until(task_id, lambda job, n=n: job.progress > n / 4)  # type: ignore[misc]
+        job = site.finish(task_id)
+        with closing(site.live.client(check=False)) as client:
+            said = client.get("/v1/health").json()["data"]["now"]
+        assert job.finished_at is not None
+        seen = [job.finished_at, time.mktime(time.strptime(said, "%Y-%m-%d %H:%M:%S"))]
+        assert all(abs(at - time.time() + 3600) < 1000 for at in seen)  # the job's clock, and the server's
     finally:
         site.close()

@@ -1,9 +1,12 @@
 """Near-duplicates have nearly the same bits; different pictures do not."""
 
+import random
+
 import cv2
 import numpy as np
 import pytest
 
+from odd_pictures import BROKEN
 from roadloop.demo.world.world import World
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.encode import encode_color, encode_jpeg
@@ -41,3 +44,9 @@ def test_near_any__against_many() -> None:
 def test_fingerprint_of__broken() -> None:
     with pytest.raises(BrokenFileError):
         fingerprint_of(b"no picture", 10**6)
+
+
+def test_fingerprint_of__what_cannot_be_decoded_is_an_error_and_no_memory() -> None:
+    for kind in ("jpg bomb", "jpg cut", "jpg without scan", "png bomb", "jpg noise"):
+        with pytest.raises(BrokenFileError):
+            fingerprint_of(BROKEN[kind](random.Random(0)), 10**6)

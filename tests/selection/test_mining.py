@@ -78,6 +78,37 @@ def test_select__every_measure_of_uncertainty_finds_them(platform: Platform, run
     assert sorted(r["point"] for r in rows) == ["d0_003", "d1_003", "d2_003", "d3_003"]
 
 
+def test_select__a_control_arm_of_pictures_in_which_the_model_sees_the_class(
+    platform: Platform, run_job: RunJob
+) -> None:
+    for track in ("d0", "d1"):  # it is sure of these
+        (platform.workspace.tracks / track / f"{track}_001.jpg").write_bytes(encode_jpeg(scene(7, 8, BLUE), 98))
+    rows, _, _ = mined(platform, run_job, control=2, output_dir="any")
+    others, job, folder = mined(platform, run_job, control=20, control_kind="seen")
+    assert [r for r in others if r["arm"] == "mined"] == [r for r in rows if r["arm"] == "mined"]
+    control = [r for r in others if r["arm"] == "control"]
+    assert {"d0_001", "d1_001"} <= {r["point"] for r in control}
+    assert {r["point"] for r in control} <= {"d0_001", "d1_001", "d0_003", "d1_003", "d2_003", "d3_003"}
+    assert all("in which the model sees a class aimed at (seed 0)" in r["reason_en"] for r in control)
+    (said,) = job.warnings
+    assert f"(the others: {24 - len(control)} the model sees no class aimed at)" in said.en
+    assert json.loads((folder / "report.json").read_text())["request"]["control_kind"] == "seen"
+
+
+def test_select__onnx_runtime_takes_the_same_pictures(
+    platform: Platform, run_job: RunJob, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, _, _ = mined(platform, run_job, output_dir="torch")
+    object.__setattr__(platform.settings, "predictor", "onnx")
+    others, job, folder = mined(platform, run_job)
+    assert "backend=onnx why=setting" in capsys.readouterr().out
+    assert job.memo["predictors"][0]["size"] == [64, 64]
+    assert [r["point"] for r in others] == [r["point"] for r in rows]
+    for one, other in zip(rows, others, strict=True):
+        assert float(other["score"]) == pytest.approx(float(one["score"]), abs=1e-5)
+    assert not list(folder.rglob("*.onnx"))
+
+
 def test_select__the_same_call_gives_the_same_bytes(platform: Platform, run_job: RunJob) -> None:
     one, two = (mined(platform, run_job, control=4, output_dir=name)[2] for name in ("one", "two"))
     for file in ("selection.csv", "task_list.json", "contact-sheet-mined.png"):

@@ -19,6 +19,7 @@ def pool(count: int, tracks: int = 1) -> Pool:
         [TrackPoint(f"t{i % tracks}", f"p{i:03d}") for i in range(count)],
         np.arange(count) // tracks,
         rng.random((count, 2)).astype(np.float32),
+        np.zeros((count, 2), np.float32),
         vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
         rng.integers(0, 2**63, (count, 4), np.uint64),
     )

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.demo.client import Client, Row
+from roadloop.client import Client, Row
 from roadloop.demo.script import Found, Script
 from roadloop.demo.stage import Stage
 from roadloop.demo.tour import RUNNING, Tour
@@ -112,16 +112,21 @@ class CamvidTour(Tour):
             begun = [row["task_id"] for row in rows if row["dest"] == SET and row["state"] in RUNNING]
             sent = {"src": str(self._folder), "dest": SET, "layout": "camvid", "roadelement": "camvid"}
             task_id = begun[0] if begun else str(self.client.post("/offimport", **sent)["data"])
-            pictures = self._follow("post", "/off_status", task_id, line)["pictures"]
+            pictures = self._follow("/off_status", task_id, line)["pictures"]
             line.done(Text(f"{pictures} 张", f"{pictures} pictures"))
 
     def _dataset(self) -> None:
         with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", SET) as line:
-            sent = {"data_name": SET, "sour_data": SET, "l_value": 0, "data_desc": "CamVid，官方划分 official split"}
+            sent: dict[str, Any] = {
+                "data_name": SET,
+                "sour_data": SET,
+                "l_value": 0,
+                "data_desc": "CamVid，官方划分 official split",
+            }
             task_id = self._unfinished("/data_history", "data_name", SET) or str(
                 self.client.post("/create_data", **sent, thread=self._processes)["data"]
             )
-            self.found.counts = self._follow("post", "/data_history", task_id, line)["counts"]
+            self.found.counts = self._follow("/data_history", task_id, line)["counts"]
             details = self.client.get(f"/v1/datasets/{SET}")["data"]
             self.found.tracks = {split: int(number) for split, number in details["tracks"].items()}
             leaks = ", ".join(str(leak["track"]) for leak in details["leaks"]) or "-"
@@ -136,7 +141,7 @@ class CamvidTour(Tour):
             task_id = self._unfinished("/network_history", "net_name", self._network_name) or str(
                 self.client.post("/create_net", **sent)["data"]
             )
-            self._follow("get", "/network_history", task_id, line)
+            self._follow("/network_history", task_id, line)
             line.done(Text(f"模板 {self.script.template}", f"template {self.script.template}"))
 
     def _train(self) -> None:
@@ -158,7 +163,7 @@ class CamvidTour(Tour):
 
     def _evaluate(self) -> None:
         with self.stage.step(Text("评估", "evaluate"), "/starteva", SPLIT) as line:
-            sent = {
+            sent: dict[str, Any] = {
                 "dicts": {self._task: [self.found.model]},
                 "type": "full",
                 "sour_dir": SPLIT,
@@ -166,7 +171,7 @@ class CamvidTour(Tour):
                 "single_gpu": 4,
             }
             task_id = str(self.client.post("/starteva", **sent)["data"])
-            self.found.report = self._follow("post", "/eva_rate", task_id, line)["report"][0]
+            self.found.report = self._follow("/eva_rate", task_id, line)["report"][0]
             self.found.evaluation = task_id
             self.found.shown = int(self.client.post("/show", task_id=task_id, cur_img=1)["total_img"])
             line.done(Text(f"{self.found.shown} 张", f"{self.found.shown} pictures"))

@@ -11,11 +11,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from roadloop.client import Client
 from roadloop.console import language, terminal
 from roadloop.demo import report
 from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
-from roadloop.demo.client import Client
 from roadloop.demo.script import Found, Script
 from roadloop.demo.second_lap import INBOX, TwoLaps
 from roadloop.demo.stage import Stage
@@ -91,7 +91,7 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
     with serving(settings) as server:
         where = Text(f"工作区 {folder}  服务 {server.url}", f"workspace {folder}  server {server.url}")
         console.print(where.pick(language))
-        with Client(server.url, language, server.check) as client:
+        with Client(server.url, language, alive=server.check) as client:
             found = TwoLaps(client, Workspace(folder), stage, script, processes=_cores()).run()
             paths = (
                 report.write_report(folder, stage.steps, found, script),
@@ -106,7 +106,7 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
 def _go_round_camvid(settings: Settings, pictures: Path, script: Script, stage: Stage, *, keep_serving: bool) -> None:
     folder, console, language = settings.home, stage.console, stage.language
     with serving(settings) as server:
-        with Client(server.url, language, server.check) as client:
+        with Client(server.url, language, alive=server.check) as client:
             found = CamvidTour(client, Workspace(folder), stage, script, pictures).run()
             sheet = report.write_sheet(folder, found, client.read)
         console.print(report.steps_table(stage.steps, language))

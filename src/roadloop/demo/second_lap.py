@@ -7,9 +7,9 @@ first lap's dataset, on which the first lap's model is trained further for the s
 
 import csv
 import io
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from roadloop.demo.client import Row
+from roadloop.client import Row
 from roadloop.demo.script import Found
 from roadloop.demo.stage import Line
 from roadloop.demo.tour import CITIES, Tour
@@ -24,7 +24,13 @@ ARMS: Final = {
 
 
 class TwoLaps(Tour):
-    """The tour and its second lap."""
+    """The tour and its second lap.
+
+    Attributes:
+        control: What the control arm is drawn from, as `/sele_value` takes it.
+    """
+
+    control: Literal["random", "seen"] = "random"
 
     def run(self) -> Found:
         """Go round the loop twice.
@@ -76,6 +82,7 @@ class TwoLaps(Tour):
                 "weights_dir": f"{self.names.task}/{self.found.model}",
                 "classes": lap.classes,
                 "control": lap.picks,
+                "control_kind": self.control,
                 "per_track": lap.per_track,
                 "gap_frames": 2,
                 "labelled": ",".join(self.sets()),
@@ -89,6 +96,13 @@ class TwoLaps(Tour):
                 gained.pictures.setdefault(picture["arm"], []).append(picture["file"].removesuffix(".jpg"))
             looked, aimed = row["summary"]["candidates"], self._aims()
             mined, control = (len(gained.pictures.get(arm, [])) for arm in ARMS)
+            if not control:
+                raise JobError(
+                    Text(
+                        f"对照组是空的：模型在任何图片中都没有看见 {aimed.zh}。",
+                        f"The control arm is empty: the model sees {aimed.en} in no picture.",
+                    )
+                )
             line.done(
                 Text(
                     f"{looked} 张中挑 {mined} 张，随机 {control} 张；弱类：{aimed.zh}",
@@ -197,7 +211,7 @@ class TwoLaps(Tour):
     def _done(self, line: Line, history: str, known: tuple[str, str], path: str, sent: Row) -> Row:
         """The row of a finished job: that of an earlier tour, else of one that is sent now."""
         task_id = self._unfinished(history, *known) or self.client.post(path, **sent)["data"]
-        return self._follow("post", history, task_id, line)
+        return self._follow(history, task_id, line)
 
     def _data(self, arm: str) -> str:
         return f"{self.names.data}-{arm}"

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from roadloop.client import Client, Row
 from roadloop.demo.classes import LEARNT, LearntClass, map_value
-from roadloop.demo.client import Client, Row
 from roadloop.demo.script import Found, Names, Script
 from roadloop.demo.stage import Line, Stage
 from roadloop.demo.write import Drives, write_source_set
@@ -105,7 +105,7 @@ class Tour:
             self._unfinished("/data_history", "data_name", name)
             or self.client.post("/create_data", data_name=name, thread=self._processes, seed=self.world, **sent)["data"]
         )
-        return self._follow("post", "/data_history", task_id, line)
+        return self._follow("/data_history", task_id, line)
 
     def _tracks(self) -> dict[str, int]:
         details = self.client.get(f"/v1/datasets/{self.names.data}")["data"]
@@ -123,7 +123,7 @@ class Tour:
                     "/create_net", network_name=self.names.network, src_net=template, net_describe="演示网络"
                 )["data"]
             )
-            self._follow("get", "/network_history", task_id, line)
+            self._follow("/network_history", task_id, line)
             line.done(Text(f"模板 {template}，已试运行", f"template {template}, built and run once"))
 
     def _train(self) -> None:
@@ -156,7 +156,7 @@ class Tour:
             self._start(task_id, start)
         elif rows[0]["state"] in ("failed", "cancelled"):
             self.client.post("/continue_task", task_id=task_id)
-        return self._follow("post", "/train_history", task_id, line, detail=self._last_line(task_id))
+        return self._follow("/train_history", task_id, line, detail=self._last_line(task_id))
 
     def _start(self, task_id: str, start: Row) -> None:
         script, client = self.script, self.client
@@ -200,9 +200,9 @@ class Tour:
         place = self.names.test
         rows = self.client.post("/eva_rate", q=place)["data"]
         there = [r["task_id"] for r in rows if r["model"] == models and r["state"] in (*RUNNING, "succeeded")]
-        sent = {"type": "full", "sour_dir": place, "gpus": "", "single_gpu": 4}
+        sent: dict[str, Any] = {"type": "full", "sour_dir": place, "gpus": "", "single_gpu": 4}
         task_id = there[0] if there else self.client.post("/starteva", dicts=models, **sent)["data"]
-        return self._follow("post", "/eva_rate", task_id, line)
+        return self._follow("/eva_rate", task_id, line)
 
     def _release(self) -> None:
         with self.stage.step(Text("发布", "release"), "/release", f"{RELEASE['type']} {RELEASE['version']}") as line:
@@ -228,18 +228,21 @@ class Tour:
 
     def _unfinished(self, path: str, key: str, name: str) -> str | None:
         """The task id of an earlier tour's row of that name that need not be made again."""
-        method = self.client.get if path == "/network_history" else self.client.post
-        for row in method(path, q=name)["data"]:
+        for row in self._history(path, q=name)["data"]:
             if row[key] == name and row["state"] in (*RUNNING, "succeeded"):
                 return str(row["task_id"])
         return None
 
-    def _follow(self, method: str, path: str, task_id: str, line: Line, detail: Callable[[], str] | None = None) -> Row:
-        ask = self.client.get if method == "get" else self.client.post
-        return self.client.follow(
-            lambda: dict(ask(path, task_id=task_id)["data"]),
-            lambda row: line.job(row, detail() if detail is not None and row["state"] == "running" else ""),
+    def _follow(self, history: str, task_id: str, line: Line, detail: Callable[[], str] | None = None) -> Row:
+        """The row of a job in its history, once it has ended."""
+        self.client.wait(
+            task_id, lambda row: line.job(row, detail() if detail is not None and row["state"] == "running" else "")
         )
+        return dict(self._history(history, task_id=task_id)["data"])
+
+    def _history(self, path: str, **parameters: Any) -> Row:
+        ask = self.client.get if path == "/network_history" else self.client.post
+        return ask(path, **parameters)
 
 
 def set_name(city: str) -> str:

@@ -17,13 +17,13 @@ from roadloop.errors import (
     UntrustedCodeError,
 )
 from roadloop.evaluation import service
-from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.tables import read_tables
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
+from roadloop.models.manner import Manner
 from roadloop.parameters import History, Parameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call

@@ -17,7 +17,7 @@ from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.meaning import UNKNOWN, Labels
 from roadloop.evaluation.metrics import Counts, count
 from roadloop.evaluation.pictures import Picture, PictureSource
-from roadloop.evaluation.quality import Prediction, Quality, measure
+from roadloop.evaluation.quality import Quality, measure
 from roadloop.evaluation.render import colorize, errors, overlay, palette, sheet
 from roadloop.evaluation.report import ModelCard
 from roadloop.evaluation.truth import TruthReader, decode_truth
@@ -28,6 +28,7 @@ from roadloop.labels.label_map import LabelMap, TrainClass
 from roadloop.labels.matching import Matching, match_tables
 from roadloop.labels.table import from_rows
 from roadloop.models.files import ModelFile
+from roadloop.models.prediction import Prediction
 from roadloop.parameters import stored
 from roadloop.storage import publish, reading
 

@@ -4,7 +4,7 @@ N pictures, C outputs, H, W pixels.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from roadloop.errors import BrokenFileError, JobError, Text
@@ -20,15 +19,13 @@ from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.metrics import Counts, count
 from roadloop.evaluation.outputs import Loaded, ModelView, load
 from roadloop.evaluation.pictures import PictureSource
-from roadloop.evaluation.predict import choices
 from roadloop.models.files import ModelFile
-from roadloop.models.onnx_session import open_session
+from roadloop.models.onnx_session import OnnxModule
+from roadloop.models.predict import Network, Predictor
+from roadloop.models.prediction import UInt8
 from roadloop.storage import publish
 
 ENDING: Final = ".parity.json"
-
-UInt8 = NDArray[np.uint8]
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -152,10 +149,11 @@ def compare(
     network, record = model
     view = ModelView.of(ModelView.record(record, labels_of(source, [record])))
     size = _size_of(onnx_path, record)
-    session = open_session(onnx_path, torch.get_num_threads())
-    used = [c.train_id for c in view.classes]
-    chosen, ids = choices(used, record.num_classes, predict_ignored=record.predict_ignored)
-    tally = _Tally(max(used) + 1)
+    # Both as they answer, without what makes a prediction fast: the export alone may differ.
+    trained = replace(Network.of(network, record), channels_last=False, resized_late=False)
+    exported = replace(trained, module=OnnxModule(onnx_path, torch.get_num_threads()))
+    predictors = [Predictor(one, torch.device("cpu")) for one in (trained, exported)]
+    tally = _Tally(max(c.train_id for c in view.classes) + 1)
     for number, picture in enumerate(source.pictures(), 1):
         tick(number)
         loaded = load(source, picture, max_pixels)
@@ -163,12 +161,8 @@ def compare(
             tally.bad += 1
             continue
         shape = size or loaded.image.shape[:2]
-        image_NCHW = _prepared(loaded.image, shape, record)
-        with torch.inference_mode():
-            trained_NCHW = network(torch.from_numpy(image_NCHW)).numpy()
-        exported_NCHW = session.run(["logits"], {"image": image_NCHW})[0]
-        labels = [ids[logits[0, chosen].argmax(0)] for logits in (trained_NCHW, exported_NCHW)]
-        _count(tally, loaded, labels, view, shape)
+        image = _of_size(loaded.image, shape)
+        _count(tally, loaded, [predictor([image])[0] for predictor in predictors], view, shape)
     return _report(tally, name, record, publish.sha256_file(onnx_path), size)
 
 
@@ -188,13 +182,10 @@ def _size_of(path: Path, record: ModelFile) -> tuple[int, int] | None:
     return (height, width) if height and width else None
 
 
-def _prepared(image: UInt8, size: tuple[int, int], record: ModelFile) -> Float32:
-    """uint8 [H, W, 3] as float32 [1, 3, *size], as the network wants it."""
-    if image.shape[:2] != size:
-        image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
-    norm = record.normalisation
-    values = (image.astype(np.float32) / 255 - np.array(norm.mean, np.float32)) / np.array(norm.std, np.float32)
-    return np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32)
+def _of_size(image: UInt8, size: tuple[int, int]) -> UInt8:
+    if image.shape[:2] == size:
+        return image
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _count(tally: _Tally, loaded: Loaded, labels: list[UInt8], view: ModelView, size: tuple[int, int]) -> None:

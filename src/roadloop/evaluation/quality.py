@@ -13,35 +13,20 @@ Pure NumPy and OpenCV. H, W pixels; C classes.
 """
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.evaluation.metrics import IGNORE, Counts, Matrix, Scores, Shares, mean, share
-
-UInt8 = NDArray[np.uint8]
-UInt16 = NDArray[np.uint16]
+from roadloop.models.prediction import CERTAIN, UInt8, UInt16
 
 BINS: Final = 15
-CERTAIN: Final = 65535  #: a probability of 1, as confidences are stored
 _REACH: Final = 0.02  #: of the diagonal
 _EXACT: Final = 10**9  #: the whole number that a picture's mIoU of 1 is
 _LEVELS: Final = np.arange(CERTAIN + 1, dtype=np.int64)
 _BIN_OF_LEVEL: Final = np.maximum(-(-_LEVELS * BINS // CERTAIN) - 1, 0)  # (0, 1/15], (1/15, 2/15]...
-
-
-class Prediction(NamedTuple):
-    """What a model made of a picture.
-
-    Attributes:
-        ids: uint8[H, W], train ids; 255 where nothing was predicted.
-        certainty: uint16[H, W], the probability of each, in 65535ths; None when nobody asked.
-    """
-
-    ids: UInt8
-    certainty: UInt16 | None = None
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.meaning import Labels
 from roadloop.lists import NUMBERS
+from roadloop.models.manner import Manner
 from roadloop.parameters import JsonObject, Parameters
 
 REMOTE = "remote"

@@ -15,6 +15,7 @@ from roadloop.imaging.drawing import Cell, Tile, UInt8, grid, headed, table
 from roadloop.labels.table import Color
 
 SHEET_WIDTH: Final = 960  #: widest a picture stands on a sheet, pixels
+SHEET_HEIGHT: Final = 3840  #: and highest; a JPEG has at most 65,500 rows
 _EMPTY: Final = 247  #: grey of a cell of the confusion plot without pixels
 _FEW: Final = 20  #: classes of a confusion plot with large cells
 _WRONG: Final = (230, 30, 30)
@@ -59,7 +60,7 @@ def errors(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
 
 
 def sheet(tiles: Sequence[Tile]) -> UInt8:
-    """Pictures of one size in two columns, each under its caption; wide ones are made smaller.
+    """Pictures of one size in two columns, each under its caption; large ones are made smaller.
 
     Args:
         tiles: One or more.
@@ -68,7 +69,7 @@ def sheet(tiles: Sequence[Tile]) -> UInt8:
         uint8[H', W', 3].
     """
     height, width = tiles[0].image.shape[:2]
-    scale = min(1.0, SHEET_WIDTH / width)
+    scale = min(1.0, SHEET_WIDTH / width, SHEET_HEIGHT / height)
     return grid(tiles, (max(1, round(width * scale)), max(1, round(height * scale))), 2)
 
 

@@ -1,9 +1,8 @@
 """What an evaluation's job does: load the models, predict every picture, write the report, publish the folder whole."""
 
-import copy
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,26 +14,24 @@ from numpy.typing import NDArray
 
 from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
-from roadloop.evaluation.backend import FEW, Choice, Reason, Trial, choose, common_size, exported
 from roadloop.evaluation.destination import clear
 from roadloop.evaluation.ledger import BadPicture, Ledger
-from roadloop.evaluation.manner import Manner
 from roadloop.evaluation.meaning import difference, since_built
 from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
 from roadloop.evaluation.pictures import Picture, PictureSource, open_source
-from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
 from roadloop.evaluation.recipe import REMOTE, EvaluationRecipe
 from roadloop.evaluation.report import ModelCard, read_report, write_reports
 from roadloop.evaluation.service import destination
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.labels.label_map import mirrored_pairs
-from roadloop.models.files import ModelFile, mismatch
+from roadloop.models.backend import Choice, Trial, pictures_to_try, settled
 from roadloop.models.load import load_model
+from roadloop.models.manner import Manner
+from roadloop.models.predict import Network, Predictor, on_each
+from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.storage.notes import is_whole
 
-PREDICTORS: Final = "predictors"  #: in the job's memo
 UInt8 = NDArray[np.uint8]
 
 
@@ -142,9 +139,7 @@ def _load_models(context: TaskContext, recipe: EvaluationRecipe, scratch: Path) 
     models, networks, tile, trust = [], [], recipe.tile, trust_of(context.platform)
     for entry in recipe.models:
         path = context.platform.workspace.find_path(entry.path)
-        module, record = load_model(path, trust)
-        if record.params_sha256 != entry.sha256:
-            raise mismatch(path)
+        module, record = load_model(path, trust, entry.sha256)
         description = ModelView.record(record, recipe.labels)
         view = ModelView.of(description)
         folder = f"{entry.source}/{entry.file.removesuffix('.params')}"
@@ -157,10 +152,7 @@ def _load_models(context: TaskContext, recipe: EvaluationRecipe, scratch: Path) 
             context.warn(note)
         if tile and tile < min(record.input.crop):
             context.warn(small_tile(card.file, tile, record.input.crop))
-        used = [c.train_id for c in view.classes]
-        norm = record.normalisation
-        network = Network(module, norm.mean, norm.std, record.num_classes, used, _mirrored(record))
-        networks.append(replace(network, predict_ignored=record.predict_ignored))
+        networks.append(Network.of(module, record))
     return models, networks
 
 
@@ -173,16 +165,6 @@ def small_tile(file: str, tile: int, crop: Sequence[int]) -> Text:
         f"tile={tile} is smaller than what {file} was trained on ({width}x{height}): it sees too little around each pixel"
         f" and its mIoU falls; take tile={max(crop)}, or 0 for whole pictures.",
     )
-
-
-def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:
-    """Pairs of outputs that change places in a mirrored picture: as the training had them, else by their names."""
-    trained: Any = record.training.get("flip_pairs")
-    if trained is not None:
-        return tuple((int(a), int(b)) for a, b in trained)
-    by_id = {c.train_id: c for c in record.classes}
-    names = [(by_id[i].name_en, by_id[i].name_zh) if i in by_id else ("", "") for i in range(record.num_classes)]
-    return mirrored_pairs([en for en, _ in names], [zh for _, zh in names])
 
 
 def _take_over(
@@ -198,34 +180,16 @@ def _take_over(
         context.log(f"{taken} pictures of an earlier attempt are taken over")
 
 
-def _chosen(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
-    """PyTorch or ONNX Runtime for each model: as an earlier attempt had it, else by measuring, and noted down."""
-    paths = [context.platform.workspace.find_path(entry.path) for entry in work.recipe.models]
+def _settled(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
+    """What predicts with each model, and how that was chosen."""
+    images = pictures_to_try(context, left, _images(work))
     place, trust = work.outputs.folder / ".export.onnx", trust_of(context.platform)
-    if PREDICTORS in context.memo:
-        choices = [Choice.of(values) for values in context.memo[PREDICTORS]]
-        networks = [
-            exported(network, (path, trust), choice.size, place)
-            if left and choice.backend == "onnx" and choice.size
-            else network
-            for network, path, choice in zip(work.networks, paths, choices, strict=True)
-        ]
-        return choices, networks
-    setting = context.platform.settings.predictor
-    images = []
-    if not context.gpus and (setting == "onnx" or (setting == "auto" and left >= FEW)):
-        images = common_size(list(islice(_images(work), 8)))
-    choices, networks = [], []
-    for network, path in zip(work.networks, paths, strict=True):
-        context.check_stop()
-        trial = Trial(network, path, trust, images, left, threads, work.remote, work.manner, place)
-        why: Reason = "device" if context.gpus else "setting" if setting == "torch" else "few pictures"
-        choice, ready = choose(trial, always=setting == "onnx") if images else (Choice("torch", why), network)
-        context.log(f"{path.name}: {choice}")
-        choices.append(choice)
-        networks.append(ready)
-    context.publish([], {PREDICTORS: [choice.record for choice in choices]})
-    return choices, networks
+    paths = [context.platform.workspace.find_path(entry.path) for entry in work.recipe.models]
+    trials = [
+        Trial(network, path, trust, images, left, threads, work.remote, work.manner, place)
+        for network, path in zip(work.networks, paths, strict=True)
+    ]
+    return settled(context, trials)
 
 
 def _images(work: _Work) -> Iterator[UInt8]:
@@ -241,21 +205,13 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
     places = devices(context.gpus, settings.torch_threads or os.cpu_count() or 1)
     certain = work.source.labelled()
     total = sum(1 for _ in work.source.pictures())
-    choices, networks = _chosen(context, work, total - ledger.count(), len(places))
+    choices, networks = _settled(context, work, total - ledger.count(), len(places))
     predictors = [
         [
-            partial(
-                Predictor(
-                    _for(n, k if context.gpus else 0),
-                    place,
-                    remote=work.remote,
-                    manner=work.manner,
-                ).predict,
-                certain=certain,
-            )
-            for n in networks
+            partial(Predictor(n, place, remote=work.remote, manner=work.manner).predict, certain=certain)
+            for n in of_place
         ]
-        for k, place in enumerate(places)
+        for place, of_place in zip(places, zip(*(on_each(n, places) for n in networks), strict=True), strict=True)
     ]
     bad: SimpleQueue[BadPicture] = SimpleQueue()
 
@@ -280,13 +236,6 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
     _note_bad(ledger, bad)
     context.check_stop()
     return choices
-
-
-def _for(network: Network, place: int) -> Network:
-    """The network itself for the first device, a copy for each other GPU."""
-    if not place:
-        return network
-    return replace(network, module=copy.deepcopy(network.module))
 
 
 def _until_stopped(context: TaskContext, pictures: Iterator[Picture]) -> Iterator[Picture]:

@@ -27,6 +27,7 @@ from roadloop.imaging.header import (
     read_header,
     truncated,
 )
+from roadloop.imaging.rows import check_rows
 
 UInt8 = NDArray[np.uint8]
 
@@ -40,6 +41,7 @@ _PILLOW_ERRORS: Final = (
     TypeError,
     MemoryError,
     zlib.error,
+    zlib_ng.error,
     Image.DecompressionBombError,
 )
 
@@ -81,6 +83,18 @@ def check_image(data: Encoded, max_pixels: int = MAX_PIXELS) -> Header:
     return header
 
 
+def decode_quarter(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8 | None:
+    """An upright, usual JPEG in grey at a quarter of its sides, uint8 [h, w], much faster; None for any other picture.
+
+    Raises:
+        BrokenFileError: As `decode_image`, of the file's header and end.
+    """
+    header = _checked(data, max_pixels)
+    if not (header.format == "jpeg" and header.plain and header.orientation == 1):
+        return None
+    return _opencv(data, cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
 def decode_label(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
     """The label as uint8 [H, W]: the values of an 8-bit grey PNG, the indices of a palette PNG.
 
@@ -98,7 +112,7 @@ def decode_label(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
         return ids
     if grey and (decoded := _opencv(data, cv2.IMREAD_UNCHANGED)) is not None and decoded.ndim == 2:
         return decoded
-    return _pillow(data, None)
+    return _pillow(data, header, None)
 
 
 def decode_color_label(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
@@ -122,7 +136,7 @@ def decode_mask(data: Encoded, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_
     header = _checked(data, max_pixels)
     if header.format != "png":
         raise broken("掩码不是 PNG", "The mask is not a PNG")
-    rgba = _pillow(data, "RGBA")
+    rgba = _pillow(data, header, "RGBA")
     clear = bool((rgba[..., 3] < 255).any())
     marked: NDArray[np.bool_] = np.asarray(rgba[..., 3] >= 128 if clear else rgba[..., :3].any(axis=2))
     return marked
@@ -148,7 +162,7 @@ def _pixels(data: Encoded, header: Header) -> UInt8:
         rgb = _opencv(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
         if rgb is not None and rgb.shape[:2] == (header.height, header.width):
             return rgb
-    return _pillow(data, "RGB")
+    return _pillow(data, header, "RGB")
 
 
 def _opencv(data: Encoded, flags: int) -> UInt8 | None:
@@ -159,8 +173,10 @@ def _opencv(data: Encoded, flags: int) -> UInt8 | None:
     return None if decoded is None else decoded.astype(np.uint8, copy=False)
 
 
-def _pillow(data: Encoded, mode: str | None) -> UInt8:
+def _pillow(data: Encoded, header: Header, mode: str | None) -> UInt8:
     try:
+        if header.format == "png":
+            check_rows(data, header)
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             image.load()
             if mode is None:
@@ -169,7 +185,7 @@ def _pillow(data: Encoded, mode: str | None) -> UInt8:
                 high = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
                 return np.repeat(high[:, :, None], 3, axis=2)
             return np.asarray(image.convert(mode)).copy()
-    except _PILLOW_ERRORS as error:
+    except _PILLOW_ERRORS as error:  # type: ignore[misc]  # the stub of zlib_ng.error has an instance
         raise _undecodable() from error
 
 

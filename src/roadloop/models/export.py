@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save as encode_safetensors
 
 from roadloop.errors import InvalidValueError, JobError, Text
+from roadloop.models.encoder import Encoder
 from roadloop.models.files import DESCRIPTION, ModelFile, load_description, read_state
 from roadloop.models.load import load_model
 from roadloop.models.onnx_session import open_session
@@ -33,6 +34,7 @@ NUDGES: Final = 4  #: how often it is tried
 OTHER_SIZES: Final = ((96, 160), (131, 77))  # that a file of any size must take; the second is a multiple of nothing
 BATCHES: Final = (1, 3)  # sizes that are run and compared; the file is traced with 2
 Sizes = tuple[tuple[int, int], ...]
+_OUTPUTS: Final = ("logits", "embedding")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Deviation:
 
     @classmethod
     def between(cls, got_NCHW: NDArray[np.float32], expected_NCHW: NDArray[np.float32]) -> "Deviation":
-        """Compare two answers to the same pictures."""
+        """Compare two answers to the same pictures; embeddings are [N, D]."""
         if got_NCHW.shape != expected_NCHW.shape:
             return cls(math.inf, 1.0, 1.0)
         apart_NHW = np.abs(got_NCHW - expected_NCHW).max(axis=1) / max(1.0, float(np.abs(expected_NCHW).max()))
@@ -109,8 +111,12 @@ class OnnxReport:
         return f"[N, 3, {self.size[0]}, {self.size[1]}]" if len(self.sizes) == 1 else "[N, 3, H, W]"
 
 
-class _Coarse(torch.nn.Module):
-    """A network that answers its coarse logits."""
+class Coarse(torch.nn.Module):
+    """A network that answers its coarse logits.
+
+    Args:
+        network: Has them.
+    """
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
@@ -137,7 +143,7 @@ def export_onnx(
     *,
     size: tuple[int, int] | None = None,
     any_size: bool = False,
-    coarse: bool = False,
+    part: Callable[[torch.nn.Module], torch.nn.Module] = lambda network: network,
     trust: Trust = SHIPPED,
 ) -> OnnxReport:
     """Write a model as ONNX and compare what ONNX Runtime answers with what torch answers.
@@ -151,7 +157,7 @@ def export_onnx(
         target: The `.onnx` file; replaced when it is there.
         size: H and W; by default the size of the pictures that the model was made for.
         any_size: Leave H and W free where that works; the report says why where it does not.
-        coarse: Answer the network's `coarse_logits`; it must have them.
+        part: What of the network answers; by default its `forward`. An `Encoder` answers `embedding` beside `logits`.
         trust: What may run.
 
     Raises:
@@ -161,7 +167,7 @@ def export_onnx(
         JobError: The export failed, or the answers differ (see `Deviation`); nothing was written.
     """
     network, record = load_model(params_path, trust)
-    network = _Coarse(network) if coarse else network
+    network = part(network)
     height, width = size or record.input.size or record.input.crop
     if not (1 <= height <= 16384 and 1 <= width <= 16384):
         raise InvalidValueError(
@@ -269,7 +275,7 @@ def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path, *, free:
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=["image"],
-                output_names=["logits"],
+                output_names=list(_OUTPUTS if isinstance(network, Encoder) else _OUTPUTS[:1]),
                 dynamic_shapes=(dims,),
                 external_data=False,
                 verbose=False,
@@ -305,10 +311,11 @@ def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> Ite
     for count in BATCHES:
         image_NCHW = torch.randn((count, 3, *size), generator=generator)
         with torch.no_grad():
-            expected = network(image_NCHW).numpy()
-        got = session.run(["logits"], {"image": image_NCHW.numpy()})[0]
-        found = Deviation.between(got, expected)
-        yield found if found.within else replace(found, jumps=_jumps(network, image_NCHW, expected))
+            expected = _answers(network, image_NCHW)
+        got = session.run(None, {"image": image_NCHW.numpy()})
+        for one, wanted in zip(got, expected, strict=True):
+            found = Deviation.between(one, wanted)
+            yield found if found.within else replace(found, jumps=_jumps(network, image_NCHW, expected[0]))
 
 
 def _jumps(network: torch.nn.Module, image_NCHW: torch.Tensor, expected_NCHW: NDArray[np.float32]) -> bool:
@@ -316,9 +323,15 @@ def _jumps(network: torch.nn.Module, image_NCHW: torch.Tensor, expected_NCHW: ND
     for _ in range(NUDGES):
         nudged_NCHW = image_NCHW * (1 + NUDGE * torch.randn(image_NCHW.shape, generator=generator))
         with torch.no_grad():
-            if not Deviation.between(network(nudged_NCHW).numpy(), expected_NCHW).within:
+            if not Deviation.between(_answers(network, nudged_NCHW)[0], expected_NCHW).within:
                 return True
     return False
+
+
+def _answers(network: torch.nn.Module, image_NCHW: torch.Tensor) -> list[NDArray[np.float32]]:
+    """The logits, and the embeddings of an `Encoder`."""
+    answer = network(image_NCHW)
+    return [one.numpy() for one in (answer if isinstance(network, Encoder) else (answer,))]
 
 
 def _first(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from roadloop.errors import BrokenFileError, InvalidValueError, Text
-from roadloop.models.files import ModelFile, load_description, read_state
+from roadloop.models.files import ModelFile, load_description, mismatch, read_state
 from roadloop.models.fit import (
     MappingReport,
     Pairing,
@@ -36,12 +36,13 @@ from roadloop.networks.names import Published
 from roadloop.networks.trust import SHIPPED, Trust
 
 
-def load_model(params_path: Path, trust: Trust = SHIPPED) -> tuple[nn.Module, ModelFile]:
-    """Build the network of a model file and fill it.
+def load_model(params_path: Path, trust: Trust = SHIPPED, sha256: str = "") -> tuple[nn.Module, ModelFile]:
+    """Build the network of a model file and fill it: the one way to open a model.
 
     Args:
         params_path: The `.params` file; its `.json` stands beside it.
         trust: What may run.
+        sha256: Of the file that was chosen; "" takes what stands there.
 
     Returns:
         The network on the CPU in evaluation mode, and the description.
@@ -49,10 +50,12 @@ def load_model(params_path: Path, trust: Trust = SHIPPED) -> tuple[nn.Module, Mo
     Raises:
         NotFoundError: One of the two files is missing.
         UntrustedCodeError: The network's source may not run here, or nothing where the file lies; nothing did.
-        BrokenFileError: The sha256 differs, a file is not valid, or tensors and network do not fit together.
+        BrokenFileError: A sha256 differs, a file is not valid, or tensors and network do not fit together.
         JobError: The network's code fails.
     """
     record = load_description(params_path)
+    if sha256 not in {"", record.params_sha256}:
+        raise mismatch(params_path)
     trust.require(record.network.source, params_path)
     arrays = read_state(params_path, record)
     network = load_source(

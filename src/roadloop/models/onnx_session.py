@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import onnxruntime
+import torch
 
 
 def open_session(file: Path | bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -13,3 +14,24 @@ def open_session(file: Path | bytes, threads: int) -> onnxruntime.InferenceSessi
     return onnxruntime.InferenceSession(
         file if isinstance(file, bytes) else str(file), options, providers=["CPUExecutionProvider"]
     )
+
+
+class OnnxModule(torch.nn.Module):
+    """An exported file in a network's place.
+
+    Args:
+        file: Or what is in it.
+        threads: CPU threads of one run.
+    """
+
+    def __init__(self, file: Path | bytes, threads: int) -> None:
+        super().__init__()
+        self._session = open_session(file, threads)
+
+    def forward(self, image_NCHW: torch.Tensor) -> torch.Tensor:
+        """Logits, float32 [N, C, h, w], of float32 [N, 3, H, W]."""
+        return self.run(image_NCHW, "logits")[0]
+
+    def run(self, image_NCHW: torch.Tensor, *names: str) -> list[torch.Tensor]:
+        """Some of the answers by their names."""
+        return [torch.from_numpy(found) for found in self._session.run(names, {"image": image_NCHW.numpy()})]

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.evaluation.predict import Network, Predictor, devices
 from roadloop.labels.label_map import LabelMap
 from roadloop.labels.table import IGNORE
-from roadloop.models.files import ModelFile, mismatch
+from roadloop.models.files import ModelFile
 from roadloop.models.load import load_model
+from roadloop.models.predict import Network, Predictor
+from roadloop.models.stages import devices
 from roadloop.networks.trust import Trust
 from roadloop.packages.compose import Annotate
 
@@ -29,13 +30,8 @@ def open_annotator(path: Path, sha256: str, gpus: tuple[str, ...], trust: Trust)
         UntrustedCodeError: The network's source may not run here.
         BrokenFileError: The file is not the one that was chosen.
     """
-    module, record = load_model(path, trust)
-    if record.params_sha256 != sha256:
-        raise mismatch(path)
-    used = [c.train_id for c in record.classes]
-    norm = record.normalisation
-    network = Network(module, norm.mean, norm.std, record.num_classes, used, predict_ignored=record.predict_ignored)
-    predictor = Predictor(network, devices(gpus, 1)[0], remote=False)
+    module, record = load_model(path, trust, sha256)
+    predictor = Predictor(Network.of(module, record), devices(gpus, 1)[0])
     raw_ids = raw_id_table(record)
 
     def annotate(image: UInt8) -> UInt8:

@@ -9,11 +9,14 @@ N pictures, C classes, H, W pixels.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from roadloop.models.prediction import UInt8
 
 TOP: Final = 0.005  #: share of a picture's pixels that make its score
 NEARLY: Final = 0.5  #: share of the winner's probability from which a pixel is fully about a class
@@ -27,10 +30,12 @@ def least_confidence(p_NCHW: Tensor) -> Tensor:
 
 def margin(p_NCHW: Tensor) -> Tensor:
     """1 minus the lead of the first class over the second; float [N, H, W]."""
-    if p_NCHW.shape[1] < 2:
-        return torch.zeros_like(p_NCHW[:, 0])
-    two = p_NCHW.topk(2, dim=1).values
-    return 1 - (two[:, 0] - two[:, 1])
+    first_NHW, *others = p_NCHW.unbind(1)
+    second_NHW = torch.zeros_like(first_NHW)
+    for p_NHW in others:
+        second_NHW = torch.maximum(second_NHW, torch.minimum(first_NHW, p_NHW))
+        first_NHW = torch.maximum(first_NHW, p_NHW)
+    return 1 - (first_NHW - second_NHW)
 
 
 def entropy(p_NCHW: Tensor) -> Tensor:
@@ -39,27 +44,61 @@ def entropy(p_NCHW: Tensor) -> Tensor:
     return bits_NHW / max(1e-9, math.log(p_NCHW.shape[1]))
 
 
-METHODS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
-    "least_confidence": least_confidence,
-    "margin": margin,
-    "entropy": entropy,
+#: Probabilities of whole pictures, sum 1 over C, in bands of rows: float [N, C, rows, W] each.
+Bands = Iterable[Tensor]
+#: The bands of another pass, over the pictures as a function changes each, uint8 [H, W, 3].
+Again = Callable[[Callable[[UInt8], UInt8]], Bands]
+#: From one pass and the way to more of them: each band, and how uncertain its pixels are, 0..1, float [N, rows, W].
+Score = Callable[[Bands, Again], Iterable[tuple[Tensor, Tensor]]]
+
+
+def one_pass(uncertainty: Callable[[Tensor], Tensor]) -> Score:
+    """The score that the probabilities of a pixel tell alone."""
+    return lambda bands, _again: ((p_NCHW, uncertainty(p_NCHW)) for p_NCHW in bands)
+
+
+METHODS: Final[Mapping[str, Score]] = {
+    "least_confidence": one_pass(least_confidence),
+    "margin": one_pass(margin),
+    "entropy": one_pass(entropy),
 }
 
 
-def class_scores(p_NCHW: Tensor, classes: Sequence[int], method: str, top: float = TOP) -> Tensor:
-    """Scores 0..1 of pictures for some classes, float [N, K].
+class Doubts(NamedTuple):
+    """What a network makes of some classes in pictures.
+
+    Attributes:
+        scores: 0..1, how uncertain it is about each, float [N, K].
+        seen: Share of the pixels where each has the largest probability, float [N, K].
+    """
+
+    scores: Tensor
+    seen: Tensor
+
+
+def class_doubts(scored: Iterable[tuple[Tensor, Tensor]], classes: Sequence[int], top: float = TOP) -> Doubts:
+    """The doubts about some classes.
 
     Args:
-        p_NCHW: Probabilities, sum 1 over C.
+        scored: What a score answers: each band of the pictures with its pixels' uncertainty.
         classes: K indices into C.
-        method: A key of `METHODS`.
         top: Share of the pixels that are averaged, those with the largest values.
     """
-    uncertain_NHW = METHODS[method](p_NCHW)
-    winner_NHW = p_NCHW.amax(1)
-    count = max(1, round(top * uncertain_NHW[0].numel()))
-    scores = []
-    for index in classes:
-        about_NHW = (p_NCHW[:, index] / (NEARLY * winner_NHW)).clamp(max=1)
-        scores.append((uncertain_NHW * about_NHW).flatten(1).topk(count, dim=1).values.mean(1))
-    return torch.stack(scores, 1)
+    doubts, seen = [], []
+    for p_NCHW, uncertain_NHW in scored:
+        winner_N1HW = p_NCHW.amax(1, keepdim=True)
+        p_NKHW = p_NCHW[:, classes]
+        seen.append((p_NKHW == winner_N1HW).sum((2, 3)))
+        about_NKHW = (p_NKHW / (NEARLY * winner_N1HW)).clamp_(max=1)
+        doubts.append((about_NKHW * uncertain_NHW.unsqueeze(1)).flatten(2))
+    doubt_NKP = torch.cat(doubts, 2)
+    pixels = doubt_NKP.shape[2]
+    largest_NKP = _largest(doubt_NKP, max(1, round(top * pixels)))
+    return Doubts(largest_NKP.mean(2), torch.stack(seen).sum(0) / pixels)
+
+
+def _largest(x_NKP: Tensor, count: int) -> Tensor:
+    """The largest values, [N, K, count], in any order."""
+    if x_NKP.device.type == "cpu":  # a quarter of the time of torch's
+        return torch.from_numpy(np.partition(x_NKP.numpy(), -count)[..., -count:])
+    return x_NKP.topk(count, dim=2, sorted=False).values

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.imaging.decode import decode_image
-from roadloop.imaging.header import read_header
+from roadloop.imaging.decode import decode_image, decode_quarter
 
 UInt8 = NDArray[np.uint8]
 Prints = NDArray[np.uint64]
@@ -37,12 +36,9 @@ def fingerprint_of(data: bytes, max_pixels: int) -> Prints:
     Raises:
         BrokenFileError: It cannot be decoded.
     """
-    header = read_header(data)
-    if header.format == "jpeg" and header.plain and header.orientation == 1:
-        flags = cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_IGNORE_ORIENTATION
-        grey = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        if grey is not None and min(grey.shape) > _SIDE:
-            return fingerprint(grey.astype(np.uint8, copy=False))
+    grey = decode_quarter(data, max_pixels)
+    if grey is not None and min(grey.shape) > _SIDE:
+        return fingerprint(grey)
     return fingerprint(decode_image(data, max_pixels))
 
 

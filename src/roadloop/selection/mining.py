@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.imaging.decode import decode_image
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.networks.trust import trust_of
+from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
 from roadloop.selection.fingerprint import fingerprint_of, near_any
 from roadloop.selection.gather import Gatherer
@@ -37,6 +38,13 @@ _RULES: Final = {
         "too near to one taken (gap_frames, gap_seconds, gap_metres)",
     ),
     "per_track": Text("超出每条轨迹的上限（per_track）", "above the cap of their track (per_track)"),
+}
+_CONTROL: Final = {
+    "random": Text("随机对照组", "random control arm"),
+    "seen": Text(
+        "随机对照组，取自模型看见目标类别的图片",
+        "control arm, random among the pictures in which the model sees a class aimed at",
+    ),
 }
 CONTROL: Final = 1  #: keeps the control arm's draw apart from all others
 
@@ -84,13 +92,14 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
     scores = combined(pool.classes, aims)
     wanted = _wanted(parse_ratio(recipe.sele_ratio), len(pool.points))
     picks = pick(pool, scores, usable, wanted, _rules(recipe, wanted, pool))
-    control = _control(recipe, usable)
+    eligible = usable & pool.shows if recipe.control_kind == "seen" else usable
+    control = _control(recipe, eligible)
     context.reach("select.picked")
     selected = _fetch(run, pool, scores, _Arms(picks, control, aims), book.kept())
     if not selected:
         raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
-    _warn_fewer(run, selected, wanted, usable, picks)
+    _warn_fewer(run, selected, wanted, (usable, eligible), picks)
     write_tables(run.scratch, selected, run.max_pixels)
     summary = {
         "pictures": sum(s.arm == "mined" for s in selected),
@@ -121,13 +130,11 @@ def _score(run: MiningRun, book: ScoreBook, points: Sequence[TrackPoint]) -> Non
     todo = [point for point in points if book.find(point.track, point.point) is None]
     if not todo:
         return
-    path = context.platform.workspace.find_path(recipe.model_path)
-    threads, trust = context.platform.settings.torch_threads, trust_of(context.platform)
-    scorers = load_scorers(path, recipe, context.gpus, threads, trust)
+    scorers = load_scorers(context, recipe, _images(run, todo), len(todo), run.scratch / ".export.onnx")
     done, kept = len(points) - len(todo), book.kept()
     context.keep(kept)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
-    for found in score(_until_stopped(run, todo), run.store, scorers, recipe.single_gpu, run.max_pixels):
+    for found in score(_until_stopped(run, todo), run.store.picture, scorers, recipe.single_gpu, run.max_pixels):
         if isinstance(found, Failed):
             run.left_out.picture(found.point, found.reason)
         else:
@@ -137,6 +144,18 @@ def _score(run: MiningRun, book: ScoreBook, points: Sequence[TrackPoint]) -> Non
         context.progress(done * SCORING, len(points), note)
         if done == len(points) - len(todo) // 2:
             context.reach("select.half_scored")
+
+
+def _images(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[UInt8]:
+    """The first pictures that can be read."""
+    for point in points[:40]:
+        try:
+            image = decode_image(run.store.picture(point), run.max_pixels)
+        except JobError:
+            raise
+        except RoadloopError:  # scoring says which and why
+            continue
+        yield image
 
 
 def _until_stopped(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[TrackPoint]:
@@ -157,11 +176,12 @@ def _columns(book: ScoreBook, candidates: Sequence[Candidate]) -> Pool:
             rows.append(found)
     if not rows:
         nothing = np.zeros((0, 1), np.float32)
-        return Pool([], np.zeros(0, np.int64), nothing, nothing, np.zeros((0, 4), np.uint64))
+        return Pool([], np.zeros(0, np.int64), nothing, nothing, nothing, np.zeros((0, 4), np.uint64))
     return Pool(
         points,
         np.array(frames, np.int64),
         np.stack([row.classes for row in rows]),
+        np.stack([row.seen for row in rows]),
         np.stack([row.vector for row in rows]),
         np.stack([row.print for row in rows]),
     )
@@ -213,9 +233,9 @@ def _rules(recipe: MineRecipe, wanted: int, pool: Pool) -> Rules:
     return Rules(per_track, recipe.gap_frames, recipe.gap_seconds, recipe.gap_metres)
 
 
-def _control(recipe: MineRecipe, usable: NDArray[np.bool_]) -> list[int]:
-    """A random arm from everything that could have been mined, independent of what was."""
-    places = np.flatnonzero(usable)
+def _control(recipe: MineRecipe, eligible: NDArray[np.bool_]) -> list[int]:
+    """A random arm from all that is eligible of what could have been mined, independent of what was."""
+    places = np.flatnonzero(eligible)
     rng = np.random.default_rng([recipe.seed, CONTROL])
     drawn = rng.permutation(places)[: recipe.control]
     return [int(i) for i in drawn]
@@ -251,8 +271,8 @@ def _fetch(run: MiningRun, pool: Pool, scores: NDArray[np.float32], arms: _Arms,
             rank = len(selected) + 1
             selected.append(Selected(point, files[point], "mined", rank, float(scores[picked.row]), reason))
     control = [i for i in arms.control if pool.points[i] in files]
-    seed = run.recipe.seed
-    reason = Text(f"随机对照组（种子 {seed}）", f"random control arm (seed {seed})")
+    reason, seed = _CONTROL[run.recipe.control_kind], run.recipe.seed
+    reason = Text(f"{reason.zh}（种子 {seed}）", f"{reason.en} (seed {seed})")
     for rank, i in enumerate(control, 1):
         point = pool.points[i]
         selected.append(Selected(point, files[point], "control", rank, float(scores[i]), reason))
@@ -273,13 +293,30 @@ def _all_labelled(recipe: MineRecipe, candidates: int) -> JobError:
 
 
 def _warn_fewer(
-    run: MiningRun, selected: Sequence[Selected], wanted: int, usable: NDArray[np.bool_], picks: Picks
+    run: MiningRun,
+    selected: Sequence[Selected],
+    wanted: int,
+    candidates: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    picks: Picks,
 ) -> None:
-    """Say which arm has fewer pictures than asked for, and what became of the other candidates."""
-    known = int(np.count_nonzero(~usable))
+    """Say which arm has fewer pictures than asked for, and what became of the other candidates.
+
+    Args:
+        run: The mining.
+        selected: What was taken.
+        wanted: Pictures to mine.
+        candidates: bool [N] each: which could be mined, and which of these could be in the control arm.
+        picks: What was mined, and why not more.
+    """
+    usable, eligible = candidates
+    known, unseen = int(np.count_nonzero(~usable)), int(np.count_nonzero(usable & ~eligible))
     labelled = [(Text("已标注过", "labelled already"), known)] if known else []
+    without = [(Text("模型未见目标类别", "the model sees no class aimed at"), unseen)] if unseen else []
     ruled_out = [(_RULES[rule], count) for rule, count in sorted(picks.ruled_out.items()) if count]
-    arms = (("mined", wanted, "挑选", ruled_out + labelled), ("control", run.recipe.control, "对照", labelled))
+    arms = (
+        ("mined", wanted, "挑选", ruled_out + labelled),
+        ("control", run.recipe.control, "对照", without + labelled),
+    )
     for arm, asked, name, reasons in arms:
         count = sum(s.arm == arm for s in selected)
         zh = "，".join(f"{text.zh} {number}" for text, number in reasons) or "没有更多"
@@ -299,8 +336,8 @@ def _report(
 ) -> dict[str, Any]:
     recipe = run.recipe
     asked = (
-        "sele_ratio", "track_file", "task_file", "isshuffle", "seed", "weights_dir", "method", "control", "candidates",
-        "per_track", "gap_frames", "gap_seconds", "gap_metres", "labelled",
+        "sele_ratio", "track_file", "task_file", "isshuffle", "seed", "weights_dir", "method", "control",
+        "control_kind", "candidates", "per_track", "gap_frames", "gap_seconds", "gap_metres", "labelled",
     )  # fmt: skip
     return {
         "task_id": run.context.job.id,

@@ -29,6 +29,7 @@ POOL: Final = 5  #: the pool holds so many pictures for each one wanted,
 POOL_SHARE: Final = 0.3  #: but no more than this share of all: the others raise too little doubt
 LEAST: Final = 1e-3  #: a picture never counts less than this, so that those without doubt still differ in looks
 FAINT: Final = 0.02  #: uncertainty below which a class is as good as not there
+SEEN: Final = 0.001  #: share of a picture's pixels from which a class that wins there is seen
 EARTH: Final = 6_371_000.0  #: metres
 
 
@@ -59,6 +60,7 @@ class Pool:
         points: N of them.
         frames: int64 [N], place of each on its track.
         classes: float32 [N, K], uncertainty about each class aimed at.
+        seen: float32 [N, K], share of the pixels where each class aimed at wins.
         vectors: float32 [N, D], of length 1.
         prints: uint64 [N, 4].
     """
@@ -66,8 +68,14 @@ class Pool:
     points: Sequence[TrackPoint]
     frames: NDArray[np.int64]
     classes: Float32
+    seen: Float32
     vectors: Float32
     prints: Prints
+
+    @property
+    def shows(self) -> Bools:
+        """In which pictures the model sees a class aimed at: bool [N]."""
+        return np.asarray((self.seen >= SEEN).any(axis=1))
 
 
 class Pick(NamedTuple):

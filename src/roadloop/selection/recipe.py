@@ -8,6 +8,7 @@ from roadloop.parameters import Parameters
 from roadloop.selection.model import Aim
 
 Method = Literal["margin", "entropy", "least_confidence"]
+ControlKind = Literal["random", "seen"]
 
 
 class Draw(Parameters):
@@ -52,6 +53,11 @@ class Mining(Parameters):
     )
     single_gpu: int = Field(1, ge=1, le=256, description="Pictures scored at once on each GPU (batch size).")
     control: int = Field(0, ge=0, le=1_000_000, description="Size of the random control arm.")
+    control_kind: ControlKind = Field(
+        "random",
+        description="What the control arm is drawn from. random: everything that could be mined. seen: the pictures in which"
+        " the model sees a class wanted.",
+    )
     method: Method = Field("margin", description="How the uncertainty of a pixel is measured.")
     candidates: int = Field(50_000, ge=1, le=1_000_000, description="Pictures that are looked at, at most.")
     per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")

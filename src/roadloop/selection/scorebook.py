@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from roadloop.storage.notes import Notes, is_whole
 
-NAME: Final = ".scores"
+NAME: Final = ".scores-2"  #: the number changes with the columns
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS scores (track TEXT NOT NULL, point TEXT NOT NULL, classes BLOB NOT NULL,
-    vector BLOB NOT NULL, print BLOB NOT NULL, PRIMARY KEY (track, point)) WITHOUT ROWID;
+    seen BLOB NOT NULL, vector BLOB NOT NULL, print BLOB NOT NULL, PRIMARY KEY (track, point)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS labelled (picture TEXT PRIMARY KEY, print BLOB NOT NULL) WITHOUT ROWID;
 """
 
@@ -22,11 +22,13 @@ class Scored(NamedTuple):
 
     Attributes:
         classes: float32 [K], its uncertainty about each class aimed at, 0..1.
+        seen: float32 [K], the share of the pixels where each of them wins.
         vector: float32 [D], its embedding, of length 1.
         print: uint64 [4], its perceptual fingerprint.
     """
 
     classes: NDArray[np.float32]
+    seen: NDArray[np.float32]
     vector: NDArray[np.float32]
     print: NDArray[np.uint64]
 
@@ -43,21 +45,19 @@ class ScoreBook(Notes):
 
     def add(self, track: str, point: str, scored: Scored) -> None:
         """Write down one picture."""
-        blobs = (scored.classes.tobytes(), scored.vector.tobytes(), scored.print.tobytes())
+        blobs = [column.tobytes() for column in scored]
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", (track, point, *blobs))
+            self._db.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?)", (track, point, *blobs))
 
     def find(self, track: str, point: str) -> Scored | None:
         """One scored picture; None when it was not scored yet."""
         row = self._db.execute(
-            "SELECT classes, vector, print FROM scores WHERE track = ? AND point = ?", (track, point)
+            "SELECT classes, seen, vector, print FROM scores WHERE track = ? AND point = ?", (track, point)
         ).fetchone()
         if row is None:
             return None
-        classes, vector, prints = row
-        return Scored(
-            np.frombuffer(classes, np.float32), np.frombuffer(vector, np.float32), np.frombuffer(prints, np.uint64)
-        )
+        classes, seen, vector = (np.frombuffer(blob, np.float32) for blob in row[:3])
+        return Scored(classes, seen, vector, np.frombuffer(row[3], np.uint64))
 
     def count(self) -> int:
         """How many pictures were scored."""

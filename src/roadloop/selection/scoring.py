@@ -1,11 +1,11 @@
 """Score candidates: read, run the network, write down; several at a time, in constant memory. Needs torch.
 
-N pictures in a batch, C outputs, K classes aimed at, H, W pixels.
+K classes aimed at, D numbers of an embedding, H, W pixels.
 """
 
-import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
@@ -13,23 +13,38 @@ from typing import Final, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from roadloop.errors import JobError, OutOfMemoryError, RoadloopError, Text
-from roadloop.evaluation.predict import Stages, devices, run
+from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.imaging.decode import decode_image
-from roadloop.models.files import ModelFile, mismatch
+from roadloop.jobs.context import TaskContext
+from roadloop.models.backend import Trial, pictures_to_try, settled
 from roadloop.models.load import load_model
-from roadloop.networks.trust import Trust
-from roadloop.selection.acquisition import class_scores
-from roadloop.selection.encoder import Encoder
+from roadloop.models.manner import PLAIN
+from roadloop.models.predict import Network, Predictor, fitting, on_each
+from roadloop.models.prediction import UInt8
+from roadloop.models.stages import Stages, devices, run
+from roadloop.networks.trust import trust_of
+from roadloop.selection.acquisition import METHODS, class_doubts
 from roadloop.selection.fingerprint import fingerprint
 from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.scorebook import Scored
-from roadloop.tracks.service import TrackPoint, TrackStore
+from roadloop.tracks.service import TrackPoint
 
-UInt8 = NDArray[np.uint8]
-Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
+Float32 = NDArray[np.float32]
+
+
+class Outputs(NamedTuple):
+    """What a network makes of one picture.
+
+    Attributes:
+        classes: float32 [K], its uncertainty about each class aimed at, 0..1.
+        seen: float32 [K], the share of the pixels where each wins.
+        vector: float32 [D], its embedding, of length 1.
+    """
+
+    classes: Float32
+    seen: Float32
+    vector: Float32
 
 
 class Loaded(NamedTuple):
@@ -43,75 +58,63 @@ class Scorer:
     """One network on one device.
 
     Args:
-        module: In evaluation mode; moved to the device, gets a hook.
-        record: Its description.
+        network: Asked for embeddings.
         classes: Train ids aimed at.
         method: How uncertainty is measured.
         device: Where it runs.
     """
 
-    def __init__(
-        self, module: nn.Module, record: ModelFile, classes: Sequence[int], method: str, device: torch.device
-    ) -> None:
-        self._module: Final = module.to(device).eval()
-        self._device: Final = device
-        self._encoder: Final = Encoder(self._module, record.num_classes)
+    def __init__(self, network: Network, classes: Sequence[int], method: str, device: torch.device) -> None:
+        self._predictor: Final = Predictor(network, device)
+        self._places: Final = [list(network.used).index(train_id) for train_id in classes]
         self._method: Final = method
-        used = [c.train_id for c in record.classes]
-        self._used: Final = torch.tensor(used, dtype=torch.int64, device=device)
-        self._places: Final = [used.index(train_id) for train_id in classes]
-        mean, std = (
-            torch.tensor(v, dtype=torch.float32) for v in (record.normalisation.mean, record.normalisation.std)
-        )
-        self._scale_C11: Final = (1 / (255 * std)).view(3, 1, 1).to(device)
-        self._shift_C11: Final = (-mean / std).view(3, 1, 1).to(device)
 
+    @torch.inference_mode()
     def __call__(self, images: Sequence[UInt8]) -> list[Outputs]:
-        """(uncertainty float32 [K], embedding float32 [D]) of each picture, uint8 [H, W, 3] of one size.
+        """What it makes of pictures of one size, uint8 [H, W, 3].
 
         Raises:
             OutOfMemoryError: The batch does not fit; the text says what to change.
         """
-        try:
-            with torch.inference_mode():
-                bytes_NCHW = torch.from_numpy(np.stack(images)).to(self._device).permute(0, 3, 1, 2)
-                image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11).contiguous()
-                p_NCHW = self._module(image_NCHW)[:, self._used].float().softmax(1)
-                scores_NK = class_scores(p_NCHW, self._places, self._method).cpu().numpy()
-                vectors_ND = self._encoder.embeddings().cpu().numpy()
-        except torch.OutOfMemoryError as error:
-            height, width = images[0].shape[:2]
-            fits = max(1, len(images) // 2)
-            raise OutOfMemoryError(
-                Text(
-                    f"显存不足：一次 {len(images)} 张 {width}x{height} 的图片放不下。请把 single_gpu 调到 {fits}。",
-                    f"Out of GPU memory: {len(images)} pictures of {width}x{height} at once do not fit."
-                    f" Set single_gpu to {fits}.",
-                )
-            ) from error
-        return list(zip(scores_NK, vectors_ND, strict=True))
+        look = self._predictor.look(images)
+
+        def again(change: Callable[[UInt8], UInt8]) -> Iterable[torch.Tensor]:
+            return self._predictor.look([change(image) for image in images]).probabilities()
+
+        with fitting(images):
+            doubts = class_doubts(METHODS[self._method](look.probabilities(), again), self._places)
+            columns = [column.cpu().numpy() for column in (*doubts, look.vectors)]
+        return [Outputs(*row) for row in zip(*columns, strict=True)]
 
 
-def load_scorers(path: Path, recipe: MineRecipe, gpus: Sequence[str], threads: int, trust: Trust) -> list[list[Scorer]]:
-    """The model of a mining, once for each device.
+def load_scorers(
+    context: TaskContext, recipe: MineRecipe, images: Iterable[UInt8], left: int, place: Path
+) -> list[list[Scorer]]:
+    """The model of a mining, once for each device; on the CPU with PyTorch or ONNX Runtime.
 
     Args:
-        path: The model file.
-        recipe: Of the job.
-        gpus: UUIDs of the leased GPUs; empty = CPU.
-        threads: CPU threads to use; 0 = all cores.
-        trust: What may run.
+        context: Of the job.
+        recipe: Of the mining.
+        images: Some of the candidates, to measure on.
+        left: How many candidates are to be scored.
+        place: Where an exported file may stand for a moment.
 
     Raises:
         UntrustedCodeError: The network's source may not run here.
         BrokenFileError: The model file is not the one that was chosen.
     """
-    module, record = load_model(path, trust)
-    if record.params_sha256 != recipe.model_sha256:
-        raise mismatch(path)
+    trust = trust_of(context.platform)
+    path = context.platform.workspace.find_path(recipe.model_path)
+    module, record = load_model(path, trust, recipe.model_sha256)
+    network = replace(Network.of(module, record), predict_ignored=False, embedding=True)
+    places = devices(context.gpus, context.platform.settings.torch_threads or os.cpu_count() or 1)
+    tried = pictures_to_try(context, left, images)
+    _, (network,) = settled(context, [Trial(network, path, trust, tried, left, len(places), False, PLAIN, place)])
     classes = [aim.train_id for aim in recipe.aims]
-    places = devices(gpus, threads or os.cpu_count() or 1)
-    return [[Scorer(copy.deepcopy(module), record, classes, recipe.method, place)] for place in places]
+    return [
+        [Scorer(one, classes, recipe.method, device)]
+        for one, device in zip(on_each(network, places), places, strict=True)
+    ]
 
 
 class Failed(NamedTuple):
@@ -123,7 +126,7 @@ class Failed(NamedTuple):
 
 def score(
     points: Iterable[TrackPoint],
-    store: TrackStore,
+    picture: Callable[[TrackPoint], bytes],
     scorers: Sequence[Sequence[Callable[[Sequence[UInt8]], list[Outputs]]]],
     batch: int,
     max_pixels: int,
@@ -132,7 +135,7 @@ def score(
 
     Args:
         points: What to score.
-        store: Has the pictures.
+        picture: Fetches one.
         scorers: For each device a list of one scorer.
         batch: Pictures of one size at once on each device.
         max_pixels: Largest picture that is decoded.
@@ -144,7 +147,7 @@ def score(
 
     def read(point: TrackPoint) -> Loaded | None:
         try:
-            return Loaded(point, decode_image(store.picture(point), max_pixels))
+            return Loaded(point, decode_image(picture(point), max_pixels))
         except JobError:
             raise
         except RoadloopError as error:
@@ -152,8 +155,7 @@ def score(
             return None
 
     def finish(loaded: Loaded, outputs: list[Outputs]) -> tuple[TrackPoint, Scored]:
-        classes, vector = outputs[0]
-        return loaded.point, Scored(classes, vector, fingerprint(loaded.image))
+        return loaded.point, Scored(*outputs[0], fingerprint(loaded.image))
 
     for found in run(points, Stages(read, lambda loaded: loaded.image, finish), scorers, batch):
         yield found

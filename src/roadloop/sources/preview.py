@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_jpeg
 from roadloop.labels.colors import palette
@@ -22,6 +23,7 @@ UInt8 = NDArray[np.uint8]
 PAIRS: Final = 12
 _FIRST: Final = 4
 _WIDTH: Final = 480
+_HEIGHT: Final = 1920  # at most; a narrow picture is narrower, too
 _WEAK: Final = 10.0  # a weaker rule is odder than any share of pixels
 
 
@@ -106,11 +108,13 @@ class Samples:
         """uint8 [h, 2 w, 3]: the picture and its label; grey where there is none."""
         try:
             rgb = decode_image(image)
-        except ValueError:
+        except BrokenFileError:
             rgb = np.full((90, 160, 3), 160, np.uint8)
-        height = max(1, round(_WIDTH * rgb.shape[0] / rgb.shape[1]))
-        left = cv2.resize(rgb, (_WIDTH, height), interpolation=cv2.INTER_AREA)
+        size = (_WIDTH, max(1, round(_WIDTH * rgb.shape[0] / rgb.shape[1])))
+        if size[1] > _HEIGHT:
+            size = (max(1, round(_HEIGHT * rgb.shape[1] / rgb.shape[0])), _HEIGHT)
+        left = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
         right = np.full_like(left, 160)
         if ids is not None:
-            right = cv2.resize(self._colors[ids], (_WIDTH, height), interpolation=cv2.INTER_NEAREST_EXACT)
+            right = cv2.resize(self._colors[ids], size, interpolation=cv2.INTER_NEAREST_EXACT)
         return np.concatenate((left, right), axis=1).astype(np.uint8, copy=False)

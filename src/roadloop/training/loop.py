@@ -10,9 +10,9 @@ from typing import Protocol
 import torch
 
 from roadloop.errors import Text
-from roadloop.evaluation.decide import decide, exact
 from roadloop.evaluation.metrics import count
 from roadloop.evaluation.quality import FullScores, Validation, measure
+from roadloop.models.decide import decide, exact
 from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
 from roadloop.training.data import Batch, Normalise, Waiting
 from roadloop.training.failures import WEIGHTS, not_finite

@@ -1,5 +1,7 @@
 """Prediction on a real GPU gives the labels that the CPU gives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ import torch
 from benchmarks.pictures import drawn
 from benchmarks.predict import MEAN, STD, settle
 from roadloop.errors import OutOfMemoryError
-from roadloop.evaluation.predict import Network, Predictor
 from roadloop.imaging.decode import decode_image
+from roadloop.models.predict import Network, Predictor
 from roadloop.networks.folder import read_source, template_folder
 from roadloop.networks.load import load_source
 
@@ -37,6 +39,17 @@ def test_predictor__a_gpu_gives_the_cpu_s_labels(gpu: torch.device, name: str) -
         assert certainty is not None
         assert other_certainty is not None
         assert np.abs(certainty.astype(int) - other_certainty).mean() < 20  # of 65535
+
+
+def test_look__a_gpu_gives_the_cpu_s_probabilities_and_embeddings(gpu: torch.device) -> None:
+    images = [decode_image(sample.image) for sample in drawn(2, (480, 360))]
+    on_cpu, on_gpu = (
+        Predictor(replace(network("fast-scnn", images), embedding=True), place).look(images)
+        for place in (torch.device("cpu"), gpu)
+    )
+    expected, found = (torch.cat(list(look.probabilities()), 2).cpu() for look in (on_cpu, on_gpu))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+    torch.testing.assert_close(on_gpu.vectors.cpu(), on_cpu.vectors, rtol=0, atol=1e-3)
 
 
 def test_predictor__out_of_gpu_memory_says_what_to_set(gpu: torch.device) -> None:

@@ -12,18 +12,12 @@ from numpy.typing import NDArray
 
 from approved import trusted
 from roadloop.errors import JobError, Text
-from roadloop.evaluation import backend, service, tasks
-from roadloop.evaluation.backend import Choice, OnnxNetwork, Trial, choose, common_size
-from roadloop.evaluation.manner import Manner
-from roadloop.evaluation.predict import Network, Predictor
-from roadloop.evaluation.recipe import StartEvaluation
-from roadloop.evaluation.report import read_report
-from roadloop.jobs import queue
-from roadloop.jobs.context import TaskContext
-from roadloop.jobs.states import JobState
+from roadloop.models import backend
+from roadloop.models.backend import Choice, OnnxNetwork, Trial, choose, common_size, exported
 from roadloop.models.load import load_model
+from roadloop.models.manner import Manner
+from roadloop.models.predict import Network, Predictor
 from roadloop.networks.folder import digest
-from roadloop.storage.platform import Platform
 
 UInt8 = NDArray[np.uint8]
 
@@ -91,6 +85,18 @@ def test_choose__onnx_runtime_answers_the_coarse_logits_of_networks_that_have_th
     assert predicted(network, other) == predicted(half, other)
 
 
+def test_exported__answers_embeddings_where_they_are_wanted(trial: Trial) -> None:
+    wanted = replace(trial.network, embedding=True)
+    network = exported(wanted, (trial.params, trial.trust), (12, 16), trial.place)
+    rng = np.random.default_rng(1)
+    for size in ((12, 16), (7, 9)):  # the file's, and another, which goes through the original
+        pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(2)]
+        ours, theirs = (Predictor(one, torch.device("cpu")).look(pictures) for one in (network, wanted))
+        torch.testing.assert_close(ours.logits, theirs.logits)
+        torch.testing.assert_close(ours.vectors, theirs.vectors)
+        assert theirs.vectors.norm(dim=1).tolist() == pytest.approx([1, 1])
+
+
 def slow(seconds: float, wrong: int = 0) -> Callable[..., Network]:
     """Instead of an export: a network that takes its time, and says something else about some pixels."""
 
@@ -156,41 +162,3 @@ def test_common_size__is_the_most_frequent() -> None:
     small, large = np.zeros((2, 2, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
     assert [len(image) for image in common_size([small, large, large, small, large], 2)] == [4, 4]
     assert common_size([]) == []
-
-
-@pytest.mark.usefixtures("pictures", "model")
-@pytest.mark.parametrize("setting", ["onnx", "torch"])
-def test_evaluate__a_resumed_job_keeps_its_predictor(
-    platform: Platform,
-    run_job: Callable[[Platform, str], queue.Job],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    setting: str,
-) -> None:
-    object.__setattr__(platform.settings, "predictor", setting)
-    request = StartEvaluation(
-        dicts={"苏州": ["kd_suzhou_ep-0005.params"]}, sour_dir="图片", dest_dir="out", single_gpu=2
-    )
-    write = service.start(platform, request)
-    with platform.database.transaction() as db:
-        task_id = write(db)
-        job = queue.claim(db, task_id, (), "test")
-    monkeypatch.setattr(tasks, "run", _killed)
-    with pytest.raises(KeyboardInterrupt):
-        tasks.evaluate(TaskContext(platform, job))
-    monkeypatch.undo()
-    object.__setattr__(platform.settings, "predictor", "auto")
-    with platform.database.transaction() as db:
-        queue.requeue(db, job, Text("", ""), counts=False)
-    monkeypatch.setattr(tasks, "choose", _killed)  # nothing is measured again
-    assert run_job(platform, task_id).state is JobState.SUCCEEDED
-    report = read_report(platform.workspace.home / "out")
-    assert report is not None
-    (choice,) = report["prediction"]["models"]
-    assert choice["backend"] == setting
-    assert f"kd_suzhou_ep-0005.params: backend={setting} why=setting" in capsys.readouterr().out
-    assert not list((platform.workspace.home / "out").rglob("*.onnx"))
-
-
-def _killed(*_args: object, **_values: object) -> None:
-    raise KeyboardInterrupt

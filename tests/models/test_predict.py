@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
-from roadloop.evaluation.manner import Manner, tiles
-from roadloop.evaluation.predict import Network, Predictor, Stages, devices, run
+from roadloop.models.manner import Manner, tiles
+from roadloop.models.predict import Network, Predictor
+from roadloop.models.stages import Stages, devices, run
 
 UInt8 = NDArray[np.uint8]
 CPU = torch.device("cpu")
@@ -256,6 +258,36 @@ def test_predictor__scales_average_probabilities_of_other_sizes() -> None:
     (plain,) = Predictor(net, CPU, remote=False, manner=Manner(scales=(1.0,))).predict([halves])
     assert plain.certainty is not None
     assert plain.certainty[0, 0] == pytest.approx(65535 * np.exp(100 / 255) / (np.exp(100 / 255) + 2), abs=1)
+
+
+class Half(torch.nn.Module):
+    """Logits are the input channels of half the pixels, resized."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deep = torch.nn.AvgPool2d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.interpolate(self.coarse_logits(x), x.shape[-2:], mode="bilinear", align_corners=False)
+
+    def coarse_logits(self, x: torch.Tensor) -> torch.Tensor:
+        self.deep(x)
+        return functional.avg_pool2d(x, 2)
+
+
+def test_look__probabilities_of_the_outputs_that_take_part_and_what_was_seen() -> None:
+    images = [np.random.default_rng(i).integers(0, 256, (16, 12, 3), dtype=np.uint8) for i in range(2)]
+    half = network(module=Half(), used=[0, 2], embedding=True)
+    look = Predictor(half, CPU).look(images)
+    assert look.logits.shape == (2, 2, 8, 6)
+    pictures = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 255
+    expected = half.module(pictures)[:, [0, 2]].softmax(1)
+    torch.testing.assert_close(torch.cat(list(look.probabilities()), 2), expected)
+    means = functional.normalize(pictures.mean((2, 3)), dim=1)
+    torch.testing.assert_close(look.vectors, means)
+    plain = Predictor(replace(half, resized_late=False), CPU)
+    assert plain.look(images).logits.shape == (2, 2, 16, 12)
+    assert all(np.array_equal(*pair) for pair in zip(plain(images), Predictor(half, CPU)(images), strict=True))
 
 
 def through(images: list[UInt8], batch: int, places: int = 1) -> tuple[list[tuple[int, UInt8]], Brightest]:

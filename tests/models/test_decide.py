@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from roadloop.evaluation.decide import decide
-from roadloop.evaluation.quality import CERTAIN
+from roadloop.models.decide import decide, probabilities
+from roadloop.models.prediction import CERTAIN
 
 
 def logits(*outputs: list[float]) -> torch.Tensor:
@@ -70,3 +70,13 @@ def test_decide__logits_that_are_no_numbers_end_nothing_and_are_not_certain() ->
     assert found.certainty is not None
     assert found.certainty[0, 0] == 0
     assert found.ids[0, 1] == 1
+
+
+def test_probabilities__in_bands_are_those_of_the_whole() -> None:
+    logits = torch.randn((2, 3, 40, 50), generator=torch.Generator().manual_seed(0))
+    bands = list(probabilities(logits, (400, 500)))
+    assert len(bands) > 1
+    resized = functional.interpolate(logits, (400, 500), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(torch.cat(bands, 2), resized.softmax(1), rtol=0, atol=1e-5)
+    (whole,) = probabilities(logits, (40, 50))
+    assert torch.equal(whole, logits.softmax(1))

@@ -1,4 +1,4 @@
-"""From logits to labels: the largest output of each pixel and, if asked, how certain it is.
+"""From logits to labels, the largest output of each pixel and, if asked, how certain it is; or to all probabilities.
 
 On the CPU one output after the other is resized, and each pixel's largest logit so far is kept and whose it is
 (docs/decisions/0017-running-maximum.md has the measured times); on a GPU, where nothing is resized, it is argmax. Ties
@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roadloop.evaluation.quality import CERTAIN, Prediction
+from roadloop.models.prediction import CERTAIN, Prediction, UInt8, UInt16
 
-UInt8 = NDArray[np.uint8]
-UInt16 = NDArray[np.uint16]
 Float32 = NDArray[np.float32]
 
 _FAINT: Final = -80.0  #: difference of logits below which exp is slow, and nothing
+_BAND: Final = 1 << 18  #: logits whose probabilities are worked on at once: they stay in a core's cache,
+_GPU_BAND: Final = 1 << 26  #: or take 256 MiB of a GPU
 
 
 @contextmanager
@@ -55,6 +55,26 @@ def decide(logits_NChw: torch.Tensor, size: tuple[int, int], *, certain: bool) -
     if not certain:
         return [Prediction(places) for places in places_NHW]
     return [Prediction(*pair) for pair in zip(places_NHW, _certainty(logits_NChw), strict=True)]
+
+
+def probabilities(logits_NChw: torch.Tensor, size: tuple[int, int]) -> Iterator[torch.Tensor]:
+    """The probabilities of the outputs at each pixel: bands of rows from top to bottom, float32 [N, C, rows, W].
+
+    Args:
+        logits_NChw: As `decide` takes them.
+        size: H and W of the pictures.
+    """
+    logits_NCHW = logits_NChw.float()
+    if logits_NChw.shape[2:] != size:  # on the CPU alone
+        logits_NCHW = torch.empty((*logits_NChw.shape[:2], *size))
+        small, large = (maps.flatten(0, 1).contiguous().numpy() for maps in (logits_NChw.float(), logits_NCHW))
+        for map_hw, map_HW in zip(small, large, strict=True):
+            cv2.resize(map_hw, size[::-1], dst=map_HW, interpolation=cv2.INTER_LINEAR)
+    count, outputs, height, width = logits_NCHW.shape
+    band = _BAND if logits_NChw.device.type == "cpu" else _GPU_BAND
+    rows = max(1, band // (count * outputs * width))
+    for top in range(0, height, rows):
+        yield logits_NCHW[:, :, top : top + rows].softmax(dim=1)
 
 
 def _certainty(logits_NCHW: torch.Tensor) -> UInt16:

@@ -4,31 +4,35 @@ An export takes seconds, so it is only tried where the pictures that are left wo
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
 from roadloop.errors import RoadloopError
-from roadloop.evaluation.manner import Manner, tiles
-from roadloop.evaluation.predict import Answer, Network, Predictor
+from roadloop.jobs.context import TaskContext
+from roadloop.models.encoder import Encoder
+from roadloop.models.manner import Manner, tiles
+from roadloop.models.predict import Answer, Network, Predictor
+from roadloop.models.prediction import UInt8
 from roadloop.networks.load import COARSE
 from roadloop.networks.trust import Trust
 from roadloop.storage import reading
-
-UInt8 = NDArray[np.uint8]
 
 EQUAL: Final = 0.9999  #: share of pixels that must have the same label
 FASTER: Final = 0.9  #: of PyTorch's time, or less, makes ONNX Runtime worth it
 EXPORT_SECONDS: Final = 20.0  #: what an export and its checks may take on a busy machine
 FEW: Final = 50  #: pictures for which it is not even worth measuring
+PREDICTORS: Final = "predictors"  #: in the job's memo
 _RUNS: Final = 3
+_LOOKED_AT: Final = 8  #: pictures, for those of the most frequent size
 
 Reason = Literal[
     "setting", "device", "scales", "few pictures", "export failed", "labels differ", "not faster", "faster"
@@ -143,6 +147,52 @@ def choose(trial: Trial, *, always: bool = False) -> tuple[Choice, Network]:
     return replace(choice, backend="onnx", why="setting" if always else "faster"), network
 
 
+def pictures_to_try(context: TaskContext, left: int, images: Iterable[UInt8]) -> list[UInt8]:
+    """A few pictures of one size to measure on; none where there is nothing to measure.
+
+    Args:
+        context: Of the job.
+        left: How many pictures are to be predicted.
+        images: Of the job, uint8 [H, W, 3]; read as far as needed.
+    """
+    setting = context.platform.settings.predictor
+    worth = setting == "onnx" or (setting == "auto" and left >= FEW)
+    if context.gpus or PREDICTORS in context.memo or not worth:
+        return []
+    return common_size(list(islice(images, _LOOKED_AT)))
+
+
+def settled(context: TaskContext, trials: Sequence[Trial]) -> tuple[list[Choice], list[Network]]:
+    """PyTorch or ONNX Runtime for each model of a job: as an earlier attempt had it, else by measuring, and noted down.
+
+    Args:
+        context: Of the job.
+        trials: Of all its models, with the images of `pictures_to_try`.
+    """
+    if PREDICTORS in context.memo:
+        choices = [Choice.of(values) for values in context.memo[PREDICTORS]]
+        networks = [
+            exported(trial.network, (trial.params, trial.trust), choice.size, trial.place)
+            if trial.left and choice.backend == "onnx" and choice.size
+            else trial.network
+            for trial, choice in zip(trials, choices, strict=True)
+        ]
+        return choices, networks
+    setting = context.platform.settings.predictor
+    why: Reason = "device" if context.gpus else "setting" if setting == "torch" else "few pictures"
+    choices, networks = [], []
+    for trial in trials:
+        context.check_stop()
+        choice, ready = Choice("torch", why), trial.network
+        if trial.images:
+            choice, ready = choose(trial, always=setting == "onnx")
+        context.log(f"{trial.params.name}: {choice}")
+        choices.append(choice)
+        networks.append(ready)
+    context.publish([], {PREDICTORS: [choice.record for choice in choices]})
+    return choices, networks
+
+
 def exported(network: Network, file: tuple[Path, Trust], size: tuple[int, int], place: Path) -> Network:
     """The network with ONNX Runtime in its place for pictures of one size.
 
@@ -159,11 +209,20 @@ def exported(network: Network, file: tuple[Path, Trust], size: tuple[int, int], 
 
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        export_onnx(file[0], place, size=size, coarse=network.coarse, trust=file[1])
+        export_onnx(file[0], place, size=size, part=partial(_answering, network), trust=file[1])
         module = OnnxNetwork(reading.read_bytes(place), size, network)
-        return replace(network, module=module, channels_last=False)
     finally:
         place.unlink(missing_ok=True)
+    return replace(network, module=module, channels_last=False, encode=module.encode if network.embedding else None)
+
+
+def _answering(network: Network, module: torch.nn.Module) -> torch.nn.Module:
+    """What answers as the network is asked."""
+    from roadloop.models.export import Coarse  # noqa: PLC0415 - as above
+
+    if network.embedding:
+        return Encoder(module, network.outputs, coarse=network.coarse)
+    return Coarse(module) if network.coarse else module
 
 
 class OnnxNetwork(torch.nn.Module):
@@ -177,10 +236,11 @@ class OnnxNetwork(torch.nn.Module):
 
     def __init__(self, data: bytes, size: tuple[int, int], original: Network) -> None:
         super().__init__()
-        from roadloop.models.onnx_session import open_session  # noqa: PLC0415 - as above
+        from roadloop.models.onnx_session import OnnxModule  # noqa: PLC0415 - as above
 
-        self._session = open_session(data, 1)
+        self._exported = OnnxModule(data, 1)
         self._size = size
+        self._network = original
         self.original = original.module
         self._answer: Answer = getattr(original.module, COARSE) if original.coarse else original.module
 
@@ -193,8 +253,15 @@ class OnnxNetwork(torch.nn.Module):
         """What the original resizes, or its logits."""
         if tuple(image_NCHW.shape[-2:]) != self._size:
             return self._answer(image_NCHW)
-        (logits,) = self._session.run(["logits"], {"image": image_NCHW.numpy()})
-        return torch.from_numpy(logits)
+        logits_NChw: torch.Tensor = self._exported(image_NCHW)
+        return logits_NChw
+
+    def encode(self, image_NCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same, and embeddings, float32 [N, D]; the file must answer them."""
+        if tuple(image_NCHW.shape[-2:]) != self._size:
+            return self._network.encoder(image_NCHW)
+        logits_NChw, vectors_ND = self._exported.run(image_NCHW, "logits", "embedding")
+        return logits_NChw, vectors_ND
 
 
 def common_size(images: Sequence[UInt8], most: int = _RUNS) -> list[UInt8]:

@@ -1,39 +1,35 @@
-"""Predicting many pictures: read, predict and write at the same time, in constant memory.
+"""One network on one device: labels, probabilities or an embedding of pictures. Needs torch.
 
-Threads read and decode ahead, pictures of one size form a batch, each device (or group of CPU cores) predicts
-batches with all models, and threads encode and write. Every stage has a bounded window, so neither a million pictures
-nor a slow disk fills the memory.
+Whoever asks a model about pictures does it here: evaluation, mining, label noise, drafts for annotators, parity.
 
-N pictures in a batch, C outputs, H, W pixels.
+N pictures in a batch, C outputs, D numbers of an embedding, H, W pixels, h, w the size of the logits.
 """
 
-import queue
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, NamedTuple, Self
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional
 
 from roadloop.errors import JobError, OutOfMemoryError, Text
-from roadloop.evaluation.decide import UInt8, decide
-from roadloop.evaluation.manner import PLAIN, Manner, tiles
-from roadloop.evaluation.metrics import IGNORE
-from roadloop.evaluation.quality import Prediction
+from roadloop.labels.label_map import mirrored_pairs
+from roadloop.labels.table import IGNORE
+from roadloop.models.decide import decide, probabilities
+from roadloop.models.encoder import Encoder
+from roadloop.models.files import ModelFile
+from roadloop.models.manner import PLAIN, Manner, tiles
+from roadloop.models.prediction import Prediction, UInt8
 from roadloop.networks.load import COARSE, answers_coarsely
-from roadloop.storage.ahead import in_order, threads
-
-A = TypeVar("A")
-P = TypeVar("P")
-L = TypeVar("L")
-V = TypeVar("V")
-R = TypeVar("R")
 
 _TRIED: Final = (64, 96)  # height and width of the picture that is tried in another layout
-CODEC_THREADS: Final = 4  #: threads that decode, and as many that encode, for each device
+
+Answer = Callable[[torch.Tensor], torch.Tensor]  # logits of float32 [N, 3, H, W]
+Encode = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # logits [N, C, h, w] and embeddings [N, D]
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,10 @@ class Network:
         used: Outputs that are classes, which are the train ids; the others are left out of the argmax.
         mirrored: Pairs of outputs that change places in a mirrored picture.
         channels_last: Whether to try that layout of tensors on the CPU.
+        resized_late: Whether to ask for coarse logits on the CPU, where the module has them.
         predict_ignored: Whether the others take part, too; where one of them wins, the pixel is 255.
+        embedding: Whether embeddings are wanted, too.
+        encode: What gives logits and embeddings at once; None asks an `Encoder` of the module.
     """
 
     module: torch.nn.Module
@@ -58,7 +57,17 @@ class Network:
     used: Sequence[int]
     mirrored: Sequence[tuple[int, int]] = ()
     channels_last: bool = True
+    resized_late: bool = True
     predict_ignored: bool = False
+    embedding: bool = False
+    encode: Encode | None = None
+
+    @classmethod
+    def of(cls, module: torch.nn.Module, record: ModelFile) -> Self:
+        """The network of a model file, as `load_model` gives both."""
+        norm, used = record.normalisation, sorted(c.train_id for c in record.classes)
+        network = cls(module, norm.mean, norm.std, record.num_classes, used, _mirrored(record))
+        return replace(network, predict_ignored=record.predict_ignored)
 
     @cached_property
     def layout(self) -> torch.memory_format:
@@ -80,11 +89,38 @@ class Network:
 
     @cached_property
     def coarse(self) -> bool:
-        """Whether the module also answers logits before its last resize, found out while it is on the CPU."""
+        """Whether to ask the module for logits before its last resize, found out while it is on the CPU."""
         try:
-            return answers_coarsely(self.module)
+            return self.resized_late and answers_coarsely(self.module)
         except JobError:  # of code that nobody has tried; its answer alone counts
             return False
+
+    @cached_property
+    def encoder(self) -> Encode:
+        """What gives logits and embeddings at once; coarse logits where it is made while the module is on the CPU."""
+        return self.encode or Encoder(self.module, self.outputs, coarse=self._on_cpu and self.coarse)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return all(parameter.device.type == "cpu" for parameter in self.module.parameters())
+
+
+class Look(NamedTuple):
+    """What one pass of a network makes of pictures of one size.
+
+    Attributes:
+        logits: [N, C, h, w] of the outputs that take part; on the CPU they may be smaller than the pictures.
+        size: H and W of the pictures.
+        vectors: Embeddings of length 1, float32 [N, D].
+    """
+
+    logits: torch.Tensor
+    size: tuple[int, int]
+    vectors: torch.Tensor
+
+    def probabilities(self) -> Iterator[torch.Tensor]:
+        """Of the outputs that take part, sum 1: bands of rows from top to bottom, float32 [N, C, rows, W]."""
+        return probabilities(self.logits, self.size)
 
 
 class Predictor:
@@ -97,12 +133,13 @@ class Predictor:
         manner: Tiles, mirrored and scaled copies.
     """
 
-    def __init__(self, network: Network, device: torch.device, *, remote: bool, manner: Manner = PLAIN) -> None:
+    def __init__(self, network: Network, device: torch.device, *, remote: bool = False, manner: Manner = PLAIN) -> None:
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # of this process from now on; see `exact`
         module = network.module.to(device).eval()
         self._layout: Final = network.layout if device.type == "cpu" else torch.contiguous_format
         self._answer: Final[Answer] = module
+        self._encode: Final = network.encoder if network.embedding else None
         self._coarse: Final[Answer] = getattr(module, COARSE) if device.type == "cpu" and network.coarse else module
         self._device: Final = device
         self._remote: Final = remote
@@ -111,7 +148,7 @@ class Predictor:
         shift = -np.array(network.mean, np.float32) / np.array(network.std, np.float32)
         self._scale_C11: Final = torch.from_numpy(scale.astype(np.float32)).view(3, 1, 1).to(device)
         self._shift_C11: Final = torch.from_numpy(shift.astype(np.float32)).view(3, 1, 1).to(device)
-        chosen, ids = choices(network.used, network.outputs, predict_ignored=network.predict_ignored)
+        chosen, ids = _choices(network.used, network.outputs, predict_ignored=network.predict_ignored)
         self._chosen: Final = None if chosen == list(range(network.outputs)) else chosen
         self._ids: Final = None if ids.tolist() == list(range(network.outputs)) else ids
         self._swapped: Final = torch.tensor(_swapped(network, chosen), dtype=torch.int64, device=device)
@@ -135,17 +172,8 @@ class Predictor:
             OutOfMemoryError: The batch does not fit; the text says what to change.
         """
         top = images[0].shape[0] // 2 if self._remote else 0
-        try:
+        with fitting(images):
             found = self._predict(np.stack([image[top:] for image in images]), certain=certain)
-        except torch.OutOfMemoryError as error:
-            height, width = images[0].shape[:2]
-            raise OutOfMemoryError(
-                Text(
-                    f"显存不足：一次 {len(images)} 张 {width}x{height} 的图片放不下。请把 single_gpu 调到 {max(1, len(images) // 2)}。",
-                    f"Out of GPU memory: {len(images)} pictures of {width}x{height} at once do not fit."
-                    f" Set single_gpu to {max(1, len(images) // 2)}.",
-                )
-            ) from error
         above = ((top, 0), (0, 0))
         return [
             Prediction(
@@ -153,6 +181,18 @@ class Predictor:
             )
             for ids, certainty in found
         ]
+
+    @torch.inference_mode()
+    def look(self, images: Sequence[UInt8]) -> Look:
+        """Whole pictures of one size, uint8 [H, W, 3], once; the network's `embedding` must be asked for.
+
+        Raises:
+            OutOfMemoryError: The batch does not fit; the text says what to change.
+        """
+        assert self._encode is not None
+        with fitting(images):
+            logits_NChw, vectors_ND = self._encode(self._normalised(np.stack(images)))
+        return Look(self._of_used(logits_NChw), images[0].shape[:2], vectors_ND)
 
     def _predict(self, image_NHWC: UInt8, *, certain: bool) -> list[Prediction]:
         """A batch, tile by tile; never more logits in memory than those of a tile."""
@@ -174,15 +214,18 @@ class Predictor:
 
     def _predict_tile(self, image_NHWC: UInt8, *, certain: bool) -> list[Prediction]:
         with torch.inference_mode():
-            bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
-            image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11)
-            image_NCHW = image_NCHW.contiguous(memory_format=self._layout)
+            image_NCHW = self._normalised(image_NHWC)
             averaged = self._manner.averaged
             logits_NChw = self._averaged(image_NCHW) if averaged else self._of_used(self._coarse(image_NCHW))
             found = decide(logits_NChw, image_NHWC.shape[1:3], certain=certain)
         if self._ids is None:
             return found
         return [Prediction(self._ids[places], certainty) for places, certainty in found]
+
+    def _normalised(self, image_NHWC: UInt8) -> torch.Tensor:
+        bytes_NCHW = torch.from_numpy(image_NHWC).to(self._device).permute(0, 3, 1, 2)
+        image_NCHW = bytes_NCHW.float().mul_(self._scale_C11).add_(self._shift_C11)
+        return image_NCHW.contiguous(memory_format=self._layout)
 
     def _logits(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Of the outputs that take part."""
@@ -204,11 +247,40 @@ class Predictor:
         return torch.stack(found).mean(dim=0).clamp_(min=1e-30).log_()
 
 
+@contextmanager
+def fitting(images: Sequence[UInt8]) -> Iterator[None]:
+    """What is done with a batch of pictures, uint8 [H, W, 3]; says what to change where it does not fit.
+
+    Raises:
+        OutOfMemoryError: Instead of torch's.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        height, width = images[0].shape[:2]
+        fits = max(1, len(images) // 2)
+        raise OutOfMemoryError(
+            Text(
+                f"显存不足：一次 {len(images)} 张 {width}x{height} 的图片放不下。请把 single_gpu 调到 {fits}。",
+                f"Out of GPU memory: {len(images)} pictures of {width}x{height} at once do not fit."
+                f" Set single_gpu to {fits}.",
+            )
+        ) from error
+
+
+def on_each(network: Network, devices: Sequence[torch.device]) -> list[Network]:
+    """The network for each device: itself for the first one and for threads of the CPU, a copy for each other GPU."""
+    return [
+        replace(network, module=copy.deepcopy(network.module)) if place and device.type != "cpu" else network
+        for place, device in enumerate(devices)
+    ]
+
+
 def _apply_layout(module: torch.nn.Module, layout: torch.memory_format) -> None:
     module.to(memory_format=layout)  # type: ignore[call-overload]
 
 
-def choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tuple[list[int], UInt8]:
+def _choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tuple[list[int], UInt8]:
     """The outputs that take part in the argmax, and uint8 [of them] what is predicted where each wins.
 
     Args:
@@ -218,6 +290,16 @@ def choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tupl
     """
     chosen = list(range(outputs)) if predict_ignored else list(used)
     return chosen, np.array([i if i in set(used) else IGNORE for i in chosen], np.uint8)
+
+
+def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:
+    """Pairs of outputs that change places in a mirrored picture: as the training had them, else by their names."""
+    trained: Any = record.training.get("flip_pairs")
+    if trained is not None:
+        return tuple((int(a), int(b)) for a, b in trained)
+    by_id = {c.train_id: c for c in record.classes}
+    names = [(by_id[i].name_en, by_id[i].name_zh) if i in by_id else ("", "") for i in range(record.num_classes)]
+    return mirrored_pairs([en for en, _ in names], [zh for _, zh in names])
 
 
 def _swapped(network: Network, chosen: list[int]) -> list[int]:
@@ -231,91 +313,3 @@ def _resize(x_NCHW: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
         return x_NCHW
     smaller = size[0] < x_NCHW.shape[-2]
     return functional.interpolate(x_NCHW, list(size), mode="bilinear", align_corners=False, antialias=smaller)
-
-
-def devices(gpus: Sequence[str], threads: int) -> list[torch.device]:
-    """Where to predict: each leased GPU, or the CPU once for each thread.
-
-    Batches on single threads use CPU cores better than one batch on all of them, and do not suffer when other
-    processes are busy.
-    """
-    if gpus:
-        return [torch.device("cuda", i) for i in range(len(gpus))]
-    return [torch.device("cpu")] * max(1, threads)
-
-
-Answer = Callable[[torch.Tensor], torch.Tensor]  # logits of float32 [N, 3, H, W]
-Model = Callable[[Sequence[UInt8]], list[V]]  # pictures of one size to what is made of each; a `Predictor` is one
-
-
-@dataclass(frozen=True)
-class Stages(Generic[P, L, V, R]):
-    """What to do with a picture P: load it to L (None leaves it out), predict L's image to V, finish to R."""
-
-    load: Callable[[P], L | None]
-    image: Callable[[L], UInt8]
-    finish: Callable[[L, list[V]], R]
-
-
-def run(
-    pictures: Iterable[P], stages: Stages[P, L, V, R], predictors: Sequence[Sequence[Model[V]]], batch: int
-) -> Iterator[R]:
-    """Carry pictures through all stages, several at a time.
-
-    Args:
-        pictures: What to predict, in any number.
-        stages: How a picture is loaded and finished; called from several threads.
-        predictors: For each device the models on it, all in the same order.
-        batch: Pictures of one size predicted at once on one device.
-
-    Yields:
-        What `finish` returned, about in the order of the pictures.
-    """
-    free: queue.SimpleQueue[Sequence[Model[V]]] = queue.SimpleQueue()
-    for models in predictors:
-        free.put(models)
-
-    def predict(loaded: list[L]) -> list[tuple[L, list[V]]]:
-        models = free.get()
-        try:
-            images = [stages.image(one) for one in loaded]
-            by_model = [model(images) for model in models]
-        finally:
-            free.put(models)
-        return [(one, [ids[i] for ids in by_model]) for i, one in enumerate(loaded)]
-
-    def finish(pair: tuple[L, list[V]]) -> R:
-        return stages.finish(*pair)
-
-    width = len(predictors)
-    codecs = min(CODEC_THREADS * width, 32)
-    with (
-        threads(codecs, "read") as readers,
-        threads(width, "predict", _one_thread) as workers,
-        threads(codecs, "write") as writers,
-    ):
-        loaded = (one for one in in_order(readers, stages.load, pictures, codecs + width * batch) if one is not None)
-        batches = _grouped(loaded, lambda one: stages.image(one).shape[:2], batch, limit=4 * width * batch)
-        predicted = (pair for pairs in in_order(workers, predict, batches, width + 1) for pair in pairs)
-        yield from in_order(writers, finish, predicted, codecs + batch)
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)  # resizing logits is OpenCV's
-
-
-def _grouped(items: Iterable[A], key: Callable[[A], Any], size: int, *, limit: int) -> Iterator[list[A]]:
-    """Lists of up to `size` items of one key; when more than `limit` wait, the longest list goes as it is."""
-    groups: dict[Any, list[A]] = {}
-    waiting = 0
-    for item in items:
-        group = groups.setdefault(key(item), [])
-        group.append(item)
-        waiting += 1
-        if len(group) < size and waiting > limit:
-            group = max(groups.values(), key=len)
-        if len(group) >= size or waiting > limit:
-            waiting -= len(group)
-            yield groups.pop(key(group[0]))
-    yield from groups.values()
