@@ -15,7 +15,7 @@ from roadloop.demo.write import Drives, write_source_set
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EPOCHS = 45  # so that a fast trial is stopped before it has done them all
 COMMAND = [
