@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 from roadloop.cli.main import app
 from roadloop.jobs import confine
+from roadloop.labels.table import SHIPPED
 from roadloop.networks.folder import TEMPLATES, list_templates
 from roadloop.parameters import names
 from roadloop.settings import Settings
+from roadloop.sources.exporters.layouts import EXPORTERS
 from roadloop.sources.importers.found import Fate
 from roadloop.sources.importers.recognise import LAYOUTS
 from roadloop.sources.recipe import ImportRecipe
@@ -82,6 +84,21 @@ def test_imports__every_layout_outcome_and_parameter_has_its_place(document: str
     parameters = re.findall(r"^\| (`[a-z]+`(?:[,、] ?`[a-z]+`)*) \|", text, re.MULTILINE)
     named = {name for cell in parameters for name in re.findall("`([a-z]+)`", cell)}
     assert names(ImportRecipe) <= named
+
+
+def test_imports__the_description_of_the_interface_names_every_layout() -> None:
+    assert ImportRecipe.model_json_schema()["properties"]["layout"]["enum"] == ["auto", *LAYOUTS]
+
+
+@pytest.mark.parametrize("document", ["imports.md", "imports.zh.md"])
+def test_imports__the_class_tables_are_the_shipped_ones(document: str) -> None:
+    (row,) = re.findall(r"^\| `roadelement` \|([^|]+)\|", (ROOT / "docs" / document).read_text(), re.MULTILINE)
+    assert sorted(re.findall("`([a-z0-9-]+)`", row)) == sorted(SHIPPED)
+
+
+def test_exports__every_layout_has_its_row() -> None:
+    text = (ROOT / "docs" / "exports.md").read_text()
+    assert re.findall(r"^\| `([a-z][a-z-]+)` \|", text, re.MULTILINE) == list(EXPORTERS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from roadloop.evaluation.metrics import Counts, confusion_matrix, count, image_miou, mean, scores
+from roadloop.evaluation.metrics import Counts, count, image_miou, mean, scores
 
 
 def ids(*rows: list[int]) -> NDArray[np.uint8]:
@@ -22,9 +22,9 @@ def both() -> Counts:
     return count(GUESS_A, TRUTH_A, 3) + count(GUESS_B, TRUTH_B, 3)
 
 
-def test_confusion_matrix__rows_are_truth_and_ignored_pixels_are_dropped() -> None:
-    assert confusion_matrix(GUESS_B, TRUTH_B, 3).tolist() == [[6, 0, 1], [0, 0, 0], [0, 0, 0]]
-    assert confusion_matrix(GUESS_A, TRUTH_A, 3).dtype == np.int64
+def test_count__rows_are_truth_and_ignored_pixels_are_dropped() -> None:
+    assert count(GUESS_B, TRUTH_B, 3).matrix.tolist() == [[6, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert count(GUESS_A, TRUTH_A, 3).matrix.dtype == np.int64
 
 
 def test_count__predictions_on_ignored_pixels_are_counted_apart() -> None:
@@ -142,7 +142,7 @@ def test_count__equals_a_plain_loop() -> None:
     for row, column in zip(target.ravel(), prediction.ravel(), strict=True):
         if row != 255:
             slow[row, column] += 1
-    assert np.array_equal(confusion_matrix(prediction, target, 5), slow)
+    assert np.array_equal(count(prediction, target, 5).matrix, slow)
 
 
 def test_mean__of_nothing_is_nan() -> None:

@@ -144,11 +144,11 @@ def test_export_onnx__any_size_runs_at_sizes_that_were_not_traced(tmp_path: Path
 
 @pytest.mark.parametrize("check", ["nothing", "dataset:nothing/val", "."])
 def test_export_command__pictures_that_are_not_there_are_said_before_the_work(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, check: str
+    platform: Platform, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, check: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NotFoundError, match=r"nothing to compare|named nothing|no picture folder"):
-        cli.export(model, tmp_path / "out", check=check, home=tmp_path / "home")
+        cli.export(model, tmp_path / "out", check=check, home=platform.workspace.home)
     assert not (tmp_path / "out").exists()
 
 

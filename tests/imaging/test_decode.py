@@ -16,7 +16,6 @@ from roadloop.imaging.decode import (
     decode_color_label,
     decode_image,
     decode_label,
-    image_size,
 )
 from roadloop.imaging.encode import encode_label
 from roadloop.imaging.header import read_header
@@ -74,8 +73,8 @@ def test_decode_image__pixels_equal_pillow(name: str) -> None:
     assert decoded.dtype == np.uint8
     assert decoded.flags.c_contiguous
     assert np.array_equal(decoded, expected)
-    assert image_size(GOOD[name]) == (expected.shape[1], expected.shape[0])
-    assert check_image(GOOD[name]).size == image_size(GOOD[name])
+    assert read_header(GOOD[name]).size == (expected.shape[1], expected.shape[0])
+    assert check_image(GOOD[name]).size == read_header(GOOD[name]).size
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -1,16 +1,22 @@
 """Uncertainty of pixels and pictures, by hand."""
 
 import math
+from typing import Any, NoReturn, get_args
 
 import pytest
 import torch
 
-from roadloop.selection.acquisition import METHODS, class_doubts
+from roadloop.selection.acquisition import METHODS, class_doubts, margin
+from roadloop.selection.recipe import Method
 
 
 def pixels(*probabilities: tuple[float, ...]) -> torch.Tensor:
     """[1, C, 1, W] of one row of pixels."""
     return torch.tensor(probabilities).T[None, :, None, :]
+
+
+def no_more(_change: Any) -> NoReturn:
+    raise AssertionError
 
 
 @pytest.mark.parametrize(
@@ -23,19 +29,24 @@ def pixels(*probabilities: tuple[float, ...]) -> torch.Tensor:
 )
 def test_methods__sure_torn_and_clueless(method: str, values: list[float]) -> None:
     p = pixels((1, 0, 0), (0.5, 0.5, 0), (1 / 3, 1 / 3, 1 / 3))
-    assert METHODS[method](p)[0, 0].tolist() == pytest.approx(values, abs=1e-6)
+    ((_p, found),) = METHODS[method]([p], no_more)
+    assert found[0, 0].tolist() == pytest.approx(values, abs=1e-6)
+
+
+def test_methods__are_those_that_a_request_may_name() -> None:
+    assert set(METHODS) == set(get_args(Method))
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_methods__one_class_is_never_uncertain(method: str) -> None:
-    found = METHODS[method](pixels((1.0,)))
+    ((_p, found),) = METHODS[method]([pixels((1.0,))], no_more)
     assert found.tolist() == [[[0.0]]]
 
 
 @pytest.mark.parametrize("rows", [1, 2])
 def test_class_doubts__counts_pixels_that_are_or_nearly_are_of_the_class(rows: int) -> None:
     p = pixels((0.5, 0.5, 0.0), (0.6, 0.3, 0.1), (1.0, 0.0, 0.0), (0.9, 0.0, 0.1)).unflatten(3, (2, 2)).squeeze(2)
-    found = class_doubts(p.split(rows, 2), [0, 1, 2], "margin", top=0.5)  # two pixels of four
+    found = class_doubts(METHODS["margin"](p.split(rows, 2), no_more), [0, 1, 2], top=0.5)  # two pixels of four
     assert found.scores[0].tolist() == pytest.approx(
         [(1 + 0.7) / 2, (1 + 0.7) / 2, (0.7 * 0.1 / 0.3 + 0.2 * 0.2 / 0.9) / 2]
     )
@@ -45,13 +56,13 @@ def test_class_doubts__counts_pixels_that_are_or_nearly_are_of_the_class(rows: i
 def test_margin__is_that_of_the_two_largest_to_the_bit() -> None:
     p = torch.randn((2, 7, 5, 6), generator=torch.Generator().manual_seed(0)).softmax(1)
     first, second = p.topk(2, dim=1).values.unbind(1)
-    assert torch.equal(METHODS["margin"](p), 1 - (first - second))
+    assert torch.equal(margin(p), 1 - (first - second))
 
 
 def test_class_doubts__a_thin_doubt_counts_as_much_as_a_wide_one() -> None:
     sure, torn = (1.0, 0.0), (0.5, 0.5)
-    thin = class_doubts([pixels(*[torn] * 2, *[sure] * 198)], [1], "margin", top=0.01).scores
-    wide = class_doubts([pixels(*[torn] * 150, *[sure] * 50)], [1], "margin", top=0.01).scores
-    none = class_doubts([pixels(*[sure] * 200)], [1], "margin", top=0.01).scores
+    thin = class_doubts(METHODS["margin"]([pixels(*[torn] * 2, *[sure] * 198)], no_more), [1], top=0.01).scores
+    wide = class_doubts(METHODS["margin"]([pixels(*[torn] * 150, *[sure] * 50)], no_more), [1], top=0.01).scores
+    none = class_doubts(METHODS["margin"]([pixels(*[sure] * 200)], no_more), [1], top=0.01).scores
     assert thin.item() == pytest.approx(wide.item()) == pytest.approx(1.0)
     assert none.item() == 0

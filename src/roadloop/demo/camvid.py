@@ -112,12 +112,17 @@ class CamvidTour(Tour):
             begun = [row["task_id"] for row in rows if row["dest"] == SET and row["state"] in RUNNING]
             sent = {"src": str(self._folder), "dest": SET, "layout": "camvid", "roadelement": "camvid"}
             task_id = begun[0] if begun else str(self.client.post("/offimport", **sent)["data"])
-            pictures = self._follow("post", "/off_status", task_id, line)["pictures"]
+            pictures = self._follow("/off_status", task_id, line)["pictures"]
             line.done(Text(f"{pictures} 张", f"{pictures} pictures"))
 
     def _dataset(self) -> None:
         with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", SET) as line:
-            sent = {"data_name": SET, "sour_data": SET, "l_value": 0, "data_desc": "CamVid，官方划分 official split"}
+            sent: dict[str, Any] = {
+                "data_name": SET,
+                "sour_data": SET,
+                "l_value": 0,
+                "data_desc": "CamVid，官方划分 official split",
+            }
             task_id = self._unfinished("/data_history", "data_name", SET) or str(
                 self.client.post("/create_data", **sent, thread=self._processes)["data"]
             )
@@ -158,7 +163,7 @@ class CamvidTour(Tour):
 
     def _evaluate(self) -> None:
         with self.stage.step(Text("评估", "evaluate"), "/starteva", SPLIT) as line:
-            sent = {
+            sent: dict[str, Any] = {
                 "dicts": {self._task: [self.found.model]},
                 "type": "full",
                 "sour_dir": SPLIT,

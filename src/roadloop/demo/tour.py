@@ -200,7 +200,7 @@ class Tour:
         place = self.names.test
         rows = self.client.post("/eva_rate", q=place)["data"]
         there = [r["task_id"] for r in rows if r["model"] == models and r["state"] in (*RUNNING, "succeeded")]
-        sent = {"type": "full", "sour_dir": place, "gpus": "", "single_gpu": 4}
+        sent: dict[str, Any] = {"type": "full", "sour_dir": place, "gpus": "", "single_gpu": 4}
         task_id = there[0] if there else self.client.post("/starteva", dicts=models, **sent)["data"]
         return self._follow("/eva_rate", task_id, line)
 

@@ -119,11 +119,6 @@ def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes:
     return Counts(matrix.copy(), void.copy(), missed.copy())
 
 
-def confusion_matrix(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes: int) -> Matrix:
-    """int64[C, C]: rows the truth, columns the prediction; pixels whose truth is 255 are dropped."""
-    return count(prediction, target, num_classes).matrix
-
-
 def scores(matrix: Matrix, void_predictions: Matrix | None = None, missed: Matrix | None = None) -> Scores:
     """Every figure that follows from a confusion matrix, as Cityscapes and mmseg define them.
 

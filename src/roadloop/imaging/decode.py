@@ -46,15 +46,6 @@ _PILLOW_ERRORS: Final = (
 )
 
 
-def image_size(data: Encoded) -> tuple[int, int]:
-    """(width, height) in pixels after the EXIF rotation, from the header alone.
-
-    Raises:
-        BrokenFileError: Not a JPEG or PNG.
-    """
-    return read_header(data).size
-
-
 def decode_image(data: Encoded, max_pixels: int = MAX_PIXELS) -> UInt8:
     """The picture as uint8 [H, W, 3], red first, upright.
 

@@ -3,10 +3,9 @@
 The layout (little endian): u64 0x112, u64 0, u64 n, then n arrays; u64 k names (0 or n), each u64 length and UTF-8
 bytes; nothing after. An array begins with a u32:
 
-* 0xF993FAC9 (V2, what MXNet 1.x writes): i32 storage (0 dense, 1 row_sparse, 2 csr), for sparse ones the shape of what
-  is stored, the shape, i32 device type, i32 device id, i32 type flag, for sparse ones the type flag and shape of each
-  index array, raw data in C order, the index arrays' raw data. A shape is i32 ndim, ndim x i64 dims.
-* 0xF993FACA (V3, NumPy shapes): as V2, dense only; no dimensions mean one value.
+* 0xF993FAC9 (V2, what MXNet 1.x writes): i32 storage (0 dense; sparse arrays, 1 and 2, are refused), the shape, i32
+  device type, i32 device id, i32 type flag, raw data in C order. A shape is i32 ndim, ndim x i64 dims.
+* 0xF993FACA (V3, NumPy shapes): as V2; no dimensions mean one value.
 * 0xF993FAC8 (V1): shape, device, type flag, data.
 * anything else (before V1): the word is ndim itself, and the dims are u32.
 
@@ -29,18 +28,12 @@ V2_MAGIC: Final = 0xF993FAC9
 V3_MAGIC: Final = 0xF993FACA
 MAX_ARRAYS: Final = 2**20
 MAX_DIMS: Final = 32
-#: What the sparse arrays of one file may take when dense: this many bytes, or so many times the file.
-DENSE_BYTES: Final = 2**26
-DENSE_TIMES: Final = 64
 #: MXNet's type flags.
 TYPES: Final[Mapping[int, np.dtype[Any]]] = {
     flag: np.dtype(name)
     for flag, name in enumerate(("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8", "?", "<i2", "<u2", "<u4", "<u8"))
 }
 _BFLOAT16: Final = 12  # read as float32
-_ROW_SPARSE: Final = 1
-_CSR: Final = 2
-_INDEX_ARRAYS: Final = {_ROW_SPARSE: 1, _CSR: 2}  # rows; where each row begins, columns
 _CPU: Final = 1
 _DEVICES: Final = {1, 2, 3, 5}  # cpu, gpu, cpu pinned, cpu shared
 
@@ -77,11 +70,11 @@ def read_params(data: bytes) -> Arrays:
         data: The file's bytes.
 
     Returns:
-        Name -> array, in the file's order; sparse arrays are dense here, bfloat16 is float32. A file without names
-        gives "0", "1", ... An array that MXNet saved without a shape is empty.
+        Name -> array, in the file's order; bfloat16 is float32 here. A file without names gives "0", "1", ... An array
+        that MXNet saved without a shape is empty.
 
     Raises:
-        BrokenFileError: It is not such a file, is truncated, or its sparse arrays would be out of all proportion.
+        BrokenFileError: It is not such a file, is truncated, or has sparse arrays.
     """
     reader = _Reader(data)
     magic, reserved, count = reader.unpack("QQQ", "the header")
@@ -106,7 +99,6 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
-        self._dense_left = max(DENSE_BYTES, DENSE_TIMES * len(data))
 
     @property
     def left(self) -> int:
@@ -132,32 +124,24 @@ class _Reader:
                 f"文件声称有 {count} 个数组，超过其 {len(self._data)} 字节所能容纳",
             )
 
-    def spend(self, size: int, what: str) -> None:
-        """Refuse sparse arrays whose dense form is out of proportion to the file."""
-        self._dense_left -= size
-        if self._dense_left < 0:
-            raise _broken(
-                f"the sparse {what} would take more than {max(DENSE_BYTES, DENSE_TIMES * len(self._data))} bytes",
-                f"稀疏的 {what} 展开后超过 {max(DENSE_BYTES, DENSE_TIMES * len(self._data))} 字节",
-            )
-
 
 def _read_array(reader: _Reader, index: int) -> NDArray[Any]:
     what = f"array {index}"
     (magic,) = reader.unpack("I", what)
     if magic in {V2_MAGIC, V3_MAGIC}:
         (storage,) = reader.unpack("i", what)
-        if storage and (magic == V3_MAGIC or storage not in _INDEX_ARRAYS):
-            raise _broken(f"{what} has the storage type {storage}", f"{what} 的存储类型为 {storage}")
         if storage:
-            return _read_sparse(reader, storage, what)
+            raise _broken(
+                f"{what} is sparse (storage type {storage}); save it dense",
+                f"{what} 是稀疏的（存储类型 {storage}），请存为稠密数组",
+            )
     if magic in {V1_MAGIC, V2_MAGIC, V3_MAGIC}:
         shape = _read_shape(reader, what, numpy_shapes=magic == V3_MAGIC)
     else:
         shape = _read_dims(reader, magic, "I", what) if magic else None
     if shape is None:
         return np.zeros(0, np.float32)
-    return _read_values(reader, shape, _read_type(reader, what, device=True), what)
+    return _read_values(reader, shape, _read_type(reader, what), what)
 
 
 def _read_shape(reader: _Reader, what: str, *, numpy_shapes: bool = False) -> _Shape | None:
@@ -176,9 +160,8 @@ def _read_dims(reader: _Reader, ndim: int, layout: str, what: str) -> _Shape:
     return reader.unpack(f"{ndim}{layout}", what)
 
 
-def _read_type(reader: _Reader, what: str, *, device: bool = False) -> int:
-    place = reader.unpack("ii", what)[0] if device else _CPU
-    (flag,) = reader.unpack("i", what)
+def _read_type(reader: _Reader, what: str) -> int:
+    place, _, flag = reader.unpack("iii", what)
     if place not in _DEVICES or not (flag in TYPES or flag == _BFLOAT16):
         raise _broken(f"{what} has device {place} and type {flag}", f"{what} 的设备为 {place}、类型为 {flag}")
     return flag
@@ -193,60 +176,6 @@ def _read_values(reader: _Reader, shape: _Shape, flag: int, what: str) -> NDArra
     if flag == _BFLOAT16:
         return (values.astype("<u4") << 16).view("<f4").reshape(shape)
     return values.reshape(shape).copy()
-
-
-def _read_sparse(reader: _Reader, storage: int, what: str) -> NDArray[Any]:
-    stored, shape = _read_shape(reader, what) or (), _read_shape(reader, what)
-    if shape is None:
-        return np.zeros(0, np.float32)
-    flag = _read_type(reader, what, device=True)
-    parts = [(_read_type(reader, what), _read_shape(reader, what) or ()) for _ in range(_INDEX_ARRAYS[storage])]
-    fits = len(shape) == 2 and len(stored) == 1 if storage == _CSR else bool(stored) and stored[1:] == shape[1:]
-    if not fits or any(len(index_shape) != 1 for _, index_shape in parts):
-        raise _broken(f"{what} stores {stored} for the shape {list(shape)}", f"{what} 为 {list(shape)} 存储了 {stored}")
-    values = _read_values(reader, stored, flag, what)
-    indices = [_read_values(reader, index_shape, index_flag, what) for index_flag, index_shape in parts]
-    reader.spend(_size(shape, DENSE_TIMES * DENSE_BYTES, what) * values.itemsize, what)
-    dense = np.zeros(shape, values.dtype)
-    try:
-        if storage == _ROW_SPARSE:
-            _check_indices(indices[0], len(values), shape[0])
-            dense[indices[0].astype(np.int64)] = values
-        else:
-            dense.reshape(-1)[_csr_places(indices[0], indices[1], len(values), (shape[0], shape[1]))] = values
-    except ValueError as error:
-        raise _broken(f"the indices of {what}: {error}", f"{what} 的索引有误") from error
-    return dense
-
-
-def _check_indices(indices: NDArray[Any], count: int, limit: int) -> None:
-    """Refuse (ValueError) indices that are not `count` different whole numbers below a limit."""
-    if indices.dtype.kind not in "iu" or len(indices) != count:
-        message = f"{len(indices)} of type {indices.dtype} for {count} values"
-        raise ValueError(message)
-    if count and not (indices.min() >= 0 and indices.max() < limit and len(np.unique(indices)) == count):
-        message = f"not different numbers below {limit}"
-        raise ValueError(message)
-
-
-def _csr_places(starts: NDArray[Any], columns: NDArray[Any], count: int, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Where the values of a csr matrix stand in the flattened dense one."""
-    rows, width = shape
-    if count == 0 and len(starts) == 0:  # MXNet's matrix of zeros
-        return np.zeros(0, np.int64)
-    if starts.dtype.kind not in "iu" or columns.dtype.kind not in "iu" or len(starts) != rows + 1:
-        message = f"{len(starts)} row starts for {rows} rows"
-        raise ValueError(message)
-    if len(columns) != count or starts[0] != 0 or starts[-1] != count or (starts[1:] < starts[:-1]).any():
-        message = f"the row starts do not lead through {count} values"
-        raise ValueError(message)
-    if count and not (columns.min() >= 0 and columns.max() < width):
-        message = f"columns beyond {width}"
-        raise ValueError(message)
-    lengths = starts[1:].astype(np.int64) - starts[:-1].astype(np.int64)
-    places = np.repeat(np.arange(rows), lengths) * width + columns.astype(np.int64)
-    _check_indices(places, count, rows * width)
-    return places
 
 
 def _size(shape: _Shape, limit: int, what: str) -> int:

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from roadloop.models.prediction import UInt8
+
 TOP: Final = 0.005  #: share of a picture's pixels that make its score
 NEARLY: Final = 0.5  #: share of the winner's probability from which a pixel is fully about a class
 
@@ -42,10 +44,23 @@ def entropy(p_NCHW: Tensor) -> Tensor:
     return bits_NHW / max(1e-9, math.log(p_NCHW.shape[1]))
 
 
-METHODS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
-    "least_confidence": least_confidence,
-    "margin": margin,
-    "entropy": entropy,
+#: Probabilities of whole pictures, sum 1 over C, in bands of rows: float [N, C, rows, W] each.
+Bands = Iterable[Tensor]
+#: The bands of another pass, over the pictures as a function changes each, uint8 [H, W, 3].
+Again = Callable[[Callable[[UInt8], UInt8]], Bands]
+#: From one pass and the way to more of them: each band, and how uncertain its pixels are, 0..1, float [N, rows, W].
+Score = Callable[[Bands, Again], Iterable[tuple[Tensor, Tensor]]]
+
+
+def one_pass(uncertainty: Callable[[Tensor], Tensor]) -> Score:
+    """The score that the probabilities of a pixel tell alone."""
+    return lambda bands, _again: ((p_NCHW, uncertainty(p_NCHW)) for p_NCHW in bands)
+
+
+METHODS: Final[Mapping[str, Score]] = {
+    "least_confidence": one_pass(least_confidence),
+    "margin": one_pass(margin),
+    "entropy": one_pass(entropy),
 }
 
 
@@ -61,23 +76,21 @@ class Doubts(NamedTuple):
     seen: Tensor
 
 
-def class_doubts(bands: Iterable[Tensor], classes: Sequence[int], method: str, top: float = TOP) -> Doubts:
+def class_doubts(scored: Iterable[tuple[Tensor, Tensor]], classes: Sequence[int], top: float = TOP) -> Doubts:
     """The doubts about some classes.
 
     Args:
-        bands: Probabilities of whole pictures, sum 1 over C, in bands of rows: float [N, C, rows, W] each.
+        scored: What a score answers: each band of the pictures with its pixels' uncertainty.
         classes: K indices into C.
-        method: A key of `METHODS`.
         top: Share of the pixels that are averaged, those with the largest values.
     """
     doubts, seen = [], []
-    for p_NCHW in bands:
-        uncertain_N1HW = METHODS[method](p_NCHW).unsqueeze(1)
+    for p_NCHW, uncertain_NHW in scored:
         winner_N1HW = p_NCHW.amax(1, keepdim=True)
         p_NKHW = p_NCHW[:, classes]
         seen.append((p_NKHW == winner_N1HW).sum((2, 3)))
         about_NKHW = (p_NKHW / (NEARLY * winner_N1HW)).clamp_(max=1)
-        doubts.append((about_NKHW * uncertain_N1HW).flatten(2))
+        doubts.append((about_NKHW * uncertain_NHW.unsqueeze(1)).flatten(2))
     doubt_NKP = torch.cat(doubts, 2)
     pixels = doubt_NKP.shape[2]
     largest_NKP = _largest(doubt_NKP, max(1, round(top * pixels)))

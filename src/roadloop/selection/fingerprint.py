@@ -15,7 +15,6 @@ from roadloop.imaging.decode import decode_image, decode_quarter
 UInt8 = NDArray[np.uint8]
 Prints = NDArray[np.uint64]
 
-WORDS: Final = 4
 NEAR: Final = 20  #: of 256 bits: fewer different bits make a near-duplicate
 _SIDE: Final = 16
 _STEP: Final = 1.0

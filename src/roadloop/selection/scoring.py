@@ -24,7 +24,7 @@ from roadloop.models.predict import Network, Predictor, fitting, on_each
 from roadloop.models.prediction import UInt8
 from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import trust_of
-from roadloop.selection.acquisition import class_doubts
+from roadloop.selection.acquisition import METHODS, class_doubts
 from roadloop.selection.fingerprint import fingerprint
 from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.scorebook import Scored
@@ -77,8 +77,12 @@ class Scorer:
             OutOfMemoryError: The batch does not fit; the text says what to change.
         """
         look = self._predictor.look(images)
+
+        def again(change: Callable[[UInt8], UInt8]) -> Iterable[torch.Tensor]:
+            return self._predictor.look([change(image) for image in images]).probabilities()
+
         with fitting(images):
-            doubts = class_doubts(look.probabilities(), self._places, self._method)
+            doubts = class_doubts(METHODS[self._method](look.probabilities(), again), self._places)
             columns = [column.cpu().numpy() for column in (*doubts, look.vectors)]
         return [Outputs(*row) for row in zip(*columns, strict=True)]
 

@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
@@ -25,6 +25,13 @@ Declared = Annotated[
 ]
 
 
+def _name_layouts(schema: dict[str, Any]) -> None:
+    """Say in a description of the interface which layouts there are."""
+    from roadloop.sources.importers.recognise import AUTO, LAYOUTS  # noqa: PLC0415 - who reads a record needs no reader
+
+    schema["enum"] = [AUTO, *LAYOUTS]
+
+
 class ImportRecipe(Parameters):
     """Parameters of /offimport; resolved, one import."""
 
@@ -42,7 +49,12 @@ class ImportRecipe(Parameters):
     city: str = Field("", max_length=200, description="Kept for every picture.", examples=["苏州"])
     imgoprange: str = Field("1", description="0 half of the picture, 1 all of it.", examples=["1"])
     mode: Mode = Field("copy", alias="import", description="copy, or reference: the pictures stay where they are.")
-    layout: str = Field("auto", description="auto, or one of the layouts in docs/imports.md.", examples=["auto"])
+    layout: str = Field(
+        "auto",
+        description="auto, or one of the layouts in docs/imports.md.",
+        examples=["auto"],
+        json_schema_extra=_name_layouts,
+    )
     values: Values = Field(
         "",
         description="Where roadelement and the layout's usual classes differ: table = pixels are ids of roadelement,"

@@ -194,8 +194,11 @@ def insert_new(db: sa.Connection, table: sa.Table, values: Mapping[str, Any]) ->
     Returns:
         Whether it was inserted.
     """
-    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[db.dialect.name]
-    return db.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    inserts: dict[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
+        "sqlite": sqlite.insert,
+        "postgresql": postgresql.insert,
+    }
+    return db.execute(inserts[db.dialect.name](table).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
 def _analyze(connection: sa.Connection) -> None:
