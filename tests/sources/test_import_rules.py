@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import import_folders as folders
@@ -14,7 +15,7 @@ from import_folders import HEIGHT, WIDTH, ids, jpeg, painted, paletted, put
 from imported import labels_of, report_rows
 from roadloop.errors import ConflictError, InvalidValueError, LabelMapError
 from roadloop.imaging.decode import decode_image
-from roadloop.imaging.encode import encode_label
+from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.labels.table import format_csv, shipped
@@ -235,6 +236,23 @@ def _preview(platform: Platform, run_job: RunJob, request: ImportRecipe) -> Job:
 
 def _tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_preview__shows_what_cannot_be_read_in_grey_and_what_is_high_narrow(
+    platform: Platform, run_job: RunJob, make_request: Callable[..., ImportRecipe]
+) -> None:
+    high = np.zeros((60_000, 2), np.uint8)
+    put(src(platform) / "1" / "t_1.jpg", jpeg(1)[:-9])
+    put(src(platform) / "1" / "t_1.png", encode_label(ids(2, 0)))
+    put(src(platform) / "1" / "t_2.jpg", encode_jpeg(np.repeat(high[..., None], 3, axis=2)))
+    put(src(platform) / "1" / "t_2.png", encode_label(high))
+    job = _preview(platform, run_job, make_request())
+    assert job.state == "succeeded", job.reason
+    assert job.result is not None
+    assert [pair["outcome"] for pair in job.result["pairs"]] == ["broken", "added"]
+    folder = platform.workspace.home / "previews" / job.id
+    sizes = [decode_image((folder / pair["file"]).read_bytes()).shape[:2] for pair in job.result["pairs"]]
+    assert sizes == [(270, 960), (1920, 2)]
 
 
 def test_preview__says_what_the_import_does_and_does_nothing(
