@@ -72,11 +72,11 @@ coverage: setup
 	@echo "lines covered: $$($(BIN)/coverage report --format=total) %"
 	$(BIN)/diff-cover coverage.xml --compare-branch=$(BASE) --fail-under=90
 
-# What the tests of a module let live: mutmut changes it in every way that it knows, and lists the changes that no test
-# notices. Minutes for a module, hours for all, so outside CI. ONLY="roadloop.labels.label_map*"; `mutmut show NAME` shows one.
+# What the tests of the modules that pyproject.toml names let live: mutmut changes them in every way that it knows, and lists
+# the changes that no test notices; `.venv/bin/mutmut show NAME` shows one. Minutes for a module, so outside CI.
 mutate: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
-	$(BIN)/mutmut run --max-children $(WORKERS) $(ONLY)
+	$(BIN)/mutmut run --max-children $(WORKERS)
 	$(BIN)/mutmut results
 
 check: setup

@@ -38,6 +38,12 @@ _SECOND: Final = 1.0  #: of measuring one forward pass
 _BEGIN: Final = "import sys; from benchmarks.gpu import work_on; work_on(*sys.argv[1:])"
 
 
+def gpu_tests() -> list[str]:
+    """The files of tests that say they need a GPU."""
+    files = sorted((CHECKOUT / "tests").rglob("test_*.py"))
+    return [str(path.relative_to(CHECKOUT)) for path in files if "mark.gpu" in path.read_text("utf-8")]
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much is computed.
@@ -62,10 +68,7 @@ class Sizes:
     picture: tuple[int, int] = (1024, 2048)
     batches: Sequence[int] = (1, 8)
     side: int = 8192
-    tests: Sequence[str] = (
-        "tests/training/test_gpu.py", "tests/evaluation/test_gpu.py", "tests/end_to_end/test_gpu.py",
-        "tests/end_to_end/test_imported_weights.py",
-    )  # fmt: skip
+    tests: Sequence[str] = field(default_factory=gpu_tests)
 
 
 #: What goes through on a CPU in seconds.

@@ -132,7 +132,7 @@ class MiningRun(TwoLaps):
         """Train the base model, mine, learn from both arms, evaluate.
 
         Raises:
-            JobError: A step failed; says what, and where the log is.
+            RoadloopError: A step failed; says what, and where the log is.
         """
         self._sources()
         self._dataset()

@@ -7,7 +7,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-SECONDS = 20  # until something must have appeared
+SECONDS = 60  # until something must have appeared; a busy machine takes 20 for a job that loads torch
 
 
 class Browser:

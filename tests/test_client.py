@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -47,8 +46,8 @@ def test_example__builds_a_dataset_and_finds_it_again(server: LiveServer, tmp_pa
         assert run_example(server, tmp_path) == [first[0], *first[-2:]]
         assert (tmp_path / "first.jpg").read_bytes() == picture
 
-        key: dict[str, Any] = {"idempotency_key": "one", "data_name": "again", "sour_data": "camvid", "l_value": 0}
-        assert client.post("/create_data", **key) == client.post("/create_data", **key)
+        again = {"data_name": "again", "sour_data": "camvid", "l_value": 0}
+        assert client.post("/create_data", "one", **again) == client.post("/create_data", "one", **again)
 
 
 def test_example__is_the_same_in_both_languages() -> None:

@@ -76,20 +76,20 @@ class Client:
         """
         return dict(self._send("GET", path, params=parameters).json())
 
-    def post(self, path: str, /, *, idempotency_key: str = "", **parameters: Any) -> dict[str, Any]:
+    def post(self, path: str, key: str = "", /, **parameters: Any) -> dict[str, Any]:
         """POST with a JSON body; the reply's JSON.
 
         Args:
             path: Of the endpoint, such as `/create_data`.
-            idempotency_key: The same key and request are done once, however often they are sent; so a request that got no
-                answer can be sent again.
+            key: An `Idempotency-Key`: the same key and request are done once, however often they are sent; so a request
+                that got no answer can be sent again.
             parameters: Of the endpoint.
 
         Raises:
             RefusedError: The server answered with a failure.
             UnreachableError: It does not answer.
         """
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        headers = {"Idempotency-Key": key} if key else {}
         return dict(self._send("POST", path, json=parameters, headers=headers).json())
 
     def read(self, path: str, /, **parameters: Any) -> bytes:

@@ -65,4 +65,8 @@ def test_wheels__are_what_the_package_needs() -> None:
     names = {re.match(r"[\w-]+", line)[0] for line in needed} - {"torch"}  # type: ignore[index]
     lines = (CHECKOUT / "benchmarks" / "gpu-wheels.txt").read_text().splitlines()
     assert {line for line in lines if line[0] != "#"} == names | {"jsonschema", "pytest", "pytest-timeout"}
-    assert all((CHECKOUT / path).is_file() for path in gpu.Sizes().tests)
+
+
+def test_gpu_tests__are_found_where_they_stand() -> None:
+    assert {"tests/training/test_gpu.py", "tests/end_to_end/test_imported_weights.py"} <= set(gpu.gpu_tests())
+    assert "tests/bench/test_contest.py" not in gpu.gpu_tests()

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 import import_folders as folders
-from roadloop.client import Client
+from roadloop.client import Client, RefusedError
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo import cli, report
 from roadloop.demo.camvid import CamvidTour, check_folder, script_of
@@ -160,7 +160,7 @@ def check_second_lap(found: Found, home: Path) -> None:
 
 def test_client__failures_say_what_and_where(server: ServerChild) -> None:
     with Client(server.url, "en", alive=server.check) as client:
-        with pytest.raises(JobError, match=r"/create_data answered 404: .*nowhere"):
+        with pytest.raises(RefusedError, match=r"/create_data answered 404: .*nowhere"):
             client.post("/create_data", data_name="x", sour_data="nowhere")
         server.stop()
         with pytest.raises(JobError, match=r"The server has ended .*demo-serve\.log"):

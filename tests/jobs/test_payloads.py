@@ -60,7 +60,8 @@ def test_stored__reads_older_rows_and_writes_the_same_words(row: dict[str, Any])
     read = stored(record, row["payload"])
     written = read.payload()
     assert {name: written[name] for name in row["payload"]} == row["payload"]
-    assert row["kind"] == "rehearsal" or written.keys() == row["payload"].keys()
+    later = written.keys() - row["payload"].keys()
+    assert not any(record.model_fields[name].is_required() for name in later)
     assert stored(record, json.loads(json.dumps(written))) == read
     with pytest.raises(OtherVersionError, match="newer"):
         stored(record, row["payload"] | {"newer": 1})
@@ -70,4 +71,4 @@ def test_stored__reads_older_rows_and_writes_the_same_words(row: dict[str, Any])
 def test_stored__reads_the_first_rows_of_a_kind(kind: str) -> None:
     row = next(row["payload"] for row in ROWS if row["kind"] == kind)
     first = {name: value for name, value in row.items() if name not in LATER[kind]}
-    assert stored(RECORDS[kind], first).payload().keys() == row.keys()
+    assert stored(RECORDS[kind], first).payload().keys() >= row.keys()

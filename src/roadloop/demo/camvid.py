@@ -94,7 +94,7 @@ class CamvidTour(Tour):
         """Go.
 
         Raises:
-            JobError: A step failed; says what, and where the log is.
+            RoadloopError: A step failed; says what, and where the log is.
         """
         self._sources()
         self._dataset()

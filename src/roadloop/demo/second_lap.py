@@ -36,7 +36,7 @@ class TwoLaps(Tour):
         """Go round the loop twice.
 
         Raises:
-            JobError: A step failed; says what, and where the log is.
+            RoadloopError: A step failed; says what, and where the log is.
         """
         super().run()
         self.mine()
@@ -46,7 +46,7 @@ class TwoLaps(Tour):
         """The second lap alone; the first lap's model and datasets are there.
 
         Raises:
-            JobError: A step failed.
+            RoadloopError: A step failed.
         """
         self._drive()
         self._select()

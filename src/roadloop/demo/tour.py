@@ -48,7 +48,7 @@ class Tour:
         """Go round the loop.
 
         Raises:
-            JobError: A step failed; says what, and where the log is.
+            RoadloopError: A step failed; says what, and where the log is.
         """
         self._sources()
         self._dataset()
