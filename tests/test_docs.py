@@ -158,6 +158,15 @@ def test_architecture__names_tests_and_folders_that_exist() -> None:
         assert (ROOT / "src" / "roadloop" / folder).is_dir(), folder
 
 
+def test_training_path__every_file_and_name_exists() -> None:
+    text = (ROOT / "docs" / "training-path.md").read_text()
+    places = re.findall(r"`([\w/]+\.py)` `(\w+)`", text)
+    assert len(places) > 30
+    for file, name in places:
+        source = (ROOT / "src" / "roadloop" / file).read_text()
+        assert re.search(rf"^\s*(def|class) {name}\b", source, re.MULTILINE), (file, name)
+
+
 def test_help__of_the_whole_program() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "roadloop", "--help"], capture_output=True, text=True, check=True, timeout=60
