@@ -32,7 +32,7 @@ def is_rank(process: psutil.Process) -> bool:
 
 def train_together(work: Any, reporter: Any) -> bool:
     """Two ranks from their start to their end."""
-    return Crew(work, 2, reporter, cuda=False).run()
+    return Crew(work, 2, reporter, cuda=False).run(silent_seconds=120)  # however busy the machine is
 
 
 class Disturbed:

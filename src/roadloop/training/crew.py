@@ -25,6 +25,7 @@ from roadloop.training.reporting import Reporter
 from roadloop.training.work import Work
 
 SILENT_SECONDS: Final = 20.0
+START_SECONDS: Final = 60.0  # until the first sign of life: a busy disk takes its time to load Python
 SETTLE_SECONDS: Final = 2.0
 _ERRORS: Final = {
     kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RoadloopError)
@@ -95,6 +96,7 @@ class Crew:
 
     def _serve(self, silent_seconds: float) -> bool:
         silence, gone, signs = Silence(silent_seconds), set[int](), itertools.count()
+        patience = dict.fromkeys(range(self._size), max(silent_seconds, START_SECONDS))
         for rank in range(self._size):
             silence.hear(rank, next(signs))
         while len(gone) < self._size:
@@ -103,11 +105,12 @@ class Crew:
                 rank, message = self._inbox.get(timeout=0.5)
             except queue.Empty:  # only now: what a busy crew has not read yet is a sign of life too
                 silence.look(time.monotonic())
-                silent = [r for r in range(self._size) if r not in gone and silence.of(r) > silent_seconds]
+                silent = [r for r in range(self._size) if r not in gone and silence.of(r) > patience[r]]
                 if silent:
                     raise _lost(silent[0], "没有响应", "showed no life") from None
                 continue
             silence.hear(rank, next(signs))
+            patience[rank] = silent_seconds
             if message is None:
                 gone.add(rank)
                 self._check_exit(rank)
