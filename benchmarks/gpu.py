@@ -27,7 +27,7 @@ from roadloop.networks.folder import list_templates, read_source, template_folde
 from roadloop.networks.load import load_source
 from roadloop.storage import publish
 from roadloop.training import checkpoint, engine
-from roadloop.training.crew import train_together
+from roadloop.training.crew import Crew
 from roadloop.training.group import Group
 from roadloop.training.kernels import Kernels, Trial, candidates
 from roadloop.training.recipe import Precision, TrainConfig, TrainingRecipe
@@ -278,7 +278,7 @@ def ranks(stage: Stage, found: dict[str, Figures]) -> None:
     recipe = stage.recipe("fast-scnn", epochs=1, deterministic=True)
     alone, crewed = stage.work(recipe, "alone"), stage.work(recipe, "crewed")
     _train(stage, alone)
-    train_together(crewed, size=1, cuda=stage.device.type == "cuda", reporter=Watching())
+    Crew(crewed, 1, Watching(), cuda=stage.device.type == "cuda").run()
     found["fast-scnn"] = {"same_bytes": outcome(alone) == outcome(crewed)}
 
 

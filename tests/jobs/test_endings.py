@@ -49,6 +49,7 @@ def log(tmp_path: Path) -> Path:
         (-15, True, ["ended by a signal (SIGTERM)."]),
         (-9, True, ["killed from outside"]),
         (endings.UNWRITTEN_EXIT, False, ["the disk was full"]),
+        (endings.LOST_EXIT, True, ["validating epoch 2 of 9"]),  # what the process left as its reason
     ],
 )
 def test_after_exit__names_what_is_known(job: queue.Job, log: Path, code: int, counts: bool, words: list[str]) -> None:

@@ -13,7 +13,7 @@ from roadloop.errors import OutOfMemoryError
 from roadloop.models.load import load_model
 from roadloop.networks.folder import list_templates, read_source, template_folder
 from roadloop.training import checkpoint, engine
-from roadloop.training.crew import train_together
+from roadloop.training.crew import Crew
 from roadloop.training.group import Group
 from roadloop.training.kernels import Kernels
 from roadloop.training.losses import SegmentationLoss
@@ -113,11 +113,11 @@ def test_run__out_of_gpu_memory_names_the_batch_that_fits(bench: Any, gpu: torch
     assert torch.cuda.mem_get_info(gpu)[0] > 0.9 * free  # the failed run holds nothing
 
 
-def test_train_together__one_rank_over_nccl_is_the_same_run(bench: Any, gpu: torch.device) -> None:
+def test_crew__one_rank_over_nccl_is_the_same_run(bench: Any, gpu: torch.device) -> None:
     """Two ranks would need two GPUs: NCCL says "Duplicate GPU detected" otherwise."""
     alone, crewed = bench.work("alone", gpus="0"), bench.work("crewed", gpus="0")
     run(bench, gpu, alone)
-    assert train_together(crewed, size=1, cuda=True, reporter=bench.notes())
+    assert Crew(crewed, 1, bench.notes(), cuda=True).run()
     assert bench.outcome(crewed) == bench.outcome(alone)
 
 

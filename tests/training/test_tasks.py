@@ -10,16 +10,18 @@ from typing import Any
 
 import psutil
 import pytest
+import sqlalchemy as sa
 
 from daemons import daemon_of, is_gone, is_hidden, until
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job, JobState
+from roadloop.jobs.store import job_events
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.training import checkpoint
 
-VALUES = {
+VALUES: dict[str, Any] = {
     "num_epoch": 6,
     "batch_size": 2,
     "model": "m",
@@ -133,6 +135,27 @@ def test_train__killed_three_times_ends_in_the_same_bits(site: Any, run_job: Any
     assert "resumed from" in log
     assert outcome(site.folder("killed")) == outcome(site.folder("whole"))
     assert not list(site.folder("killed").rglob("*.partial"))
+
+
+@pytest.mark.reliability
+def test_train__a_lost_rank_is_a_lost_worker(site: Any, run_job: Any) -> None:
+    values = {**VALUES, "train_con": {**VALUES["train_con"], "cpu_processes": 2}}
+    whole, task_id = site.create("whole"), site.create("killed")
+    site.call("/starttask", task_id=whole, **values)
+    run_job(site.platform, whole)
+    site.call("/starttask", task_id=task_id, **values)
+    with supervised(site):
+        job = wait(site, task_id, "killed", 2)
+        assert job.pid is not None
+        ranks = [p for p in psutil.Process(job.pid).children() if "roadloop.training.rank" in p.cmdline()]
+        ranks[1].kill()
+        job = wait(site, task_id, "killed", 10**6)
+    log = (site.folder("killed") / "log" / "train.log").read_text()
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2), log
+    with site.platform.database.reading() as db:
+        said = db.execute(sa.select(job_events.c.text).where(job_events.c.job_id == task_id)).scalars().all()
+    assert any("Rank 1 was killed by SIGKILL" in str(text) for text in said)
+    assert outcome(site.folder("killed")) == outcome(site.folder("whole"))
 
 
 def test_train__stopped_within_ten_seconds_and_continued(site: Any) -> None:

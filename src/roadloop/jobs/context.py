@@ -305,6 +305,10 @@ class TaskContext:
         with self.platform.database.transaction() as db:
             queue.finish(db, self.job, state, reason=reason, error=error)
 
+    def leave_reason(self, text: Text) -> None:
+        """Write why this process leaves where the supervisor looks for it."""
+        self._write({"note": list(text)})
+
     def beat(self) -> None:
         """Write one sign of life with the newest progress; learn whether to stop."""
         row = self._write({"beat": queue.jobs.c.beat + 1})

@@ -23,6 +23,7 @@ from roadloop.jobs.store import Job
 
 STALE_EXIT: Final = 75
 UNWRITTEN_EXIT: Final = 74
+LOST_EXIT: Final = 73
 
 leave: Final = os._exit
 
@@ -86,6 +87,8 @@ def after_exit(code: int, job: Job, log: Path) -> Loss:
             ),
             counts=False,
         )
+    if code == LOST_EXIT and job.note is not None:
+        return Loss(job.note, counts=True)
     if code == -signal.SIGKILL:
         return Loss(
             Text(

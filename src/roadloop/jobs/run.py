@@ -1,7 +1,8 @@
 """The worker, a job's main process: what `roadloop.jobs.keeper` forks, or `python -m roadloop.jobs.run TASK_ID TOKEN GPU_UUIDS`.
 
 It has a session of its own, its settings in the environment and the job's log as its output. It ends with 0 whenever it
-could write the job's end into the row, and with UNWRITTEN_EXIT when it could not.
+could write the job's end into the row, with UNWRITTEN_EXIT when it could not, and with LOST_EXIT when it has lost processes
+that it needs.
 """
 
 import os
@@ -13,10 +14,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, NoReturn
 
-from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text
+from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text, WorkerLostError
 from roadloop.jobs import confine, endings, logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
-from roadloop.jobs.endings import STALE_EXIT, UNWRITTEN_EXIT
+from roadloop.jobs.endings import LOST_EXIT, STALE_EXIT, UNWRITTEN_EXIT
 from roadloop.jobs.identity import boot_id, start_ticks
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.states import JobState
@@ -51,6 +52,9 @@ def _run_claimed() -> int:
     except BusyError as error:
         logs.write(f"ERROR {error.text.en} The job's row could not be written; the supervisor goes on with it.")
         return UNWRITTEN_EXIT
+    except WorkerLostError as error:
+        logs.write(f"WARNING {error.text.en} | {error.text.zh}")
+        return LOST_EXIT
     return 0
 
 
@@ -60,6 +64,7 @@ def run(platform: Platform, job: queue.Job, gpus: tuple[str, ...] = ()) -> None:
     Raises:
         StaleRunError: Another attempt took the job over.
         BusyError: The row, or the place of a finished output, could not be written; the row says how to go on.
+        WorkerLostError: The job goes on as after any loss; why stands in the row.
     """
     context = TaskContext(platform, job, gpus)
     try:
@@ -67,6 +72,9 @@ def run(platform: Platform, job: queue.Job, gpus: tuple[str, ...] = ()) -> None:
         outcome = _attempt(context)
         if outcome is not None:
             context.succeed(outcome)
+    except WorkerLostError as error:
+        context.leave_reason(error.text)
+        raise
     except (StaleRunError, BusyError):
         raise
     except Exception as error:  # noqa: BLE001 - as in _attempt
@@ -81,7 +89,7 @@ def _attempt(context: TaskContext) -> Outcome | None:
         task: Callable[[TaskContext], Outcome] = pkgutil.resolve_name(TASKS[context.job.kind])
         with publish.disk_errors(context.platform.workspace.home):
             return task(context)
-    except StaleRunError:
+    except (StaleRunError, WorkerLostError):
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost frame: whatever it is becomes the job's reason
         context.drop_scratch()

@@ -181,6 +181,8 @@ class Supervisor:
             self._recover(job, self._losses[job.id])
             return
         if child is not None and child.poll() is not None:
+            with self.platform.database.reading() as db:
+                job = queue.get(db, job.id)  # its last words count
             log_file = self.platform.workspace.home / job.log
             self._recover(job, endings.after_exit(child.returncode, job, log_file))
             return

@@ -1,8 +1,8 @@
 """A training job on several devices: one process for each, watched and served from the job's own process.
 
 The first rank's reports and calls are passed to the job's context. When a rank is lost, by a signal or by silence,
-all are ended and training goes on from the newest good checkpoint; when it happens again and again without getting
-further, the job fails with the reason. When the job's process dies, the ranks see the end of their input and go.
+all are ended and the job's process leaves as lost with them: the supervisor starts the next attempt, which goes on from
+the newest good checkpoint. When the job's process dies, the ranks see the end of their input and go.
 """
 
 import itertools
@@ -19,59 +19,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop import errors
-from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.errors import JobError, RoadloopError, Text, WorkerLostError
 from roadloop.jobs.silence import Silence
 from roadloop.training.reporting import Reporter
 from roadloop.training.work import Work
 
 SILENT_SECONDS: Final = 20.0
+START_SECONDS: Final = 60.0  # until the first sign of life: a busy disk takes its time to load Python
 SETTLE_SECONDS: Final = 2.0
-LOSSES: Final = 3
 _ERRORS: Final = {
     kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RoadloopError)
 }
 
 
-class RankLostError(JobError):
-    """A rank was killed or fell silent; the others have been ended."""
-
-    code = "rank_lost"
-
-
-def train_together(
-    work: Work, *, size: int, cuda: bool, reporter: Reporter, silent_seconds: float = SILENT_SECONDS
-) -> bool:
-    """Train on several devices, and go on when a rank is lost.
-
-    Args:
-        work: What every rank gets.
-        size: Number of ranks.
-        cuda: Each rank has a GPU, `cuda:<rank>`; otherwise they share the CPU.
-        reporter: The job's.
-        silent_seconds: A rank without a sign of life for this long is lost.
-
-    Returns:
-        True at the end of the recipe; False when asked to stop.
-
-    Raises:
-        RankLostError: Ranks were lost three times without getting further.
-        RoadloopError: What a rank raised.
-    """
-    losses, before = 0, ""
-    while True:
-        try:
-            return Crew(work, size, reporter, cuda=cuda).run(silent_seconds)
-        except RankLostError as lost:
-            now = max((path.name for path in work.checkpoints.glob("epoch-*")), default="")
-            losses = losses + 1 if now == before else 1
-            if losses >= LOSSES:
-                raise
-            before = now
-            reporter.warn(lost.text)
-
-
 class Crew:
-    """The processes of one try.
+    """The processes of one attempt.
 
     Args:
         work: What every rank gets.
@@ -90,8 +52,19 @@ class Crew:
         self._crashes: list[str] = []
         self._ended: dict[int, bool] = {}
 
-    def run(self, silent_seconds: float) -> bool:
-        """Start all ranks, serve them to their end, and leave none behind."""
+    def run(self, silent_seconds: float = SILENT_SECONDS) -> bool:
+        """Start all ranks, serve them to their end, and leave none behind.
+
+        Args:
+            silent_seconds: A rank without a sign of life for this long is lost.
+
+        Returns:
+            True at the end of the recipe; False when asked to stop.
+
+        Raises:
+            WorkerLostError: A rank was killed or fell silent; the others have been ended.
+            RoadloopError: What a rank raised.
+        """
         with tempfile.TemporaryDirectory(prefix="roadloop-crew-") as folder:
             try:
                 for rank in range(self._size):
@@ -123,6 +96,7 @@ class Crew:
 
     def _serve(self, silent_seconds: float) -> bool:
         silence, gone, signs = Silence(silent_seconds), set[int](), itertools.count()
+        patience = dict.fromkeys(range(self._size), max(silent_seconds, START_SECONDS))
         for rank in range(self._size):
             silence.hear(rank, next(signs))
         while len(gone) < self._size:
@@ -131,11 +105,12 @@ class Crew:
                 rank, message = self._inbox.get(timeout=0.5)
             except queue.Empty:  # only now: what a busy crew has not read yet is a sign of life too
                 silence.look(time.monotonic())
-                silent = [r for r in range(self._size) if r not in gone and silence.of(r) > silent_seconds]
+                silent = [r for r in range(self._size) if r not in gone and silence.of(r) > patience[r]]
                 if silent:
                     raise _lost(silent[0], "没有响应", "showed no life") from None
                 continue
             silence.hear(rank, next(signs))
+            patience[rank] = silent_seconds
             if message is None:
                 gone.add(rank)
                 self._check_exit(rank)
@@ -218,8 +193,8 @@ def _left(rank: int, code: int | None) -> JobError:
     )
 
 
-def _lost(rank: int, zh: str, en: str) -> RankLostError:
-    return RankLostError(
+def _lost(rank: int, zh: str, en: str) -> WorkerLostError:
+    return WorkerLostError(
         Text(
             f"训练进程 {rank} {zh}；所有进程已结束，从最新的检查点继续。多次发生时请检查内存与驱动。",
             f"Rank {rank} {en}; all ranks were ended and training goes on from the newest checkpoint."

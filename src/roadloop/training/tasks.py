@@ -19,7 +19,7 @@ from roadloop.storage import publish
 from roadloop.training import engine
 from roadloop.training.configure import TaskFacts, warnings
 from roadloop.training.create import defaults
-from roadloop.training.crew import train_together
+from roadloop.training.crew import Crew
 from roadloop.training.group import Group
 from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
@@ -115,7 +115,7 @@ def train_here(context: TaskContext, work: Work) -> bool:
     cuda = bool(context.gpus)
     size = len(context.gpus) if cuda else work.recipe.train.cpu_processes
     if size > 1:
-        return train_together(work, size=size, cuda=cuda, reporter=context)
+        return Crew(work, size, context, cuda=cuda).run()
     return engine.run(work, Group(torch.device("cuda", 0) if cuda else torch.device("cpu")), context)
 
 
