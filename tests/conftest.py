@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="with --full: lengths that only make endurance has time for")
     parser.addoption("--seed", type=int, default=0, help="of the reliability programmes' random choices")
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
+    parser.addoption("--write-sums", action="store_true", help="write the recorded sums of files anew")
     parser.addoption(
         "--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU or cgroup"
     )

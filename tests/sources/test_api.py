@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 import import_folders as folders
@@ -33,6 +34,18 @@ def test_offimport__example_values_get_a_clear_answer(client: TestClient) -> Non
         assert (answer.status_code, answer.json()["details"]["parameter"]) == (404, parameter)
         valid[parameter] = fixed
     assert client.post("/offimport", json={"src": "imports"}).json()["details"]["parameter"] == "dest"
+
+
+@pytest.mark.parametrize(
+    ("datum", "said"), [(-1, "gcj02"), (True, "文本"), ([1], "文本"), ({"a": 1}, "文本"), ("x" * 21, "最多 20")]
+)
+def test_offimport__names_a_datum_that_is_none(
+    client: TestClient, platform: Platform, datum: object, said: str
+) -> None:
+    folders.plain(platform.workspace.imports / "in")
+    answer = _off(client, datum=datum)
+    assert (answer["error"], answer["details"]["parameter"]) == ("invalid_value", "datum")
+    assert said in answer["message"]
 
 
 def test_offimport__progress_row_and_report(client: TestClient, platform: Platform, run_job: RunJob) -> None:

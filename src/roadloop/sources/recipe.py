@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError
+from pydantic_core import core_schema
 
 from roadloop.parameters import Parameters
 from roadloop.settings import Datum
@@ -18,11 +19,12 @@ Mode = Literal["copy", "reference"]
 Values = Literal["", "table", "layout"]
 
 
-Declared = Annotated[
-    Datum,
-    BeforeValidator(partial(parse_datum, parameter="datum")),
-    WithJsonSchema({"type": "string", "maxLength": 20}),
-]
+def _declared(_kind: object, _handler: object) -> core_schema.CoreSchema:
+    text = core_schema.str_schema(max_length=20)  # what is no text, or long, is refused as in any other field of text
+    return core_schema.no_info_after_validator_function(partial(parse_datum, parameter="datum"), text)
+
+
+Declared = Annotated[Datum, GetPydanticSchema(_declared)]
 
 
 def _name_layouts(schema: dict[str, Any]) -> None:
