@@ -43,6 +43,9 @@ def test_export_onnx__runtime_answers_as_torch_for_any_batch(tmp_path: Path, sav
     assert np.abs(got - expected).max() < 1e-4 * np.abs(expected).max()
     model = onnx.load(target)
     assert [o.version for o in model.opset_import if o.domain == ""] == [20]
+    kept = {entry.key for node in model.graph.node for entry in node.metadata_props}
+    assert "pkg.torch.onnx.name_scopes" in kept
+    assert b"site-packages" not in target.read_bytes()
     facts = {p.key: p.value for p in model.metadata_props}
     assert json.loads(facts["classes"])[2]["name_zh"] == "类2"
     assert json.loads(facts["normalisation"]) == {"mean": [0.5] * 3, "std": [0.25] * 3, "channels": "rgb"}

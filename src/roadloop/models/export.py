@@ -31,6 +31,7 @@ APART: Final = 0.005  #: share of pixels that may be beyond it where the network
 RELABELLED: Final = 1e-4  #: share of pixels that may then have another label
 NUDGE: Final = 1e-6  #: relative change of the input under which only a network that jumps moves beyond the tolerance
 NUDGES: Final = 4  #: how often it is tried
+STACK: Final = "pkg.torch.onnx.stack_trace"  #: under which torch keeps where a node came from, with paths
 OTHER_SIZES: Final = ((96, 160), (131, 77))  # that a file of any size must take; the second is a multiple of nothing
 BATCHES: Final = (1, 3)  # sizes that are run and compared; the file is traced with 2
 Sizes = tuple[tuple[int, int], ...]
@@ -301,6 +302,10 @@ def _describe(path: Path, record: ModelFile) -> None:
         "classes": json.dumps([c.model_dump() for c in record.classes], ensure_ascii=False),
     }
     onnx.helper.set_model_props(model, entries)
+    for node in model.graph.node:  # whoever gets the file learns nothing of this machine's folders
+        named = [entry for entry in node.metadata_props if entry.key != STACK]
+        del node.metadata_props[:]
+        node.metadata_props.extend(named)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
