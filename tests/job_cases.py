@@ -198,8 +198,8 @@ def _to_grow(platform: Platform, finish: Finish) -> None:
     import_folders.put(folder / "t_3.png", encode_label(import_folders.ids(3, 0)))
 
 
-def _recipe(platform: Platform) -> ImportRecipe:
-    return offimport.prepare(platform, ImportRecipe(src="imports/in", dest="苏州", author="张三"))
+def _recipe(platform: Platform, dest: str = "苏州") -> ImportRecipe:
+    return offimport.prepare(platform, ImportRecipe(src="imports/in", dest=dest, author="张三"))
 
 
 def _import(platform: Platform) -> str:
@@ -208,7 +208,9 @@ def _import(platform: Platform) -> str:
 
 
 def _preview(platform: Platform) -> str:
-    recipe = _recipe(platform)
+    recipe = _recipe(
+        platform, "预览"
+    )  # not the set of `_import`, beside which it may run: it says what is there already
     return platform.database.write(lambda: offimport.create_preview(recipe))
 
 
