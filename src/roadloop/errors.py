@@ -202,8 +202,6 @@ class JobError(RoadloopError):
 class WorkerLostError(JobError):
     """Processes that a job's own process needs are lost: it leaves, and the supervisor goes on as if it were lost itself."""
 
-    code = "worker_lost"
-
 
 class OutOfMemoryError(JobError):
     """GPU or host memory did not suffice."""

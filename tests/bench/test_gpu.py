@@ -36,7 +36,7 @@ def test_run__measures_and_compares(tmp_path: Path) -> None:
     assert all(name in table for name in ("peak", "plain loop", "channels_last"))
 
 
-@pytest.mark.reliability
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_run__kills_resumes_and_asks_the_tests() -> None:
     parts = gpu.run(gpu.TINY, None, MINUTES, ["resume", "ranks", "tests"])["parts"]

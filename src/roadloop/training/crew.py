@@ -28,7 +28,9 @@ SILENT_SECONDS: Final = 20.0
 START_SECONDS: Final = 60.0  # until the first sign of life: a busy disk takes its time to load Python
 SETTLE_SECONDS: Final = 2.0
 _ERRORS: Final = {
-    kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RoadloopError)
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, RoadloopError) and "code" in vars(kind)
 }
 
 
