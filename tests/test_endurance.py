@@ -44,8 +44,8 @@ def test_endurance__goes_on_where_it_was_and_writes_the_table(endurance: Any, mo
     endurance.RUNS.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"programme": "R01", "cut')
     with endurance.RUNS.open("a") as stream:
         stream.write("\n")
-    assert endurance._complete("R01", "abc", 1e12)
-    assert asked == [49, 50]
+    assert endurance._complete(["R01", "R38 releases"], "abc", 1e12) == 0
+    assert asked == [49, 1, 50, 2, 3, 4, 5]  # in turn
     row = "| R01 | 3000 | 3000 | none | 1 to 50 | 25.00 | abc | 2026-11-26 |"
     assert row in endurance.DOCUMENT.read_text()
 
@@ -53,5 +53,5 @@ def test_endurance__goes_on_where_it_was_and_writes_the_table(endurance: Any, mo
 def test_endurance__a_failed_run_is_kept_and_ends_the_programme(endurance: Any) -> None:
     line = {**NOW, "seed": 7, "passed": False}
     endurance.RUNS.write_text(json.dumps(line) + "\n")
-    assert not endurance._complete("R01", "abc", 1e12)
+    assert endurance._complete(["R01"], "abc", 1e12) == 1
     assert "| R01 | 0 | 3000 | 7 | 7 to 7 | 0.50 | abc | 2026-11-26 |" in endurance.document([line])

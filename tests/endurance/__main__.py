@@ -1,7 +1,7 @@
 """The reliability programmes at their long figures: `make endurance`, which can be stopped and goes on where it was.
 
-Every programme is run again and again at its first figure, each time with another seed, until the runs of the present
-commit reach its long figure. Each run adds a line to `.endurance/runs.jsonl`; the table of docs/endurance.md is written
+The programmes are run in turn at their first figures, each time with another seed, until the runs of the present commit
+reach their long figures. Each run adds a line to `.endurance/runs.jsonl`; the table of docs/endurance.md is written
 from all lines of that file after every run.
 """
 
@@ -61,29 +61,37 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=1e9, help="begin no run after so many hours")
     options = parser.parse_args()
     RUNS.parent.mkdir(exist_ok=True)
-    commit, until = _commit(), time.monotonic() + 3600 * options.hours
-    failed = 0
-    for name in options.only.split(","):
-        if time.monotonic() < until:
-            failed += not _complete(name.strip(), commit, until)
+    names = [name.strip() for name in options.only.split(",")]
+    return _complete(names, _commit(), time.monotonic() + 3600 * options.hours)
+
+
+def _complete(names: list[str], commit: str, until: float) -> int:
+    """Run programmes until they reach their long figures; how many of them had a run that failed, which ends theirs.
+
+    Once round all of them, then again: what is stopped early has a figure of each.
+    """
+    left, failed = list(names), 0
+    while left:
+        for name in tuple(left):
+            mine = [run for run in read_runs() if (run["programme"], run["commit"]) == (name, commit)]
+            done, lost = sum(run["count"] for run in mine), any(not run["passed"] for run in mine)
+            print(f"{name}: {done} of {PROGRAMMES[name].long}", flush=True)
+            if lost or done >= PROGRAMMES[name].long:
+                left.remove(name)
+                failed += lost
+            elif time.monotonic() > until:
+                return failed
+            else:
+                _add(name, commit, len(mine) + 1)
     return failed
 
 
-def _complete(name: str, commit: str, until: float) -> bool:
-    """Run a programme until it reaches its long figure; False once a run fails."""
-    programme = PROGRAMMES[name]
-    while True:
-        mine = [run for run in read_runs() if (run["programme"], run["commit"]) == (name, commit)]
-        if any(not run["passed"] for run in mine):
-            return False
-        done = sum(run["count"] for run in mine)
-        print(f"{name}: {done} of {programme.long}", flush=True)
-        if done >= programme.long or time.monotonic() > until:
-            return True
-        run = {"programme": name, "commit": commit, "seed": len(mine) + 1, **_run(programme, len(mine) + 1)}
-        with RUNS.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(run, ensure_ascii=False) + "\n")
-        DOCUMENT.write_text(document(read_runs()), encoding="utf-8")
+def _add(name: str, commit: str, seed: int) -> None:
+    """Run a programme once more, and write down how it ended."""
+    run = {"programme": name, "commit": commit, "seed": seed, **_run(PROGRAMMES[name], seed)}
+    with RUNS.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(run, ensure_ascii=False) + "\n")
+    DOCUMENT.write_text(document(read_runs()), encoding="utf-8")
 
 
 def _run(programme: Programme, seed: int) -> dict[str, Any]:

@@ -281,6 +281,7 @@ def test_r13__many_clients_for_a_while(live: LiveServer, request: pytest.Fixture
     def use(number: int) -> None:
         rng = random.Random(number)
         connection = http.client.HTTPConnection(*address(live), timeout=60)
+        time.sleep(rng.uniform(0.0, 1.5))  # as clients that ask once a second find each other
         while time.monotonic() < until:
             dice = rng.random()
             began = time.monotonic()
