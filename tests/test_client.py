@@ -73,6 +73,7 @@ def test_client__says_what_the_server_says(server: LiveServer) -> None:
     assert (caught.value.status, caught.value.error, caught.value.details["task_id"]) == (404, "not_found", "nowhere")
 
 
+@pytest.mark.slow
 def test_wait__outlives_the_server_and_names_a_bad_end(server: LiveServer) -> None:
     """The server is killed while a job runs, and another one takes its place; the job is then stopped."""
     platform = open_platform(server.settings)

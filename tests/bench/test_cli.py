@@ -43,6 +43,7 @@ def test_bench_build__both_sides_pack_all_pictures() -> None:
     assert [row["items"] for row in found["rows"]] == [8, 8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--reference"]])
 def test_bench_import__both_sides_bring_all_pictures(more: list[str]) -> None:
     found = bench("import", *TINY, *more)
@@ -92,6 +93,7 @@ def test_bench_train__a_single_batch_measures_nothing() -> None:
         CliRunner().invoke(app, ["train", *TINY, "--batch", "8"], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_bench_train__several_precisions_and_loader_processes() -> None:
     found = bench("train", *TINY, "--steps", "2", "--batch", "4", "--precision", "bf16,fp32", "--loaders", "1")
     assert [row["name"] for row in found["rows"]] == ["roadloop", "roadloop, bf16", "plain loop"]
@@ -108,6 +110,7 @@ def test_bench_train__what_is_not_there(option: str, value: str, said: str) -> N
         CliRunner().invoke(app, ["train", *TINY, option, value], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_bench_api__both_sides_answer_every_question() -> None:
     arguments = ["api", "--rows", "1000", "--requests", "2", "--rounds", "1", "--json"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)

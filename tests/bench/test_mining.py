@@ -94,6 +94,7 @@ def test_verdict__all_seeds_in_one_comparison() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_run__seeds_share_the_drives_and_the_sets_are_apart(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", port=0, min_free_mib=0, torch_threads=1)
     with serving(settings) as server, Client(server.url, "en", alive=server.check) as client:

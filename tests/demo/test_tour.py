@@ -104,6 +104,7 @@ def walk(server: ServerChild, home: Path) -> tuple[Found, Stage]:
     return found, stage
 
 
+@pytest.mark.slow
 def test_tour__goes_round_and_a_second_one_goes_on(server: ServerChild, settings: Settings) -> None:
     found, stage = walk(server, settings.home)
     assert [step.path for step in stage.steps] == [

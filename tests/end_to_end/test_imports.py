@@ -14,6 +14,7 @@ EXAMPLE = dict.fromkeys(
 )
 
 
+@pytest.mark.slow
 def test_offimport__from_a_folder_to_a_dataset(server: LiveServer) -> None:
     client = server.client()
     folders.camvid_ids(server.home / "imports" / "英国")

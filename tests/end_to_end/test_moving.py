@@ -189,6 +189,7 @@ def test_a_workspace_has_everything_at_another_place(done: Done, tmp_path: Path)
         go_on(platform, client, done)
 
 
+@pytest.mark.slow
 def test_rows_of_a_home_that_was_moved_before_are_mended(done: Done, tmp_path: Path) -> None:
     """As an older roadloop left them: absolute, in the place where the work was done, which is no longer there."""
     first = str(done.first)

@@ -93,6 +93,7 @@ def test_compare__equal_and_then_one_row_changed(tmp_path: Path, model: Path, pi
         found.require(0.5)
 
 
+@pytest.mark.slow
 def test_compare__another_model_s_export_is_refused(
     tmp_path: Path, model: Path, pictures: Path, save_pair: SavePair
 ) -> None:
@@ -112,6 +113,7 @@ def test_compare__nothing_to_compare_is_said(tmp_path: Path, model: Path) -> Non
         parity.compare(loaded(model), tmp_path / "m.onnx", source, "empty", max_pixels=99)
 
 
+@pytest.mark.slow
 def test_export_command__check_writes_the_report_beside_the_export(
     tmp_path: Path, model: Path, pictures: Path, platform: Platform
 ) -> None:

@@ -215,6 +215,7 @@ def test_export_onnx__few_wrong_pixels_of_a_network_that_does_not_jump_are_refus
     assert not (tmp_path / "m.onnx").exists()
 
 
+@pytest.mark.slow
 def test_export_onnx__pooling_that_jumps_between_equal_values_is_exported(tmp_path: Path, save_pair: SavePair) -> None:
     path = save_pair(tmp_path, network={"name": "j", "digest": digest(JUMPS), "settings": {}, "source": JUMPS})
     found = export.export_onnx(path, tmp_path / "m.onnx", size=(256, 256), trust=trusted(path)).difference
@@ -241,6 +242,7 @@ def build(num_classes):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "why"),
     [

@@ -226,6 +226,7 @@ def space() -> Iterator[int]:
         yield holder.pid
 
 
+@pytest.mark.slow
 def test_clock__another_boot_time_makes_no_living_process_another(
     settings: Settings, space: int, times: Callable[[int], int]
 ) -> None:
@@ -276,6 +277,7 @@ def wrong_clock(tmp_path: Path) -> "tuple[Start, Callable[[int], None]]":
     return start, step
 
 
+@pytest.mark.slow
 def test_clock__the_wall_clock_steps_under_a_running_server_and_job(
     settings: Settings, wrong_clock: "tuple[Start, Callable[[int], None]]"
 ) -> None:

@@ -276,10 +276,9 @@ def test_r13__many_clients_for_a_while(live: LiveServer, request: pytest.Fixture
     assert status == 200, said
     task_id = json.loads(said)["data"]
     took, wrong, lock = list[float](), list[object](), threading.Lock()
-    until = time.monotonic() + seconds
 
     def use(number: int) -> None:
-        rng = random.Random(number)
+        until, rng = time.monotonic() + seconds, random.Random(number)
         connection = http.client.HTTPConnection(*address(live), timeout=60)
         time.sleep(rng.uniform(0.0, 1.5))  # as clients that ask once a second find each other
         while time.monotonic() < until:

@@ -104,6 +104,7 @@ def test_draw__empty_missing_and_wide_files(tmp_path: Path) -> None:
         draw(written(tmp_path, "a\nb\n".encode("utf-16")), 5, 0)
 
 
+@pytest.mark.slow
 def test_draw__ten_million_lines_in_constant_memory(tmp_path: Path) -> None:
     path = tmp_path / "many.txt"
     with path.open("wb") as stream:

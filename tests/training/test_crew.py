@@ -100,6 +100,7 @@ def build(num_classes):
 """
 
 
+@pytest.mark.slow
 def test_train_together__goes_on_with_another_number_of_ranks(bench: Any) -> None:
     """Two, then one, then two: the same samples in the same order, so the same curve; hard pixels are those of all."""
     values = {
@@ -166,6 +167,7 @@ def test_train_together__stops_when_asked(bench: Any) -> None:
     assert not ranks()
 
 
+@pytest.mark.slow
 def test_ranks_end_with_the_job_s_process(bench: Any, tmp_path: Path) -> None:
     work = bench.work(cpu_processes=2, batch_size=4, num_epoch=5000)
     (tmp_path / "work.json").write_text(work.to_json(), encoding="utf-8")

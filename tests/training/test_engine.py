@@ -344,6 +344,7 @@ def test_run__failures_below_get_names(bench: Any, how: str, error: type[JobErro
         assert "Checkpoints are good" in caught.value.text.en
 
 
+@pytest.mark.slow
 def test_run__out_of_memory_speaks_of_checkpoints_only_where_there_is_one(bench: Any) -> None:
     with pytest.raises(OutOfMemoryError) as caught:
         bench.run(broken(bench, "memory", at=1, batch_size=4))
@@ -414,6 +415,7 @@ def test_run__a_wrong_answer_of_the_network_is_named(
     assert notes.asked == steps
 
 
+@pytest.mark.slow
 def test_run__out_of_memory_names_the_batch_that_fits_and_it_does(bench: Any) -> None:
     bench.run(bench.work("warm", source=HUNGRY, batch_size=1, num_epoch=1))  # what torch takes once for ever
     with memory_limit(360):
@@ -460,6 +462,7 @@ except JobError as error:
 """
 
 
+@pytest.mark.slow
 def test_run__a_killed_loader_process_is_named(bench: Any, tmp_path: Path) -> None:
     work = bench.work(num_epoch=500)
     object.__setattr__(work, "loaders", 1)

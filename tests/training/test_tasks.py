@@ -137,7 +137,7 @@ def test_train__killed_three_times_ends_in_the_same_bits(site: Any, run_job: Any
     assert not list(site.folder("killed").rglob("*.partial"))
 
 
-@pytest.mark.reliability
+@pytest.mark.slow
 def test_train__a_lost_rank_is_a_lost_worker(site: Any, run_job: Any) -> None:
     values = {**VALUES, "train_con": {**VALUES["train_con"], "cpu_processes": 2}}
     whole, task_id = site.create("whole"), site.create("killed")
@@ -207,6 +207,7 @@ def test_train__a_network_learns_no_secret_and_leaves_no_process(
     assert "planted" not in log
 
 
+@pytest.mark.slow
 def test_train__a_network_that_ends_its_process_is_tried_three_times(site: Any) -> None:
     leaving = "import os\n\n\ndef build(num_classes):\n    os._exit(3)\n"
     (site.platform.workspace.networks / "c_network" / "network.py").write_text(leaving)

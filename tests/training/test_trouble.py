@@ -131,6 +131,7 @@ def tightening(notes: Any, step: int) -> Any:
     return notes
 
 
+@pytest.mark.slow
 def test_r20__memory_runs_out_at_a_step_and_the_next_job_runs(bench: Any, times: Times, rng: random.Random) -> None:
     values = {"source": HUNGRY, "batch_size": 8, "num_epoch": 1, "checkpoint_every": 1, "scale": (1, 1)}
     bench.run(bench.work("warm", **{**values, "batch_size": 1}))  # what torch takes once for ever

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pkgutil import resolve_name
 from typing import Any, Final, NamedTuple
 
+import psutil
 import sqlalchemy as sa
 
 from roadloop.errors import Text
@@ -17,6 +18,7 @@ from roadloop.storage import search
 from roadloop.storage.platform import Platform
 
 PART: Final = 2000  #: jobs that are looked at at once
+ENDING_SECONDS: Final = 10.0  #: processes of a job that has just ended may need so long to go
 
 
 def inspect(platform: Platform, report: Report) -> None:
@@ -39,13 +41,14 @@ def inspect(platform: Platform, report: Report) -> None:
                 f"GPU {lease.uuid} is leased by job {lease.job_id}, which does not run.",
             )
             report.problems.append(Problem(text))
-    for process in processes.find(""):
-        if (task_id := processes.job_of(process)) in ended:
-            text = Text(
-                f"进程 {process.pid} 属于已结束的任务 {task_id}。",
-                f"Process {process.pid} belongs to job {task_id}, which has ended.",
-            )
-            report.problems.append(Problem(text))
+    left = {process: task_id for process in processes.find("") if (task_id := processes.job_of(process)) in ended}
+    _, alive = psutil.wait_procs(left, timeout=ENDING_SECONDS)
+    for process in alive:
+        text = Text(
+            f"进程 {process.pid} 属于已结束的任务 {left[process]}。",
+            f"Process {process.pid} belongs to job {left[process]}, which has ended.",
+        )
+        report.problems.append(Problem(text))
 
 
 class _Life(NamedTuple):

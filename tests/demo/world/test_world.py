@@ -62,6 +62,7 @@ def test_frame__every_class_is_in_the_table_and_shows_up() -> None:
     assert seen == {int(raw) for raw in Raw}
 
 
+@pytest.mark.slow
 def test_frame__rare_class_only_on_its_tracks() -> None:
     world = World(0, "beijing", SMALL)
     found = {
@@ -122,6 +123,7 @@ def test_frame__names_coordinates_and_time() -> None:
     assert (frames[0].time, frames[1].time) == ("2026-03-02 10:00:00", "2026-03-02 10:00:20")
 
 
+@pytest.mark.slow
 def test_world__cities_look_different() -> None:
     """Suzhou is white and low under the same sky, Beijing coloured and high."""
     share = {}
