@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from roadloop.errors import JobError, RoadloopError, Text
-from roadloop.selection.left_out import LeftOut
+from roadloop.selection.left_out import LeftOut, tried
 from roadloop.selection.lines import LineCounts, draw, ids_of
 from roadloop.selection.sampling import MOST, Ratio, Shares, apportion, preferred
 from roadloop.storage.ahead import overlapped
@@ -132,22 +132,13 @@ class Tracks:
 
     def _open(self, ids: Iterable[str]) -> Iterator[Listing]:
         """The tracks that can be used, several opened at once; the others are noted."""
-
-        def opened(track: str) -> tuple[str, Listing | RoadloopError]:
-            try:
-                return track, self._store.points(track)
-            except JobError:
-                raise
-            except RoadloopError as error:
-                return track, error
-
-        for track, found in overlapped(opened, ids, self._sampling.parallel):
+        for track, found in overlapped(tried(self._store.points), ids, self._sampling.parallel):
             self._check_stop()
             if isinstance(found, RoadloopError):
                 self._left_out.track(track, found.text)
                 continue
             for problem in found.problems:
-                self._left_out.add(track, problem.name, problem.reason)
+                self._left_out.file(track, problem.name, problem.reason)
             if not found.points:
                 self._left_out.track(track, _EMPTY)
                 continue

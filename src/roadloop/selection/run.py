@@ -7,13 +7,14 @@ from typing import Any, Final, Generic, TypeVar
 
 from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.evaluation.destination import clear
+from roadloop.imaging.decode import UInt8, decode_image
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.candidates import Sampling, Tracks
-from roadloop.selection.left_out import LeftOut
+from roadloop.selection.left_out import LeftOut, tried
 from roadloop.selection.output import RULE, destination, read_report
 from roadloop.selection.recipe import SampleRecipe
 from roadloop.storage.ahead import overlapped
-from roadloop.tracks.service import TrackStore, open_store
+from roadloop.tracks.service import TrackPoint, TrackStore, open_store
 
 RESOLVED: Final = ".tracks"  #: the tracks of the survey tasks, one a line; removed at the end
 
@@ -47,6 +48,16 @@ class Run(Generic[R]):
         """Tracks or pictures fetched at once."""
         return self.context.platform.settings.track_service_parallel
 
+    def image(self, point: TrackPoint) -> UInt8:
+        """A picture of the store, uint8 [H, W, 3].
+
+        Raises:
+            NotFoundError: The store does not have it.
+            BrokenFileError: It cannot be decoded.
+            JobError: The store has not answered for many requests in a row.
+        """
+        return decode_image(self.store.picture(point), self.max_pixels)
+
     def tracks(self) -> Tracks:
         """The tracks of the request, as a file of ids.
 
@@ -60,22 +71,13 @@ class Run(Generic[R]):
 
     def _resolved(self) -> Path:
         """Ask for the tracks of every survey task and write them down."""
-
-        def ask(task: str) -> tuple[str, list[str] | RoadloopError]:
-            try:
-                return task, self.store.tracks_of_task(task)
-            except JobError:
-                raise
-            except RoadloopError as error:
-                return task, error
-
         path = self.scratch / RESOLVED
         count = 0
         with path.open("w", encoding="utf-8") as stream:
-            for task, found in overlapped(ask, self.recipe.tasks, self.parallel):
+            for task, found in overlapped(tried(self.store.tracks_of_task), self.recipe.tasks, self.parallel):
                 self.context.check_stop()
                 if isinstance(found, RoadloopError):
-                    self.left_out.add(f"task {task}", "", found.text)
+                    self.left_out.file(f"task {task}", "", found.text)
                     continue
                 count += len(found)
                 stream.writelines(f"{track}\n" for track in found)
@@ -133,7 +135,7 @@ def publish_folder(context: TaskContext, kind: type[R], fill: Callable[[Run[R]],
             published["summary"], kept=[target]
         )  # the last attempt was killed between publishing and saying so
     with closing(open_store(context.platform)) as store, context.filling(target, take_over=True) as scratch:
-        with LeftOut(scratch) as left_out:
+        with closing(LeftOut(scratch)) as left_out:
             report = fill(Run(context, recipe, store, scratch, left_out))
         (scratch / RESOLVED).unlink(missing_ok=True)
         context.check_stop()
