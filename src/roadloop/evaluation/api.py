@@ -27,7 +27,7 @@ from roadloop.models.manner import Manner
 from roadloop.parameters import History, Parameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 _CACHE = {"Cache-Control": "private, max-age=600"}
 
@@ -85,10 +85,9 @@ class EvaluationRow(JobFields):
     )
 
 
-class EvaluationList(BaseModel):
+class EvaluationList(Success):
     """Evaluations, newest first; one object with a task id."""
 
-    errno: int = 1
     data: list[EvaluationRow] | EvaluationRow
     total: int = 0
 
@@ -105,10 +104,9 @@ class ShownModel(BaseModel):
     image_miou: float | None = Field(description="mIoU of this picture; null without labelled pixels.")
 
 
-class ShownPicture(BaseModel):
+class ShownPicture(Success):
     """One picture with every model's prediction."""
 
-    errno: int = 1
     or_data: str = Field(description="base64 of the picture as JPEG.")
     la_data: list[ShownModel]
     total_img: int

@@ -13,7 +13,6 @@ A number that cannot be said (an absent class, a picture without labels) is null
 """
 
 import csv
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from roadloop.evaluation.destination import EVALUATION, REPORT
 from roadloop.evaluation.ledger import Ledger
 from roadloop.evaluation.metrics import Counts, Scores, mean
 from roadloop.evaluation.pictures import LabelKind
@@ -31,8 +31,6 @@ from roadloop.labels.label_map import TrainClass
 from roadloop.storage import publish, reading
 from roadloop.storage.sheets import Sheet, plain
 
-FORMAT: Final = "roadloop-evaluation/1"
-REPORT: Final = "report.json"
 PICTURES: Final = "pictures.csv"
 _PICTURE_COLUMNS: Final = ("number", "name", "file", "track", "width", "height", "label", "kind")
 
@@ -104,7 +102,7 @@ def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], abou
     models = [_write_model(folder / card.folder, ledger, k, card) for k, card in enumerate(cards)]
     unlabelled, first = ledger.unlabelled()
     report = {
-        "format": FORMAT,
+        "format": EVALUATION.format,
         **about,
         "total_img": total,
         "bad_lines": bad,
@@ -115,15 +113,6 @@ def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], abou
     }
     publish.write_json(folder / REPORT, report)
     return report
-
-
-def read_report(folder: Path) -> dict[str, Any] | None:
-    """The report of a published evaluation; None when there is none."""
-    try:
-        report = json.loads(reading.read_bytes(folder / REPORT))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and report.get("format") == FORMAT else None
 
 
 def read_pictures(path: Path, number: int) -> PictureRow | None:

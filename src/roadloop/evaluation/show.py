@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from roadloop.errors import ConflictError, NotFoundError, Text
+from roadloop.evaluation.destination import EVALUATION
 from roadloop.evaluation.outputs import COLOR, ID, MODEL_FILE, ModelView, output_path
 from roadloop.evaluation.pictures import Picture, PictureSource, Raw, open_source
 from roadloop.evaluation.render import errors, overlay
-from roadloop.evaluation.report import PICTURES, PictureRow, read_pictures, read_report
+from roadloop.evaluation.report import PICTURES, PictureRow, read_pictures
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.truth import decode_truth
 from roadloop.imaging.decode import decode_image, decode_label
@@ -211,7 +212,7 @@ def open_finished(platform: Platform, task_id: str) -> Finished:
     if job.state is not JobState.SUCCEEDED:
         raise _unfinished(job)
     folder = platform.workspace.find_path(row.dest_path)
-    report = read_report(folder)
+    report = EVALUATION.read_report(folder)
     if report is None or report["task_id"] != task_id:
         raise NotFoundError(
             Text(

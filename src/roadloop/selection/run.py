@@ -11,7 +11,7 @@ from roadloop.imaging.decode import UInt8, decode_image
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.candidates import Sampling, Tracks
 from roadloop.selection.left_out import LeftOut, tried
-from roadloop.selection.output import RULE, destination, read_report
+from roadloop.selection.output import RULE
 from roadloop.selection.recipe import SampleRecipe
 from roadloop.storage.ahead import overlapped
 from roadloop.tracks.service import TrackPoint, TrackStore, open_store
@@ -39,8 +39,7 @@ class Run(Generic[R]):
         self.store: Final = store
         self.scratch: Final = scratch
         self.left_out: Final = left_out
-        target = destination(context.platform, context.job.id, recipe.output_path)
-        self.older: Final = tuple(reversed(context.older_scratch(target)))
+        self.older: Final = tuple(reversed(context.older_scratch(_target(context, recipe))))
         self.max_pixels: Final = context.platform.settings.max_picture_mpix * 1_000_000
 
     @property
@@ -128,8 +127,8 @@ def publish_folder(context: TaskContext, kind: type[R], fill: Callable[[Run[R]],
         DiskFullError: No space is left.
     """
     recipe = context.recipe(kind)
-    target = destination(context.platform, context.job.id, recipe.output_path)
-    published = read_report(target)
+    target = _target(context, recipe)
+    published = RULE.read_report(target)
     if published is not None and published["task_id"] == context.job.id:
         return Outcome(
             published["summary"], kept=[target]
@@ -142,6 +141,10 @@ def publish_folder(context: TaskContext, kind: type[R], fill: Callable[[Run[R]],
     if recipe.overwrite:
         clear(context, target, RULE)
     return Outcome(report["summary"], [(scratch, target)])
+
+
+def _target(context: TaskContext, recipe: SampleRecipe) -> Path:
+    return context.platform.workspace.find_path(RULE.place(context.job.id, recipe.output_path))
 
 
 def nothing_to_take(run: Run[R], tracks: Tracks) -> JobError:
