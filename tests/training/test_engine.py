@@ -17,7 +17,7 @@ import torch
 from failing_networks import BROKEN, HUNGRY, memory_limit
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NonFiniteLossError, OutOfMemoryError, Text
-from roadloop.evaluation.metrics import scores
+from roadloop.evaluation.metrics import Counts
 from roadloop.models.load import load_model
 from roadloop.networks.folder import TEMPLATES
 from roadloop.storage import publish
@@ -44,7 +44,7 @@ def test_run__every_epoch_has_its_figures_and_the_table_behind_them(bench: Any) 
     notes = bench.run(work)
     lines = [line for line in bench.lines(work) if line["kind"] == "epoch"]
     for line in lines:
-        found = scores(np.array(line["confusion"]), np.array(line["void"]))
+        found = Counts(np.array(line["confusion"]), np.array(line["void"]), np.array(0)).scores()
         assert line["miou"] == pytest.approx(found.miou)
         assert line["miou_void_fp"] == pytest.approx(found.miou_void_fp)
         assert all(0 <= line[name] <= 1 for name in ("image_miou", "boundary_miou", "ece"))

@@ -18,9 +18,9 @@ from roadloop.errors import (
 )
 from roadloop.evaluation import service
 from roadloop.evaluation.recipe import StartEvaluation
+from roadloop.evaluation.report import read_tables
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
-from roadloop.evaluation.tables import read_tables
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
 from roadloop.models.manner import Manner

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from roadloop.errors import RoadloopError
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.meaning import UNKNOWN, Labels
@@ -21,7 +18,7 @@ from roadloop.evaluation.quality import Quality, measure
 from roadloop.evaluation.render import colorize, errors, overlay, palette, sheet
 from roadloop.evaluation.report import ModelCard
 from roadloop.evaluation.truth import TruthReader, decode_truth
-from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.imaging.decode import UInt8, decode_image, decode_label
 from roadloop.imaging.drawing import Tile
 from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
 from roadloop.labels.label_map import LabelMap, TrainClass
@@ -31,8 +28,6 @@ from roadloop.models.files import ModelFile
 from roadloop.models.prediction import Prediction
 from roadloop.parameters import stored
 from roadloop.storage import publish, reading
-
-UInt8 = NDArray[np.uint8]
 
 ID: Final = "id"
 COLOR: Final = "color"
@@ -227,31 +222,25 @@ class Outputs:
     def write_worst(self, source: PictureSource, ledger: Ledger, max_pixels: int) -> None:
         """Write comparison sheets of each model's worst pictures: picture, truth, prediction, errors."""
         for k, model in enumerate(self._models):
-            for place, line in enumerate(ledger.worst_first(k, WORST), start=1):
-                if line.miou is None:
+            for place, (done, miou, _) in enumerate(ledger.worst_first(k, WORST), start=1):
+                if miou is None:
                     break
-                done = line.picture
                 loaded = load(source, done.picture, max_pixels)
                 if isinstance(loaded, BadPicture) or loaded.label is None:
                     continue
                 ids = decode_label(reading.read_bytes(self.paths(model.card, done.name)[0]), max_pixels)
                 truth = model.view.truth.train_ids(loaded.label)
+                tiles = [
+                    Tile("图片 picture", loaded.image),
+                    Tile("标注 truth", overlay(loaded.image, truth, model.view.palette)),
+                    Tile("预测 prediction", colorize(ids, model.view.palette)),
+                    Tile("错误 errors", errors(loaded.image, ids, truth)),
+                ]
                 last = done.name.rpartition("/")[2]
                 path = self.folder / model.card.folder / "worst" / f"{place:02d}-{last[:60]}.jpg"
-                publish.write_bytes(path, encode_jpeg(_sheet(loaded.image, truth, ids, model.view.palette)))
+                publish.write_bytes(path, encode_jpeg(sheet(tiles)))
 
 
 def output_path(folder: Path, model_folder: str, kind: str, name: str) -> Path:
     """Where one output of one picture stands in an evaluation's folder."""
     return folder / model_folder / kind / f"{name}.png"
-
-
-def _sheet(image: UInt8, truth: UInt8, ids: UInt8, colors: UInt8) -> UInt8:
-    return sheet(
-        [
-            Tile("图片 picture", image),
-            Tile("标注 truth", overlay(image, truth, colors)),
-            Tile("预测 prediction", colorize(ids, colors)),
-            Tile("错误 errors", errors(image, ids, truth)),
-        ]
-    )

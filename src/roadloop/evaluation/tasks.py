@@ -9,9 +9,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
 from roadloop.evaluation.destination import EVALUATION, clear
@@ -25,12 +22,11 @@ from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.backend import Choice, Trial, pictures_to_try, settled
 from roadloop.models.load import load_model
 from roadloop.models.predict import Network, Predictor, on_each
+from roadloop.models.prediction import UInt8
 from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.storage.notes import is_whole
-
-UInt8 = NDArray[np.uint8]
 
 
 def evaluate(context: TaskContext) -> Outcome:

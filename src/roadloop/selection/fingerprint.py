@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.imaging.decode import decode_image, decode_quarter
+from roadloop.imaging.decode import UInt8, decode_image, decode_quarter
 
-UInt8 = NDArray[np.uint8]
 Prints = NDArray[np.uint64]
 
 NEAR: Final = 20  #: of 256 bits: fewer different bits make a near-duplicate
