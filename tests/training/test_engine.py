@@ -523,10 +523,10 @@ def test_run__nothing_labelled_is_not_nan(tmp_path: Path, bench: Any) -> None:
 def test_run__a_damaged_sample_is_reported_once_and_teaches_nothing(bench: Any) -> None:
     work = bench.work(num_epoch=2, batch_size=8)
     shard = work.dataset / "train-00000.arrow"
-    packed = DatasetReader(work.dataset).split("train").sample(2)
-    data = shard.read_bytes()
-    assert data.count(packed.image) == 1
-    shard.write_bytes(data.replace(packed.image, bytes(len(packed.image))))
+    packed = DatasetReader(work.dataset).split("train").encoded(2)
+    data, image = shard.read_bytes(), bytes(packed.image)
+    assert data.count(image) == 1
+    shard.write_bytes(data.replace(image, bytes(len(image))))
     notes = bench.run(work)
     assert notes.finished
     assert {text.en.split()[0] for text in notes.warnings} == {packed.name}

@@ -304,8 +304,8 @@ class DatasetSource:
 
     def read(self, picture: Picture) -> Raw:
         """The bytes of one sample."""
-        sample = self._split.sample(int(picture.file))
-        return Raw(sample.image, sample.label, "id")
+        sample = self._split.encoded(int(picture.file))
+        return Raw(bytes(sample.image), bytes(sample.label), "id")
 
 
 def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
