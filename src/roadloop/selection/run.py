@@ -9,7 +9,7 @@ from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.evaluation.destination import clear
 from roadloop.imaging.decode import UInt8, decode_image
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.selection.candidates import Sampling, Tracks
+from roadloop.selection.candidates import Tracks
 from roadloop.selection.left_out import LeftOut, tried
 from roadloop.selection.output import RULE
 from roadloop.selection.recipe import SampleRecipe
@@ -65,8 +65,7 @@ class Run(Generic[R]):
         """
         recipe, workspace = self.recipe, self.context.platform.workspace
         path = workspace.find_path(recipe.track_path) if recipe.track_path else self._resolved()
-        sampling = Sampling(recipe.seed, recipe.isshuffle, self.parallel)
-        return Tracks(path, self.store, sampling, self.left_out, self.context.check_stop)
+        return Tracks(path, self.store, recipe, self.left_out, self.context)
 
     def _resolved(self) -> Path:
         """Ask for the tracks of every survey task and write them down."""
