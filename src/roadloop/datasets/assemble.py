@@ -12,12 +12,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.datasets.info import DATASET, SHOWN, SPLITS, DatasetInfo, Leak, Shard
+from roadloop.datasets.info import DATASET, REPORT, SHOWN, SPLITS, DatasetInfo, Leak, Shard, format_report
 from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Base, Plan
 from roadloop.datasets.reader import Split
 from roadloop.datasets.recipe import DatasetRecipe
-from roadloop.datasets.report import REPORT, format_report
 from roadloop.datasets.tally import Tally, total
 from roadloop.errors import Text
 from roadloop.labels.table import format_csv, union

@@ -5,10 +5,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from roadloop.datasets import store
-from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_shown
+from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_report, read_shown
 from roadloop.datasets.reader import DatasetReader, EncodedSample
 from roadloop.datasets.recipe import CreateData, DatasetJob, DatasetRecipe
-from roadloop.datasets.report import read_report
 from roadloop.datasets.split import normalise_shares
 from roadloop.errors import (
     BrokenFileError,

@@ -39,19 +39,18 @@ class ShowPicture(Parameters):
     cur_img: int = Field(1, description="Number of the picture, from 1.", examples=[1])
 
 
-class OnePicture(Parameters):
-    """Names one view of one picture."""
-
-    task_id: str = Field(description="The evaluation's id.")
-    number: int = Field(description="Number of the picture, from 1.")
-    kind: Kind = Field(description="image, overlay, errors (JPEG); truth, id, color (PNG).")
-    model: int = Field(1, description="Which model, from 1, in the order of `la_data`.")
-
-
 class OneEvaluation(Parameters):
     """Names one evaluation."""
 
     task_id: str = Field(description="The evaluation's id.")
+
+
+class OnePicture(OneEvaluation):
+    """Names one view of one picture."""
+
+    number: int = Field(description="Number of the picture, from 1.")
+    kind: Kind = Field(description="image, overlay, errors (JPEG); truth, id, color (PNG).")
+    model: int = Field(1, description="Which model, from 1, in the order of `la_data`.")
 
 
 class OneModel(OneEvaluation):

@@ -75,14 +75,14 @@ class Tracks:
         if ratio.share:
             yield from self._shares(ratio)
             return
-        drawn = draw(self._path, ratio.number + ratio.number // 4 + 2 * SPARES, self._recipe.seed)
-        self.counts = drawn.counts
+        most = ratio.number + ratio.number // 4 + 2 * SPARES
+        ids, in_order = draw(self._path, self.counts, most, self._recipe.seed)
         self._require_lines()
-        if len(drawn.ids) > ratio.number:
-            for listing in self._open(drawn.ids):
+        if len(ids) > ratio.number:
+            for listing in self._open(ids):
                 yield self._draw(listing, 1)
             return
-        yield from self._apportioned(drawn.in_order, ratio.number)
+        yield from self._apportioned(in_order, ratio.number)
 
     def _apportioned(self, ids: list[str], number: int) -> Iterator[Draw]:
         sizes: list[int] = []

@@ -73,7 +73,10 @@ def write_tables(folder: Path, selected: Sequence[Selected], max_pixels: int) ->
         DiskFullError: No space is left.
     """
     with publish.disk_errors(folder):
-        _write_csv(folder / TABLE, map(_row, selected))
+        with (folder / TABLE).open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(_COLUMNS)
+            writer.writerows(map(_row, selected))
         publish.write_json(folder / TASK_LIST, task_list(selected))
         for arm in dict.fromkeys(s.arm for s in selected):
             mine = [s for s in selected if s.arm == arm]
@@ -171,13 +174,6 @@ def _read_row(row: Mapping[str, str]) -> dict[str, Any]:
         "score": float(row["score"]) if row["score"] else None,
         "reason": Text(row["reason"], row["reason_en"]),
     }
-
-
-def _write_csv(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows(rows)
 
 
 def places(count: int) -> list[int]:
