@@ -73,8 +73,8 @@ def _fill(
     with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
         for problem in source.problems():
             ledger.add_bad(BadPicture(0, problem.file, problem.reason))
-        for folder in reversed(older):
-            taken = is_whole(folder / ledgers.NAME) and outputs.take_over(folder, source, ledger)
+        for folder in reversed(older):  # the newest that has anything
+            taken = outputs.take_over(folder, source, ledger) if is_whole(folder / ledgers.NAME) else 0
             if taken:
                 context.log(f"{taken} pictures of an earlier attempt are taken over")
                 break
