@@ -14,7 +14,8 @@ from benchmarks.contest import Contender, Result, contest
 from benchmarks.pictures import NAME, Choice, build, described, written
 from benchmarks.predict import MANY, MEAN, STD, untrained
 from benchmarks.scripts import opponent
-from roadloop.imaging.decode import MAX_PIXELS, decode_image
+from roadloop.errors import RoadloopError
+from roadloop.imaging.decode import decode_image
 from roadloop.models import backend
 from roadloop.models.encoder import Encoder
 from roadloop.models.load import load_model
@@ -22,7 +23,7 @@ from roadloop.models.manner import PLAIN
 from roadloop.models.predict import Network, on_each
 from roadloop.models.stages import devices
 from roadloop.networks.trust import SHIPPED
-from roadloop.selection.scoring import Failed, Scorer, score
+from roadloop.selection.scoring import Scorer, score
 from roadloop.tracks.records import TrackPoint
 
 Found = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]  # file -> (scores, embedding)
@@ -92,8 +93,8 @@ def scored(network: Network, folder: Path, files: Sequence[str], classes: Sequen
         [Scorer(one, classes, METHOD, place)] for one, place in zip(on_each(network, places), places, strict=True)
     ]
     points = [TrackPoint("", file) for file in files]
-    done = score(points, lambda point: (folder / point.point).read_bytes(), scorers, 1, MAX_PIXELS)
-    return {one[0].point: (one[1].classes, one[1].vector) for one in done if not isinstance(one, Failed)}
+    done = score(points, lambda point: decode_image((folder / point.point).read_bytes()), scorers, 1)
+    return {point.point: (one.classes, one.vector) for point, one in done if not isinstance(one, RoadloopError)}
 
 
 def differences(ours: Found, theirs: Found) -> tuple[float, float]:

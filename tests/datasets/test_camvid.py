@@ -38,7 +38,7 @@ def test_camvid__exact_with_the_official_split(
         samples = reader.split(split)
         assert sorted(samples.names()) == sorted(f"{split}/{p.stem}" for p in (SHARED / split).iterdir())
         for index in range(len(samples)):
-            sample = samples.sample(index)
+            sample = samples.encoded(index)
             stem = sample.name.partition("/")[2]
             data = (SHARED / f"{split}annot" / f"{stem}.png").read_bytes()
             expected = np.asarray(Image.open(io.BytesIO(data)))

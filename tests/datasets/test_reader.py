@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from roadloop.datasets.info import Shard, from_json, read_info
-from roadloop.datasets.reader import DatasetReader, EncodedSample, PackedSample, Split
+from roadloop.datasets.reader import DatasetReader, EncodedSample, Split
 from roadloop.datasets.shards import Row, ShardReader, checksum, schema, writing_shard
 from roadloop.errors import BrokenFileError, NotFoundError
 from roadloop.storage.platform import Platform
@@ -41,33 +41,33 @@ def test_split__random_access_over_shards_and_batches(split: Split) -> None:
     assert len(split) == 34
     assert split.names()[15:19] == ["1/a_15", "1/a_16", "1/a_100", "1/a_101"]
     for index in (33, 0, 16, 17, 32, 5):
-        sample = split.sample(index)
+        sample = split.encoded(index)
         assert sample.name == split.names()[index]
-        assert sample.image == bytes([int(sample.point)]) * 9
-        assert (sample.width, sample.height, sample.track, sample.label) == (3, 2, "a", b"label")
+        assert (bytes(sample.image), bytes(sample.label)) == (bytes([int(sample.name[4:])]) * 9, b"label")
+    assert [len(set(split.column(name))) for name in ("point", "track", "width", "height")] == [34, 1, 1, 1]
     for index in (-1, 34):
         with pytest.raises(IndexError):
-            split.sample(index)
+            split.encoded(index)
 
 
 def test_encoded__views_of_the_mapped_file(split: Split) -> None:
-    for index in (33, 0, 16, 17, 32, 5):
-        sample, encoded = split.sample(index), split.encoded(index)
-        assert (encoded.name, bytes(encoded.image), bytes(encoded.label)) == (sample.name, sample.image, sample.label)
-        assert (encoded.image.readonly, encoded.image.format) == (True, "B")
+    encoded = split.encoded(16)
+    assert (encoded.image.readonly, encoded.image.format) == (True, "B")
     before = pa.total_allocated_bytes()
     views = [split.encoded(index) for index in range(34)]
     assert (pa.total_allocated_bytes(), len(views)) == (before, 34)
-    with pytest.raises(IndexError):
-        split.encoded(34)
+
+
+def _name(split: Split, index: int) -> str:
+    return split.encoded(index).name
 
 
 def test_split__travels_to_other_processes(split: Split) -> None:
-    assert split.sample(0).name == "1/a_0"
-    assert pickle.loads(pickle.dumps(split)).sample(33).name == "1/a_250"
+    assert split.encoded(0).name == "1/a_0"
+    assert pickle.loads(pickle.dumps(split)).encoded(33).name == "1/a_250"
     for method in ("fork", "spawn"):
         with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
-            assert pool.submit(split.sample, 16).result().name == "1/a_16"
+            assert pool.submit(_name, split, 16).result() == "1/a_16"
 
 
 def test_writing_shard__readable_without_roadloop(split: Split, tmp_path: Path) -> None:
@@ -118,9 +118,8 @@ def test_reader__a_shard_that_is_gone_or_cut_is_named(
     else:
         shard.write_bytes(shard.read_bytes()[:-50])
     split = DatasetReader(shard.parent).split("train")
-    for read in (split.sample, split.encoded):
-        with pytest.raises(BrokenFileError, match=r"datasets/20180801/train-00000\.arrow is gone or damaged"):
-            read(0)
+    with pytest.raises(BrokenFileError, match=r"datasets/20180801/train-00000\.arrow is gone or damaged"):
+        split.encoded(0)
 
 
 def test_shard__a_flipped_bit_anywhere_is_found_or_changes_nothing_that_is_taught(split: Split, tmp_path: Path) -> None:
@@ -138,18 +137,14 @@ def _refused(path: Path, whole: bytes, place: int, expected: EncodedSample) -> b
     damaged[place] ^= 1 << place % 8
     path.write_bytes(damaged)
     try:
-        reads = [getattr(Split(path.parent, (Shard(path.name, 1),)), method)(0) for method in ("encoded", "sample")]
+        read = Split(path.parent, (Shard(path.name, 1),)).encoded(0)
     except BrokenFileError as error:
         said = error.text
     else:
-        assert [_plain(read) for read in reads] == [_plain(expected)] * 2, place
+        assert read == expected, place
         return False
     assert all(path.name in text for text in said)
     return True
-
-
-def _plain(sample: EncodedSample | PackedSample) -> tuple[str, bytes, bytes]:
-    return sample.name, bytes(sample.image), bytes(sample.label)
 
 
 def test_shard__an_older_one_without_checksums_is_verified_by_its_sha256(split: Split, tmp_path: Path) -> None:
@@ -161,7 +156,7 @@ def test_shard__an_older_one_without_checksums_is_verified_by_its_sha256(split: 
     with pa.OSFile(str(tmp_path / "old.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     old = Split(tmp_path, (Shard("old.arrow", 1),))
-    assert bytes(old.encoded(0).image) == old.sample(0).image == image
+    assert bytes(old.encoded(0).image) == image
     data = (tmp_path / "old.arrow").read_bytes()
     (tmp_path / "old.arrow").write_bytes(data.replace(image, image[:-1] + b"!"))
     with pytest.raises(BrokenFileError, match=r"Sample 1/a_250 in .*old\.arrow is damaged"):

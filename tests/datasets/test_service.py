@@ -57,7 +57,7 @@ def test_require__a_dataset_whose_folder_was_copied_in_decomposed_form(
     folder = platform.workspace.datasets / "Düsseldorf"
     folder.rename(folder.with_name(unicodedata.normalize("NFD", folder.name)))
     assert require(platform, "Düsseldorf").name == "Düsseldorf"
-    assert sample(platform, "Düsseldorf", "train", 0).width > 0
+    assert sample(platform, "Düsseldorf", "train", 0).image
     with pytest.raises(NameTakenError, match="nothing was changed"):
         submit(data_name="Düsseldorf")
 

@@ -74,12 +74,13 @@ def test_build__samples_come_back_as_they_were(platform: Platform, make_set: Mak
     for split in ("train", "val", "test"):
         samples = DatasetReader(platform.workspace.datasets / "20180801").split(split)
         for index in range(len(samples)):
-            sample = samples.sample(index)
+            sample = samples.encoded(index)
             assert sample.image == (source / f"{sample.name}.jpg").read_bytes()
             expected = decode_label((source / f"{sample.name}.png").read_bytes())
             assert np.array_equal(decode_label(sample.label), expected)
-            assert (sample.width, sample.height, sample.city) == (24, 16, "苏州")
-            assert sample.track == sample.name[2]
+        columns = (samples.column(name) for name in ("name", "track", "width", "height", "city"))
+        for name, *facts in zip(*columns, strict=True):
+            assert facts == [name[2], 24, 16, "苏州"]
 
 
 def test_build__same_call_same_bytes(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from roadloop.errors import Text
-from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result, pack, unpack
+from roadloop.evaluation.ledger import CELL, BadPicture, Done, Ledger, Result, pack, unpack
 from roadloop.evaluation.metrics import Counts
 
 
@@ -25,7 +25,7 @@ def test_ledger__tables_in_every_order(tmp_path: Path) -> None:
         ledger.add_bad(BadPicture(4, "p4", Text("断", "torn")))
     with Ledger(tmp_path / "ledger", [2]) as ledger:
         assert [p.number for p in ledger.pictures()] == [1, 2, 3]
-        assert [s.picture.name for s in ledger.worst_first(0)] == ["p1", "p3", "p2"]
+        assert [picture.name for picture, *_ in ledger.worst_first(0)] == ["p1", "p3", "p2"]
         assert [b.reason.en for b in ledger.bad()] == ["bad", "torn"]
         ((track, pictures, total),) = ledger.by_track(0)
         assert (track, pictures, total.matrix.tolist(), total.void.tolist()) == ("b", 2, [[3, 0], [0, 1]], [14, 0])
@@ -52,12 +52,9 @@ def test_pack__is_small_and_exact() -> None:
     void[253] = 5
     missed = np.zeros(254, np.int64)
     missed[1] = 9
-    data = pack(Counts(matrix, void, missed))
-    assert data is not None
+    data = pack(Counts(matrix, void, missed).vector, CELL)
     assert len(data) == 24
-    found = unpack(data, 254)
-    assert found is not None
+    found = Counts.of(unpack(data, CELL, 254 * 256), 254)
     assert np.array_equal(found.matrix, matrix)
     assert np.array_equal(found.void, void)
     assert np.array_equal(found.missed, missed)
-    assert unpack(pack(None), 3) is None

@@ -14,8 +14,8 @@ from PIL import Image
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
 from roadloop.evaluation import service, tasks
+from roadloop.evaluation.destination import EVALUATION
 from roadloop.evaluation.recipe import StartEvaluation
-from roadloop.evaluation.report import read_report
 from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
@@ -374,7 +374,7 @@ def test_evaluate__a_resumed_job_keeps_its_predictor(
         queue.requeue(db, job, Text("", ""), counts=False)
     monkeypatch.setattr(backend, "choose", _killed)  # nothing is measured again
     assert run_job(platform, task_id).state is JobState.SUCCEEDED
-    report = read_report(platform.workspace.home / "out")
+    report = EVALUATION.read_report(platform.workspace.home / "out")
     assert report is not None
     (choice,) = report["prediction"]["models"]
     assert choice["backend"] == setting

@@ -6,13 +6,13 @@ import numpy as np
 
 from roadloop.errors import Text
 from roadloop.imaging.drawing import Tile
-from roadloop.selection.contact_sheet import CELL, MOST, contact_sheet, places
+from roadloop.selection.output import CELL, SHOWN, contact_sheet, places
 
 
 def test_places__all_or_evenly_spread() -> None:
     assert places(3) == [0, 1, 2]
     many = places(1000)
-    assert (len(many), many[0], many[-1]) == (MOST, 0, 999)
+    assert (len(many), many[0], many[-1]) == (SHOWN, 0, 999)
     assert {later - earlier for earlier, later in pairwise(many)} <= {16, 17}
 
 

@@ -81,27 +81,28 @@ def test_ids_of__long_names_count_characters(tmp_path: Path) -> None:
 
 def test_draw__is_seeded_and_each_line_has_the_same_chance(tmp_path: Path) -> None:
     path = written(tmp_path, "".join(f"{i}\n" for i in range(20)).encode())
-    assert draw(path, 5, 1) == draw(path, 5, 1)
-    assert draw(path, 5, 1).ids != draw(path, 5, 2).ids
-    found = Counter(name for seed in range(600) for name in draw(path, 5, seed).ids)
+    assert draw(path, LineCounts(), 5, 1) == draw(path, LineCounts(), 5, 1)
+    assert draw(path, LineCounts(), 5, 1)[0] != draw(path, LineCounts(), 5, 2)[0]
+    found = Counter(name for seed in range(600) for name in draw(path, LineCounts(), 5, seed)[0])
     assert len(found) == 20
     assert all(105 <= count <= 195 for count in found.values())  # 150 expected, 4 standard deviations
 
 
 def test_draw__more_than_there_are_gives_all_once(tmp_path: Path) -> None:
-    drawn = draw(written(tmp_path, b"b\na\nb\nc\n"), 50, 0)
-    assert drawn.in_order == ["b", "a", "c"]
-    assert sorted(drawn.ids) == ["a", "b", "c"]
-    assert drawn.counts.lines == 4
+    counts = LineCounts()
+    ids, in_order = draw(written(tmp_path, b"b\na\nb\nc\n"), counts, 50, 0)
+    assert in_order == ["b", "a", "c"]
+    assert sorted(ids) == ["a", "b", "c"]
+    assert counts.lines == 4
 
 
 def test_draw__empty_missing_and_wide_files(tmp_path: Path) -> None:
-    assert draw(written(tmp_path, b""), 5, 0).ids == []
-    assert draw(written(tmp_path, b"\xef\xbb\xbf\n\n"), 5, 0).ids == []
+    assert draw(written(tmp_path, b""), LineCounts(), 5, 0) == ([], [])
+    assert draw(written(tmp_path, b"\xef\xbb\xbf\n\n"), LineCounts(), 5, 0) == ([], [])
     with pytest.raises(NotFoundError, match=r"gone\.txt"):
-        draw(tmp_path / "gone.txt", 5, 0)
+        draw(tmp_path / "gone.txt", LineCounts(), 5, 0)
     with pytest.raises(InvalidValueError, match="UTF-16"):
-        draw(written(tmp_path, "a\nb\n".encode("utf-16")), 5, 0)
+        draw(written(tmp_path, "a\nb\n".encode("utf-16")), LineCounts(), 5, 0)
 
 
 @pytest.mark.slow
@@ -113,9 +114,10 @@ def test_draw__ten_million_lines_in_constant_memory(tmp_path: Path) -> None:
         stream.write(b"\xff\xfe\n\n" + b"z" * 2**20)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()
-    drawn = draw(path, 100_000, 7)
+    counts = LineCounts()
+    ids, _ = draw(path, counts, 100_000, 7)
     assert time.process_time() - began < 30  # the goal is 3 s
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
-    assert len(drawn.ids) == 100_000
-    assert (drawn.counts.lines, drawn.counts.bad, drawn.counts.blank) == (10_000_000, 2, 1)
+    assert len(ids) == 100_000
+    assert (counts.lines, counts.bad, counts.blank) == (10_000_000, 2, 1)
     path.unlink()

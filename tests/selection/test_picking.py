@@ -33,7 +33,6 @@ def test_combined__classes_are_measured_against_their_own_scale() -> None:
     assert scores[0] == pytest.approx(0.75)  # as uncertain as it gets about poles, weight 0.9 of 1.2
     assert scores[1] == pytest.approx(0.25)
     assert scores[50] == 0
-    assert combined(np.zeros((0, 2), np.float32), AIMS).tolist() == []
 
 
 def test_pick__the_pool_grows_when_rules_empty_it() -> None:

@@ -17,7 +17,7 @@ import torch
 from failing_networks import BROKEN, HUNGRY, memory_limit
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import BrokenFileError, InvalidValueError, JobError, NonFiniteLossError, OutOfMemoryError, Text
-from roadloop.evaluation.metrics import scores
+from roadloop.evaluation.metrics import Counts
 from roadloop.models.load import load_model
 from roadloop.networks.folder import TEMPLATES
 from roadloop.storage import publish
@@ -44,7 +44,7 @@ def test_run__every_epoch_has_its_figures_and_the_table_behind_them(bench: Any) 
     notes = bench.run(work)
     lines = [line for line in bench.lines(work) if line["kind"] == "epoch"]
     for line in lines:
-        found = scores(np.array(line["confusion"]), np.array(line["void"]))
+        found = Counts(np.array(line["confusion"]), np.array(line["void"]), np.array(0)).scores()
         assert line["miou"] == pytest.approx(found.miou)
         assert line["miou_void_fp"] == pytest.approx(found.miou_void_fp)
         assert all(0 <= line[name] <= 1 for name in ("image_miou", "boundary_miou", "ece"))
@@ -526,10 +526,10 @@ def test_run__nothing_labelled_is_not_nan(tmp_path: Path, bench: Any) -> None:
 def test_run__a_damaged_sample_is_reported_once_and_teaches_nothing(bench: Any) -> None:
     work = bench.work(num_epoch=2, batch_size=8)
     shard = work.dataset / "train-00000.arrow"
-    packed = DatasetReader(work.dataset).split("train").sample(2)
-    data = shard.read_bytes()
-    assert data.count(packed.image) == 1
-    shard.write_bytes(data.replace(packed.image, bytes(len(packed.image))))
+    packed = DatasetReader(work.dataset).split("train").encoded(2)
+    data, image = shard.read_bytes(), bytes(packed.image)
+    assert data.count(image) == 1
+    shard.write_bytes(data.replace(image, bytes(len(image))))
     notes = bench.run(work)
     assert notes.finished
     assert {text.en.split()[0] for text in notes.warnings} == {packed.name}

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from roadloop.datasets import service, store
 from roadloop.datasets.recipe import CreateData
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
+from roadloop.imaging.header import read_header
 from roadloop.jobs.history import JobFields, history
 from roadloop.parameters import Choices, History, Parameters
 from roadloop.storage.platform import Platform
@@ -108,7 +109,7 @@ def _detail_routes(router: Endpoints, platform: Platform) -> None:
     def dataset_image(_call: Call, p: Picture) -> Answer:
         """A picture of a dataset, as it was in the source set."""
         found = service.sample(platform, p.name, p.split, p.index)
-        return Response(found.image, media_type=f"image/{found.image_format}")
+        return Response(bytes(found.image), media_type=f"image/{read_header(found.image).format}")
 
     @router.get("/v1/datasets/{name}/{split}/{index}/label", Picture, reply="image/png", errors=errors)
     def dataset_label(_call: Call, p: Picture) -> Answer:

@@ -7,17 +7,16 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.datasets.info import DATASET, SHOWN, SPLITS, DatasetInfo, Leak, Shard
+from roadloop.datasets.info import DATASET, REPORT, SHOWN, SPLITS, DatasetInfo, Leak, Shard, format_report
 from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Base, Plan
 from roadloop.datasets.reader import Split
 from roadloop.datasets.recipe import DatasetRecipe
-from roadloop.datasets.report import REPORT, format_report
 from roadloop.datasets.tally import Tally, total
 from roadloop.errors import Text
 from roadloop.labels.table import format_csv, union
@@ -26,18 +25,6 @@ from roadloop.storage import publish, reading
 TRACKS: Final = "tracks.csv"
 CLASSES: Final = "classes.csv"
 _MOST_LEAKS_NAMED: Final = 10
-
-
-class Contents(NamedTuple):
-    """What is found by going once over all packed samples.
-
-    Attributes:
-        digest: sha256 over name, split, picture and label of every sample.
-        identical: Pictures that stand in more than one split, byte for byte.
-    """
-
-    digest: str
-    identical: int
 
 
 def assemble(
@@ -57,8 +44,7 @@ def assemble(
     shards = _link_shards(folder, parts, plan.base, ordered)
     tallies = _tallies(plan.base, ordered)
     problems = sorted([*plan.problems, *(p for r in ordered for p in r.problems)])
-    contents = _go_over(folder, shards)
-    info = _describe(recipe, plan, shards, tallies, contents, len(problems))
+    info = _describe(recipe, plan, shards, tallies, _go_over(folder, shards), len(problems))
     _write_text(folder / CLASSES, format_csv(info.table))
     _write_text(folder / REPORT, format_report(problems))
     _write_text(folder / TRACKS, _format_tracks(tallies))
@@ -145,8 +131,13 @@ def _format_shown(tallies: Mapping[str, Tally]) -> str:
     return out.getvalue()
 
 
-def _go_over(folder: Path, shards: Mapping[str, tuple[Shard, ...]]) -> Contents:
-    """Write the split lists and compute what needs every sample; columns only, no picture is read."""
+def _go_over(folder: Path, shards: Mapping[str, tuple[Shard, ...]]) -> tuple[str, int]:
+    """Write the split lists and compute what needs every sample; columns only, no picture is read.
+
+    Returns:
+        sha256 over name, split, picture and label of every sample; and how many pictures stand in more than one split,
+        byte for byte.
+    """
     digest = hashlib.sha256()
     seen: list[NDArray[np.uint64]] = []
     (folder / "splits").mkdir()
@@ -161,7 +152,7 @@ def _go_over(folder: Path, shards: Mapping[str, tuple[Shard, ...]]) -> Contents:
                 pictures.append(int(image[:16], 16))
         seen.append(np.unique(np.array(pictures, dtype=np.uint64)))
     _, times = np.unique(np.concatenate(seen), return_counts=True)
-    return Contents(digest.hexdigest(), int((times > 1).sum()))
+    return digest.hexdigest(), int((times > 1).sum())
 
 
 def _describe(
@@ -169,10 +160,11 @@ def _describe(
     plan: Plan,
     shards: Mapping[str, tuple[Shard, ...]],
     tallies: Mapping[str, Tally],
-    contents: Contents,
+    contents: tuple[str, int],
     bad: int,
 ) -> DatasetInfo:
     whole = total(tallies.values())
+    digest, identical = contents
     base = plan.base
     tables = [*([base.info.table] if base else []), *plan.tables.values()]
     leaks = _leaks(tallies)
@@ -192,13 +184,13 @@ def _describe(
         statistics={split: tally.classes() for split, tally in tallies.items()},
         sizes=dict(sorted(whole.sizes.items())),
         leaks=leaks,
-        identical=contents.identical,
+        identical=identical,
         bad=bad,
         unknown_pixels=whole.unknown_pixels,
         all_ignored=whole.all_ignored,
-        warnings=(*plan.warnings, *_warnings(recipe, counts, leaks, contents.identical, whole, bad)),
+        warnings=(*plan.warnings, *_warnings(recipe, counts, leaks, identical, whole, bad)),
         shards=shards,
-        digest=contents.digest,
+        digest=digest,
     )
 
 

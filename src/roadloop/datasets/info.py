@@ -1,18 +1,23 @@
-"""What a built dataset says about itself: the record behind `dataset.json`."""
+"""What a built dataset says about itself: the record behind `dataset.json`, and the tables beside it."""
 
 import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.labels.table import ClassTable, from_rows
+from roadloop.sources.layout import Problem
 from roadloop.storage import reading
+from roadloop.storage.sheets import Sheet, plain
 
 DATASET: Final = "dataset.json"
 SHOWN: Final = "shown.csv"
+REPORT: Final = "report.csv"
 SPLITS: Final = ("train", "val", "test")
 FORMAT: Final = "roadloop-dataset/1"
 
@@ -160,6 +165,24 @@ def read_shown(folder: Path, split: str) -> dict[frozenset[int], int]:
         ) from error
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise _broken(folder / SHOWN) from error
+
+
+def format_report(problems: Iterable[Problem]) -> str:
+    """The report of files that are left out, as csv: file, reason in Chinese, reason in English; one line each."""
+    out = io.StringIO()
+    rows = Sheet(out)
+    rows.add(["file", "reason_zh", "reason_en"])
+    rows.add_all([p.file, *p.reason] for p in problems)
+    return out.getvalue()
+
+
+def read_report(folder: Path, most: int) -> list[Problem]:
+    """The first `most` lines of a dataset's report; none where there is no report."""
+    if not (folder / REPORT).is_file():
+        return []
+    with reading.open_text(folder / REPORT) as stream:
+        rows = islice(csv.DictReader(stream), most)
+        return [Problem(plain(row["file"]), Text(row["reason_zh"], row["reason_en"])) for row in rows]
 
 
 def _broken(path: Path) -> BrokenFileError:

@@ -106,7 +106,7 @@ def pack_shard(plan: ShardPlan, tables: Mapping[str, ClassTable], folder: Path, 
     path = folder / plan.file
     with publish.disk_errors(path):
         report = _pack(plan, tables, path, max_pixels)
-        publish.write_json(report_path(path), report)
+        publish.write_json(path.with_suffix(".json"), report)
     return report
 
 
@@ -115,6 +115,7 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
     key = shard_key(plan, tables)
     problems: list[Problem] = []
     tally = Tally()
+    learned = {name: [c.raw_id for c in table.classes if c.train_id != IGNORE] for name, table in tables.items()}
     with writing_shard(path) as shard:
         for sample, name in zip(plan.samples, plan.names, strict=True):
             if signals.stop.is_set():
@@ -123,7 +124,9 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
             if isinstance(checked, Problem):
                 problems.append(checked)
             else:
-                _count(tally, sample, checked, tables[sample.source])
+                tally.add(sample.track, f"{checked.width}x{checked.height}", checked.counts)
+                tally.unknown_pixels += checked.unknown_pixels
+                tally.all_ignored += not np.any(checked.counts[learned[sample.source]])
                 shard.add(_row(name, sample, checked))
             with signals.done.get_lock():
                 signals.done.value += 1
@@ -158,24 +161,12 @@ def read_report(value: Mapping[str, Any]) -> ShardReport:
     return ShardReport(value["split"], value["file"], value["key"], value["sha256"], value["rows"], problems, tally)
 
 
-def report_path(shard: Path) -> Path:
-    """Where a shard's report stands."""
-    return shard.with_suffix(".json")
-
-
 def _stat(path: Path) -> list[int]:
     try:
         status = path.stat()
     except OSError:
         return []
     return [status.st_size, status.st_mtime_ns]
-
-
-def _count(tally: Tally, sample: Sample, checked: Checked, table: ClassTable) -> None:
-    tally.add(sample.track, f"{checked.width}x{checked.height}", checked.counts)
-    tally.unknown_pixels += checked.unknown_pixels
-    learned = [c.raw_id for c in table.classes if c.train_id != IGNORE]
-    tally.all_ignored += not np.any(checked.counts[learned])
 
 
 def _row(name: str, sample: Sample, checked: Checked) -> Row:

@@ -1,7 +1,7 @@
 """Decide before anything is decoded: which pictures, in which split, in which shard."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -93,7 +93,14 @@ def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
     warnings: list[Text] = []
     if recipe.lists:
         splits = official
-        warnings += _unlisted(official)
+        left = sum(split == LEFT_OUT for split in official.values())
+        if left:
+            warnings.append(
+                Text(
+                    f"{left} 张图片不在官方划分列表中，未使用",
+                    f"{left} pictures are in no official list and are left out",
+                )
+            )
     else:
         splits = _draw(recipe, named, base, warnings)
     return Plan(tables, tuple(_shards(named, splits, base)), tuple(problems), tuple(warnings), base)
@@ -137,20 +144,13 @@ def _draw(
     return splits
 
 
-def _unlisted(official: Mapping[str, str]) -> Iterator[Text]:
-    left = sum(split == LEFT_OUT for split in official.values())
-    if left:
-        yield Text(
-            f"{left} 张图片不在官方划分列表中，未使用", f"{left} pictures are in no official list and are left out"
-        )
-
-
 def _shards(named: Mapping[str, Sample], splits: Mapping[str, str], base: Base | None) -> Iterator[ShardPlan]:
     rows = shard_rows(len(named))
     for split in SPLITS:
         start = _next_number(base.info, split) if base else 0
         names = [name for name in named if splits[name] == split]
-        for number, chosen in enumerate(_chunks(names, rows), start):
+        for number, begin in enumerate(range(0, len(names), rows), start):
+            chosen = names[begin : begin + rows]
             yield ShardPlan(split, number, tuple(named[n] for n in chosen), tuple(chosen))
 
 
@@ -162,11 +162,6 @@ def shard_rows(pictures: int) -> int:
 def _next_number(info: DatasetInfo, split: str) -> int:
     files = [s.file for s in info.shards.get(split, ())]
     return max((int(f.removesuffix(".arrow").rpartition("-")[2]) + 1 for f in files), default=0)
-
-
-def _chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _nothing(recipe: DatasetRecipe, base: Base | None, problems: Sequence[Problem], left_out: int) -> JobError:

@@ -13,40 +13,12 @@ if TYPE_CHECKING:
     from roadloop.datasets.shards import ShardReader
 
 
-class PackedSample(NamedTuple):
-    """One sample of a dataset.
-
-    Attributes:
-        name: `<package>/<stem>`, unique in the dataset.
-        track: Track id.
-        image: JPEG or PNG bytes, as they were in the source set.
-        label: 8-bit grey PNG bytes; pixel = raw id.
-        width: Pixels, upright.
-        height: Pixels, upright.
-        image_format: `jpeg` or `png`.
-        source: Name of the source set.
-        point: Track point id.
-        city: Free text.
-    """
-
-    name: str
-    track: str
-    image: bytes
-    label: bytes
-    width: int
-    height: int
-    image_format: str
-    source: str
-    point: str
-    city: str
-
-
 class EncodedSample(NamedTuple):
-    """What training needs of a sample; the bytes lie in the mapped file and are read-only.
+    """One sample of a dataset; the bytes lie in the mapped file and are read-only.
 
     Attributes:
         name: `<package>/<stem>`, unique in the dataset.
-        image: JPEG or PNG.
+        image: JPEG or PNG, as it was in the source set.
         label: 8-bit grey PNG; pixel = raw id.
     """
 
@@ -73,16 +45,6 @@ class Split:
     def __reduce__(self) -> tuple[Any, ...]:
         """Carry no open file into another process."""
         return Split, (self._folder, self._shards)
-
-    def sample(self, index: int) -> PackedSample:
-        """Sample `index`, 0..len-1.
-
-        Raises:
-            IndexError: Outside that range.
-        """
-        shard, place = self._find(index)
-        row = shard.row(place)
-        return PackedSample(**{name: row[name] for name in PackedSample._fields})
 
     def encoded(self, index: int) -> EncodedSample:
         """Name, picture and label of sample `index`, 0..len-1; no byte of the two is copied.

@@ -5,10 +5,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from roadloop.datasets import store
-from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_shown
-from roadloop.datasets.reader import DatasetReader, PackedSample
+from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_report, read_shown
+from roadloop.datasets.reader import DatasetReader, EncodedSample
 from roadloop.datasets.recipe import CreateData, DatasetJob, DatasetRecipe
-from roadloop.datasets.report import read_report
 from roadloop.datasets.split import normalise_shares
 from roadloop.errors import (
     BrokenFileError,
@@ -55,7 +54,12 @@ def create(platform: Platform, request: CreateData) -> Write[str]:
     """
     name = check_new_name(request.data_name, "data_name")
     _require_no_trace(platform, name)
-    opened = (open_set(platform.workspace, source) for source in _source_names(request.sour_data))
+    opened = [open_set(platform.workspace, source) for source in read_names(request.sour_data)]
+    if not opened:
+        raise InvalidValueError(
+            Text("sour_data 应为源数据名称，多个用逗号分隔", "sour_data: one source set, or several with commas"),
+            parameter="sour_data",
+        )
     sources = list({source.name: source for source in opened}.values())
     shares = request.shares or dict(DEFAULT_SHARES)
     if not request.lists:
@@ -136,7 +140,7 @@ def description(db: sa.Connection, name: str) -> str:
     return "" if row is None else str(row.description)
 
 
-def sample(platform: Platform, name: str, split: str, index: int) -> PackedSample:
+def sample(platform: Platform, name: str, split: str, index: int) -> EncodedSample:
     """One sample of a finished dataset, `index` from 0.
 
     Raises:
@@ -153,7 +157,7 @@ def sample(platform: Platform, name: str, split: str, index: int) -> PackedSampl
             ),
             count=len(samples),
         )
-    return samples.sample(index)
+    return samples.encoded(index)
 
 
 def details(platform: Platform, name: str, language: Language, first: int) -> dict[str, Any]:
@@ -255,16 +259,6 @@ def _lost(name: str) -> Text:
         f"The dataset {name} is on record, but its folder datasets/{name} is gone; nothing was changed. Put it back from a"
         " backup, or have it noted as lost with roadloop fsck --repair, which frees the name; or choose another name",
     )
-
-
-def _source_names(text: str) -> list[str]:
-    names = read_names(text)
-    if not names:
-        raise InvalidValueError(
-            Text("sour_data 应为源数据名称，多个用逗号分隔", "sour_data: one source set, or several with commas"),
-            parameter="sour_data",
-        )
-    return names
 
 
 def _check_source(source: SourceSet, *, lists: bool) -> None:

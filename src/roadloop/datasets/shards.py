@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_type_hints
 
 import pyarrow as pa
 from zlib_ng import zlib_ng
@@ -21,44 +21,27 @@ BATCH_ROWS: Final = 16
 """Rows that are written, and held in memory, at once."""
 
 _OTHER_COLUMNS: Final = "the columns are not those of a shard"
-
-_COLUMNS: Final = (
-    ("name", "string"),  # <package>/<stem>; unique in the dataset
-    ("source", "string"),  # source set
-    ("package", "string"),
-    ("stem", "string"),
-    ("track", "string"),
-    ("point", "string"),
-    ("city", "string"),
-    ("width", "int32"),  # pixels, upright
-    ("height", "int32"),
-    ("image", "binary"),  # the original JPEG or PNG bytes
-    ("image_format", "string"),  # jpeg | png
-    ("label", "binary"),  # 8-bit grey PNG of raw ids
-    ("image_sha256", "string"),
-    ("label_sha256", "string"),
-    ("crc32", "uint32"),  # of name, image and label; absent from shards of older versions
-)
+_KINDS: Final = {str: pa.string(), bytes: pa.binary(), int: pa.int32()}
 
 
 class Row(NamedTuple):
     """One packed sample; the fields are the columns."""
 
-    name: str
-    source: str
+    name: str  # <package>/<stem>; unique in the dataset
+    source: str  # source set
     package: str
     stem: str
     track: str
     point: str
     city: str
-    width: int
+    width: int  # pixels, upright
     height: int
-    image: bytes
-    image_format: str
-    label: bytes
+    image: bytes  # the original JPEG or PNG bytes
+    image_format: str  # jpeg | png
+    label: bytes  # 8-bit grey PNG of raw ids
     image_sha256: str
     label_sha256: str
-    crc32: int
+    crc32: int  # of name, image and label, unsigned; absent from shards of older versions
 
 
 def checksum(name: str, image: Encoded, label: Encoded) -> int:
@@ -69,7 +52,8 @@ def checksum(name: str, image: Encoded, label: Encoded) -> int:
 @cache
 def schema() -> Any:
     """The Arrow schema of every shard."""
-    return pa.schema([pa.field(name, getattr(pa, kind)(), nullable=False) for name, kind in _COLUMNS])
+    kinds = {name: _KINDS[kind] for name, kind in get_type_hints(Row).items()} | {"crc32": pa.uint32()}
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in kinds.items()])
 
 
 class ShardWriter:
@@ -120,26 +104,14 @@ class ShardReader:
         with self._whole():
             self._file = pa.ipc.open_file(pa.memory_map(str(path), "r"))
             self._has_crc = self._file.schema.equals(schema())
-            if not self._has_crc and not self._file.schema.equals(schema().remove(len(_COLUMNS) - 1)):
+            if not self._has_crc and not self._file.schema.equals(schema().remove(len(Row._fields) - 1)):
                 raise pa.ArrowInvalid(_OTHER_COLUMNS)
-
-    def row(self, index: int) -> dict[str, Any]:
-        """Sample `index` of this shard, its columns by name.
-
-        Raises:
-            BrokenFileError: The sample is damaged (then `name` is in its details), or the whole shard.
-        """
-        with self._whole():
-            batch, place = self._batch(index // BATCH_ROWS), index % BATCH_ROWS
-            row = {name: column[place].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-        self._verify(row["name"], row["image"], row["label"], batch, place)
-        return row
 
     def encoded(self, index: int) -> tuple[str, memoryview, memoryview]:
         """Name, picture and label of a sample; the bytes of the two stay where they lie in the mapped file.
 
         Raises:
-            BrokenFileError: As `row`.
+            BrokenFileError: The sample is damaged (then `name` is in its details), or the whole shard.
         """
         with self._whole():
             batch, place = self._batch(index // BATCH_ROWS), index % BATCH_ROWS

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from roadloop.datasets.assemble import assemble
+from roadloop.datasets.info import format_report
 from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Plan, make_plan
 from roadloop.datasets.pool import pack_all, take_over
 from roadloop.datasets.recipe import DatasetJob, DatasetRecipe
-from roadloop.datasets.report import format_report
 from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.sources.layout import Problem

@@ -1,6 +1,5 @@
 """CamVid round the loop with one command: import, official split, training from scratch, evaluation on val."""
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,7 +84,7 @@ class CamvidTour(Tour):
     """
 
     def __init__(self, client: Client, workspace: Workspace, stage: Stage, script: Script, folder: Path) -> None:
-        super().__init__(client, workspace, stage, script, processes=len(os.sched_getaffinity(0)))
+        super().__init__(client, workspace, stage, script)
         self._folder = folder
         self._network_name = f"{SET}-{script.template}"
         self._task = f"{self._network_name}-{script.epochs}ep-seed{script.seed}"
@@ -117,18 +116,16 @@ class CamvidTour(Tour):
 
     def _dataset(self) -> None:
         with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", SET) as line:
-            sent: dict[str, Any] = {
+            sent = {
                 "data_name": SET,
                 "sour_data": SET,
                 "l_value": 0,
                 "data_desc": "CamVid，官方划分 official split",
+                "thread": self._processes,
             }
-            task_id = self._unfinished("/data_history", "data_name", SET) or str(
-                self.client.post("/create_data", **sent, thread=self._processes)["data"]
-            )
-            self.found.counts = self._follow("/data_history", task_id, line)["counts"]
-            details = self.client.get(f"/v1/datasets/{SET}")["data"]
-            self.found.tracks = {split: int(number) for split, number in details["tracks"].items()}
+            row = self._done(line, "/data_history", ("data_name", SET), "/create_data", sent)
+            details = self._details(SET)
+            self.found.counts, self.found.tracks = row["counts"], details["tracks"]
             leaks = ", ".join(str(leak["track"]) for leak in details["leaks"]) or "-"
             pictures = " / ".join(str(self.found.counts[split]) for split in ("train", "val", "test"))
             line.done(
@@ -136,12 +133,10 @@ class CamvidTour(Tour):
             )
 
     def _network(self) -> None:
-        with self.stage.step(Text("创建网络", "create network"), "/create_net", self._network_name) as line:
-            sent = {"network_name": self._network_name, "src_net": self.script.template, "net_describe": "CamVid"}
-            task_id = self._unfinished("/network_history", "net_name", self._network_name) or str(
-                self.client.post("/create_net", **sent)["data"]
-            )
-            self._follow("/network_history", task_id, line)
+        name = self._network_name
+        with self.stage.step(Text("创建网络", "create network"), "/create_net", name) as line:
+            sent = {"network_name": name, "src_net": self.script.template, "net_describe": "CamVid"}
+            self._done(line, "/network_history", ("net_name", name), "/create_net", sent)
             line.done(Text(f"模板 {self.script.template}", f"template {self.script.template}"))
 
     def _train(self) -> None:
@@ -154,12 +149,7 @@ class CamvidTour(Tour):
             line.done(Text(f"{epochs} 轮，最佳第 {best['epoch']} 轮", f"{epochs} epochs, the best {best['epoch']}"))
 
     def _start(self, task_id: str, start: Row) -> None:
-        script = self.script
-        sent: dict[str, Any] = {
-            "task_id": task_id, "data_type": "all", "num_classes": 11, "batch_size": script.batch, "gpus": script.gpus,
-            "model": SET, "steps": "", "train_con": script.train_con, "data_con": script.data_con,
-        }  # fmt: skip
-        self.client.post("/starttask", **sent, **start)
+        self._send_start(task_id, num_classes=11, model=SET, train_con=self.script.train_con, **start)
 
     def _evaluate(self) -> None:
         with self.stage.step(Text("评估", "evaluate"), "/starteva", SPLIT) as line:

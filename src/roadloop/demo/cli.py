@@ -1,6 +1,5 @@
 """`roadloop demo`: the guided tour."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from roadloop.console import language, terminal
 from roadloop.demo import report
 from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
-from roadloop.demo.script import Found, Script
+from roadloop.demo.script import Script
 from roadloop.demo.second_lap import INBOX, TwoLaps
 from roadloop.demo.stage import Stage
 from roadloop.errors import InvalidValueError, Language, Text
@@ -92,12 +91,18 @@ def _go_round(settings: Settings, script: Script, stage: Stage, *, keep_serving:
         where = Text(f"工作区 {folder}  服务 {server.url}", f"workspace {folder}  server {server.url}")
         console.print(where.pick(language))
         with Client(server.url, language, alive=server.check) as client:
-            found = TwoLaps(client, Workspace(folder), stage, script, processes=_cores()).run()
+            found = TwoLaps(client, Workspace(folder), stage, script).run()
             paths = (
                 report.write_report(folder, stage.steps, found, script),
                 report.write_sheet(folder, found, client.read),
             )
-        _show(stage, found, script)
+        console.print()
+        console.print(report.steps_table(stage.steps, language))
+        console.print(report.classes_table(found, language))
+        color = "green" if report.demo_miou(found) > report.GOAL else "yellow"
+        console.print(f"[bold {color}]{report.summary(found, script).pick(language)}[/]\n")
+        console.print(report.gains_table(found, language))
+        console.print(f"[bold]{report.gains_summary(found, script).pick(language)}[/]\n")
         _point(console, folder, paths, language)
         if keep_serving:
             _keep(server, console, language)
@@ -117,18 +122,6 @@ def _go_round_camvid(settings: Settings, pictures: Path, script: Script, stage: 
         console.print(text.pick(language))
         if keep_serving:
             _keep(server, console, language)
-
-
-def _show(stage: Stage, found: Found, script: Script) -> None:
-    language, console = stage.language, stage.console
-    console.print()
-    console.print(report.steps_table(stage.steps, language))
-    console.print(report.classes_table(found, language))
-    miou = report.demo_miou(found)
-    color = "green" if miou > report.GOAL else "yellow"
-    console.print(f"[bold {color}]{report.summary(found, script).pick(language)}[/]\n")
-    console.print(report.gains_table(found, language))
-    console.print(f"[bold]{report.gains_summary(found, script).pick(language)}[/]\n")
 
 
 def _point(console: Console, folder: Path, paths: tuple[Path, Path], language: Language) -> None:
@@ -170,10 +163,6 @@ def _check_home(folder: Path) -> None:
             ),
             home=str(folder),
         )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 
 from roadloop.client import Row
 from roadloop.demo.script import Found
-from roadloop.demo.stage import Line
 from roadloop.demo.tour import CITIES, Tour
 from roadloop.demo.write import Drives, paint_package, write_tracks
 from roadloop.errors import JobError, Text
@@ -207,11 +206,6 @@ class TwoLaps(Tour):
             )
             pictures = row["total_img"]
             line.done(Text(f"同样的 {pictures} 张未见过的图片", f"the same {pictures} held-out pictures"))
-
-    def _done(self, line: Line, history: str, known: tuple[str, str], path: str, sent: Row) -> Row:
-        """The row of a finished job: that of an earlier tour, else of one that is sent now."""
-        task_id = self._unfinished(history, *known) or self.client.post(path, **sent)["data"]
-        return self._follow(history, task_id, line)
 
     def _data(self, arm: str) -> str:
         return f"{self.names.data}-{arm}"

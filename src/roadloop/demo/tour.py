@@ -4,6 +4,7 @@ Every step first looks whether an earlier, interrupted tour of the same home has
 shown, a running one followed, a failed one tried again. Nothing is ever replaced.
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -29,20 +30,22 @@ class Tour:
         workspace: The home that it serves; only the synthetic source sets are written into it directly.
         stage: Where progress is shown.
         script: What to do.
-        processes: How many draw pictures at once.
+        processes: How many draw pictures at once; None: one for each core.
     """
 
     names: Names = Names()
     classes: tuple[LearntClass, ...] = LEARNT
 
-    def __init__(self, client: Client, workspace: Workspace, stage: Stage, script: Script, processes: int) -> None:
+    def __init__(
+        self, client: Client, workspace: Workspace, stage: Stage, script: Script, processes: int | None = None
+    ) -> None:
         self.client = client
         self.stage = stage
         self.script = script
         self.world = script.seed
         self.found = Found()
         self._workspace = workspace
-        self._processes = processes
+        self._processes = processes or len(os.sched_getaffinity(0))
 
     def run(self) -> Found:
         """Go round the loop.
@@ -95,35 +98,27 @@ class Tour:
                 l_value=1,
             )
             self.found.counts = row["counts"]
-            self.found.tracks = self._tracks()
+            self.found.tracks = self._details(self.names.data)["tracks"]
             pictures = " / ".join(str(row["counts"][split]) for split in ("train", "val", "test"))
             line.done(Text(f"按轨迹划分 {pictures}", f"split by track {pictures}"))
 
     def _built(self, line: Line, name: str, **sent: Any) -> Row:
         """The row of a dataset, built unless it is there."""
-        task_id = (
-            self._unfinished("/data_history", "data_name", name)
-            or self.client.post("/create_data", data_name=name, thread=self._processes, seed=self.world, **sent)["data"]
-        )
-        return self._follow("/data_history", task_id, line)
+        sent = {"data_name": name, "thread": self._processes, "seed": self.world, **sent}
+        return self._done(line, "/data_history", ("data_name", name), "/create_data", sent)
 
-    def _tracks(self) -> dict[str, int]:
-        details = self.client.get(f"/v1/datasets/{self.names.data}")["data"]
-        return {split: int(number) for split, number in details["tracks"].items()}
+    def _details(self, name: str) -> Row:
+        """What a finished dataset says about itself."""
+        return dict(self.client.get(f"/v1/datasets/{name}")["data"])
 
     def _network(self) -> None:
-        template = self.script.template
-        with self.stage.step(Text("创建网络", "create network"), "/create_net", self.names.network) as line:
+        template, name = self.script.template, self.names.network
+        with self.stage.step(Text("创建网络", "create network"), "/create_net", name) as line:
             offered = self.client.get("/src_network")["data"]
             if template not in offered:
                 raise JobError(Text(f"没有网络模板 {template}", f"There is no network template {template}"))
-            task_id = (
-                self._unfinished("/network_history", "net_name", self.names.network)
-                or self.client.post(
-                    "/create_net", network_name=self.names.network, src_net=template, net_describe="演示网络"
-                )["data"]
-            )
-            self._follow("/network_history", task_id, line)
+            sent = {"network_name": name, "src_net": template, "net_describe": "演示网络"}
+            self._done(line, "/network_history", ("net_name", name), "/create_net", sent)
             line.done(Text(f"模板 {template}，已试运行", f"template {template}, built and run once"))
 
     def _train(self) -> None:
@@ -165,20 +160,16 @@ class Tour:
         client.get("/train_config", task_id=task_id)
         client.get("/data_config", task_id=task_id)
         client.get("/calculate", task_id=task_id, batch_val=script.batch)
-        client.post(
-            "/starttask",
-            task_id=task_id,
-            data_type="all",
-            num_classes=len(self.classes),
-            batch_size=script.batch,
-            gpus="",
-            model="demo",
-            steps="",
-            start_date=time.strftime("%Y-%m-%d %H:%M:%S"),
-            train_con={**script.train_con, "seed": script.seed},
-            data_con=script.data_con,
-            **start,
+        train_con = {**script.train_con, "seed": script.seed}
+        begun = time.strftime("%Y-%m-%d %H:%M:%S")
+        self._send_start(
+            task_id, num_classes=len(self.classes), model="demo", start_date=begun, train_con=train_con, **start
         )
+
+    def _send_start(self, task_id: str, **sent: Any) -> None:
+        script = self.script
+        sent |= {"data_type": "all", "batch_size": script.batch, "gpus": script.gpus, "steps": ""}
+        self.client.post("/starttask", task_id=task_id, data_con=script.data_con, **sent)
 
     def _last_line(self, task_id: str) -> Callable[[], str]:
         def newest() -> str:
@@ -226,12 +217,20 @@ class Tour:
             self.found.release = answer["data"]
             line.done(Text(answer["data"]["folder"], answer["data"]["folder"]))
 
-    def _unfinished(self, path: str, key: str, name: str) -> str | None:
-        """The task id of an earlier tour's row of that name that need not be made again."""
-        for row in self._history(path, q=name)["data"]:
-            if row[key] == name and row["state"] in (*RUNNING, "succeeded"):
-                return str(row["task_id"])
-        return None
+    def _done(self, line: Line, history: str, known: tuple[str, str], path: str, sent: Row) -> Row:
+        """The row of a finished job.
+
+        Args:
+            line: Where it is shown.
+            history: Its endpoint.
+            known: A column, and what it says of the job of an earlier tour, which need not be made again.
+            path: The endpoint that else begins it now.
+            sent: What is sent there.
+        """
+        column, name = known
+        rows = self._history(history, q=name)["data"]
+        there = [r["task_id"] for r in rows if r[column] == name and r["state"] in (*RUNNING, "succeeded")]
+        return self._follow(history, there[0] if there else self.client.post(path, **sent)["data"], line)
 
     def _follow(self, history: str, task_id: str, line: Line, detail: Callable[[], str] | None = None) -> Row:
         """The row of a job in its history, once it has ended."""

@@ -52,7 +52,7 @@ def write_source_set(
     drives: Sequence[Drives],
     *,
     processes: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Write the source set `name`, one package for each track; it appears whole or not at all.
 
@@ -79,8 +79,7 @@ def write_source_set(
             for sample in samples:
                 writer.add(sample)
             done += len(samples)
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
     return total
 
 
@@ -89,7 +88,7 @@ def write_tracks(
     drives: Sequence[Drives],
     *,
     processes: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[str]:
     """Write drives without labels as a track store: a folder for each, with `track.csv`, whole or not at all.
 
@@ -112,8 +111,7 @@ def write_tracks(
     drawn = _drawn([job for _, job in missing], processes)
     for done, ((name, _), samples) in enumerate(zip(missing, drawn, strict=True), len(ids) - len(missing) + 1):
         _write_track(folder / name, samples)
-        if progress is not None:
-            progress(done, len(ids))
+        progress(done, len(ids))
     return ids
 
 

@@ -18,16 +18,16 @@ from roadloop.errors import (
 )
 from roadloop.evaluation import service
 from roadloop.evaluation.recipe import StartEvaluation
+from roadloop.evaluation.report import read_tables
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
-from roadloop.evaluation.tables import read_tables
 from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, history
 from roadloop.models.manner import Manner
 from roadloop.parameters import History, Parameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 _CACHE = {"Cache-Control": "private, max-age=600"}
 
@@ -39,19 +39,18 @@ class ShowPicture(Parameters):
     cur_img: int = Field(1, description="Number of the picture, from 1.", examples=[1])
 
 
-class OnePicture(Parameters):
-    """Names one view of one picture."""
-
-    task_id: str = Field(description="The evaluation's id.")
-    number: int = Field(description="Number of the picture, from 1.")
-    kind: Kind = Field(description="image, overlay, errors (JPEG); truth, id, color (PNG).")
-    model: int = Field(1, description="Which model, from 1, in the order of `la_data`.")
-
-
 class OneEvaluation(Parameters):
     """Names one evaluation."""
 
     task_id: str = Field(description="The evaluation's id.")
+
+
+class OnePicture(OneEvaluation):
+    """Names one view of one picture."""
+
+    number: int = Field(description="Number of the picture, from 1.")
+    kind: Kind = Field(description="image, overlay, errors (JPEG); truth, id, color (PNG).")
+    model: int = Field(1, description="Which model, from 1, in the order of `la_data`.")
 
 
 class OneModel(OneEvaluation):
@@ -85,10 +84,9 @@ class EvaluationRow(JobFields):
     )
 
 
-class EvaluationList(BaseModel):
+class EvaluationList(Success):
     """Evaluations, newest first; one object with a task id."""
 
-    errno: int = 1
     data: list[EvaluationRow] | EvaluationRow
     total: int = 0
 
@@ -105,10 +103,9 @@ class ShownModel(BaseModel):
     image_miou: float | None = Field(description="mIoU of this picture; null without labelled pixels.")
 
 
-class ShownPicture(BaseModel):
+class ShownPicture(Success):
     """One picture with every model's prediction."""
 
-    errno: int = 1
     or_data: str = Field(description="base64 of the picture as JPEG.")
     la_data: list[ShownModel]
     total_img: int

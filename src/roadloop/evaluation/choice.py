@@ -23,11 +23,6 @@ class ModelChoice(NamedTuple):
     file: str
     path: Path
 
-    @property
-    def folder(self) -> str:
-        """Where its outputs stand in an evaluation's folder; unique, because source and file are."""
-        return f"{self.source}/{self.file.removesuffix(PARAMS)}"
-
 
 def choose_models(platform: Platform, dicts: Mapping[str, Any]) -> list[ModelChoice]:
     """The model files that `dicts` names, each once, in the order of the request.

@@ -4,33 +4,57 @@ Results never mix with what is already there, and a slip of the pen never overwr
 folder of an earlier job of the same kind is replaced, if it holds nothing but what that job wrote.
 """
 
+import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+import sqlalchemy as sa
 
 from roadloop.errors import BrokenFileError, ConflictError, Text
 from roadloop.jobs.context import TaskContext
-from roadloop.storage import publish
+from roadloop.jobs.store import ACTIVE, jobs
+from roadloop.storage import publish, reading
 from roadloop.storage.folders import FOLDERS, Folder, Folders
 from roadloop.storage.paths import Workspace, check_name
+
+REPORT: Final = "report.json"
 
 
 @dataclass(frozen=True)
 class OutputRule:
-    """What one kind of job calls its output folder, and where it may stand.
+    """What one kind of job calls its output folder, where it may stand, and what it holds.
 
     Attributes:
+        kind: What the kind of job is called.
         parameter: Name of the request's parameter.
-        own: Folders of the workspace inside which it may stand.
-        marks: Files that every finished output of this kind has.
+        own: Folders of the workspace inside which it may stand; the first has those that no request names.
+        marks: Files that every finished output of this kind has, besides the report.
+        format: What the report says that it is.
     """
 
+    kind: Text
     parameter: str
     own: tuple[Folder, ...]
     marks: tuple[str, ...]
+    format: str
+
+    def place(self, task_id: str, asked: str) -> str:
+        """The output folder of a job, relative to the workspace or as it was asked for; "" gets one of its own."""
+        return asked or f"{self.own[0].name}/{task_id}"
+
+    def read_report(self, folder: Path) -> dict[str, Any] | None:
+        """The report of a published output; None when there is none, or it is something else's."""
+        try:
+            report = json.loads(reading.read_bytes(folder / REPORT))
+        except (OSError, ValueError):
+            return None
+        return report if isinstance(report, dict) and report.get("format") == self.format else None
 
 
-EVALUATION: Final = OutputRule("dest_dir", (Folders.evaluations,), ("report.json", "pictures.csv"))
+EVALUATION: Final = OutputRule(
+    Text("评估", "evaluation"), "dest_dir", (Folders.evaluations,), ("pictures.csv",), "roadloop-evaluation/1"
+)
 
 
 def check_destination(
@@ -82,6 +106,35 @@ def check_destination(
         )
 
 
+def require_free(db: sa.Connection, outputs: sa.Column[str], asked: tuple[str, str], rule: OutputRule) -> None:
+    """Refuse an output folder in, or above, which a job that has not ended writes.
+
+    Args:
+        db: The transaction of the new row.
+        outputs: The column of the kind's output folders, beside `task_id`.
+        asked: The folder as the workspace stores it, and as the request says it.
+        rule: Of the kind of job.
+
+    Raises:
+        ConflictError: It is in use; says by which job.
+    """
+    stored, sent = asked
+    task_ids = outputs.table.c.task_id
+    for task_id, path in db.execute(
+        sa.select(task_ids, outputs).where(task_ids.in_(sa.select(jobs.c.id).where(ACTIVE)))
+    ):
+        if PurePath(stored).is_relative_to(path) or PurePath(path).is_relative_to(stored):
+            raise ConflictError(
+                Text(
+                    f"{rule.parameter} {sent} 正被另一个{rule.kind.zh}（{task_id}）使用；请换一个目录或等它完成。",
+                    f"{rule.parameter} {sent} is in use by another {rule.kind.en} ({task_id}); choose another folder, or"
+                    " wait until it has ended.",
+                ),
+                parameter=rule.parameter,
+                task_id=task_id,
+            )
+
+
 def foreign_files(folder: Path, rule: OutputRule = EVALUATION) -> list[str]:
     """What stands in a folder without being in the manifest of such a job; all of it when there is none."""
     present = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir())
@@ -89,7 +142,7 @@ def foreign_files(folder: Path, rule: OutputRule = EVALUATION) -> list[str]:
         files = set(publish.read_manifest(folder)["files"])
     except BrokenFileError:
         return present
-    if not files.issuperset(rule.marks):
+    if not files.issuperset((REPORT, *rule.marks)):
         return present
     return [name for name in present if name not in files and name != publish.MANIFEST]
 

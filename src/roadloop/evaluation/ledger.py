@@ -1,22 +1,22 @@
 """What an evaluation has found so far, picture by picture, in a small file beside its outputs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roadloop.errors import Text
-from roadloop.evaluation.metrics import Counts
+from roadloop.evaluation.metrics import Counts, Matrix
 from roadloop.evaluation.pictures import LabelKind, Picture
-from roadloop.evaluation.quality import Quality
+from roadloop.evaluation.quality import BINS, Quality
 from roadloop.storage.notes import Notes
 
 NAME: Final = ".ledger"
-_CELL: Final = np.dtype([("place", "<u4"), ("pixels", "<u4")])
-_WIDE_CELL: Final = np.dtype([("place", "<u4"), ("value", "<u8")])
+CELL: Final = np.dtype([("place", "<u4"), ("value", "<u4")])  #: of a picture's pixels
+WIDE_CELL: Final = np.dtype([("place", "<u4"), ("value", "<u8")])
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS pictures (number INTEGER PRIMARY KEY, name TEXT NOT NULL, file BLOB NOT NULL, track TEXT NOT NULL,
     width INTEGER NOT NULL, height INTEGER NOT NULL, label BLOB NOT NULL, kind TEXT NOT NULL);
@@ -60,7 +60,7 @@ class Result(NamedTuple):
     counts: Counts | None
     miou: float | None
     accuracy: float | None
-    digests: tuple[str, str]
+    digests: tuple[str, ...]
     quality: Quality | None = None
 
 
@@ -70,15 +70,6 @@ class BadPicture(NamedTuple):
     number: int
     name: str
     reason: Text
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One line of a table by picture."""
-
-    picture: Done
-    miou: float | None
-    accuracy: float | None
 
 
 class Ledger(Notes):
@@ -95,15 +86,14 @@ class Ledger(Notes):
 
     def add(self, picture: Done, results: Sequence[Result], bad: Sequence[BadPicture] = ()) -> None:
         """Write down a picture with what every model made of it, in the order of the models: all or nothing."""
+        rows: list[tuple[Any, ...]] = []
+        for k, r in enumerate(results):
+            counts = None if r.counts is None else pack(r.counts.vector, CELL)
+            quality = None if r.quality is None else pack(r.quality.vector, WIDE_CELL)
+            rows.append((picture.number, k, r.miou, r.accuracy, counts, " ".join(r.digests), quality))
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", picture)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (picture.number, k, r.miou, r.accuracy, pack(r.counts), " ".join(r.digests), _wide(r.quality))
-                    for k, r in enumerate(results)
-                ],
-            )
+            self._db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._db.executemany("INSERT INTO bad VALUES (?, ?, ?, ?)", [(b.number, b.name, *b.reason) for b in bad])
 
     def add_bad(self, bad: BadPicture) -> None:
@@ -128,11 +118,11 @@ class Ledger(Notes):
         )
         return [
             Result(
-                unpack(counts, self.classes[model]),
+                None if counts is None else self._counts(counts, model),
                 miou,
                 accuracy,
-                _two(digests),
-                _narrow(quality, self.classes[model]),
+                tuple(digests.split()),
+                None if quality is None else self._quality(quality, model),
             )
             for model, miou, accuracy, counts, digests, quality in rows
         ]
@@ -164,15 +154,15 @@ class Ledger(Notes):
         ).fetchone()
         return int(count), name or ""
 
-    def worst_first(self, model: int, limit: int = -1) -> Iterator[Scored]:
-        """Pictures by one model's `image_miou`, worst first, those without labels last."""
+    def worst_first(self, model: int, limit: int = -1) -> Iterator[tuple[Done, float | None, float | None]]:
+        """(picture, mIoU, pixel accuracy) of one model, the lowest mIoU first, those without labels last."""
         rows = self._db.execute(
             "SELECT pictures.*, miou, accuracy FROM results JOIN pictures USING (number) WHERE model = ?"
             " ORDER BY miou IS NULL, miou, accuracy, number LIMIT ?",
             (model, limit),
         )
         for *picture, miou, accuracy in rows:
-            yield Scored(Done._make(picture), miou, accuracy)
+            yield Done._make(picture), miou, accuracy
 
     def by_track(self, model: int) -> Iterator[tuple[str, int, Counts]]:
         """(track, pictures, counts) of one model, in text order of the tracks; only pictures with labels."""
@@ -181,15 +171,10 @@ class Ledger(Notes):
             " WHERE model = ? AND counts IS NOT NULL ORDER BY track, number",
             (model,),
         )
-        track, pictures, total = "", 0, Counts.zero(self.classes[model])
-        for name, counts in rows:
-            if pictures and name != track:
-                yield track, pictures, total
-                pictures, total = 0, Counts.zero(self.classes[model])
-            found = unpack(counts, self.classes[model])
-            assert found is not None
-            track, pictures, total = name, pictures + 1, total + found
-        if pictures:
+        for track, of_track in groupby(rows, itemgetter(0)):
+            pictures, total = 0, Counts.zero(self.classes[model])
+            for _, counts in of_track:
+                pictures, total = pictures + 1, total + self._counts(counts, model)
             yield track, pictures, total
 
     def image_miou(self, model: int) -> float | None:
@@ -199,12 +184,8 @@ class Ledger(Notes):
 
     def quality(self, model: int) -> Quality:
         """What boundary IoU and ECE of one model are made of, over all pictures with labels."""
-        total = Quality.zero(self.classes[model])
-        for (data,) in self._db.execute("SELECT quality FROM results WHERE model = ?", (model,)):
-            found = _narrow(data, self.classes[model])
-            if found is not None:
-                total += found
-        return total
+        rows = self._db.execute("SELECT quality FROM results WHERE model = ? AND quality IS NOT NULL", (model,))
+        return sum((self._quality(data, model) for (data,) in rows), Quality.zero(self.classes[model]))
 
     def sizes(self) -> Mapping[str, int]:
         """How many pictures have which size, `WIDTHxHEIGHT`, most frequent first."""
@@ -213,50 +194,25 @@ class Ledger(Notes):
         )
         return dict(rows.fetchall())
 
+    def _counts(self, data: bytes, model: int) -> Counts:
+        classes = self.classes[model]
+        return Counts.of(unpack(data, CELL, classes * (classes + 2)), classes)
 
-def pack(counts: Counts | None) -> bytes | None:
-    """Counts as bytes: only cells that are not zero, since a picture shows few of the class pairs."""
-    if counts is None:
-        return None
-    flat: NDArray[np.int64] = np.concatenate((counts.matrix.ravel(), counts.void, counts.missed))
-    places = np.flatnonzero(flat)
-    cells = np.empty(len(places), _CELL)
-    cells["place"], cells["pixels"] = places, flat[places]
-    return cells.tobytes()
+    def _quality(self, data: bytes, model: int) -> Quality:
+        return Quality.of(unpack(data, WIDE_CELL, 2 * self.classes[model] + 3 * BINS))
 
 
-def unpack(data: bytes | None, num_classes: int) -> Counts | None:
-    """The counts that `pack` wrote."""
-    if data is None:
-        return None
-    cells = np.frombuffer(data, _CELL)
-    flat = np.zeros(num_classes * (num_classes + 2), np.int64)
-    flat[cells["place"]] = cells["pixels"]
-    matrix, void, missed = np.split(flat, (num_classes**2, num_classes * (num_classes + 1)))
-    return Counts(matrix.reshape(num_classes, num_classes), void, missed)
-
-
-def _wide(quality: Quality | None) -> bytes | None:
-    """A quality as bytes, without its zeros."""
-    if quality is None:
-        return None
-    vector = quality.vector
+def pack(vector: Matrix, cell: "np.dtype[np.void]") -> bytes:
+    """Counts, int64 [N], as bytes: only those that are not zero, since a picture shows few of the class pairs."""
     places = np.flatnonzero(vector)
-    cells = np.empty(len(places), _WIDE_CELL)
+    cells = np.empty(len(places), cell)
     cells["place"], cells["value"] = places, vector[places]
     return cells.tobytes()
 
 
-def _narrow(data: bytes | None, num_classes: int) -> Quality | None:
-    """The quality that `_wide` wrote."""
-    if data is None:
-        return None
-    cells = np.frombuffer(data, _WIDE_CELL)
-    vector = Quality.zero(num_classes).vector
+def unpack(data: bytes, cell: "np.dtype[np.void]", length: int) -> Matrix:
+    """The counts that `pack` wrote, int64 [length]."""
+    cells = np.frombuffer(data, cell)
+    vector = np.zeros(length, np.int64)
     vector[cells["place"]] = cells["value"]
-    return Quality.of(vector)
-
-
-def _two(text: str) -> tuple[str, str]:
-    first, second = text.split()
-    return first, second
+    return vector

@@ -9,7 +9,6 @@ count as wrong (the habit of CamVid papers), and `image_miou`, the mean over pic
 Pure NumPy: no file, no clock, no torch. H, W pixels; C classes.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,8 +38,18 @@ class Counts:
     @classmethod
     def zero(cls, num_classes: int) -> "Counts":
         """Nothing counted yet, for `num_classes` classes."""
-        zeros = np.zeros(num_classes, np.int64)
-        return cls(np.zeros((num_classes, num_classes), np.int64), zeros, zeros)
+        return cls.of(np.zeros(num_classes * (num_classes + 2), np.int64), num_classes)
+
+    @classmethod
+    def of(cls, vector: Matrix, num_classes: int) -> "Counts":
+        """What `vector` wrote: int64[C (C + 2)]."""
+        rows = vector.reshape(num_classes + 2, num_classes)
+        return cls(rows[:-2], rows[-2], rows[-1])
+
+    @property
+    def vector(self) -> Matrix:
+        """All counts in a row: int64[C (C + 2)]."""
+        return np.concatenate((self.matrix.ravel(), self.void, self.missed))
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(self.matrix + other.matrix, self.void + other.void, self.missed + other.missed)
@@ -55,8 +64,22 @@ class Counts:
         return int(self.matrix.sum() + self.missed.sum())
 
     def scores(self) -> "Scores":
-        """Every figure that follows."""
-        return scores(self.matrix, self.void, self.missed)
+        """Every figure that follows, as Cityscapes and mmseg define them; missed pixels are wrong."""
+        right = np.diagonal(self.matrix).astype(np.float64)
+        truth, predicted = self.matrix.sum(axis=1) + self.missed, self.matrix.sum(axis=0)
+        iou = share(right, truth + predicted - right)
+        recall = share(right, truth)
+        return Scores(
+            iou=iou,
+            precision=share(right, predicted),
+            recall=recall,
+            truth_pixels=truth,
+            predicted_pixels=predicted,
+            miou=mean(iou),
+            miou_void_fp=mean(share(right, truth + predicted + self.void - right)),
+            pixel_accuracy=float(share(right.sum(), truth.sum())),
+            class_accuracy=mean(recall),
+        )
 
 
 @dataclass(frozen=True)
@@ -85,11 +108,6 @@ class Scores:
     pixel_accuracy: float
     class_accuracy: float
 
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """bool[C]: the classes that occur in the truth."""
-        return np.asarray(self.truth_pixels > 0)
-
 
 def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes: int) -> Counts:
     """Count one picture (or a batch) in one pass.
@@ -117,37 +135,6 @@ def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes:
     if int(matrix.sum() + void.sum() + missed.sum() + table[IGNORE, IGNORE]) != prediction.size:
         raise ValueError(f"an id is outside the {num_classes} classes")
     return Counts(matrix.copy(), void.copy(), missed.copy())
-
-
-def scores(matrix: Matrix, void_predictions: Matrix | None = None, missed: Matrix | None = None) -> Scores:
-    """Every figure that follows from a confusion matrix, as Cityscapes and mmseg define them.
-
-    Args:
-        matrix: int64[C, C], rows the truth, columns the prediction.
-        void_predictions: int64[C], predictions on ignored pixels; None counts none.
-        missed: int64[C], pixels of each class for which none was predicted, which are wrong; None counts none.
-    """
-    right = np.diagonal(matrix).astype(np.float64)
-    truth, predicted = matrix.sum(axis=1) + (0 if missed is None else missed), matrix.sum(axis=0)
-    void = np.zeros_like(truth) if void_predictions is None else void_predictions
-    iou = share(right, truth + predicted - right)
-    recall = share(right, truth)
-    return Scores(
-        iou=iou,
-        precision=share(right, predicted),
-        recall=recall,
-        truth_pixels=truth,
-        predicted_pixels=predicted,
-        miou=mean(iou),
-        miou_void_fp=mean(share(right, truth + predicted + void - right)),
-        pixel_accuracy=float(share(right.sum(), truth.sum())),
-        class_accuracy=mean(recall),
-    )
-
-
-def image_miou(pictures: Iterable[Counts]) -> float:
-    """Mean over the pictures with labelled pixels of each one's own `miou`; nan when there is none."""
-    return mean(np.array([p.scores().miou for p in pictures], np.float64))
 
 
 def mean(values: Shares) -> float:

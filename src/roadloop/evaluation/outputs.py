@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from roadloop.errors import RoadloopError
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.meaning import UNKNOWN, Labels
@@ -21,7 +18,7 @@ from roadloop.evaluation.quality import Quality, measure
 from roadloop.evaluation.render import colorize, errors, overlay, palette, sheet
 from roadloop.evaluation.report import ModelCard
 from roadloop.evaluation.truth import TruthReader, decode_truth
-from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.imaging.decode import UInt8, decode_image, decode_label
 from roadloop.imaging.drawing import Tile
 from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
 from roadloop.labels.label_map import LabelMap, TrainClass
@@ -31,8 +28,6 @@ from roadloop.models.files import ModelFile
 from roadloop.models.prediction import Prediction
 from roadloop.parameters import stored
 from roadloop.storage import publish, reading
-
-UInt8 = NDArray[np.uint8]
 
 ID: Final = "id"
 COLOR: Final = "color"
@@ -173,18 +168,14 @@ class Outputs:
         quality = measure(ids[top:], truth[top:], used[-1] + 1, None if certainty is None else certainty[top:])
         return counts.of_classes(used), quality.of_classes(used), None
 
-    def _write(self, model: Model, name: str, ids: UInt8) -> tuple[str, str]:
-        id_path, color_path = self.paths(model.card, name)
-        id_png, color_png = encode_label(ids), encode_palette(ids, model.view.palette)
-        for path, data in ((id_path, id_png), (color_path, color_png)):
+    def _write(self, model: Model, name: str, ids: UInt8) -> tuple[str, ...]:
+        pngs = {ID: encode_label(ids), COLOR: encode_palette(ids, model.view.palette)}
+        for kind, data in pngs.items():
+            path = output_path(self.folder, model.card.folder, kind, name)
             with publish.disk_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-        return hashlib.sha256(id_png).hexdigest(), hashlib.sha256(color_png).hexdigest()
-
-    def paths(self, card: ModelCard, name: str) -> tuple[Path, Path]:
-        """Where the id PNG and the colour PNG of a picture stand."""
-        return output_path(self.folder, card.folder, ID, name), output_path(self.folder, card.folder, COLOR, name)
+        return tuple(hashlib.sha256(data).hexdigest() for data in pngs.values())
 
     def take_over(self, older: Path, source: PictureSource, ledger: Ledger) -> int:
         """Move the finished pictures of a killed attempt here, after verifying every file.
@@ -198,23 +189,17 @@ class Outputs:
             How many pictures need not be predicted again.
         """
         taken = 0
-        before = Outputs(older, self._models, remote=self._remote)
         with Ledger(older / ledger.path.name, ledger.classes) as found:
             for picture in source.pictures():
                 done = found.find(picture.number)
                 if done is None or done.picture != picture:
                     continue
                 results = found.results(picture.number)
-                moves = [
-                    (old, new, digest)
-                    for model, result in zip(self._models, results, strict=True)
-                    for old, new, digest in zip(
-                        before.paths(model.card, done.name),
-                        self.paths(model.card, done.name),
-                        result.digests,
-                        strict=True,
-                    )
-                ]
+                moves = []
+                for model, result in zip(self._models, results, strict=True):
+                    for kind, digest in zip((ID, COLOR), result.digests, strict=True):
+                        old, new = (output_path(f, model.card.folder, kind, done.name) for f in (older, self.folder))
+                        moves.append((old, new, digest))
                 if not all(old.is_file() and publish.sha256_file(old) == digest for old, _new, digest in moves):
                     continue
                 for old, new, _digest in moves:
@@ -227,31 +212,26 @@ class Outputs:
     def write_worst(self, source: PictureSource, ledger: Ledger, max_pixels: int) -> None:
         """Write comparison sheets of each model's worst pictures: picture, truth, prediction, errors."""
         for k, model in enumerate(self._models):
-            for place, line in enumerate(ledger.worst_first(k, WORST), start=1):
-                if line.miou is None:
+            for place, (done, miou, _) in enumerate(ledger.worst_first(k, WORST), start=1):
+                if miou is None:
                     break
-                done = line.picture
                 loaded = load(source, done.picture, max_pixels)
                 if isinstance(loaded, BadPicture) or loaded.label is None:
                     continue
-                ids = decode_label(reading.read_bytes(self.paths(model.card, done.name)[0]), max_pixels)
+                id_path = output_path(self.folder, model.card.folder, ID, done.name)
+                ids = decode_label(reading.read_bytes(id_path), max_pixels)
                 truth = model.view.truth.train_ids(loaded.label)
+                tiles = [
+                    Tile("图片 picture", loaded.image),
+                    Tile("标注 truth", overlay(loaded.image, truth, model.view.palette)),
+                    Tile("预测 prediction", colorize(ids, model.view.palette)),
+                    Tile("错误 errors", errors(loaded.image, ids, truth)),
+                ]
                 last = done.name.rpartition("/")[2]
                 path = self.folder / model.card.folder / "worst" / f"{place:02d}-{last[:60]}.jpg"
-                publish.write_bytes(path, encode_jpeg(_sheet(loaded.image, truth, ids, model.view.palette)))
+                publish.write_bytes(path, encode_jpeg(sheet(tiles)))
 
 
 def output_path(folder: Path, model_folder: str, kind: str, name: str) -> Path:
     """Where one output of one picture stands in an evaluation's folder."""
     return folder / model_folder / kind / f"{name}.png"
-
-
-def _sheet(image: UInt8, truth: UInt8, ids: UInt8, colors: UInt8) -> UInt8:
-    return sheet(
-        [
-            Tile("图片 picture", image),
-            Tile("标注 truth", overlay(image, truth, colors)),
-            Tile("预测 prediction", colorize(ids, colors)),
-            Tile("错误 errors", errors(image, ids, truth)),
-        ]
-    )

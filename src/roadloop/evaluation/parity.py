@@ -3,6 +3,7 @@
 N pictures, C outputs, H, W pixels.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -113,15 +114,6 @@ class Parity:
             )
 
 
-class _Tally:
-    """What has been counted so far."""
-
-    def __init__(self, classes: int) -> None:
-        self.trained = Counts.zero(classes)
-        self.exported = Counts.zero(classes)
-        self.pictures = self.resized = self.labelled = self.bad = self.pixels = self.different = 0
-
-
 def compare(
     model: tuple[nn.Module, ModelFile],
     onnx_path: Path,
@@ -153,17 +145,43 @@ def compare(
     trained = replace(Network.of(network, record), channels_last=False, resized_late=False)
     exported = replace(trained, module=OnnxModule(onnx_path, torch.get_num_threads()))
     predictors = [Predictor(one, torch.device("cpu")) for one in (trained, exported)]
-    tally = _Tally(max(c.train_id for c in view.classes) + 1)
+    tally = Counter(dict.fromkeys(("pictures", "resized", "labelled", "bad", "pixels", "different"), 0))
+    counts = [Counts.zero(max(c.train_id for c in view.classes) + 1) for _ in predictors]
     for number, picture in enumerate(source.pictures(), 1):
         tick(number)
         loaded = load(source, picture, max_pixels)
         if not isinstance(loaded, Loaded):
-            tally.bad += 1
+            tally["bad"] += 1
             continue
         shape = size or loaded.image.shape[:2]
         image = _of_size(loaded.image, shape)
-        _count(tally, loaded, [predictor([image])[0] for predictor in predictors], view, shape)
-    return _report(tally, name, record, publish.sha256_file(onnx_path), size)
+        ids = [predictor([image])[0] for predictor in predictors]
+        tally["pictures"] += 1
+        tally["resized"] += loaded.image.shape[:2] != shape
+        tally["pixels"] += ids[0].size
+        tally["different"] += int((ids[0] != ids[1]).sum())
+        truth = _truth(view, loaded, shape)
+        if truth is not None:
+            tally["labelled"] += 1
+            counts = [total + count(one, truth, len(total.void)) for total, one in zip(counts, ids, strict=True)]
+    if not tally["pictures"]:
+        raise JobError(
+            Text(
+                f"{name} 中没有可读取的图片，无法比较导出的文件。",
+                f"{name} has no picture that can be read, so the exported file cannot be compared.",
+            )
+        )
+    mious = [float(c.scores().miou) if c.labelled else None for c in counts]
+    return Parity(
+        source=name,
+        params_sha256=record.params_sha256,
+        onnx_sha256=publish.sha256_file(onnx_path),
+        size=size,
+        **tally,
+        share=tally["different"] / tally["pixels"],
+        miou_trained=mious[0],
+        miou_exported=mious[1],
+    )
 
 
 def _size_of(path: Path, record: ModelFile) -> tuple[int, int] | None:
@@ -188,46 +206,14 @@ def _of_size(image: UInt8, size: tuple[int, int]) -> UInt8:
     return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def _count(tally: _Tally, loaded: Loaded, labels: list[UInt8], view: ModelView, size: tuple[int, int]) -> None:
-    tally.pictures += 1
-    tally.resized += loaded.image.shape[:2] != size
-    tally.pixels += labels[0].size
-    tally.different += int((labels[0] != labels[1]).sum())
+def _truth(view: ModelView, loaded: Loaded, size: tuple[int, int]) -> UInt8 | None:
+    """The train ids of a picture in that size; None without a label that can be used."""
     if loaded.label is None:
-        return
+        return None
     try:
         truth = view.truth.train_ids(loaded.label)
     except BrokenFileError:
-        return
-    if truth.shape != size:
-        truth = cv2.resize(truth, size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-    tally.labelled += 1
-    classes = len(tally.trained.void)
-    tally.trained += count(labels[0], truth, classes)
-    tally.exported += count(labels[1], truth, classes)
-
-
-def _report(tally: _Tally, name: str, record: ModelFile, onnx_sha256: str, size: tuple[int, int] | None) -> Parity:
-    if not tally.pictures:
-        raise JobError(
-            Text(
-                f"{name} 中没有可读取的图片，无法比较导出的文件。",
-                f"{name} has no picture that can be read, so the exported file cannot be compared.",
-            )
-        )
-    both = [float(c.scores().miou) if c.labelled else None for c in (tally.trained, tally.exported)]
-    return Parity(
-        source=name,
-        params_sha256=record.params_sha256,
-        onnx_sha256=onnx_sha256,
-        size=size,
-        pictures=tally.pictures,
-        resized=tally.resized,
-        labelled=tally.labelled,
-        bad=tally.bad,
-        pixels=tally.pixels,
-        different=tally.different,
-        share=tally.different / tally.pixels,
-        miou_trained=both[0],
-        miou_exported=both[1],
-    )
+        return None
+    if truth.shape == size:
+        return truth
+    return cv2.resize(truth, size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)

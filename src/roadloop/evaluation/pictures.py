@@ -13,6 +13,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
+from roadloop.datasets.info import SPLITS
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.labels.table import ClassTable, shipped
@@ -28,7 +29,6 @@ from roadloop.storage.paths import Workspace, check_name, printable, spoken
 LabelKind = Literal["id", "color", ""]
 
 DATASET: Final = "dataset:"
-PARTS: Final = ("train", "val", "test")
 _ENDINGS: Final = (".jpg", ".jpeg", ".png")
 
 
@@ -304,8 +304,8 @@ class DatasetSource:
 
     def read(self, picture: Picture) -> Raw:
         """The bytes of one sample."""
-        sample = self._split.sample(int(picture.file))
-        return Raw(sample.image, sample.label, "id")
+        sample = self._split.encoded(int(picture.file))
+        return Raw(bytes(sample.image), bytes(sample.label), "id")
 
 
 def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
@@ -347,7 +347,7 @@ def parse_dataset(sour_dir: str) -> tuple[str, str]:
         InvalidValueError: Another form, or no such split.
     """
     name, _, split = sour_dir.removeprefix(DATASET).rpartition("/")
-    if split not in PARTS:
+    if split not in SPLITS:
         raise InvalidValueError(
             Text(
                 f"sour_dir {sour_dir!r} 应为 dataset:<数据集>/<train、val 或 test>。",

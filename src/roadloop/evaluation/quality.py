@@ -140,14 +140,13 @@ class Validation:
     @property
     def vector(self) -> Matrix:
         """All counts in a row, int64: those of several ranks may be added."""
-        counts = self.counts
-        return np.concatenate((counts.matrix.ravel(), counts.void, counts.missed, self.quality.vector, self._pictures))
+        return np.concatenate((self.counts.vector, self.quality.vector, self._pictures))
 
     @vector.setter
     def vector(self, values: Matrix) -> None:
         c = self._num_classes
-        matrix, void, missed, quality, self._pictures = np.split(values, np.cumsum((c * c, c, c, 2 * c + 3 * BINS)))
-        self.counts, self.quality = Counts(matrix.reshape(c, c), void, missed), Quality.of(quality)
+        counts, quality, self._pictures = np.split(values, np.cumsum((c * (c + 2), 2 * c + 3 * BINS)))
+        self.counts, self.quality = Counts.of(counts, c), Quality.of(quality)
 
     def scores(self) -> "FullScores | None":
         """Every figure; None when no pixel was labelled."""

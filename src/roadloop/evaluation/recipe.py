@@ -6,10 +6,9 @@ from pydantic import Field
 
 from roadloop.evaluation.meaning import Labels
 from roadloop.lists import NUMBERS
+from roadloop.models.files import PARAMS
 from roadloop.models.manner import Manner
 from roadloop.parameters import JsonObject, Parameters
-
-REMOTE = "remote"
 
 Scales = Annotated[tuple[Annotated[float, Field(ge=0.25, le=4)], ...], NUMBERS]
 
@@ -43,6 +42,11 @@ class Prediction(Parameters):
     )
 
     @property
+    def remote(self) -> bool:
+        """Whether only the bottom half of a picture is predicted."""
+        return self.type == "remote"
+
+    @property
     def manner(self) -> Manner:
         """Tiles, mirrored and scaled copies."""
         return Manner(self.tile, self.flip, self.scales)
@@ -74,6 +78,11 @@ class ChosenModel(Parameters):
     file: str = Field(description="As the request called it.")
     path: str = Field(description="As the workspace stores it.")
     sha256: str
+
+    @property
+    def folder(self) -> str:
+        """Where its outputs stand in an evaluation's folder; unique, because source and file are."""
+        return f"{self.source}/{self.file.removesuffix(PARAMS)}"
 
 
 class EvaluationRecipe(Prediction):

@@ -13,16 +13,17 @@ A number that cannot be said (an absent class, a picture without labels) is null
 """
 
 import csv
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from roadloop.errors import NotFoundError, Text
+from roadloop.evaluation.destination import EVALUATION, REPORT
 from roadloop.evaluation.ledger import Ledger
-from roadloop.evaluation.metrics import Counts, Scores, mean
+from roadloop.evaluation.metrics import Counts, Scores, Shares, mean
 from roadloop.evaluation.pictures import LabelKind
 from roadloop.evaluation.render import confusion_plot
 from roadloop.imaging.drawing import both
@@ -31,8 +32,6 @@ from roadloop.labels.label_map import TrainClass
 from roadloop.storage import publish, reading
 from roadloop.storage.sheets import Sheet, plain
 
-FORMAT: Final = "roadloop-evaluation/1"
-REPORT: Final = "report.json"
 PICTURES: Final = "pictures.csv"
 _PICTURE_COLUMNS: Final = ("number", "name", "file", "track", "width", "height", "label", "kind")
 
@@ -104,7 +103,7 @@ def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], abou
     models = [_write_model(folder / card.folder, ledger, k, card) for k, card in enumerate(cards)]
     unlabelled, first = ledger.unlabelled()
     report = {
-        "format": FORMAT,
+        "format": EVALUATION.format,
         **about,
         "total_img": total,
         "bad_lines": bad,
@@ -117,27 +116,53 @@ def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], abou
     return report
 
 
-def read_report(folder: Path) -> dict[str, Any] | None:
-    """The report of a published evaluation; None when there is none."""
-    try:
-        report = json.loads(reading.read_bytes(folder / REPORT))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and report.get("format") == FORMAT else None
-
-
 def read_pictures(path: Path, number: int) -> PictureRow | None:
     """One line of `pictures.csv`; None when there are fewer."""
-    with reading.open_text(path, errors="surrogateescape") as stream:
-        row = next(islice(csv.DictReader(stream), number - 1, None), None)
+    row = next(islice(_rows(path), number - 1, None), None)
     if row is None:
         return None
     mious = tuple(float(value) if value else None for name, value in row.items() if name.startswith("image_miou"))
     kind: LabelKind = "id" if row.get("kind") == "id" else "color" if row.get("kind") == "color" else ""
     size = int(row["width"]), int(row["height"])
-    name, file, track = (plain(row[column]) for column in ("name", "file", "track"))
-    label = None if row.get("label") is None else plain(row["label"])
-    return PictureRow(int(row["number"]), name, file, track, *size, mious, label, kind)
+    return PictureRow(int(row["number"]), row["name"], row["file"], row["track"], *size, mious, row.get("label"), kind)
+
+
+def read_tables(folder: Path, model: str, worst: int) -> dict[str, Any]:
+    """What a finished evaluation says about one model, beyond its scores.
+
+    Args:
+        folder: The evaluation's outputs.
+        model: Where this model's outputs stand in it.
+        worst: How many pictures, those with the lowest image_miou first.
+
+    Returns:
+        `confusion` (rows truth, columns prediction, pixels), `void` (pixels predicted where the truth is ignored),
+        `tracks` and `worst`, each a list of rows.
+
+    Raises:
+        NotFoundError: The pictures had no labels, so there is nothing to compare with.
+    """
+    place = folder / model
+    if not (place / "confusion.csv").is_file():
+        raise NotFoundError(
+            Text(
+                "这次评估的图片没有标注，没有混淆矩阵。",
+                "The pictures of this evaluation have no labels, so there is no confusion matrix.",
+            ),
+            model=model,
+        )
+    *confusion, void = ([int(cell) for cell in list(row.values())[1:]] for row in _rows(place / "confusion.csv"))
+    tracks = [
+        {
+            "track": row["track"],
+            "pictures": int(row["pictures"]),
+            "labelled_pixels": int(row["labelled_pixels"]),
+            "miou": _share(row["miou"]),
+            "pixel_accuracy": _share(row["pixel_accuracy"]),
+        }
+        for row in _rows(place / "tracks.csv")
+    ]
+    return {"confusion": confusion, "void": void, "tracks": tracks, "worst": _worst(folder, model, worst)}
 
 
 def figures(found: Scores) -> dict[str, float | None]:
@@ -150,27 +175,25 @@ def figures(found: Scores) -> dict[str, float | None]:
     }
 
 
-def class_rows(classes: Sequence[TrainClass], found: Scores) -> list[dict[str, Any]]:
-    """One dictionary for each class: its names, colour, IoU, precision, recall and pixels."""
+def class_rows(classes: Sequence[TrainClass], found: Scores, boundary_iou: Shares) -> list[dict[str, Any]]:
+    """One dictionary for each class: its names, colour, IoU, precision, recall, pixels and boundary IoU."""
     return [
         {
-            "train_id": c.train_id,
-            "name_en": c.name_en,
-            "name_zh": c.name_zh,
-            "color": list(c.color),
+            **_plain(c),
             "iou": number(float(found.iou[i])),
             "precision": number(float(found.precision[i])),
             "recall": number(float(found.recall[i])),
             "truth_pixels": int(found.truth_pixels[i]),
             "predicted_pixels": int(found.predicted_pixels[i]),
+            "boundary_iou": number(float(boundary_iou[i])),
         }
         for i, c in enumerate(classes)
     ]
 
 
-def number(value: float) -> float | None:
-    """A share with six decimals; None for nan."""
-    return None if math.isnan(value) else round(value, 6)
+def number(value: float | None) -> float | None:
+    """A share with six decimals; None for nan, as for None."""
+    return None if value is None or math.isnan(value) else round(value, 6)
 
 
 def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> dict[str, Any]:
@@ -192,31 +215,27 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
     if not pictures:
         return entry | {"classes": [_plain(c) for c in card.classes]}
     found, quality = total.scores(), ledger.quality(model)
-    boundary = quality.boundary_iou
-    classes = [
-        row | {"boundary_iou": number(float(share))}
-        for row, share in zip(class_rows(card.classes, found), boundary, strict=True)
-    ]
+    classes = class_rows(card.classes, found, quality.boundary_iou)
+    columns = [name for name in classes[0] if name != "color"]
     _write_csv(folder / "tracks.csv", ("track", "pictures", "labelled_pixels", *figures(found)), rows)
-    _write_csv(
-        folder / "classes.csv",
-        [name for name in classes[0] if name != "color"],
-        ([value for name, value in row.items() if name != "color"] for row in classes),
-    )
+    _write_csv(folder / "classes.csv", columns, ([row[name] for name in columns] for row in classes))
     _write_confusion(folder, total, card.classes)
     _write_csv(
         folder / PICTURES,
         ("name", "track", "image_miou", "pixel_accuracy"),
-        ((p.picture.name, p.picture.track, _rounded(p.miou), _rounded(p.accuracy)) for p in ledger.worst_first(model)),
+        ((p.name, p.track, number(miou), number(accuracy)) for p, miou, accuracy in ledger.worst_first(model)),
     )
-    more: dict[str, Any] = {
-        "image_miou": _rounded(ledger.image_miou(model)),
-        "boundary_miou": number(mean(boundary)),
-        "ece": number(quality.ece),
-    }
     _write_csv(folder / "matching.csv", list(card.matching[0]), (list(line.values()) for line in card.matching))
-    more |= {"tracks": len(rows), "matching": list(card.matching)}
-    return entry | figures(found) | more | {"classes": classes}
+    return {
+        **entry,
+        **figures(found),
+        "image_miou": number(ledger.image_miou(model)),
+        "boundary_miou": number(mean(quality.boundary_iou)),
+        "ece": number(quality.ece),
+        "tracks": len(rows),
+        "matching": list(card.matching),
+        "classes": classes,
+    }
 
 
 def _plain(c: TrainClass) -> dict[str, Any]:
@@ -239,7 +258,7 @@ def _write_confusion(folder: Path, total: Counts, classes: Sequence[TrainClass])
 def _write_pictures(path: Path, ledger: Ledger, models: int) -> int:
     def rows() -> Iterable[Sequence[Any]]:
         for place, p in enumerate(ledger.pictures(), start=1):
-            mious = [_rounded(miou) for miou in ledger.mious(p.number)]
+            mious = [number(miou) for miou in ledger.mious(p.number)]
             file, label = p.picture.file, p.picture.label
             yield place, p.name, file, p.track, p.width, p.height, label, p.kind, *mious
 
@@ -262,5 +281,31 @@ def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -
     return count
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
+def _worst(folder: Path, model: str, limit: int) -> list[dict[str, Any]]:
+    found = {row["name"]: row for row in islice(_rows(folder / model / PICTURES), limit)}
+    numbers: dict[str, int] = {}
+    for row in _rows(folder / PICTURES):
+        if row["name"] in found:
+            numbers[row["name"]] = int(row["number"])
+            if len(numbers) == len(found):
+                break
+    return [
+        {
+            "number": numbers[name],
+            "name": name,
+            "track": row["track"],
+            "image_miou": _share(row["image_miou"]),
+            "pixel_accuracy": _share(row["pixel_accuracy"]),
+        }
+        for name, row in found.items()
+    ]
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a table, as they were before they were written for a spreadsheet."""
+    with reading.open_text(path, errors="surrogateescape") as stream:
+        yield from ({name: plain(cell) for name, cell in row.items()} for row in csv.DictReader(stream))
+
+
+def _share(text: str) -> float | None:
+    return float(text) if text else None

@@ -1,6 +1,6 @@
 """What a caller can do with evaluations. One function, one use case; no torch here."""
 
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,14 +8,13 @@ import sqlalchemy as sa
 from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.choice import ModelChoice, choose_models, find_model
-from roadloop.evaluation.destination import check_destination
+from roadloop.evaluation.destination import EVALUATION, check_destination, require_free
 from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.evaluation.recipe import ChosenModel, EvaluationRecipe, Prediction, StartEvaluation
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import ACTIVE
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.storage.database import Write
@@ -53,7 +52,6 @@ def start(platform: Platform, request: StartEvaluation) -> Write[str]:
     trust = trust_of(platform)
     for model, described in zip(models, records, strict=True):
         trust.require(described.network.source, model.path)
-    digests = [record.params_sha256 for record in records]
     source = open_source(platform.workspace, request.sour_dir)
     if not source.any():
         raise InvalidValueError(
@@ -66,44 +64,46 @@ def start(platform: Platform, request: StartEvaluation) -> Write[str]:
     labels = labels_of(source, records, request.mapping)
     target = _destination(platform, request)
     chosen = tuple(
-        ChosenModel(source=m.source, file=m.file, path=store_path(m.path), sha256=s) for m, s in _pairs(models, digests)
+        ChosenModel(source=m.source, file=m.file, path=store_path(m.path), sha256=record.params_sha256)
+        for m, record in zip(models, records, strict=True)
     )
     recipe = EvaluationRecipe(
         **request.part(Prediction), dest_path=store_path(target or ""), labels=labels, models=chosen
     )
-    title = f"{models[0].folder} · {request.sour_dir}"
+    title = f"{chosen[0].folder} · {request.sour_dir}"
     job = queue.Submission("evaluate", recipe.payload(), title, gpus=request.gpus)
 
     def write(db: sa.Connection) -> str:
-        if target is not None:
-            _require_free(db, platform, target, request.dest_dir)
+        if recipe.dest_path:
+            require_free(db, evaluations.c.dest_path, (recipe.dest_path, request.dest_dir), EVALUATION)
         task_id = queue.submit(db, job)
-        own = f"{platform.workspace.evaluations.name}/{task_id}"
         db.execute(
             evaluations.insert().values(
                 task_id=task_id,
                 type=request.type,
                 sour_dir=request.sour_dir,
-                dest_dir=request.dest_dir or own,
-                dest_path=recipe.dest_path or own,
+                dest_dir=EVALUATION.place(task_id, request.dest_dir),
+                dest_path=EVALUATION.place(task_id, recipe.dest_path),
                 gpus=request.gpus,
                 single_gpu=request.single_gpu,
                 dicts=request.dicts,
             )
         )
         rows = [
-            {"task_id": task_id, "place": k, "source": m.source, "file": m.file, "folder": m.folder, "params_sha256": s}
-            for k, (m, s) in enumerate(_pairs(models, digests))
+            {
+                "task_id": task_id,
+                "place": k,
+                "source": m.source,
+                "file": m.file,
+                "folder": m.folder,
+                "params_sha256": m.sha256,
+            }
+            for k, m in enumerate(chosen)
         ]
         db.execute(evaluation_models.insert(), rows)
         return task_id
 
     return write
-
-
-def destination(platform: Platform, task_id: str, dest_path: str) -> Path:
-    """The output folder of an evaluation: as asked, else one of its own."""
-    return platform.workspace.find_path(dest_path) if dest_path else platform.workspace.evaluations / task_id
 
 
 def newest_scores(db: sa.Connection, params_sha256: str) -> dict[str, Any] | None:
@@ -182,10 +182,6 @@ def _scores(row: Any) -> dict[str, Any]:
     return {**about, "mapping": row.result.get("mapping", {}), **_entry(row)}
 
 
-def _pairs(models: list[ModelChoice], digests: list[str]) -> list[tuple[ModelChoice, str]]:
-    return list(zip(models, digests, strict=True))
-
-
 def _destination(platform: Platform, request: StartEvaluation) -> Path | None:
     """The output folder as asked, checked; None where the evaluation gets one of its own."""
     if not request.dest_dir:
@@ -195,24 +191,3 @@ def _destination(platform: Platform, request: StartEvaluation) -> Path | None:
     pictures = None if request.sour_dir.startswith(DATASET) else workspace.resolve(request.sour_dir, "sour_dir")
     check_destination(workspace, target, pictures, overwrite=request.overwrite)
     return target
-
-
-def _require_free(db: sa.Connection, platform: Platform, target: Path, sent: str) -> None:
-    """Refuse an output folder that an evaluation which has not ended writes into."""
-    active = db.execute(
-        sa.select(evaluations.c.task_id, evaluations.c.dest_path).where(
-            evaluations.c.task_id.in_(sa.select(queue.jobs.c.id).where(ACTIVE))
-        )
-    )
-    wanted = PurePath(platform.workspace.store_path(target))
-    for row in active:
-        if wanted.is_relative_to(row.dest_path) or PurePath(row.dest_path).is_relative_to(wanted):
-            raise ConflictError(
-                Text(
-                    f"dest_dir {sent} 正被另一个评估（{row.task_id}）使用；请换一个目录或等它完成。",
-                    f"dest_dir {sent} is in use by another evaluation ({row.task_id}); choose another folder, or wait"
-                    " until it has ended.",
-                ),
-                parameter="dest_dir",
-                task_id=row.task_id,
-            )

@@ -8,16 +8,16 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from roadloop.errors import ConflictError, NotFoundError, Text
+from roadloop.evaluation.destination import EVALUATION
 from roadloop.evaluation.outputs import COLOR, ID, MODEL_FILE, ModelView, output_path
 from roadloop.evaluation.pictures import Picture, PictureSource, Raw, open_source
 from roadloop.evaluation.render import errors, overlay
-from roadloop.evaluation.report import PICTURES, PictureRow, read_pictures, read_report
+from roadloop.evaluation.report import PICTURES, PictureRow, read_pictures
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.truth import decode_truth
-from roadloop.imaging.decode import decode_image, decode_label
+from roadloop.imaging.decode import UInt8, decode_image, decode_label
 from roadloop.imaging.encode import encode_jpeg, encode_palette
 from roadloop.imaging.header import read_header
 from roadloop.imaging.room import room
@@ -26,7 +26,6 @@ from roadloop.jobs.states import JobState
 from roadloop.storage import reading
 from roadloop.storage.platform import Platform
 
-UInt8 = NDArray[np.uint8]
 Kind = Literal["image", "truth", "id", "color", "overlay", "errors"]
 
 BAND: Final = 256  #: rows that are drawn at once
@@ -186,11 +185,11 @@ class Shown:
                 name=self.row.name,
             )
         size = (self.row.height, self.row.width)
-        label = decode_truth(
-            self._raw.label, "id" if self._raw.kind == "id" else "color", size, self.evaluation.max_pixels
-        )
+        label = decode_truth(self._raw.label, self._raw.kind, size, self.evaluation.max_pixels)
         ids = view.truth.train_ids(label)
-        return ids if self.evaluation.report["type"] != "remote" else _bottom(ids)
+        if self.evaluation.report["type"] == "remote":
+            ids[: len(ids) // 2] = 255
+        return ids
 
 
 def open_finished(platform: Platform, task_id: str) -> Finished:
@@ -211,7 +210,7 @@ def open_finished(platform: Platform, task_id: str) -> Finished:
     if job.state is not JobState.SUCCEEDED:
         raise _unfinished(job)
     folder = platform.workspace.find_path(row.dest_path)
-    report = read_report(folder)
+    report = EVALUATION.read_report(folder)
     if report is None or report["task_id"] != task_id:
         raise NotFoundError(
             Text(
@@ -234,12 +233,6 @@ def _unfinished(job: queue.Job) -> ConflictError:
             f"评估尚未完成（{share}）；进度见 /eva_rate。", f"The evaluation has not finished ({share}); see /eva_rate."
         )
     return ConflictError(text, task_id=job.id, state=job.state.value)
-
-
-def _bottom(ids: UInt8) -> UInt8:
-    shown = ids.copy()
-    shown[: ids.shape[0] // 2] = 255
-    return shown
 
 
 def _read(path: Path) -> bytes:

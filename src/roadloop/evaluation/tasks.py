@@ -9,30 +9,24 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
-from roadloop.evaluation.destination import clear
+from roadloop.evaluation.destination import EVALUATION, clear
 from roadloop.evaluation.ledger import BadPicture, Ledger
 from roadloop.evaluation.meaning import difference, since_built
 from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
 from roadloop.evaluation.pictures import Picture, PictureSource, open_source
-from roadloop.evaluation.recipe import REMOTE, EvaluationRecipe
-from roadloop.evaluation.report import ModelCard, read_report, write_reports
-from roadloop.evaluation.service import destination
+from roadloop.evaluation.recipe import EvaluationRecipe
+from roadloop.evaluation.report import ModelCard, write_reports
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.backend import Choice, Trial, pictures_to_try, settled
 from roadloop.models.load import load_model
-from roadloop.models.manner import Manner
 from roadloop.models.predict import Network, Predictor, on_each
+from roadloop.models.prediction import UInt8
 from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import trust_of
 from roadloop.storage import publish
 from roadloop.storage.notes import is_whole
-
-UInt8 = NDArray[np.uint8]
 
 
 def evaluate(context: TaskContext) -> Outcome:
@@ -45,33 +39,46 @@ def evaluate(context: TaskContext) -> Outcome:
         OutOfMemoryError: A batch does not fit into a GPU.
     """
     recipe = context.recipe(EvaluationRecipe)
-    target = destination(context.platform, context.job.id, recipe.dest_path)
-    published = read_report(target)
+    target = context.platform.workspace.find_path(EVALUATION.place(context.job.id, recipe.dest_path))
+    published = EVALUATION.read_report(target)
     if published is not None and published["task_id"] == context.job.id:
         return Outcome(
             _result(published), kept=[target]
         )  # the last attempt was killed between publishing and saying so
     source = open_source(context.platform.workspace, recipe.sour_dir)
     with context.filling(target, take_over=True) as scratch:
-        report = _fill(context, recipe, source, scratch)
+        report = _fill(context, recipe, source, scratch, context.older_scratch(target))
     if recipe.overwrite:
         clear(context, target)
     return Outcome(_result(report), [(scratch, target)])
 
 
-def _fill(context: TaskContext, recipe: EvaluationRecipe, source: PictureSource, scratch: Path) -> dict[str, Any]:
-    """Write everything into the scratch folder; returns the report."""
-    remote, manner = recipe.type == REMOTE, recipe.manner
+def _fill(
+    context: TaskContext, recipe: EvaluationRecipe, source: PictureSource, scratch: Path, older: Sequence[Path]
+) -> dict[str, Any]:
+    """Write everything into the scratch folder; returns the report.
+
+    Args:
+        context: The job's.
+        recipe: What it is to do.
+        source: Its pictures.
+        scratch: The folder.
+        older: Those of killed attempts, oldest first.
+    """
     models, networks = _load_models(context, recipe, scratch)
     for text in since_built(context.platform.workspace, recipe.sour_dir):
         context.warn(text)
-    outputs = Outputs(scratch, models, remote=remote)
+    outputs = Outputs(scratch, models, remote=recipe.remote)
     max_pixels = context.platform.settings.max_picture_mpix * 1_000_000
     with Ledger(scratch / ledgers.NAME, [len(m.view.classes) for m in models]) as ledger:
         for problem in source.problems():
             ledger.add_bad(BadPicture(0, problem.file, problem.reason))
-        _take_over(context, recipe, outputs, source, ledger)
-        choices = _predict(context, _Work(recipe, source, outputs, networks, remote, manner, max_pixels), ledger)
+        for folder in reversed(older):  # the newest that has anything
+            taken = outputs.take_over(folder, source, ledger) if is_whole(folder / ledgers.NAME) else 0
+            if taken:
+                context.log(f"{taken} pictures of an earlier attempt are taken over")
+                break
+        choices = _predict(context, _Work(recipe, source, outputs, networks, max_pixels), ledger)
         context.reach("evaluate.predicted")
         if not ledger.count():
             first = next((bad.reason for bad in ledger.bad()), _GONE)
@@ -86,7 +93,7 @@ def _fill(context: TaskContext, recipe: EvaluationRecipe, source: PictureSource,
             "sour_dir": recipe.sour_dir,
             "labels": labels["table"],
             "mapping": labels["mapping"],
-            "prediction": {**manner.record, "models": [choice.record for choice in choices]},
+            "prediction": {**recipe.manner.record, "models": [choice.record for choice in choices]},
         }
         report = write_reports(scratch, ledger, [m.card for m in models], about)
     ledger.path.unlink()
@@ -130,8 +137,6 @@ class _Work:
     source: PictureSource
     outputs: Outputs
     networks: Sequence[Network]
-    remote: bool
-    manner: Manner
     max_pixels: int
 
 
@@ -142,10 +147,11 @@ def _load_models(context: TaskContext, recipe: EvaluationRecipe, scratch: Path) 
         module, record = load_model(path, trust, entry.sha256)
         description = ModelView.record(record, recipe.labels)
         view = ModelView.of(description)
-        folder = f"{entry.source}/{entry.file.removesuffix('.params')}"
         lines = view.lines()
-        card = ModelCard(entry.source, entry.file, folder, record.params_sha256, record.epoch, view.classes, lines)
-        publish.write_json(scratch / folder / MODEL_FILE, description)
+        card = ModelCard(
+            entry.source, entry.file, entry.folder, record.params_sha256, record.epoch, view.classes, lines
+        )
+        publish.write_json(scratch / card.folder / MODEL_FILE, description)
         models.append(Model(card, view))
         note = difference(record, card.file, recipe.labels)
         if note is not None:
@@ -167,26 +173,13 @@ def small_tile(file: str, tile: int, crop: Sequence[int]) -> Text:
     )
 
 
-def _take_over(
-    context: TaskContext, recipe: EvaluationRecipe, outputs: Outputs, source: PictureSource, ledger: Ledger
-) -> None:
-    """Use what a killed attempt of this job had finished, the newest that has anything."""
-    target = destination(context.platform, context.job.id, recipe.dest_path)
-    taken = 0
-    for older in reversed(context.older_scratch(target)):
-        if not taken and is_whole(older / ledgers.NAME):
-            taken = outputs.take_over(older, source, ledger)
-    if taken:
-        context.log(f"{taken} pictures of an earlier attempt are taken over")
-
-
 def _settled(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
     """What predicts with each model, and how that was chosen."""
     images = pictures_to_try(context, left, _images(work))
     place, trust = work.outputs.folder / ".export.onnx", trust_of(context.platform)
     paths = [context.platform.workspace.find_path(entry.path) for entry in work.recipe.models]
     trials = [
-        Trial(network, path, trust, images, left, threads, work.remote, work.manner, place)
+        Trial(network, path, trust, images, left, threads, work.recipe.remote, work.recipe.manner, place)
         for network, path in zip(work.networks, paths, strict=True)
     ]
     return settled(context, trials)
@@ -206,9 +199,10 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
     certain = work.source.labelled()
     total = sum(1 for _ in work.source.pictures())
     choices, networks = _settled(context, work, total - ledger.count(), len(places))
+    recipe = work.recipe
     predictors = [
         [
-            partial(Predictor(n, place, remote=work.remote, manner=work.manner).predict, certain=certain)
+            partial(Predictor(n, place, remote=recipe.remote, manner=recipe.manner).predict, certain=certain)
             for n in of_place
         ]
         for place, of_place in zip(places, zip(*(on_each(n, places) for n in networks), strict=True), strict=True)
@@ -226,7 +220,7 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
     stages = Stages(read, lambda loaded: loaded.image, work.outputs.finish)
     done = kept = ledger.count()
     context.keep(kept)
-    for picture, results, problems in run(_until_stopped(context, todo), stages, predictors, work.recipe.single_gpu):
+    for picture, results, problems in run(_until_stopped(context, todo), stages, predictors, recipe.single_gpu):
         ledger.add(picture, results, problems)
         context.keep(kept := kept + 1)
         done += 1 + _note_bad(ledger, bad)

@@ -4,15 +4,12 @@ from collections.abc import Collection
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roadloop.errors import BrokenFileError, Text
 from roadloop.evaluation.pictures import LabelKind
-from roadloop.imaging.decode import decode_color_label, decode_label
+from roadloop.imaging.decode import UInt8, decode_color_label, decode_label
 from roadloop.labels.colors import ColorCoder, describe_unknown
 from roadloop.labels.table import IGNORE, ClassTable
-
-UInt8 = NDArray[np.uint8]
 
 MOST_UNKNOWN: Final = 0.01  #: a label with a larger share of unknown pixels is left out
 

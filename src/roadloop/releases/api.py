@@ -23,7 +23,7 @@ from roadloop.releases.request import warnings_of
 from roadloop.releases.store import releases
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints
+from roadloop.web.endpoint import Answer, Endpoints, Success
 from roadloop.web.share import Waiting
 
 
@@ -58,18 +58,16 @@ class ReleaseRecord(BaseModel):
     )
 
 
-class ReleaseAnswer(BaseModel):
+class ReleaseAnswer(Success):
     """A published release."""
 
-    errno: int = 1
     data: ReleaseRecord
     warnings: list[str]
 
 
-class ReleaseTabAnswer(BaseModel):
+class ReleaseTabAnswer(Success):
     """The releases of one category."""
 
-    errno: int = 1
     data: dict[str, list[str]] = Field(description="Version -> model files, newest version first.")
     name: str = Field(description="The category.")
     total: int = Field(description="Number of categories, which are the pages.")
@@ -83,10 +81,9 @@ class ReleaseRow(JobFields, ReleaseRecord):
     task_id: str
 
 
-class ReleaseList(BaseModel):
+class ReleaseList(Success):
     """Releases, newest first; one object with a task id."""
 
-    errno: int = 1
     data: list[ReleaseRow] | ReleaseRow
     total: int = 0
 

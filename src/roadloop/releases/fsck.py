@@ -1,6 +1,5 @@
 """What `fsck` asks of releases: whether their index says what the bundles do."""
 
-import json
 from collections.abc import Iterator
 
 import sqlalchemy as sa
@@ -9,8 +8,8 @@ from roadloop.errors import Text
 from roadloop.jobs.findings import Cure, Problem, Repair
 from roadloop.jobs.states import ENDED
 from roadloop.jobs.store import jobs
-from roadloop.releases.index import INDEX, index_of, locked, read_bundles
-from roadloop.storage import publish, reading
+from roadloop.releases.index import INDEX, index_of, locked, read_bundles, read_json
+from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 
 
@@ -25,11 +24,7 @@ def index(platform: Platform, *, hashes: bool) -> Iterator[Problem]:
     path = models / INDEX
     if not path.exists() and not read_bundles(models):
         return
-    try:
-        found = json.loads(reading.read_bytes(path))
-    except (OSError, ValueError):
-        found = None
-    if found != index_of(models):
+    if read_json(path) != index_of(models):
         text = Text(f"{path} 与发布包不符。", f"{path} is not the index of the bundles.")
         yield Problem(
             text, Cure(str(path), Text(f"由发布包重建 {path}", f"make {path} anew from the bundles"), rebuild)

@@ -48,12 +48,13 @@ def index_of(models: Path, new: Mapping[str, Any] | None = None) -> dict[str, An
 def _bundles(models: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
     for path in sorted(models.glob(f"*/*/*/{RELEASE}")):
         if not any(part.startswith(".") for part in path.relative_to(models).parts):
-            yield path, _read(path)
+            record = read_json(path)
+            yield path, record if isinstance(record, dict) and isinstance(record.get("folder"), str) else None
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> Any:
+    """What a file says; None when it cannot be read."""
     try:
-        record = json.loads(reading.read_bytes(path))
+        return json.loads(reading.read_bytes(path))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and isinstance(record.get("folder"), str) else None

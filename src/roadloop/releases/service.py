@@ -111,13 +111,16 @@ def result(platform: Platform, task_id: str) -> dict[str, Any] | None:
     """
     with platform.database.reading() as db:
         job = queue.get(db, task_id)
+    if job.state is JobState.FAILED:
+        raise JobError(job.reason or Text("发布失败。", "The release failed."), task_id=job.id)
+    if job.state is JobState.CANCELLED:
+        raise ConflictError(Text("这次发布已被停止。", "This release was stopped."), task_id=job.id)
     if job.state is not JobState.SUCCEEDED:
-        _refuse_ended(job)
         return None
     with platform.database.transaction() as db:
         db.execute(releases.update().where(releases.c.task_id == task_id).values(answered=True))
         row = db.execute(sa.select(releases).where(releases.c.task_id == task_id)).mappings().one()
-    return record({column.name: row[column] for column in releases.c}, job.result)
+    return record(dict(row), job.result)
 
 
 def still_at_work(task_id: str) -> BusyError:
@@ -212,13 +215,6 @@ def _val_split(platform: Platform, name: str) -> str:
     return f"{DATASET}{datasets.require(platform, data).name}/val"
 
 
-def _refuse_ended(job: queue.Job) -> None:
-    if job.state is JobState.FAILED:
-        raise JobError(job.reason or Text("发布失败。", "The release failed."), task_id=job.id)
-    if job.state is JobState.CANCELLED:
-        raise ConflictError(Text("这次发布已被停止。", "This release was stopped."), task_id=job.id)
-
-
 def _free_place(db: sa.Connection, request: Release, values: Mapping[str, Any], *, there: bool) -> str | None:
     """Make sure that nothing holds the place; the task id of an unanswered call with the same values.
 
@@ -241,11 +237,7 @@ def _free_place(db: sa.Connection, request: Release, values: Mapping[str, Any], 
         row = None
     if row is None and not there:
         return None
-    same = row is not None and all(
-        row.payload.get(name) == value
-        for name, value in (("parity", request.parity), ("evaluation", request.evaluation))
-    )
-    if row is not None and same and not row.answered and _same(row, values, timed=bool(request.time)):
+    if row is not None and not row.answered and _same(row, request, values):
         return str(row.task_id)
     raise NameTakenError(
         Text(
@@ -256,6 +248,7 @@ def _free_place(db: sa.Connection, request: Release, values: Mapping[str, Any], 
     )
 
 
-def _same(row: sa.Row[Any], values: Mapping[str, Any], *, timed: bool) -> bool:
-    """Whether a row holds these values; a time that the server filled in does not count."""
-    return all(getattr(row, name) == value for name, value in values.items() if timed or name != "time")
+def _same(row: sa.Row[Any], request: Release, values: Mapping[str, Any]) -> bool:
+    """Whether a row was asked for in the same way; a time that the server filled in does not count."""
+    asked = all(row.payload.get(name) == getattr(request, name) for name in ("parity", "evaluation"))
+    return asked and all(getattr(row, n) == value for n, value in values.items() if request.time or n != "time")

@@ -12,7 +12,7 @@ from roadloop.evaluation.pictures import open_source
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import format_csv, from_rows
 from roadloop.models.export import export_onnx
-from roadloop.models.files import ModelFile, description_path, load_description, mismatch
+from roadloop.models.files import description_path, load_description, mismatch
 from roadloop.models.load import load_model
 from roadloop.networks.trust import trust_of
 from roadloop.releases.index import INDEX, RELEASE, damaged, index_of, locked
@@ -64,12 +64,16 @@ def _build(context: TaskContext, recipe: ReleaseRecipe, scratch: Path) -> dict[s
     context.log(f"ONNX {report.size[1]}x{report.size[0]} differs from torch by {report.difference}")
     context.reach("release.exported")
     context.progress(3, STEPS, Text("写入发布包", "Writing the bundle"))
-    metrics = _metrics(context, recipe, description) | {"parity": _parity(context, recipe, pair[0])}
+    evaluated: dict[str, Any] = {}
+    if recipe.evaluation:
+        with context.platform.database.reading() as db:
+            evaluated = evaluation.scores_of(db, recipe.evaluation, description.params_sha256, "evaluation")
+    parity = _parity(context, recipe, pair[0])
+    metrics = {"training": description.training, "evaluation": evaluated or None, "parity": parity}
     publish.write_json(scratch / "label_map.json", description.label_map)
     rows: Any = description.class_table
     publish.write_text(scratch / "classes.csv", format_csv(from_rows("classes", rows)))
     publish.write_json(scratch / "metrics.json", metrics)
-    evaluated = metrics["evaluation"] or {}
     validated = "validation" if description.training.get("miou") is not None else None
     record = {
         **{name: getattr(recipe, name) for name in _RECORD},
@@ -85,7 +89,7 @@ def _build(context: TaskContext, recipe: ReleaseRecipe, scratch: Path) -> dict[s
             "evaluation_miou": evaluated.get("miou"),
             "evaluation_sour_dir": evaluated.get("sour_dir"),
             "evaluation_pictures": evaluated.get("labelled_pictures"),
-            "parity": metrics["parity"],
+            "parity": parity,
         },
         "task_id": context.job.id,
     }
@@ -111,15 +115,6 @@ def _parity(context: TaskContext, recipe: ReleaseRecipe, params: Path) -> dict[s
     context.log(found.text().en)
     found.require(most)
     return found.to_json()
-
-
-def _metrics(context: TaskContext, recipe: ReleaseRecipe, description: ModelFile) -> dict[str, Any]:
-    """What training said about the model, and what the evaluation says that the request named, if it named one."""
-    if not recipe.evaluation:
-        return {"training": description.training, "evaluation": None}
-    with context.platform.database.reading() as db:
-        scores = evaluation.scores_of(db, recipe.evaluation, description.params_sha256, "evaluation")
-    return {"training": description.training, "evaluation": scores}
 
 
 def _publish(context: TaskContext, scratch: Path, target: Path, record: dict[str, Any]) -> None:

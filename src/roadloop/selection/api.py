@@ -20,12 +20,12 @@ from roadloop.jobs.history import JobFields, history
 from roadloop.lists import read_names
 from roadloop.parameters import History, Parameters
 from roadloop.selection import service
-from roadloop.selection.output import open_sheet, read_report, read_table
+from roadloop.selection.output import open_sheet, read_table
 from roadloop.selection.recipe import Mine, Sample
 from roadloop.selection.store import selections
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 _ID = "0123456789abcdef0123456789abcdef"
 
@@ -70,10 +70,9 @@ class SelectionRow(JobFields):
     summary: dict[str, Any] | None = Field(description="Pictures taken, lines read and so on; null before the end.")
 
 
-class SelectionList(BaseModel):
+class SelectionList(Success):
     """Selections, newest first; one object with a task id."""
 
-    errno: int = 1
     data: list[SelectionRow] | SelectionRow
     total: int = 0
 
@@ -90,10 +89,9 @@ class PictureRow(BaseModel):
     reason: str = Field(description="Why it was taken.")
 
 
-class PictureList(BaseModel):
+class PictureList(Success):
     """Pictures that a selection took, by arm, then by rank."""
 
-    errno: int = 1
     data: list[PictureRow]
     total: int
 
@@ -118,10 +116,9 @@ class Measure(BaseModel):
     verdict: Literal["paid", "not_paid", "unclear"]
 
 
-class Comparison(BaseModel):
+class Comparison(Success):
     """Whether mining paid."""
 
-    errno: int = 1
     verdict: Literal["paid", "not_paid", "unclear"]
     sentence: str
     scored_on: str
@@ -190,33 +187,28 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
     )
     def selection_report(_call: Call, p: One) -> Answer:
         """The whole report of a finished selection."""
-        with platform.database.reading() as db:
-            return {"data": read_report(service.output_folder(db, platform.workspace, p.task_id))}
+        return {"data": service.finished(platform, p.task_id)[1]}
 
     @router.get("/v1/selections/{task_id}/table", One, reply="text/csv", errors=missing)
     def selection_table(_call: Call, p: One) -> Answer:
         """`selection.csv` of a finished selection, for a spreadsheet: no cell of it is a formula."""
-        with platform.database.reading() as db:
-            folder = service.output_folder(db, platform.workspace, p.task_id)
+        folder, _ = service.finished(platform, p.task_id)
         name = {"content-disposition": f'attachment; filename="selection-{p.task_id[:32]}.csv"'}
         return StreamingResponse(open_sheet(folder), media_type="text/csv; charset=utf-8", headers=name)
 
     @router.get("/v1/selections/{task_id}/pictures", Lines, reply=PictureList, errors=missing)
     def selection_pictures(call: Call, p: Lines) -> Answer:
         """The pictures that a finished selection took, each with its score and the reason, page by page."""
-        with platform.database.reading() as db:
-            folder = service.output_folder(db, platform.workspace, p.task_id)
-        summary = (read_report(folder) or {}).get("summary", {})
+        folder, report = service.finished(platform, p.task_id)
+        summary = report.get("summary", {})
         rows = read_table(folder, (p.page - 1) * p.page_size, p.page_size)
         total = summary.get("pictures", 0) + summary.get("control", 0)
-        return {"data": [{**row._asdict(), "reason": row.reason.pick(call.language)} for row in rows], "total": total}
+        return {"data": [{**row, "reason": row["reason"].pick(call.language)} for row in rows], "total": total}
 
     @router.get("/v1/selections/{task_id}/sheet/{arm}", OneSheet, reply="image/png", errors=missing)
     def selection_sheet(_call: Call, p: OneSheet) -> Answer:
         """The contact sheet of one arm of a finished selection."""
-        with platform.database.reading() as db:
-            path = service.contact_sheet(db, platform.workspace, p.task_id, p.arm)
-        return FileResponse(path, media_type="image/png")
+        return FileResponse(service.contact_sheet(platform, p.task_id, p.arm), media_type="image/png")
 
     @router.get("/v1/selections/{task_id}/compare", Compare, reply=Comparison, errors=(*missing, BrokenFileError))
     def selection_compare(call: Call, p: Compare) -> Answer:
@@ -225,8 +217,7 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
         Several seeds of each are needed to tell; the answer says so when there are too few, and also when mining did
         not pay.
         """
-        with platform.database.reading() as db:
-            found = service.compare_arms(db, platform, p.task_id, read_names(p.mined), read_names(p.control))
+        found = service.compare_arms(platform, p.task_id, read_names(p.mined), read_names(p.control))
         return in_language(found, call.language)
 
 

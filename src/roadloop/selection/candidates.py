@@ -4,14 +4,15 @@ Nothing is downloaded here but the lists of points. With more tracks than pictur
 opened.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from roadloop.errors import JobError, RoadloopError, Text
-from roadloop.selection.left_out import LeftOut
+from roadloop.jobs.context import TaskContext
+from roadloop.selection.left_out import LeftOut, tried
 from roadloop.selection.lines import LineCounts, draw, ids_of
+from roadloop.selection.recipe import SampleRecipe
 from roadloop.selection.sampling import MOST, Ratio, Shares, apportion, preferred
 from roadloop.storage.ahead import overlapped
 from roadloop.tracks.service import Listing, TrackPoint, TrackStore
@@ -42,40 +43,25 @@ class Draw(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How tracks are sampled.
-
-    Attributes:
-        seed: Of every draw.
-        shuffle: Points drawn at random; else evenly spaced along each track.
-        parallel: Tracks opened at once.
-    """
-
-    seed: int
-    shuffle: bool
-    parallel: int
-
-
 class Tracks:
     """A list of tracks and the store that has them.
 
     Args:
         path: Text file, one track id a line.
         store: Opens tracks.
-        sampling: How they are sampled.
+        recipe: How they are sampled.
         left_out: Learns what cannot be used.
-        check_stop: Called for every track.
+        context: Of the job, which may be asked to stop before every track.
     """
 
     def __init__(
-        self, path: Path, store: TrackStore, sampling: Sampling, left_out: LeftOut, check_stop: Callable[[], None]
+        self, path: Path, store: TrackStore, recipe: SampleRecipe, left_out: LeftOut, context: TaskContext
     ) -> None:
         self._path: Final = path
         self._store: Final = store
-        self._sampling: Final = sampling
+        self._recipe: Final = recipe
         self._left_out: Final = left_out
-        self._check_stop: Final = check_stop
+        self._context: Final = context
         self.counts = LineCounts()
         self.opened = 0
         self.points = 0
@@ -89,14 +75,14 @@ class Tracks:
         if ratio.share:
             yield from self._shares(ratio)
             return
-        drawn = draw(self._path, ratio.number + ratio.number // 4 + 2 * SPARES, self._sampling.seed)
-        self.counts = drawn.counts
+        most = ratio.number + ratio.number // 4 + 2 * SPARES
+        ids, in_order = draw(self._path, self.counts, most, self._recipe.seed)
         self._require_lines()
-        if len(drawn.ids) > ratio.number:
-            for listing in self._open(drawn.ids):
+        if len(ids) > ratio.number:
+            for listing in self._open(ids):
                 yield self._draw(listing, 1)
             return
-        yield from self._apportioned(drawn.in_order, ratio.number)
+        yield from self._apportioned(in_order, ratio.number)
 
     def _apportioned(self, ids: list[str], number: int) -> Iterator[Draw]:
         sizes: list[int] = []
@@ -132,22 +118,14 @@ class Tracks:
 
     def _open(self, ids: Iterable[str]) -> Iterator[Listing]:
         """The tracks that can be used, several opened at once; the others are noted."""
-
-        def opened(track: str) -> tuple[str, Listing | RoadloopError]:
-            try:
-                return track, self._store.points(track)
-            except JobError:
-                raise
-            except RoadloopError as error:
-                return track, error
-
-        for track, found in overlapped(opened, ids, self._sampling.parallel):
-            self._check_stop()
+        parallel = self._context.platform.settings.track_service_parallel
+        for track, found in overlapped(tried(self._store.points), ids, parallel):
+            self._context.check_stop()
             if isinstance(found, RoadloopError):
                 self._left_out.track(track, found.text)
                 continue
             for problem in found.problems:
-                self._left_out.add(track, problem.name, problem.reason)
+                self._left_out.file(track, problem.name, problem.reason)
             if not found.points:
                 self._left_out.track(track, _EMPTY)
                 continue
@@ -156,8 +134,8 @@ class Tracks:
             yield found
 
     def _draw(self, listing: Listing, quota: int) -> Draw:
-        points = listing.points
-        order = preferred(points[0].track, len(points), quota, seed=self._sampling.seed, shuffle=self._sampling.shuffle)
+        points, recipe = listing.points, self._recipe
+        order = preferred(points[0].track, len(points), quota, seed=recipe.seed, shuffle=recipe.isshuffle)
         spares = order[quota : quota + max(quota, SPARES)]
         return Draw([points[i] for i in order[:quota]], order[:quota], [points[i] for i in spares], len(points))
 

@@ -11,7 +11,6 @@ from roadloop.lists import read_names
 from roadloop.selection import service
 from roadloop.selection.api import in_language
 from roadloop.selection.compare import comparison_table
-from roadloop.selection.output import read_report
 from roadloop.storage.platform import Platform, opened
 
 console = terminal()
@@ -30,8 +29,7 @@ def selection(
     all of these models on the same labelled pictures.
     """
     with opened(settings_of(home)) as platform:
-        with platform.database.reading() as db:
-            task_id = service.full_id(db, task_id)
+        task_id = service.full_id(platform, task_id)
         if compare:
             _compare(platform, task_id, read_names(mined), read_names(control))
             return
@@ -39,18 +37,14 @@ def selection(
             raise InvalidValueError(
                 Text("--mined 与 --control 只能与 --compare 一起使用。", "--mined and --control go with --compare.")
             )
-        with platform.database.reading() as db:
-            folder = service.output_folder(db, platform.workspace, task_id)
-        report = read_report(folder)
-        assert report is not None
+        folder, report = service.finished(platform, task_id)
         console.print(f"[bold]{escape(str(folder))}[/]")
         for name, value in report["summary"].items():
             console.print(f"  {escape(f'{name}: {value}')}")
 
 
 def _compare(platform: Platform, task_id: str, mined: list[str], control: list[str]) -> None:
-    with platform.database.reading() as db:
-        found = in_language(service.compare_arms(db, platform, task_id, mined, control), language())
+    found = in_language(service.compare_arms(platform, task_id, mined, control), language())
     console.print(f"[bold]{escape(found['sentence'])}[/]")
     if found["caution"]:
         console.print(escape(found["caution"]))

@@ -10,15 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.imaging.decode import decode_image, decode_quarter
+from roadloop.imaging.decode import UInt8, decode_image, decode_quarter
 
-UInt8 = NDArray[np.uint8]
 Prints = NDArray[np.uint64]
 
 NEAR: Final = 20  #: of 256 bits: fewer different bits make a near-duplicate
 _SIDE: Final = 16
 _STEP: Final = 1.0
-_BLOCK: Final = 4096
+_BLOCK: Final = 65_536  #: pictures that are compared at once
 
 
 def fingerprint(image: UInt8) -> Prints:
@@ -47,14 +46,7 @@ def distances(one: Prints, many: Prints) -> NDArray[np.int64]:
     return bits
 
 
-def near_any(some: Prints, known: Prints, near: int = NEAR) -> NDArray[np.bool_]:
+def near_any(some: Prints, known: Prints) -> NDArray[np.bool_]:
     """Which of uint64 [N, 4] are near-duplicates of any of uint64 [M, 4]: bool [N]."""
-    found = np.zeros(len(some), bool)
-    if not len(known):
-        return found
-    for k, one in enumerate(some):
-        for start in range(0, len(known), _BLOCK * 16):
-            if distances(one, known[start : start + _BLOCK * 16]).min() < near:
-                found[k] = True
-                break
-    return found
+    blocks = [known[start : start + _BLOCK] for start in range(0, len(known), _BLOCK)]
+    return np.array([any((distances(one, block) < NEAR).any() for block in blocks) for one in some], bool)

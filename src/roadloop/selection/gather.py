@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from roadloop.errors import BrokenFileError, DiskFullError, JobError, RoadloopError
+from roadloop.errors import BrokenFileError, RoadloopError
 from roadloop.imaging.decode import check_image
 from roadloop.imaging.header import read_header
 from roadloop.selection.candidates import Draw
-from roadloop.selection.left_out import LeftOut
+from roadloop.selection.left_out import LeftOut, tried
 from roadloop.storage import publish, reading
 from roadloop.storage.ahead import overlapped
 from roadloop.tracks.service import TrackPoint, TrackStore
@@ -59,11 +59,12 @@ class Gatherer:
         self._left_out: Final = left_out
         self._parallel: Final = parallel
         self._names: dict[str, TrackPoint] = {}
+        self._tried: Final = tried(self._fetch)
 
     def points(self, points: Iterable[TrackPoint]) -> Iterator[Fetched]:
         """Fetch these pictures; those that are gone or broken by now are noted and left out."""
         tasks = (_Task(point, self._stem(point), None) for point in points)
-        for task, found in overlapped(self._fetch, tasks, self._parallel):
+        for task, found in overlapped(self._tried, tasks, self._parallel):
             if isinstance(found, RoadloopError):
                 self._left_out.picture(task.point, found.text)
             else:
@@ -87,7 +88,7 @@ class Gatherer:
 
     def _round(self, draws: Iterator[Draw], wanted: int, fetched: list[Fetched], done: Callable[[int], None]) -> None:
         failed: deque[Draw] = deque()
-        for task, found in overlapped(self._fetch, self._tasks(draws, wanted), self._parallel):
+        for task, found in overlapped(self._tried, self._tasks(draws, wanted), self._parallel):
             assert task.draw is not None
             if isinstance(found, RoadloopError):
                 self._left_out.picture(task.point, found.text)
@@ -113,29 +114,24 @@ class Gatherer:
     def _stand_in(self, draw: Draw) -> Fetched | None:
         for _ in range(min(TRIES, len(draw.spares))):
             point = draw.spares.pop(0)
-            task, found = self._fetch(_Task(point, self._stem(point), draw))
+            _, found = self._tried(_Task(point, self._stem(point), draw))
             if not isinstance(found, RoadloopError):
-                return Fetched(task.point, found, draw.size)
+                return Fetched(point, found, draw.size)
             self._left_out.picture(point, found.text)
         return None
 
-    def _fetch(self, task: _Task) -> tuple[_Task, str | RoadloopError]:
-        """Write one picture into the folder; its file name, or why there is none."""
-        try:
-            for folder in self._older:
-                taken = self._take_over(folder, task.stem)
-                if taken:
-                    return task, taken
-            data = self._store.picture(task.point)
-            name = task.stem + (".jpg" if read_header(data).format == "jpeg" else ".png")
-            path = self._folder / name
-            with publish.disk_errors(path):
-                path.write_bytes(data)
-            return task, name
-        except (JobError, DiskFullError):
-            raise
-        except RoadloopError as error:
-            return task, error
+    def _fetch(self, task: _Task) -> str:
+        """Write one picture into the folder; its file name."""
+        for folder in self._older:
+            taken = self._take_over(folder, task.stem)
+            if taken:
+                return taken
+        data = self._store.picture(task.point)
+        name = task.stem + (".jpg" if read_header(data).format == "jpeg" else ".png")
+        path = self._folder / name
+        with publish.disk_errors(path):
+            path.write_bytes(data)
+        return name
 
     def _take_over(self, older: Path, stem: str) -> str:
         for ending in (".jpg", ".png"):

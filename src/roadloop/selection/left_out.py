@@ -1,20 +1,42 @@
 """What a selection could not use, line by line into a file as it is found, so that memory stays constant."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final, TypeVar
 
-from roadloop.errors import Text
+from roadloop.errors import DiskFullError, JobError, RoadloopError, Text
 from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
 NAME: Final = "left_out.csv"
 _KINDS: Final = {"tracks": Text("轨迹", "tracks"), "pictures": Text("图片", "pictures"), "files": Text("文件", "files")}
 
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def tried(function: Callable[[A], B]) -> Callable[[A], tuple[A, B | RoadloopError]]:
+    """The function whose answer is an item with what `function` makes of it, or with why the item cannot be used.
+
+    Raises:
+        JobError: When called: no other item could be used, either.
+        DiskFullError: When called: no space is left.
+    """
+
+    def answer(item: A) -> tuple[A, B | RoadloopError]:
+        try:
+            return item, function(item)
+        except (JobError, DiskFullError):
+            raise
+        except RoadloopError as error:
+            return item, error
+
+    return answer
+
 
 class LeftOut:
-    """The file `left_out.csv` of one attempt. Used by one thread.
+    """The file `left_out.csv` of one attempt. Used by one thread, which closes it.
 
     Args:
         folder: Where it is written.
@@ -27,32 +49,25 @@ class LeftOut:
         self.counts: Counter[str] = Counter()
         self.firsts: dict[str, Text] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """No more is written."""
         self._stream.close()
 
     def track(self, track: str, reason: Text) -> None:
         """A whole track that cannot be used."""
-        self._count("tracks", track, reason)
-        self._write(track, "", reason)
+        self._add("tracks", track, (track, ""), reason)
 
     def picture(self, point: TrackPoint, reason: Text) -> None:
         """A picture that cannot be used."""
-        self._count("pictures", point.stem, reason)
-        self._write(point.track, point.point, reason)
+        self._add("pictures", point.stem, (point.track, point.point), reason)
 
-    def add(self, track: str, name: str, reason: Text) -> None:
+    def file(self, track: str, name: str, reason: Text) -> None:
         """A file of a track that is no point."""
-        self._count("files", f"{track}/{name}" if name else track, reason)
-        self._write(track, name, reason)
+        self._add("files", f"{track}/{name}" if name else track, (track, name), reason)
 
     def line(self, number: int, reason: Text) -> None:
-        """A line of the list that is no track id."""
-        self._write(f"line {number}" if number else "line", "", reason)
+        """A line of the list that is no track id; it counts with the list."""
+        self._rows.add((f"line {number}" if number else "line", "", *reason))
 
     def summary(self) -> Text | None:
         """How much of what cannot be used, with the first of each kind and why; None when there is nothing."""
@@ -64,10 +79,8 @@ class LeftOut:
             "; ".join(f"{count} {_KINDS[kind].en} cannot be used, such as {first.en}" for kind, count, first in said),
         )
 
-    def _count(self, kind: str, name: str, reason: Text) -> None:
+    def _add(self, kind: str, name: str, place: tuple[str, str], reason: Text) -> None:
         self.counts[kind] += 1
         shown = name.encode("utf-8", "backslashreplace").decode()
         self.firsts.setdefault(kind, Text(f"{shown}：{reason.zh}", f"{shown}: {reason.en}"))
-
-    def _write(self, track: str, point: str, reason: Text) -> None:
-        self._rows.add((track, point, *reason))
+        self._rows.add((*place, *reason))

@@ -72,36 +72,25 @@ class Block(NamedTuple):
     lengths: Int64
 
 
-class Drawn(NamedTuple):
-    """Ids drawn from a file, each once.
-
-    Attributes:
-        ids: In random order.
-        in_order: The same in the order of the file.
-        counts: What the file's lines are.
-    """
-
-    ids: list[str]
-    in_order: list[str]
-    counts: LineCounts
-
-
-def draw(path: Path, number: int, seed: int) -> Drawn:
+def draw(path: Path, counts: LineCounts, number: int, seed: int) -> tuple[list[str], list[str]]:
     """Draw lines at random, each with the same chance: a reservoir that keeps the smallest of random keys.
 
     The file is read once. Memory does not depend on its length; the result depends on its lines and the seed alone.
 
     Args:
         path: The file.
+        counts: Learns what its lines are.
         number: How many lines; all when it has fewer.
         seed: Of the draw.
+
+    Returns:
+        The ids, each once, in random order; and in the order of the file.
 
     Raises:
         NotFoundError: It cannot be read.
         InvalidValueError: It is UTF-16.
     """
     rng = np.random.default_rng(seed)
-    counts = LineCounts()
     kept: tuple[NDArray[np.float64], Int64, Int64] = (np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
     bound = np.inf
     with _open(path) as stream:
@@ -118,9 +107,8 @@ def draw(path: Path, number: int, seed: int) -> Drawn:
                 kept = (kept[0][smallest], kept[1][smallest], kept[2][smallest])
                 bound = kept[0].max()
         texts = _read(stream, kept[1], kept[2], counts)
-    ids = list(dict.fromkeys(texts[i] for i in np.argsort(kept[0]) if texts[i]))
-    in_order = list(dict.fromkeys(texts[i] for i in np.argsort(kept[1]) if texts[i]))
-    return Drawn(ids, in_order, counts)
+    ids, in_order = (list(dict.fromkeys(texts[i] for i in np.argsort(by) if texts[i])) for by in kept[:2])
+    return ids, in_order
 
 
 def ids_of(path: Path, counts: LineCounts) -> Iterator[str]:

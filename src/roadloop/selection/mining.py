@@ -1,6 +1,7 @@
 """What a mining job does: list candidates, score them, pick, draw the control arm, fetch, publish. Needs torch."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,20 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.errors import JobError, RoadloopError, Text
-from roadloop.imaging.decode import decode_image
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
 from roadloop.selection.fingerprint import fingerprint_of, near_any
 from roadloop.selection.gather import Gatherer
-from roadloop.selection.model import Aim
+from roadloop.selection.left_out import tried
 from roadloop.selection.output import Selected, write_report, write_tables
-from roadloop.selection.picking import Picks, Pool, Rules, combined, pick, reason_of
+from roadloop.selection.picking import Float32, Pick, Picks, Pool, Rules, combined, pick, reason_of
 from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.run import Run, nothing_to_take, publish_folder
 from roadloop.selection.sampling import Ratio, parse_ratio
-from roadloop.selection.scorebook import NAME, ScoreBook, Scored, take_over
-from roadloop.selection.scoring import Failed, load_scorers, score
+from roadloop.selection.scorebook import NAME, ScoreBook, take_over
+from roadloop.selection.scoring import load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import reading
 from roadloop.storage.ahead import overlapped
@@ -82,20 +82,20 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
     context.reach("select.listed")
     _score(run, book, [point for point, _ in candidates])
     context.reach("select.scored")
-    pool = _columns(book, candidates)
-    if not pool.points:
+    pool = _pool(book, candidates)
+    if pool is None:
         raise nothing_to_take(run, tracks)
     usable = ~_labelled_already(run, book, pool)
     if not usable.any():
         raise _all_labelled(recipe, len(pool.points))
-    aims = recipe.aims
-    scores = combined(pool.classes, aims)
-    wanted = _wanted(parse_ratio(recipe.sele_ratio), len(pool.points))
+    scores = combined(pool.classes, recipe.aims)
+    ratio = parse_ratio(recipe.sele_ratio)
+    wanted = ratio.number or max(1, round(ratio.share * len(pool.points)))
     picks = pick(pool, scores, usable, wanted, _rules(recipe, wanted, pool))
     eligible = usable & pool.shows if recipe.control_kind == "seen" else usable
     control = _control(recipe, eligible)
     context.reach("select.picked")
-    selected = _fetch(run, pool, scores, _Arms(picks, control, aims), book.kept())
+    selected = _fetch(run, book, pool, scores, picks.taken, control)
     if not selected:
         raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
@@ -109,7 +109,7 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
         "labelled_already": int(np.count_nonzero(~usable)),
         **about,
     }
-    return write_report(run.scratch, _report(run, summary, scores, picks, aims))
+    return write_report(run.scratch, _report(run, summary, scores, picks))
 
 
 def _candidates(run: MiningRun, tracks: Tracks) -> tuple[list[Candidate], dict[str, Any]]:
@@ -134,11 +134,11 @@ def _score(run: MiningRun, book: ScoreBook, points: Sequence[TrackPoint]) -> Non
     done, kept = len(points) - len(todo), book.kept()
     context.keep(kept)
     note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
-    for found in score(_until_stopped(run, todo), run.store.picture, scorers, recipe.single_gpu, run.max_pixels):
-        if isinstance(found, Failed):
-            run.left_out.picture(found.point, found.reason)
+    for point, found in score(_until_stopped(run, todo), run.image, scorers, recipe.single_gpu):
+        if isinstance(found, RoadloopError):
+            run.left_out.picture(point, found.text)
         else:
-            book.add(found[0].track, found[0].point, found[1])
+            book.add(point.track, point.point, found)
             context.keep(kept := kept + 1)
         done += 1
         context.progress(done * SCORING, len(points), note)
@@ -147,15 +147,10 @@ def _score(run: MiningRun, book: ScoreBook, points: Sequence[TrackPoint]) -> Non
 
 
 def _images(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[UInt8]:
-    """The first pictures that can be read."""
-    for point in points[:40]:
-        try:
-            image = decode_image(run.store.picture(point), run.max_pixels)
-        except JobError:
-            raise
-        except RoadloopError:  # scoring says which and why
-            continue
-        yield image
+    """The first pictures that can be read; scoring says which cannot, and why."""
+    for _, image in map(tried(run.image), points[:40]):
+        if not isinstance(image, RoadloopError):
+            yield image
 
 
 def _until_stopped(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[TrackPoint]:
@@ -164,27 +159,14 @@ def _until_stopped(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[Tra
         yield point
 
 
-def _columns(book: ScoreBook, candidates: Sequence[Candidate]) -> Pool:
-    points: list[TrackPoint] = []
-    frames: list[int] = []
-    rows: list[Scored] = []
-    for point, frame in candidates:
-        found = book.find(point.track, point.point)
-        if found is not None:
-            points.append(point)
-            frames.append(frame)
-            rows.append(found)
-    if not rows:
-        nothing = np.zeros((0, 1), np.float32)
-        return Pool([], np.zeros(0, np.int64), nothing, nothing, nothing, np.zeros((0, 4), np.uint64))
-    return Pool(
-        points,
-        np.array(frames, np.int64),
-        np.stack([row.classes for row in rows]),
-        np.stack([row.seen for row in rows]),
-        np.stack([row.vector for row in rows]),
-        np.stack([row.print for row in rows]),
-    )
+def _pool(book: ScoreBook, candidates: Sequence[Candidate]) -> Pool | None:
+    """The candidates that were scored; None when there is none."""
+    looked_up = ((point, frame, book.find(point.track, point.point)) for point, frame in candidates)
+    found = [(point, frame, scored) for point, frame, scored in looked_up if scored is not None]
+    if not found:
+        return None
+    points, frames, scored = zip(*found, strict=True)
+    return Pool(points, np.array(frames, np.int64), *(np.stack(column) for column in zip(*scored, strict=True)))
 
 
 def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np.bool_]:
@@ -223,10 +205,6 @@ def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Path]]:
             yield f"{name}/{sample.key}", sample.image
 
 
-def _wanted(ratio: Ratio, candidates: int) -> int:
-    return ratio.number or max(1, round(ratio.share * candidates))
-
-
 def _rules(recipe: MineRecipe, wanted: int, pool: Pool) -> Rules:
     tracks = len({point.track for point in pool.points})
     per_track = recipe.per_track or max(1, -(-3 * wanted // tracks))
@@ -235,27 +213,19 @@ def _rules(recipe: MineRecipe, wanted: int, pool: Pool) -> Rules:
 
 def _control(recipe: MineRecipe, eligible: NDArray[np.bool_]) -> list[int]:
     """A random arm from all that is eligible of what could have been mined, independent of what was."""
-    places = np.flatnonzero(eligible)
     rng = np.random.default_rng([recipe.seed, CONTROL])
-    drawn = rng.permutation(places)[: recipe.control]
-    return [int(i) for i in drawn]
+    drawn: list[int] = rng.permutation(np.flatnonzero(eligible))[: recipe.control].tolist()
+    return drawn
 
 
-class _Arms:
-    """What is taken in which arm."""
-
-    def __init__(self, picks: Picks, control: list[int], aims: Sequence[Aim]) -> None:
-        self.picks = picks
-        self.control = control
-        self.aims = aims
-
-
-def _fetch(run: MiningRun, pool: Pool, scores: NDArray[np.float32], arms: _Arms, kept: int) -> list[Selected]:
+def _fetch(
+    run: MiningRun, book: ScoreBook, pool: Pool, scores: Float32, mined: Sequence[Pick], control: Sequence[int]
+) -> list[Selected]:
     """Fetch the pictures of both arms, each once; what is gone by now is left out."""
     gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
-    indices = list(dict.fromkeys([*(p.row for p in arms.picks.taken), *arms.control]))
-    wanted = [pool.points[i] for i in indices]
+    wanted = [pool.points[i] for i in dict.fromkeys([*(p.row for p in mined), *control])]
     files: dict[TrackPoint, str] = {}
+    kept = book.kept()
     for fetched in gatherer.points(wanted):
         run.context.check_stop()
         files[fetched.point] = fetched.file
@@ -263,17 +233,16 @@ def _fetch(run: MiningRun, pool: Pool, scores: NDArray[np.float32], arms: _Arms,
         run.context.progress(0.95 + 0.05 * len(files) / len(wanted), 1, Text("取回图片", "fetching pictures"))
     order = np.sort(-scores)
     selected: list[Selected] = []
-    for picked in arms.picks.taken:
+    for picked in mined:
         point = pool.points[picked.row]
         place = float(np.searchsorted(order, -scores[picked.row])) / len(scores)
         if point in files:
-            reason = reason_of(pool, arms.aims, picked, place)
+            reason = reason_of(pool, run.recipe.aims, picked, place)
             rank = len(selected) + 1
             selected.append(Selected(point, files[point], "mined", rank, float(scores[picked.row]), reason))
-    control = [i for i in arms.control if pool.points[i] in files]
     reason, seed = _CONTROL[run.recipe.control_kind], run.recipe.seed
     reason = Text(f"{reason.zh}（种子 {seed}）", f"{reason.en} (seed {seed})")
-    for rank, i in enumerate(control, 1):
+    for rank, i in enumerate((i for i in control if pool.points[i] in files), 1):
         point = pool.points[i]
         selected.append(Selected(point, files[point], "control", rank, float(scores[i]), reason))
     return selected
@@ -331,9 +300,7 @@ def _warn_fewer(
             )
 
 
-def _report(
-    run: MiningRun, summary: dict[str, Any], scores: NDArray[np.float32], picks: Picks, aims: Sequence[Aim]
-) -> dict[str, Any]:
+def _report(run: MiningRun, summary: dict[str, Any], scores: Float32, picks: Picks) -> dict[str, Any]:
     recipe = run.recipe
     asked = (
         "sele_ratio", "track_file", "task_file", "isshuffle", "seed", "weights_dir", "method", "control",
@@ -344,7 +311,7 @@ def _report(
         "task_type": "sele",
         "request": {name: getattr(recipe, name) for name in asked},
         "model": {"path": Path(recipe.model_path).name, "sha256": recipe.model_sha256},
-        "classes": [aim.to_json() for aim in aims],
+        "classes": [asdict(aim) for aim in recipe.aims],
         "classes_from": recipe.aims_source,
         "scores": {f"p{q}": round(float(np.percentile(scores, q)), 6) for q in (0, 25, 50, 75, 90, 99, 100)},
         "ruled_out": dict(sorted(picks.ruled_out.items())),

@@ -1,9 +1,9 @@
 """Which model file scores the pictures, and which classes it is weak at. No torch here."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import ConfigDict
@@ -38,10 +38,6 @@ class Aim:
     iou: float | None = None
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")  # of what a job carries
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; `Aim(**values)` reads them back."""
-        return asdict(self)
 
 
 class Aims(NamedTuple):
@@ -91,14 +87,11 @@ def _place(workspace: Workspace, text: str) -> Path:
     """The file or folder that `weights_dir` names; a training task comes before a folder of the same name."""
     path = workspace.resolve(text, "weights_dir")
     task, _, file = text.partition("/")
-    if task and "/" not in file and task != "." and models_folder(workspace, task).is_dir():
-        check_name(task, "weights_dir")
-        return (
-            workspace.entry(models_folder(workspace, task), file, "weights_dir")
-            if file
-            else models_folder(workspace, task)
-        )
-    return path
+    folder = models_folder(workspace, task)
+    if task in {"", "."} or "/" in file or not folder.is_dir():
+        return path
+    check_name(task, "weights_dir")
+    return workspace.entry(folder, file, "weights_dir") if file else folder
 
 
 def aims(db: sa.Connection, params: Path, record: ModelFile, asked: str) -> Aims:
@@ -153,23 +146,12 @@ def _find(record: ModelFile, name: str) -> Aim:
     found = found or [c for c in record.classes if name.lower() == c.name_en.lower()]
     if len(found) == 1:
         return Aim(found[0].train_id, found[0].name_en, found[0].name_zh, 1.0)
-    known = _listed([(c.train_id, c.name_en, c.name_zh) for c in found or record.classes])
-    if found:
-        raise InvalidValueError(
-            Text(
-                f"classes：{name[:80]!r} 不止一个：{known}；请用编号。",
-                f"classes: {name[:80]!r} is the name of several: {known}; give the number.",
-            ),
-            parameter="classes",
-        )
-    raise InvalidValueError(
-        Text(
-            f"classes：模型没有类别 {name[:80]!r}；有：{known}。",
-            f"classes: no class {name[:80]!r}; there are: {known}.",
-        ),
-        parameter="classes",
+    known = ", ".join(f"{c.train_id} {c.name_en} {c.name_zh}" for c in found or record.classes)
+    several = Text(
+        f"classes：{name[:80]!r} 不止一个：{known}；请用编号。",
+        f"classes: {name[:80]!r} is the name of several: {known}; give the number.",
     )
-
-
-def _listed(classes: Sequence[tuple[int, str, str]]) -> str:
-    return ", ".join(f"{i} {en} {zh}" for i, en, zh in classes)
+    none = Text(
+        f"classes：模型没有类别 {name[:80]!r}；有：{known}。", f"classes: no class {name[:80]!r}; there are: {known}."
+    )
+    raise InvalidValueError(several if found else none, parameter="classes")

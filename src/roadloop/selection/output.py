@@ -6,31 +6,35 @@ as it is and annotators do not see which arm a picture belongs to; `selection.cs
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from roadloop.errors import BrokenFileError, NotFoundError, Text
-from roadloop.evaluation.destination import OutputRule
+from roadloop.evaluation.destination import REPORT, OutputRule
 from roadloop.imaging.decode import decode_image
-from roadloop.imaging.drawing import Tile
+from roadloop.imaging.drawing import Tile, UInt8, grid, headed
 from roadloop.imaging.encode import encode_color
-from roadloop.selection.contact_sheet import contact_sheet, places
 from roadloop.storage import publish, reading
 from roadloop.storage.folders import Folders
-from roadloop.storage.platform import Platform
 from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
 Arm = Literal["random", "mined", "control"]
 
-FORMAT: Final = "roadloop-selection/1"
-REPORT: Final = "report.json"
 TABLE: Final = "selection.csv"
 TASK_LIST: Final = "task_list.json"
-RULE: Final = OutputRule("output_dir", (Folders.selections, Folders.images), (REPORT, TABLE, TASK_LIST))
+RULE: Final = OutputRule(
+    Text("选图任务", "selection"),
+    "output_dir",
+    (Folders.selections, Folders.images),
+    (TABLE, TASK_LIST),
+    "roadloop-selection/1",
+)
+SHOWN: Final = 60  #: pictures on a contact sheet
+SHEET_COLUMNS: Final = 6
+CELL: Final = (240, 180)  #: width and height of a small copy, pixels
 _COLUMNS: Final = (
     "track", "point", "score", "rank", "reason", "reason_en", "arm", "file",
     "city", "adcode", "time", "longitude", "latitude", "datum",
@@ -57,23 +61,6 @@ class Selected(NamedTuple):
     reason: Text
 
 
-class TableRow(NamedTuple):
-    """One line of `selection.csv` as it is read: see `Selected`."""
-
-    track: str
-    point: str
-    file: str
-    arm: str
-    rank: int
-    score: float | None
-    reason: Text
-
-
-def destination(platform: Platform, task_id: str, output_path: str) -> Path:
-    """The output folder of a selection: as asked, else one of its own."""
-    return platform.workspace.find_path(output_path) if output_path else platform.workspace.selections / task_id
-
-
 def write_tables(folder: Path, selected: Sequence[Selected], max_pixels: int) -> None:
     """Write everything but the pictures and the report.
 
@@ -86,7 +73,10 @@ def write_tables(folder: Path, selected: Sequence[Selected], max_pixels: int) ->
         DiskFullError: No space is left.
     """
     with publish.disk_errors(folder):
-        _write_csv(folder / TABLE, map(_row, selected))
+        with (folder / TABLE).open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(_COLUMNS)
+            writer.writerows(map(_row, selected))
         publish.write_json(folder / TASK_LIST, task_list(selected))
         for arm in dict.fromkeys(s.arm for s in selected):
             mine = [s for s in selected if s.arm == arm]
@@ -113,17 +103,10 @@ def task_list(selected: Iterable[Selected]) -> dict[str, Any]:
     }
 
 
-def read_report(folder: Path) -> dict[str, Any] | None:
-    """The report of a published selection; None when there is none, or it is something else's."""
-    try:
-        report = json.loads(reading.read_bytes(folder / REPORT))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and report.get("format") == FORMAT else None
-
-
-def read_table(folder: Path, start: int, number: int) -> list[TableRow]:
+def read_table(folder: Path, start: int, number: int) -> list[dict[str, Any]]:
     """Some lines of a published selection's table, in its order; memory does not depend on its length.
+
+    Each is a `Selected` as plain values, with `track` and `point` for its picture; `reason` is a `Text`.
 
     Args:
         folder: The selection's.
@@ -168,7 +151,7 @@ def _no_table(folder: Path) -> NotFoundError:
 
 def write_report(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """Write `report.json` and give it back."""
-    report = {"format": FORMAT, **about}
+    report = {"format": RULE.format, **about}
     publish.write_json(folder / REPORT, report)
     return report
 
@@ -184,17 +167,30 @@ def _row(one: Selected) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _read_row(row: Mapping[str, str]) -> TableRow:
-    score = float(row["score"]) if row["score"] else None
-    reason = Text(row["reason"], row["reason_en"])
-    return TableRow(row["track"], row["point"], row["file"], row["arm"], int(row["rank"]), score, reason)
+def _read_row(row: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in ("track", "point", "file", "arm")},
+        "rank": int(row["rank"]),
+        "score": float(row["score"]) if row["score"] else None,
+        "reason": Text(row["reason"], row["reason_en"]),
+    }
 
 
-def _write_csv(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows(rows)
+def places(count: int) -> list[int]:
+    """Which of so many ranked pictures a contact sheet shows: all, or `SHOWN` evenly spread ones. Indices from 0."""
+    if count <= SHOWN:
+        return list(range(count))
+    return [i * (count - 1) // (SHOWN - 1) for i in range(SHOWN)]
+
+
+def contact_sheet(tiles: Sequence[Tile], title: Text) -> UInt8:
+    """Small copies of pictures below a title, uint8 [H, W, 3], white where nothing is.
+
+    Args:
+        tiles: At least one; pictures of any size keep their proportions.
+        title: Above them.
+    """
+    return headed(title, grid(tiles, CELL, SHEET_COLUMNS))
 
 
 def _write_sheet(folder: Path, arm: str, selected: Sequence[Selected], max_pixels: int) -> None:

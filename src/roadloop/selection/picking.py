@@ -42,14 +42,12 @@ class Rules:
         gap_frames: Least distance on a track, in points of it; 0 = off.
         gap_seconds: The same in seconds, between pictures with times; 0 = off.
         gap_metres: The same in metres, between pictures with positions, of a track all in one datum; 0 = off.
-        near: Fewer different bits of the fingerprints make a near-duplicate.
     """
 
     per_track: int
     gap_frames: int = 0
     gap_seconds: float = 0.0
     gap_metres: float = 0.0
-    near: int = NEAR
 
 
 @dataclass(frozen=True)
@@ -106,15 +104,12 @@ def combined(classes: Float32, aims: Sequence[Aim]) -> Float32:
     over all candidates; then they are averaged by weight.
 
     Args:
-        classes: float32 [N, K].
+        classes: float32 [N, K], N at least 1.
         aims: The K classes with their weights.
     """
-    if not len(classes):
-        return np.zeros(0, np.float32)
     scale = np.maximum(np.percentile(classes, 99, axis=0), FAINT)
     weights = np.array([aim.weight for aim in aims])
-    scores: Float32 = (np.minimum(classes / scale, 1) @ (weights / weights.sum())).astype(np.float32)
-    return scores
+    return np.asarray(np.minimum(classes / scale, 1) @ (weights / weights.sum()), np.float32)
 
 
 def pick(pool: Pool, scores: Float32, usable: Bools, number: int, rules: Rules) -> Picks:
@@ -173,14 +168,13 @@ class _State:
         self._tracks: Final = np.array([codes.setdefault(p.track, len(codes)) for p in pool.points], np.int64)
         self._taken: Final = np.zeros(len(codes), np.int64)
         self._seconds: Final = np.array([seconds_of(p.time) for p in pool.points])
-        nan = float("nan")
-        self._longitude: Final = np.array([nan if p.longitude is None else p.longitude for p in pool.points])
-        self._latitude: Final = np.array([nan if p.latitude is None else p.latitude for p in pool.points])
+        self._longitude: Final = np.array([p.longitude for p in pool.points], np.float64)  # None: nan
+        self._latitude: Final = np.array([p.latitude for p in pool.points], np.float64)
 
     def take(self, index: int) -> None:
         """A candidate is taken: rule out what may not be beside it."""
         self.free[index] = False
-        self._rule_out("near_duplicate", distances(self._pool.prints[index], self._pool.prints) < self._rules.near)
+        self._rule_out("near_duplicate", distances(self._pool.prints[index], self._pool.prints) < NEAR)
         track = self._tracks[index]
         mates = np.flatnonzero(self._tracks == track)
         close = np.zeros(len(self.free), bool)

@@ -7,13 +7,14 @@ from typing import Any, Final, Generic, TypeVar
 
 from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.evaluation.destination import clear
+from roadloop.imaging.decode import UInt8, decode_image
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.selection.candidates import Sampling, Tracks
-from roadloop.selection.left_out import LeftOut
-from roadloop.selection.output import RULE, destination, read_report
+from roadloop.selection.candidates import Tracks
+from roadloop.selection.left_out import LeftOut, tried
+from roadloop.selection.output import RULE
 from roadloop.selection.recipe import SampleRecipe
 from roadloop.storage.ahead import overlapped
-from roadloop.tracks.service import TrackStore, open_store
+from roadloop.tracks.service import TrackPoint, TrackStore, open_store
 
 RESOLVED: Final = ".tracks"  #: the tracks of the survey tasks, one a line; removed at the end
 
@@ -38,14 +39,23 @@ class Run(Generic[R]):
         self.store: Final = store
         self.scratch: Final = scratch
         self.left_out: Final = left_out
-        target = destination(context.platform, context.job.id, recipe.output_path)
-        self.older: Final = tuple(reversed(context.older_scratch(target)))
+        self.older: Final = tuple(reversed(context.older_scratch(_target(context, recipe))))
         self.max_pixels: Final = context.platform.settings.max_picture_mpix * 1_000_000
 
     @property
     def parallel(self) -> int:
         """Tracks or pictures fetched at once."""
         return self.context.platform.settings.track_service_parallel
+
+    def image(self, point: TrackPoint) -> UInt8:
+        """A picture of the store, uint8 [H, W, 3].
+
+        Raises:
+            NotFoundError: The store does not have it.
+            BrokenFileError: It cannot be decoded.
+            JobError: The store has not answered for many requests in a row.
+        """
+        return decode_image(self.store.picture(point), self.max_pixels)
 
     def tracks(self) -> Tracks:
         """The tracks of the request, as a file of ids.
@@ -55,27 +65,17 @@ class Run(Generic[R]):
         """
         recipe, workspace = self.recipe, self.context.platform.workspace
         path = workspace.find_path(recipe.track_path) if recipe.track_path else self._resolved()
-        sampling = Sampling(recipe.seed, recipe.isshuffle, self.parallel)
-        return Tracks(path, self.store, sampling, self.left_out, self.context.check_stop)
+        return Tracks(path, self.store, recipe, self.left_out, self.context)
 
     def _resolved(self) -> Path:
         """Ask for the tracks of every survey task and write them down."""
-
-        def ask(task: str) -> tuple[str, list[str] | RoadloopError]:
-            try:
-                return task, self.store.tracks_of_task(task)
-            except JobError:
-                raise
-            except RoadloopError as error:
-                return task, error
-
         path = self.scratch / RESOLVED
         count = 0
         with path.open("w", encoding="utf-8") as stream:
-            for task, found in overlapped(ask, self.recipe.tasks, self.parallel):
+            for task, found in overlapped(tried(self.store.tracks_of_task), self.recipe.tasks, self.parallel):
                 self.context.check_stop()
                 if isinstance(found, RoadloopError):
-                    self.left_out.add(f"task {task}", "", found.text)
+                    self.left_out.file(f"task {task}", "", found.text)
                     continue
                 count += len(found)
                 stream.writelines(f"{track}\n" for track in found)
@@ -126,20 +126,24 @@ def publish_folder(context: TaskContext, kind: type[R], fill: Callable[[Run[R]],
         DiskFullError: No space is left.
     """
     recipe = context.recipe(kind)
-    target = destination(context.platform, context.job.id, recipe.output_path)
-    published = read_report(target)
+    target = _target(context, recipe)
+    published = RULE.read_report(target)
     if published is not None and published["task_id"] == context.job.id:
         return Outcome(
             published["summary"], kept=[target]
         )  # the last attempt was killed between publishing and saying so
     with closing(open_store(context.platform)) as store, context.filling(target, take_over=True) as scratch:
-        with LeftOut(scratch) as left_out:
+        with closing(LeftOut(scratch)) as left_out:
             report = fill(Run(context, recipe, store, scratch, left_out))
         (scratch / RESOLVED).unlink(missing_ok=True)
         context.check_stop()
     if recipe.overwrite:
         clear(context, target, RULE)
     return Outcome(report["summary"], [(scratch, target)])
+
+
+def _target(context: TaskContext, recipe: SampleRecipe) -> Path:
+    return context.platform.workspace.find_path(RULE.place(context.job.id, recipe.output_path))
 
 
 def nothing_to_take(run: Run[R], tracks: Tracks) -> JobError:

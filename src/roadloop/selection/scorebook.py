@@ -59,15 +59,11 @@ class ScoreBook(Notes):
         classes, seen, vector = (np.frombuffer(blob, np.float32) for blob in row[:3])
         return Scored(classes, seen, vector, np.frombuffer(row[3], np.uint64))
 
-    def count(self) -> int:
-        """How many pictures were scored."""
-        (found,) = self._db.execute("SELECT count(*) FROM scores").fetchone()
-        return int(found)
-
     def kept(self) -> int:
         """How much the next attempt would find: scored pictures, and fingerprints of labelled ones."""
-        (found,) = self._db.execute("SELECT count(*) FROM labelled").fetchone()
-        return self.count() + int(found)
+        both = "SELECT (SELECT count(*) FROM scores) + (SELECT count(*) FROM labelled)"
+        (found,) = self._db.execute(both).fetchone()
+        return int(found)
 
     def add_labelled(self, prints: Iterable[tuple[str, NDArray[np.uint64]]]) -> None:
         """Write down fingerprints of labelled pictures."""

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roadloop.errors import JobError, RoadloopError, Text
-from roadloop.imaging.decode import decode_image
+from roadloop.errors import RoadloopError
 from roadloop.jobs.context import TaskContext
 from roadloop.models.backend import Trial, pictures_to_try, settled
 from roadloop.models.load import load_model
@@ -26,25 +25,13 @@ from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import trust_of
 from roadloop.selection.acquisition import METHODS, class_doubts
 from roadloop.selection.fingerprint import fingerprint
+from roadloop.selection.left_out import tried
 from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.scorebook import Scored
 from roadloop.tracks.service import TrackPoint
 
 Float32 = NDArray[np.float32]
-
-
-class Outputs(NamedTuple):
-    """What a network makes of one picture.
-
-    Attributes:
-        classes: float32 [K], its uncertainty about each class aimed at, 0..1.
-        seen: float32 [K], the share of the pixels where each wins.
-        vector: float32 [D], its embedding, of length 1.
-    """
-
-    classes: Float32
-    seen: Float32
-    vector: Float32
+Outputs = tuple[Float32, Float32, Float32]  #: `classes`, `seen` and `vector` of a `Scored`
 
 
 class Loaded(NamedTuple):
@@ -84,7 +71,7 @@ class Scorer:
         with fitting(images):
             doubts = class_doubts(METHODS[self._method](look.probabilities(), again), self._places)
             columns = [column.cpu().numpy() for column in (*doubts, look.vectors)]
-        return [Outputs(*row) for row in zip(*columns, strict=True)]
+        return list(zip(*columns, strict=True))
 
 
 def load_scorers(
@@ -117,44 +104,34 @@ def load_scorers(
     ]
 
 
-class Failed(NamedTuple):
-    """A candidate that could not be read, and why."""
-
-    point: TrackPoint
-    reason: Text
-
-
 def score(
     points: Iterable[TrackPoint],
-    picture: Callable[[TrackPoint], bytes],
+    image: Callable[[TrackPoint], UInt8],
     scorers: Sequence[Sequence[Callable[[Sequence[UInt8]], list[Outputs]]]],
     batch: int,
-    max_pixels: int,
-) -> Iterator[tuple[TrackPoint, Scored] | Failed]:
+) -> Iterator[tuple[TrackPoint, Scored | RoadloopError]]:
     """Score pictures of a track store.
 
     Args:
         points: What to score.
-        picture: Fetches one.
+        image: Fetches and decodes one.
         scorers: For each device a list of one scorer.
         batch: Pictures of one size at once on each device.
-        max_pixels: Largest picture that is decoded.
 
     Yields:
-        A picture with its scores, or one that could not be read.
+        A picture with its scores, or with why it could not be read.
     """
-    failed: SimpleQueue[Failed] = SimpleQueue()
+    failed: SimpleQueue[tuple[TrackPoint, RoadloopError]] = SimpleQueue()
+    fetch = tried(image)
 
     def read(point: TrackPoint) -> Loaded | None:
-        try:
-            return Loaded(point, decode_image(picture(point), max_pixels))
-        except JobError:
-            raise
-        except RoadloopError as error:
-            failed.put(Failed(point, error.text))
+        _, found = fetch(point)
+        if isinstance(found, RoadloopError):
+            failed.put((point, found))
             return None
+        return Loaded(point, found)
 
-    def finish(loaded: Loaded, outputs: list[Outputs]) -> tuple[TrackPoint, Scored]:
+    def finish(loaded: Loaded, outputs: list[Outputs]) -> tuple[TrackPoint, Scored | RoadloopError]:
         return loaded.point, Scored(*outputs[0], fingerprint(loaded.image))
 
     for found in run(points, Stages(read, lambda loaded: loaded.image, finish), scorers, batch):

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
-from roadloop.evaluation.destination import check_destination
+from roadloop.evaluation.destination import check_destination, require_free
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.lists import read_names
@@ -19,9 +19,9 @@ from roadloop.selection import store
 from roadloop.selection.compare import ArmResult, compare, result_of
 from roadloop.selection.lines import LineCounts, ids_of
 from roadloop.selection.model import Aim, aims, choose_model
-from roadloop.selection.output import RULE, read_report
+from roadloop.selection.output import RULE
 from roadloop.selection.recipe import Draw, Mine, MineRecipe, Mining, Sample, SampleRecipe
-from roadloop.selection.sampling import MOST, parse_ratio
+from roadloop.selection.sampling import parse_ratio
 from roadloop.sources.service import open_set
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
@@ -46,9 +46,8 @@ def start_sampling(platform: Platform, request: Sample) -> Write[str]:
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
     request = _portable(platform.workspace, request)
-    recipe, target = _check(platform, request)
-    job = queue.Submission("sample", recipe.payload(), _title(request))
-    return _write(platform, request, job, target, task_type="sam")
+    recipe = _check(platform, request)
+    return _write(request, recipe, queue.Submission("sample", recipe.payload(), _title(request)))
 
 
 def start_mining(platform: Platform, request: Mine) -> Write[str]:
@@ -69,7 +68,7 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
     devices.check(platform.settings, request.gpus)
     request = _portable(platform.workspace, request)
     request = request.model_copy(update={"weights_dir": platform.workspace.store_path(request.weights_dir)})
-    drawn, target = _check(platform, request)
+    drawn = _check(platform, request)
     if request.gap_metres and request.track_file:
         _check_datum(platform, platform.workspace.find_path(drawn.track_path))
     params = choose_model(platform, request.weights_dir)
@@ -88,28 +87,31 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
     )
     title = f"{request.weights_dir} · {_title(request)}"
     job = queue.Submission("select", recipe.payload(), title, gpus=request.gpus)
-    return _write(platform, request, job, target, task_type="sele", weights_dir=request.weights_dir)
+    return _write(request, recipe, job, request.weights_dir)
 
 
 def _title(request: Sample) -> str:
     return f"{request.track_file or request.task_file[:60]} · {request.sele_ratio}"
 
 
-def full_id(db: sa.Connection, beginning: str) -> str:
+def full_id(platform: Platform, beginning: str) -> str:
     """The task id of the one selection whose id begins so, as `roadloop status` shows it; else what was given."""
-    found = store.ids_beginning(db, beginning)
+    with platform.database.reading() as db:
+        found = store.ids_beginning(db, beginning)
     return found[0] if len(found) == 1 else beginning
 
 
-def output_folder(db: sa.Connection, workspace: Workspace, task_id: str) -> Path:
-    """The folder of a finished selection.
+def finished(platform: Platform, task_id: str) -> tuple[Path, dict[str, Any]]:
+    """The folder of a finished selection, and the report in it.
 
     Raises:
         NotFoundError: No selection has that id, or its folder is gone.
         ConflictError: It has not finished.
     """
-    row = store.find(db, task_id)
-    if row is None:
+    with platform.database.reading() as db:
+        row = store.find(db, task_id)
+        job = None if row is None else queue.get(db, task_id)
+    if row is None or job is None:
         raise NotFoundError(
             Text(
                 f"没有 task_id 为 {task_id[:80]!r} 的选图任务；/auto_sele、/auto_sam 与 roadloop status 会列出它们。",
@@ -117,24 +119,25 @@ def output_folder(db: sa.Connection, workspace: Workspace, task_id: str) -> Path
             ),
             task_id=task_id[:80],
         )
-    if queue.get(db, task_id).state is not JobState.SUCCEEDED:
+    if job.state is not JobState.SUCCEEDED:
         raise ConflictError(Text("这个选图任务尚未完成。", "This selection has not finished."), task_id=task_id)
-    folder = workspace.find_path(row.output_path)
-    if read_report(folder) is None:
+    folder = platform.workspace.find_path(row.output_path)
+    report = RULE.read_report(folder)
+    if report is None:
         raise NotFoundError(
             Text(f"选图结果 {folder} 已不存在。", f"The selection's folder {folder} is gone."), task_id=task_id
         )
-    return folder
+    return folder, report
 
 
-def contact_sheet(db: sa.Connection, workspace: Workspace, task_id: str, arm: str) -> Path:
+def contact_sheet(platform: Platform, task_id: str, arm: str) -> Path:
     """The contact sheet of one arm of a finished selection.
 
     Raises:
         NotFoundError: No selection has that id, its folder is gone, or it has no such arm.
         ConflictError: It has not finished.
     """
-    path = output_folder(db, workspace, task_id) / f"contact-sheet-{arm}.png"
+    path = finished(platform, task_id)[0] / f"contact-sheet-{arm}.png"
     if not path.is_file():
         raise NotFoundError(
             Text(f"这个选图任务没有 {arm} 组的缩略图。", f"This selection has no contact sheet of the arm {arm}."),
@@ -143,13 +146,10 @@ def contact_sheet(db: sa.Connection, workspace: Workspace, task_id: str, arm: st
     return path
 
 
-def compare_arms(
-    db: sa.Connection, platform: Platform, task_id: str, mined: list[str], control: list[str]
-) -> dict[str, Any]:
+def compare_arms(platform: Platform, task_id: str, mined: list[str], control: list[str]) -> dict[str, Any]:
     """Whether mining paid: what training on the mined arm brought against training on the control arm.
 
     Args:
-        db: An open connection.
         platform: The installation.
         task_id: The selection; its classes are compared one by one.
         mined: Training tasks that had the mined pictures, one for each seed.
@@ -164,8 +164,7 @@ def compare_arms(
         ConflictError: The models were not scored on the same pictures.
         LabelMapError: The models learned different classes, or others than were aimed at.
     """
-    report = read_report(output_folder(db, platform.workspace, task_id))
-    assert report is not None
+    _, report = finished(platform, task_id)
     aimed = [Aim(**values) for values in report.get("classes", [])]
     arms: dict[str, list[ArmResult]] = {}
     for name, tasks in (("mined", mined), ("control", control)):
@@ -177,7 +176,8 @@ def compare_arms(
                 ),
                 parameter=name,
             )
-        arms[name] = [result_of(db, task, choose_model(platform, task)) for task in tasks]
+        with platform.database.reading() as db:
+            arms[name] = [result_of(db, task, choose_model(platform, task)) for task in tasks]
     return {"task_id": task_id, **compare(arms["mined"], arms["control"], aimed)}
 
 
@@ -187,10 +187,9 @@ def _portable(workspace: Workspace, request: S) -> S:
     return request.model_copy(update={name: workspace.store_path(getattr(request, name)) for name in places})
 
 
-def _check(platform: Platform, request: Sample) -> tuple[SampleRecipe, Path | None]:
-    """Check what both kinds of request have in common; returns the recipe and the output folder."""
-    ratio = parse_ratio(request.sele_ratio)
-    assert ratio.number <= MOST
+def _check(platform: Platform, request: Sample) -> SampleRecipe:
+    """Check what both kinds of request have in common."""
+    parse_ratio(request.sele_ratio)
     if bool(request.track_file) == bool(request.task_file):
         raise InvalidValueError(
             Text("track_file 与 task_file 必须且只能给出一个。", "Give exactly one of track_file and task_file."),
@@ -203,43 +202,34 @@ def _check(platform: Platform, request: Sample) -> tuple[SampleRecipe, Path | No
     if request.output_dir:
         target = workspace.resolve(request.output_dir, "output_dir", write=True)
         check_destination(workspace, target, None, overwrite=request.overwrite, rule=RULE)
-    recipe = SampleRecipe(
+    return SampleRecipe(
         **request.part(Draw),
         output_path=workspace.store_path(target or ""),
         track_path=workspace.store_path(track_path or ""),
         tasks=tuple(tasks),
     )
-    return recipe, target
 
 
-def _write(
-    platform: Platform,
-    request: Sample,
-    job: queue.Submission,
-    target: Path | None,
-    *,
-    task_type: str,
-    weights_dir: str = "",
-) -> Write[str]:
+def _write(request: Sample, recipe: SampleRecipe, job: queue.Submission, weights_dir: str = "") -> Write[str]:
     """What writes a selection's row and its job."""
-    row = {
-        "task_type": task_type,
-        "gpus": job.gpus,
-        "sele_ratio": request.sele_ratio,
-        "weights_dir": weights_dir,
-        "track_file": request.track_file,
-        "task_file": request.task_file,
-        "isshuffle": request.isshuffle,
-    }
 
     def write(db: sa.Connection) -> str:
-        if target is not None:
-            _require_free(db, platform.workspace, target, request.output_dir)
+        if recipe.output_path:
+            require_free(db, store.selections.c.output_path, (recipe.output_path, request.output_dir), RULE)
         task_id = queue.submit(db, job)
-        own = f"{platform.workspace.selections.name}/{task_id}"
-        path = own if target is None else platform.workspace.store_path(target)
-        place = {"output_dir": request.output_dir or own, "output_path": path}
-        store.insert(db, {"task_id": task_id, **place, **row})
+        row = {
+            "task_id": task_id,
+            "task_type": "sele" if weights_dir else "sam",
+            "output_dir": RULE.place(task_id, request.output_dir),
+            "output_path": RULE.place(task_id, recipe.output_path),
+            "gpus": job.gpus,
+            "sele_ratio": request.sele_ratio,
+            "weights_dir": weights_dir,
+            "track_file": request.track_file,
+            "task_file": request.task_file,
+            "isshuffle": request.isshuffle,
+        }
+        db.execute(store.selections.insert().values(row))
         return task_id
 
     return write
@@ -306,21 +296,6 @@ def _different(ids: Iterator[str], most: int) -> list[str]:
         if len(found) == most:
             break
     return list(found)
-
-
-def _require_free(db: sa.Connection, workspace: Workspace, target: Path, sent: str) -> None:
-    wanted = PurePath(workspace.store_path(target))
-    for task_id, path in store.active_outputs(db):
-        if wanted.is_relative_to(path) or PurePath(path).is_relative_to(wanted):
-            raise ConflictError(
-                Text(
-                    f"output_dir {sent} 正被另一个选图任务（{task_id}）使用；请换一个目录或等它完成。",
-                    f"output_dir {sent} is in use by another selection ({task_id}); choose another folder, or wait"
-                    " until it has ended.",
-                ),
-                parameter="output_dir",
-                task_id=task_id,
-            )
 
 
 def _labelled(workspace: Workspace, text: str) -> tuple[str, ...] | None:

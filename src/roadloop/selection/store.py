@@ -6,9 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from roadloop.errors import Text
-from roadloop.jobs import queue
 from roadloop.jobs.claims import Claim, succeeded
-from roadloop.jobs.store import ACTIVE
 from roadloop.storage.database import metadata
 from roadloop.storage.paths import Workspace
 
@@ -30,11 +28,6 @@ selections: Final = sa.Table(
 )
 
 
-def insert(db: sa.Connection, values: dict[str, Any]) -> None:
-    """Add a row."""
-    db.execute(selections.insert().values(**values))
-
-
 def find(db: sa.Connection, task_id: str) -> sa.Row[Any] | None:
     """The row of a task id."""
     return db.execute(sa.select(selections).where(selections.c.task_id == task_id)).first()
@@ -44,17 +37,6 @@ def ids_beginning(db: sa.Connection, beginning: str) -> list[str]:
     """The task ids that begin so, at most two of them."""
     begins = selections.c.task_id.startswith(beginning, autoescape=True)
     return list(db.execute(sa.select(selections.c.task_id).where(begins).limit(2)).scalars())
-
-
-def active_outputs(db: sa.Connection) -> Iterator[tuple[str, str]]:
-    """(task id, stored output folder) of the selections that have not ended."""
-    rows = db.execute(
-        sa.select(selections.c.task_id, selections.c.output_path).where(
-            selections.c.task_id.in_(sa.select(queue.jobs.c.id).where(ACTIVE))
-        )
-    )
-    for row in rows:
-        yield row.task_id, row.output_path
 
 
 def claims(db: sa.Connection, _workspace: Workspace) -> Iterator[Claim]:

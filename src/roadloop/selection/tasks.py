@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.selection.gather import Fetched, Gatherer
+from roadloop.selection.gather import Gatherer
 from roadloop.selection.output import Selected, write_report, write_tables
 from roadloop.selection.recipe import SampleRecipe
 from roadloop.selection.run import Run, nothing_to_take, publish_folder
@@ -48,8 +48,10 @@ def _fill(run: Run[SampleRecipe]) -> dict[str, Any]:
                 f"{ratio.number} pictures were asked for, {len(fetched)} could be had: there are no more.",
             )
         )
-    reasons = _Reasons(shuffle=recipe.isshuffle, seed=recipe.seed, share=ratio.share)
-    selected = [Selected(f.point, f.file, "random", rank, None, reasons.of(f)) for rank, f in enumerate(fetched, 1)]
+    selected = [
+        Selected(f.point, f.file, "random", rank, None, _reason(recipe, ratio.share, f.size))
+        for rank, f in enumerate(fetched, 1)
+    ]
     write_tables(run.scratch, selected, run.max_pixels)
     summary = {"pictures": len(selected), "tracks": len({f.point.track for f in fetched}), **about}
     return write_report(
@@ -64,24 +66,14 @@ def _fill(run: Run[SampleRecipe]) -> dict[str, Any]:
     )
 
 
-class _Reasons:
-    """Says why a sampled picture was taken."""
-
-    def __init__(self, *, shuffle: bool, seed: int, share: Fraction) -> None:
-        self._shuffle = shuffle
-        self._seed = seed
-        self._share = share
-
-    def of(self, fetched: Fetched) -> Text:
-        """The reason of one picture."""
-        share = f"，比例 {float(self._share):g}" if self._share else ""
-        share_en = f", share {float(self._share):g}" if self._share else ""
-        if self._shuffle:
-            return Text(
-                f"随机抽取：轨迹共 {fetched.size} 张（种子 {self._seed}{share}）",
-                f"drawn at random from the {fetched.size} pictures of its track (seed {self._seed}{share_en})",
-            )
+def _reason(recipe: SampleRecipe, share: Fraction, size: int) -> Text:
+    """Why a picture was taken of a track of `size`."""
+    zh, en = (f"，比例 {float(share):g}", f", share {float(share):g}") if share else ("", "")
+    if recipe.isshuffle:
         return Text(
-            f"均匀抽取：沿轨迹的 {fetched.size} 张等距选取{share}",
-            f"evenly spaced along the {fetched.size} pictures of its track{share_en}",
+            f"随机抽取：轨迹共 {size} 张（种子 {recipe.seed}{zh}）",
+            f"drawn at random from the {size} pictures of its track (seed {recipe.seed}{en})",
         )
+    return Text(
+        f"均匀抽取：沿轨迹的 {size} 张等距选取{zh}", f"evenly spaced along the {size} pictures of its track{en}"
+    )

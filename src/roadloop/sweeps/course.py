@@ -34,9 +34,10 @@ class Seen:
         known = [m for m in self.miou[:epochs] if m is not None]
         return max(known, default=None)
 
-    def has_done(self, epochs: int) -> bool:
-        """Whether it has got so far, or never will."""
-        return len(self.miou) >= epochs or self.state in {JobState.SUCCEEDED, JobState.FAILED}
+    def has_done(self, epochs: int, *, first: bool) -> bool:
+        """Whether it has got so far, or never will: before the first rung, somebody else's stop ends it."""
+        ends = {JobState.SUCCEEDED, JobState.FAILED} | ({JobState.CANCELLED} if first else set())
+        return len(self.miou) >= epochs or self.state in ends
 
 
 @dataclass
@@ -68,7 +69,7 @@ def follow(sweep: Sweep, seen: Mapping[int, Seen]) -> Course:
     for number, epochs in enumerate(sweep.rungs):
         course.rung = number
         last = number == len(sweep.rungs) - 1
-        waiting = [i for i in course.alive if not _decided(seen[i], epochs, first=not number)]
+        waiting = [i for i in course.alive if not seen[i].has_done(epochs, first=not number)]
         _act(course, seen, waiting, last=last)
         if waiting:
             return course
@@ -80,11 +81,6 @@ def follow(sweep: Sweep, seen: Mapping[int, Seen]) -> Course:
             break
     course.finished = all(s.state in ENDED for s in seen.values())
     return course
-
-
-def _decided(trial: Seen, epochs: int, *, first: bool) -> bool:
-    """Whether a rung knows all of a trial; before the first rung, somebody else's stop ends it."""
-    return trial.has_done(epochs) or (first and trial.state is JobState.CANCELLED)
 
 
 def _score(trial: Seen, epochs: int) -> float | None:

@@ -71,12 +71,6 @@ class Sweep:
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return plain
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Sweep":
-        """What `to_json` wrote."""
-        lists = {key: tuple(value[key]) for key in ("gpus", "rungs", "trials")}
-        return cls(**{**value, **lists})
-
 
 def parse_choice(text: str) -> Choice:
     """Read `key=v1,v2,v3` or `key=low..high`.

@@ -72,7 +72,7 @@ def look(platform: Platform, sweep: Sweep) -> tuple[dict[int, Seen], Course]:
     Raises:
         ConflictError: A trial's training task is gone.
     """
-    seen = {}
+    jobs = {}
     with platform.database.reading() as db:
         ids = _task_ids(db, sweep)
         for trial in range(len(sweep.trials)):
@@ -85,10 +85,8 @@ def look(platform: Platform, sweep: Sweep) -> tuple[dict[int, Seen], Course]:
                     ),
                     task=name,
                 )
-            job = training.require(db, ids[trial]).job
-            seen[trial] = Seen(job.state, [], job.reason)
-    for trial, one in seen.items():
-        seen[trial] = replace(one, miou=_curve(platform, sweep.task(trial)))
+            jobs[trial] = training.require(db, ids[trial]).job
+    seen = {trial: Seen(job.state, _curve(platform, sweep.task(trial)), job.reason) for trial, job in jobs.items()}
     return seen, follow(sweep, seen)
 
 
@@ -98,15 +96,13 @@ def take_step(platform: Platform, sweep: Sweep, course: Course) -> None:
         ids = _task_ids(db, sweep)
     for trial, action in course.actions.items():
         with suppress(ConflictError):  # it has moved on since; the next look sees it
-            step = _step(platform, ids[trial], action)
+            step: Write[None] = (
+                partial(start.stop, task_id=ids[trial], end_date="")
+                if action == "stop"
+                else start.resume(platform, ids[trial])
+            )
             with platform.database.transaction() as db:
                 step(db)
-
-
-def _step(platform: Platform, task_id: str, action: str) -> Write[None]:
-    if action == "stop":
-        return partial(start.stop, task_id=task_id, end_date="")
-    return start.resume(platform, task_id)
 
 
 def _known(path: Path, sweep: Sweep) -> bool:
@@ -117,7 +113,7 @@ def _known(path: Path, sweep: Sweep) -> bool:
     """
     if not path.is_file():
         return False
-    if Sweep.from_json(json.loads(reading.read_bytes(path))) != sweep:
+    if json.loads(reading.read_bytes(path)) != sweep.to_json():
         raise ConflictError(
             Text(
                 f"已有名为 {sweep.name} 的搜索，但参数不同（{path}）。请用同样的参数继续，或换一个名称。",
