@@ -6,7 +6,7 @@ Legend: N pictures in a batch, H and W their pixels.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,45 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from roadloop.datasets.reader import Split
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import MAX_PIXELS, decode_image, decode_label
-from roadloop.imaging.header import Encoded
 from roadloop.labels.table import IGNORE
 from roadloop.training.augment import Augmentation
 from roadloop.training.sampler import Draw
 
 UInt8 = NDArray[np.uint8]
-
-
-class Packed(Protocol):
-    """One sample as the dataset keeps it, encoded."""
-
-    @property
-    def name(self) -> str:
-        """`<package>/<stem>`."""
-        ...
-
-    @property
-    def image(self) -> Encoded:
-        """JPEG or PNG."""
-        ...
-
-    @property
-    def label(self) -> Encoded:
-        """PNG of raw ids."""
-        ...
-
-
-class Pictures(Protocol):
-    """One split of a dataset."""
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        ...
-
-    def encoded(self, index: int) -> Packed:
-        """One sample; its bytes may lie in a mapped file."""
-        ...
 
 
 class Batch(NamedTuple):
@@ -76,7 +45,7 @@ class Sampling:
         max_pixels: Of the largest picture that is decoded.
     """
 
-    pictures: Pictures
+    pictures: Split
     lut: UInt8
     indices: Sequence[int] | None = None
     max_pixels: int = MAX_PIXELS
@@ -116,11 +85,7 @@ class TrainingSamples(Dataset[Batch]):
         self._room = keep
         self._kept: dict[int, tuple[str, UInt8, UInt8]] = {}
 
-    def __getitem__(self, draw: Draw) -> Batch:
-        """One sample as a batch of one."""
-        return self.__getitems__([draw])
-
-    def __getitems__(self, draws: Sequence[Draw]) -> Batch:
+    def __getitem__(self, draws: Sequence[Draw]) -> Batch:
         """The samples of one batch, each written where it lies in the batch; nothing is copied together later."""
         height, width = self._augmentation.crop
         images = torch.empty((len(draws), height, width, 3), dtype=torch.uint8)
@@ -191,15 +156,21 @@ class WholePictures(Dataset[Batch]):
             return _batch_of(_sample_of(error), blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
 
 
-def training_batches(
-    samples: TrainingSamples, plan: Iterable[list[Draw]], workers: int, *, pin: bool
-) -> Iterator[Batch]:
-    """The batches of `plan`, in its order, read ahead by `workers` processes (0: none)."""
+def read_ahead(samples: Dataset[Batch], order: Iterable[Any], workers: int, *, pin: bool = False) -> Iterator[Batch]:
+    """What the samples answer for each of `order`, in that order, read ahead by `workers` processes (0: none).
+
+    Args:
+        samples: `TrainingSamples` for lists of draws, `WholePictures` for their places in the split.
+        order: What is asked for.
+        workers: Processes.
+        pin: Into page-locked memory, from which a GPU copies while the processor goes on.
+    """
     loader: DataLoader[Batch] = DataLoader(
         samples,
-        batch_sampler=plan,
+        batch_size=None,
+        sampler=order,
         num_workers=workers,
-        collate_fn=_whole,
+        collate_fn=_as_it_is,
         pin_memory=pin,
         worker_init_fn=_prepare_worker,
         generator=torch.Generator(),  # torch's own stays untouched
@@ -207,27 +178,8 @@ def training_batches(
     return iter(loader)
 
 
-def whole_pictures(samples: WholePictures, indices: Sequence[int], workers: int) -> Iterator[Batch]:
-    """Batches of one picture each, of any size, in the order of `indices`."""
-    loader: DataLoader[Batch] = DataLoader(
-        samples,
-        batch_sampler=[[i] for i in indices],
-        num_workers=workers,
-        collate_fn=_single,
-        worker_init_fn=_prepare_worker,
-        generator=torch.Generator(),
-    )
-    return iter(loader)
-
-
-def _whole(batch: Any) -> Any:
+def _as_it_is(batch: Batch) -> Batch:
     """A batch that the samples have made themselves."""
-    return batch
-
-
-def _single(batches: Sequence[Batch]) -> Batch:
-    """The only one."""
-    (batch,) = batches
     return batch
 
 

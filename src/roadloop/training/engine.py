@@ -23,10 +23,10 @@ from roadloop.training.data import Batch, Sampling, Waiting
 from roadloop.training.failures import named_failures, named_warnings
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
-from roadloop.training.journal import NoJournal, TaskJournal
+from roadloop.training.journal import TaskJournal
 from roadloop.training.kernels import Kernels, Trial, candidates, continued
 from roadloop.training.learner import Learner, make_learner
-from roadloop.training.loop import Run, train
+from roadloop.training.loop import Journal, Run, train
 from roadloop.training.losses import SegmentationLoss
 from roadloop.training.probe import largest_fit
 from roadloop.training.recipe import TrainingRecipe
@@ -72,7 +72,7 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     state = found.state if found else RunState()
     whole = make_run(work, reader, learner, group)
     if not group.first:
-        return train(whole, state, NoJournal(), reporter)
+        return train(whole, state, Journal(), reporter)
     journal = TaskJournal(work, learner, describe(work, reader), place, reporter)
     try:
         journal.begin(state, found, whole.waiting)
@@ -193,7 +193,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
     taken = Sampling(train_split, lut, new_indices(train_split, work.base_dataset), work.max_pixels)
     plan = BatchPlan(len(taken), recipe.train.batch_size, recipe.epochs, recipe.train.seed)
     check_pictures(plan, group)
-    augmentation = Augmentation.of(recipe.data, class_pixels(label_map, reader.info.pixels("train")))
+    augmentation = Augmentation(recipe.data, class_pixels(label_map, reader.info.pixels("train")))
     loaders = loader_processes(work, group)
     keep = work.decoded_cache_mib * 2**20 // (group.size * max(1, loaders))
     samples = data.TrainingSamples(taken, augmentation, recipe.train.seed, keep)
@@ -204,7 +204,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
 
     def batches(step: int) -> Iterator[Batch]:
         part = plan.from_step(step, group.rank, group.size)
-        return waiting.timed(data.training_batches(samples, part, loaders, pin=group.device.type == "cuda"))
+        return waiting.timed(data.read_ahead(samples, part, loaders, pin=group.device.type == "cuda"))
 
     normalise = data.Normalise(recipe.data.mean, recipe.data.std, group.device, learner.kernels.layout)
     criterion = SegmentationLoss(recipe.train, group.device)
@@ -217,7 +217,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
         normalise=normalise,
         batches=batches,
         waiting=waiting,
-        validation=lambda: data.whole_pictures(whole, mine, min(loaders, 4)),
+        validation=lambda: data.read_ahead(whole, mine, min(loaders, 4)),
         validation_pictures=len(val_split),
         group=group,
     )

@@ -16,6 +16,7 @@ from roadloop.training.checkpoint import Checkpoint, Place, RunState
 from roadloop.training.data import Waiting
 from roadloop.training.event_log import EventLog
 from roadloop.training.learner import Learner
+from roadloop.training.loop import Journal
 from roadloop.training.metrics_log import MetricsLog, plain
 from roadloop.training.mlflow import MlflowLog
 from roadloop.training.reporting import Move, Reporter
@@ -27,7 +28,7 @@ LONGEST_GAP: Final = 60.0
 SLOW_STEP: Final = 4.0
 
 
-class TaskJournal:
+class TaskJournal(Journal):
     """The first rank's journal.
 
     Args:
@@ -170,23 +171,6 @@ class TaskJournal:
         self._reporter.publish(moves, {"step": state.step, "speed": self._speed, **memo})
         checkpoint.prune(self._work.checkpoints, state.best)
         self._saved_at, self._saved_step = time.monotonic(), state.step
-
-
-class NoJournal:
-    """The journal of every other rank: the first one writes for all."""
-
-    def due(self, _state: RunState) -> bool:
-        """Never by itself."""
-        return False
-
-    def save(self, state: RunState) -> None:
-        """Write nothing."""
-
-    def step(self, state: RunState, loss: float, rate: float) -> None:
-        """Write nothing."""
-
-    def epoch(self, state: RunState, loss: float, result: FullScores | None) -> None:
-        """Write nothing."""
 
 
 def _summary(loss: float, result: FullScores | None) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Legend: N pictures in a batch, H and W their pixels.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -25,12 +24,12 @@ from roadloop.training.schedule import learning_rate
 from roadloop.training.step import Update, check_answer
 
 
-class Journal(Protocol):
-    """Where a run keeps what it did: curves, checkpoints, model files. Only the first rank has a real one."""
+class Journal:
+    """Where a run keeps what it did: curves, checkpoints, model files. Itself, for all ranks but the first, nowhere."""
 
-    def due(self, state: RunState) -> bool:
+    def due(self, _state: RunState) -> bool:
         """Whether it is time for a checkpoint inside the epoch."""
-        ...
+        return False
 
     def save(self, state: RunState) -> None:
         """Publish a checkpoint."""
