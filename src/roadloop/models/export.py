@@ -315,8 +315,7 @@ def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> Ite
     generator = torch.Generator().manual_seed(0)
     for count in BATCHES:
         image_NCHW = torch.randn((count, 3, *size), generator=generator)
-        with torch.no_grad():
-            expected = _answers(network, image_NCHW)
+        expected = _answers(network, image_NCHW)
         got = session.run(None, {"image": image_NCHW.numpy()})
         for one, wanted in zip(got, expected, strict=True):
             found = Deviation.between(one, wanted)
@@ -327,12 +326,12 @@ def _jumps(network: torch.nn.Module, image_NCHW: torch.Tensor, expected_NCHW: ND
     generator = torch.Generator().manual_seed(1)
     for _ in range(NUDGES):
         nudged_NCHW = image_NCHW * (1 + NUDGE * torch.randn(image_NCHW.shape, generator=generator))
-        with torch.no_grad():
-            if not Deviation.between(_answers(network, nudged_NCHW)[0], expected_NCHW).within:
-                return True
+        if not Deviation.between(_answers(network, nudged_NCHW)[0], expected_NCHW).within:
+            return True
     return False
 
 
+@torch.no_grad()
 def _answers(network: torch.nn.Module, image_NCHW: torch.Tensor) -> list[NDArray[np.float32]]:
     """The logits, and the embeddings of an `Encoder`."""
     answer = network(image_NCHW)

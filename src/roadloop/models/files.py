@@ -239,22 +239,14 @@ def decode_params(data: bytes, name: str) -> Arrays:
         BrokenFileError: It is not such a file; names it.
     """
     try:
-        return torch_names(read_params(data))
+        arrays = read_params(data)
+        plain = {own.removeprefix("arg:").removeprefix("aux:"): array for own, array in arrays.items()}
+        if len(plain) != len(arrays):
+            raise BrokenFileError(
+                Text("有张量同时以 arg: 和 aux: 保存。", "A tensor is stored as arg: and as aux: at once.")
+            )
     except BrokenFileError as error:
         raise BrokenFileError(Text(f"{name}：{error.text.zh}", f"{name}: {error.text.en}"), file=name) from error
-
-
-def torch_names(arrays: Arrays) -> Arrays:
-    """Take `arg:` and `aux:` off the names.
-
-    Raises:
-        BrokenFileError: Two names become one.
-    """
-    plain = {name.removeprefix("arg:").removeprefix("aux:"): array for name, array in arrays.items()}
-    if len(plain) != len(arrays):
-        raise BrokenFileError(
-            Text("有张量同时以 arg: 和 aux: 保存。", "A tensor is stored as arg: and as aux: at once.")
-        )
     return plain
 
 
