@@ -149,11 +149,14 @@ class WholePictures(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         """One picture as a batch of one."""
+        broken: list[str] = []
         try:
-            return _batch_of(*self._sampling.decoded(index))
+            name, image, label = self._sampling.decoded(index)
         except BrokenFileError as error:
-            blank = np.zeros((32, 32, 3), np.uint8)
-            return _batch_of(_sample_of(error), blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
+            name, image, label = _sample_of(error), np.zeros((32, 32, 3), np.uint8), np.full((32, 32), IGNORE, np.uint8)
+            broken.append(name)
+        images, targets = (torch.from_numpy(np.ascontiguousarray(pixels)[None]) for pixels in (image, label))
+        return Batch(images, targets, [name], broken)
 
 
 def read_ahead(samples: Dataset[Batch], order: Iterable[Any], workers: int, *, pin: bool = False) -> Iterator[Batch]:
@@ -178,7 +181,7 @@ def read_ahead(samples: Dataset[Batch], order: Iterable[Any], workers: int, *, p
     return iter(loader)
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Any:
     """A batch that the samples have made themselves."""
     return batch
 
@@ -213,15 +216,6 @@ def _sample_of(error: BrokenFileError) -> str:
     if "name" not in error.details:
         raise error
     return str(error.details["name"])
-
-
-def _batch_of(name: str, image: UInt8, label: UInt8, *, broken: bool = False) -> Batch:
-    return Batch(
-        torch.from_numpy(np.ascontiguousarray(image)[None]),
-        torch.from_numpy(np.ascontiguousarray(label)[None]),
-        [name],
-        [name] if broken else [],
-    )
 
 
 def _prepare_worker(_worker: int) -> None:

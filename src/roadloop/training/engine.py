@@ -1,7 +1,7 @@
 """From a piece of work to a running loop: device, data, network, optimiser, and where an earlier attempt stopped."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from roadloop.networks.names import read_published
 from roadloop.training import checkpoint, data, measured
 from roadloop.training.augment import Augmentation
 from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
+from roadloop.training.configure import usual_size
 from roadloop.training.data import Batch, Sampling, Waiting
 from roadloop.training.failures import named_failures, named_warnings
 from roadloop.training.group import Group
@@ -212,14 +213,11 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
     return Run(
         recipe=recipe,
         plan=plan,
-        learner=learner,
         update=Update(recipe.train, learner, forward, criterion, normalise, group, recipe.network_file),
-        normalise=normalise,
         batches=batches,
         waiting=waiting,
         validation=lambda: data.read_ahead(whole, mine, min(loaders, 4)),
         validation_pictures=len(val_split),
-        group=group,
     )
 
 
@@ -269,11 +267,3 @@ def describe(work: Work, reader: DatasetReader) -> dict[str, Any]:
         "normalisation": {"mean": recipe.data.mean, "std": recipe.data.std},
         "input": {"crop": recipe.crop, "size": usual_size(reader.info.sizes)},
     }
-
-
-def usual_size(sizes: Mapping[str, int]) -> tuple[int, int] | None:
-    """Height and width that most pictures have."""
-    if not sizes:
-        return None
-    width, height = max(sorted(sizes), key=lambda size: sizes[size]).split("x")
-    return int(height), int(width)

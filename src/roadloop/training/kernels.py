@@ -51,8 +51,7 @@ class Kernels:
         return {"memory_format": layout, "compile": "on" if self.compiled else "off", "precision": self.precision}
 
     def __str__(self) -> str:
-        layout = "channels_last" if self.channels_last else "contiguous"
-        return " ".join([self.precision, layout, *(["compiled"] if self.compiled else [])])
+        return " ".join([self.precision, self.settings["memory_format"], *(["compiled"] if self.compiled else [])])
 
     def forward(self, network: nn.Module, config: TrainConfig) -> Callable[..., Any]:
         """What is called to train the network."""

@@ -16,7 +16,6 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import NUMBERS, read_numbers
 from roadloop.parameters import Parameters
 
-FORMAT: Final = "roadloop-recipe/1"
 MAX_EPOCHS: Final = 100_000
 MODEL_FILES: Final = 100  #: of a run, when nobody says how many
 
