@@ -26,6 +26,8 @@ from roadloop.training.work import Work
 #: a job that is asked to stop has ten seconds.
 LONGEST_GAP: Final = 60.0
 SLOW_STEP: Final = 4.0
+_FIGURES: Final = ("miou", "miou_void_fp", "image_miou", "boundary_miou", "ece", "pixel_accuracy", "class_accuracy")
+_BY_CLASS: Final = ("iou", "precision", "recall", "boundary_iou")
 
 
 class TaskJournal(Journal):
@@ -176,20 +178,8 @@ class TaskJournal(Journal):
 def _summary(loss: float, result: FullScores | None) -> dict[str, Any]:
     if result is None:
         return {"loss": loss, "miou": None}
-    return {
-        "loss": loss,
-        "miou": result.miou,
-        "miou_void_fp": result.miou_void_fp,
-        "image_miou": result.image_miou,
-        "boundary_miou": result.boundary_miou,
-        "ece": result.ece,
-        "pixel_accuracy": result.pixel_accuracy,
-        "class_accuracy": result.class_accuracy,
-        "iou": result.iou.tolist(),
-        "precision": result.precision.tolist(),
-        "recall": result.recall.tolist(),
-        "boundary_iou": result.boundary_iou.tolist(),
-    }
+    figures = {name: getattr(result, name) for name in _FIGURES}
+    return {"loss": loss, **figures, **{name: getattr(result, name).tolist() for name in _BY_CLASS}}
 
 
 def _confusion(result: FullScores | None) -> dict[str, Any]:
