@@ -16,11 +16,11 @@ from roadloop.models.files import (
     PARAMS,
     SAFETENSORS,
     ModelFile,
-    Three,
     is_described,
     load_description,
     parse_description,
 )
+from roadloop.networks.names import Three
 
 ONNX: Final = ".onnx"
 

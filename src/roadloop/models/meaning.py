@@ -8,9 +8,8 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap, default_map
 from roadloop.labels.table import ClassTable
 from roadloop.models.about import About, Said
-from roadloop.models.files import Three
 from roadloop.networks.folder import DATA, read_defaults
-from roadloop.networks.names import Published
+from roadloop.networks.names import Published, Three
 
 SIZE: Final = (512, 512)
 NONE: Final[tuple[Three, Three]] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,10 +18,8 @@ from roadloop.datasets.reader import Split
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import MAX_PIXELS, decode_image, decode_label
 from roadloop.labels.table import IGNORE
-from roadloop.training.augment import Augmentation
+from roadloop.training.augment import Augmentation, UInt8
 from roadloop.training.sampler import Draw
-
-UInt8 = NDArray[np.uint8]
 
 
 class Batch(NamedTuple):
