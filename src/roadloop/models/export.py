@@ -316,11 +316,9 @@ def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> Ite
 
 def _jumps(network: torch.nn.Module, image_NCHW: torch.Tensor, expected_NCHW: NDArray[np.float32]) -> bool:
     generator = torch.Generator().manual_seed(1)
-    for _ in range(NUDGES):
-        nudged_NCHW = image_NCHW * (1 + NUDGE * torch.randn(image_NCHW.shape, generator=generator))
-        if not Deviation.between(_answers(network, nudged_NCHW)[0], expected_NCHW).within:
-            return True
-    return False
+    factors = (1 + NUDGE * torch.randn(image_NCHW.shape, generator=generator) for _ in range(NUDGES))
+    answers = (_answers(network, image_NCHW * factor_NCHW)[0] for factor_NCHW in factors)
+    return any(not Deviation.between(got_NCHW, expected_NCHW).within for got_NCHW in answers)
 
 
 @torch.no_grad()

@@ -186,16 +186,10 @@ def finish_epoch(run: Run, state: RunState, journal: Journal, counted: Validatio
     loss = state.loss_sum / run.plan.steps_per_epoch
     state.epoch += 1
     state.loss_sum = 0.0
-    if is_better(result, state.best):
+    best = state.best
+    if result is None or best is None or best.miou is None or result.miou > best.miou:  # without scores, the newer
         state.best = Best(state.epoch, None if result is None else result.miou, state.step)
     journal.epoch(state, loss, result)
-
-
-def is_better(result: FullScores | None, best: Best | None) -> bool:
-    """Whether an epoch beats the best one: higher mIoU; where nothing can be validated, the newer."""
-    if result is None or best is None or best.miou is None:
-        return True
-    return result.miou > best.miou
 
 
 def _note(run: Run, state: RunState, zh: str, en: str) -> Text:
