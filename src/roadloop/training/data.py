@@ -141,9 +141,6 @@ class WholePictures(Dataset[Batch]):
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
 
-    def __len__(self) -> int:
-        return len(self._sampling)
-
     def __getitem__(self, index: int) -> Batch:
         """One picture as a batch of one."""
         broken: list[str] = []

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,8 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     whole = make_run(work, reader, learner, group)
     if not group.first:
         return train(whole, state, Journal(), reporter)
-    journal = TaskJournal(work, learner, describe(work, reader), place, reporter)
-    try:
-        journal.begin(state, found, whole.waiting)
+    with closing(TaskJournal(work, whole, describe(work, reader), place, found, reporter)) as journal:
         return train(whole, state, journal, reporter)
-    finally:
-        journal.close()
 
 
 def choose_kernels(
