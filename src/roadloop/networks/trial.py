@@ -133,8 +133,8 @@ def main(order: Path, answer: Path) -> None:
         file = told["file"]
         text = Text(
             f"{file}：试运行所需内存超过本机的一半。请减小网络，例如通道数或层数。",
-            f"{file}: the trial wanted more than half of this host's memory. Make the network smaller: fewer channels or"
-            " layers.",
+            f"{file}: the trial wanted more than half of this host's memory. Make the network smaller: fewer channels"
+            " or layers.",
         )
         found = {"text": list(text), "details": {"file": file}}
     scratch = answer.with_suffix(".partial")
