@@ -14,12 +14,12 @@ from benchmarks.contest import Contender, Result, contest
 from benchmarks.pictures import NAME, Choice, build, described, written
 from benchmarks.scripts import opponent
 from roadloop.datasets.info import DatasetInfo
-from roadloop.datasets.reader import DatasetReader
+from roadloop.datasets.reader import DatasetReader, Split
 from roadloop.labels.label_map import default_map
 from roadloop.storage.paths import Workspace
 from roadloop.training.augment import Augmentation
 from roadloop.training.configure import usual_crop
-from roadloop.training.data import Pictures, Sampling, TrainingSamples, training_batches
+from roadloop.training.data import Sampling, TrainingSamples, read_ahead
 from roadloop.training.recipe import DataConfig
 from roadloop.training.sampler import BatchPlan
 
@@ -65,12 +65,12 @@ def make_samples(workspace: Workspace, info: DatasetInfo, data: DataConfig, keep
     """Samples of the training split."""
     label_map = default_map(info.table)
     split = DatasetReader(workspace.datasets / info.name).split("train")
-    return TrainingSamples(Sampling(split, label_map.lut()), Augmentation.of(data, ()), 0, keep)
+    return TrainingSamples(Sampling(split, label_map.lut()), Augmentation(data, ()), 0, keep)
 
 
 def pictures_of(samples: TrainingSamples, plan: BatchPlan) -> int:
     """Make all samples of an epoch, and say how many they were."""
-    return sum(len(batch.names) for batch in training_batches(samples, plan.from_step(0), 0, pin=False))
+    return sum(len(batch.names) for batch in read_ahead(samples, plan.from_step(0), 0, pin=False))
 
 
 def count(loader: Callable[[], Iterable[tuple[Sized, Any]]]) -> int:
@@ -78,7 +78,7 @@ def count(loader: Callable[[], Iterable[tuple[Sized, Any]]]) -> int:
     return sum(len(images) for images, _ in loader())
 
 
-def verify_all(pictures: Pictures) -> int:
+def verify_all(pictures: Split) -> int:
     """Find and verify the encoded bytes of all samples, and nothing else."""
     for index in range(len(pictures)):
         pictures.encoded(index)

@@ -29,7 +29,7 @@ from roadloop.networks.load import load_source
 from roadloop.storage.paths import Workspace
 from roadloop.training import checkpoint, engine
 from roadloop.training.checkpoint import seed_step
-from roadloop.training.data import TrainingSamples, training_batches
+from roadloop.training.data import TrainingSamples, read_ahead
 from roadloop.training.group import Group
 from roadloop.training.kernels import Kernels
 from roadloop.training.metrics_log import read_lines
@@ -310,7 +310,7 @@ def train_plainly(
     pin = lesson.device != CPU
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        for step, batch in enumerate(training_batches(samples, plan.from_step(0), lesson.loaders, pin=pin)):
+        for step, batch in enumerate(read_ahead(samples, plan.from_step(0), lesson.loaders, pin=pin)):
             seed_step(train.seed, step, 0)
             yield batch.images, batch.targets
 

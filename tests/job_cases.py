@@ -111,7 +111,7 @@ def _to_train(platform: Platform, finish: Finish) -> None:
 def _train(platform: Platform) -> str:
     more = {"log_every": 1, "checkpoint_every": 1}
     task_id = platform.database.write(
-        lambda: creating.create(platform, CreateTrain(train_name="任务", network="n", data="d"))
+        lambda: creating.draft(platform, CreateTrain(train_name="任务", network="n", data="d")).write
     )
     request = StartTask(
         task_id=task_id, num_epoch=2, batch_size=2, model="m", train_con=more, data_con={"crop": [24, 32]}

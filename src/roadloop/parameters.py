@@ -33,6 +33,12 @@ def from_json_text(value: Any) -> Any:
 JsonObject = Annotated[dict[str, Any], BeforeValidator(from_json_text)]
 
 
+class Record(BaseModel):
+    """Base of what files and rows keep: numbers are finite, and keys that it does not have are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
 class Parameters(BaseModel):
     """Base of these records: numbers may arrive as text, and keys that it does not have are refused.
 

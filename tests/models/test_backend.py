@@ -87,7 +87,7 @@ def test_choose__onnx_runtime_answers_the_coarse_logits_of_networks_that_have_th
 
 def test_exported__answers_embeddings_where_they_are_wanted(trial: Trial) -> None:
     wanted = replace(trial.network, embedding=True)
-    network = exported(wanted, (trial.params, trial.trust), (12, 16), trial.place)
+    network = exported(replace(trial, network=wanted), (12, 16))
     rng = np.random.default_rng(1)
     for size in ((12, 16), (7, 9)):  # the file's, and another, which goes through the original
         pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(2)]
@@ -111,7 +111,7 @@ def slow(seconds: float, wrong: int = 0) -> Callable[..., Network]:
             logits.view(1, 3, -1)[:, :, :wrong] *= -1
             return logits
 
-    return lambda network, *_: replace(network, module=Other(network.module))
+    return lambda trial, _size: replace(trial.network, module=Other(trial.network.module))
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_choose__by_time_labels_and_number_of_pictures(
     trial: Trial, monkeypatch: pytest.MonkeyPatch, times: tuple[float, float], wrong: int, left: int, expected: Any
 ) -> None:
     monkeypatch.setattr(backend, "exported", slow(0, wrong))
-    clock = iter(times)
-    monkeypatch.setattr(backend, "_least", lambda runs: ([ids for ids, _ in runs], next(clock)))
+    measure, clock = backend._measure, iter(times)
+    monkeypatch.setattr(backend, "_measure", lambda *what: (measure(*what)[0], next(clock)))
     choice, network = choose(replace(trial, left=left))
     assert (choice.backend, choice.why) == expected
     assert (network is trial.network) == (expected[0] == "torch")

@@ -181,7 +181,7 @@ def test_r18__labels(disk: Disk, workers: Workers, rng: random.Random, request: 
     assert named(_table(home / "datasets" / "odd" / "report.csv"), "file") == put.bad
 
     task_id = platform.database.write(
-        lambda: creating.create(platform, CreateTrain(train_name="怪", network="n", data="odd"))
+        lambda: creating.draft(platform, CreateTrain(train_name="怪", network="n", data="odd")).write
     )
     more = {"log_every": 1, "ohem_threshold": 0.7, "dice_weight": 1.0}
     start = StartTask(

@@ -3,6 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from roadloop.training.augment import Augmentation, Window, cut, cut_turned, recolor
+from roadloop.training.recipe import DataConfig
 
 UInt8 = NDArray[np.uint8]
 BLACK = (0, 0, 0)
@@ -18,12 +19,10 @@ def picture(height: int = 40, width: int = 60) -> tuple[UInt8, UInt8]:
     return image, label
 
 
-def plain(crop: tuple[int, int], **changes: object) -> Augmentation:
-    values: dict[str, object] = {
-        "crop": crop, "scale": (1.0, 1.0), "flip": 0.0, "flip_pairs": (), "brightness": 0.0, "contrast": 0.0,
-        "saturation": 0.0, "fill": (9, 9, 9), "rotate": 0.0, "rare_share": 0.0, "class_pixels": (),
-    }  # fmt: skip
-    return Augmentation(**(values | changes))  # type: ignore[arg-type]
+def plain(crop: tuple[int, int], class_pixels: tuple[int, ...] = (), **changes: object) -> Augmentation:
+    unchanged = dict.fromkeys(("flip", "brightness", "contrast", "saturation"), 0.0)
+    values = {"crop": crop, "scale": (1.0, 1.0), "mean": (9 / 255,) * 3, **unchanged, **changes}
+    return Augmentation(DataConfig.model_validate(values), class_pixels)
 
 
 def test_apply__without_changes_is_the_picture() -> None:
@@ -175,7 +174,7 @@ def rare(share: float) -> tuple[UInt8, UInt8, Augmentation]:
     label[30:32, 50:52] = 2
     label[:, 59] = 255
     image = np.zeros((40, 60, 3), np.uint8)
-    return image, label, plain((8, 8), rare_share=share, class_pixels=(10**9, 10, 30, 1))
+    return image, label, plain((8, 8), rare_class_share=share, class_pixels=(10**9, 10, 30, 1))
 
 
 def test_apply__rare_classes_are_in_the_crop_the_rarer_the_more_often() -> None:
@@ -204,7 +203,7 @@ def test_apply__the_share_of_rare_crops_and_the_others_unchanged() -> None:
 
 def test_apply__a_label_without_classes_is_cropped_anywhere() -> None:
     image, label = np.zeros((40, 60, 3), np.uint8), np.full((40, 60), 255, np.uint8)
-    _, ids = plain((8, 8), rare_share=1.0, class_pixels=(5, 5)).apply(image, label, np.random.default_rng(0))
+    _, ids = plain((8, 8), rare_class_share=1.0, class_pixels=(5, 5)).apply(image, label, np.random.default_rng(0))
     assert (ids == 255).all()
 
 
@@ -213,9 +212,9 @@ def test_apply__rare_pixels_at_every_edge_stay_inside_the_picture() -> None:
         image, label = np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.uint8)
         label[row, column] = 1
         for seed in range(10):
-            augmentation = plain((8, 8), scale=(0.5, 1.0), rare_share=1.0, class_pixels=(10**9, 1))
+            augmentation = plain((8, 8), scale=(0.5, 1.0), rare_class_share=1.0, class_pixels=(10**9, 1))
             _, ids = augmentation.apply(image, label, np.random.default_rng(seed))
             assert 255 not in ids
-            wide = plain((64, 64), rare_share=1.0, class_pixels=(10**9, 1))  # the crop holds the whole picture
+            wide = plain((64, 64), rare_class_share=1.0, class_pixels=(10**9, 1))  # the crop holds the whole picture
             _, ids = wide.apply(image, label, np.random.default_rng(seed))
             assert (ids == 1).sum() == 1

@@ -12,7 +12,7 @@ import torch
 from roadloop.datasets.reader import DatasetReader
 from roadloop.labels.label_map import LabelMap
 from roadloop.training.augment import Augmentation
-from roadloop.training.data import Batch, Sampling, TrainingSamples, Waiting, training_batches
+from roadloop.training.data import Batch, Sampling, TrainingSamples, Waiting, read_ahead
 from roadloop.training.sampler import BatchPlan
 
 PICTURE = 32 * 48 * 4  # bytes of a decoded picture and its label
@@ -35,17 +35,15 @@ class Counted:
 
 def batches_of(work: Any, keep: int, workers: int = 0) -> tuple[list[Batch], list[int]]:
     """The batches of three epochs of eight pictures, and which pictures were read for them."""
-    counted = Counted(DatasetReader(work.dataset).split("train"))
+    counted: Any = Counted(DatasetReader(work.dataset).split("train"))
     sampling = Sampling(counted, LabelMap.from_json(work.recipe.label_map).lut())
-    samples = TrainingSamples(sampling, Augmentation.of(work.recipe.data, (1, 1)), 5, keep)
+    samples = TrainingSamples(sampling, Augmentation(work.recipe.data, (1, 1)), 5, keep)
     plan = BatchPlan(8, 4, 3, 5).from_step(0)
-    return list(training_batches(samples, plan, workers, pin=False)), counted.read
+    return list(read_ahead(samples, plan, workers, pin=False)), counted.read
 
 
 @pytest.mark.parametrize(("keep", "reads"), [(0, 24), (3 * PICTURE + 5, 3 + 3 * 5), (8 * PICTURE, 8)])
-def test_training_batches__kept_pictures_are_read_once_and_give_the_same_samples(
-    bench: Any, keep: int, reads: int
-) -> None:
+def test_read_ahead__kept_pictures_are_read_once_and_give_the_same_samples(bench: Any, keep: int, reads: int) -> None:
     work = bench.work(rare_class_share=0.5, rotate=10)
     plain, _ = batches_of(work, 0)
     kept, read = batches_of(work, keep)
@@ -56,7 +54,7 @@ def test_training_batches__kept_pictures_are_read_once_and_give_the_same_samples
         assert a.names == b.names
 
 
-def test_training_batches__loader_processes_keep_pictures_too(bench: Any) -> None:
+def test_read_ahead__loader_processes_keep_pictures_too(bench: Any) -> None:
     work = bench.work()
     plain, _ = batches_of(work, 0)
     kept, _ = batches_of(work, 8 * PICTURE, workers=2)
@@ -91,11 +89,11 @@ def test_training_samples__broken_pictures_are_not_kept(bench: Any, tmp_path: Pa
                 ._replace(image=memoryview(b"\xff\xd8\xff"))
             )
 
-    samples = TrainingSamples(
-        Sampling(Damaged(), np.arange(256, dtype=np.uint8)), Augmentation.of(bench.work().recipe.data, (1, 1)), 0, 10**9
-    )
+    damaged: Any = Damaged()
+    sampling = Sampling(damaged, np.arange(256, dtype=np.uint8))
+    samples = TrainingSamples(sampling, Augmentation(bench.work().recipe.data, (1, 1)), 0, 10**9)
     for _ in range(2):
         plan = BatchPlan(1, 1, 1, 0).from_step(0)
-        (batch,) = training_batches(samples, plan, 0, pin=False)
+        (batch,) = read_ahead(samples, plan, 0, pin=False)
         assert batch.broken == batch.names == ["1/图_0000"]
         assert (batch.targets == 255).all()

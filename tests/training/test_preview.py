@@ -68,14 +68,14 @@ def test_preview__of_a_created_task_is_what_its_loop_sees(site: Any, run_job: An
     before = preview.preview(site.platform, "suzhou", 12)
     found = preview.first_samples(site.platform, facts, (task.train_con, task.data_con), 5)
     seen: list[Any] = []
-    whole = data.training_batches
+    whole = data.read_ahead
 
     def watched(*arguments: Any, **options: Any) -> Iterator[data.Batch]:
         for batch in whole(*arguments, **options):
             seen.append(batch)
             yield batch
 
-    monkeypatch.setattr(data, "training_batches", watched)
+    monkeypatch.setattr(data, "read_ahead", watched)
     site.call("/starttask", task_id=task_id, num_epoch=1)
     run_job(site.platform, task_id)
     assert [s.name for s in found] == [*seen[0].names, *seen[1].names][:5]

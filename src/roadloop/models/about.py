@@ -16,32 +16,28 @@ from roadloop.models.files import (
     PARAMS,
     SAFETENSORS,
     ModelFile,
-    Three,
     is_described,
     load_description,
     parse_description,
 )
+from roadloop.networks.names import Three
 
 ONNX: Final = ".onnx"
 
 
 @dataclass(frozen=True)
-class About:
-    """What is known of a network's numbers without asking anybody; None or empty where it is not.
+class Said:
+    """What a network's numbers mean, as a file or somebody says; None or empty where nothing is said.
 
     Attributes:
         table: Its class table.
-        label_map: Raw id -> output.
+        label_map: Raw id -> output; outputs that it does not name are left out of the argmax.
         outputs: How many outputs it has.
         mean: Subtracted from RGB in 0..1.
         std: Divides what is left.
         size: Height and width of the pictures that it is usually given.
-        crop: Height and width of what it saw while training.
         settings: Keyword arguments of the network's `build`.
-        network: Name of the network, or of the template.
-        digest: sha256 of the network's source.
-        predict_ignored: Whether outputs without a class take part in the argmax.
-        flip_pairs: Outputs that change places in a mirrored picture.
+        predict_ignored: Whether outputs without a class take part in the argmax, too.
     """
 
     table: ClassTable | None = None
@@ -50,11 +46,24 @@ class About:
     mean: Three | None = None
     std: Three | None = None
     size: tuple[int, int] | None = None
-    crop: tuple[int, int] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    predict_ignored: bool = False
+
+
+@dataclass(frozen=True)
+class About(Said):
+    """What a file says of itself.
+
+    Attributes:
+        crop: Height and width of what it saw while training.
+        network: Name of the network, or of the template.
+        digest: sha256 of the network's source.
+        flip_pairs: Outputs that change places in a mirrored picture.
+    """
+
+    crop: tuple[int, int] | None = None
     network: str = ""
     digest: str = ""
-    predict_ignored: bool = False
     flip_pairs: Any = None
 
 
@@ -90,18 +99,18 @@ def of_record(record: ModelFile) -> About:
     rows: Any = record.class_table
     norm, size = record.normalisation, record.input
     return About(
-        from_rows("classes", rows),
-        LabelMap.from_json(record.label_map),
-        record.num_classes,
-        norm.mean,
-        norm.std,
-        size.size or size.crop,
-        size.crop,
-        record.network.settings,
-        record.network.name,
-        record.network.digest,
-        record.predict_ignored,
-        record.training.get("flip_pairs"),
+        table=from_rows("classes", rows),
+        label_map=LabelMap.from_json(record.label_map),
+        outputs=record.num_classes,
+        mean=norm.mean,
+        std=norm.std,
+        size=size.size or size.crop,
+        settings=record.network.settings,
+        predict_ignored=record.predict_ignored,
+        crop=size.crop,
+        network=record.network.name,
+        digest=record.network.digest,
+        flip_pairs=record.training.get("flip_pairs"),
     )
 
 

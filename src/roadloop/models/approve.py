@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import SequenceMatcher, unified_diff
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import typer
 
 from roadloop.console import language, on_one_line, say, visible
 from roadloop.errors import InvalidValueError, RoadloopError, Text, UntrustedCodeError
-from roadloop.models.files import PARAMS, load_description
+from roadloop.models.files import PARAMS, NetworkPart, load_description
 from roadloop.models.service import model_files
 from roadloop.networks import trust
 from roadloop.networks.folder import SOURCE, digest, list_templates, read_source, template_folder
@@ -20,21 +20,7 @@ from roadloop.storage.platform import Platform
 ALIKE: Final = 0.4  #: share of equal lines from which a difference tells more than it hides
 
 
-class Carried(NamedTuple):
-    """The code that a file carries.
-
-    Attributes:
-        name: What it calls the network.
-        source: Its text.
-        digest: sha256 of that.
-    """
-
-    name: str
-    source: str
-    digest: str
-
-
-def carried(path: Path) -> Carried:
+def carried(path: Path) -> NetworkPart:
     """The code of a model file, or of a `network.py` such as a training task keeps in `conf/`; nothing of it is run.
 
     Args:
@@ -47,7 +33,7 @@ def carried(path: Path) -> Carried:
     """
     if path.name == SOURCE:
         source = read_source(path.parent)
-        return Carried(path.parent.name, source, digest(source))
+        return NetworkPart(name=path.parent.name, digest=digest(source), settings={}, source=source)
     if path.suffix not in (PARAMS, ".json"):
         raise InvalidValueError(
             Text(
@@ -57,8 +43,7 @@ def carried(path: Path) -> Carried:
             ),
             parameter="file",
         )
-    network = load_description(path.with_suffix(PARAMS)).network
-    return Carried(network.name, network.source, network.digest)
+    return load_description(path.with_suffix(PARAMS)).network
 
 
 def templates() -> dict[str, str]:

@@ -4,7 +4,7 @@ An export takes seconds, so it is only tried where the pictures that are left wo
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -111,10 +111,6 @@ class Trial:
         window = tiles(height - height // 2 if self.remote else height, width, self.manner.tile)[0].window
         return window[0].stop - window[0].start, window[1].stop - window[1].start
 
-    def predictor(self, network: Network) -> Predictor:
-        """It on one core."""
-        return Predictor(network, torch.device("cpu"), remote=self.remote, manner=self.manner)
-
 
 def choose(trial: Trial, *, always: bool = False) -> tuple[Choice, Network]:
     """Measure both, on one core each.
@@ -134,7 +130,7 @@ def choose(trial: Trial, *, always: bool = False) -> tuple[Choice, Network]:
         return choice, trial.network
     began = time.perf_counter()
     try:
-        network = exported(trial.network, (trial.params, trial.trust), trial.size, trial.place)
+        network = exported(trial, trial.size)
         found, onnx_seconds = _measure(trial, network)
     except (RoadloopError, RuntimeError) as error:  # an odd network may fail anywhere between trace and run
         return replace(choice, why="export failed", detail=f"{error}"[:300]), trial.network
@@ -172,9 +168,7 @@ def settled(context: TaskContext, trials: Sequence[Trial]) -> tuple[list[Choice]
     if PREDICTORS in context.memo:
         choices = [Choice.of(values) for values in context.memo[PREDICTORS]]
         networks = [
-            exported(trial.network, (trial.params, trial.trust), choice.size, trial.place)
-            if trial.left and choice.backend == "onnx" and choice.size
-            else trial.network
+            exported(trial, choice.size) if trial.left and choice.backend == "onnx" and choice.size else trial.network
             for trial, choice in zip(trials, choices, strict=True)
         ]
         return choices, networks
@@ -193,23 +187,18 @@ def settled(context: TaskContext, trials: Sequence[Trial]) -> tuple[list[Choice]
     return choices, networks
 
 
-def exported(network: Network, file: tuple[Path, Trust], size: tuple[int, int], place: Path) -> Network:
-    """The network with ONNX Runtime in its place for pictures of one size.
-
-    Args:
-        network: The network.
-        file: Its `.params` file, and what may run.
-        size: Height and width.
-        place: Where the file may stand for a moment.
+def exported(trial: Trial, size: tuple[int, int]) -> Network:
+    """The trial's network with ONNX Runtime in its place for pictures of one size, height and width.
 
     Raises:
         JobError: The export failed, or its answers are others.
     """
     from roadloop.models.export import export_onnx  # noqa: PLC0415 - seconds to import, and most jobs need none of it
 
+    network, place = trial.network, trial.place
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        export_onnx(file[0], place, size=size, part=partial(_answering, network), trust=file[1])
+        export_onnx(trial.params, place, size=size, part=partial(_answering, network), trust=trial.trust)
         module = OnnxNetwork(reading.read_bytes(place), size, network)
     finally:
         place.unlink(missing_ok=True)
@@ -272,20 +261,13 @@ def common_size(images: Sequence[UInt8], most: int = _RUNS) -> list[UInt8]:
 
 def _measure(trial: Trial, network: Network) -> tuple[list[UInt8], float]:
     """The labels of the trial's pictures, and the seconds that one takes on one core (the least of a few runs)."""
-    predictor = trial.predictor(network)
+    predictor = Predictor(network, torch.device("cpu"), remote=trial.remote, manner=trial.manner)
 
     def timed(image: UInt8) -> tuple[UInt8, float]:
         began = time.thread_time()
         (ids,) = predictor([image])
         return ids, time.thread_time() - began
 
-    return _on_one_core(lambda: _least([timed(image) for image in (trial.images[0], *trial.images)][1:]))
-
-
-def _least(runs: list[tuple[UInt8, float]]) -> tuple[list[UInt8], float]:
-    return [ids for ids, _ in runs], min(seconds for _, seconds in runs)
-
-
-def _on_one_core(work: Callable[[], tuple[list[UInt8], float]]) -> tuple[list[UInt8], float]:
     with ThreadPoolExecutor(1, "calibrate", torch.set_num_threads, (1,)) as pool:
-        return pool.submit(work).result()
+        _first, *runs = pool.map(timed, (trial.images[0], *trial.images))
+    return [ids for ids, _ in runs], min(seconds for _, seconds in runs)

@@ -36,11 +36,7 @@ if TYPE_CHECKING:
 SHOWN_LINES: Final = 40  #: of the mapping; the .json keeps every name
 
 app = typer.Typer(help="Foreign weights as model files 导入外来权重.", no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """Foreign weights as model files 导入外来权重."""
+app.callback()(lambda: None)
 
 
 @app.command("import")

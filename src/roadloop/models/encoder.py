@@ -8,6 +8,7 @@ N pictures, C outputs, D channels of that map, H, W pixels, h, w the size of the
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -70,16 +71,13 @@ def _sizes(network: nn.Module, answer: Callable[[Tensor], Tensor], side: int) ->
     """Module -> (channels, height) of its last output, in the order in which they ended."""
     sizes: dict[str, tuple[int, int]] = {}
 
-    def note(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found = _map(output)
-            if isinstance(found, Tensor) and found.ndim == 4:
-                sizes.pop(name, None)
-                sizes[name] = (found.shape[1], found.shape[2])
+    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        found = _map(output)
+        if isinstance(found, Tensor) and found.ndim == 4:
+            sizes.pop(name, None)
+            sizes[name] = (found.shape[1], found.shape[2])
 
-        return hook
-
-    handles = [module.register_forward_hook(note(name)) for name, module in network.named_modules()]
+    handles = [module.register_forward_hook(partial(note, name)) for name, module in network.named_modules()]
     try:
         parameter = next(network.parameters(), None)
         device = parameter.device if parameter is not None else torch.device("cpu")

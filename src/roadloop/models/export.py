@@ -130,14 +130,6 @@ class Coarse(torch.nn.Module):
         return logits_NChw
 
 
-class _UnlikeError(Exception):
-    """The export is not the network; carries why."""
-
-    def __init__(self, why: Text) -> None:
-        super().__init__(why.en)
-        self.why = why
-
-
 def export_onnx(
     params_path: Path,
     target: Path,
@@ -183,18 +175,18 @@ def export_onnx(
         if any_size:
             try:
                 return _write(network, record, temporary, ((height, width), *OTHER_SIZES))
-            except _UnlikeError as error:
+            except JobError as error:
                 fixed = Text(
-                    f"宽和高固定为 {width}x{height}，不能任意：{error.why.zh}",
-                    f"Width and height are fixed at {width}x{height}, not free: {error.why.en}",
+                    f"宽和高固定为 {width}x{height}，不能任意：{error.text.zh}",
+                    f"Width and height are fixed at {width}x{height}, not free: {error.text.en}",
                 )
         try:
             return replace(_write(network, record, temporary, ((height, width),)), fixed=fixed)
-        except _UnlikeError as error:
+        except JobError as error:
             raise JobError(
                 Text(
-                    f"{error.why.zh}未写入；原模型没有改变。",
-                    f"{error.why.en} It was not written; the model is as it was.",
+                    f"{error.text.zh}未写入；原模型没有改变。",
+                    f"{error.text.en} It was not written; the model is as it was.",
                 )
             ) from error
 
@@ -221,7 +213,7 @@ def _write(network: torch.nn.Module, record: ModelFile, path: Path, sizes: Sizes
     """Write and compare; height and width are free where there is more than one size.
 
     Raises:
-        _UnlikeError: The export failed, or answers otherwise.
+        JobError: The export failed, or answers otherwise.
     """
     _trace(network, sizes[0], path, free=len(sizes) > 1)
     _describe(path, record)
@@ -230,14 +222,14 @@ def _write(network: torch.nn.Module, record: ModelFile, path: Path, sizes: Sizes
         try:
             differences += _compare(network, path, (height, width))
         except Exception as error:  # a network's code may raise anything
-            raise _UnlikeError(
+            raise JobError(
                 Text(
                     f"网络或其导出无法处理 {width}x{height}（宽x高）的图片：{_first(error)}。",
                     f"The network or its export does not run at {width}x{height} (width x height): {_first(error)}.",
                 )
             ) from error
         if not all(found.small for found in differences):
-            raise _UnlikeError(_unlike(next(d for d in differences if not d.small), f"{width}x{height}"))
+            raise JobError(_unlike(next(d for d in differences if not d.small), f"{width}x{height}"))
     return OnnxReport(sizes[0], sizes, max(differences, key=lambda d: d.largest))
 
 
@@ -290,7 +282,7 @@ def _trace(network: torch.nn.Module, size: tuple[int, int], path: Path, *, free:
                     f"PyTorch cannot write this network's layers for every height and width (in its words: {why})."
                     " For another size, export another file with --size.",
                 )
-            raise _UnlikeError(reason) from error
+            raise JobError(reason) from error
 
 
 def _describe(path: Path, record: ModelFile) -> None:
@@ -315,8 +307,7 @@ def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> Ite
     generator = torch.Generator().manual_seed(0)
     for count in BATCHES:
         image_NCHW = torch.randn((count, 3, *size), generator=generator)
-        with torch.no_grad():
-            expected = _answers(network, image_NCHW)
+        expected = _answers(network, image_NCHW)
         got = session.run(None, {"image": image_NCHW.numpy()})
         for one, wanted in zip(got, expected, strict=True):
             found = Deviation.between(one, wanted)
@@ -325,14 +316,12 @@ def _compare(network: torch.nn.Module, path: Path, size: tuple[int, int]) -> Ite
 
 def _jumps(network: torch.nn.Module, image_NCHW: torch.Tensor, expected_NCHW: NDArray[np.float32]) -> bool:
     generator = torch.Generator().manual_seed(1)
-    for _ in range(NUDGES):
-        nudged_NCHW = image_NCHW * (1 + NUDGE * torch.randn(image_NCHW.shape, generator=generator))
-        with torch.no_grad():
-            if not Deviation.between(_answers(network, nudged_NCHW)[0], expected_NCHW).within:
-                return True
-    return False
+    factors = (1 + NUDGE * torch.randn(image_NCHW.shape, generator=generator) for _ in range(NUDGES))
+    answers = (_answers(network, image_NCHW * factor_NCHW)[0] for factor_NCHW in factors)
+    return any(not Deviation.between(got_NCHW, expected_NCHW).within for got_NCHW in answers)
 
 
+@torch.no_grad()
 def _answers(network: torch.nn.Module, image_NCHW: torch.Tensor) -> list[NDArray[np.float32]]:
     """The logits, and the embeddings of an `Encoder`."""
     answer = network(image_NCHW)

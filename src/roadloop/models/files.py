@@ -12,11 +12,13 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, Text
 from roadloop.models.params import Arrays, read_params, write_params
 from roadloop.networks.folder import digest
+from roadloop.networks.names import Three
+from roadloop.parameters import Record
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 
@@ -32,16 +34,9 @@ _STATISTICS: Final = ("running_mean", "running_var", "num_batches_tracked")
 
 Move = tuple[Path, Path]
 Pair = tuple[int, int]
-Three = tuple[float, float, float]
 
 
-class Part(BaseModel):
-    """Base of the description's parts: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class NetworkPart(Part):
+class NetworkPart(Record):
     """The network that the tensors belong to."""
 
     name: str = Field(description="The team's name for it.")
@@ -50,7 +45,7 @@ class NetworkPart(Part):
     source: str = Field(description="The text of its network.py.")
 
 
-class OutputClass(Part):
+class OutputClass(Record):
     """What one output of the network means."""
 
     train_id: int = Field(ge=0, le=254)
@@ -59,7 +54,7 @@ class OutputClass(Part):
     color: tuple[int, int, int] = Field(description="Red, green, blue, 0..255, for display.")
 
 
-class Normalisation(Part):
+class Normalisation(Record):
     """What is done to RGB values in 0..1 before they go in: minus mean, divided by std."""
 
     mean: Three
@@ -67,14 +62,14 @@ class Normalisation(Part):
     channels: Literal["rgb"] = Field("rgb", description="Order in which the colours go in.")
 
 
-class InputSize(Part):
+class InputSize(Record):
     """Picture sizes in pixels, height first."""
 
     crop: Pair = Field(description="What the network saw while training.")
     size: Pair | None = Field(None, description="The pictures' own size, the usual one for prediction.")
 
 
-class ModelFile(Part):
+class ModelFile(Record):
     """What the `.json` beside a `.params` file says."""
 
     format: Literal["roadloop-model/1"] = FORMAT
@@ -239,22 +234,14 @@ def decode_params(data: bytes, name: str) -> Arrays:
         BrokenFileError: It is not such a file; names it.
     """
     try:
-        return torch_names(read_params(data))
+        arrays = read_params(data)
+        plain = {own.removeprefix("arg:").removeprefix("aux:"): array for own, array in arrays.items()}
+        if len(plain) != len(arrays):
+            raise BrokenFileError(
+                Text("有张量同时以 arg: 和 aux: 保存。", "A tensor is stored as arg: and as aux: at once.")
+            )
     except BrokenFileError as error:
         raise BrokenFileError(Text(f"{name}：{error.text.zh}", f"{name}: {error.text.en}"), file=name) from error
-
-
-def torch_names(arrays: Arrays) -> Arrays:
-    """Take `arg:` and `aux:` off the names.
-
-    Raises:
-        BrokenFileError: Two names become one.
-    """
-    plain = {name.removeprefix("arg:").removeprefix("aux:"): array for name, array in arrays.items()}
-    if len(plain) != len(arrays):
-        raise BrokenFileError(
-            Text("有张量同时以 arg: 和 aux: 保存。", "A tensor is stored as arg: and as aux: at once.")
-        )
     return plain
 
 

@@ -139,11 +139,6 @@ def is_counter(name: str) -> bool:
     return name.rpartition(".")[2] == COUNTER
 
 
-def identify(file: Shapes, network: Shapes, published: Sequence[Published]) -> Published | None:
-    """Whose names a file has: of published weights, or (None) the network's own, or nobody's."""
-    return _read(file, network, published)[1]
-
-
 def fit(
     file: Shapes, network: Shapes, published: Sequence[Published] = (), *, order: Parts | None = None
 ) -> tuple[dict[str, str], MappingReport]:
@@ -159,7 +154,7 @@ def fit(
         Name in the network -> name in the file, and the report.
     """
     if order is None:
-        pairs, whose = _read(file, network, published)
+        pairs, whose = by_name(file, network, published)
     else:
         pairs, whose = in_order(file, network, order), None
     taken = {own: theirs for own, theirs in pairs.items() if squeezed(file[theirs]) == squeezed(network[own])}
@@ -219,15 +214,19 @@ def _one_differs(a: Shape, b: Shape) -> bool:
     return len(a) == len(b) and sum(m != n for m, n in zip(a, b, strict=True)) == 1
 
 
-def _read(file: Shapes, network: Shapes, published: Sequence[Published]) -> tuple[dict[str, str], Published | None]:
-    """Pairs by name, in the reading that knows most of the file's names; the network's own names before others."""
+def by_name(file: Shapes, network: Shapes, published: Sequence[Published]) -> tuple[dict[str, str], Published | None]:
+    """Pairs by name, in the reading that knows most of the file's names; the network's own names before others.
+
+    Returns:
+        Name in the network -> name in the file; and whose published names they are, None for the network's own.
+    """
     best: tuple[int, int] = (-1, 0)
     found: tuple[dict[str, str], Published | None] = ({}, None)
     for prefix in PREFIXES:
         bare = {name.removeprefix(prefix): name for name in file}
         if len(bare) < len(file) or (prefix and list(bare) == list(file)):
             continue
-        own = _by_name(bare, network)
+        own = _by_own(bare, network)
         if (len(own), 0) > best:
             best, found = (len(own), 0), ({name: bare[theirs] for name, theirs in own.items()}, None)
         for whose in published:
@@ -242,7 +241,7 @@ def _by_published(bare: Mapping[str, str], network: Shapes, whose: Published) ->
     return {own: bare[keys[theirs]] for own, theirs in found.items() if theirs is not None}
 
 
-def _by_name(file: Iterable[str], network: Shapes) -> dict[str, str]:
+def _by_own(file: Iterable[str], network: Shapes) -> dict[str, str]:
     """Pairs of one name, in the network's order; then of names that mean the same, while no two do."""
     names = set(file)
     common = _once(name for name in names if name not in network)

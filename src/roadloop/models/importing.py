@@ -9,7 +9,7 @@ from typing import Any, Final
 from roadloop.errors import InvalidValueError, NameTakenError, Text
 from roadloop.models.about import About
 from roadloop.models.files import file_name, save_model
-from roadloop.models.fit import MappingReport, Shapes, fit, identify, in_order, is_counter, problems
+from roadloop.models.fit import MappingReport, Shapes, by_name, fit, in_order, is_counter, problems
 from roadloop.models.foreign import read_weights
 from roadloop.models.load import Blueprint, check_values, copy_tensors, refused, shapes_of
 from roadloop.models.meaning import Given, Meaning, meaning_of
@@ -71,7 +71,7 @@ def import_weights(file: Path, network: NetworkInfo, about: About, given: Given,
     source = read_source(network.folder)
     blueprint = Blueprint(source, meaning.outputs, settings, published, str(network.folder), trust=Trust.of(source))
     module, whose = blueprint.build(), None
-    if not given.by_order and (whose := identify(shapes, shapes_of(module), published)):
+    if not given.by_order and (whose := by_name(shapes, shapes_of(module), published)[1]):
         wanted = _wanted(file, blueprint, whose, given)
         blueprint = replace(blueprint, settings=settings | wanted)
         module = blueprint.build() if wanted else module

@@ -238,11 +238,10 @@ def _start_cure(ordered: Mapping[str, str], file: Shapes, pairing: Pairing) -> T
     if pairing == "names" and len(ordered) == sum(not is_counter(name) for name in file):
         zh = f"{zh}；若两边的层顺序确实相同，可设 weights_pairing=order 按顺序对应"
         en = f"{en}; where both have their layers in the same order, weights_pairing=order pairs them so"
-    zh, en = (
+    return Text(
         f"{zh}；或设 weights_pairing=part，只取名称与形状都相符的张量。",
         f"{en}; weights_pairing=part takes by name what fits.",
     )
-    return Text(zh, en)
 
 
 def _other_settings(path: Path, whose: Published, wanted: Mapping[str, Any]) -> InvalidValueError:

@@ -80,27 +80,16 @@ def tiles(height: int, width: int, side: int) -> list[Tile]:
         side: Of the tiles; 0 = one tile that is the picture.
     """
     rows, columns = _cuts(height, side or height), _cuts(width, side or width)
-    return [
-        Tile((row.window, column.window), (row.kept, column.kept), (row.inside, column.inside))
-        for row, column in product(rows, columns)
-    ]
+    return [Tile(*zip(row, column, strict=True)) for row, column in product(rows, columns)]
 
 
-class _Cut(NamedTuple):
-    """A tile along one direction."""
-
-    window: slice
-    kept: slice
-    inside: slice
-
-
-def _cuts(length: int, side: int) -> list[_Cut]:
+def _cuts(length: int, side: int) -> list[tuple[slice, slice, slice]]:
+    """The tiles along one direction: window, kept, inside."""
     if length <= side:
-        whole = slice(0, length)
-        return [_Cut(whole, whole, whole)]
+        return [(slice(0, length),) * 3]
     starts = [*range(0, length - side, side - 2 * (side // _MARGIN)), length - side]
     borders = [0, *((left + side + right) // 2 for left, right in pairwise(starts)), length]
     return [
-        _Cut(slice(start, start + side), slice(first, last), slice(first - start, last - start))
+        (slice(start, start + side), slice(first, last), slice(first - start, last - start))
         for start, (first, last) in zip(starts, pairwise(borders), strict=True)
     ]

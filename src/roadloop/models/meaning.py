@@ -1,17 +1,15 @@
 """What the numbers of a foreign network mean: as somebody says, else as its file says, else as its network usually has it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap, default_map
 from roadloop.labels.table import ClassTable
-from roadloop.models.about import About
-from roadloop.models.files import Three
+from roadloop.models.about import About, Said
 from roadloop.networks.folder import DATA, read_defaults
-from roadloop.networks.names import Published
+from roadloop.networks.names import Published, Three
 
 SIZE: Final = (512, 512)
 NONE: Final[tuple[Three, Three]] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -21,30 +19,10 @@ _ASSUMED: Final = Text("文件未说明，暂且如此假定", "assumed: the fil
 
 
 @dataclass(frozen=True)
-class Given:
-    """What somebody says about a file; None or empty where nothing is said.
+class Given(Said):
+    """What somebody says about a file, and `by_order`: whether its tensors are to be paired in their order."""
 
-    Attributes:
-        table: Its class table.
-        label_map: Raw id -> output; outputs that it does not name are left out of the argmax.
-        outputs: How many outputs the network has; 0 = not said.
-        mean: Subtracted from RGB in 0..1.
-        std: Divides what is left.
-        size: Height and width of the pictures that it is usually given.
-        settings: Keyword arguments of the network's `build`.
-        by_order: Pair the tensors in their order.
-        predict_ignored: Let outputs without a class take part in the argmax, too.
-    """
-
-    table: ClassTable | None = None
-    label_map: LabelMap | None = None
-    outputs: int = 0
-    mean: Three | None = None
-    std: Three | None = None
-    size: tuple[int, int] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
     by_order: bool = False
-    predict_ignored: bool = False
 
 
 @dataclass(frozen=True)

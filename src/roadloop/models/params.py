@@ -80,7 +80,11 @@ def read_params(data: bytes) -> Arrays:
     magic, reserved, count = reader.unpack("QQQ", "the header")
     if magic != LIST_MAGIC or reserved != 0:
         raise _broken("it does not begin as an MXNet NDArray list", "文件开头不是 MXNet NDArray 列表")
-    reader.check_count(count)
+    if count > min(MAX_ARRAYS, reader.left // 4):
+        raise _broken(
+            f"it claims {count} arrays, more than its {len(data)} bytes can hold",
+            f"文件声称有 {count} 个数组，超过其 {len(data)} 字节所能容纳",
+        )
     arrays = [_read_array(reader, index) for index in range(count)]
     (named,) = reader.unpack("Q", "the number of names")
     if named not in {0, count}:
@@ -116,14 +120,6 @@ class _Reader:
         """The next integers, little endian."""
         return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout), what))
 
-    def check_count(self, count: int) -> None:
-        """Refuse a number of arrays that the bytes left cannot hold."""
-        if count > min(MAX_ARRAYS, self.left // 4):
-            raise _broken(
-                f"it claims {count} arrays, more than its {len(self._data)} bytes can hold",
-                f"文件声称有 {count} 个数组，超过其 {len(self._data)} 字节所能容纳",
-            )
-
 
 def _read_array(reader: _Reader, index: int) -> NDArray[Any]:
     what = f"array {index}"
@@ -144,7 +140,7 @@ def _read_array(reader: _Reader, index: int) -> NDArray[Any]:
     return _read_values(reader, shape, _read_type(reader, what), what)
 
 
-def _read_shape(reader: _Reader, what: str, *, numpy_shapes: bool = False) -> _Shape | None:
+def _read_shape(reader: _Reader, what: str, *, numpy_shapes: bool) -> _Shape | None:
     """A shape, or nothing where it says that there is no array."""
     (ndim,) = reader.unpack("i", what)
     none = -1 if numpy_shapes else 0

@@ -148,7 +148,8 @@ class Predictor:
         shift = -np.array(network.mean, np.float32) / np.array(network.std, np.float32)
         self._scale_C11: Final = torch.from_numpy(scale.astype(np.float32)).view(3, 1, 1).to(device)
         self._shift_C11: Final = torch.from_numpy(shift.astype(np.float32)).view(3, 1, 1).to(device)
-        chosen, ids = _choices(network.used, network.outputs, predict_ignored=network.predict_ignored)
+        chosen = list(range(network.outputs)) if network.predict_ignored else list(network.used)
+        ids = np.array([i if i in set(network.used) else IGNORE for i in chosen], np.uint8)
         self._chosen: Final = None if chosen == list(range(network.outputs)) else chosen
         self._ids: Final = None if ids.tolist() == list(range(network.outputs)) else ids
         self._swapped: Final = torch.tensor(_swapped(network, chosen), dtype=torch.int64, device=device)
@@ -278,18 +279,6 @@ def on_each(network: Network, devices: Sequence[torch.device]) -> list[Network]:
 
 def _apply_layout(module: torch.nn.Module, layout: torch.memory_format) -> None:
     module.to(memory_format=layout)  # type: ignore[call-overload]
-
-
-def _choices(used: Sequence[int], outputs: int, *, predict_ignored: bool) -> tuple[list[int], UInt8]:
-    """The outputs that take part in the argmax, and uint8 [of them] what is predicted where each wins.
-
-    Args:
-        used: Outputs that are classes.
-        outputs: How many there are.
-        predict_ignored: Whether the others take part, too, as 255.
-    """
-    chosen = list(range(outputs)) if predict_ignored else list(used)
-    return chosen, np.array([i if i in set(used) else IGNORE for i in chosen], np.uint8)
 
 
 def _mirrored(record: ModelFile) -> tuple[tuple[int, int], ...]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,21 +20,6 @@ from roadloop.storage.platform import Platform
 TRAININGS: Final = "jobs:train"  # the list of all training jobs
 WEIGHTS: Final = "weights"  # the source name of the files in `weights/`
 _NAME: Final = re.compile(r"(?P<prefix>.+)_ep-(?P<epoch>\d{4,9})\.params")
-
-
-@dataclass(frozen=True)
-class WeightFile:
-    """A file that a training task could begin from.
-
-    Attributes:
-        name: What `/starttask` takes: `<file>`, or `<task>/<file>` for another task's result.
-        path: The file.
-        compatible: Its network is the one asked for, by digest or at least by name.
-    """
-
-    name: str
-    path: Path
-    compatible: bool
 
 
 def models_folder(workspace: Workspace, task: str) -> Path:
@@ -123,8 +107,10 @@ def _find(platform: Platform, source: str, file: str, endings: tuple[str, ...]) 
 
 def compatible_weights(
     platform: Platform, network: NetworkInfo, num_classes: int | None = None, *, leave_out: str = "", q: str = ""
-) -> list[WeightFile]:
-    """The files in `weights/` and those of the newest 1,000 tasks, the most fitting first, then newest first.
+) -> list[str]:
+    """Names of the files in `weights/` and of the newest 1,000 tasks, the most fitting first, then newest first.
+
+    A name is what `/starttask` takes: `<file>`, or `<task>/<file>` for another task's result.
 
     First come those of the same network code and number of classes, then of the same code, then of a network with
     the same name; then the rest, which may still share some tensors.
@@ -136,15 +122,9 @@ def compatible_weights(
         leave_out: Name of the task itself.
         q: Only files and tasks whose names contain this, whatever its case, of whatever age.
     """
-    ranked = []
     wanted = q.strip().casefold()
-    for name, path, record in _candidates(platform, leave_out, wanted):
-        if wanted not in name.casefold():
-            continue
-        rank = _rank(record, network, num_classes)
-        ranked.append((rank, WeightFile(name, path, compatible=rank <= 2)))
-    ranked.sort(key=lambda pair: pair[0])
-    return [weights for _, weights in ranked]
+    found = [one for one in _candidates(platform, leave_out, wanted) if wanted in one[0].casefold()]
+    return [name for name, record in sorted(found, key=lambda one: _rank(one[1], network, num_classes))]
 
 
 def _rank(record: ModelFile | None, network: NetworkInfo, num_classes: int | None) -> int:
@@ -155,17 +135,17 @@ def _rank(record: ModelFile | None, network: NetworkInfo, num_classes: int | Non
     return 2 if record.network.name == network.name else 3
 
 
-def _candidates(platform: Platform, leave_out: str, wanted: str) -> Iterator[tuple[str, Path, ModelFile | None]]:
+def _candidates(platform: Platform, leave_out: str, wanted: str) -> Iterator[tuple[str, ModelFile | None]]:
     holds = platform.workspace.holds
     for path in sorted(p for p in _files(platform.workspace.weights, START_ENDINGS) if holds(p.resolve())):
-        yield spoken(path.name), path, _describe(path)
+        yield spoken(path.name), _describe(path)
     for task in _tasks(platform, wanted)[0]:
         if task == leave_out:
             continue
         pairs = model_files(models_folder(platform.workspace, task))
         record = _describe(pairs[0]) if pairs else None  # a task has one network
         for path in pairs:
-            yield f"{task}/{path.name}", path, record
+            yield f"{task}/{path.name}", record
 
 
 def _describe(path: Path) -> ModelFile | None:

@@ -74,9 +74,6 @@ def run(
             free.put(models)
         return [(one, [ids[i] for ids in by_model]) for i, one in enumerate(loaded)]
 
-    def finish(pair: tuple[L, list[V]]) -> R:
-        return stages.finish(*pair)
-
     width = len(predictors)
     codecs = min(CODEC_THREADS * width, 32)
     with (
@@ -87,7 +84,7 @@ def run(
         loaded = (one for one in in_order(readers, stages.load, pictures, codecs + width * batch) if one is not None)
         batches = _grouped(loaded, lambda one: stages.image(one).shape[:2], batch, limit=4 * width * batch)
         predicted = (pair for pairs in in_order(workers, predict, batches, width + 1) for pair in pairs)
-        yield from in_order(writers, finish, predicted, codecs + batch)
+        yield from in_order(writers, lambda pair: stages.finish(*pair), predicted, codecs + batch)
 
 
 def _one_thread() -> None:

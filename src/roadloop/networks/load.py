@@ -99,9 +99,7 @@ def default_settings(source: str, *, file: str = "<network.py>", trust: Trust = 
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
 
-def try_network(
-    network: nn.Module, num_classes: int, *, size: tuple[int, int] = TRY_SIZE, file: str = "<network.py>"
-) -> None:
+def try_network(network: nn.Module, num_classes: int, *, file: str = "<network.py>") -> None:
     """Run a network forward and backward in training mode, then forward in evaluation mode, on random pictures.
 
     In training mode it may answer a tuple: the main logits, then those of auxiliary heads; a head of exactly one
@@ -110,7 +108,6 @@ def try_network(
     Args:
         network: Takes float32 [2, 3, H, W].
         num_classes: Number of outputs it must have.
-        size: H and W of the pictures.
         file: Where its code is, for messages.
 
     Raises:
@@ -118,15 +115,15 @@ def try_network(
             parameter, a gradient is not finite, or resized `coarse_logits` are others.
     """
     generator = torch.Generator().manual_seed(0)
-    x_NCHW = torch.randn((2, 3, *size), generator=generator)
-    target_NHW = torch.randint(num_classes, (2, *size), generator=generator)
+    x_NCHW = torch.randn((2, 3, *TRY_SIZE), generator=generator)
+    target_NHW = torch.randint(num_classes, (2, *TRY_SIZE), generator=generator)
     with _named_failures(file):
         answer = network.train()(x_NCHW)
     heads = answer if isinstance(answer, tuple | list) else (answer,)
-    _check_logits(heads[0], (2, num_classes, *size), file)
+    _check_logits(heads[0], (2, num_classes, *TRY_SIZE), file)
     for logits in heads[1:]:
         boundary = isinstance(logits, Tensor) and logits.shape[1:2] == (1,)
-        _check_logits(logits, (2, 1 if boundary else num_classes, *size), file)
+        _check_logits(logits, (2, 1 if boundary else num_classes, *TRY_SIZE), file)
     with _named_failures(file):
         torch.stack([_trial_loss(logits, target_NHW) for logits in heads]).sum().backward()
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -141,8 +138,8 @@ def try_network(
     network.zero_grad(set_to_none=True)
     with _named_failures(file), torch.no_grad():
         answer = network.eval()(x_NCHW)
-    _check_logits(answer, (2, num_classes, *size), file)
-    if hasattr(network, COARSE) and not answers_coarsely(network, size=size, file=file):
+    _check_logits(answer, (2, num_classes, *TRY_SIZE), file)
+    if hasattr(network, COARSE) and not answers_coarsely(network, file=file):
         raise JobError(
             Text(
                 f"{file} 的 {COARSE} 经双线性放大后与 forward 的应答不同；请改正或删除该方法。",
@@ -292,9 +289,7 @@ def _named_failures(file: str) -> Iterator[None]:
     """Turn whatever the code of `file` raises into a `JobError` with its line."""
     try:
         yield
-    except RoadloopError:
-        raise
-    except (MemoryError, torch.OutOfMemoryError):
+    except (RoadloopError, MemoryError, torch.OutOfMemoryError):
         raise
     except (Exception, SystemExit) as error:  # the team's code may raise anything
         raise _failure(file, error) from error

@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from roadloop.errors import InvalidValueError, Text
 from roadloop.networks.folder import NAMES
+from roadloop.parameters import Record
 from roadloop.storage import reading
 
 CLASSES: Final = "{classes}"
@@ -40,10 +41,8 @@ def key(name: str) -> str:
     return plain
 
 
-class Published(BaseModel):
+class Published(Record):
     """How one kind of published file calls the tensors of a network, and what its numbers mean."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(description="What people call these weights.")
     source: str = Field(description="Where their authors' code is.")

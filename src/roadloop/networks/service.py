@@ -9,23 +9,13 @@ from roadloop.errors import NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.choices import ready
 from roadloop.jobs.states import ENDED, JobState
-from roadloop.networks.folder import (
-    NetworkInfo,
-    check_files,
-    digest,
-    network_folder,
-    read_defaults,
-    read_source,
-    template_folder,
-)
+from roadloop.networks.folder import NetworkInfo, check_files, digest, network_folder, read_source, template_folder
 from roadloop.networks.recipe import AddNet, CreateNet
 from roadloop.networks.store import networks
 from roadloop.parameters import Choices
 from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name, check_new_name, readable, spoken
 from roadloop.storage.platform import Platform
-
-__all__ = ["add", "create", "description", "list_folders", "list_networks", "read_defaults", "require"]
 
 _GIVEN_UP = (JobState.FAILED.value, JobState.CANCELLED.value)
 NEWEST_ONES = Choices()

@@ -130,18 +130,16 @@ def main(order: Path, answer: Path) -> None:
     except RoadloopError as error:
         found = {"text": list(error.text), "details": error.details}
     except (MemoryError, torch.OutOfMemoryError):
-        found = {"text": list(_too_large(told["file"])), "details": {"file": told["file"]}}
+        file = told["file"]
+        text = Text(
+            f"{file}：试运行所需内存超过本机的一半。请减小网络，例如通道数或层数。",
+            f"{file}: the trial wanted more than half of this host's memory. Make the network smaller: fewer channels"
+            " or layers.",
+        )
+        found = {"text": list(text), "details": {"file": file}}
     scratch = answer.with_suffix(".partial")
     scratch.write_text(json.dumps(found, ensure_ascii=False, default=str), "utf-8")
     scratch.replace(answer)
-
-
-def _too_large(file: str) -> Text:
-    return Text(
-        f"{file}：试运行所需内存超过本机的一半。请减小网络，例如通道数或层数。",
-        f"{file}: the trial wanted more than half of this host's memory. Make the network smaller: fewer channels or"
-        " layers.",
-    )
 
 
 if __name__ == "__main__":

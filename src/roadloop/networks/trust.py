@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
@@ -101,28 +101,6 @@ class Trust:
             )
 
 
-class Known(NamedTuple):
-    """A source that an operator, a training or an import has brought in.
-
-    Attributes:
-        digest: Its sha256.
-        name: What the network was called.
-        origin: Who brought it in.
-        since: Seconds since the epoch.
-        approved_by: The operator's account on the host, or "".
-        revoked_at: When it was taken back; None while it may run.
-        revoked_by: Who did.
-    """
-
-    digest: str
-    name: str
-    origin: Origin
-    since: float
-    approved_by: str
-    revoked_at: float | None
-    revoked_by: str | None
-
-
 def shipped() -> dict[str, str]:
     """sha256 -> name of every template's source, of this version and of earlier ones."""
     lines = (line.split() for line in reading.read_text(VERSIONS).splitlines())
@@ -200,7 +178,7 @@ def approve(db: sa.Connection, found: str, name: str) -> None:
         store.change_source(db, found, **values, revoked_at=None, revoked_by=None)
 
 
-def revoke(db: sa.Connection, beginning: str) -> Known:
+def revoke(db: sa.Connection, beginning: str) -> sa.Row[Any]:
     """Take back what `approve`, a training or an import has let run; counts from the next job on.
 
     Args:
@@ -223,10 +201,10 @@ def revoke(db: sa.Connection, beginning: str) -> Known:
     return rows[0]
 
 
-def listed(db: sa.Connection) -> list[Known]:
-    """Every source that was ever brought in, newest first."""
+def listed(db: sa.Connection) -> list[sa.Row[Any]]:
+    """The rows of every source that was ever brought in, newest first."""
     table = store.trusted_sources
-    return [Known(*row) for row in db.execute(sa.select(table).order_by(table.c.since.desc(), table.c.digest))]
+    return list(db.execute(sa.select(table).order_by(table.c.since.desc(), table.c.digest)))
 
 
 def _account() -> str:

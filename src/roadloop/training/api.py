@@ -56,7 +56,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
         Nothing runs yet: look at its label map and configuration, then call /starttask.
         """
         return call.write(
-            lambda: create.create(platform, p),
+            lambda: create.draft(platform, p).write,
             lambda task_id: {"message": "Autosele start", "data": task_id},
         )
 
@@ -271,12 +271,7 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
         "network_path": f"networks/{row['network']}",
         "data_path": f"datasets/{row['data']}",
         **row["shown"],
-        "start_date": row["start_date"],
-        "end_date": row["end_date"],
-        "task_desc": row["task_desc"],
-        "net_desc": row["net_desc"],
-        "data_desc": row["data_desc"],
-        "base_task": row["base_task"],
+        **{name: row[name] for name in ("start_date", "end_date", "task_desc", "net_desc", "data_desc", "base_task")},
         "epoch": memo.get("epoch", 0),
         "best": memo.get("best"),
         "images_per_second": memo.get("speed", {}).get("images_per_second"),

@@ -37,57 +37,27 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The limits of the random changes, and what fills the space outside a picture.
+    """The random changes that a configuration asks for.
 
     Attributes:
-        crop: h and w.
-        scale: Smallest and largest magnification.
-        rotate: Largest turn to either side, degrees.
-        flip: Probability of mirroring.
-        flip_pairs: Train ids that change places in a mirrored picture.
-        brightness: Largest shift, as a share of 255.
-        contrast: Largest change of the distance from middle grey.
-        saturation: Largest change of the distance from grey.
-        fill: Colour outside the picture, 0..255: the mean, which is 0 for the network.
-        rare_share: Probability of a crop around a pixel of a rare class.
-        class_pixels: Pixels of each class in the training split, by train id; needed where `rare_share` > 0.
+        data: Their limits; complete.
+        class_pixels: Pixels of each class in the training split, by train id; needed where `rare_class_share` > 0.
     """
 
-    crop: tuple[int, int]
-    scale: tuple[float, float]
-    rotate: float
-    flip: float
-    flip_pairs: tuple[tuple[int, int], ...]
-    brightness: float
-    contrast: float
-    saturation: float
-    fill: tuple[int, int, int]
-    rare_share: float
-    class_pixels: tuple[int, ...]
+    data: DataConfig
+    class_pixels: Sequence[int]
 
-    @classmethod
-    def of(cls, data: DataConfig, class_pixels: Sequence[int]) -> "Augmentation":
-        """The augmentation that a configuration asks for.
+    @property
+    def crop(self) -> tuple[int, int]:
+        """Height and width of a sample, h and w."""
+        assert self.data.crop is not None
+        return self.data.crop
 
-        Args:
-            data: Complete.
-            class_pixels: Pixels of each class in the training split, by train id.
-        """
-        assert data.crop is not None
-        red, green, blue = (round(255 * m) for m in data.mean)
-        return cls(
-            crop=data.crop,
-            scale=data.scale,
-            rotate=data.rotate,
-            flip=data.flip,
-            flip_pairs=data.flip_pairs or (),
-            brightness=data.brightness,
-            contrast=data.contrast,
-            saturation=data.saturation,
-            fill=(red, green, blue),
-            rare_share=data.rare_class_share,
-            class_pixels=tuple(class_pixels),
-        )
+    @property
+    def fill(self) -> tuple[int, int, int]:
+        """Colour outside the picture, 0..255: the mean, which is 0 for the network."""
+        red, green, blue = (round(255 * m) for m in self.data.mean)
+        return red, green, blue
 
     def apply(
         self, image: UInt8, label: UInt8, rng: np.random.Generator, out: tuple[UInt8, UInt8] | None = None
@@ -104,18 +74,19 @@ class Augmentation:
             uint8 [h, w, 3] and uint8 [h, w]; 255 where the crop reaches outside the picture.
         """
         magnify, down, right, mirror, *color, turn, rare, which, where = rng.random(DRAWS)
-        low, high = self.scale
-        pixel = self._rare_pixel(label, which, where) if rare < self.rare_share else None
+        low, high = self.data.scale
+        pixel = self._rare_pixel(label, which, where) if rare < self.data.rare_class_share else None
         window = Window(low * (high / low) ** magnify, (float(down), float(right)), pixel)
-        if self.rotate:
-            image, label = cut_turned(image, label, self.crop, window, float(2 * turn - 1) * self.rotate, self.fill)
+        if self.data.rotate:
+            angle = float(2 * turn - 1) * self.data.rotate
+            image, label = cut_turned(image, label, self.crop, window, angle, self.fill)
         else:
             image, label = cut(image, label, self.crop, window, self.fill)
-        if mirror < self.flip:
+        if mirror < self.data.flip:
             image, label = _mirror(image), self._swap(_mirror(label))
         pixels, ids = out or (np.empty((*self.crop, 3), np.uint8), np.empty(self.crop, np.uint8))
         ids[:] = label
-        limits = np.array([self.brightness, self.contrast, self.saturation])
+        limits = np.array([self.data.brightness, self.data.contrast, self.data.saturation])
         if limits.any():
             brightness, contrast, saturation = (2 * np.array(color) - 1) * limits
             recolor(image, brightness, contrast, saturation, out=pixels)
@@ -142,10 +113,12 @@ class Augmentation:
         return row, column
 
     def _swap(self, label: UInt8) -> UInt8:
+        if not self.data.flip_pairs:
+            return label
         lut = np.arange(256, dtype=np.uint8)
-        for a, b in self.flip_pairs:
+        for a, b in self.data.flip_pairs:
             lut[a], lut[b] = b, a
-        return cv2.LUT(label, lut).astype(np.uint8, copy=False) if self.flip_pairs else label
+        return cv2.LUT(label, lut).astype(np.uint8, copy=False)
 
 
 def cut(

@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,7 +79,7 @@ class Checkpoint:
     scaler: dict[str, Any]
     kernels: Kernels
     metrics: bytes
-    problems: tuple[Text, ...] = field(default=())  #: newer ones that were passed over, and why
+    problems: tuple[Text, ...] = ()  #: newer ones that were passed over, and why
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
@@ -149,7 +149,7 @@ def newest(checkpoints: Path, recipe: str) -> Checkpoint | None:
         except BrokenFileError as error:
             problems.append(error.text)
         else:
-            return Checkpoint(**{**vars(found), "problems": tuple(problems)})
+            return replace(found, problems=tuple(problems))
     if problems:
         zh, en = ("".join(t.zh for t in problems), " ".join(t.en for t in problems))
         raise BrokenFileError(
@@ -221,9 +221,9 @@ def restore(checkpoint: Checkpoint, learner: Learner) -> None:
         raise _refused(checkpoint.path, f"与网络不符（{error}）", f"it does not fit the network ({error})") from error
 
 
-def prune(checkpoints: Path, best: Best | None, keep: int = KEEP) -> None:
-    """Remove all checkpoints but the newest `keep` and the best."""
-    for path in listed(checkpoints)[:-keep]:
+def prune(checkpoints: Path, best: Best | None) -> None:
+    """Remove all checkpoints but the newest `KEEP` and the best."""
+    for path in listed(checkpoints)[:-KEEP]:
         if best is None or path.name != folder_name(best.epoch, best.step):
             _remove(path)
 

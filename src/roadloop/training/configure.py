@@ -115,14 +115,17 @@ def merge_train(stored: Mapping[str, Any], given: Mapping[str, Any]) -> TrainCon
     return config.model_copy(update={"class_weights": None}) if other else config
 
 
-def usual_crop(sizes: Mapping[str, int]) -> tuple[int, int]:
-    """The size that most pictures have, down to a multiple of 32 and at most 1024.
+def usual_size(sizes: Mapping[str, int]) -> tuple[int, int] | None:
+    """Height and width that most pictures have; of `<width>x<height>` -> pictures."""
+    if not sizes:
+        return None
+    width, height = max(sorted(sizes), key=lambda size: sizes[size]).split("x")
+    return int(height), int(width)
 
-    Args:
-        sizes: `<width>x<height>` -> pictures.
-    """
-    usual = max(sorted(sizes), key=lambda size: sizes[size], default=f"{LARGEST_CROP}x{LARGEST_CROP}")
-    width, height = (int(side) for side in usual.split("x"))
+
+def usual_crop(sizes: Mapping[str, int]) -> tuple[int, int]:
+    """The size that most pictures have, down to a multiple of 32 and at most 1024."""
+    height, width = usual_size(sizes) or (LARGEST_CROP, LARGEST_CROP)
     return _fitted(height), _fitted(width)
 
 

@@ -15,7 +15,6 @@ from roadloop.jobs.queue import JobState, Submission
 from roadloop.labels.label_map import LabelMap, default_map
 from roadloop.networks import folder
 from roadloop.networks import service as networks
-from roadloop.storage.database import Write
 from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.training import store
@@ -62,20 +61,8 @@ class Draft:
         return made_of(platform, self.task["name"], self.task["network"], self.dataset, self.label_map)
 
 
-def create(platform: Platform, new: CreateTrain) -> Write[str]:
-    """Check a training task that is to be created; nothing runs yet.
-
-    Returns:
-        Writes the task; answers its id.
-
-    Raises:
-        As `draft`.
-    """
-    return draft(platform, new).write
-
-
 def draft(platform: Platform, new: CreateTrain) -> Draft:
-    """Check a training task that is to be created.
+    """Check a training task that is to be created; nothing runs yet, and nothing is written.
 
     Raises:
         InvalidNameError: `train_name` cannot be a name.

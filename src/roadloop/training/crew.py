@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,11 +167,9 @@ class Crew:
     def _write(self, rank: int, message: dict[str, Any]) -> None:
         stream = self._ranks[rank].stdin
         assert stream is not None
-        try:
+        with suppress(BrokenPipeError):  # it is gone; its listener says so
             stream.write((json.dumps(message) + "\n").encode())
             stream.flush()
-        except BrokenPipeError:
-            return  # it is gone; its listener says so
 
     def _end_all(self) -> None:
         for process in self._ranks:
@@ -178,10 +177,8 @@ class Crew:
         for process in self._ranks:
             process.wait()
             assert process.stdin is not None
-            try:
+            with suppress(BrokenPipeError):
                 process.stdin.close()
-            except BrokenPipeError:
-                continue
 
 
 def _left(rank: int, code: int | None) -> JobError:

@@ -1,6 +1,5 @@
 """The curves of a training task for people to look at: its metrics file, thinned out in bounded memory."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +40,14 @@ class Thinned:
 
 
 def curves(path: Path, points: int) -> dict[str, list[dict[str, Any]]]:
-    """Steps (step, epoch, loss, lr) and epochs (scores on the validation split).
+    """Steps (step, epoch, loss, lr) and epochs (scores on the validation split, whose tables stay in the file).
 
     Args:
         path: The metrics file; absent before the first step.
         points: About how many of each.
     """
-    return split_lines(read_lines(path), points)
-
-
-def split_lines(lines: Iterable[dict[str, Any]], points: int) -> dict[str, list[dict[str, Any]]]:
-    """Lines of a metrics file as `{"steps": [...], "epochs": [...]}`; the tables stay in the file."""
     found = {"step": Thinned(points), "epoch": Thinned(points)}
-    for line in lines:
+    for line in read_lines(path):
         kind = line.pop("kind")
         found[kind].add({name: value for name, value in line.items() if name not in _TABLES})
     return {"steps": found["step"].items(), "epochs": found["epoch"].items()}

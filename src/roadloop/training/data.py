@@ -6,54 +6,20 @@ Legend: N pictures in a batch, H and W their pixels.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from roadloop.datasets.reader import Split
 from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import MAX_PIXELS, decode_image, decode_label
-from roadloop.imaging.header import Encoded
 from roadloop.labels.table import IGNORE
-from roadloop.training.augment import Augmentation
+from roadloop.training.augment import Augmentation, UInt8
 from roadloop.training.sampler import Draw
-
-UInt8 = NDArray[np.uint8]
-
-
-class Packed(Protocol):
-    """One sample as the dataset keeps it, encoded."""
-
-    @property
-    def name(self) -> str:
-        """`<package>/<stem>`."""
-        ...
-
-    @property
-    def image(self) -> Encoded:
-        """JPEG or PNG."""
-        ...
-
-    @property
-    def label(self) -> Encoded:
-        """PNG of raw ids."""
-        ...
-
-
-class Pictures(Protocol):
-    """One split of a dataset."""
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        ...
-
-    def encoded(self, index: int) -> Packed:
-        """One sample; its bytes may lie in a mapped file."""
-        ...
 
 
 class Batch(NamedTuple):
@@ -76,7 +42,7 @@ class Sampling:
         max_pixels: Of the largest picture that is decoded.
     """
 
-    pictures: Pictures
+    pictures: Split
     lut: UInt8
     indices: Sequence[int] | None = None
     max_pixels: int = MAX_PIXELS
@@ -116,11 +82,7 @@ class TrainingSamples(Dataset[Batch]):
         self._room = keep
         self._kept: dict[int, tuple[str, UInt8, UInt8]] = {}
 
-    def __getitem__(self, draw: Draw) -> Batch:
-        """One sample as a batch of one."""
-        return self.__getitems__([draw])
-
-    def __getitems__(self, draws: Sequence[Draw]) -> Batch:
+    def __getitem__(self, draws: Sequence[Draw]) -> Batch:
         """The samples of one batch, each written where it lies in the batch; nothing is copied together later."""
         height, width = self._augmentation.crop
         images = torch.empty((len(draws), height, width, 3), dtype=torch.uint8)
@@ -179,27 +141,33 @@ class WholePictures(Dataset[Batch]):
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
 
-    def __len__(self) -> int:
-        return len(self._sampling)
-
     def __getitem__(self, index: int) -> Batch:
         """One picture as a batch of one."""
+        broken: list[str] = []
         try:
-            return _batch_of(*self._sampling.decoded(index))
+            name, image, label = self._sampling.decoded(index)
         except BrokenFileError as error:
-            blank = np.zeros((32, 32, 3), np.uint8)
-            return _batch_of(_sample_of(error), blank, np.full((32, 32), IGNORE, np.uint8), broken=True)
+            name, image, label = _sample_of(error), np.zeros((32, 32, 3), np.uint8), np.full((32, 32), IGNORE, np.uint8)
+            broken.append(name)
+        images, targets = (torch.from_numpy(np.ascontiguousarray(pixels)[None]) for pixels in (image, label))
+        return Batch(images, targets, [name], broken)
 
 
-def training_batches(
-    samples: TrainingSamples, plan: Iterable[list[Draw]], workers: int, *, pin: bool
-) -> Iterator[Batch]:
-    """The batches of `plan`, in its order, read ahead by `workers` processes (0: none)."""
+def read_ahead(samples: Dataset[Batch], order: Iterable[Any], workers: int, *, pin: bool = False) -> Iterator[Batch]:
+    """What the samples answer for each of `order`, in that order, read ahead by `workers` processes (0: none).
+
+    Args:
+        samples: `TrainingSamples` for lists of draws, `WholePictures` for their places in the split.
+        order: What is asked for.
+        workers: Processes.
+        pin: Into page-locked memory, from which a GPU copies while the processor goes on.
+    """
     loader: DataLoader[Batch] = DataLoader(
         samples,
-        batch_sampler=plan,
+        batch_size=None,
+        sampler=order,
         num_workers=workers,
-        collate_fn=_whole,
+        collate_fn=_as_it_is,
         pin_memory=pin,
         worker_init_fn=_prepare_worker,
         generator=torch.Generator(),  # torch's own stays untouched
@@ -207,27 +175,8 @@ def training_batches(
     return iter(loader)
 
 
-def whole_pictures(samples: WholePictures, indices: Sequence[int], workers: int) -> Iterator[Batch]:
-    """Batches of one picture each, of any size, in the order of `indices`."""
-    loader: DataLoader[Batch] = DataLoader(
-        samples,
-        batch_sampler=[[i] for i in indices],
-        num_workers=workers,
-        collate_fn=_single,
-        worker_init_fn=_prepare_worker,
-        generator=torch.Generator(),
-    )
-    return iter(loader)
-
-
-def _whole(batch: Any) -> Any:
+def _as_it_is(batch: Any) -> Any:
     """A batch that the samples have made themselves."""
-    return batch
-
-
-def _single(batches: Sequence[Batch]) -> Batch:
-    """The only one."""
-    (batch,) = batches
     return batch
 
 
@@ -261,15 +210,6 @@ def _sample_of(error: BrokenFileError) -> str:
     if "name" not in error.details:
         raise error
     return str(error.details["name"])
-
-
-def _batch_of(name: str, image: UInt8, label: UInt8, *, broken: bool = False) -> Batch:
-    return Batch(
-        torch.from_numpy(np.ascontiguousarray(image)[None]),
-        torch.from_numpy(np.ascontiguousarray(label)[None]),
-        [name],
-        [name] if broken else [],
-    )
 
 
 def _prepare_worker(_worker: int) -> None:

@@ -1,7 +1,8 @@
 """From a piece of work to a running loop: device, data, network, optimiser, and where an earlier attempt stopped."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,15 @@ from roadloop.networks.names import read_published
 from roadloop.training import checkpoint, data, measured
 from roadloop.training.augment import Augmentation
 from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
+from roadloop.training.configure import usual_size
 from roadloop.training.data import Batch, Sampling, Waiting
 from roadloop.training.failures import named_failures, named_warnings
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
-from roadloop.training.journal import NoJournal, TaskJournal
+from roadloop.training.journal import TaskJournal
 from roadloop.training.kernels import Kernels, Trial, candidates, continued
 from roadloop.training.learner import Learner, make_learner
-from roadloop.training.loop import Run, train
+from roadloop.training.loop import Journal, Run, train
 from roadloop.training.losses import SegmentationLoss
 from roadloop.training.probe import largest_fit
 from roadloop.training.recipe import TrainingRecipe
@@ -72,13 +74,9 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     state = found.state if found else RunState()
     whole = make_run(work, reader, learner, group)
     if not group.first:
-        return train(whole, state, NoJournal(), reporter)
-    journal = TaskJournal(work, learner, describe(work, reader), place, reporter)
-    try:
-        journal.begin(state, found, whole.waiting)
+        return train(whole, state, Journal(), reporter)
+    with closing(TaskJournal(work, whole, describe(work, reader), place, found, reporter)) as journal:
         return train(whole, state, journal, reporter)
-    finally:
-        journal.close()
 
 
 def choose_kernels(
@@ -193,7 +191,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
     taken = Sampling(train_split, lut, new_indices(train_split, work.base_dataset), work.max_pixels)
     plan = BatchPlan(len(taken), recipe.train.batch_size, recipe.epochs, recipe.train.seed)
     check_pictures(plan, group)
-    augmentation = Augmentation.of(recipe.data, class_pixels(label_map, reader.info.pixels("train")))
+    augmentation = Augmentation(recipe.data, class_pixels(label_map, reader.info.pixels("train")))
     loaders = loader_processes(work, group)
     keep = work.decoded_cache_mib * 2**20 // (group.size * max(1, loaders))
     samples = data.TrainingSamples(taken, augmentation, recipe.train.seed, keep)
@@ -204,7 +202,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
 
     def batches(step: int) -> Iterator[Batch]:
         part = plan.from_step(step, group.rank, group.size)
-        return waiting.timed(data.training_batches(samples, part, loaders, pin=group.device.type == "cuda"))
+        return waiting.timed(data.read_ahead(samples, part, loaders, pin=group.device.type == "cuda"))
 
     normalise = data.Normalise(recipe.data.mean, recipe.data.std, group.device, learner.kernels.layout)
     criterion = SegmentationLoss(recipe.train, group.device)
@@ -212,14 +210,11 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
     return Run(
         recipe=recipe,
         plan=plan,
-        learner=learner,
         update=Update(recipe.train, learner, forward, criterion, normalise, group, recipe.network_file),
-        normalise=normalise,
         batches=batches,
         waiting=waiting,
-        validation=lambda: data.whole_pictures(whole, mine, min(loaders, 4)),
+        validation=lambda: data.read_ahead(whole, mine, min(loaders, 4)),
         validation_pictures=len(val_split),
-        group=group,
     )
 
 
@@ -269,11 +264,3 @@ def describe(work: Work, reader: DatasetReader) -> dict[str, Any]:
         "normalisation": {"mean": recipe.data.mean, "std": recipe.data.std},
         "input": {"crop": recipe.crop, "size": usual_size(reader.info.sizes)},
     }
-
-
-def usual_size(sizes: Mapping[str, int]) -> tuple[int, int] | None:
-    """Height and width that most pictures have."""
-    if not sizes:
-        return None
-    width, height = max(sorted(sizes), key=lambda size: sizes[size]).split("x")
-    return int(height), int(width)

@@ -48,9 +48,9 @@ def named_failures(
         try:
             yield
         except _FAILURES as error:
-            if _lacks_memory(error):
+            gpu = isinstance(error, torch.OutOfMemoryError) or _NO_GPU_MEMORY.search(str(error)) is not None
+            if gpu or isinstance(error, MemoryError) or _NO_HOST_MEMORY.search(str(error)):
                 traceback.clear_frames(error.__traceback__)  # they hold the network and all that it computed
-                gpu = _lacks_gpu_memory(error)
                 raise _out_of_memory(recipe, devices, largest_fit(), gpu=gpu, saved=saved()) from error
             named = _loader(error) or _gpu(error) or _batch_norm(recipe, devices, error) or _network(recipe, error)
             if named is None:
@@ -94,14 +94,6 @@ def _unsteady(operation: str) -> Text:
         f"PyTorch has no deterministic GPU kernel for {operation}: training goes on, but a continued task may no longer"
         " be the same bit by bit. Where it must be, use another network, or train on the CPU.",
     )
-
-
-def _lacks_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or _lacks_gpu_memory(error) or _NO_HOST_MEMORY.search(str(error)) is not None
-
-
-def _lacks_gpu_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or _NO_GPU_MEMORY.search(str(error)) is not None
 
 
 def _gpu(error: BaseException) -> JobError | None:

@@ -13,9 +13,8 @@ from roadloop.labels.label_map import LabelMap
 from roadloop.models.files import file_name, save_model
 from roadloop.training import checkpoint
 from roadloop.training.checkpoint import Checkpoint, Place, RunState
-from roadloop.training.data import Waiting
 from roadloop.training.event_log import EventLog
-from roadloop.training.learner import Learner
+from roadloop.training.loop import Journal, Run
 from roadloop.training.metrics_log import MetricsLog, plain
 from roadloop.training.mlflow import MlflowLog
 from roadloop.training.reporting import Move, Reporter
@@ -25,54 +24,51 @@ from roadloop.training.work import Work
 #: a job that is asked to stop has ten seconds.
 LONGEST_GAP: Final = 60.0
 SLOW_STEP: Final = 4.0
+_FIGURES: Final = ("miou", "miou_void_fp", "image_miou", "boundary_miou", "ece", "pixel_accuracy", "class_accuracy")
+_BY_CLASS: Final = ("iou", "precision", "recall", "boundary_iou")
 
 
-class TaskJournal:
+class TaskJournal(Journal):
     """The first rank's journal.
 
     Args:
         work: The run and its folders.
-        learner: Saved in checkpoints; its judged network in model files.
+        run: Its learner is saved in checkpoints, the judged network in model files.
         description: Of the model files: all fields that do not depend on the epoch.
         place: Where the run takes place.
+        found: The checkpoint that it goes on from: the curves are opened where that left them.
         reporter: Publishes.
     """
 
     def __init__(
         self,
         work: Work,
-        learner: Learner,
+        run: Run,
         description: Mapping[str, Any],
         place: Place,
+        found: Checkpoint | None,
         reporter: Reporter,
     ) -> None:
         self._work = work
-        self._learner = learner
+        self._learner = run.update.learner
+        self._waiting = run.waiting
         self._description = description
         self._place = place
         self._reporter = reporter
         self._recipe = work.recipe.digest()
-        self._log: MetricsLog | None = None
-        self._followers: list[EventLog | MlflowLog] = []
         self._saved_at = self._logged_at = self._stepped_at = time.monotonic()
-        self._saved_step = self._logged_step = 0
         self._slow = False
         self._rate = 0.0
-        self._waiting = Waiting()
         self._waited = 0.0
         self._speed: dict[str, float] = {}
-
-    def begin(self, state: RunState, found: Checkpoint | None, waiting: Waiting) -> None:
-        """Open the curves where the checkpoint left them; `waiting` is the loop's clock."""
-        self._waiting = waiting
+        state, history = (found.state, found.metrics) if found else (RunState(), b"")
         self._saved_step = self._logged_step = state.step
-        checkpoint.remove_newer(self._work.checkpoints, state)
-        history = found.metrics if found else b""
-        self._log = MetricsLog(self._work.metrics, history, self._reporter)
-        names = LabelMap.from_json(self._work.recipe.label_map).names("en")
-        self._followers.append(EventLog(self._work.tensorboard, history, self._reporter, names))
-        if self._work.mlflow_url:
-            self._followers.append(MlflowLog(self._work.mlflow_url, self._work.recipe, self._reporter))
+        checkpoint.remove_newer(work.checkpoints, state)
+        self._log = MetricsLog(work.metrics, history, reporter)
+        names = LabelMap.from_json(work.recipe.label_map).names("en")
+        self._followers: list[EventLog | MlflowLog] = [EventLog(work.tensorboard, history, reporter, names)]
+        if work.mlflow_url:
+            self._followers.append(MlflowLog(work.mlflow_url, work.recipe, reporter))
 
     def due(self, state: RunState) -> bool:
         """Whether it is time for a checkpoint inside the epoch."""
@@ -150,17 +146,14 @@ class TaskJournal:
     def close(self) -> None:
         """Close the curves."""
         for log in (self._log, *self._followers):
-            if log is not None:
-                log.close()
+            log.close()
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        assert self._log is not None
         self._log.append(line)
         for follower in self._followers:
             follower.append(line)
 
     def _publish(self, state: RunState, moves: list[Move], memo: Mapping[str, Any]) -> None:
-        assert self._log is not None
         target = self._work.checkpoints / checkpoint.folder_name(state.epoch, state.step)
         if not target.exists():
             scratch = self._reporter.scratch(target)
@@ -172,40 +165,11 @@ class TaskJournal:
         self._saved_at, self._saved_step = time.monotonic(), state.step
 
 
-class NoJournal:
-    """The journal of every other rank: the first one writes for all."""
-
-    def due(self, _state: RunState) -> bool:
-        """Never by itself."""
-        return False
-
-    def save(self, state: RunState) -> None:
-        """Write nothing."""
-
-    def step(self, state: RunState, loss: float, rate: float) -> None:
-        """Write nothing."""
-
-    def epoch(self, state: RunState, loss: float, result: FullScores | None) -> None:
-        """Write nothing."""
-
-
 def _summary(loss: float, result: FullScores | None) -> dict[str, Any]:
     if result is None:
         return {"loss": loss, "miou": None}
-    return {
-        "loss": loss,
-        "miou": result.miou,
-        "miou_void_fp": result.miou_void_fp,
-        "image_miou": result.image_miou,
-        "boundary_miou": result.boundary_miou,
-        "ece": result.ece,
-        "pixel_accuracy": result.pixel_accuracy,
-        "class_accuracy": result.class_accuracy,
-        "iou": result.iou.tolist(),
-        "precision": result.precision.tolist(),
-        "recall": result.recall.tolist(),
-        "boundary_iou": result.boundary_iou.tolist(),
-    }
+    figures = {name: getattr(result, name) for name in _FIGURES}
+    return {"loss": loss, **figures, **{name: getattr(result, name).tolist() for name in _BY_CLASS}}
 
 
 def _confusion(result: FullScores | None) -> dict[str, Any]:

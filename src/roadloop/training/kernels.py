@@ -23,6 +23,12 @@ ENOUGH_SECONDS: Final = 2.0  #: of measuring one way; two passes are made at lea
 
 BF16_INSTRUCTIONS: Final = ("avx512_bf16", "amx_bf16", "bf16")  #: names in torch.cpu.get_capabilities(); bf16 is ARM's
 
+_UNCOMPILED: Final = Text(
+    "此处无法使用 torch.compile（原因见日志）：训练照常进行，只是不编译；若为继续的任务，结果不再逐位相同。"
+    "请安装 C++ 编译器（如 g++）后再试，或把 compile 设为 off。",
+    "torch.compile does not work here (the log says why): training goes on without it; a continued task no"
+    " longer bit by bit. Install a C++ compiler such as g++ before the next task, or set compile to off.",
+)
 _TYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -51,8 +57,7 @@ class Kernels:
         return {"memory_format": layout, "compile": "on" if self.compiled else "off", "precision": self.precision}
 
     def __str__(self) -> str:
-        layout = "channels_last" if self.channels_last else "contiguous"
-        return " ".join([self.precision, layout, *(["compiled"] if self.compiled else [])])
+        return " ".join([self.precision, self.settings["memory_format"], *(["compiled"] if self.compiled else [])])
 
     def forward(self, network: nn.Module, config: TrainConfig) -> Callable[..., Any]:
         """What is called to train the network."""
@@ -132,7 +137,8 @@ class Trial:
         chosen = ways[best]
         if math.isinf(times[best]):
             chosen = replace(chosen, compiled=False)
-            self._warn()
+            if self.group.first:
+                self.reporter.warn(_UNCOMPILED)
         shown = ", ".join(f"{way} {1000 * t / self.group.size:.1f} ms" for way, t in zip(ways, times, strict=True))
         self.reporter.log(f"kernels: {chosen}; a forward and backward pass takes {shown}")
         return chosen
@@ -168,15 +174,3 @@ class Trial:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter() - begin
-
-    def _warn(self) -> None:
-        if not self.group.first:
-            return
-        self.reporter.warn(
-            Text(
-                "此处无法使用 torch.compile（原因见日志）：训练照常进行，只是不编译；若为继续的任务，结果不再逐位相同。"
-                "请安装 C++ 编译器（如 g++）后再试，或把 compile 设为 off。",
-                "torch.compile does not work here (the log says why): training goes on without it; a continued task no"
-                " longer bit by bit. Install a C++ compiler such as g++ before the next task, or set compile to off.",
-            )
-        )

@@ -5,7 +5,6 @@ Legend: N pictures in a batch, H and W their pixels.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -14,10 +13,8 @@ from roadloop.evaluation.metrics import count
 from roadloop.evaluation.quality import FullScores, Validation, measure
 from roadloop.models.decide import decide, exact
 from roadloop.training.checkpoint import Best, RunState, is_finite, seed_step
-from roadloop.training.data import Batch, Normalise, Waiting
+from roadloop.training.data import Batch, Waiting
 from roadloop.training.failures import WEIGHTS, not_finite
-from roadloop.training.group import Group
-from roadloop.training.learner import Learner
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.reporting import Reporter
 from roadloop.training.sampler import BatchPlan
@@ -25,12 +22,12 @@ from roadloop.training.schedule import learning_rate
 from roadloop.training.step import Update, check_answer
 
 
-class Journal(Protocol):
-    """Where a run keeps what it did: curves, checkpoints, model files. Only the first rank has a real one."""
+class Journal:
+    """Where a run keeps what it did: curves, checkpoints, model files. Itself, for all ranks but the first, nowhere."""
 
-    def due(self, state: RunState) -> bool:
+    def due(self, _state: RunState) -> bool:
         """Whether it is time for a checkpoint inside the epoch."""
-        ...
+        return False
 
     def save(self, state: RunState) -> None:
         """Publish a checkpoint."""
@@ -49,26 +46,20 @@ class Run:
     Attributes:
         recipe: What is done.
         plan: Which pictures make up which batch.
-        learner: The network and all else that changes.
-        update: Learns from a batch.
-        normalise: Bytes to floats on the device.
+        update: Learns from a batch; has the learner and the devices that share a batch.
         batches: This rank's batches from a step on.
         waiting: How long the loop has waited for them.
         validation: This rank's part of the validation split, each picture a batch; None where the part has ended.
         validation_pictures: In the whole split.
-        group: The devices that share a batch.
     """
 
     recipe: TrainingRecipe
     plan: BatchPlan
-    learner: Learner
     update: Update
-    normalise: Normalise
     batches: Callable[[int], Iterator[Batch]]
     waiting: Waiting
     validation: Callable[[], Iterator[Batch]]
     validation_pictures: int
-    group: Group
 
 
 def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bool:
@@ -86,11 +77,11 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
     Raises:
         NonFiniteLossError: The loss is not a number; the weights are those before this step.
     """
-    plan, group = run.plan, run.group
+    plan, learner, group = run.plan, run.update.learner, run.update.group
     batches = run.batches(state.step)
     names: list[str] = []
     while not run.recipe.is_over(state.epoch, state.best_epoch):
-        run.learner.network.train()
+        learner.network.train()
         while state.step < (state.epoch + 1) * plan.steps_per_epoch:
             batch = next(batches)
             names = batch.names
@@ -123,7 +114,7 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
 def report_early_end(run: Run, state: RunState, reporter: Reporter) -> None:
     """Say why a run ended before its last epoch, if it did."""
     best, idle = state.best_epoch, state.epoch - state.best_epoch
-    if state.epoch == run.plan.epochs or not run.group.first:
+    if state.epoch == run.plan.epochs or not run.update.group.first:
         return
     reporter.warn(
         Text(
@@ -152,9 +143,10 @@ def require_finite(run: Run, state: RunState, names: list[str]) -> None:
     Raises:
         NonFiniteLossError: Nothing of them has been saved.
     """
-    if not is_finite(run.learner.network):
+    learner = run.update.learner
+    if not is_finite(learner.network):
         rate = learning_rate(run.recipe.train, max(state.step - 1, 0), run.plan.total_steps)
-        raise not_finite(WEIGHTS, "nan", state.step, rate, names, run.learner.kernels.precision)
+        raise not_finite(WEIGHTS, "nan", state.step, rate, names, learner.kernels.precision)
 
 
 def validate(run: Run, reporter: Reporter) -> Validation | None:
@@ -163,24 +155,24 @@ def validate(run: Run, reporter: Reporter) -> Validation | None:
     Returns:
         The counts of all ranks together; None when asked to stop.
     """
-    counted = Validation(run.recipe.num_classes)
+    counted, group = Validation(run.recipe.num_classes), run.update.group
     pictures = run.validation()
-    run.learner.judged.eval()
-    for _ in range(0, run.validation_pictures, run.group.size):
+    run.update.learner.judged.eval()
+    for _ in range(0, run.validation_pictures, group.size):
         batch = next(pictures, None)
         if batch is not None:
             count_predicted(run, batch, counted)
-        if run.group.any(flag=reporter.should_stop()):
+        if group.any(flag=reporter.should_stop()):
             return None
-    counted.vector = run.group.sum(torch.from_numpy(counted.vector).to(run.group.device)).cpu().numpy()
+    counted.vector = group.sum(torch.from_numpy(counted.vector).to(group.device)).cpu().numpy()
     return counted
 
 
 def count_predicted(run: Run, batch: Batch, counted: Validation) -> None:
     """Predict some pictures and count them against their labels."""
     with torch.inference_mode(), exact():
-        image_N3HW, _ = run.normalise(batch)
-        logits_NCHW = run.learner.judged(image_N3HW)
+        image_N3HW, _ = run.update.normalise(batch)
+        logits_NCHW = run.update.learner.judged(image_N3HW)
         check_answer([logits_NCHW], run.recipe.num_classes, batch.targets.shape[-2:], run.recipe.network_file)
         found = decide(logits_NCHW, (logits_NCHW.shape[2], logits_NCHW.shape[3]), certain=True)
     for (ids, certainty), target in zip(found, batch.targets.numpy(), strict=True):
@@ -194,16 +186,10 @@ def finish_epoch(run: Run, state: RunState, journal: Journal, counted: Validatio
     loss = state.loss_sum / run.plan.steps_per_epoch
     state.epoch += 1
     state.loss_sum = 0.0
-    if is_better(result, state.best):
+    best = state.best
+    if result is None or best is None or best.miou is None or result.miou > best.miou:  # without scores, the newer
         state.best = Best(state.epoch, None if result is None else result.miou, state.step)
     journal.epoch(state, loss, result)
-
-
-def is_better(result: FullScores | None, best: Best | None) -> bool:
-    """Whether an epoch beats the best one: higher mIoU; where nothing can be validated, the newer."""
-    if result is None or best is None or best.miou is None:
-        return True
-    return result.miou > best.miou
 
 
 def _note(run: Run, state: RunState, zh: str, en: str) -> Text:

@@ -52,11 +52,11 @@ def first_samples(
     split = DatasetReader(folder).split("train")
     max_pixels = platform.settings.max_picture_mpix * 1_000_000
     sampling = Sampling(split, facts.label_map.lut(), new_indices(split, base), max_pixels)
-    source = TrainingSamples(sampling, Augmentation.of(data, facts.pixels), train.seed)
+    source = TrainingSamples(sampling, Augmentation(data, facts.pixels), train.seed)
     plan = BatchPlan(len(sampling), train.batch_size, 1, train.seed)
     samples = []
     for draw_ in islice(chain.from_iterable(plan.from_step(0)), count):
-        batch = source[draw_]
+        batch = source[[draw_]]
         broken = "损坏 broken  " if batch.broken else ""
         samples.append(Sample(broken + batch.names[0], batch.images[0].numpy(), batch.targets[0].numpy()))
     return samples

@@ -10,13 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 
 from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import NUMBERS, read_numbers
-from roadloop.parameters import Parameters
+from roadloop.parameters import Parameters, Record
 
-FORMAT: Final = "roadloop-recipe/1"
 MAX_EPOCHS: Final = 100_000
 MODEL_FILES: Final = 100  #: of a run, when nobody says how many
 
@@ -47,12 +46,6 @@ Iteration = Annotated[int, Field(ge=1, le=10**9)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 TrainId = Annotated[int, Field(ge=0, le=254)]
 Precision = Literal["fp32", "bf16", "fp16"]
-
-
-class Record(BaseModel):
-    """A frozen record that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class TrainConfig(Record):

@@ -55,16 +55,14 @@ class BatchPlan:
         return np.random.default_rng((self.seed, epoch)).permutation(self.pictures)
 
     def from_step(self, step: int, rank: int = 0, ranks: int = 1) -> Iterator[list[Draw]]:
-        """This rank's share of every batch from `step` (0-based) to the end of the run."""
+        """This rank's consecutive part of every batch from `step` (0-based) to the end of the run.
+
+        Parts differ by one picture at most, the first ones are the larger.
+        """
         while step < self.total_steps:
             epoch, first = divmod(step, self.steps_per_epoch)
             order = self.order(epoch)
             for position in range(first, self.steps_per_epoch):
                 whole = order[position * self.batch : (position + 1) * self.batch]
-                yield [Draw(epoch, int(i)) for i in share(whole, rank, ranks)]
+                yield [Draw(epoch, int(i)) for i in np.array_split(whole, ranks)[rank]]
                 step += 1
-
-
-def share(items: NDArray[np.int64], rank: int, ranks: int) -> NDArray[np.int64]:
-    """One rank's consecutive part; parts differ by one item at most, the first ones are the larger."""
-    return np.array_split(items, ranks)[rank]

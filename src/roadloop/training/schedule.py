@@ -1,7 +1,6 @@
 """The learning rate of a step: a pure function of the configuration and the step's number."""
 
 import math
-from collections.abc import Sequence
 
 from roadloop.training.recipe import TrainConfig
 
@@ -14,21 +13,11 @@ def learning_rate(config: TrainConfig, step: int, total_steps: int) -> float:
     `cosine`: base_lr (1 + cos(pi step / total)) / 2; Loshchilov, Hutter, "SGDR", 2017, one period.
     All rise linearly over `warmup_steps` (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
     """
-    if is_stepped(config):
-        factor = config.step_factor ** passed(config.steps, step)
+    if config.schedule == "step" or (config.schedule == "auto" and config.steps):
+        factor = config.step_factor ** sum(s <= step for s in config.steps)
     elif config.schedule == "cosine":
         factor = (1 + math.cos(math.pi * step / max(total_steps, 1))) / 2
     else:
         factor = float((1 - step / max(total_steps, 1)) ** config.poly_power)
     warm_up = min(1.0, (step + 1) / (config.warmup_steps + 1))
     return config.base_lr * factor * warm_up
-
-
-def is_stepped(config: TrainConfig) -> bool:
-    """Whether the rate falls at `steps` rather than all the time."""
-    return config.schedule == "step" or (config.schedule == "auto" and bool(config.steps))
-
-
-def passed(steps: Sequence[int], step: int) -> int:
-    """How many of `steps` lie at or before `step`."""
-    return sum(1 for s in steps if s <= step)

@@ -250,8 +250,7 @@ def list_weights(platform: Platform, task_id: str, q: str = "") -> list[str]:
     """
     task = read_task(platform, task_id)
     network = networks.require(platform, task.row.network)
-    files = compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name, q=q)
-    return [file.name for file in files]
+    return compatible_weights(platform, network, task.label_map.num_classes, leave_out=task.name, q=q)
 
 
 def calculate(platform: Platform, task_id: str, batch_size: int) -> int:

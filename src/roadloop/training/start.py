@@ -113,8 +113,7 @@ def _other_outputs(platform: Platform, recipe: TrainingRecipe, facts: TaskFacts)
     record = load_description(path) if is_described(path) else None
     if record is None or record.num_classes != recipe.num_classes:
         return []  # nothing is known of them, or the last layer is not taken over
-    names = zip(facts.label_map.names("en"), facts.label_map.names("zh"), strict=True)
-    ours = dict(enumerate(names))
+    ours = {c.train_id: (c.name_en, c.name_zh) for c in facts.label_map.classes(facts.dataset.table)}
     theirs = {c.train_id: (c.name_en, c.name_zh) for c in record.classes}
     other = [(i, theirs.get(i, ("-", "-")), ours[i]) for i in ours if theirs.get(i) != ours[i]]
     if not other:

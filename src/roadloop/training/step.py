@@ -94,9 +94,6 @@ class Update:
 
 def parts(batch: Batch, number: int) -> Iterator[Batch]:
     """A batch in so many parts of about the same size; names stay with the whole."""
-    if number == 1:
-        yield batch
-        return
     images, targets = batch.images.tensor_split(number), batch.targets.tensor_split(number)
     for some_images, some_targets in zip(images, targets, strict=True):
         if len(some_images):

@@ -1,9 +1,10 @@
 """What one rank needs to know to train: plain values, so that they can be handed to another process as JSON."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from roadloop.imaging.decode import MAX_PIXELS
 from roadloop.networks.folder import CHECKPOINT
@@ -88,24 +89,9 @@ class Work:
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it back."""
-        values: dict[str, Any] = asdict(self) | {"recipe": self.recipe.model_dump(mode="json")}
-        return json.dumps(values, default=str)
+        return TypeAdapter(Work).dump_json(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "Work":
         """The work that `to_json` wrote."""
-        values = json.loads(text)
-        base, begin = values["base_dataset"], values["begin"]
-        return cls(
-            recipe=TrainingRecipe.model_validate(values["recipe"]),
-            source=values["source"],
-            dataset=Path(values["dataset"]),
-            base_dataset=Path(base) if base else None,
-            task=Path(values["task"]),
-            threads=values["threads"],
-            loaders=values["loaders"],
-            max_pixels=values["max_pixels"],
-            decoded_cache_mib=values["decoded_cache_mib"],
-            mlflow_url=values["mlflow_url"],
-            begin=Path(begin) if begin else None,
-        )
+        return TypeAdapter(cls).validate_json(text)
