@@ -62,11 +62,11 @@ def create_app(platform: Platform, port: int) -> FastAPI:
     )
     for routes in ROUTES:
         app.include_router(routes(platform))
-    app.include_router(reference.routes())
     app.add_exception_handler(RoadloopError, _deliberate)
     app.add_exception_handler(RoutingProblem, _routing)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, errors.internal)
     app.add_api_route("/", _page, include_in_schema=False)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_middleware(HeadAsGet)
     app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
@@ -97,6 +97,10 @@ def _page() -> Response:
     return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
 
+def _docs() -> Response:
+    return FileResponse(STATIC / "docs.html")
+
+
 def _deliberate(request: Request, error: Exception) -> Response:
     assert isinstance(error, RoadloopError)
     return errors.answer(request, error)
@@ -124,7 +128,3 @@ class _MethodNotAllowedError(RoadloopError):
     """The path exists, for another method."""
 
     code = "method_not_allowed"
-
-
-def _unexpected(request: Request, error: Exception) -> Response:
-    return errors.internal(request, error)

@@ -13,7 +13,7 @@ from roadloop.jobs.keeping import DAY, Removed, remove_old
 from roadloop.jobs.states import JobState
 from roadloop.jobs.temporary import temporary_name
 from roadloop.storage.platform import Platform
-from roadloop.web.idempotency import idempotency
+from roadloop.web.call import idempotency
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ def test_agreement__by_hand() -> None:
     assert (found["pictures"], found["pixels"], found["pixel_agreement"]) == (1, 6, round(5 / 6, 6))
     assert [(c["raw_id"], c["iou"]) for c in found["classes"]] == [(1, round(2 / 3, 6)), (2, 0.75)]
     assert found["miou"] == round((round(2 / 3, 6) + 0.75) / 2, 6)
-    agreement.merge(agreement)
+    agreement.add(first, second)
     assert (agreement.pictures, agreement.summary(TABLE)["pixels"]) == (2, 12)
 
 

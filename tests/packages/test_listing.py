@@ -14,7 +14,7 @@ def test_list_pictures__orders_by_track_and_point(tmp_path: Path) -> None:
     touch(
         tmp_path, "b_2.jpg", "b_1.png", "a_10.jpg", "a_09.jpg", "notes.txt", ".hidden.jpg", "苏州/p1.JPG", "苏州/p0.jpg"
     )
-    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds)
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
     assert problems == []
     assert [(p.track, p.point, p.name) for p in found] == [
         ("a", "09", "a_09.jpg"),
@@ -32,7 +32,7 @@ def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> 
         "file,track,point,score,city,time,datum\nx1.jpg,t1,0001,0.5,苏州,2026-01-01 00:00:00,wgs84\nx0.jpg,t2,0000,,,\n,t9,7,,南京,\n",
         encoding="utf-8",
     )
-    found, _ = list_pictures(tmp_path, Workspace(tmp_path).holds)
+    found, _ = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
     assert [(p.name, p.track, p.point) for p in found] == [
         ("x1.jpg", "t1", "0001"),
         ("x0.jpg", "t2", "0000"),
@@ -44,8 +44,8 @@ def test_list_pictures__selection_says_track_point_and_facts(tmp_path: Path) -> 
 
 def test_list_pictures__twins_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "a/b.jpg", "a_b.png", "w_1.jpg")
-    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds)
-    assert [p.path for p in found] == ["a_b.png", "w_1.jpg"]
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
+    assert [p.origin for p in found] == ["images/v/a_b.png", "images/v/w_1.jpg"]
     assert [(p.file, "a_b.png" in p.reason.en) for p in problems] == [("a/b.jpg", True)]
 
 
@@ -59,8 +59,9 @@ def test_list_pictures__links_are_followed_or_named_and_other_kinds_too(tmp_path
     (home / "v" / "s_1.jpg").symlink_to(tmp_path / "secret.jpg")
     (tmp_path / "secret.csv").write_text("file,track,point\nw_1.jpg,t,9\n")
     (home / "v" / "selection.csv").symlink_to(tmp_path / "secret.csv")
-    found, problems = list_pictures(home / "v", Workspace(home).holds)
-    assert [(p.path, p.track) for p in found] == [("l_1.jpg", "l"), ("track/9.jpg", "track"), ("w_1.jpg", "w")]
+    found, problems = list_pictures(home / "v", Workspace(home).holds, "images/v")
+    places = [(p.origin.removeprefix("images/v/"), p.track) for p in found]
+    assert places == [("l_1.jpg", "l"), ("track/9.jpg", "track"), ("w_1.jpg", "w")]
     named = [(p.file, p.reason.en[:10]) for p in problems]
     out = LEADS_OUT.en[:10]
     assert named == [("b_1.bmp", "A .bmp pic"), ("s_1.jpg", out), ("selection.csv", out)]
@@ -70,6 +71,6 @@ def test_list_pictures__a_table_counts_up_to_what_is_no_csv(tmp_path: Path) -> N
     for name in ("x_1.jpg", "x_2.jpg"):
         (tmp_path / name).touch()
     (tmp_path / "selection.csv").write_text('file,track,point\nx_1.jpg,t,9\nx_2.jpg,"' + "x" * 200_000)
-    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds)
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
     assert [(p.track, p.point) for p in found] == [("t", "9"), ("x", "2")]
     assert problems == []

@@ -26,7 +26,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.findings import Report
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.history import status_text
-from roadloop.jobs.lock import standing_still
+from roadloop.jobs.lock import HomeLock
 from roadloop.networks import service as networks
 from roadloop.networks.recipe import CreateNet
 from roadloop.settings import Settings
@@ -423,7 +423,7 @@ def test_repair__is_named_where_a_lost_dataset_holds_its_name(done: Done) -> Non
 
 
 def test_repair__waits_until_no_server_is_at_work(done: Done) -> None:
-    with done.copy() as place, standing_still(place / "home"):
+    with done.copy() as place, closing(HomeLock(place / "home")):
         code, said = repair(done, "--repair", "--yes")
         assert (code, "Another roadloop server is using" in said) == (1, True), said
 

@@ -1,21 +1,28 @@
 """Routes of annotators: /linedown, /line_status, /v1/packages/{version}/{n}/push, /v1/pushes."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from roadloop.annotators import service, store
 from roadloop.annotators.recipe import Download, Push
-from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, PathOutsideError
-from roadloop.jobs.history import JobFields, history
+from roadloop.errors import BrokenFileError, ConflictError, NotFoundError, PathOutsideError
+from roadloop.jobs.history import JobFields, JobRows, history, render_of
 from roadloop.parameters import History
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints, Success
+from roadloop.web.endpoint import Answer, Endpoints
 
-_TASK = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
+_TASK: Final = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
+_DOWNLOAD: Final = render_of(
+    columns=("taskid_start", "taskid_end", "dest", "annotator"),
+    facts=("tasks", "finished", "already", "unfinished", "bad", "overlap"),
+)
+_PUSH: Final = render_of(
+    columns=("version", "number", "annotator"),
+    facts=("place", "pictures", "already", "taskid_start", "taskid_end", "polygon_loss"),
+)
 
 
 class DownloadRow(JobFields):
@@ -33,11 +40,8 @@ class DownloadRow(JobFields):
     overlap: int | None = Field(description="Pixels that regions of different classes claimed; the later has them.")
 
 
-class DownloadList(Success):
+class DownloadList(JobRows[DownloadRow]):
     """Calls of /linedown, newest first; with task_id the one object."""
-
-    data: list[DownloadRow] | DownloadRow
-    total: int = 0
 
 
 class PushRow(JobFields):
@@ -54,11 +58,8 @@ class PushRow(JobFields):
     polygon_loss: list[dict[str, Any]] | None = Field(description="Pixels changed by class, when pushed as polygons.")
 
 
-class PushList(Success):
+class PushList(JobRows[PushRow]):
     """Packages handed over, newest first; with task_id the one object."""
-
-    data: list[PushRow] | PushRow
-    total: int = 0
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -73,14 +74,12 @@ def routes(platform: Platform) -> APIRouter:
         They are put into released/<dest>/<package>/; /line_status shows the progress. Calling it again fetches what is
         new or has changed.
         """
-        return call.write(
-            lambda: service.download(platform, p), lambda task_id: {"message": "success", "data": task_id}
-        )
+        return call.submit(lambda: service.download(platform, p))
 
     @router.post("/line_status", History, reply=DownloadList, errors=(NotFoundError,))
     def line_status(call: Call, p: History) -> Answer:
         """How far downloads are, and what they found (在线下载进度)."""
-        return history(call, p, table=store.downloads, render=_download)
+        return history(call, p, table=store.downloads, render=_DOWNLOAD)
 
     @router.post("/v1/packages/{version}/{n}/push", Push, reply=_TASK, errors=errors)
     def push_package(call: Call, p: Push) -> Answer:
@@ -88,24 +87,11 @@ def routes(platform: Platform) -> APIRouter:
 
         Pushing again hands over only what is missing.
         """
-        return call.write(lambda: service.push(platform, p), lambda task_id: {"message": "success", "data": task_id})
+        return call.submit(lambda: service.push(platform, p))
 
     @router.get("/v1/pushes", History, reply=PushList, errors=(NotFoundError,))
     def push_history(call: Call, p: History) -> Answer:
         """Packages that were handed to the annotator, newest first."""
-        return history(call, p, table=store.pushes, render=_push)
+        return history(call, p, table=store.pushes, render=_PUSH)
 
     return router.api
-
-
-def _download(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
-    result = row["job"].result or {}
-    made = ("tasks", "finished", "already", "unfinished", "bad", "overlap")
-    sent = ("taskid_start", "taskid_end", "dest", "annotator")
-    return {**{name: row[name] for name in sent}, **{name: result.get(name) for name in made}}
-
-
-def _push(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
-    result = row["job"].result or {}
-    made = ("place", "pictures", "already", "taskid_start", "taskid_end", "polygon_loss")
-    return {**{name: row[name] for name in ("version", "number", "annotator")}, **{n: result.get(n) for n in made}}

@@ -8,7 +8,7 @@ import httpx2 as httpx
 
 from roadloop.errors import JobError, Text
 
-TIMEOUT: Final = 60.0
+TIMEOUT: Final = 60.0  # seconds that an answer may take
 _TRIES: Final = 4
 _PAGE: Final = 100
 _PAUSE: Final = 0.3  # seconds before the second try; doubled each time
@@ -20,20 +20,18 @@ class LabelStudio:
     Args:
         url: Where it is.
         token: An access token: 40 hex digits, or a personal access token (a JWT), which is exchanged.
-        timeout: Seconds that an answer may take.
     """
 
-    def __init__(self, url: str, token: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, token: str) -> None:
         self.url: Final = url.rstrip("/")
         self._token: Final = token
         self._access = ""
-        self._timeout: Final = timeout
         self._client: httpx.Client | None = None
 
     @property
     def _http(self) -> httpx.Client:
         if self._client is None:
-            self._client = httpx.Client(base_url=self.url, timeout=self._timeout)
+            self._client = httpx.Client(base_url=self.url, timeout=TIMEOUT)
         return self._client
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from roadloop.annotators.protocol import Pulled, Watch
 from roadloop.errors import BrokenFileError, ConflictError, PathOutsideError, Text
 from roadloop.imaging.header import check_complete, read_header
+from roadloop.packages import places
 from roadloop.packages import service as packages
 from roadloop.packages.manifest import PackageManifest
 from roadloop.storage import publish, reading
@@ -77,7 +78,7 @@ class FolderAnnotator:
             why = Text(f"没有编号为 {task} 的任务包", f"there is no package {task}")
             yield Pulled(task, task, "", "bad", reason=why)
             return
-        for picture in found[1].pictures:
+        for picture in found.pictures:
             yield self._one(task, folder / picture.label, standing / str(task) / picture.label)
 
     def remember(self, standing: Path, pulled: Sequence[Pulled]) -> None:
@@ -95,12 +96,8 @@ class FolderAnnotator:
         try:
             data = reading.read_bytes(self._platform.workspace.follow(file))
             check_complete(data, read_header(data))
-        except OSError as error:
-            what = reading.why(error)
-            reason = Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")
-            return Pulled(task, task, file.name, "bad", reason=reason)
-        except (BrokenFileError, PathOutsideError) as error:
-            return Pulled(task, task, file.name, "bad", reason=error.text)
+        except (OSError, BrokenFileError, PathOutsideError) as error:
+            return Pulled(task, task, file.name, "bad", reason=reading.complaint(error))
         same = target.is_file() and reading.read_bytes(target) == data
         return Pulled(task, task, file.name, "already" if same else "finished", data)
 
@@ -110,8 +107,8 @@ class FolderAnnotator:
         if self.inbox.is_dir():
             for folder in sorted(self.inbox.iterdir()):
                 if folder.is_dir() and not folder.name.isdigit() and not folder.name.startswith("."):
-                    found |= packages.numbered(folder)
-            found |= packages.numbered(self.inbox)
+                    found |= places.numbered(folder)
+            found |= places.numbered(self.inbox)
         return found
 
 

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-import numpy as np
-
 from roadloop.annotators import markup, store
 from roadloop.annotators.client import LabelStudio
 from roadloop.annotators.protocol import Pulled, Watch
@@ -24,6 +22,7 @@ from roadloop.labels.label_studio import Shape
 from roadloop.labels.polygons import loss, outlines, rasterise
 from roadloop.labels.table import IGNORE
 from roadloop.packages import service as packages
+from roadloop.packages.cut import framed, inner
 from roadloop.packages.manifest import PRE_LABELS, PackageManifest, PackedPicture
 from roadloop.storage import reading
 from roadloop.storage.platform import Platform
@@ -64,6 +63,12 @@ class LabelStudioAnnotator:
         uploads = self._server.uploads(project)
         lost: dict[int, dict[str, Any]] = {}
         already, total = 0, len(manifest.pictures)
+        package = {
+            "server": self._server.url,
+            "project": project,
+            "version": manifest.version,
+            "number": manifest.number,
+        }
         for n, picture in enumerate(manifest.pictures):
             watch(n, total)
             mark = f"{key}/{picture.name}"
@@ -76,17 +81,7 @@ class LabelStudioAnnotator:
                 task = self._server.add_task(project, {**data, "roadloop": mark}, drawn)
             else:
                 already += 1
-            store.remember_task(
-                self._platform.database,
-                {
-                    "server": self._server.url,
-                    "remote_id": task,
-                    "project": project,
-                    "version": manifest.version,
-                    "number": manifest.number,
-                    "name": picture.name,
-                },
-            )
+            store.remember_task(self._platform.database, {**package, "remote_id": task, "name": picture.name})
         ids = store.remote_ids(self._platform.database, self._server.url, project)
         return {
             "place": f"{self._server.url}/projects/{project}",
@@ -176,9 +171,7 @@ class LabelStudioAnnotator:
         if rgb.shape != (height, width, 3):
             return []
         table, border = manifest.table, manifest.border
-        ids = np.full((height, width), IGNORE, np.uint8)
-        inside = np.s_[border : height - border, border : width - border]
-        ids[inside] = ColorCoder(table).to_ids(rgb[inside]).ids
+        ids = framed(ColorCoder(table).to_ids(inner(rgb, border)).ids, border, IGNORE)
         if self._shape == "polygon":
             back = rasterise(outlines(ids), width, height)
             for row in loss(ids, back, table):
@@ -190,10 +183,9 @@ class LabelStudioAnnotator:
     def _manifest(self, number: int) -> PackageManifest | None:
         if number not in self._manifests:
             try:
-                found = packages.find(self._platform, number)
+                self._manifests[number] = packages.find(self._platform, number)
             except BrokenFileError:
-                found = None
-            self._manifests[number] = found[1] if found is not None else None
+                self._manifests[number] = None
         return self._manifests[number]
 
 

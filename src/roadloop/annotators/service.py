@@ -10,6 +10,7 @@ from roadloop.annotators.server import LabelStudioAnnotator
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.labels.label_studio import Shape
+from roadloop.packages import places
 from roadloop.packages import service as packages
 from roadloop.storage.database import Write
 from roadloop.storage.paths import check_name
@@ -62,7 +63,7 @@ def download(platform: Platform, request: Download) -> Write[str]:
     """
     dest, start, end = check_name(request.dest, "dest"), request.start, request.end
     recipe = request.model_copy(update={"dest": dest})
-    packages.released_folder(platform.workspace, dest, "dest")
+    places.folder_of(platform.workspace, places.RELEASED, dest, "dest")
     if start > end:
         raise InvalidValueError(
             Text(

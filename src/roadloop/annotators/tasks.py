@@ -9,6 +9,7 @@ from roadloop.annotators.recipe import Download, Push
 from roadloop.annotators.service import open_annotator
 from roadloop.errors import Text
 from roadloop.jobs.context import Move, Outcome, TaskContext
+from roadloop.packages import places
 from roadloop.packages import service as packages
 from roadloop.storage import publish
 
@@ -66,7 +67,7 @@ class _Pull:
         self._context: Final = context
         self._recipe: Final = recipe
         self._annotator: Final = annotator
-        self._standing: Final = packages.released_folder(context.platform.workspace, recipe.dest, "dest")
+        self._standing: Final = places.folder_of(context.platform.workspace, places.RELEASED, recipe.dest, "dest")
         self._counts: Final[Counter[str]] = Counter()
         self._bad: Final[list[str]] = []
         self._batch: list[tuple[Pulled, Move]] = []

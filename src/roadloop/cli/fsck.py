@@ -1,6 +1,7 @@
 """The command that checks a workspace, and mends what can be mended."""
 
 import json
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import RoadloopError, Text
 from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.jobs.fsck import inspect
-from roadloop.jobs.lock import standing_still
+from roadloop.jobs.lock import HomeLock
 from roadloop.storage.platform import Platform, open_platform
 
 console = terminal()
@@ -42,7 +43,7 @@ def fsck(
     """
     platform = open_platform(settings_of(home, roots=tuple(root) if root else None))
     if repair:
-        with standing_still(platform.workspace.home):
+        with closing(HomeLock(platform.workspace.home)):  # no server begins meanwhile
             report = _inspect(platform, hashes=not quick, quiet=as_json)
             _mend(platform, report, yes=yes)
     else:
@@ -124,12 +125,11 @@ def _plain(report: Report) -> dict[str, Any]:
     def lines(problems: list[Problem]) -> list[dict[str, Any]]:
         return [{**p.text._asdict(), "repair": None if p.cure is None else p.cure.offer._asdict()} for p in problems]
 
-    edits = [edit._asdict() for edit in report.edits]
     return {
         "jobs": report.jobs,
         "files": report.files,
         "problems": lines(report.problems),
         "notes": lines(report.notes),
-        "edits": edits,
+        "edits": [edit._asdict() for edit in report.edits],
         "unverified": [str(place) for place in report.unverified],
     }

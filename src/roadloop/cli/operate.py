@@ -27,6 +27,7 @@ from roadloop.jobs.history import status_text
 from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
+from roadloop.jobs.store import from_row, jobs
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.server import create_app
 from roadloop.settings import Settings
@@ -160,12 +161,7 @@ def status(
 
 def _job_table(platform: Platform, rows: int) -> Group:
     with platform.database.reading() as db:
-        newest = [
-            queue.get(db, task_id)
-            for (task_id,) in db.execute(
-                queue.jobs.select().with_only_columns(queue.jobs.c.id).order_by(queue.jobs.c.seq.desc()).limit(rows)
-            )
-        ]
+        newest = [from_row(row) for row in db.execute(jobs.select().order_by(jobs.c.seq.desc()).limit(rows))]
     table, reasons = Table(box=box.SIMPLE, padding=(0, 1, 0, 0)), list[str]()
     for column in ("task_id", "kind", "state, left 状态, 剩余", "created 创建"):
         table.add_column(column, no_wrap=True)

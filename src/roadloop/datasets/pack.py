@@ -132,7 +132,7 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
                 signals.done.value += 1
     digest = ""
     if shard.rows:
-        publish.fsync_file(path)
+        publish.fsync(path)
         digest = publish.sha256_file(path)
     else:
         path.unlink()

@@ -14,14 +14,14 @@ from roadloop import __version__
 from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, queue
-from roadloop.jobs.history import JobFields, format_time, history
+from roadloop.jobs.history import JobFields, JobRows, format_time, history
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import ACTIVE, job_events, to_text
 from roadloop.parameters import History, NoParameters, Parameters
 from roadloop.storage import migrate, search
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 REMOVED: Final = Text(
     "这个任务的日志已不在：超过保留期限的日志会被删除（设置 log_keep_days 与 log_keep_mib）。任务的记录与结果未受影响。",
@@ -49,10 +49,9 @@ class ListJobs(History):
     active: bool = Field(False, description="Only jobs that have not ended.")
 
 
-class LogReply(BaseModel):
+class LogReply(Success):
     """Part of a log."""
 
-    errno: int = 1
     data: list[str] = Field(description="Lines.")
     offset: int = Field(description="First byte shown.")
     next_offset: int = Field(description="Where to go on reading.")
@@ -70,18 +69,13 @@ class JobRow(JobFields):
     result: dict[str, Any] | None = Field(description="Facts of a finished job.")
 
 
-class JobList(BaseModel):
+class JobList(JobRows[JobRow]):
     """Jobs, newest first; one object with a task id."""
 
-    errno: int = 1
-    data: list[JobRow] | JobRow
-    total: int = 0
 
-
-class Health(BaseModel):
+class Health(Success):
     """How the service is."""
 
-    errno: int = 1
     data: dict[str, Any]
 
 
@@ -100,10 +94,9 @@ class GpuRow(BaseModel):
     job: str | None = Field(description="That job's task id.")
 
 
-class GpuList(BaseModel):
+class GpuList(Success):
     """The GPUs; empty where there is none."""
 
-    errno: int = 1
     data: list[GpuRow]
 
 

@@ -1,6 +1,5 @@
 """Choice lists: names of what is finished, newest first, so many at a time."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,7 +43,7 @@ def ready(db: sa.Connection, table: sa.Table, choices: Choices) -> list[str]:
         return list(db.scalars(query.with_only_columns(table.c.name).where(table.c.id < below).limit(size)))
     rows: list[sa.Row[Any]] = []
     while len(rows) < size and (ids := search.find(db, table.name, choices.q, 2 * size, below=below)):
-        rows += _among(db, query, table.c.id, ids)
+        rows += db.execute(query.where(table.c.id.in_(ids)))
         below = ids[-1]
     return [row.name for row in rows[:size]]
 
@@ -55,7 +54,3 @@ def unknown(name: str) -> NotFoundError:
         Text(f"没有名为 {name[:80]!r} 的条目可以接着列。", f"Nothing is named {name[:80]!r}, after which to go on."),
         parameter="after",
     )
-
-
-def _among(db: sa.Connection, query: sa.Select[Any], key: sa.Column[int], ids: Sequence[int]) -> Sequence[sa.Row[Any]]:
-    return db.execute(query.where(key.in_(ids))).all()

@@ -78,8 +78,7 @@ def all_claims(db: sa.Connection, workspace: Workspace) -> Iterator[Claim]:
     for name in CLAIMS:
         claims: Claims = resolve_name(name)
         yield from claims(db, workspace)
-    ended = [state.value for state in ENDED]
-    for row in db.execute(sa.select(jobs).where(jobs.c.state.not_in(ended))):
+    for row in db.execute(sa.select(jobs).where(jobs.c.state.not_in(ENDED))):
         owner = Text(f"任务 {row.id}", f"Job {row.id}")
         yield from (Claim(owner, path, needed=False) for path in _places([row.payload, row.memo, row.moves]))
         yield from (Claim(owner, str(target), needed=False) for _scratch, target in row.moves or ())

@@ -55,21 +55,17 @@ class Outcome:
 
 
 class Eta:
-    """Seconds left, from the pace since this attempt began. Pure: the clock is an argument."""
+    """Seconds left, from the pace since this attempt first said how far it is. Pure: the clock is an argument."""
 
-    def __init__(self, now: float) -> None:
-        self._start = now
-        self._first: float | None = None
+    def __init__(self) -> None:
+        self._begun: tuple[float, float] | None = None
 
     def update(self, share: float, now: float) -> float | None:
         """Seconds left at `share` (0..1) of the work; None before there is a pace."""
-        if self._first is None:
-            self._first = share
-            self._start = now
-        gained = share - self._first
-        if gained <= 0 or now <= self._start:
+        first, start = self._begun = self._begun or (share, now)
+        if share <= first or now <= start:
             return None
-        return (1 - share) * (now - self._start) / gained
+        return (1 - share) * (now - start) / (share - first)
 
 
 class TaskContext:
@@ -93,7 +89,7 @@ class TaskContext:
         self._scratch: set[Path] = set()
         self._cancel = threading.Event()
         self._closed = threading.Event()
-        self._eta = Eta(time.monotonic())
+        self._eta = Eta()
         self._thread: threading.Thread | None = None
 
     # --- what the task calls -----------------------------------------------------------------------------------
@@ -247,7 +243,7 @@ class TaskContext:
         """
         for scratch, _target in moves:
             if scratch.is_file():
-                publish.fsync_file(scratch)
+                publish.fsync(scratch)
         known = dict(self.memo)
         self.memo.update(memo or {})
         values: dict[str, Any] = {"moves": self._stored(moves), "memo": self.memo}
@@ -284,11 +280,7 @@ class TaskContext:
         self.drop_scratch(keep={scratch for scratch, _target in outcome.moves})
         self.reach("finish.before")
         self._write(
-            {
-                "moves": self._stored(outcome.moves),
-                "result": outcome.result,
-                "finishing": True,
-            },
+            {"moves": self._stored(outcome.moves), "result": outcome.result, "finishing": True},
             seals.sums(self.platform.workspace, [*outcome.moves, *((path, path) for path in outcome.kept)]),
         )
         self.reach("finish.chosen")

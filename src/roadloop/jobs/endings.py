@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
 from roadloop.errors import Text
 from roadloop.jobs import logs
@@ -47,12 +47,6 @@ class Loss:
 
     reason: Text
     counts: bool
-
-
-class _Frame(NamedTuple):
-    file: str
-    line: int
-    function: str
 
 
 def say_who_exits() -> None:
@@ -128,8 +122,7 @@ def unseen(job: Job) -> Loss:
 
 def ended_by(error: SystemExit) -> Text:
     """Who asked for the end of the process by `sys.exit`."""
-    frames = [_Frame(f.filename, f.lineno or 0, f.name) for f in reversed(traceback.extract_tb(error.__traceback__))]
-    place = _named(frames)
+    place = _named(reversed(traceback.extract_tb(error.__traceback__)))
     return Text(
         f"代码要求结束进程（SystemExit: {error}）{place.zh}。请改正后重试。",
         f"The code asked for the end of the process (SystemExit: {error}){place.en}. Correct it and try again.",
@@ -146,26 +139,26 @@ def _place(log: Path) -> Text:
     """The place in the newest stack that the newest attempt has left in its log."""
     size = log.stat().st_size if log.exists() else 0
     lines: list[str] = logs.read(log, max(0, size - _LOOK_BYTES), _LOOK_BYTES)["data"]
-    stack: list[_Frame] = []
+    stack: list[traceback.FrameSummary] = []
     inside = False
     for line in lines:
         found = _FRAME.fullmatch(line)
         if _BEGIN.fullmatch(line) or _STACK.fullmatch(line):
             stack, inside = [], bool(_STACK.fullmatch(line))
         elif inside and found:
-            stack.append(_Frame(found["file"], int(found["line"]), found["function"]))
+            stack.append(traceback.FrameSummary(found["file"], int(found["line"]), found["function"]))
         else:
             inside = False
     return _named(stack)
 
 
-def _named(stack: Iterable[_Frame]) -> Text:
+def _named(stack: Iterable[traceback.FrameSummary]) -> Text:
     """The innermost frame that belongs to no library."""
     for frame in stack:
-        if not frame.file.startswith((*_LIBRARIES, "<frozen")) and frame.file != __file__:
-            file = frame.file.removeprefix(f"{_PACKAGE}/")
+        if not frame.filename.startswith((*_LIBRARIES, "<frozen")) and frame.filename != __file__:
+            file = frame.filename.removeprefix(f"{_PACKAGE}/")
             return Text(
-                f"，位置：{file} 第 {frame.line} 行（{frame.function}）",
-                f" in {file}, line {frame.line} ({frame.function})",
+                f"，位置：{file} 第 {frame.lineno} 行（{frame.name}）",
+                f" in {file}, line {frame.lineno} ({frame.name})",
             )
     return Text("", "")

@@ -59,27 +59,6 @@ class Repair:
                 free(db)
         self.log(reason)
 
-    def take_as_it_is(self, folder: Path) -> None:
-        """Write a source set's manifest anew, of what stands there now."""
-        publish.seal(folder)
-        manifest = folder / publish.MANIFEST
-        path = self.platform.workspace.store_path(manifest)
-        now = publish.sha256_file(manifest)
-        with self.platform.database.transaction() as db:
-            db.execute(seals.update().where(seals.c.path == path).values(sha256=now))
-        self.log(Text(f"{folder} 按现状重写了清单", f"{folder}: its manifest was written anew, of what stands there"))
-
-    def reindex(self) -> None:
-        """Make the database's indexes anew.
-
-        Raises:
-            BrokenDatabaseError: It is not sound afterwards.
-        """
-        left = integrity.reindex(self.platform.database)
-        if left:
-            raise BrokenDatabaseError(left[0].text)
-        self.log(Text("数据库索引已重建", "the database's indexes were made anew"))
-
     def log(self, text: Text) -> None:
         """Add a line to the home's log of repairs."""
         quarantine.write_log(self.platform.workspace.home, text)
@@ -191,4 +170,26 @@ def take_as_it_is(folder: Path) -> Cure:
         f"{folder} 是有意改动的：按现状重写其清单（否则请从备份恢复）",
         f"{folder} was changed on purpose: write its manifest anew (else put the files back from a backup)",
     )
-    return Cure(str(folder), offer, lambda repair: repair.take_as_it_is(folder))
+
+    def apply(repair: Repair) -> None:
+        publish.seal(folder)
+        manifest = folder / publish.MANIFEST
+        path = repair.platform.workspace.store_path(manifest)
+        now = publish.sha256_file(manifest)
+        with repair.platform.database.transaction() as db:
+            db.execute(seals.update().where(seals.c.path == path).values(sha256=now))
+        repair.log(Text(f"{folder} 按现状重写了清单", f"{folder}: its manifest was written anew, of what stands there"))
+
+    return Cure(str(folder), offer, apply)
+
+
+def reindex() -> Cure:
+    """The cure of a damaged index; fails with `BrokenDatabaseError` where the database is not sound afterwards."""
+
+    def apply(repair: Repair) -> None:
+        left = integrity.reindex(repair.platform.database)
+        if left:
+            raise BrokenDatabaseError(left[0].text)
+        repair.log(Text("数据库索引已重建", "the database's indexes were made anew"))
+
+    return Cure("reindex", Text("用各行重建数据库索引", "make the database's indexes anew from its rows"), apply)

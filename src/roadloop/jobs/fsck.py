@@ -15,9 +15,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from roadloop.errors import BrokenDatabaseError, BrokenFileError, Text
-from roadloop.jobs import lives
+from roadloop.jobs import findings, lives
 from roadloop.jobs.claims import INSPECTIONS, Claim, all_claims
-from roadloop.jobs.findings import Cure, Problem, Report, aside, aside_pair, expect_no_longer, lost, take_as_it_is
+from roadloop.jobs.findings import Cure, Problem, Report
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import jobs, seals
 from roadloop.storage import integrity, publish, reading
@@ -62,7 +62,7 @@ def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n,
     report = Report()
     try:
         for flaw in integrity.flaws(platform.database, quick=not hashes):
-            report.problems.append(Problem(flaw.text, _reindexing() if flaw.index_only else None))
+            report.problems.append(Problem(flaw.text, findings.reindex() if flaw.index_only else None))
         lives.inspect(platform, report)
         _Inspection(platform, report, progress, hashes=hashes).run()
     except BrokenDatabaseError as error:
@@ -133,8 +133,8 @@ class _Inspection:
 
     def _sealed(self, walk: _Walk, sums: list[Any]) -> list[Path]:
         """The folders that have, or should have, a manifest; a set that people filled may have a file of that name."""
-        known = {self._workspace.find_path(row.path).parent for row in sums if _is_manifest(row.path)}
-        known = {folder for folder in known if folder.is_dir()}
+        manifests = [row.path for row in sums if PurePath(row.path).name == publish.MANIFEST]
+        known = {folder for path in manifests if (folder := self._workspace.find_path(path).parent).is_dir()}
         claimed = {place for place, claim in self._claims.items() if claim.sealed and place.is_dir()}
         own = {folder for folder in walk.sealed if self._is_output(folder)}
         return sorted(known | claimed | own)
@@ -167,11 +167,11 @@ class _Inspection:
                 self._report.problems.append(Problem(_outside(claim.owner, shown)))
             elif claim.needed and not place.exists():
                 gone.add(place)
-                self._report.problems.append(Problem(_gone(claim.owner, shown), lost(claim, place)))
+                self._report.problems.append(Problem(_gone(claim.owner, shown), findings.lost(claim, place)))
         return gone
 
     def _inspect_sums(self, sums: list[Any]) -> None:
-        for path, sha256 in ((row.path, row.sha256) for row in sums):
+        for path, sha256 in sums:
             place = self._workspace.find_path(path)
             self._report.files += 1
             if not place.is_file():
@@ -201,17 +201,16 @@ class _Inspection:
 
     def _cure(self, place: Path) -> Cure:
         """What can be done about a file that is not as it was written."""
-        claim_place = next((p for p in (place, *place.parents) if p in self._claims), None)
-        claim = None if claim_place is None else self._claims[claim_place]
-        if claim is not None and claim_place is not None and claim.sealed and claim.needed:
-            return lost(claim, claim_place)
+        holder = next((p for p in (place, *place.parents) if p in self._claims), None)
+        if holder is not None and (claim := self._claims[holder]).sealed and claim.needed:
+            return findings.lost(claim, holder)
         if self._in_people_hands(place):
-            return take_as_it_is(self._workspace.sources / place.relative_to(self._workspace.sources).parts[0])
+            return findings.take_as_it_is(self._workspace.sources / place.relative_to(self._workspace.sources).parts[0])
         if place.name == publish.MANIFEST and place.parent.is_dir():
-            return aside(place.parent, publish.changed(place.parent))
+            return findings.aside(place.parent, publish.changed(place.parent))
         if place.suffix == ".json" and place.with_suffix(".params").exists():
-            return aside_pair(place)
-        return aside(place, publish.changed(place)) if place.exists() else expect_no_longer(place)
+            return findings.aside_pair(place)
+        return findings.aside(place, publish.changed(place)) if place.exists() else findings.expect_no_longer(place)
 
     # --- model files ---------------------------------------------------------------------------------------------
 
@@ -223,21 +222,21 @@ class _Inspection:
         except (OSError, ValueError, KeyError, TypeError):
             if params.exists():
                 text = Text(f"{description} 无法读取。", f"{description} cannot be read.")
-                self._report.problems.append(Problem(text, aside_pair(description)))
+                self._report.problems.append(Problem(text, findings.aside_pair(description)))
             return
         self._report.files += 2
         self._done += _file_size(description)
         self._progress(self._done, self._total)
         if not params.is_file():
-            self._report.problems.append(Problem(publish.missing(params), aside_pair(description)))
+            self._report.problems.append(Problem(publish.missing(params), findings.aside_pair(description)))
         elif self._hashes and _sum(params) != expected:
-            self._report.problems.append(Problem(publish.changed(params), aside_pair(description)))
+            self._report.problems.append(Problem(publish.changed(params), findings.aside_pair(description)))
 
     def _inspect_halves(self) -> None:
         for params in sorted(self._workspace.home.glob("tasks/*/output/models/*.params")):
             description = params.with_suffix(".json")
             if not (params.name.startswith(".") or description.exists() or self._is_coming(description)):
-                self._report.problems.append(Problem(publish.missing(description), aside_pair(description)))
+                self._report.problems.append(Problem(publish.missing(description), findings.aside_pair(description)))
 
     # --- what no row knows ---------------------------------------------------------------------------------------
 
@@ -250,7 +249,7 @@ class _Inspection:
         for folder in unclaimed:
             if named.isdisjoint(folder.parts):
                 text = Text(f"数据库里没有 {folder} 的记录。", f"No row of the database knows {folder}.")
-                self._report.problems.append(Problem(text, aside(folder, text)))
+                self._report.problems.append(Problem(text, findings.aside(folder, text)))
 
     def _jobs_named(self, names: set[str]) -> set[str]:
         """Those that are ids of jobs."""
@@ -264,20 +263,9 @@ class _Inspection:
         for path in walk.temporaries:
             attempt = publish.attempt_of(path.name)
             if attempt is None or attempt.job not in live:
-                text = Text(
-                    f"{path} 是中断留下的临时文件，可以删除。",
-                    f"{path} is a temporary left by an interruption; it may be deleted.",
-                )
-                self._report.notes.append(Problem(text, aside(path, text)))
-
-
-def _reindexing() -> Cure:
-    """The cure of a damaged index."""
-    return Cure(
-        "reindex",
-        Text("用各行重建数据库索引", "make the database's indexes anew from its rows"),
-        lambda repair: repair.reindex(),
-    )
+                zh = f"{path} 是中断留下的临时文件，可以删除。"
+                text = Text(zh, f"{path} is a temporary left by an interruption; it may be deleted.")
+                self._report.notes.append(Problem(text, findings.aside(path, text)))
 
 
 def _senseless(error: Exception) -> Text:
@@ -310,10 +298,6 @@ def _sum(path: Path) -> str:
         return publish.sha256_file(path)
     except OSError:
         return ""
-
-
-def _is_manifest(path: str) -> bool:
-    return PurePath(path).name == publish.MANIFEST
 
 
 def _is_ours(folder: Path) -> bool:

@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
@@ -46,6 +46,17 @@ class JobFields(BaseModel):
     finished_at: str | None
 
 
+R = TypeVar("R", bound=JobFields)
+
+
+class JobRows(BaseModel, Generic[R]):
+    """What a history answers: rows, newest first; with a task id the one row."""
+
+    errno: int = 1
+    data: list[R] | R
+    total: int = 0
+
+
 def format_time(seconds: float | None) -> str | None:
     """Unix seconds as `YYYY-MM-DD HH:MM:SS` in the server's time zone."""
     return None if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
@@ -83,6 +94,16 @@ def job_fields(job: Job, language: Language) -> dict[str, Any]:
         "started_at": format_time(job.started_at),
         "finished_at": format_time(job.finished_at),
     }
+
+
+def render_of(columns: Collection[str], facts: Collection[str]) -> Render:
+    """Shows columns of the row as they are, and facts of the job's result; these are null before its end."""
+
+    def render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
+        result = row["job"].result or {}
+        return {name: row[name] for name in columns} | {name: result.get(name) for name in facts}
+
+    return render
 
 
 def history(

@@ -23,13 +23,12 @@ from roadloop.jobs.states import ENDED
 from roadloop.jobs.store import jobs
 from roadloop.jobs.temporary import temporary_name
 from roadloop.storage.platform import Platform
-from roadloop.web.idempotency import idempotency
+from roadloop.web.call import idempotency
 
 DAY: Final = 86_400.0
 BATCH: Final = 500  #: rows, and files, of one step
 PAUSE_SECONDS: Final = 1.0  #: between two steps
 ROUND_SECONDS: Final = 3600.0  #: between two rounds
-_ENDED: Final = [state.value for state in ENDED]
 
 log: Final = logging.getLogger(__name__)
 
@@ -70,8 +69,8 @@ def remove_old(platform: Platform, *, dry_run: bool = False, stop: threading.Eve
         found.logs, found.log_bytes = found.logs + 1, found.log_bytes + one.size
         if not dry_run:
             one.path.unlink(missing_ok=True)
-        if number % BATCH == 0:
-            _pause(stop, dry_run=dry_run)
+        if number % BATCH == 0 and not dry_run:
+            stop.wait(PAUSE_SECONDS)
     for folder in _left_temporary(platform):
         found.temporary += 1
         if not dry_run:
@@ -93,7 +92,7 @@ def _replies(platform: Platform, before: float, stop: threading.Event, *, dry_ru
         with platform.database.transaction() as db:
             db.execute(idempotency.delete().where(idempotency.c.key.in_(keys), old))
         count += len(keys)
-        _pause(stop)
+        stop.wait(PAUSE_SECONDS)
     return count
 
 
@@ -117,7 +116,7 @@ def _logs(platform: Platform) -> Iterator[LogFile]:
     paths = platform.workspace.logs.glob("*.log")
     while batch := list(islice(paths, BATCH)):
         with platform.database.reading() as db:
-            asked = sa.select(jobs.c.id).where(jobs.c.id.in_([path.stem for path in batch]), jobs.c.state.in_(_ENDED))
+            asked = sa.select(jobs.c.id).where(jobs.c.id.in_([path.stem for path in batch]), jobs.c.state.in_(ENDED))
             ended = set(db.scalars(asked))
         for path in batch:
             with suppress(OSError):
@@ -136,12 +135,7 @@ def _left_temporary(platform: Platform) -> list[Path]:
 def _is_over(db: sa.Connection, beginning: str) -> bool:
     """Whether the job whose id, hex digits, begins so has ended; False where there is none."""
     state = db.scalar(sa.select(jobs.c.state).where(jobs.c.id.between(beginning, f"{beginning}g")))
-    return state in _ENDED
-
-
-def _pause(stop: threading.Event, *, dry_run: bool = False) -> None:
-    if not dry_run:
-        stop.wait(PAUSE_SECONDS)
+    return state in ENDED
 
 
 def keep_tidy(platform: Platform, stop: threading.Event) -> None:

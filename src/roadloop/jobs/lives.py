@@ -62,21 +62,20 @@ class _Life(NamedTuple):
 def _all_lives(platform: Platform) -> Iterator[_Life]:
     """Every job, read in parts, so that memory does not grow with their number."""
     after = ""
-    columns = (jobs.c.id, jobs.c.kind, jobs.c.state, jobs.c.progress)
+    part = sa.select(jobs.c.id, jobs.c.kind, jobs.c.state, jobs.c.progress).order_by(jobs.c.id).limit(PART)
     while True:
         with platform.database.reading() as db:
-            rows = db.execute(sa.select(*columns).where(jobs.c.id > after).order_by(jobs.c.id).limit(PART)).all()
+            rows = db.execute(part.where(jobs.c.id > after)).all()
             if not rows:
                 return
             first, after = rows[0].id, rows[-1].id
             events = sa.select(job_events).where(job_events.c.job_id.between(first, after))
-            lives: dict[str, list[Any]] = {}
-            for event in db.execute(events.order_by(job_events.c.job_id, job_events.c.seq)):
-                lives.setdefault(event.job_id, []).append(event)
-            columns_of = {name: _table(name).c.task_id for name in ROWS.values()}
+            in_order = db.execute(events.order_by(job_events.c.job_id, job_events.c.seq))
+            lives = {task_id: list(its) for task_id, its in itertools.groupby(in_order, key=lambda e: e.job_id)}
+            columns = {name: resolve_name(name).c.task_id for name in ROWS.values()}
             owned = {
                 name: set(db.scalars(sa.select(column).where(column.between(first, after))))
-                for name, column in columns_of.items()
+                for name, column in columns.items()
             }
         yield from (_Life(row, lives.get(row.id, []), owned) for row in rows)
 
@@ -107,16 +106,7 @@ def _life_problems(life: _Life) -> Iterator[Text]:
     if not 0 <= row.progress <= 1:
         yield Text(f"任务 {task_id} 的进度超出范围。", f"Job {task_id}: its progress is out of range.")
     if row.kind in ROWS and row.state == JobState.SUCCEEDED and task_id not in life.owned[ROWS[row.kind]]:
-        yield _no_row(task_id, row.kind)
-
-
-def _table(name: str) -> sa.Table:
-    table: sa.Table = resolve_name(name)
-    return table
-
-
-def _no_row(task_id: str, kind: str) -> Text:
-    return Text(
-        f"任务 {task_id}（{kind}）在自己的表里没有记录；请从备份恢复数据库。",
-        f"Job {task_id} ({kind}) has no row in the table of its kind; put the database back from a backup.",
-    )
+        yield Text(
+            f"任务 {task_id}（{row.kind}）在自己的表里没有记录；请从备份恢复数据库。",
+            f"Job {task_id} ({row.kind}) has no row in the table of its kind; put the database back from a backup.",
+        )

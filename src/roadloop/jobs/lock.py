@@ -2,8 +2,6 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from roadloop.errors import ConflictError, Text
@@ -39,17 +37,3 @@ class HomeLock:
     def close(self) -> None:
         """Give the workspace free."""
         os.close(self._handle)
-
-
-@contextmanager
-def standing_still(home: Path) -> Iterator[None]:
-    """Let no server begin while the block runs.
-
-    Raises:
-        ConflictError: One is at work.
-    """
-    lock = HomeLock(home)
-    try:
-        yield
-    finally:
-        lock.close()

@@ -38,31 +38,8 @@ def submit(db: sa.Connection, submission: Submission) -> str:
         The task id, 32 hex digits.
     """
     task_id = uuid.uuid4().hex
-    db.execute(
-        jobs.insert().values(
-            id=task_id,
-            kind=submission.kind,
-            title=submission.title,
-            pool=submission.pool,
-            priority=submission.priority,
-            state=submission.state.value,
-            token=0,
-            attempt=0,
-            losses=0,
-            max_attempts=submission.max_attempts,
-            payload=submission.payload,
-            gpus=submission.gpus,
-            log=submission.log or f"logs/{task_id}.log",
-            progress=0.0,
-            warnings=[list(w) for w in submission.warnings],
-            memo={},
-            finishing=False,
-            cancel_requested=False,
-            beat=0,
-            queued_seq=0,
-            created_at=time.time(),
-        )
-    )
+    log, warnings = submission.log or f"logs/{task_id}.log", [list(w) for w in submission.warnings]
+    db.execute(jobs.insert().values({**vars(submission), "id": task_id, "log": log, "warnings": warnings}))
     seq = _event(db, task_id, submission.state, 0, None)
     db.execute(jobs.update().where(jobs.c.id == task_id).values(queued_seq=seq))
     return task_id

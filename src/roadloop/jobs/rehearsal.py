@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -56,7 +55,8 @@ def count(context: TaskContext) -> Outcome:
         if step % 10 == 9:
             context.publish([], {"step": step + 1})
     scratch = context.scratch(target)
-    _write(scratch, steps)
+    scratch.write_text("".join(f"{n}\n" for n in range(steps)))
+    publish.fsync(scratch)
     return Outcome({"steps": steps}, [(scratch, target)])
 
 
@@ -66,11 +66,6 @@ def _start_daemon() -> int:
         ["/bin/sh", "-c", program], env={}, cwd="/", start_new_session=True, stdout=subprocess.PIPE, check=True
     )
     return int(done.stdout)
-
-
-def _write(path: Path, steps: int) -> None:
-    path.write_text("".join(f"{n}\n" for n in range(steps)))
-    publish.fsync_file(path)
 
 
 def _fail(how: str) -> None:

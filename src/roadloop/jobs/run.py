@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text, WorkerLostError
 from roadloop.jobs import confine, endings, logs, queue
@@ -118,18 +118,15 @@ def _fail(context: TaskContext, error: BaseException) -> None:
 def _unforeseen(error: BaseException) -> tuple[Text, str]:
     """The reason of an error that nobody raised on purpose, and its code."""
     if isinstance(error, MemoryError):
-        return _NO_MEMORY, "out_of_memory"
-    return endings.ended_by(error) if isinstance(error, SystemExit) else _bug(error), "internal_error"
-
-
-_NO_MEMORY: Final = Text(
-    "主机内存不足。请减小批大小或进程数后重试。", "Out of host memory. Use a smaller batch or fewer processes."
-)
-
-
-def _bug(error: BaseException) -> Text:
+        text = Text(
+            "主机内存不足。请减小批大小或进程数后重试。", "Out of host memory. Use a smaller batch or fewer processes."
+        )
+        return text, "out_of_memory"
+    if isinstance(error, SystemExit):
+        return endings.ended_by(error), "internal_error"
     what = f"{type(error).__name__}: {error}"[:500]
-    return Text(f"程序内部错误：{what}。日志中有完整的调用栈。", f"Internal error: {what}. The log has the traceback.")
+    text = Text(f"程序内部错误：{what}。日志中有完整的调用栈。", f"Internal error: {what}. The log has the traceback.")
+    return text, "internal_error"
 
 
 def leave(code: int) -> NoReturn:

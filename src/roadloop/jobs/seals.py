@@ -13,10 +13,8 @@ from roadloop.jobs.store import seals
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 
-Move = tuple[Path, Path]
 
-
-def sums(workspace: Workspace, moves: Iterable[Move]) -> dict[str, str]:
+def sums(workspace: Workspace, moves: Iterable[tuple[Path, Path]]) -> dict[str, str]:
     """The sums of a job's output, by stored path; logs have none.
 
     Args:

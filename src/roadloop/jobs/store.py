@@ -1,5 +1,6 @@
 """The queue's tables and the record of one job. No decisions here."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,31 +24,31 @@ jobs: Final = sa.Table(
     sa.Column("pool", sa.String(20), nullable=False),  # training | other
     sa.Column("priority", sa.Integer, nullable=False),  # higher first
     sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("token", sa.Integer, nullable=False),  # fencing token, raised at each claim
-    sa.Column("attempt", sa.Integer, nullable=False),  # claims so far
-    sa.Column("losses", sa.Integer, nullable=False),  # workers lost since it last got further
+    sa.Column("token", sa.Integer, nullable=False, default=0),  # fencing token, raised at each claim
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),  # claims so far
+    sa.Column("losses", sa.Integer, nullable=False, default=0),  # workers lost since it last got further
     sa.Column("max_attempts", sa.Integer, nullable=False),  # so many losses in a row fail it
     sa.Column("payload", sa.JSON, nullable=False),
     sa.Column("gpus", sa.Text, nullable=False),  # indices asked for, "" or cpu = CPU
     sa.Column("log", sa.Text, nullable=False),  # relative to the workspace
-    sa.Column("progress", sa.Float, nullable=False),  # 0..1
+    sa.Column("progress", sa.Float, nullable=False, default=0.0),  # 0..1
     sa.Column("eta_seconds", sa.Float),
     sa.Column("note", sa.JSON),  # what it does just now, [zh, en]
     sa.Column("reason", sa.JSON),  # why it waits or failed, [zh, en]
     sa.Column("error", sa.Text),  # stable code of the failure
     sa.Column("warnings", sa.JSON, nullable=False),  # [[zh, en], ...]
     sa.Column("result", sa.JSON),
-    sa.Column("memo", sa.JSON, nullable=False),  # what the next attempt must know
+    sa.Column("memo", sa.JSON, nullable=False, default=dict),  # what the next attempt must know
     sa.Column("moves", sa.JSON),  # renames chosen for this job, [[from, to], ...]
-    sa.Column("finishing", sa.Boolean, nullable=False),  # the moves are the last ones
-    sa.Column("cancel_requested", sa.Boolean, nullable=False),
-    sa.Column("beat", sa.Integer, nullable=False),  # signs of life
-    sa.Column("queued_seq", sa.Integer, nullable=False),  # place in the queue
+    sa.Column("finishing", sa.Boolean, nullable=False, default=False),  # the moves are the last ones
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
+    sa.Column("beat", sa.Integer, nullable=False, default=0),  # signs of life
+    sa.Column("queued_seq", sa.Integer, nullable=False, default=0),  # place in the queue
     sa.Column("host", sa.Text),
     sa.Column("pid", sa.Integer),
     sa.Column("pid_ticks", sa.BigInteger),  # see identity
     sa.Column("boot_id", sa.String(36)),
-    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, default=time.time),
     sa.Column("started_at", sa.Float),
     sa.Column("finished_at", sa.Float),
     sa.CheckConstraint(
@@ -165,7 +166,5 @@ def from_row(row: sa.Row[Any] | Mapping[str, Any]) -> Job:
     values["warnings"] = tuple(Text(*w) for w in values["warnings"])
     values["moves"] = tuple((a, b) for a, b in values["moves"] or ())
     job = object.__new__(Job)
-    vars(job).update(
-        values
-    )  # the columns are its fields; a frozen record would set them one by one, many times as slow
+    vars(job).update(values)  # as the columns are its fields; a frozen record sets them one by one, many times as slow
     return job

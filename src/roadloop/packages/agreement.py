@@ -1,16 +1,15 @@
 """How far two labels of the same picture agree: pure, on raw ids."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roadloop.evaluation.metrics import count, scores
 from roadloop.labels.table import IGNORE, ClassTable
 
 UInt8 = NDArray[np.uint8]
-_IDS: Final = 256
 
 
 @dataclass
@@ -18,40 +17,32 @@ class Agreement:
     """Pixels by the raw ids that two labels give them, over any number of pictures.
 
     Attributes:
-        matrix: int64 [256, 256], row = first label, column = second; pixels unknown in either are left out.
+        matrix: int64 [255, 255], row = first label, column = second; pixels unknown in either are left out.
         pictures: How many pictures were compared.
     """
 
-    matrix: NDArray[np.int64] = field(default_factory=lambda: np.zeros((_IDS, _IDS), np.int64))
+    matrix: NDArray[np.int64] = field(default_factory=lambda: np.zeros((IGNORE, IGNORE), np.int64))
     pictures: int = 0
 
     def add(self, first: UInt8, second: UInt8) -> None:
         """Compare two labels of one picture, uint8 [H, W] each, of one shape."""
-        known = (first != IGNORE) & (second != IGNORE)
-        cells = first[known].astype(np.int64) * _IDS + second[known]
-        self.matrix += np.bincount(cells, minlength=_IDS * _IDS).reshape(_IDS, _IDS)
+        self.matrix += count(second, first, IGNORE).matrix
         self.pictures += 1
-
-    def merge(self, other: "Agreement") -> None:
-        """Add what another comparison found."""
-        self.matrix += other.matrix
-        self.pictures += other.pictures
 
     def summary(self, table: ClassTable) -> dict[str, Any]:
         """Pixel agreement (share of equal pixels), IoU of every class that occurs, and their mean; null without pixels."""
-        both = np.diag(self.matrix)
-        first, second = self.matrix.sum(axis=1), self.matrix.sum(axis=0)
-        either = first + second - both
+        found = scores(self.matrix)
+        first, second = found.truth_pixels, found.predicted_pixels
         total = int(self.matrix.sum())
         classes = []
-        for raw_id in np.flatnonzero(either).tolist():
-            found = table.find(raw_id)
+        for raw_id in np.flatnonzero(first + second).tolist():
+            known = table.find(raw_id)
             classes.append(
                 {
                     "raw_id": raw_id,
-                    "name_en": found.name_en if found else "",
-                    "name_zh": found.name_zh if found else "",
-                    "iou": _round(both[raw_id] / either[raw_id]),
+                    "name_en": known.name_en if known else "",
+                    "name_zh": known.name_zh if known else "",
+                    "iou": round(float(found.iou[raw_id]), 6),
                     "pixels_first": int(first[raw_id]),
                     "pixels_second": int(second[raw_id]),
                 }
@@ -59,15 +50,7 @@ class Agreement:
         return {
             "pictures": self.pictures,
             "pixels": total,
-            "pixel_agreement": _round(both.sum() / total) if total else None,
-            "miou": _round(_mean([c["iou"] for c in classes])) if classes else None,
+            "pixel_agreement": round(found.pixel_accuracy, 6) if total else None,
+            "miou": round(float(np.mean([c["iou"] for c in classes])), 6) if classes else None,
             "classes": classes,
         }
-
-
-def _mean(values: Sequence[Any]) -> float:
-    return float(np.mean(values))
-
-
-def _round(value: float) -> float:
-    return round(float(value), 6)

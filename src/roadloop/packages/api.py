@@ -1,8 +1,7 @@
 """Routes of annotation packages: /task_divide, /divide_history, /process_label, /label_history, /v1/packages."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -10,12 +9,11 @@ from pydantic import BaseModel, Field
 from roadloop.errors import (
     BrokenFileError,
     ConflictError,
-    Language,
     NotFoundError,
     PathOutsideError,
     UntrustedCodeError,
 )
-from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.history import JobFields, JobRows, history, render_of
 from roadloop.packages import service, store
 from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.parameters import History, Parameters
@@ -23,7 +21,17 @@ from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
 
-_TASK = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
+_TASK: Final = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
+_DIVISION: Final = render_of(
+    columns=("version", "step", "types", "rejected", "pre_model"),
+    facts=("packages", "first", "last", "pictures", "bad", "overlap", "gold"),
+)
+_RUN: Final = render_of(
+    columns=("version", "types", "name"),
+    facts=(
+        "published_pictures", "rejected_pictures", "missing_pictures", "agreement", "gold", "report", "rejected_folder",
+    ),
+)  # fmt: skip
 
 
 class PackageList(Parameters):
@@ -49,11 +57,8 @@ class DivisionRow(JobFields):
     gold: int | None = Field(description="Hidden pictures with known labels.")
 
 
-class DivisionList(Success):
+class DivisionList(JobRows[DivisionRow]):
     """Calls of /task_divide, newest first; with task_id the one object."""
-
-    data: list[DivisionRow] | DivisionRow
-    total: int = 0
 
 
 class LabelRow(JobFields):
@@ -71,11 +76,8 @@ class LabelRow(JobFields):
     rejected_folder: str | None = Field(description="Where rejected labels are kept, with reasons.")
 
 
-class LabelList(Success):
+class LabelList(JobRows[LabelRow]):
     """Calls of /process_label, newest first; with task_id the one object."""
-
-    data: list[LabelRow] | LabelRow
-    total: int = 0
 
 
 class PackageRow(BaseModel):
@@ -107,12 +109,12 @@ def routes(platform: Platform) -> APIRouter:
 
         They stand in packages/<version>/<n>/; /divide_history shows the progress.
         """
-        return call.write(lambda: service.divide(platform, p), lambda task_id: {"message": "success", "data": task_id})
+        return call.submit(lambda: service.divide(platform, p))
 
     @router.post("/divide_history", History, reply=DivisionList, errors=(NotFoundError,))
     def divide_history(call: Call, p: History) -> Answer:
         """How far divisions are, and what they made (任务包生成进度)."""
-        return history(call, p, table=store.divisions, render=_division)
+        return history(call, p, table=store.divisions, render=_DIVISION)
 
     @router.post("/process_label", ProcessLabel, reply=_TASK, errors=errors)
     def process_label(call: Call, p: ProcessLabel) -> Answer:
@@ -122,15 +124,12 @@ def routes(platform: Platform) -> APIRouter:
         the progress.
         """
         today = datetime.now().astimezone().strftime("%Y%m%d")
-        return call.write(
-            lambda: service.publish_labels(platform, p, today),
-            lambda task_id: {"message": "success", "data": task_id},
-        )
+        return call.submit(lambda: service.publish_labels(platform, p, today))
 
     @router.post("/label_history", History, reply=LabelList, errors=(NotFoundError,))
     def label_history(call: Call, p: History) -> Answer:
         """How far publications of labels are, and what they found (任务包发布进度)."""
-        return history(call, p, table=store.label_runs, render=_run)
+        return history(call, p, table=store.label_runs, render=_RUN)
 
     @router.get("/v1/packages", PackageList, reply=Packages)
     def package_list(call: Call, p: PackageList) -> Answer:
@@ -141,24 +140,3 @@ def routes(platform: Platform) -> APIRouter:
         return {"data": rows}
 
     return router.api
-
-
-def _division(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
-    result = row["job"].result or {}
-    made = ("packages", "first", "last", "pictures", "bad", "overlap", "gold")
-    sent = ("version", "step", "types", "rejected", "pre_model")
-    return {**{name: row[name] for name in sent}, **{name: result.get(name) for name in made}}
-
-
-def _run(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
-    result = row["job"].result or {}
-    made = (
-        "published_pictures",
-        "rejected_pictures",
-        "missing_pictures",
-        "agreement",
-        "gold",
-        "report",
-        "rejected_folder",
-    )
-    return {**{name: row[name] for name in ("version", "types", "name")}, **{name: result.get(name) for name in made}}

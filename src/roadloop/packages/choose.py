@@ -4,39 +4,19 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 from roadloop.errors import JobError, Text
 from roadloop.imaging.header import read_header
 from roadloop.packages import places
-from roadloop.packages.listing import list_pictures
+from roadloop.packages.listing import Candidate, list_pictures
 from roadloop.packages.manifest import PICTURE_PREFIX
-from roadloop.packages.plan import Plan
+from roadloop.packages.plan import Role
 from roadloop.sources.check import Checked, check_sample
-from roadloop.sources.layout import Problem, Sample, point_of
+from roadloop.sources.layout import Problem, point_of
 from roadloop.sources.service import open_set, scan
 from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
-
-
-class Candidate(NamedTuple):
-    """A picture that is to be labelled.
-
-    Attributes:
-        origin: Its file, relative to the workspace, or absolute outside of it.
-        name: File name, unique in the division.
-        track: Track id.
-        point: Track point id.
-        facts: City, time, longitude, latitude, datum where known.
-        truth: Key of the sample in the gold set whose label is known; else "".
-    """
-
-    origin: str
-    name: str
-    track: str
-    point: str
-    facts: dict[str, str]
-    truth: str = ""
 
 
 def of_version(workspace: Workspace, version: str, leave_out: set[str]) -> tuple[list[Candidate], list[Problem]]:
@@ -45,10 +25,9 @@ def of_version(workspace: Workspace, version: str, leave_out: set[str]) -> tuple
     Raises:
         NotFoundError: The version's folder is gone.
     """
-    base = f"{places.IMAGES}/{version}"
-    found, problems = list_pictures(places.existing(workspace, places.IMAGES, version), workspace.holds)
-    candidates = [Candidate(f"{base}/{p.path}", p.name, p.track, p.point, p.facts) for p in found]
-    return [c for c in candidates if c.origin not in leave_out], problems
+    folder = places.existing(workspace, places.IMAGES, version)
+    found, problems = list_pictures(folder, workspace.holds, f"{places.IMAGES}/{version}")
+    return [c for c in found if c.origin not in leave_out], problems
 
 
 def again(rows: Sequence[Any]) -> list[Candidate]:
@@ -75,7 +54,8 @@ def draw_gold(workspace: Workspace, name: str, wanted: int, seed: int, max_pixel
     for sample in samples:
         checked = check_sample(sample, source.table, max_pixels)
         if isinstance(checked, Checked) and not checked.unknown_pixels:
-            drawn.append(_gold(workspace, sample))
+            origin = workspace.store_path(sample.image.resolve())
+            drawn.append(Candidate(origin, sample.image.name, "", "", {}, sample.key))
         if len(drawn) == wanted:
             return drawn
     raise JobError(
@@ -87,35 +67,29 @@ def draw_gold(workspace: Workspace, name: str, wanted: int, seed: int, max_pixel
     )
 
 
-def _gold(workspace: Workspace, sample: Sample) -> Candidate:
-    origin = workspace.store_path(sample.image.resolve())
-    return Candidate(origin, sample.image.name, "", "", {}, sample.key)
-
-
-def disguise(plan: Plan[Candidate], seed: int) -> Iterator[list[tuple[Candidate, str]]]:
+def disguise(plan: list[list[tuple[Candidate, Role]]], seed: int) -> Iterator[list[tuple[Candidate, Role]]]:
     """Give known pictures names like those of their neighbours, so that nobody sees which they are.
 
     Yields:
         For each package (picture, role) in the order of their names.
     """
-    taken = {PurePath(p.picture.name).stem for package in plan.packages for p in package if p.role != "gold"}
+    taken = {PurePath(p.name).stem for package in plan for p, role in package if role != "gold"}
     drawn = random.Random(f"{seed}:names")
-    for package in plan.packages:
-        ordinary = [p.picture for p in package if p.role != "gold"]
-        entries: list[tuple[Candidate, str]] = [(p.picture, p.role) for p in package if p.role != "gold"]
-        known = [p.picture for p in package if p.role == "gold"]
-        entries += [(_renamed(p, drawn.choice(ordinary), taken, drawn), "gold") for p in known]
+    for package in plan:
+        ordinary = [p for p, role in package if role != "gold"]
+        entries = [
+            (_renamed(p, drawn.choice(ordinary), taken, drawn) if role == "gold" else p, role) for p, role in package
+        ]
         yield sorted(entries, key=lambda e: (e[0].track, e[0].point, e[0].name))
 
 
 def _renamed(gold: Candidate, neighbour: Candidate, taken: set[str], drawn: random.Random) -> Candidate:
     pattern = PurePath(neighbour.name).stem
-    digits = list(re.finditer(r"\d+", pattern))
+    last = re.search(r"\d+(?=\D*$)", pattern)
     stem = pattern
     for n in range(1000):
-        if digits and n < 500:
-            last = digits[-1]
-            width = last.end() - last.start()
+        if last and n < 500:
+            width = len(last[0])
             stem = f"{pattern[: last.start()]}{drawn.randrange(10**width):0{width}d}{pattern[last.end() :]}"
         else:
             stem = f"{pattern}_{n}"

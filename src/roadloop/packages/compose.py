@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import DiskFullError, RoadloopError, Text
+from roadloop.errors import DiskFullError, RoadloopError
 from roadloop.imaging.decode import check_image, decode_image
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.colors import ColorCoder
@@ -78,12 +78,8 @@ def fill(
             pictures.append(_add(workspace, folder, brief, row))
         except DiskFullError:
             raise
-        except RoadloopError as error:
-            problems.append(Problem(row.origin, error.text))
-            broken.append(row.id)
-        except OSError as error:
-            what = reading.why(error)
-            problems.append(Problem(row.origin, Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")))
+        except (RoadloopError, OSError) as error:
+            problems.append(Problem(row.origin, reading.complaint(error)))
             broken.append(row.id)
     if pictures:
         _finish(folder, number, brief, pictures)

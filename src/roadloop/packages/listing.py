@@ -24,50 +24,49 @@ _SHEET: Final = "contact-sheet-"
 _ENDINGS: Final = (".jpg", ".jpeg", ".png")
 
 
-class Found(NamedTuple):
-    """One picture to be labelled.
+class Candidate(NamedTuple):
+    """A picture that is to be labelled.
 
     Attributes:
-        path: Relative to the version's folder, as on the disk.
-        name: File name that is unique in the version; of `<track>/<point>.jpg` it is `<track>_<point>.jpg`.
+        origin: Its file, relative to the workspace, or absolute outside of it.
+        name: File name, unique in the division; of `<track>/<point>.jpg` it is `<track>_<point>.jpg`.
         track: Track id.
         point: Track point id; text order is time order.
-        facts: What `selection.csv` knows of city, time, longitude, latitude, datum.
+        facts: City, time, longitude, latitude, datum where known.
+        truth: Key of the sample in the gold set whose label is known; else "".
     """
 
-    path: str
+    origin: str
     name: str
     track: str
     point: str
     facts: dict[str, str]
-
-    @property
-    def stem(self) -> str:
-        """The name without ending."""
-        return PurePosixPath(self.name).stem
+    truth: str = ""
 
 
-def list_pictures(folder: Path, holds: Callable[[Path], bool]) -> tuple[list[Found], list[Problem]]:
+def list_pictures(folder: Path, holds: Callable[[Path], bool], base: str) -> tuple[list[Candidate], list[Problem]]:
     """All pictures of a version in track order, and files that cannot be used with the reason.
 
     Args:
         folder: The version's.
         holds: Whether links may lead to a path; `Workspace.holds`.
+        base: What the workspace calls that folder.
     """
     notes = _read_selection(folder, holds)
-    found: dict[str, Found] = {}
+    paths: dict[str, str] = {}  # by the stem of the name
+    found: list[Candidate] = []
     problems: list[Problem] = []
     for path, reason in walk_pictures(folder, holds):
-        picture = _describe(path, notes)
+        picture = _describe(path, notes, base)
         if reason is not None:
             problems.append(Problem(printable(path), reason))
         elif not _is_name(picture.name):
             problems.append(Problem(printable(path), Text("文件名不可用", "The file's name cannot be used")))
-        elif (twin := found.get(picture.stem)) is not None:
-            problems.append(Problem(path, Text(f"与 {twin.path} 重名", f"The same name as {twin.path}")))
+        elif (twin := paths.setdefault(PurePosixPath(picture.name).stem, path)) != path:
+            problems.append(Problem(path, Text(f"与 {twin} 重名", f"The same name as {twin}")))
         else:
-            found[picture.stem] = picture
-    return sorted(found.values(), key=lambda p: (p.track, p.point, p.name)), problems
+            found.append(picture)
+    return sorted(found, key=lambda p: (p.track, p.point, p.name)), problems
 
 
 def walk_pictures(folder: Path, holds: Callable[[Path], bool]) -> Iterator[tuple[str, Text | None]]:
@@ -87,14 +86,14 @@ def walk_pictures(folder: Path, holds: Callable[[Path], bool]) -> Iterator[tuple
             yield (place / name).as_posix(), reason
 
 
-def _describe(path: str, notes: dict[str, dict[str, str]]) -> Found:
+def _describe(path: str, notes: dict[str, dict[str, str]], base: str) -> Candidate:
     place = PurePosixPath(unicodedata.normalize("NFC", path))
     note = notes.get(place.as_posix()) or notes.get(place.name) or {}
     name = "_".join(place.parts)
     inside = "_".join(place.parent.parts)
     track = note.get("track") or inside or track_of(place.stem)
     point = note.get("point") or (place.stem if inside else point_of(place.stem))
-    return Found(path, name, track, point, {key: note[key] for key in FACTS if note.get(key)})
+    return Candidate(f"{base}/{path}", name, track, point, {key: note[key] for key in FACTS if note.get(key)})
 
 
 def _read_selection(folder: Path, holds: Callable[[Path], bool]) -> dict[str, dict[str, str]]:
@@ -117,8 +116,7 @@ def _read_selection(folder: Path, holds: Callable[[Path], bool]) -> dict[str, di
 
 def _is_name(name: str) -> bool:
     try:
-        name.encode()
         check_name(f"ext-label-{name}", "name")
-    except (UnicodeEncodeError, InvalidNameError):
+    except InvalidNameError:
         return False
     return True

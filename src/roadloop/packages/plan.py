@@ -6,27 +6,13 @@ of some pictures (overlap) and pictures whose label is known (gold) take places 
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, Literal, NamedTuple, TypeVar
+from itertools import islice
+from typing import Literal, TypeVar
 
 from roadloop.errors import InvalidValueError, Text
 
 P = TypeVar("P")
 Role = Literal["base", "overlap", "gold"]
-
-
-class Planned(NamedTuple, Generic[P]):
-    """One place in a package."""
-
-    picture: P
-    role: Role
-
-
-@dataclass(frozen=True)
-class Plan(Generic[P]):
-    """Packages in order, each with its places."""
-
-    packages: tuple[tuple[Planned[P], ...], ...]
 
 
 def parse_amount(text: str, parameter: str) -> Callable[[int], int]:
@@ -56,7 +42,9 @@ def parse_amount(text: str, parameter: str) -> Callable[[int], int]:
     return lambda total: round(share * total)
 
 
-def make_plan(pictures: Sequence[P], step: int, overlap: int, gold: Sequence[P], seed: int) -> Plan[P]:
+def make_plan(
+    pictures: Sequence[P], step: int, overlap: int, gold: Sequence[P], seed: int
+) -> list[list[tuple[P, Role]]]:
     """Distribute pictures.
 
     Args:
@@ -65,6 +53,9 @@ def make_plan(pictures: Sequence[P], step: int, overlap: int, gold: Sequence[P],
         overlap: How many pictures are given to a second package as well.
         gold: Pictures with known labels.
         seed: Draws which pictures are given twice.
+
+    Returns:
+        The packages in order, each with its pictures and why they are in it.
 
     Raises:
         InvalidValueError: There is not enough room, or only one package, so that nothing can be given twice.
@@ -82,21 +73,17 @@ def make_plan(pictures: Sequence[P], step: int, overlap: int, gold: Sequence[P],
             f"每包最多 {step} 张，放不下这么多重叠与检验图片",
             f"packages of {step} have no room for so many overlap and gold pictures",
         )
-    chunks, place = [], 0
-    for e in extra:
-        chunks.append(pictures[place : place + step - e])
-        place += step - e
+    rest, known = iter(pictures), iter(gold)
+    chunks = [list(islice(rest, step - e)) for e in extra]
     drawn = random.Random(f"{seed}:overlap")
     left = [drawn.sample(chunk, len(chunk)) for chunk in chunks]
-    packages, used = [], 0
+    packages = []
     for i, chunk in enumerate(chunks):
-        copies = _copies(left, i, _part(overlap, count, i))
-        golden = gold[used : used + _part(len(gold), count, count - 1 - i)]
-        used += len(golden)
-        places = [Planned(p, "base") for p in chunk]
-        places += [Planned(p, "overlap") for p in copies] + [Planned(p, "gold") for p in golden]
-        packages.append(tuple(places))
-    return Plan(tuple(packages))
+        places: list[tuple[P, Role]] = [(p, "base") for p in chunk]
+        places += [(p, "overlap") for p in _copies(left, i, _part(overlap, count, i))]
+        places += [(p, "gold") for p in islice(known, _part(len(gold), count, count - 1 - i))]
+        packages.append(places)
+    return packages
 
 
 def _part(total: int, count: int, i: int) -> int:

@@ -3,7 +3,6 @@
 What cannot be used is explained by colour and place, so that the annotator finds the spot.
 """
 
-from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -56,7 +55,7 @@ class Rejected(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Plain values for a report."""
         return {
-            "reason": {"zh": self.reason.zh, "en": self.reason.en},
+            "reason": self.reason._asdict(),
             "unknown_pixels": self.unknown_pixels,
             "colors": [s._asdict() for s in self.spots],
         }
@@ -132,16 +131,3 @@ def _locate(rgb: UInt8, color: Color, offset: tuple[int, int]) -> Spot:
 def accepts(kind: str) -> tuple[ResultType, ...]:
     """What can be made of a package type."""
     return ("remote",) if kind == "remote" else ("lane", "union")
-
-
-def result_prefix(wanted: ResultType) -> str:
-    """Begin of the source set's name."""
-    return "full-aug" if wanted == "union" else "lane-aug"
-
-
-Cropper = Callable[[UInt8], UInt8]
-
-
-def truth_part(wanted: ResultType) -> Cropper:
-    """The part of a full label that a result of that type covers."""
-    return (lambda ids: ids) if wanted == "union" else lower_half

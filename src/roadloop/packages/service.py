@@ -1,6 +1,7 @@
 """What can be done with packages: divide, publish returned labels, look at them. No torch here."""
 
 from collections.abc import Set
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, different_meanings, from_rows, shipped
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
-from roadloop.packages import places, store
-from roadloop.packages.listing import list_pictures, walk_pictures
+from roadloop.packages import choose, places, store
+from roadloop.packages.listing import walk_pictures
 from roadloop.packages.manifest import PackageManifest, read
 from roadloop.packages.plan import parse_amount
 from roadloop.packages.recipe import Divide, DivideRecipe, Division, PreModel, ProcessLabel, ProcessRecipe
-from roadloop.packages.returned import ResultType, accepts, result_prefix
+from roadloop.packages.returned import ResultType, accepts
 from roadloop.sources.service import has_pictures, list_sets, open_set
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
@@ -92,7 +93,7 @@ def publish_labels(platform: Platform, request: ProcessLabel, date: str) -> Writ
 
     def write(db: sa.Connection) -> str:
         _require_unpublished(db, version, types)
-        name = _free_name(db, sets, f"{result_prefix(types)}-{date}")
+        name = _free_name(db, sets, f"{'full' if types == 'union' else 'lane'}-aug-{date}")
         recipe = ProcessRecipe(version=version, types=types, new=request.new, name=name)
         task_id = queue.submit(db, queue.Submission("process_label", recipe.payload(), f"{version} · {name}"))
         db.execute(store.label_runs.insert().values(task_id=task_id, version=version, types=types, name=name))
@@ -116,12 +117,8 @@ def overview(platform: Platform, version: str = "") -> list[dict[str, Any]]:
         else:
             back = workspace.released / name / str(number)
             returned = sum((back / p.label).is_file() for p in manifest.pictures)
-            entry |= {
-                "type": manifest.type,
-                "border": manifest.border,
-                "pictures": len(manifest.pictures),
-                "returned": returned,
-            }
+            entry |= {"type": manifest.type, "border": manifest.border}
+            entry |= {"pictures": len(manifest.pictures), "returned": returned}
         rows.append(entry)
     return sorted(rows, key=lambda row: int(row["number"]))
 
@@ -147,32 +144,18 @@ def require(platform: Platform, version: str, number: int) -> tuple[Path, Packag
     return folder, read(folder)
 
 
-def find(platform: Platform, number: int) -> tuple[Path, PackageManifest] | None:
-    """A package's folder and manifest by its number, which is unique over all versions; None when there is none.
+def find(platform: Platform, number: int) -> PackageManifest | None:
+    """A package's manifest by its number, which is unique over all versions; None when there is none.
 
     Raises:
         BrokenFileError: It has no valid manifest.
     """
     folder = places.find_package(platform.workspace, number)
-    return None if folder is None else (folder, read(folder))
-
-
-def numbered(folder: Path) -> dict[int, Path]:
-    """The folders in `folder` whose names are package numbers: number -> folder, ascending."""
-    return places.numbered(folder)
-
-
-def released_folder(workspace: Workspace, version: str, parameter: str = "version") -> Path:
-    """Where returned labels of a version are put; it need not exist.
-
-    Raises:
-        InvalidNameError: `version` cannot be a name.
-    """
-    return places.folder_of(workspace, places.RELEASED, version, parameter)
+    return None if folder is None else read(folder)
 
 
 def _require_idle(db: sa.Connection, version: str, types: str) -> None:
-    active = store.active_division(db, version, types)
+    active = store.active(db, store.divisions, version, types)
     if active is not None:
         raise ConflictError(
             Text(f"版本 {version} 正在划分任务包，请等它完成。", f"Version {version} is being divided; wait for that."),
@@ -181,7 +164,7 @@ def _require_idle(db: sa.Connection, version: str, types: str) -> None:
 
 
 def _require_unpublished(db: sa.Connection, version: str, types: ResultType) -> None:
-    active = store.active_run(db, version, types)
+    active = store.active(db, store.label_runs, version, types)
     if active is not None:
         raise ConflictError(
             Text(
@@ -215,8 +198,7 @@ def _check_pictures(platform: Platform, version: str, types: str, packed: set[st
             Text(f"images/{version} 中没有可用的图片（{zh}）。", f"images/{version} holds no pictures ({en})."),
             parameter="version",
         )
-    base = f"{places.IMAGES}/{version}"
-    if packed and all(f"{base}/{p.path}" in packed for p in list_pictures(folder, holds)[0]):
+    if packed and not choose.of_version(platform.workspace, version, packed)[0]:
         raise ConflictError(
             Text(
                 f"images/{version} 的全部图片都已在 {types} 任务包中；要重新划分请加 again=1。",
@@ -330,8 +312,5 @@ def _check_returned(workspace: Workspace, version: str, folder: Path, types: Res
 
 
 def _free_name(db: sa.Connection, sets: Set[str], base: str) -> str:
-    name, n = base, 1
-    while name in sets or store.holds_name(db, name):
-        n += 1
-        name = f"{base}-{n}"
-    return name
+    names = chain([base], (f"{base}-{n}" for n in count(2)))
+    return next(name for name in names if name not in sets and not store.holds_name(db, name))

@@ -75,43 +75,29 @@ label_runs: Final = sa.Table(
 
 #: Pictures that one transaction writes or forgets: others wait for it.
 PART: Final = 2000
-_GIVEN_UP: Final = (JobState.FAILED.value, JobState.CANCELLED.value)
-_ACTIVE: Final = tuple(state.value for state in JobState if state not in ENDED)
+_GIVEN_UP: Final = (JobState.FAILED, JobState.CANCELLED)
 
 
-def active_division(db: sa.Connection, version: str, types: str) -> str | None:
-    """The task that divides a version just now, if there is one."""
-    return _active(db, divisions, version, types)
-
-
-def active_run(db: sa.Connection, version: str, types: str) -> str | None:
-    """The task that publishes a version's labels just now, if there is one."""
-    return _active(db, label_runs, version, types)
-
-
-def _active(db: sa.Connection, table: sa.Table, version: str, types: str) -> str | None:
+def active(db: sa.Connection, table: sa.Table, version: str, types: str) -> str | None:
+    """The task of `divisions` or `label_runs` that is at work on a version just now, if there is one."""
     return db.scalar(
         sa.select(table.c.task_id)
         .join(jobs, jobs.c.id == table.c.task_id)
-        .where(table.c.version == version, table.c.types == types, jobs.c.state.in_(_ACTIVE))
+        .where(table.c.version == version, table.c.types == types, jobs.c.state.not_in(ENDED))
     )
 
 
 def packed_origins(db: sa.Connection, version: str, types: str) -> set[str]:
     """Pictures of a version that are in packages of a type already, relative to the workspace."""
-    rows = db.scalars(
-        sa.select(package_pictures.c.origin)
-        .join(packages, packages.c.number == package_pictures.c.number)
+    p = package_pictures
+    query = (
+        sa.select(p.c.origin)
+        .join(packages, packages.c.number == p.c.number)
         .join(jobs, jobs.c.id == packages.c.task_id)
-        .where(
-            packages.c.version == version,
-            packages.c.types == types,
-            package_pictures.c.role == "base",
-            package_pictures.c.outcome != "broken",
-            jobs.c.state == JobState.SUCCEEDED.value,
-        )
+        .where(packages.c.version == version, packages.c.types == types)
+        .where(p.c.role == "base", p.c.outcome != "broken", jobs.c.state == JobState.SUCCEEDED)
     )
-    return set(rows)
+    return set(db.scalars(query))
 
 
 def resent_origins(db: sa.Connection, version: str) -> dict[str, int]:
@@ -162,16 +148,6 @@ def highest_number(db: sa.Connection) -> int:
     return int(db.scalar(sa.select(sa.func.coalesce(sa.func.max(packages.c.number), 0))) or 0)
 
 
-def insert_packages(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Add packages."""
-    db.execute(packages.insert(), list(rows))
-
-
-def insert_pictures(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Add pictures that are planned to be in packages, `PART` of them at most."""
-    db.execute(package_pictures.insert(), list(rows))
-
-
 def pictures_of(db: sa.Connection, task_id: str) -> list[sa.Row[Any]]:
     """What a division planned, by package and place."""
     p = package_pictures
@@ -198,14 +174,10 @@ def set_outcomes(db: sa.Connection, ids: Sequence[int], outcome: str) -> None:
     db.execute(changed.values(outcome=outcome, reason=None, label=""))
 
 
-def set_rejected(db: sa.Connection, values: Sequence[tuple[int, Any, str]]) -> None:
-    """Note rejected pictures, `PART` at most: (id, [zh, en], where the label is kept)."""
-    for row_id, reason, label in values:
-        db.execute(
-            package_pictures.update()
-            .where(package_pictures.c.id == row_id)
-            .values(outcome="rejected", reason=reason, label=label)
-        )
+def set_rejected(db: sa.Connection, row_id: int, reason: Text, label: str) -> None:
+    """Note that a picture's label was rejected, and where it is kept."""
+    changed = package_pictures.update().where(package_pictures.c.id == row_id)
+    db.execute(changed.values(outcome="rejected", reason=list(reason), label=label))
 
 
 def set_lost(db: sa.Connection, number: int) -> None:
@@ -217,47 +189,28 @@ def set_lost(db: sa.Connection, number: int) -> None:
 
 def gold_set_of(db: sa.Connection, number: int) -> str:
     """The source set that a package's gold pictures come from."""
-    return str(
-        db.scalar(
-            sa.select(divisions.c.gold_set)
-            .join(packages, packages.c.task_id == divisions.c.task_id)
-            .where(packages.c.number == number)
-        )
-        or ""
-    )
+    query = sa.select(divisions.c.gold_set).join(packages, packages.c.task_id == divisions.c.task_id)
+    return db.scalar(query.where(packages.c.number == number)) or ""
 
 
 def holds_name(db: sa.Connection, name: str) -> bool:
     """Whether a run has made, or is going to make, the source set of that name."""
     rows = sa.select(label_runs.c.id).join(jobs, jobs.c.id == label_runs.c.task_id)
-    return (
-        db.scalar(
-            rows.where(label_runs.c.name == name, jobs.c.state.not_in(_GIVEN_UP), jobs.c.error.is_(None)).limit(1)
-        )
-        is not None
-    )
+    held = rows.where(label_runs.c.name == name, jobs.c.state.not_in(_GIVEN_UP), jobs.c.error.is_(None))
+    return db.scalar(held.limit(1)) is not None
 
 
 def finished_runs(db: sa.Connection, version: str, types: str) -> list[str]:
     """Names of the source sets that were made of a version, by type."""
-    return list(
-        db.scalars(
-            sa.select(label_runs.c.name)
-            .join(jobs, jobs.c.id == label_runs.c.task_id)
-            .where(
-                label_runs.c.version == version,
-                label_runs.c.types == types,
-                jobs.c.state == JobState.SUCCEEDED.value,
-            )
-        )
-    )
+    r = label_runs
+    query = sa.select(r.c.name).join(jobs, jobs.c.id == r.c.task_id)
+    return list(db.scalars(query.where(r.c.version == version, r.c.types == types, jobs.c.state == JobState.SUCCEEDED)))
 
 
 def origins_by_stem(db: sa.Connection, number: int) -> dict[str, str]:
     """Origin of each picture of a package by its stem without `ext-`."""
-    rows = db.execute(
-        sa.select(package_pictures.c.name, package_pictures.c.origin).where(package_pictures.c.number == number)
-    )
+    p = package_pictures
+    rows = db.execute(sa.select(p.c.name, p.c.origin).where(p.c.number == number))
     return {PurePath(row.name).stem.removeprefix("ext-"): row.origin for row in rows}
 
 

@@ -10,10 +10,10 @@ from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.networks.trust import trust_of
 from roadloop.packages import choose, places, store
 from roadloop.packages import manifest as manifests
-from roadloop.packages.choose import Candidate
 from roadloop.packages.compose import Annotate, Brief, fill
+from roadloop.packages.listing import Candidate
 from roadloop.packages.manifest import PICTURE_PREFIX
-from roadloop.packages.plan import make_plan, parse_amount
+from roadloop.packages.plan import Role, make_plan, parse_amount
 from roadloop.packages.process import LabelRun
 from roadloop.packages.recipe import DivideRecipe, ProcessRecipe
 from roadloop.sources.layout import Problem
@@ -82,7 +82,7 @@ def _planned(context: TaskContext, recipe: DivideRecipe) -> tuple[list[Any], lis
     known = choose.draw_gold(context.platform.workspace, recipe.gold_set, gold, recipe.seed, limit)
     overlap = parse_amount(recipe.overlap, "overlap")(len(pictures))
     plan = make_plan(pictures, recipe.step, overlap, known, recipe.seed)
-    _insert(context, recipe, [list(package) for package in choose.disguise(plan, recipe.seed)])
+    _insert(context, recipe, list(choose.disguise(plan, recipe.seed)))
     context.publish([], {PLANNED: True})
     context.reach("divide.planned")
     with context.platform.database.reading() as db:
@@ -105,7 +105,7 @@ def _forget(context: TaskContext) -> None:
             more = store.drop_part(db, context.job.id)
 
 
-def _insert(context: TaskContext, recipe: DivideRecipe, plan: Sequence[Sequence[tuple[Candidate, str]]]) -> None:
+def _insert(context: TaskContext, recipe: DivideRecipe, plan: Sequence[Sequence[tuple[Candidate, Role]]]) -> None:
     """Number the packages, one after the highest that any folder or row has, and store the plan, in parts.
 
     Its numbers are taken in one transaction; nobody counts on its pictures before the memo says that all are there.
@@ -118,7 +118,7 @@ def _insert(context: TaskContext, recipe: DivideRecipe, plan: Sequence[Sequence[
     about = {"task_id": context.job.id, "version": recipe.version, "types": recipe.types}
     with context.holding() as db:
         first = max(on_disk, store.highest_number(db)) + 1
-        store.insert_packages(db, [{"number": first + n, **about} for n in range(len(plan))])
+        db.execute(store.packages.insert(), [{"number": first + n, **about} for n in range(len(plan))])
     pictures = (
         _picture(first + n, candidate, role, earlier.get(candidate.origin))
         for n, entries in enumerate(plan)
@@ -126,21 +126,17 @@ def _insert(context: TaskContext, recipe: DivideRecipe, plan: Sequence[Sequence[
     )
     for part in store.parts(pictures):
         with context.holding() as db:
-            store.insert_pictures(db, part)
+            db.execute(store.package_pictures.insert(), part)
         context.reach("divide.part")
 
 
 def _picture(number: int, candidate: Candidate, role: str, before: Any) -> dict[str, Any]:
     """The row of a picture; of one that is sent out again, with what was wrong `before`."""
     return {
+        **candidate._asdict(),
         "number": number,
         "name": f"{PICTURE_PREFIX}{candidate.name}",
-        "origin": candidate.origin,
-        "track": candidate.track,
-        "point": candidate.point,
-        "facts": candidate.facts,
         "role": role,
-        "truth": candidate.truth,
         "outcome": "",
         "reason": before.reason if before is not None else None,
         "label": before.label if before is not None else "",

@@ -169,7 +169,7 @@ def write_report(work: Work, report: Report, target: Path) -> Move:
     scratch = work.scratch(target)
     with publish.disk_errors(target):
         report.write(scratch)
-        publish.fsync_file(scratch)
+        publish.fsync(scratch)
     return scratch, target
 
 

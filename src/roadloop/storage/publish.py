@@ -115,17 +115,8 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
-def fsync_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename in it survives a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def fsync_file(path: Path) -> None:
-    """Flush one file's bytes."""
+def fsync(path: Path) -> None:
+    """Flush one file's bytes, or a folder's entries, so that a rename in it survives a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -141,9 +132,9 @@ def publishing_file(path: Path) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            fsync_file(temporary)
+            fsync(temporary)
             temporary.replace(path)
-            fsync_folder(path.parent)
+            fsync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -209,11 +200,11 @@ def seal(folder: Path) -> dict[str, Any]:
     files = {}
     with disk_errors(folder):
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
-            fsync_file(path)
+            fsync(path)
             relative = path.relative_to(folder).as_posix()
             files[relative] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
         for inner in [p for p in folder.rglob("*") if p.is_dir()]:
-            fsync_folder(inner)
+            fsync(inner)
     data = manifest_bytes(files)
     write_bytes(folder / MANIFEST, data)
     return dict(json.loads(data))
@@ -313,4 +304,4 @@ def move(scratch: Path, target: Path) -> None:
         except FileNotFoundError:
             if not target.exists():
                 raise
-        fsync_folder(target.parent)
+        fsync(target.parent)

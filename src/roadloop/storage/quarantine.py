@@ -21,7 +21,7 @@ def stamp() -> str:
     return datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S_%f")
 
 
-def put(home: Path, path: Path, why: Text, when: str) -> Path:
+def put(home: Path, path: Path, why: Text, when: str) -> None:
     """Move a file or folder of the home into quarantine.
 
     Args:
@@ -29,9 +29,6 @@ def put(home: Path, path: Path, why: Text, when: str) -> Path:
         path: Inside it.
         why: For the note.
         when: Of `stamp`; things of one repair stand together.
-
-    Returns:
-        Where it is now.
 
     Raises:
         DiskFullError: The disk is full or read-only; it stands where it stood.
@@ -41,12 +38,11 @@ def put(home: Path, path: Path, why: Text, when: str) -> Path:
     with publish.disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
-        publish.fsync_folder(path.parent)
-        publish.fsync_folder(target.parent)
+        publish.fsync(path.parent)
+        publish.fsync(target.parent)
         line = f"{relative}: {why.en} | {why.zh}\n"
         _append(Folders(home).quarantine / when / "note.txt", line)
     write_log(home, Text(f"{relative} 已移到 {target}：{why.zh}", f"{relative} was moved to {target}: {why.en}"))
-    return target
 
 
 def write_log(home: Path, text: Text) -> None:

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final, TextIO
 
-from roadloop.errors import Text
+from roadloop.errors import RoadloopError, Text
 
 _KINDS: Final = {
     stat.S_IFIFO: Text("是命名管道，不是文件", "a named pipe instead of a file"),
@@ -35,6 +35,14 @@ def why(error: OSError) -> Text:
         return error.kind
     what = error.strerror or type(error).__name__
     return Text(what, what)
+
+
+def complaint(error: OSError | RoadloopError) -> Text:
+    """What is said of a file that cannot be read, or that is refused: a reason by itself, not a sentence."""
+    if isinstance(error, RoadloopError):
+        return error.text
+    what = why(error)
+    return Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")
 
 
 def open_file(path: Path) -> io.FileIO:

@@ -4,6 +4,7 @@ All of one direction together have a budget of memory, so that many half-sent re
 reads, cost no more than that.
 """
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,16 +20,12 @@ ANSWERS_BYTES: Final = 512 * 2**20
 PIECE_BYTES: Final = 256 * 1024  #: of a large answer, written as the client reads
 
 
+@dataclass
 class Budget:
-    """Bytes that all bodies of one direction may hold together.
+    """Bytes that all bodies of one direction may hold together."""
 
-    Args:
-        size: How many.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size: Final = size
-        self.held = 0
+    size: int
+    held: int = 0
 
 
 class Claim:

@@ -3,16 +3,25 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from roadloop.errors import IdempotencyMismatchError, Language, RoadloopError, Text
-from roadloop.storage.database import Write
+from roadloop.storage.database import Write, metadata
 from roadloop.storage.platform import Platform
-from roadloop.web.idempotency import idempotency
 
 T = TypeVar("T")
+
+#: First replies, kept under their Idempotency-Key in the transaction that did the work.
+idempotency: Final = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("request", sa.String(64), nullable=False),  # sha256 of method, path and parameters
+    sa.Column("reply", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
 
 
 @dataclass
@@ -47,6 +56,10 @@ class Call:
             if answered is None:
                 raise
             return answered
+
+    def submit(self, prepare: Callable[[], Write[str]], message: str = "success") -> Mapping[str, Any]:
+        """`write` for a job: the reply has a message, and the job's id as `data`."""
+        return self.write(prepare, lambda task_id: {"message": message, "data": task_id})
 
     def _once(self, work: Write[T], reply: Callable[[T], Mapping[str, Any]]) -> Write[Mapping[str, Any]]:
         def write(db: sa.Connection) -> Mapping[str, Any]:

@@ -172,19 +172,14 @@ def _describe_parameters(method: str, path: str, model: type[Parameters]) -> dic
     ]
     if method == "GET":
         return {"parameters": query}
+    described: dict[str, Any] = {"parameters": [q for q in query if q["in"] == "path"]}
     body_fields = {name: field for name, field in fields.items() if name not in in_path}
-    body = {
-        "type": "object",
-        "properties": body_fields,
-        "required": [name for name in required if name not in in_path],
-    }
-    if not body_fields:
-        return {"parameters": [q for q in query if q["in"] == "path"]}
-    kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
-    return {
-        "parameters": [q for q in query if q["in"] == "path"],
-        "requestBody": {"required": bool(body["required"]), "content": {kind: {"schema": body} for kind in kinds}},
-    }
+    if body_fields:
+        needed = [name for name in required if name not in in_path]
+        shape = {"type": "object", "properties": body_fields, "required": needed}
+        kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+        described["requestBody"] = {"required": bool(needed), "content": {kind: {"schema": shape} for kind in kinds}}
+    return described
 
 
 def _describe_answers(reply: Reply, raised: Sequence[type[RoadloopError]]) -> dict[int | str, dict[str, Any]]:

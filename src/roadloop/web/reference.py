@@ -11,11 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
-
-STATIC: Final = Path(__file__).parent / "static"
-
 DESCRIPTION: Final = """\
 数据闭环工具 roadloop 的接口。参数可用查询串、JSON、表单或 multipart 发送；正文优先于查询串；数字可以写成文本，JSON 值也可以写成 JSON 文本。
 成功：`{"errno": 1, ...}`；失败：`{"errno": 0, "message", "error", "details"}` 并带真实的 HTTP 状态码，语言随 `Accept-Language`。
@@ -41,6 +36,11 @@ def chinese() -> Mapping[str, str]:
     return words
 
 
+def in_chinese(english: str) -> str:
+    """A text of the description in Chinese; as it is where nobody has said it in Chinese."""
+    return chinese().get(english, english)
+
+
 def add_chinese(api: dict[str, Any]) -> dict[str, Any]:
     """Put `x-summary-zh` and `x-description-zh` beside each summary and description, and name the tags.
 
@@ -53,19 +53,8 @@ def add_chinese(api: dict[str, Any]) -> dict[str, Any]:
             if isinstance(text, str) and text and place is not api["info"]:
                 place[f"x-{key}-zh"] = _translated(text)
     used = dict.fromkeys(tag for item in api["paths"].values() for one in item.values() for tag in one.get("tags", ()))
-    api["tags"] = [{"name": tag, "x-name-zh": chinese().get(tag, tag)} for tag in used]
+    api["tags"] = [{"name": tag, "x-name-zh": in_chinese(tag)} for tag in used]
     return api
-
-
-def texts(api: Mapping[str, Any]) -> Iterator[str]:
-    """Every piece of English that `add_chinese` looks up, some of them more than once."""
-    for place in _places(api):
-        for key in _SAID:
-            if isinstance(place.get(key), str) and place is not api["info"]:
-                yield from (
-                    piece for paragraph in _paragraphs(place[key]) for piece in _pieces(paragraph)[::2] if piece
-                )
-        yield from (tag for tag in place.get("tags", ()) if isinstance(tag, str))
 
 
 def _places(value: Any) -> Iterator[dict[str, Any]]:
@@ -80,32 +69,11 @@ def _places(value: Any) -> Iterator[dict[str, Any]]:
             yield from _places(inner)
 
 
-def _paragraphs(text: str) -> list[str]:
-    return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text.strip())]
-
-
-def _pieces(paragraph: str) -> list[str]:
-    """A paragraph's texts at the even places, and the code of the error that each is about at the odd ones."""
-    return _ERROR.split(paragraph)
-
-
 def _translated(text: str) -> str:
     said = []
-    for paragraph in _paragraphs(text):
-        first, *rest = _pieces(paragraph)
-        about = [
-            f"{code}：{chinese().get(meaning, meaning)}" for code, meaning in zip(rest[::2], rest[1::2], strict=True)
-        ]
-        said.append(chinese().get(first, first) + "".join(about))
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        # What comes before an error, the error's code and meaning, and so on.
+        first, *rest = _ERROR.split(" ".join(paragraph.split()))
+        about = [f"{code}：{in_chinese(meaning)}" for code, meaning in zip(rest[::2], rest[1::2], strict=True)]
+        said.append(in_chinese(first) + "".join(about))
     return "\n\n".join(said)
-
-
-def routes() -> APIRouter:
-    """The page at /docs."""
-    router = APIRouter(include_in_schema=False)
-
-    @router.get("/docs")
-    def docs() -> Response:
-        return FileResponse(STATIC / "docs.html")
-
-    return router

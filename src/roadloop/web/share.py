@@ -101,8 +101,11 @@ class Share:
         try:
             self._free.acquire_nowait()
         except anyio.WouldBlock:
-            with _queued(self._free.statistics().tasks_waiting), _in_time():
-                await self._free.acquire()
+            with _queued(self._free.statistics().tasks_waiting):
+                with anyio.move_on_after(QUEUE_SECONDS) as patience:
+                    await self._free.acquire()
+                if patience.cancelled_caught:
+                    raise _busy() from None
 
 
 @contextmanager
@@ -114,15 +117,6 @@ def _queued(before: int) -> "Iterator[None]":
         yield
     finally:
         _counts.queued -= 1
-
-
-@contextmanager
-def _in_time() -> "Iterator[None]":
-    try:
-        with anyio.fail_after(QUEUE_SECONDS):
-            yield
-    except TimeoutError:
-        raise _busy() from None
 
 
 def _busy() -> BusyError:
