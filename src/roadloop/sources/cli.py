@@ -19,7 +19,7 @@ from roadloop.sources.health.noise import Judge
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import choose_against
 from roadloop.sources.health.write import write_health
-from roadloop.sources.importers.found import FATES, Fate
+from roadloop.sources.importers.found import Fate
 from roadloop.sources.importers.recognise import AUTO, LAYOUTS
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.service import open_set
@@ -62,9 +62,9 @@ def import_folder(
             done, report = import_here(platform, request, shown)
     _tell(done, shown.warnings, classes=dry_run)
     if report is None:
-        say(f"nothing was written; {done.added} pictures would come in")
+        say(f"nothing was written; {done.taken.pictures} pictures would come in")
     else:
-        say(f"{'report':>10}: {report}\n{done.added} pictures -> source set {request.dest}")
+        say(f"{'report':>10}: {report}\n{done.taken.pictures} pictures -> source set {request.dest}")
 
 
 def _tell(done: Brought, warnings: Sequence[Text], *, classes: bool) -> None:
@@ -80,7 +80,7 @@ def _tell(done: Brought, warnings: Sequence[Text], *, classes: bool) -> None:
         say(f"{'matched':>10}: {rule['pairs']} ({Text(*rule['rule']).pick(known)})")
     for what, counts in (("files", said["counts"]), ("statements", said["statements"])):
         for fate, number in counts.items():
-            say(f"{what:>10}: {number} {fate} ({FATES[Fate(fate)].pick(known)})")
+            say(f"{what:>10}: {number} {fate} ({Fate(fate).text.pick(known)})")
     for warning in warnings:
         say(f"{'!':>10}: {warning.pick(known)}")
 

@@ -12,25 +12,31 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from roadloop.errors import BrokenFileError, Text
-from roadloop.sources.layout import MANIFEST, Facts
 from roadloop.storage import reading
 
+MANIFEST: Final = "manifest.csv"
 ALWAYS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude", "datum")
 PATHS: Final = frozenset({"origin", "image", "label"})
 
 
 class Row(NamedTuple):
-    """One picture.
+    """What a manifest says of one picture; empty text where it says nothing.
 
     Attributes:
         package: Its folder in the set.
         stem: Its name without ending.
         track: Track id; empty = derived from the stem.
         point: Track point id; empty = derived from the stem.
-        city: Free text, as the rest down to `imgoprange`; see `layout.Facts`.
+        city: Free text.
+        time: When it was taken, `YYYY-MM-DD HH:MM:SS`.
         longitude: Degrees east.
         latitude: Degrees north.
         datum: Of the two: `wgs84`, `gcj02`, `bd09` or `unknown`; empty as `unknown`.
+        author: Free text.
+        source: `0` online, `1` offline, `2` hand-picked.
+        annotype: `0` first annotation, `1` rework, `2` second rework.
+        datakind: `0` production, `1` test.
+        imgoprange: `0` half of the picture, `1` all of it.
         origin: Where it was imported from, relative to the imported folder.
         image_sha256: Of the picture when it was imported.
         label_sha256: Of what its label was made from.
@@ -65,33 +71,19 @@ class Row(NamedTuple):
         """`<package>/<stem>`."""
         return f"{self.package}/{self.stem}"
 
-    @property
-    def facts(self) -> Facts:
-        """What it says about the picture."""
-        return Facts(*(getattr(self, name) for name in Facts._fields))
-
 
 def read_manifest(folder: Path) -> dict[str, Row]:
-    """The rows of a set by `<package>/<stem>`; none where there is no manifest. Unknown columns are passed over.
+    """The rows of a set by `<package>/<stem>`, of several for one picture the last; none where there is no manifest.
 
     Raises:
         BrokenFileError: It is no csv.
     """
     path = folder / MANIFEST
-    return parse_manifest(reading.read_bytes(path)) if path.is_file() else {}
-
-
-def parse_manifest(data: bytes) -> dict[str, Row]:
-    """The rows of a manifest's bytes by `<package>/<stem>`; of several for one picture the last.
-
-    Raises:
-        BrokenFileError: It is no csv.
-    """
-    return {row.key: row for row in parse_rows(data)}
+    return {row.key: row for row in parse_rows(reading.read_bytes(path))} if path.is_file() else {}
 
 
 def parse_rows(data: bytes) -> list[Row]:
-    """The rows of a manifest's bytes, in order.
+    """The rows of a manifest's bytes, in order; unknown columns are passed over.
 
     Raises:
         BrokenFileError: It is no csv.

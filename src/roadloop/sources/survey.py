@@ -4,7 +4,7 @@ The import and its preview run through the same steps; only the import has a pla
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,7 +12,7 @@ from roadloop.errors import Text
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
-from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
+from roadloop.sources.importers.found import BAD, Fate, Found, Item, Line
 from roadloop.sources.importers.legend import LEGEND_FILE, Legend, check_unread, find_legend
 from roadloop.sources.importers.matching import PLAIN
 from roadloop.sources.importers.meaning import Meaning, settle
@@ -115,6 +115,7 @@ def start_report(done: Survey) -> Report:
     return report
 
 
+@dataclass
 class Taken:
     """Counts over the pictures that were read.
 
@@ -128,14 +129,13 @@ class Taken:
         rules: Rule in English -> [rule in Chinese, how many pairs it matched].
     """
 
-    def __init__(self) -> None:
-        self.pictures = 0
-        self.ignored_pictures = 0
-        self.ignored_pixels = 0
-        self.unknown_pictures = 0
-        self.unknown_pixels = 0
-        self.pixels = 0
-        self.rules: Final[dict[str, list[Any]]] = {}
+    pictures: int = 0
+    ignored_pictures: int = 0
+    ignored_pixels: int = 0
+    unknown_pictures: int = 0
+    unknown_pixels: int = 0
+    pixels: int = 0
+    rules: dict[str, list[Any]] = field(default_factory=dict)
 
     def count(self, ready: Ready) -> None:
         """Note one picture that was added."""
@@ -166,17 +166,13 @@ class Taken:
 
 
 def take(
-    done: Survey,
-    reader: ItemReader,
-    place: Place,
-    report: Report,
-    each: Callable[[int, Item, Ready | list[Line]], None],
+    done: Survey, max_pixels: int, place: Place, report: Report, each: Callable[[int, Item, Ready | list[Line]], None]
 ) -> Taken:
     """Read every picture, hand the good ones on, and note every outcome.
 
     Args:
         done: The survey.
-        reader: Reads and checks pictures.
+        max_pixels: Larger pictures are left out.
         place: Where good ones go.
         report: Gets the outcomes.
         each: Called after each, with its number from 1, what was read, and the result.
@@ -184,8 +180,8 @@ def take(
     Raises:
         AssertionError: A file or a statement ended in no outcome; a fault of this program.
     """
-    taken = Taken()
-    items = done.found.items
+    taken, items = Taken(), done.found.items
+    reader = ItemReader(done.tree, done.meaning.translation, max_pixels)
 
     def read(item: Item) -> Ready | list[Line]:
         return reader.read(item, place.known(item.image))
@@ -204,18 +200,16 @@ def take(
 
 def left_out(report: Report) -> Text | None:
     """The fates that somebody should look at, with their numbers; None when all is well."""
-    files = [(Fate(name), number) for name, number in report.counts().items() if Fate(name) in BAD]
-    said = [(Fate(name), number) for name, number in report.statements().items() if Fate(name) in BAD]
-    zh = ["，".join(f"{FATES[fate].zh} {number}" for fate, number in some) for some in (files, said)]
-    en = [", ".join(f"{number} {FATES[fate].en}" for fate, number in some) for some in (files, said)]
-    if not files and not said:
-        return None
-    parts_zh = [f"文件：{zh[0]}"] if files else []
-    parts_en = [f"files: {en[0]}"] if files else []
-    return Text(
-        "；".join([*parts_zh, *([f"标注条目：{zh[1]}"] if said else [])]),
-        "; ".join([*parts_en, *([f"statements about pictures: {en[1]}"] if said else [])]),
-    )
+    parts = []
+    for what, counts in (
+        (Text("文件", "files"), report.counts()),
+        (Text("标注条目", "statements about pictures"), report.statements()),
+    ):
+        bad = [(Fate(name).text, number) for name, number in counts.items() if Fate(name) in BAD]
+        zh = "，".join(f"{text.zh} {number}" for text, number in bad)
+        en = ", ".join(f"{number} {text.en}" for text, number in bad)
+        parts += [Text(f"{what.zh}：{zh}", f"{what.en}: {en}")] if bad else []
+    return Text("；".join(p.zh for p in parts), "; ".join(p.en for p in parts)) if parts else None
 
 
 def _named(workspace: Workspace, recipe: ImportRecipe, *, grows: bool) -> ClassTable | None:

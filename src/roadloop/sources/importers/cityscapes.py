@@ -11,7 +11,7 @@ public-code `helpers/anue_labels.py`.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
@@ -21,17 +21,16 @@ from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     COMPANION,
     NO_LABEL,
-    NO_PICTURE,
     Fate,
     FileLabel,
     Found,
     Item,
     Layout,
     Line,
-    leftovers,
     make_item,
+    unpaired,
 )
-from roadloop.sources.importers.matching import Doubt, Match, pair
+from roadloop.sources.importers.matching import Match, Pairing
 from roadloop.sources.importers.tree import Tree, package_of, split_of
 from roadloop.storage.paths import readable
 
@@ -65,25 +64,38 @@ class _Kind(NamedTuple):
     Attributes:
         values: How the names end after `label`, the one that wins first.
         table: The class table of its values.
+        signs: What decides that a folder has them.
         is_idd: Whether folders are drives, each a track of its own; else they are cities, and names begin with tracks.
     """
 
     values: tuple[str, ...]
     table: str
+    signs: Text
     is_idd: bool = False
 
 
-KINDS: Final[Mapping[str, _Kind]] = {
-    "cityscapes": _Kind(("Ids",), "cityscapes"),
-    "cityscapes-train-ids": _Kind(("TrainIds",), "cityscapes-19"),
-    "idd": _Kind(("ids",), "idd", is_idd=True),
-    "idd-level3": _Kind(("level3Ids", "Level3Ids"), "idd-level3", is_idd=True),
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "cityscapes": _Kind(
+        ("Ids",), "cityscapes", Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds")
+    ),
+    "cityscapes-train-ids": _Kind(
+        ("TrainIds",),
+        "cityscapes-19",
+        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
+    ),
+    "idd": _Kind(
+        ("ids",),
+        "idd",
+        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
+        is_idd=True,
+    ),
+    "idd-level3": _Kind(
+        ("level3Ids", "Level3Ids"),
+        "idd-level3",
+        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
+        is_idd=True,
+    ),
 }
-
-
-def finder(layout: str) -> Callable[[Tree], Found | None]:
-    """The reader of one of `KINDS`."""
-    return partial(_find, KINDS[layout])
 
 
 def _find(kind: _Kind, tree: Tree) -> Found | None:
@@ -95,46 +107,34 @@ def _find(kind: _Kind, tree: Tree) -> Found | None:
     own = [f for f, name in masks.items() if name["values"] in kind.values]
     if not own:
         return _none_of(kind, tree, pictures, masks)
-    labels: dict[str, Match] = {}
-    doubts: dict[str, Doubt] = {}
-    lines: list[Line] = []
-    for coarse in (False, True):
-        here = {f: _mask_key(f) for f in own if (masks[f][1] == "Coarse") is coarse}
-        found = pair({f: k for f, k in pictures.items() if f not in labels and f not in doubts}, here)
-        labels.update(found.labels)
-        doubts.update(found.doubts)
-        known = {pictures[f] for f in labels}
-        for file in here.keys() - {match.file for match in labels.values()} - doubts.keys():
-            finer = here[file] in known
-            lines.append(Line(file, *((Fate.SUPERSEDED, _FINER) if finer else (Fate.MISSING, NO_PICTURE))))
-    items = _apart([_item(kind, file, match) for file, match in sorted(labels.items())])
-    lines += _others(masks, own, {pictures[f] for f in labels})
+    found = Pairing({}, {})
+    for quality in ("Fine", "Coarse"):
+        found.extend(pictures, {f: _mask_key(f) for f in own if masks[f][1] == quality})
+    items = _apart([_item(kind, file, match) for file, match in sorted(found.labels.items())])
+    labelled = {pictures[f] for f in found.labels}
+    settled = found.settled
+    lines = [Line(f, Fate.SUPERSEDED, _FINER) for f in own if f not in settled and _mask_key(f) in labelled]
+    for file in sorted(masks.keys() - set(own)):  # companions, unless theirs is the only mask of a picture
+        same = _mask_key(file) in labelled
+        lines.append(Line(file, *((Fate.NOT_USED, COMPANION) if same else (Fate.UNSUPPORTED, _OTHER_VALUES))))
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
-    lines += [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in doubts.items()]
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in labels and f not in doubts]
-    return Found(tuple(items), leftovers(tree, items, lines), usual=shipped(kind.table))
+    lines += unpaired(found, pictures, own)
+    return Found(items, lines, usual=shipped(kind.table))
 
 
 def _none_of(kind: _Kind, tree: Tree, pictures: Mapping[str, str], masks: Mapping[str, re.Match[str]]) -> Found | None:
     """What is said of a folder of this tree that has no mask which any kind reads."""
     outlines = [f for f in tree.files if _OUTLINES.search(f)]
-    readable_values = {values for known in KINDS.values() for values in known.values}
+    readable_values = {values for known in _KINDS.values() for values in known.values}
     if any(name["values"] in readable_values for name in masks.values()):
         return None
-    if not (masks or outlines) or kind is not KINDS["cityscapes"]:
+    if not (masks or outlines) or kind is not _KINDS["cityscapes"]:
         return None
     lines = [Line(f, Fate.UNSUPPORTED, _UNKNOWN_VALUES) for f in masks]
     lines += [] if masks else [Line(f, Fate.UNSUPPORTED, _ONLY_OUTLINES) for f in outlines]
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
     lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures]
-    return Found((), leftovers(tree, (), lines), usual=shipped(kind.table))
-
-
-def _others(masks: Mapping[str, re.Match[str]], own: list[str], labelled: set[str]) -> Iterator[Line]:
-    """Masks of other kinds: companions, unless theirs is the only mask of a picture."""
-    for file in sorted(masks.keys() - set(own)):
-        same = _mask_key(file) in labelled
-        yield Line(file, *((Fate.NOT_USED, COMPANION) if same else (Fate.UNSUPPORTED, _OTHER_VALUES)))
+    return Found((), lines, usual=shipped(kind.table))
 
 
 def _item(kind: _Kind, file: str, match: Match) -> Item:
@@ -182,25 +182,4 @@ def _package(file: str, city: str) -> str:
     return folder if folder not in {"", *_FOLDERS} and not split_of(f"{folder}/x") else city
 
 
-LAYOUTS: Final = (
-    Layout(
-        "cityscapes",
-        finder("cityscapes"),
-        Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds"),
-    ),
-    Layout(
-        "cityscapes-train-ids",
-        finder("cityscapes-train-ids"),
-        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
-    ),
-    Layout(
-        "idd",
-        finder("idd"),
-        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
-    ),
-    Layout(
-        "idd-level3",
-        finder("idd-level3"),
-        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
-    ),
-)
+LAYOUTS: Final = tuple(Layout(name, partial(_find, kind), kind.signs) for name, kind in _KINDS.items())

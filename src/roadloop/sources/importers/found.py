@@ -3,69 +3,58 @@
 Paths are texts relative to the imported folder, as they are on the disk: bytes that are no UTF-8 are kept.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, Color
-from roadloop.sources.importers.matching import EXACT
+from roadloop.sources.importers.matching import EXACT, Pairing
 from roadloop.sources.importers.tree import ARCHIVES, OTHER_PICTURES, PICTURES, Tree, package_of
 from roadloop.storage.paths import readable
 
 
 class Fate(StrEnum):
-    """What became of a file, or of a statement that a file makes; each has exactly one."""
+    """What became of a file, or of a statement that a file makes; each has exactly one.
 
-    ADDED = "added"
-    ALREADY = "already_there"
-    CHANGED = "changed"
-    MISSING = "missing_partner"
-    PARTNER = "partner_left_out"
-    AMBIGUOUS = "ambiguous"
-    ABSENT = "picture_absent"
-    SUPERSEDED = "superseded"
-    ELSEWHERE = "not_for_this_picture"
-    UNSUPPORTED = "unsupported"
-    BROKEN = "broken"
-    UNKNOWN = "unknown_color"
-    SIZE = "other_size"
-    VANISHED = "vanished"
-    UNREADABLE = "unreadable"
-    OUTSIDE = "outside"
-    BAD_NAME = "bad_name"
-    TAKEN = "name_taken"
-    USED = "used"
-    NOT_USED = "not_used"
+    Attributes:
+        text: What it is called, after a number of files.
+    """
+
+    text: Text
+
+    def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
+        """A fate with its text; of the value alone, the fate that has it."""
+        fate = str.__new__(cls, value)
+        fate._value_, fate.text = value, Text(zh, en)
+        return fate
+
+    ADDED = "added", "已加入", "added"
+    ALREADY = "already_there", "早已在内", "already there"
+    CHANGED = "changed", "内容与上次导入不同", "changed since the last import"
+    MISSING = "missing_partner", "缺少对应文件", "without a partner"
+    PARTNER = "partner_left_out", "随对应文件未使用", "left out with its partner"
+    AMBIGUOUS = "ambiguous", "对应关系不唯一", "of which it is unclear what they belong to"
+    ABSENT = "picture_absent", "图片不在目录中", "about pictures that are not there"
+    SUPERSEDED = "superseded", "已由更新的代替", "superseded by newer ones"
+    ELSEWHERE = "not_for_this_picture", "不属于这张图片", "not for this picture"
+    UNSUPPORTED = "unsupported", "不支持", "not supported"
+    BROKEN = "broken", "损坏", "broken"
+    UNKNOWN = "unknown_color", "未知颜色或编号", "of unknown colours or ids"
+    SIZE = "other_size", "尺寸不符", "of another size"
+    VANISHED = "vanished", "扫描期间消失", "vanished during the scan"
+    UNREADABLE = "unreadable", "无法读取", "unreadable"
+    OUTSIDE = "outside", "链接到根目录之外", "links out of the roots"
+    BAD_NAME = "bad_name", "文件名不可用", "with an unusable name"
+    TAKEN = "name_taken", "重名", "of the same name as another"
+    USED = "used", "作为说明文件使用", "read as a description"
+    NOT_USED = "not_used", "不需要", "not needed"
 
 
 #: Fates that somebody should look at.
 BAD: Final = frozenset(Fate) - {Fate.ADDED, Fate.ALREADY, Fate.USED, Fate.NOT_USED, Fate.SUPERSEDED, Fate.ELSEWHERE}
-
-FATES: Final = {
-    Fate.ADDED: Text("已加入", "added"),
-    Fate.ALREADY: Text("早已在内", "already there"),
-    Fate.CHANGED: Text("内容与上次导入不同", "changed since the last import"),
-    Fate.MISSING: Text("缺少对应文件", "without a partner"),
-    Fate.PARTNER: Text("随对应文件未使用", "left out with its partner"),
-    Fate.AMBIGUOUS: Text("对应关系不唯一", "of which it is unclear what they belong to"),
-    Fate.ABSENT: Text("图片不在目录中", "about pictures that are not there"),
-    Fate.SUPERSEDED: Text("已由更新的代替", "superseded by newer ones"),
-    Fate.ELSEWHERE: Text("不属于这张图片", "not for this picture"),
-    Fate.UNSUPPORTED: Text("不支持", "not supported"),
-    Fate.BROKEN: Text("损坏", "broken"),
-    Fate.UNKNOWN: Text("未知颜色或编号", "of unknown colours or ids"),
-    Fate.SIZE: Text("尺寸不符", "of another size"),
-    Fate.VANISHED: Text("扫描期间消失", "vanished during the scan"),
-    Fate.UNREADABLE: Text("无法读取", "unreadable"),
-    Fate.OUTSIDE: Text("链接到根目录之外", "links out of the roots"),
-    Fate.BAD_NAME: Text("文件名不可用", "with an unusable name"),
-    Fate.TAKEN: Text("重名", "of the same name as another"),
-    Fate.USED: Text("作为说明文件使用", "read as a description"),
-    Fate.NOT_USED: Text("不需要", "not needed"),
-}
 
 NOT_NEEDED: Final = Text("此布局不需要这个文件", "Not needed in this layout")
 NO_LABEL: Final = Text("图片没有标注", "A picture without a label")
@@ -223,7 +212,7 @@ class Found:
 
     Attributes:
         items: Pictures with labels.
-        lines: Files that ended already.
+        lines: Files that ended already; what else there is nobody reads, see `leftovers`.
         statements: Statements that ended already; those of the items end with them.
         stated: File -> how many statements it makes, counted where it was read.
         usual: The table that a layout of masks usually has; None where its masks mean what the data declares.
@@ -236,9 +225,9 @@ class Found:
         notes: What the user should know.
     """
 
-    items: tuple[Item, ...]
-    lines: tuple[Line, ...] = ()
-    statements: tuple[Statement, ...] = ()
+    items: Sequence[Item]
+    lines: Sequence[Line] = ()
+    statements: Sequence[Statement] = ()
     stated: Mapping[str, int] = field(default_factory=dict)
     usual: ClassTable | None = None
     legend: tuple[LegendClass, ...] = ()
@@ -276,16 +265,25 @@ def make_item(image: str, label: Label, **known: Any) -> Item:
     return Item(image=image, label=label, **values)
 
 
-def leftovers(tree: Tree, items: Iterable[Item], lines: Iterable[Line]) -> tuple[Line, ...]:
-    """All lines: those given, and one for each file that is in none of them and in no item.
+def unpaired(
+    found: Pairing, pictures: Iterable[str], labels: Iterable[str], no_picture: Text = NO_PICTURE
+) -> Iterator[Line]:
+    """The lines of pictures and labels that are in no pair; a label without a picture gets the text `no_picture`."""
+    settled = found.settled
+    yield from (Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in found.doubts.items())
+    yield from (Line(file, Fate.MISSING, NO_LABEL) for file in pictures if file not in settled)
+    yield from (Line(file, Fate.MISSING, no_picture) for file in labels if file not in settled)
+
+
+def leftovers(tree: Tree, found: Found) -> Iterator[Line]:
+    """A line for each file that is in no item and in no line of a finding.
 
     What nobody reads is not needed, but for pictures of other kinds and archives, which may hold what people meant.
     """
-    given = list(lines)
-    used = {line.file for line in given}
-    for item in items:
+    used = {line.file for line in found.lines}
+    for item in found.items:
         used |= {item.image, item.label.file} if isinstance(item.label, FileLabel) else {item.image}
-    return (*given, *(_unread(file) for file in tree.files if file not in used))
+    return (_unread(file) for file in tree.files if file not in used)
 
 
 def _unread(file: str) -> Line:
