@@ -1,12 +1,12 @@
 """How far two labels of the same picture agree: pure, on raw ids."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.evaluation.metrics import count, scores
+from roadloop.evaluation.metrics import Counts, count
 from roadloop.labels.table import IGNORE, ClassTable
 
 UInt8 = NDArray[np.uint8]
@@ -31,7 +31,7 @@ class Agreement:
 
     def summary(self, table: ClassTable) -> dict[str, Any]:
         """Pixel agreement (share of equal pixels), IoU of every class that occurs, and their mean; null without pixels."""
-        found = scores(self.matrix)
+        found = replace(Counts.zero(IGNORE), matrix=self.matrix).scores()
         first, second = found.truth_pixels, found.predicted_pixels
         total = int(self.matrix.sum())
         classes = []
