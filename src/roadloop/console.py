@@ -66,16 +66,13 @@ def visible(text: str) -> str:
     r"""The text with every character that a terminal would obey, or that nobody sees, written out, as in `\x1b[31m`."""
     if text.isprintable():
         return text
-    return "".join(_escaped(c) if c not in "\t\n" and unicodedata.category(c) in _HIDDEN else c for c in text)
+    hidden = {c for c in set(text) if c not in "\t\n" and unicodedata.category(c) in _HIDDEN}
+    return "".join(c.encode("unicode_escape").decode() if c in hidden else c for c in text)
 
 
 def on_one_line(text: str) -> str:
     """The same, with line ends written out, too."""
     return visible(text).replace("\n", "\\n")
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
 
 
 def say(text: object = "", *, err: bool = False) -> None:
@@ -111,7 +108,7 @@ def start_log() -> None:
 
 class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
-        record.message = _cut(visible(record.message).replace("\n", "\\n"), LINE_CHARACTERS)
+        record.message = _cut(on_one_line(record.message), LINE_CHARACTERS)
         return super().formatMessage(record)
 
     def formatException(  # noqa: N802 - the library's name

@@ -41,7 +41,11 @@ def newest() -> str:
 
 
 def current(database: Database) -> str | None:
-    """The schema version of a database; None for an empty one."""
+    """The schema version of a database; None for an empty one.
+
+    Raises:
+        ConflictError: It was written by a newer roadloop.
+    """
     with database.reading() as connection:
         return _current(connection)
 
@@ -49,7 +53,15 @@ def current(database: Database) -> str | None:
 def _current(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table(_VERSION.name):
         return None
-    return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+    now = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+    if now is not None and now not in known():
+        raise ConflictError(
+            Text(
+                f"数据库（版本 {now}）由更新的 roadloop 写成；请升级程序。数据未被改动。",
+                f"The database (schema {now}) was written by a newer roadloop; update the program. Nothing was changed.",
+            )
+        )
+    return now
 
 
 def upgrade(database: Database, home: Path) -> tuple[Text, ...]:
@@ -66,11 +78,8 @@ def upgrade(database: Database, home: Path) -> tuple[Text, ...]:
         ConflictError: The database was written by a newer roadloop.
     """
     with database.transaction() as connection:
-        now = _current(connection)
-        if now == newest():
+        if _current(connection) == newest():
             return ()
-        if now is not None and now not in known():
-            raise _newer(now)
         from alembic import command  # noqa: PLC0415
 
         made = config(connection, home)
@@ -87,21 +96,10 @@ def check(database: Database) -> None:
     now = current(database)
     if now == newest():
         return
-    if now is not None and now not in known():
-        raise _newer(now)
     raise ConflictError(
         Text(
             f"这个工作区的数据库版本是 {now or '空'}，程序需要 {newest()}。请运行 roadloop migrate --home 目录。",
             f"This home's database has schema {now or 'none'}, the program needs {newest()}."
             " Run: roadloop migrate --home DIR",
-        )
-    )
-
-
-def _newer(now: str) -> ConflictError:
-    return ConflictError(
-        Text(
-            f"数据库（版本 {now}）由更新的 roadloop 写成；请升级程序。数据未被改动。",
-            f"The database (schema {now}) was written by a newer roadloop; update the program. Nothing was changed.",
         )
     )

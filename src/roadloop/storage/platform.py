@@ -17,7 +17,6 @@ from roadloop.storage.database import Database, broken, frozen_url, sqlite_url
 from roadloop.storage.paths import Workspace
 
 FILE: Final = "roadloop.db"
-_BESIDE: Final = ("-wal", "-shm")  # what SQLite keeps beside it
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,8 @@ def _url(home: Path, *, upgrade: bool) -> str:
 def _put_aside(home: Path) -> None:
     stamp = quarantine.stamp()
     note = Text("数据库：另行新建", "The database: another one was begun")
-    for file in (home / FILE, *(home / f"{FILE}{end}" for end in _BESIDE)):
-        if file.exists():
+    for end in ("", "-wal", "-shm"):  # what SQLite keeps beside it
+        if (file := home / f"{FILE}{end}").exists():
             quarantine.put(home, file, note, stamp)
 
 

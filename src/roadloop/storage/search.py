@@ -117,12 +117,12 @@ _STATES: Final = ("created", "queued", "running", "succeeded", "failed", "cancel
 
 def length(db: sa.Connection, name: str) -> int:
     """How many rows a list has."""
-    return db.scalar(_LENGTH, {"place": _place(name)}) or 0
+    return db.scalar(_LENGTH, {"place": _PLACES[name]}) or 0
 
 
 def window(db: sa.Connection, name: str, last: int, size: int) -> list[int]:
     """Ids of the rows with the number `last` and smaller ones, newest first, `size` at most."""
-    return list(db.scalars(_WINDOW, {"place": _place(name), "last": last, "before": last - size}))
+    return list(db.scalars(_WINDOW, {"place": _PLACES[name], "last": last, "before": last - size}))
 
 
 def job_counts(db: sa.Connection) -> dict[str, int]:
@@ -148,16 +148,12 @@ def find(db: sa.Connection, name: str, text: str, size: int = MOST, *, below: in
 
 def phrase(name: str, text: str) -> str:
     """What FTS5 is asked for."""
-    place = _place(name)
+    place = _PLACES[name]
     for character in _BREAKS:
         text = text.replace(character, " ")
     ends = max(1, len(text) - 2)
     words = "\n".join(f"{_mark(place)}{text[i : i + 3]}" for i in range(ends)).replace('"', '""')
     return f'"{words}"' if len(text) > 2 else f'"{words}" *'
-
-
-def _place(name: str) -> int:
-    return _PLACES[name]
 
 
 def _mark(place: int) -> str:
@@ -205,7 +201,7 @@ def problems(db: sa.Connection) -> Iterator[Text]:
             yield _wrong(f"jobs: {state}", told, counted.get(state, 0))
     for name, one in LISTS.items():
         rows = db.exec_driver_sql(f"SELECT count(*) FROM {one.table} AS r{_condition(one, 'r')}").scalar_one()
-        numbers = db.scalar(sa.select(sa.func.count()).where(listed.c.list == _place(name)))
+        numbers = db.scalar(sa.select(sa.func.count()).where(listed.c.list == _PLACES[name]))
         if {numbers, length(db, name)} != {rows}:
             yield _wrong(name, numbers, rows)
 
