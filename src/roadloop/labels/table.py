@@ -129,7 +129,7 @@ def read_rows(text: str, name: str) -> tuple[Sequence[str], list[tuple[int, dict
     try:
         return reader.fieldnames or (), [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        line = reader.line_num
+        line = reader.reader.line_num  # its own is that of the row before
         raise LabelMapError(
             Text(
                 f"类别表 {name} 第 {line} 行附近不是有效的 csv：{error}",
