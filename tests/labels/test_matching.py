@@ -145,7 +145,8 @@ def test_match_tables__the_shipped_table_is_itself() -> None:
 
 def test_lut__is_one_byte_for_each_of_256_ids() -> None:
     lut = match_tables(MODEL, MODEL).lut()
-    assert (lut.shape, lut.dtype) == ((256,), np.uint8)
+    assert lut.shape == (256,)
+    assert lut.dtype == np.uint8
 
 
 def test_require__classes_in_common_only_by_the_mapping_will_do() -> None:
