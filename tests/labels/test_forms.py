@@ -161,7 +161,7 @@ def test_parse_declared__a_class_without_a_name_is_called_by_its_colour_or_its_i
     "text",
     [
         "// ours\nname, r, g, b\n // of old\nroad, 128, 64, 128\n# more\ncar, 0, 0, 142\n",
-        'name, r, g, b\n"road", 128, 64, 128\n"car", 0, 0, 142\n',
+        'r, g, b, name\n128, 64, 128, "road"\n0, 0, 142, "car"\n',
         "name,r,g,b,\nroad,128,64,128\n,,,,\ncar,0,0,142,,\n",  # rows shorter and longer than the header
         "name,rgb\nroad,128 64 128\ncar,0 0 142\n",
         "name\tcolor\nroad\t128, 64, 128\ncar\t#00008E\n",
@@ -214,3 +214,14 @@ def test_parse_declared__an_error_names_table_and_line(text: str, line: int, wor
     assert refused.value.text.en.startswith(f"Class table mine.csv, line {line}: ")
     assert word in refused.value.text.en
     assert (refused.value.details["table"], refused.value.details["line"]) == ("mine.csv", line)
+
+
+def test_parse_declared__a_list_may_begin_with_a_word_that_is_also_a_column() -> None:
+    for text in ("label\nroad\n", "red\nroad\n", "class\nvalue\n"):
+        found = parse_declared(text.encode(), "classes.txt", names_alone=True).table
+        assert [(c.name_en, c.name_zh) for c in found.classes] == [(name, name) for name in text.split()]
+
+
+def test_parse_declared__half_a_character_of_utf_16() -> None:
+    with pytest.raises(LabelMapError, match="line 1: its encoding is neither"):
+        parse_declared("name,r,g,b\nroad,1,2,3\n".encode("utf-16") + b"x", "x")
