@@ -452,3 +452,25 @@ def test_colours__every_shipped_class_survives(platform: Platform) -> None:
     coder = ColorCoder(shipped())
     ids = np.array([shipped().raw_ids], np.uint8)
     assert (coder.to_ids(coder.to_rgb(ids)).ids == ids).all()
+
+
+def test_publish_labels__a_refusal_names_the_parameter_at_fault(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg"])
+    for number, types in ((1, "full"), (2, "remote")):
+        divide("v1", 2, types)
+        (platform.workspace.released / f"only-{types}" / str(number)).mkdir(parents=True)
+    (platform.workspace.released / "empty").mkdir()
+    (platform.workspace.released / "strange" / "77").mkdir(parents=True)
+    for version, wanted, parameter, said in (
+        ("only-full", "remote", "types", "are of type full, which remote cannot be made of; use lane, union."),
+        ("only-remote", "union", "types", "are of type remote, which union cannot be made of; use remote."),
+        ("empty", "union", "version", "released/empty holds no packages"),
+        ("strange", "union", "version", "None of the packages [77] in released/strange was made by"),
+        ("nothing", "union", "version", "There is no folder released/nothing; there are: empty, only-full"),
+    ):
+        with pytest.raises((InvalidValueError, NotFoundError)) as refused:
+            publish_labels(version, wanted)
+        assert said in refused.value.text.en
+        assert refused.value.details["parameter"] == parameter
