@@ -64,9 +64,10 @@ def test_get__unknown_id(platform: Platform) -> None:
 
 
 def test_queued__priority_then_first_in_first_out(platform: Platform) -> None:
-    first, second, urgent = submit(platform), submit(platform), submit(platform, priority=5)
+    first, second = submit(platform, pool="training"), submit(platform)
+    third, urgent = submit(platform, gpus="0"), submit(platform, priority=5)
     with platform.database.reading() as db:
-        assert [job.id for job in queue.queued(db)] == [urgent, first, second]
+        assert [job.id for job in queue.queued(db)] == [urgent, first, second, third]
 
 
 def test_claim__raises_the_token_and_refuses_a_second_one(platform: Platform) -> None:
