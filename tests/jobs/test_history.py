@@ -1,11 +1,13 @@
 """Histories: pages from either end, searches, parts of a table, streams."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from roadloop.errors import Text
 from roadloop.jobs import history, queue
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
@@ -68,3 +70,63 @@ def test_history__all_streams_every_row(client: TestClient, monkeypatch: pytest.
     assert ask(client, q="苏州") == (odd[:5], 5)
     assert ask(client, all=1, active=1) == (list(range(ROWS, 0, -1)), ROWS)
     assert ask(client, active=1, q="苏州", page=2, page_size=20) == (odd[20:], len(odd))
+
+
+def job(platform: Platform, **values: Any) -> queue.Job:
+    """A queued job whose row holds these values."""
+    with platform.database.transaction() as db:
+        task_id = queue.submit(db, queue.Submission("rehearsal", {}, "x", warnings=(Text("慢", "slow"),)))
+        if values:
+            db.execute(queue.jobs.update().where(queue.jobs.c.id == task_id).values(values))
+        return queue.get(db, task_id)
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({}, "starting"),
+        ({"state": "created"}, "starting"),
+        ({"state": "running", "progress": 0.3751}, "37.5%"),
+        ({"state": "running", "progress": 1.0}, "99.9%"),  # it is not done before it has ended
+        ({"state": "succeeded", "progress": 1.0}, "completed!"),
+        ({"state": "succeeded", "error": "lost"}, "lost"),
+        ({"state": "failed", "error": "job_failed"}, "failed"),
+        ({"state": "cancelled"}, "stopped"),
+    ],
+)
+def test_status_text__one_word_for_each_end(platform: Platform, values: dict[str, Any], status: str) -> None:
+    assert history.status_text(job(platform, **values)) == status
+
+
+def test_job_fields__everything_in_the_language_asked_for(platform: Platform) -> None:
+    at = time.mktime((2026, 11, 23, 7, 8, 9, 0, 0, -1))
+    ended = job(
+        platform, state="failed", progress=0.5, eta_seconds=1.26, note=["读", "reads"], reason=["坏", "bad"],
+        error="job_failed", created_at=at, started_at=at + 1, finished_at=at + 2,
+    )  # fmt: skip
+    assert history.job_fields(ended, "en") == {
+        "task_id": ended.id, "status": "failed", "state": "failed", "progress": 0.5, "eta_seconds": 1.3,
+        "note": "reads", "reason": "bad", "error": "job_failed", "warnings": ["slow"],
+        "created_at": "2026-11-23 07:08:09", "started_at": "2026-11-23 07:08:10", "finished_at": "2026-11-23 07:08:11",
+    }  # fmt: skip
+    chinese = history.job_fields(ended, "zh")
+    assert (chinese["note"], chinese["reason"], chinese["warnings"]) == ("读", "坏", ["慢"])
+
+
+def test_job_fields__one_that_waits_says_so_and_knows_nothing_else(platform: Platform) -> None:
+    fields = history.job_fields(job(platform), "en")
+    assert fields["reason"] == history.WAITING.en
+    for name in ("eta_seconds", "note", "error", "started_at", "finished_at"):
+        assert fields[name] is None
+    assert history.job_fields(job(platform, reason=["等", "for a GPU"]), "zh")["reason"] == "等"
+    assert history.job_fields(job(platform, state="cancelled"), "en")["reason"] is None
+
+
+def test_history__one_task_by_its_id(client: TestClient, platform: Platform) -> None:
+    with platform.database.reading() as db:
+        (task_id,) = [one.id for one in queue.queued(db) if one.seq == 3]
+    reply = client.get("/v1/jobs", params={"task_id": task_id})
+    assert (reply.json()["data"]["id"], reply.json()["data"]["task_id"]) == (3, task_id)
+    unknown = client.get("/v1/jobs", params={"task_id": "f" * 99})
+    assert unknown.status_code == 404
+    assert repr("f" * 80) in unknown.json()["message"]

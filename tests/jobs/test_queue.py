@@ -2,6 +2,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
 from roadloop.jobs import queue, store
@@ -63,9 +64,10 @@ def test_get__unknown_id(platform: Platform) -> None:
 
 
 def test_queued__priority_then_first_in_first_out(platform: Platform) -> None:
-    first, second, urgent = submit(platform), submit(platform), submit(platform, priority=5)
+    first, second = submit(platform, pool="training"), submit(platform)
+    third, urgent = submit(platform, gpus="0"), submit(platform, priority=5)
     with platform.database.reading() as db:
-        assert [job.id for job in queue.queued(db)] == [urgent, first, second]
+        assert [job.id for job in queue.queued(db)] == [urgent, first, second, third]
 
 
 def test_claim__raises_the_token_and_refuses_a_second_one(platform: Platform) -> None:
@@ -213,3 +215,177 @@ def test_start__goes_on_with_a_new_attempt(platform: Platform) -> None:
 
 def test_job__its_fields_are_the_columns() -> None:
     assert tuple(field.name for field in dataclasses.fields(queue.Job)) == store.NAMES
+
+
+def events(platform: Platform, task_id: str) -> list[tuple[str, int, object]]:
+    with platform.database.reading() as db:
+        rows = db.execute(sa.select(store.job_events).where(store.job_events.c.job_id == task_id))
+        return [(row.state, row.token, row.text) for row in rows]
+
+
+def test_submit__a_new_job_has_done_nothing_yet(platform: Platform) -> None:
+    submit(platform)
+    task_id = submit(
+        platform, pool="training", gpus="0", priority=3, max_attempts=7, log="tasks/t/log/train.log", warnings=(WHY,)
+    )
+    job = read(platform, task_id)
+    assert (job.seq, job.queued_seq, job.pool, job.gpus, job.priority) == (2, 2, "training", "0", 3)
+    assert (job.max_attempts, job.log, job.warnings) == (7, "tasks/t/log/train.log", (WHY,))
+    assert (job.token, job.attempt, job.losses, job.beat, job.progress, job.memo) == (0, 0, 0, 0, 0.0, {})
+    assert (job.finishing, job.cancel_requested, job.moves, job.result, job.reason) == (False, False, (), None, None)
+    assert (job.started_at, job.finished_at, job.host, job.pid) == (None, None, None, None)
+    assert events(platform, task_id) == [("queued", 0, None)]
+
+
+def test_get__an_unknown_id_is_said_as_far_as_it_may_be_one(platform: Platform) -> None:
+    with pytest.raises(NotFoundError) as unknown:
+        read(platform, "asd")
+    assert unknown.value.details == {"task_id": "asd"}
+
+
+def test_queued__as_many_as_are_asked_for_and_a_place_lost_is_at_the_end(platform: Platform) -> None:
+    """What was started anew waits behind those that waited meanwhile, in its line as among all."""
+    first, second, third = (submit(platform) for _ in range(3))
+    with platform.database.transaction() as db:
+        queue.cancel(db, first)
+        queue.start(db, first)
+    with platform.database.reading() as db:
+        assert [job.id for job in queue.queued(db)] == [second, third, first]
+        assert [job.id for job in queue.queued(db, 2)] == [second, third]
+        assert [job.id for job in queue.queued(db, 2, queue.Line("other", "", 0))] == [second, third]
+        assert [job.id for job in queue.queued(db, 9, queue.Line("other", "", 0))] == [second, third, first]
+
+
+def test_running__those_that_run_in_the_order_of_their_submission(platform: Platform) -> None:
+    ids = [submit(platform) for _ in range(4)]
+    for task_id in (ids[3], ids[1]):
+        claim(platform, task_id)
+    with platform.database.reading() as db:
+        assert [job.id for job in queue.running(db)] == [ids[1], ids[3]]
+
+
+def test_claim__a_new_attempt_knows_nothing_of_the_processes_before(platform: Platform) -> None:
+    task_id = submit(platform)
+    first = claim(platform, task_id)
+    assert (first.attempt, first.host, first.beat) == (1, "here", 0)
+    assert first.started_at is not None
+    process = {"beat": 9, "pid": 77, "pid_ticks": 5, "boot_id": "b", "eta_seconds": 3.5}
+    with platform.database.transaction() as db:
+        job = queue.fenced(db, task_id, first.token, process)
+        assert (job.beat, job.pid, job.pid_ticks, job.boot_id) == (9, 77, 5, "b")
+        queue.requeue(db, job, WHY, counts=False)
+    waiting = read(platform, task_id)
+    assert (waiting.reason, waiting.eta_seconds, waiting.losses) == (WHY, None, 0)
+    assert (waiting.pid, waiting.pid_ticks, waiting.boot_id) == (None, None, None)
+    with platform.database.transaction() as db:  # as a server that was killed between two steps leaves it
+        db.execute(queue.jobs.update().values(process))
+        again = queue.claim(db, task_id, ("GPU-a",), "there")
+        lease = db.execute(sa.select(store.gpu_leases)).one()
+    assert (again.attempt, again.token, again.host, again.reason) == (2, 2, "there", None)
+    assert (again.beat, again.pid, again.pid_ticks, again.boot_id) == (0, None, None, None)
+    assert again.started_at == first.started_at
+    assert (lease.uuid, lease.job_id, lease.token) == ("GPU-a", task_id, 2)
+    assert events(platform, task_id) == [
+        ("queued", 0, None), ("running", 1, None), ("queued", 1, list(WHY)), ("running", 2, None),
+    ]  # fmt: skip
+
+
+def test_fenced__neither_another_job_nor_one_that_has_ended(platform: Platform) -> None:
+    """Two jobs run under token 1; what is written for one does not touch the other, nor what has ended under it."""
+    ids = [submit(platform) for _ in range(2)]
+    one, other = (claim(platform, task_id) for task_id in ids)
+    assert one.token == other.token == 1
+    with platform.database.transaction() as db:
+        assert queue.fenced(db, one.id, 1, {"progress": 0.5}).id == one.id
+        queue.finish(db, one, JobState.SUCCEEDED)
+    for write in (
+        lambda db: queue.fenced(db, one.id, 1, {"progress": 0.1}),
+        lambda db: queue.finish(db, one, JobState.FAILED),
+        lambda db: queue.requeue(db, one, WHY, counts=True),
+    ):
+        with pytest.raises(StaleRunError) as stale, platform.database.transaction() as db:
+            write(db)
+        assert stale.value.details == {"task_id": one.id}
+    assert (read(platform, one.id).progress, read(platform, one.id).state) == (1.0, JobState.SUCCEEDED)
+    assert (read(platform, other.id).progress, read(platform, other.id).state) == (0.0, JobState.RUNNING)
+
+
+def test_touch__changes_nothing(platform: Platform) -> None:
+    ids = [submit(platform) for _ in range(2)]
+    for task_id in ids:
+        job = claim(platform, task_id)
+        with platform.database.transaction() as db:
+            queue.fenced(db, task_id, job.token, {"beat": 4})
+    before = [read(platform, task_id) for task_id in ids]
+    with platform.database.transaction() as db:
+        queue.touch(db, ids[0])
+    assert [read(platform, task_id) for task_id in ids] == before
+
+
+def test_finish__a_failure_keeps_its_progress_and_says_why(platform: Platform) -> None:
+    task_id = submit(platform)
+    job = claim(platform, task_id)
+    with platform.database.transaction() as db:
+        left = {"progress": 0.4, "note": list(WHY), "eta_seconds": 9.0, "finishing": True, "moves": [["a", "b"]]}
+        queue.fenced(db, task_id, job.token, left)
+        queue.finish(db, job, JobState.FAILED, reason=WHY, error="job_failed")
+    job = read(platform, task_id)
+    assert (job.state, job.progress, job.reason, job.error) == (JobState.FAILED, 0.4, WHY, "job_failed")
+    assert (job.note, job.eta_seconds, job.finishing, job.moves) == (None, None, False, ())
+    assert events(platform, task_id)[-1] == ("failed", 1, list(WHY))
+
+
+def test_finish__a_success_is_done_to_the_end(platform: Platform) -> None:
+    job = claim(platform, submit(platform))
+    with platform.database.transaction() as db:
+        queue.finish(db, job, JobState.SUCCEEDED)
+    assert read(platform, job.id).progress == 1.0
+
+
+def test_requeue__gives_its_gpus_and_its_chosen_files_back(platform: Platform) -> None:
+    lost, kept = submit(platform, gpus="0"), submit(platform, gpus="1")
+    claim(platform, kept, ("GPU-b",))
+    job = claim(platform, lost, ("GPU-a",))
+    with platform.database.transaction() as db:
+        job = queue.fenced(db, lost, job.token, {"finishing": True, "moves": [["a", "b"]]})
+        queue.requeue(db, job, WHY, counts=True)
+        assert queue.held_gpus(db) == {"GPU-b": kept}
+    job = read(platform, lost)
+    assert (job.state, job.losses, job.finishing, job.moves) == (JobState.QUEUED, 1, False, ())
+
+
+def test_cancel__one_that_has_ended_is_named(platform: Platform) -> None:
+    task_id = submit(platform)
+    with platform.database.transaction() as db:
+        queue.cancel(db, task_id)
+        assert queue.queued(db) == []
+    with pytest.raises(ConflictError) as refused, platform.database.transaction() as db:
+        queue.cancel(db, task_id)
+    assert refused.value.details == {"task_id": task_id, "state": "cancelled"}
+
+
+def test_start__a_job_that_failed_begins_as_if_it_had_not(platform: Platform) -> None:
+    task_id, waiting = submit(platform), submit(platform)
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "h")
+        queue.cancel(db, task_id)
+        queue.fenced(db, task_id, job.token, {"losses": 2, "memo": {"step": 9}})
+        queue.finish(db, job, JobState.FAILED, reason=WHY, error="worker_lost")
+        db.execute(queue.jobs.update().values(note=list(WHY), eta_seconds=1.0))  # as older versions have left them
+        queue.start(db, task_id)
+    job = read(platform, task_id)
+    assert (job.losses, job.error, job.note, job.eta_seconds) == (0, None, None, None)
+    assert (job.cancel_requested, job.finished_at, job.memo) == (False, None, {"step": 9})
+    assert job.queued_seq > read(platform, waiting).queued_seq
+    assert events(platform, task_id)[-1] == ("queued", 1, None)
+
+
+def test_start__one_that_runs_is_left_alone(platform: Platform) -> None:
+    job = claim(platform, submit(platform), ("GPU-a",))
+    with (
+        pytest.raises(InvalidTransitionError, match="cannot be started again") as refused,
+        platform.database.transaction() as db,
+    ):
+        queue.start(db, job.id)
+    assert refused.value.details["state"] == "running"
+    assert read(platform, job.id) == job

@@ -16,7 +16,7 @@ from roadloop.errors import ConflictError, StaleRunError, Text
 from roadloop.jobs import processes, queue
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.states import JobState
-from roadloop.jobs.supervisor import Supervisor
+from roadloop.jobs.supervisor import DISK_LOW, Supervisor
 from roadloop.settings import Settings
 from roadloop.storage import database
 from roadloop.storage.platform import Platform, open_platform
@@ -348,3 +348,50 @@ def test_run__ends_at_once_when_the_token_is_old(platform: Platform) -> None:
         queue.requeue(db, job, _WHY, counts=True)
     keeper = processes.start(platform.settings, job, (), platform.workspace.home / job.log)
     assert keeper.wait(timeout=30) == 75
+
+
+def test_supervisor__a_full_disk_keeps_jobs_waiting_and_the_first_says_why(settings: Settings) -> None:
+    platform = open_platform(settings.model_copy(update={"min_free_mib": 10**9}), upgrade=True)
+    first, second = submit(platform), submit(platform)
+    one = Supervisor(platform)
+    for _ in range(2):
+        one.tick()
+    assert (read(platform, first).state, read(platform, first).reason) == (JobState.QUEUED, DISK_LOW)
+    assert (read(platform, second).state, read(platform, second).reason) == (JobState.QUEUED, None)
+    assert one.close() == []
+    platform.database.close()
+
+
+def test_supervisor__a_publication_that_cannot_be_completed_fails_in_words(platform: Platform) -> None:
+    """The place is taken by now: nothing there is touched, and the job's files stay for fsck."""
+    task_id = submit(platform)
+    scratch, target = platform.workspace.logs / ".x.partial", platform.workspace.logs / "x"
+    for folder in (scratch, target):
+        folder.mkdir()
+        (folder / "a").write_text(folder.name)
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "elsewhere")
+        queue.fenced(db, task_id, job.token, {"moves": [[str(scratch), str(target)]], "finishing": True, "host": None})
+    one = Supervisor(platform)
+    one.start()
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.error, job.losses) == (JobState.FAILED, "publish_failed", 0)
+    assert job.reason is not None
+    assert job.reason.en.startswith("The result could not be put in place: ")
+    assert job.reason.zh.startswith("无法放置结果：")
+    assert (target / "a").read_text() == "x"
+    assert (scratch / "a").read_text() == ".x.partial"
+    one.close()
+
+
+def test_supervisor__a_lost_worker_that_was_to_stop_is_not_started_again(platform: Platform) -> None:
+    task_id = submit(platform)
+    with platform.database.transaction() as db:
+        job = queue.claim(db, task_id, (), "elsewhere")
+        queue.fenced(db, task_id, job.token, {"host": None})
+        queue.cancel(db, task_id)
+    one = Supervisor(platform)
+    one.start()
+    job = wait(platform, task_id, ended)
+    assert (job.state, job.attempt, job.error) == (JobState.CANCELLED, 1, None)
+    one.close()

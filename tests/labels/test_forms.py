@@ -105,8 +105,8 @@ def test_parse_declared__bytes_of_no_encoding() -> None:
 
 
 def test_parse_declared__quotation_marks_belong_to_a_name_unless_they_stand_around_it() -> None:
-    table = parse_declared(b'1 2 3 "road"\n4 5 6 the "x"\n7 8 9 5\'\n', "t").table
-    assert [c.name_en for c in table.classes] == ["road", 'the "x"', "5'"]
+    table = parse_declared(b'1 2 3 "road"\n4 5 6 the "x"\n7 8 9 5\'\n1 1 1 "a" or b\n2 2 2 \'c\'\n', "t").table
+    assert [c.name_en for c in table.classes] == ["road", 'the "x"', "5'", '"a" or b', "c"]
 
 
 def test_parse_declared__ids_in_a_chinese_column() -> None:
@@ -132,3 +132,96 @@ def test_parse_declared__ids_under_an_unknown_name_are_not_counted_anew(text: st
     with pytest.raises(LabelMapError) as refused:
         parse_declared(text.encode(), "x")
     assert f"line 1: the column {column}" in refused.value.text.en
+
+
+def test_parse_declared__both_languages_and_train_ids_of_columns_in_any_order() -> None:
+    text = "train_id;中文;name;r;g;b\n4;道路;road;1;2;3\n;汽车;;4;5;6\n255;;sky;7;8;9\n"
+    found = parse_declared(text.encode(), "mine")
+    assert found.table.name == "mine"
+    assert [(c.raw_id, c.name_en, c.name_zh, c.train_id) for c in found.table.classes] == [
+        (0, "road", "道路", 4),
+        (1, "汽车", "汽车", 1),  # one name stands for both; a blank train id is counted
+        (2, "sky", "sky", 255),
+    ]
+
+
+def test_parse_declared__train_ids_are_counted_past_classes_that_are_ignored() -> None:
+    found = parse_declared(b"1 0 0 a\n2 0 0 void\n3 0 0 b\n4 0 0 c\n", "x")
+    assert [c.train_id for c in found.table.classes] == [0, 255, 1, 2]
+
+
+def test_parse_declared__a_class_without_a_name_is_called_by_its_colour_or_its_id() -> None:
+    by_color = parse_declared(b"name,r,g,b\nroad,1,2,3\n,4,5,6\n", "x").table
+    assert [(c.name_en, c.name_zh) for c in by_color.classes] == [("road", "road"), ("4,5,6", "4,5,6")]
+    by_id = parse_declared(b"id,name\n7,road\n9,\n", "x").table
+    assert [(c.raw_id, c.name_en) for c in by_id.classes] == [(7, "road"), (9, "9")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "// ours\nname, r, g, b\n // of old\nroad, 128, 64, 128\n# more\ncar, 0, 0, 142\n",
+        'r, g, b, name\n128, 64, 128, "road"\n0, 0, 142, "car"\n',
+        "name,r,g,b,\nroad,128,64,128\n,,,,\ncar,0,0,142,,\n",  # rows shorter and longer than the header
+        "name,rgb\nroad,128 64 128\ncar,0 0 142\n",
+        "name\tcolor\nroad\t128, 64, 128\ncar\t#00008E\n",
+        '"name","r","g","b"\nroad,128,64,128\ncar,0,0,142\n',
+    ],
+)
+def test_parse_declared__comments_blanks_and_ragged_rows(text: str) -> None:
+    found = parse_declared(text.encode(), "x")
+    assert [(c.name_en, c.color) for c in found.table.classes] == [("road", ROAD), ("car", CAR)]
+
+
+def test_parse_declared__our_own_columns_have_ids_and_colours_whatever_separates_them() -> None:
+    text = format_csv(shipped())
+    ours = parse_declared(text.encode(), "t")
+    assert (ours.table.name, ours.has_ids, ours.has_colors) == ("t", True, True)
+    head, *rows = (line.replace(",", ";") for line in text.splitlines())
+    assert parse_declared("\n".join([head, *rows]).encode(), "t") == ours
+
+
+def test_parse_declared__255_classes_are_the_most() -> None:
+    found = parse_declared("".join(f"{i} 0 0 n{i}\n" for i in range(255)).encode(), "x")
+    assert [c.raw_id for c in found.table.classes] == list(range(255))
+
+
+def test_parse_declared__a_list_of_names_counts_past_the_word_for_ignored() -> None:
+    found = parse_declared(b"__ignore__\n_background_\nroad\n'car'\n", "labels.txt", names_alone=True)
+    assert [(c.raw_id, c.name_en) for c in found.table.classes] == [(0, "_background_"), (1, "road"), (2, "car")]
+
+
+def test_parse_declared__one_class_and_a_number_beside_it_is_no_list_of_ids() -> None:
+    """Nothing tells an id from another number of one class, so it is counted: 0."""
+    assert parse_declared(b"name,r,g,b,pixels\nroad,1,2,3,40\n", "x").table.raw_ids == (0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("# a\nname,r,g,b\nroad,1,2,3\ncar,4,5,300\n", 4, "r, g, b is '300'"),
+        ("name,color\nroad,1 2 3\ncar,1 2 300\n", 3, "r, g, b is '300'"),
+        ("name,color\nroad,#804080\ncar,#80408\n", 3, "'#80408' is neither #rrggbb"),
+        ("id,name,train_id\n1,road,0\n2,car,x\n", 3, "train_id is 'x'"),
+        ("1 2 3 road\n\n256 5 6 car\n", 3, "r, g, b is '256'"),
+        ("5 1 2 3 road\n300 4 5 6 car\n", 2, "id is '300'"),
+        pytest.param('name,r,g,b\nroad,1,2,3\n"' + "x" * 200_000, 3, "not valid csv", id="endless"),
+    ],
+)
+def test_parse_declared__an_error_names_table_and_line(text: str, line: int, word: str) -> None:
+    with pytest.raises(LabelMapError) as refused:
+        parse_declared(text.encode(), "mine.csv")
+    assert refused.value.text.en.startswith(f"Class table mine.csv, line {line}: ")
+    assert word in refused.value.text.en
+    assert (refused.value.details["table"], refused.value.details["line"]) == ("mine.csv", line)
+
+
+def test_parse_declared__a_list_may_begin_with_a_word_that_is_also_a_column() -> None:
+    for text in ("label\nroad\n", "red\nroad\n", "class\nvalue\n"):
+        found = parse_declared(text.encode(), "classes.txt", names_alone=True).table
+        assert [(c.name_en, c.name_zh) for c in found.classes] == [(name, name) for name in text.split()]
+
+
+def test_parse_declared__half_a_character_of_utf_16() -> None:
+    with pytest.raises(LabelMapError, match="line 1: its encoding is neither"):
+        parse_declared("name,r,g,b\nroad,1,2,3\n".encode("utf-16") + b"x", "x")

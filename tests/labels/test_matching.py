@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from roadloop.errors import LabelMapError, Text
@@ -140,3 +141,58 @@ def test_match_tables__the_shipped_table_is_itself() -> None:
     found = match_tables(shipped(), shipped())
     assert {m.how for m in found.matches} == {"same"}
     assert all(found.lut()[i] == i for i in shipped().raw_ids)
+
+
+def test_lut__is_one_byte_for_each_of_256_ids() -> None:
+    lut = match_tables(MODEL, MODEL).lut()
+    assert lut.shape == (256,)
+    assert lut.dtype == np.uint8
+
+
+def test_require__classes_in_common_only_by_the_mapping_will_do() -> None:
+    match_tables(MODEL, table((40, "road", "道路", RED)), {40: 1}).require(WHAT, CURE)
+    with pytest.raises(LabelMapError) as refused:
+        match_tables(MODEL, table((40, "road", "道路", RED)), {40: 255}).require(WHAT, CURE)
+    assert refused.value.details["conflicts"] == []
+
+
+def test_require__a_class_without_a_name_is_called_by_the_other_language_or_its_colour() -> None:
+    ours = table((1, "road", "", RED), (2, "", "路缘", GREEN), (3, "", "", BLUE))
+    theirs = table((1, "", "天空", GREY), (2, "tree", "", GREEN), (3, "", "", GREY))
+    with pytest.raises(LabelMapError) as refused:
+        match_tables(ours, theirs).require(WHAT, CURE)
+    assert "1 is road to the model, 天空 in the data" in refused.value.text.en
+    assert "2 is 路缘 to the model, tree in the data" in refused.value.text.en
+    assert "3 is [0, 0, 255] to the model, [9, 9, 9] in the data" in refused.value.text.en
+    assert "1 模型为 road，数据为 天空；2 模型为 路缘，数据为 tree" in refused.value.text.zh
+    assert "3 模型为 [0, 0, 255]，数据为 [9, 9, 9]" in refused.value.text.zh
+
+
+def test_require__twenty_of_many_conflicts_are_written_out_and_all_are_listed() -> None:
+    ours = table(*((i, f"a{i}", "", RED) for i in range(30)))
+    theirs = table(*((i, f"b{i}", "", RED) for i in range(30)))
+    with pytest.raises(LabelMapError, match="give 30 ids different meanings") as refused:
+        match_tables(ours, theirs).require(WHAT, CURE)
+    assert "19 is a19 to" in refused.value.text.en
+    assert "20 is a20 to" not in refused.value.text.en
+    assert [line["id"] for line in refused.value.details["conflicts"]] == list(range(30))
+
+
+def test_to_json__a_class_that_is_ignored_is_named() -> None:
+    line = match_tables(MODEL, table((2, "kerb", "路缘", GREEN)), {2: 255}).to_json()[0]
+    assert line == {
+        "how": "ignored", "data_id": 2, "data_en": "kerb", "data_zh": "路缘", "data_color": [0, 255, 0],
+        "model_id": None, "model_en": None, "model_zh": None, "model_color": None,
+    }  # fmt: skip
+
+
+def test_parse_mapping__a_refusal_says_the_ids_that_there_are() -> None:
+    with pytest.raises(LabelMapError) as refused:
+        parse_mapping({"40" * 30: "1"}, MODEL, MODEL)
+    assert "the ids are: 1, 2, 3, 7." in refused.value.text.en
+    assert refused.value.details == {"parameter": "mapping", "id": "40" * 20}
+
+
+def test_changes__a_new_name_in_one_language_is_told_in_both_texts() -> None:
+    said = changes(table((1, "road", "道路", RED)), table((1, "road", "路面", RED)))
+    assert said == Text("1 road 道路 → road 路面", "1 road 道路 → road 路面")

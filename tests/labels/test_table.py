@@ -98,3 +98,46 @@ def test_parse_csv__what_is_no_csv_is_named() -> None:
     for text in (HEAD + f"0,a,{endless}", endless):
         with pytest.raises(LabelMapError, match="Class table t is not valid csv near line"):
             parse_csv(text.encode(), "t")
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "details"),
+    [
+        ("raw_id,name_en,name_zh,r\n", "lacks the columns g, b, train_id; needed", {"missing": ["g", "b", "train_id"]}),
+        (HEAD, "has no class", {}),
+        (HEAD + "0,a,b,1,2,3,0\n1,a,b,1,2,x,0\n", "line 3: b is 'x'", {"line": 3, "column": "b"}),
+        (HEAD + "3,a,b,1,2,3,0\n3,c,d,1,2,4,1\n", "raw ids [3] occur twice", {"raw_ids": [3]}),
+        (HEAD + "255,a,b,1,2,3,0\n", "its train_id must be 255", {}),
+        pytest.param(HEAD + '0,a,"' + "x" * 200_000, "not valid csv near line 2", {}, id="endless"),
+    ],
+)
+def test_parse_csv__a_refusal_names_the_table_and_the_place(text: str, said: str, details: dict[str, object]) -> None:
+    with pytest.raises(LabelMapError) as refused:
+        parse_csv(text.encode(), "mine")
+    assert "lass table mine" in refused.value.text.en
+    assert said in refused.value.text.en
+    assert refused.value.details == {"table": "mine", **details}
+
+
+def test_parse_csv__names_may_be_blank() -> None:
+    assert parse_csv((HEAD + "0,, 路 ,1,2,3,0\n1, b ,,4,5,6,\n").encode(), "t").classes == (
+        LabelClass(0, "", "路", (1, 2, 3), 0),
+        LabelClass(1, "b", "", (4, 5, 6), 255),
+    )
+
+
+def test_class_table__a_class_with_a_number_outside_a_byte_is_named() -> None:
+    with pytest.raises(LabelMapError, match="table t: class 7 holds a number outside") as refused:
+        ClassTable("t", (LabelClass(0, "a", "b", (0, 0, 255)), LabelClass(7, "a", "b", (0, -1, 0))))
+    assert refused.value.details == {"table": "t", "raw_id": 7}
+
+
+def test_format_csv__line_feeds_and_names_with_commas_and_breaks() -> None:
+    table = ClassTable("t", (LabelClass(0, "a, b", "甲\r\n乙", (4, 5, 6), 0),))
+    text = format_csv(table)
+    assert text == HEAD + '0,"a, b","甲\r\n乙",4,5,6,0\n'
+    assert parse_csv(text.encode(), "t") == table
+
+
+def test_union__has_the_name_it_is_given() -> None:
+    assert union("u", [shipped()]).name == "u"

@@ -16,6 +16,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
+from roadloop.labels.table import ClassTable
 from roadloop.packages import manifest, service, store, tasks
 from roadloop.packages.recipe import Divide
 from roadloop.storage import publish
@@ -227,3 +228,44 @@ def test_divide__a_plan_that_a_kill_cut_off_is_made_anew(
     with platform.database.reading() as db:
         rows = store.pictures_of(db, task_id)
     assert [(row.number, row.name) for row in rows] == [(1 + n // 2, f"ext-a_{n}.jpg") for n in range(5)]
+
+
+def test_divide__a_refusal_names_the_parameter_at_fault(
+    platform: Platform, divide: Divided, gold_set: str, write_model: Callable[..., Path]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg"])
+    write_model(platform.workspace.weights)
+    (platform.workspace.images / "empty").mkdir()
+    (platform.workspace.images / "other").mkdir()
+    (platform.workspace.images / "other" / "a.bmp").write_bytes(b"x")
+    divide("v1", 5)
+    for version, options, parameter, said in (
+        ("v1", {}, "version", "Every picture of images/v1 is in a full package already"),
+        ("empty", {}, "version", "images/empty holds no pictures (.jpg, .png)."),
+        ("other", {}, "version", "images/other holds no pictures (such as a.bmp: "),
+        ("v1", {"rejected": True}, "rejected", "v1 has no rejected labels"),
+        ("v1", {"again": True, "gold": "sad"}, "gold", "gold"),
+        ("v1", {"again": True, "overlap": "sad"}, "overlap", "overlap"),
+        ("v1", {"again": True, "gold": "2"}, "gold_set", "gold needs gold_set"),
+        ("v1", {"again": True, "gold_set": gold_set, "roadelement": "hd-road"}, "gold_set", "[1, 2, 3]"),
+        ("v1", {"again": True, "pre_model": "tiny_ep-0001.params", "roadelement": "hd-road"}, "pre_model", "[10, 20"),
+    ):
+        with pytest.raises((InvalidValueError, ConflictError)) as refused:
+            divide(version, 5, **options)
+        assert said in refused.value.text.en
+        assert refused.value.details["parameter"] == parameter
+        assert refused.value.details.get("raw_ids", []) in ([], [1, 2, 3], [10, 20, 30, 40])
+
+
+def test_divide__the_classes_are_those_asked_for_else_the_gold_sets_else_the_models(
+    platform: Platform, divide: Divided, gold_set: str, write_model: Callable[..., Path]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg"])
+    write_model(platform.workspace.weights)
+    tables: list[ClassTable] = []
+    for options in ({"gold_set": gold_set}, {"pre_model": "tiny_ep-0001.params"}, {"roadelement": "camvid"}, {}):
+        number = len(tables) + 1
+        divide("v1", 5, again=True, **options)
+        tables.append(manifest.read(package(platform, "v1", number)).table)
+    assert [table.name for table in tables] == ["classes", "model", "camvid", "hd-road"]
+    assert [table.raw_ids[:3] for table in tables[:2]] == [(1, 2, 3), (10, 20, 30)]

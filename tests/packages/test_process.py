@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import shipped
-from roadloop.packages import manifest, service
+from roadloop.packages import manifest, service, store
 from roadloop.packages.recipe import ProcessLabel
 from roadloop.packages.returned import ResultType
 from roadloop.sources.check import Checked, check_sample
@@ -381,7 +382,95 @@ def test_process__a_label_that_links_out_is_rejected_and_its_bytes_stay_outside(
     assert not list(rejected.rglob("*.png"))
 
 
+def outcomes(platform: Platform, number: int) -> dict[str, tuple[str, object, str]]:
+    """What the rows say of a package's pictures: outcome, reason, and where a rejected label is kept."""
+    with platform.database.reading() as db:
+        return {name: (r.outcome, r.reason, r.label) for name, r in store.pictures_in(db, number).items()}
+
+
+def test_process__the_rows_say_what_became_of_each_picture(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg", "a_2.jpg", "a_3.jpg"])
+    divide("v1", 3, overlap="1")  # one of them in the packages 1 and 2
+    (twice,) = manifest.read(platform.workspace.packages / "v1" / "2").pictures
+    bad, good = sorted({"a_1", "a_2", "a_3"} - {twice.stem})
+    annotate(platform, "v1", 1, truth, only={twice.stem, bad})
+    annotate(platform, "v1", 2, truth)
+    for stem in (twice.stem, bad):
+        spoil(platform, 1, stem)
+    job = publish_labels("v1", "union")
+    assert job.result is not None
+    kept = job.result["rejected_folder"]
+    rows = outcomes(platform, 1)
+    assert rows[f"ext-{twice.stem}.jpg"] == ("superseded", None, "")  # the other annotator's was good
+    outcome, reason, label = rows[f"ext-{bad}.jpg"]
+    assert (outcome, label) == ("rejected", f"{kept}/1/ext-label-{bad}.png")
+    assert "RGB(1,2,3) x 6" in str(reason)
+    assert rows[f"ext-{good}.jpg"] == ("", None, "")  # it has not come back
+    assert outcomes(platform, 2) == {twice.name: ("published", None, "")}
+    report = json.loads((platform.workspace.home / job.result["report"]).read_text())
+    assert report["missing"] == [{"package": 1, "picture": f"ext-{good}.jpg"}]
+    assert report["superseded"] == [{"package": 1, "picture": twice.name}]
+    (entry,) = report["rejected"]
+    assert (entry["package"], entry["picture"], entry["label"]) == (1, f"ext-{bad}.jpg", f"ext-label-{bad}.png")
+    sheet = (platform.workspace.home / kept / "report.csv").read_bytes()
+    assert sheet.startswith("\ufeff".encode())  # for spreadsheets
+    head, line = csv.reader(sheet.decode("utf-8-sig").splitlines())
+    assert (head[:3], line[:3]) == (["package", "picture", "label"], ["1", f"ext-{bad}.jpg", f"ext-label-{bad}.png"])
+
+
+def test_process__without_a_rejected_label_nothing_is_put_aside(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg"])
+    divide("v1", 1)
+    annotate(platform, "v1", 1, truth)
+    job = publish_labels("v1", "union")
+    assert job.result is not None
+    assert job.result["rejected_folder"] is None
+    assert {path.name for path in (platform.workspace.released / "v1").iterdir()} == {"1", "reports"}
+
+
+def test_process__a_label_of_new_asks_the_sets_that_still_stand(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    """What people have put beside a set's packages is nobody's picture; a set that is gone published nothing."""
+    write_images(platform, "v1", ["a_1.jpg"])
+    divide("v1", 1)
+    annotate(platform, "v1", 1, truth)
+    publish_labels("v1", "union")
+    made = platform.workspace.sources / "full-aug-20261123"
+    shutil.copytree(made / "1", made / "mine")
+    assert publish_labels("v1", "union", new=True).state is JobState.FAILED
+    shutil.rmtree(made)
+    job = publish_labels("v1", "union", new=True)
+    assert (job.state, job.result and job.result["published_pictures"]) == (JobState.SUCCEEDED, 1)
+
+
 def test_colours__every_shipped_class_survives(platform: Platform) -> None:
     coder = ColorCoder(shipped())
     ids = np.array([shipped().raw_ids], np.uint8)
     assert (coder.to_ids(coder.to_rgb(ids)).ids == ids).all()
+
+
+def test_publish_labels__a_refusal_names_the_parameter_at_fault(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg"])
+    for number, types in ((1, "full"), (2, "remote")):
+        divide("v1", 2, types)
+        (platform.workspace.released / f"only-{types}" / str(number)).mkdir(parents=True)
+    (platform.workspace.released / "empty").mkdir()
+    (platform.workspace.released / "strange" / "77").mkdir(parents=True)
+    for version, wanted, parameter, said in (
+        ("only-full", "remote", "types", "are of type full, which remote cannot be made of; use lane, union."),
+        ("only-remote", "union", "types", "are of type remote, which union cannot be made of; use remote."),
+        ("empty", "union", "version", "released/empty holds no packages"),
+        ("strange", "union", "version", "None of the packages [77] in released/strange was made by"),
+        ("nothing", "union", "version", "There is no folder released/nothing; there are: empty, only-full"),
+    ):
+        with pytest.raises((InvalidValueError, NotFoundError)) as refused:
+            publish_labels(version, wanted)
+        assert said in refused.value.text.en
+        assert refused.value.details["parameter"] == parameter

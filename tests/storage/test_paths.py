@@ -6,7 +6,17 @@ import pytest
 
 from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError
 from roadloop.lists import read_names, write_names
-from roadloop.storage.paths import Workspace, check_name, check_new_name
+from roadloop.storage.paths import (
+    Root,
+    Workspace,
+    check_name,
+    check_new_name,
+    is_text,
+    parse_root,
+    printable,
+    readable,
+    spoken,
+)
 
 
 @pytest.mark.parametrize("name", ["suzhou", "苏州任务", "lane-all-20180710", "kd-seg.template", "a b", "é", "x" * 100])
@@ -177,3 +187,124 @@ def test_dataset_and_task__are_found_in_a_copy_that_writes_names_otherwise(works
     assert workspace.find_path(f"datasets/{NFC}/a") == workspace.datasets / form / "a"
     (workspace.home / "loop").symlink_to(workspace.home / "loop")
     assert workspace.find_path(f"loop/{NFC}") == workspace.home / "loop" / NFC
+
+
+LATIN = os.fsdecode(b"caf\xe9!")  # neither UTF-8 nor GBK
+
+
+def test_readable__gbk_is_read_and_other_bytes_are_shown() -> None:
+    assert (readable(GBK), spoken(GBK), is_text(GBK)) == ("苏州", "苏州", False)
+    assert (readable(LATIN), printable(LATIN), spoken(LATIN)) == ("caf\\xe9!",) * 3
+    assert (readable(NFD), spoken(NFD), printable(NFD)) == (NFC, NFD, NFD)
+
+
+def test_store_path__bytes_that_are_no_text_are_kept_only_where_a_file_can_hold_them(workspace: Workspace) -> None:
+    place = workspace.home / "imports" / GBK / "a"
+    assert workspace.store_path(place) == "imports/苏州/a"
+    assert workspace.store_path(place, raw=True) == f"imports/{GBK}/a"
+    place.mkdir(parents=True)
+    assert workspace.find_path(workspace.store_path(place)) == place
+
+
+def test_check_name__240_bytes_are_a_name() -> None:
+    assert check_name("道" * 80, "n") == "道" * 80
+    with pytest.raises(InvalidNameError):
+        check_name("道" * 80 + "x", "n")
+
+
+@pytest.mark.parametrize("name", ["a\ue000b", "a\u2028b", "a\u2029b", "a\u200bb", "a\x7fb"])
+def test_check_name__nothing_that_nobody_sees(name: str) -> None:
+    with pytest.raises(InvalidNameError, match="data_name") as refused:
+        check_name(name, "data_name")
+    assert refused.value.details["parameter"] == "data_name"
+
+
+def test_check_new_name__a_refusal_names_the_parameter() -> None:
+    assert check_name("Xian", "n") == "Xian"
+    for name in ("a,b", ".a"):
+        with pytest.raises(InvalidNameError, match="data_name") as refused:
+            check_new_name(name, "data_name")
+        assert refused.value.details["parameter"] == "data_name"
+
+
+def test_parse_root__writable_unless_it_says_ro(tmp_path: Path) -> None:
+    odd = tmp_path / "a:b"
+    assert parse_root(f"{tmp_path}:rw") == Root(tmp_path, writable=True)
+    assert parse_root(f"{tmp_path}:ro") == Root(tmp_path, writable=False)
+    assert parse_root(str(tmp_path)) == Root(tmp_path, writable=True)
+    assert parse_root(str(odd)) == Root(odd, writable=True)
+    assert parse_root(f"{odd}:ro") == Root(odd, writable=False)
+
+
+def test_resolve__writes_go_to_the_home_and_to_writable_roots(workspace: Workspace, tmp_path: Path) -> None:
+    assert workspace.resolve("evaluations/x", "dest_dir", write=True) == workspace.home / "evaluations" / "x"
+    other = Workspace(tmp_path / "home", (str(tmp_path / "pictures"),))
+    assert other.resolve(f"{tmp_path}/pictures/x", "dest_dir", write=True) == tmp_path / "pictures" / "x"
+
+
+@pytest.mark.parametrize("first", ["outer", "inner"])
+def test_resolve__the_innermost_root_says_whether_one_may_write(tmp_path: Path, first: str) -> None:
+    roots = {"outer": str(tmp_path / NFD), "inner": f"{tmp_path / NFD / NFD}:ro"}
+    workspace = Workspace(tmp_path / "home", tuple(sorted(roots.values(), reverse=first == "outer")))
+    (tmp_path / NFD / NFD).mkdir(parents=True)
+    assert workspace.resolve(f"{tmp_path}/{NFC}/x", "dest_dir", write=True) == tmp_path / NFD / "x"
+    with pytest.raises(PathOutsideError, match="read-only root") as refused:
+        workspace.resolve(f"{tmp_path}/{NFC}/{NFC}/x", "dest_dir", write=True)
+    assert refused.value.details["parameter"] == "dest_dir"
+
+
+def test_resolve__the_home_itself(workspace: Workspace) -> None:
+    assert workspace.resolve(".", "src") == workspace.home
+
+
+def test_resolve__two_dots_are_refused_even_where_they_stay_inside(workspace: Workspace) -> None:
+    with pytest.raises(PathOutsideError):
+        workspace.resolve("imports/../imports", "src")
+
+
+@pytest.mark.parametrize("text", ["../x", "/etc/passwd", "loop/x"])
+def test_resolve__a_refusal_names_the_parameter_and_the_folders_that_will_do(workspace: Workspace, text: str) -> None:
+    (workspace.home / "loop").symlink_to(workspace.home / "loop")
+    with pytest.raises(PathOutsideError) as refused:
+        workspace.resolve(text, "src")
+    assert refused.value.text.en.startswith(f"src: {text!r} is outside")
+    pictures = workspace.home.with_name("pictures")
+    assert f"inside: {workspace.home}、{pictures}." in refused.value.text.en
+    assert refused.value.details["parameter"] == "src"
+
+
+def test_resolve__what_is_no_path_names_the_parameter(workspace: Workspace) -> None:
+    with pytest.raises(InvalidValueError, match="src is not a valid path") as refused:
+        workspace.resolve("", "src")
+    assert refused.value.details["parameter"] == "src"
+
+
+def test_dataset__the_exact_spelling_wins_and_two_others_are_refused(workspace: Workspace) -> None:
+    for name in (NFC, NFD):
+        (workspace.datasets / name).mkdir(parents=True)
+    assert (workspace.dataset(NFD).name, workspace.dataset(NFC).name) == (NFD, NFC)
+    for find, folder, parameter in (
+        (workspace.dataset, workspace.datasets, "data"),
+        (workspace.task, workspace.tasks, "task"),
+        (lambda name: workspace.find_path(f"weights/{name}"), workspace.weights, "path"),
+    ):
+        for name in ("u\u0308o\u0308", "\u00fco\u0308"):
+            (folder / name).mkdir(parents=True)
+        with pytest.raises(InvalidNameError, match=f"^{parameter}: 2 entries of {folder.name} read as üö") as refused:
+            find("üö")
+        assert refused.value.details["parameter"] == parameter
+
+
+def test_entry__a_name_of_the_folder_and_nothing_outside(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.weights.mkdir()
+    (workspace.weights / NFD).mkdir()
+    (workspace.weights / "out").symlink_to(tmp_path / "outside")
+    (workspace.weights / "in").symlink_to(tmp_path / "pictures")
+    assert workspace.entry(workspace.weights, NFC, "model") == workspace.weights / NFD
+    assert workspace.entry(workspace.weights, "new", "model") == workspace.weights / "new"
+    assert workspace.entry(workspace.weights, "in", "model") == workspace.weights / "in"
+    with pytest.raises(PathOutsideError, match="leads out"):
+        workspace.entry(workspace.weights, "out", "model")
+    for name in ("..", "a/b", "/etc"):
+        with pytest.raises(InvalidNameError, match=r"^model"):
+            workspace.entry(workspace.weights, name, "model")

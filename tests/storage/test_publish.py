@@ -1,8 +1,10 @@
 import errno
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -162,3 +164,106 @@ def test_publishing_folder__with_a_mark_replaces_what_a_killed_one_left(tmp_path
         assert scratch == left
         (scratch / "new").write_text("2")
     assert [path.name for path in tmp_path.rglob("*")] == ["x", "new"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])
+def test_disk_errors__what_the_disk_refuses_is_named_after_the_file(tmp_path: Path, number: int) -> None:
+    with pytest.raises(DiskFullError) as named, publish.disk_errors(tmp_path / "x.json"):
+        raise OSError(number, os.strerror(number))
+    assert named.value.text.en.startswith(f"Cannot write x.json: {os.strerror(number)}. Existing files are untouched")
+    assert f"x.json：{os.strerror(number)}" in named.value.text.zh
+    assert named.value.details["path"] == str(tmp_path / "x.json")
+
+
+def test_disk_errors__of_sqlite_too_and_others_pass(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "db", isolation_level=None)) as db:
+        db.execute("CREATE TABLE t (x)")
+        db.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(DiskFullError, match="Cannot write db: database"), publish.disk_errors(tmp_path / "db"):
+            db.execute("INSERT INTO t VALUES (zeroblob(20000))")
+        with pytest.raises(sqlite3.OperationalError, match="no such table"), publish.disk_errors(tmp_path / "db"):
+            db.execute("SELECT * FROM u")
+    with pytest.raises(FileNotFoundError), publish.disk_errors(tmp_path):
+        (tmp_path / "none").read_bytes()
+
+
+def test_remove__takes_a_link_and_never_what_it_leads_to(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "a").write_text("1")
+    left = tmp_path / "left"
+    (left / "deep").mkdir(parents=True)
+    (left / "deep" / "link").symlink_to(kept)
+    (tmp_path / "link").symlink_to(kept)
+    (tmp_path / "file").write_text("2")
+    for name in ("left", "link", "file", "nothing"):
+        publish.remove(tmp_path / name)
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept", "a"]
+
+
+def test_scratch_in__what_is_hidden_and_partial_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".a.1.partial", ".b.2.partial", ".lock", "c.partial", "d"):
+        (tmp_path / name).write_text("")
+    assert sorted(path.name for path in publish.scratch_in(tmp_path)) == [".a.1.partial", ".b.2.partial"]
+    assert publish.scratch_in(tmp_path / "nothing") == []
+
+
+def test_write_json__people_can_read_it(tmp_path: Path) -> None:
+    publish.write_json(tmp_path / "x.json", {"名": [1, None]})
+    assert (tmp_path / "x.json").read_bytes().decode() == '{\n "名": [\n  1,\n  null\n ]\n}\n'
+
+
+def test_manifest_bytes__are_those_that_seal_writes(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x").write_bytes(b"abc")
+    (tmp_path / "a").write_bytes(b"")
+    publish.seal(tmp_path)
+    entries = {"b/x": publish.entry(b"abc"), "a": publish.entry(b"")}
+    assert (tmp_path / publish.MANIFEST).read_bytes() == publish.manifest_bytes(entries)
+    publish.seal(tmp_path)  # its own manifest is no part of it
+    assert list(publish.read_manifest(tmp_path)["files"]) == ["a", "b/x"]
+
+
+def test_verify__sizes_alone_and_sums_alone(tmp_path: Path) -> None:
+    """`hashes=False` looks at sizes; a manifest of sums without sizes, which others write, is compared by those."""
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"abc")
+    files = {"a": publish.entry(b"abd"), "b": publish.entry(b"abcd")}
+    (tmp_path / publish.MANIFEST).write_bytes(publish.manifest_bytes(files))
+    assert [text.en for text in publish.verify(tmp_path, hashes=False)] == [f"{tmp_path / 'b'} has changed."]
+    assert len(publish.verify(tmp_path)) == 2
+    sums = {name: {"sha256": publish.entry(data)["sha256"]} for name, data in (("a", b"abc"), ("b", b"abd"))}
+    (tmp_path / publish.MANIFEST).write_bytes(publish.manifest_bytes(sums))
+    assert publish.verify(tmp_path, hashes=False) == []
+    assert [text.en for text in publish.verify(tmp_path)] == [f"{tmp_path / 'b'} has changed."]
+
+
+def test_verify__tells_of_each_file_the_bytes_that_it_should_have(tmp_path: Path) -> None:
+    told: list[int] = []
+    (tmp_path / "a").write_bytes(b"abc")
+    files = {"a": publish.entry(b"abc"), "b": publish.entry(b"12345"), "c": {"sha256": "", "bytes": None}}
+    (tmp_path / publish.MANIFEST).write_bytes(publish.manifest_bytes(files))
+    assert len(publish.verify(tmp_path, extras=False, progress=told.append)) == 2
+    assert told == [3, 5, 0]
+
+
+def test_verify__what_people_have_added_may_stand_there(tmp_path: Path) -> None:
+    publish.seal(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    assert publish.verify(tmp_path, extras=False) == []
+    assert [text.en for text in publish.verify(tmp_path)] == [f"{tmp_path / 'notes.txt'} is not in the manifest."]
+
+
+def test_read_manifest__the_folder_without_one_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BrokenFileError) as broken:
+        publish.read_manifest(tmp_path)
+    assert broken.value.details["path"] == str(tmp_path)
+
+
+def test_move__makes_the_folders_above_and_replaces_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "far" / "away" / "x"
+    for text in "12":
+        (tmp_path / ".x.partial").write_text(text)
+        publish.move(tmp_path / ".x.partial", target)
+    assert target.read_text() == "2"
+    assert [path.name for path in tmp_path.iterdir()] == ["far"]

@@ -99,7 +99,7 @@ def parse_csv(data: bytes, name: str) -> ClassTable:
     try:
         columns, rows = reader.fieldnames or (), [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        line = reader.line_num
+        line = reader.reader.line_num  # its own is that of the row before
         raise LabelMapError(
             Text(
                 f"类别表 {name} 第 {line} 行附近不是有效的 csv：{error}",
