@@ -15,18 +15,7 @@ from typing import Final
 
 from roadloop.errors import Text
 from roadloop.labels.table import shipped
-from roadloop.sources.importers.found import (
-    COMPANION,
-    NO_LABEL,
-    NO_PICTURE,
-    Fate,
-    FileLabel,
-    Found,
-    Layout,
-    Line,
-    leftovers,
-    make_item,
-)
+from roadloop.sources.importers.found import COMPANION, Fate, FileLabel, Found, Layout, Line, make_item, unpaired
 from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import Tree, package_of, split_of
 
@@ -69,12 +58,9 @@ def _read(tree: Tree, masks: Mapping[str, str], table: str) -> Found | None:
         package = _package(file)
         label = FileLabel(match.file, "auto" if table == "apolloscape-lane" else "id")
         items.append(make_item(file, label, rule=match.rule, package=package, split=split_of(file), track=package))
-    used = {match.file for match in found.labels.values()}
-    lines = [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in found.doubts.items()]
-    lines += [Line(f, Fate.MISSING, NO_PICTURE) for f in masks if f not in used]
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in found.labels]
-    lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if PurePosixPath(f).stem.endswith(_COMPANION)]
-    return Found(tuple(items), leftovers(tree, items, lines), usual=shipped(table))
+    companions = (f for f in tree.pictures() if PurePosixPath(f).stem.endswith(_COMPANION))
+    lines = [*unpaired(found, pictures, masks), *(Line(f, Fate.NOT_USED, COMPANION) for f in companions)]
+    return Found(items, lines, usual=shipped(table))
 
 
 def _key(file: str, folders: re.Pattern[str]) -> str:

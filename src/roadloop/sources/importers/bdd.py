@@ -13,15 +13,14 @@ from roadloop.errors import Text
 from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     COMPANION,
-    NO_LABEL,
     NO_PICTURE,
     Fate,
     FileLabel,
     Found,
     Layout,
     Line,
-    leftovers,
     make_item,
+    unpaired,
 )
 from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import Tree, package_of, split_of
@@ -80,13 +79,10 @@ def _read(tree: Tree, form: _Form, masks: Mapping[str, str]) -> Found | None:
         )
         for f, match in sorted(found.labels.items())
     ]
-    used = {match.file for match in found.labels.values()}
-    lines = [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in found.doubts.items()]
-    lines += [Line(f, Fate.MISSING, NO_PICTURE if pictures else _OTHER_PICTURES) for f in masks if f not in used]
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in found.labels]
+    lines = [*unpaired(found, pictures, masks, NO_PICTURE if pictures else _OTHER_PICTURES)]
     lines += [Line(f, Fate.MISSING, _OTHER_PICTURES) for f in others if f not in pictures]
     lines += [Line(f, Fate.NOT_USED, text) for folders, text in _COMPANIONS.items() for f in _below(tree, folders)]
-    return Found(tuple(items), leftovers(tree, items, lines), usual=shipped("cityscapes-19"))
+    return Found(items, lines, usual=shipped("cityscapes-19"))
 
 
 def _below(tree: Tree, folders: str, ending: str = "") -> dict[str, str]:

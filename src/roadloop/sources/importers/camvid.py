@@ -9,17 +9,7 @@ from typing import Final, Literal
 
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, shipped
-from roadloop.sources.importers.found import (
-    NO_LABEL,
-    NO_PICTURE,
-    Fate,
-    FileLabel,
-    Found,
-    Layout,
-    Line,
-    leftovers,
-    make_item,
-)
+from roadloop.sources.importers.found import FileLabel, Found, Layout, make_item, unpaired
 from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import Tree, split_of
 
@@ -49,7 +39,7 @@ def _ids(tree: Tree) -> Found | None:
             labels[file] = key.as_posix()
         elif path.parent in labelled:
             pictures[file] = path.with_suffix("").as_posix()
-    return _paired(tree, pictures, labels, "auto", TABLE)
+    return _paired(pictures, labels, "auto", TABLE)
 
 
 def _is_annotated(folder: PurePosixPath) -> bool:
@@ -64,32 +54,25 @@ def _colors(tree: Tree) -> Found | None:
             labels[file] = path.with_name(path.stem.removesuffix(COLORED)).as_posix()
         else:
             pictures[file] = path.with_suffix("").as_posix()
-    return _paired(tree, pictures, labels, "color", shipped("camvid-32"))
+    return _paired(pictures, labels, "color", shipped("camvid-32"))
 
 
 def _paired(
-    tree: Tree, pictures: dict[str, str], labels: dict[str, str], form: Literal["auto", "color"], usual: ClassTable
+    pictures: dict[str, str], labels: dict[str, str], form: Literal["auto", "color"], usual: ClassTable
 ) -> Found | None:
     """Pair by the whole path; colours that stand in folders of their own also by what is below those."""
     found = pair(pictures, labels)
-    matches, doubts = dict(found.labels), dict(found.doubts)
-    if form == "color":
-        taken = matches.keys() | {match.file for match in matches.values()} | doubts.keys()
-        for below in (_below_known, _name_alone):
-            left = {f: below(k) for f, k in pictures.items() if f not in taken}
-            right = {f: below(k) for f, k in labels.items() if f not in taken}
-            more = pair(left, right)
-            matches.update(more.labels)
-            doubts.update(more.doubts)
-            taken |= more.labels.keys() | {match.file for match in more.labels.values()} | more.doubts.keys()
-    if not matches and not (labels and doubts):
+    for below in (_below_known, _name_alone) if form == "color" else ():
+        taken = found.labels.keys() | {match.file for match in found.labels.values()} | found.doubts.keys()
+        left = {f: below(k) for f, k in pictures.items() if f not in taken}
+        more = pair(left, {f: below(k) for f, k in labels.items() if f not in taken})
+        found.labels.update(more.labels)
+        found.doubts.update(more.doubts)
+    if not found.labels and not (labels and found.doubts):
         return None
-    items = [make_item(f, FileLabel(m.file, form), rule=m.rule, split=split_of(f)) for f, m in sorted(matches.items())]
-    used = {match.file for match in matches.values()}
-    lines = [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in doubts.items()]
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in matches and f not in doubts]
-    lines += [Line(f, Fate.MISSING, NO_PICTURE) for f in labels if f not in used and f not in doubts]
-    return Found(tuple(items), leftovers(tree, items, lines), usual=usual)
+    pairs = sorted(found.labels.items())
+    items = [make_item(f, FileLabel(m.file, form), rule=m.rule, split=split_of(f)) for f, m in pairs]
+    return Found(items, [*unpaired(found, pictures, labels)], usual=usual)
 
 
 def _below_known(key: str) -> str:

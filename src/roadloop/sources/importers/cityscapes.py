@@ -21,17 +21,16 @@ from roadloop.labels.table import shipped
 from roadloop.sources.importers.found import (
     COMPANION,
     NO_LABEL,
-    NO_PICTURE,
     Fate,
     FileLabel,
     Found,
     Item,
     Layout,
     Line,
-    leftovers,
     make_item,
+    unpaired,
 )
-from roadloop.sources.importers.matching import Doubt, Match, pair
+from roadloop.sources.importers.matching import Match, Pairing, pair
 from roadloop.sources.importers.tree import Tree, package_of, split_of
 from roadloop.storage.paths import readable
 
@@ -95,24 +94,20 @@ def _find(kind: _Kind, tree: Tree) -> Found | None:
     own = [f for f, name in masks.items() if name["values"] in kind.values]
     if not own:
         return _none_of(kind, tree, pictures, masks)
-    labels: dict[str, Match] = {}
-    doubts: dict[str, Doubt] = {}
-    lines: list[Line] = []
-    for coarse in (False, True):
-        here = {f: _mask_key(f) for f in own if (masks[f][1] == "Coarse") is coarse}
-        found = pair({f: k for f, k in pictures.items() if f not in labels and f not in doubts}, here)
-        labels.update(found.labels)
-        doubts.update(found.doubts)
-        known = {pictures[f] for f in labels}
-        for file in here.keys() - {match.file for match in labels.values()} - doubts.keys():
-            finer = here[file] in known
-            lines.append(Line(file, *((Fate.SUPERSEDED, _FINER) if finer else (Fate.MISSING, NO_PICTURE))))
-    items = _apart([_item(kind, file, match) for file, match in sorted(labels.items())])
-    lines += _others(masks, own, {pictures[f] for f in labels})
+    found = Pairing({}, {})
+    for quality in ("Fine", "Coarse"):
+        here = {f: _mask_key(f) for f in own if masks[f][1] == quality}
+        more = pair({f: k for f, k in pictures.items() if f not in found.labels and f not in found.doubts}, here)
+        found.labels.update(more.labels)
+        found.doubts.update(more.doubts)
+    items = _apart([_item(kind, file, match) for file, match in sorted(found.labels.items())])
+    labelled = {pictures[f] for f in found.labels}
+    used = {match.file for match in found.labels.values()} | found.doubts.keys()
+    lines = [Line(f, Fate.SUPERSEDED, _FINER) for f in own if f not in used and _mask_key(f) in labelled]
+    lines += _others(masks, own, labelled)
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
-    lines += [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in doubts.items()]
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in labels and f not in doubts]
-    return Found(tuple(items), leftovers(tree, items, lines), usual=shipped(kind.table))
+    lines += unpaired(found, pictures, own)
+    return Found(items, lines, usual=shipped(kind.table))
 
 
 def _none_of(kind: _Kind, tree: Tree, pictures: Mapping[str, str], masks: Mapping[str, re.Match[str]]) -> Found | None:
@@ -127,7 +122,7 @@ def _none_of(kind: _Kind, tree: Tree, pictures: Mapping[str, str], masks: Mappin
     lines += [] if masks else [Line(f, Fate.UNSUPPORTED, _ONLY_OUTLINES) for f in outlines]
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
     lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures]
-    return Found((), leftovers(tree, (), lines), usual=shipped(kind.table))
+    return Found((), lines, usual=shipped(kind.table))
 
 
 def _others(masks: Mapping[str, re.Match[str]], own: list[str], labelled: set[str]) -> Iterator[Line]:

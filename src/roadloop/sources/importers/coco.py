@@ -27,8 +27,7 @@ from roadloop.sources.importers.found import (
     LegendClass,
     Line,
 )
-from roadloop.sources.importers.matching import Doubt, Match, plain_name
-from roadloop.sources.importers.matching import find_named as find_names
+from roadloop.sources.importers.matching import Doubt, Match, find_named, plain_name
 from roadloop.sources.importers.tree import ODD_JSON, Tree, odd_json
 from roadloop.sources.layout import SPLIT_NAMES
 
@@ -112,9 +111,7 @@ class _Categories:
     """The categories of all documents that were read; a number means one thing in all of them."""
 
     def __init__(self) -> None:
-        self._known: Final[list[LegendClass]] = []
-        self._said_by: Final[dict[int, str]] = {}
-        self._place: Final[dict[int, int]] = {}
+        self._known: Final[dict[int, tuple[LegendClass, str]]] = {}  # with the document that named it first
 
     def places(self, file: str, value: Any) -> dict[int, int]:
         """Category id -> place in the legend, for one document.
@@ -122,14 +119,12 @@ class _Categories:
         Raises:
             JobError: Another document gives the number another meaning.
         """
-        rows = [_category(row) for row in value["categories"]]
-        place = dict(self._place)
-        for row in rows:
-            number = int(row.value or 0)
-            if number in self._place:
-                known = self._known[self._place[number]]
+        place = {number: n for n, number in enumerate(self._known)}
+        for number, row in [_category(row) for row in value["categories"]]:
+            if number in self._known:
+                known, said_by = self._known[number]
                 if known.name != row.name:
-                    raise _mixed(number, (self._said_by[number], known.name), (file, row.name))
+                    raise _mixed(number, (said_by, known.name), (file, row.name))
             elif number in place:
                 raise ValueError(f"category {number} stands there twice")
             else:
@@ -138,22 +133,18 @@ class _Categories:
 
     def take(self, file: str, value: Any) -> None:
         """Keep a document's categories: it was read."""
-        for row in map(_category, value["categories"]):
-            number = int(row.value or 0)
-            if number not in self._place:
-                self._place[number] = len(self._known)
-                self._known.append(row)
-                self._said_by[number] = file
+        for number, row in map(_category, value["categories"]):
+            self._known.setdefault(number, (row, file))
 
     def legend(self) -> tuple[LegendClass, ...]:
         """All of them; regions and segments name their places."""
-        return tuple(self._known)
+        return tuple(row for row, _ in self._known.values())
 
 
-def _category(row: Mapping[str, Any]) -> LegendClass:
-    color = row.get("color")
+def _category(row: Mapping[str, Any]) -> tuple[int, LegendClass]:
+    number, color = int(row["id"]), row.get("color")
     exact: Color | None = (int(color[0]), int(color[1]), int(color[2])) if color else None
-    return LegendClass(str(row.get("name", row["id"])).strip(), int(row["id"]), exact)
+    return number, LegendClass(str(row.get("name", number)).strip(), number, exact)
 
 
 def _mixed(number: int, one: tuple[str, str], other: tuple[str, str]) -> JobError:
@@ -173,7 +164,7 @@ def _panoptic(tree: Tree, gathered: Gathered, file: str, value: Any, places: Map
     own = [f for f in pngs if stem in PurePosixPath(f).parts[:-1]] or pngs
     rows = value["annotations"]
     pictures, unnamed = read_images(gathered, file, value["images"])
-    gathered.expect(file, len(rows) + unnamed)
+    gathered.stated[file] = len(rows) + unnamed
     named = [str(row["file_name"]) if isinstance(row, dict) and "file_name" in row else "" for row in rows]
     masks = _find_masks({name for name in named if name}, own, {stem})
     gathered.masks |= {match.file for match in masks.values() if not isinstance(match, Doubt)}
@@ -189,7 +180,7 @@ def _panoptic(tree: Tree, gathered: Gathered, file: str, value: Any, places: Map
             continue
         segments, blocked = _segments(row, places)
         label = FileLabel(mask.file, "panoptic", segments)
-        gathered.say(Said(file, (claim,), plain_name(picture.name), label, split=_split(file), blocked=blocked))
+        gathered.said.append(Said(file, (claim,), plain_name(picture.name), label, split=_split(file), blocked=blocked))
 
 
 def _segments(
@@ -209,7 +200,7 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
     maps = own or [f for f in pngs if _is_pixel_map(f)]
     gathered.masks |= set(maps)
     _, unnamed = read_images(gathered, file, value["images"])
-    gathered.expect(file, len(_names(value)) + unnamed + len(value.get("annotations") or ()))
+    gathered.stated[file] = len(_names(value)) + unnamed + len(value.get("annotations") or ())
     names = {name: PurePosixPath(name).with_suffix(".png").as_posix() for name in _names(value)}
     masks = _find_masks(set(names.values()), maps, {stem, f"{stem}_pixelmaps"})
     for name, png in names.items():
@@ -218,8 +209,7 @@ def _stuff(tree: Tree, gathered: Gathered, file: str, value: Any) -> None:
         if mask is None or isinstance(mask, Doubt):
             gathered.end(claim, *((Fate.AMBIGUOUS, mask.text) if mask else (Fate.MISSING, _NO_MASK)))
             continue
-        label = FileLabel(mask.file, "id")
-        gathered.say(Said(file, (claim,), plain_name(name), label, split=_split(file)))
+        gathered.said.append(Said(file, (claim,), plain_name(name), FileLabel(mask.file, "id"), split=_split(file)))
     for number, row in enumerate(value.get("annotations") or ()):
         known = row if isinstance(row, dict) else {}
         claim = Claim(file, f"annotation {known.get('id', number)}", str(known.get("image_id")))
@@ -235,7 +225,7 @@ def _find_masks(names: Collection[str], masks: Sequence[str], folders: Collectio
         relative["/".join(parts[below:])] = mask
     if len(relative) < len(masks):  # two such folders
         relative = {mask: mask for mask in masks}
-    found = find_names({plain_name(name) for name in names}, list(relative))
+    found = find_named({plain_name(name) for name in names}, list(relative))
     return {
         name: Match(relative[m.file], m.rule)
         if isinstance(m, Match)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from roadloop.errors import Text
-from roadloop.sources.importers.document import Gathered, Said
+from roadloop.sources.importers.document import Gathered, Said, size_of
 from roadloop.sources.importers.found import Claim, DrawnLabel, Fate, Region
 from roadloop.sources.importers.matching import plain_name
 from roadloop.sources.importers.tree import ODD_JSON, odd_json
@@ -57,7 +57,7 @@ def read_shapes(gathered: Gathered, file: str, value: Any, places: Mapping[int, 
     """
     annotations = value.get("annotations") or ()
     pictures, unnamed = read_images(gathered, file, value["images"])
-    gathered.expect(file, len(annotations) + unnamed)
+    gathered.stated[file] = len(annotations) + unnamed
     for number, row in enumerate(annotations):
         place = f"annotation {row.get('id', number) if isinstance(row, dict) else number}"
         picture = find_picture(gathered, Claim(file, place, ""), row, pictures)
@@ -66,10 +66,10 @@ def read_shapes(gathered: Gathered, file: str, value: Any, places: Mapping[int, 
     for picture in pictures.values():
         if picture.regions:
             label = DrawnLabel(*picture.size, tuple(picture.regions))
-            claims = tuple(picture.claims)
-            gathered.say(Said(file, claims, plain_name(picture.name), label, split=split, blocked=picture.blocked))
+            claims, name = tuple(picture.claims), plain_name(picture.name)
+            gathered.said.append(Said(file, claims, name, label, split=split, blocked=picture.blocked))
         elif picture.blocked:
-            gathered.say(Said(file, (), plain_name(picture.name), None, split=split, blocked=picture.blocked))
+            gathered.said.append(Said(file, (), plain_name(picture.name), None, split=split, blocked=picture.blocked))
 
 
 def read_images(gathered: Gathered, file: str, rows: Any) -> tuple[dict[str, Picture], int]:
@@ -83,7 +83,7 @@ def read_images(gathered: Gathered, file: str, rows: Any) -> tuple[dict[str, Pic
             gathered.end(Claim(file, f"images, row {number}", ""), Fate.BROKEN, _UNNAMED)
             unnamed += 1
             continue
-        known = pictures.setdefault(key, Picture(name, _size(row)))
+        known = pictures.setdefault(key, Picture(name, size_of(row)))
         known.unclear |= known.name != name
     return pictures, unnamed
 
@@ -136,12 +136,3 @@ def _annotated(gathered: Gathered, claim: Claim, row: Any, picture: Picture, pla
     picture.claims.append(claim)
     kind = "coco_runs" if isinstance(segmentation, dict) else "rings"
     picture.regions.append(Region(place, kind, segmentation, claim.place))
-
-
-def _size(row: Mapping[str, Any]) -> tuple[int, int]:
-    """(width, height); some tools write -1, or nothing, where they do not know."""
-    try:
-        width, height = int(row.get("width") or 0), int(row.get("height") or 0)
-    except ODD_JSON:
-        return 0, 0
-    return (width, height) if width > 0 and height > 0 else (0, 0)

@@ -5,24 +5,15 @@ The labels of `<meta>` with their colours are the legend. A file with a document
 expanded. CVAT's "XML annotation format" 1.1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from xml.parsers import expat
 
 from roadloop.errors import Text
 from roadloop.labels.table import Color
-from roadloop.sources.importers.document import Gathered, Said
-from roadloop.sources.importers.found import (
-    Claim,
-    DrawnLabel,
-    Fate,
-    Found,
-    Layout,
-    LegendClass,
-    Line,
-    Region,
-)
+from roadloop.sources.importers.document import Gathered, Refused, Said, refuse, size_of
+from roadloop.sources.importers.found import Claim, DrawnLabel, Fate, Found, Layout, LegendClass, Line, Region
 from roadloop.sources.importers.matching import Name, plain_name
 from roadloop.sources.importers.naming import table_of
 from roadloop.sources.importers.tree import Tree, split_of
@@ -55,26 +46,26 @@ _WITHOUT_AREA: Final = frozenset({"polyline", "points", "cuboid", "skeleton"})
 
 def find(tree: Tree) -> Found | None:
     """The pictures that CVAT's documents describe, or None when there is none."""
-    gathered, legend, lines = Gathered(tree), _Legend(), list[Line]()
-    known = False
+    gathered, places, lines = Gathered(tree), dict[str, int](), list[Line]()
+    colors: dict[str, Color | None] = {}
     for file in _candidates(tree):
         document = _Document()
         fault = _parse(tree, file, document)
         if not document.is_cvat:
             continue
-        known = True
         if fault is None and document.is_video:
             fault = Fate.UNSUPPORTED, _VIDEO
         if fault is not None and fault[0] is Fate.BROKEN:
             tree.unreadable[file] = fault[1]
         if fault is None:
-            legend.take(document.labels)
-            _gather(gathered, legend, file, document.images)
+            _take(document.labels, places, colors)
+            _gather(gathered, places, file, document.images)
         lines.append(Line(file, *(fault or (Fate.USED, _USED))))
-    if not known:
+    if not lines:
         return None
     items = gathered.settle()
-    return gathered.found(items, lines, legend.known, table_of("cvat-xml", legend.known))
+    legend = [LegendClass(name, color=colors.get(name)) for name in places]
+    return gathered.found(items, lines, legend, table_of("cvat-xml", legend))
 
 
 def documents(tree: Tree) -> list[str]:
@@ -105,23 +96,14 @@ class _Image:
     shapes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
-@dataclass
-class _Label:
-    """One `<label>` of `<meta>`; a part of a skeleton has a parent."""
-
-    name: str = ""
-    color: str = ""
-    parent: str = ""
-
-
 class _Document:
-    """What an `annotations.xml` holds, filled while it is parsed."""
+    """What an `annotations.xml` holds, filled while it is parsed; a label is name, color and, in a skeleton, parent."""
 
     def __init__(self) -> None:
         self.is_cvat = False
         self.is_video = False
         self.images: Final[list[_Image]] = []
-        self.labels: Final[list[_Label]] = []
+        self.labels: Final[list[dict[str, str]]] = []
         self._path: Final[list[str]] = []
         self._text: Final[list[str]] = []
 
@@ -139,7 +121,7 @@ class _Document:
         elif depth == 3 and self._path[1] == "image":
             self.images[-1].shapes.append((name, attributes))
         elif name == "label" and self._path[1] == "meta":
-            self.labels.append(_Label())
+            self.labels.append({})
 
     def text(self, data: str) -> None:
         """Text of an element, in pieces."""
@@ -149,7 +131,7 @@ class _Document:
     def end(self, name: str) -> None:
         """An element ends."""
         if self._path[1:2] == ["meta"] and self._path[-2] == "label" and name in ("name", "color", "parent"):
-            setattr(self.labels[-1], name, "".join(self._text).strip())
+            self.labels[-1][name] = "".join(self._text).strip()
         self._path.pop()
 
 
@@ -195,28 +177,12 @@ def _parse(tree: Tree, file: str, document: _Document, *, first_only: bool = Fal
     return None
 
 
-class _Legend:
-    """The labels of all documents in order; a label is known by its name."""
-
-    def __init__(self) -> None:
-        self.known: Final[list[LegendClass]] = []
-        self._places: Final[dict[str, int]] = {}
-
-    def take(self, labels: Iterable[_Label]) -> None:
-        """Keep a document's labels; parts of skeletons draw nothing."""
-        for label in labels:
-            if not label.parent and label.name not in self._places:
-                self._add(LegendClass(label.name, color=_color(label.color)))
-
-    def place(self, name: str) -> int:
-        """The place of a label; one that `<meta>` does not have is added."""
-        if name not in self._places:
-            self._add(LegendClass(name))
-        return self._places[name]
-
-    def _add(self, label: LegendClass) -> None:
-        self._places[label.name] = len(self.known)
-        self.known.append(label)
+def _take(labels: Sequence[Mapping[str, str]], places: dict[str, int], colors: dict[str, Color | None]) -> None:
+    """Keep the names and colours of a document's labels; parts of skeletons draw nothing."""
+    for label in labels:
+        name = label.get("name", "")
+        if not label.get("parent") and name not in places:
+            places[name], colors[name] = len(places), _color(label.get("color", ""))
 
 
 def _color(text: str) -> Color | None:
@@ -229,9 +195,9 @@ def _color(text: str) -> Color | None:
     return red, green, blue
 
 
-def _gather(gathered: Gathered, legend: _Legend, file: str, images: Sequence[_Image]) -> None:
-    """Gather what one document says."""
-    gathered.expect(file, sum(max(1, len(image.shapes)) for image in images))
+def _gather(gathered: Gathered, places: dict[str, int], file: str, images: Sequence[_Image]) -> None:
+    """Gather what one document says; a label that no `<meta>` has is added to the places."""
+    gathered.stated[file] = sum(max(1, len(image.shapes)) for image in images)
     for number, image in enumerate(images):
         name = image.facts.get("name", "")
         told = Claim(file, f"image {image.facts.get('id', number)}", name)
@@ -241,43 +207,41 @@ def _gather(gathered: Gathered, legend: _Legend, file: str, images: Sequence[_Im
             for claim in claims or [told]:
                 gathered.end(claim, fate, text)
         else:
-            _annotated(gathered, legend, image, claims)
+            _annotated(gathered, places, image, claims)
 
 
-def _annotated(gathered: Gathered, legend: _Legend, image: _Image, claims: Sequence[Claim]) -> None:
+def _annotated(gathered: Gathered, places: dict[str, int], image: _Image, claims: Sequence[Claim]) -> None:
     """Gather the shapes of one picture, the lowest first."""
     drawn: list[tuple[int, Claim, Region]] = []
     blocked: tuple[Fate, Text] | None = None
     for claim, (kind, facts) in zip(claims, image.shapes, strict=True):
-        region = _region(legend, kind, facts, claim.place)
+        region = _region(places, kind, facts, claim.place)
         if isinstance(region, Region):
             drawn.append((_level(facts), claim, region))
         else:
-            fate, text, blocks = region
-            gathered.end(claim, fate, text)
-            blocked = (fate, text) if blocks else blocked
+            gathered.end(claim, region.fate, region.text)
+            blocked = region[:2] if region.blocks else blocked
     drawn.sort(key=lambda part: part[0])
-    label = DrawnLabel(*_size(image.facts), tuple(region for _, _, region in drawn)) if drawn else None
+    label = DrawnLabel(*size_of(image.facts), tuple(region for _, _, region in drawn)) if drawn else None
     subset = image.facts.get("subset", "")
     split = "val" if subset.lower() == "validation" else split_of(f"{subset}/x")
     used = tuple(claim for _, claim, _ in drawn)
-    gathered.say(Said(claims[0].file, used, _name(image.facts), label, split=split, blocked=blocked))
+    gathered.said.append(Said(claims[0].file, used, _name(image.facts), label, split=split, blocked=blocked))
 
 
-def _region(legend: _Legend, kind: str, facts: Mapping[str, str], place: str) -> Region | tuple[Fate, Text, bool]:
-    """A region, or why there is none, and whether the picture cannot be used without it."""
+def _region(places: dict[str, int], kind: str, facts: Mapping[str, str], place: str) -> Region | Refused:
+    """A region, or why there is none."""
     if kind == "tag":
-        return Fate.UNSUPPORTED, _TAG, False
-    if kind in _WITHOUT_AREA:
-        return Fate.UNSUPPORTED, Text(f"{kind} 没有面积，不支持", f"A {kind} has no area: not supported"), False
+        return Refused(Fate.UNSUPPORTED, _TAG, blocks=False)
     if kind not in _SHAPES:
-        return Fate.UNSUPPORTED, Text(f"未知的形状 {kind}，不支持", f"An unknown shape, {kind}: not supported"), True
+        return refuse(kind, _WITHOUT_AREA)
     name = facts.get("label", "")
     if not name:
-        return Fate.BROKEN, _UNNAMED, True
+        return Refused(Fate.BROKEN, _UNNAMED)
     drawer, geometry = _SHAPES[kind]
     value: Any = {key: facts[key] for key in geometry if key in facts}
-    return Region(legend.place(name), drawer, value.get("points", "") if kind == "polygon" else value, place)
+    number = places.setdefault(name, len(places))
+    return Region(number, drawer, value.get("points", "") if kind == "polygon" else value, place)
 
 
 def _level(facts: Mapping[str, str]) -> int:
@@ -285,15 +249,6 @@ def _level(facts: Mapping[str, str]) -> int:
         return int(facts.get("z_order") or 0)
     except ValueError:
         return 0
-
-
-def _size(facts: Mapping[str, str]) -> tuple[int, int]:
-    """(width, height) in pixels; (0, 0) when the document does not say."""
-    try:
-        width, height = int(facts.get("width") or 0), int(facts.get("height") or 0)
-    except ValueError:
-        return 0, 0
-    return (width, height) if width > 0 and height > 0 else (0, 0)
 
 
 def _name(facts: Mapping[str, str]) -> Name:

@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable
@@ -22,11 +22,10 @@ from roadloop.sources.importers.found import (
     LegendClass,
     Line,
     Statement,
-    leftovers,
     make_item,
 )
 from roadloop.sources.importers.matching import EXACT, PLACE, Doubt, Match, Name, find_named
-from roadloop.sources.importers.tree import Tree, split_of
+from roadloop.sources.importers.tree import ODD_JSON, Tree, split_of
 
 _ABSENT: Final = Text("图片不在目录中：{}", "The picture is not in the folder: {}")
 _ANNOTATIONS: Final = frozenset({"annotations", "annotation", "ann", "anns"})
@@ -39,6 +38,14 @@ _UNDATED: Final = Text(
     "同一图片有多份标注，没有时间可判断先后；请只保留一份",
     "The picture has several annotations and no time tells which is newer; keep one of them",
 )
+
+
+class Refused(NamedTuple):
+    """Why a shape draws nothing, and whether its picture cannot be used without it."""
+
+    fate: Fate
+    text: Text
+    blocks: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Gathered:
     Attributes:
         said: Annotations of pictures.
         statements: Statements that have ended.
-        stated: Document -> how many statements it makes.
+        stated: Document -> how many statements it makes, counted by itself.
         masks: Files that are labels, so no pictures.
         left_out: Pictures whose label cannot be taken, and files of such labels, and why.
     """
@@ -87,14 +94,6 @@ class Gathered:
         self.masks: set[str] = set()
         self.left_out: Final[dict[str, tuple[Fate, Text]]] = {}
         self._sizes: dict[int, list[str]] | None = None
-
-    def say(self, said: Said) -> None:
-        """Note what an annotation says."""
-        self.said.append(said)
-
-    def expect(self, document: str, statements: int) -> None:
-        """Note how many statements a document makes, counted by itself."""
-        self.stated[document] = statements
 
     def end(self, claim: Claim, fate: Fate, text: Text) -> None:
         """Note a statement that draws nothing."""
@@ -197,8 +196,7 @@ class Gathered:
     def _lost(self, said: Said, match: Doubt | None) -> None:
         shown = said.name.text[:200]
         absent = said.absent or Text(_ABSENT.zh.format(shown), _ABSENT.en.format(shown))
-        fate, text = (Fate.AMBIGUOUS, match.text) if match else (Fate.ABSENT, absent)
-        self.statements += [Statement(claim, fate, text) for claim in said.claims]
+        self._end([said], *((Fate.AMBIGUOUS, match.text) if match else (Fate.ABSENT, absent)))
 
     def _end(self, saids: Sequence[Said], fate: Fate, text: Text) -> None:
         for said in saids:
@@ -226,10 +224,6 @@ class Gathered:
         except OSError:
             return None
 
-    def lines(self) -> list[Line]:
-        """The pictures whose label cannot be taken, and files of such labels."""
-        return [Line(picture, fate, text) for picture, (fate, text) in self.left_out.items()]
-
     def found(
         self,
         items: tuple[Item, ...],
@@ -249,17 +243,35 @@ class Gathered:
         """
         table, raw_ids = made
         known = {item.image for item in items} | self.left_out.keys() | {line.file for line in lines} | self.masks
-        lonely = [Line(f, Fate.MISSING, NO_LABEL) for f in self._tree.pictures() if f not in known]
+        lonely = (Line(f, Fate.MISSING, NO_LABEL) for f in self._tree.pictures() if f not in known)
+        left_out = (Line(file, fate, text) for file, (fate, text) in self.left_out.items())
         return Found(
             items,
-            leftovers(self._tree, items, [*lines, *self.lines(), *lonely]),
-            tuple(self.statements),
+            [*lines, *left_out, *lonely],
+            self.statements,
             self.stated,
             legend=tuple(legend),
             raw_ids=raw_ids,
             table=table,
             **more,
         )
+
+
+def refuse(kind: str, without_area: Collection[str]) -> Refused:
+    """Why a kind of shape is not drawn: one that has no area costs its picture nothing, an unknown one does."""
+    if kind in without_area:
+        text = Text(f"{kind} 没有面积，不支持", f"A {kind} has no area: not supported")
+        return Refused(Fate.UNSUPPORTED, text, blocks=False)
+    return Refused(Fate.UNSUPPORTED, Text(f"未知的形状 {kind}，不支持", f"An unknown shape, {kind}: not supported"))
+
+
+def size_of(facts: Mapping[str, Any]) -> tuple[int, int]:
+    """(width, height) in pixels; (0, 0) where a document does not say: some tools write -1, or nothing."""
+    try:
+        width, height = int(facts.get("width") or 0), int(facts.get("height") or 0)
+    except ODD_JSON:
+        return 0, 0
+    return (width, height) if width > 0 and height > 0 else (0, 0)
 
 
 def _names(saids: Sequence[Said]) -> list[Name]:

@@ -3,7 +3,7 @@
 Paths are texts relative to the imported folder, as they are on the disk: bytes that are no UTF-8 are kept.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, Color
-from roadloop.sources.importers.matching import EXACT
+from roadloop.sources.importers.matching import EXACT, Pairing
 from roadloop.sources.importers.tree import ARCHIVES, OTHER_PICTURES, PICTURES, Tree, package_of
 from roadloop.storage.paths import readable
 
@@ -223,7 +223,7 @@ class Found:
 
     Attributes:
         items: Pictures with labels.
-        lines: Files that ended already.
+        lines: Files that ended already; what else there is nobody reads, see `leftovers`.
         statements: Statements that ended already; those of the items end with them.
         stated: File -> how many statements it makes, counted where it was read.
         usual: The table that a layout of masks usually has; None where its masks mean what the data declares.
@@ -236,9 +236,9 @@ class Found:
         notes: What the user should know.
     """
 
-    items: tuple[Item, ...]
-    lines: tuple[Line, ...] = ()
-    statements: tuple[Statement, ...] = ()
+    items: Sequence[Item]
+    lines: Sequence[Line] = ()
+    statements: Sequence[Statement] = ()
     stated: Mapping[str, int] = field(default_factory=dict)
     usual: ClassTable | None = None
     legend: tuple[LegendClass, ...] = ()
@@ -276,16 +276,25 @@ def make_item(image: str, label: Label, **known: Any) -> Item:
     return Item(image=image, label=label, **values)
 
 
-def leftovers(tree: Tree, items: Iterable[Item], lines: Iterable[Line]) -> tuple[Line, ...]:
-    """All lines: those given, and one for each file that is in none of them and in no item.
+def unpaired(
+    found: Pairing, pictures: Iterable[str], labels: Iterable[str], no_picture: Text = NO_PICTURE
+) -> Iterator[Line]:
+    """The lines of pictures and labels that are in no pair; a label without a picture gets the text `no_picture`."""
+    known = found.labels.keys() | {match.file for match in found.labels.values()} | found.doubts.keys()
+    yield from (Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in found.doubts.items())
+    yield from (Line(file, Fate.MISSING, NO_LABEL) for file in pictures if file not in known)
+    yield from (Line(file, Fate.MISSING, no_picture) for file in labels if file not in known)
+
+
+def leftovers(tree: Tree, found: Found) -> Iterator[Line]:
+    """A line for each file that is in no item and in no line of a finding.
 
     What nobody reads is not needed, but for pictures of other kinds and archives, which may hold what people meant.
     """
-    given = list(lines)
-    used = {line.file for line in given}
-    for item in items:
+    used = {line.file for line in found.lines}
+    for item in found.items:
         used |= {item.image, item.label.file} if isinstance(item.label, FileLabel) else {item.image}
-    return (*given, *(_unread(file) for file in tree.files if file not in used))
+    return (_unread(file) for file in tree.files if file not in used)
 
 
 def _unread(file: str) -> Line:

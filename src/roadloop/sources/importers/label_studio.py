@@ -11,17 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from roadloop.errors import Text
-from roadloop.sources.importers.document import Gathered, Said
-from roadloop.sources.importers.found import (
-    Claim,
-    DrawnLabel,
-    Fate,
-    Found,
-    Layout,
-    LegendClass,
-    Line,
-    Region,
-)
+from roadloop.sources.importers.document import Gathered, Refused, Said
+from roadloop.sources.importers.found import Claim, DrawnLabel, Fate, Found, Layout, LegendClass, Line, Region
 from roadloop.sources.importers.label_studio_tasks import (
     Entry,
     Task,
@@ -63,7 +54,7 @@ def find(tree: Tree) -> Found | None:
     places: _Places = {}
     exports = documents(tree)
     for file, value in exports.items():
-        gathered.expect(file, sum(map(count_statements, value)))
+        gathered.stated[file] = sum(map(count_statements, value))
         for number, raw in enumerate(value):
             try:
                 task = read_task(raw, number)
@@ -128,7 +119,7 @@ def _annotated(
     for entry in merged(result, told):
         picture = _picture_of(entry, pictures)
         region = _region(entry, places, picture)
-        if isinstance(region, _No):
+        if isinstance(region, Refused):
             for claim in entry.claims:
                 gathered.end(claim, region.fate, region.text)
             blocked |= {p: region[:2] for p in ([picture] if picture else pictures) if region.blocks}
@@ -141,7 +132,7 @@ def _annotated(
         if claims or picture in blocked:  # a picture that nothing is said of may be another task's
             label, fault = _label(parts)
             fault = blocked.get(picture, fault)
-            gathered.say(Said(told.file, claims, picture.name, label, time, blocked=fault))
+            gathered.said.append(Said(told.file, claims, picture.name, label, time, blocked=fault))
 
 
 def _label(parts: Sequence[tuple[Entry, Region]]) -> tuple[DrawnLabel | None, tuple[Fate, Text] | None]:
@@ -153,48 +144,41 @@ def _label(parts: Sequence[tuple[Entry, Region]]) -> tuple[DrawnLabel | None, tu
     return DrawnLabel(*sizes[0], tuple(region for _, region in parts)), fault
 
 
-class _No(NamedTuple):
-    """Why an entry draws nothing, and whether the picture cannot be used without it."""
-
-    fate: Fate
-    text: Text
-    blocks: bool
-
-
-def _region(entry: Entry, places: _Places, picture: _Picture | None) -> Region | _No:
+def _region(entry: Entry, places: _Places, picture: _Picture | None) -> Region | Refused:
     """A region of a picture, or why there is none."""
     kind = entry.kind
     if entry.fault is not None:
-        return _No(Fate.BROKEN, entry.fault, blocks=True)
+        return Refused(Fate.BROKEN, entry.fault)
     if kind not in _SHAPES:
         area = "没有面积" if kind in _WITHOUT_AREA else "不是像素标注"
         what = "has no area" if kind in _WITHOUT_AREA else "says nothing about pixels"
-        return _No(Fate.UNSUPPORTED, Text(f"{kind} {area}，不支持", f"A {kind} {what}: not supported"), blocks=False)
+        text = Text(f"{kind} {area}，不支持", f"A {kind} {what}: not supported")
+        return Refused(Fate.UNSUPPORTED, text, blocks=False)
     if entry.rotation:
         text = Text(
             f"在旋转 {entry.rotation}° 的图片上标注，不支持；请在 Label Studio 中转正后重新导出",
             f"Drawn on a picture turned by {entry.rotation} degrees: not supported; turn it back in Label Studio and export",
         )
-        return _No(Fate.UNSUPPORTED, text, blocks=True)
+        return Refused(Fate.UNSUPPORTED, text)
     if not entry.labels:
-        return _No(Fate.UNSUPPORTED, Text(f"{kind} 区域没有类别", f"A {kind} region without a label"), blocks=True)
+        return Refused(Fate.UNSUPPORTED, Text(f"{kind} 区域没有类别", f"A {kind} region without a label"))
     if len(entry.labels) > 1:
         several = ", ".join(entry.labels)
         text = Text(
             f"一个区域有多个类别：{several}；请只保留一个", f"A region with several labels: {several}; keep one"
         )
-        return _No(Fate.AMBIGUOUS, text, blocks=True)
-    return _No(Fate.AMBIGUOUS, _UNCLEAR, blocks=True) if picture is None else _drawn(entry, places)
+        return Refused(Fate.AMBIGUOUS, text)
+    return Refused(Fate.AMBIGUOUS, _UNCLEAR) if picture is None else _drawn(entry, places)
 
 
-def _drawn(entry: Entry, places: _Places) -> Region | _No:
+def _drawn(entry: Entry, places: _Places) -> Region | Refused:
     """A region of a shape that is drawn."""
     kind, keys = _SHAPES[entry.kind]
     missing = [key for key in keys if key not in entry.value]
     if missing:
         some = ", ".join(missing)
         text = Text(f"{entry.kind} 区域缺少 {some}", f"A {entry.kind} region without {some}")
-        return _No(Fate.BROKEN, text, blocks=True)
+        return Refused(Fate.BROKEN, text)
     value = entry.value if len(keys) > 1 else entry.value[keys[0]]
     if kind == "bitmap":
         value = {"png": value}

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.labels.table import decode
-from roadloop.sources.importers.document import Gathered, Said
+from roadloop.sources.importers.document import Gathered, Refused, Said, refuse
 from roadloop.sources.importers.found import (
     Claim,
     DrawnLabel,
@@ -65,14 +65,6 @@ class _Shape(NamedTuple):
     name: str
     kind: str
     value: Any
-
-
-class _No(NamedTuple):
-    """Why a shape draws nothing, and whether the picture cannot be used without it."""
-
-    fate: Fate
-    text: Text
-    blocks: bool
 
 
 def find(tree: Tree) -> Found | None:
@@ -129,7 +121,7 @@ def _candidates(tree: Tree) -> list[str]:
 def _read(gathered: Gathered, places: dict[str, int], file: str, value: Mapping[str, Any]) -> None:
     """Gather what one file says."""
     name = _name(file, value)
-    gathered.expect(file, max(1, len(value["shapes"])))
+    gathered.stated[file] = max(1, len(value["shapes"]))
     claims: list[Claim] = []
     segments: list[tuple[int, int]] = []
     blocked: tuple[Fate, Text] | None = None
@@ -147,34 +139,29 @@ def _read(gathered: Gathered, places: dict[str, int], file: str, value: Mapping[
         label = FileLabel(file, "labelme", tuple(segments))
         shown = name.text[:200]
         absent = Text(_INSIDE.zh.format(shown), _INSIDE.en.format(shown)) if value.get("imageData") else None
-        gathered.say(Said(file, tuple(claims), name, label, blocked=blocked, absent=absent))
+        gathered.said.append(Said(file, tuple(claims), name, label, blocked=blocked, absent=absent))
 
 
-def _shapes(value: Mapping[str, Any]) -> Iterator[tuple[int, _Shape | _No]]:
+def _shapes(value: Mapping[str, Any]) -> Iterator[tuple[int, _Shape | Refused]]:
     """The shapes of a file with their numbers."""
     for number, shape in enumerate(value["shapes"]):
         try:
             yield number, _shape(number, shape)
         except ODD_JSON as error:
-            yield number, _No(Fate.BROKEN, odd_json(error), blocks=True)
+            yield number, Refused(Fate.BROKEN, odd_json(error))
 
 
-def _shape(number: int, shape: Mapping[str, Any]) -> _Shape | _No:
+def _shape(number: int, shape: Mapping[str, Any]) -> _Shape | Refused:
     """One shape, or why it draws nothing; files of before version 3.3 have polygons alone."""
     kind = str(shape.get("shape_type") or "polygon")
-    if kind in _WITHOUT_AREA:
-        return _No(
-            Fate.UNSUPPORTED, Text(f"{kind} 没有面积，不支持", f"A {kind} has no area: not supported"), blocks=False
-        )
     if kind not in _SHAPES:
-        text = Text(f"未知的形状 {kind}，不支持", f"An unknown shape, {kind}: not supported")
-        return _No(Fate.UNSUPPORTED, text, blocks=True)
+        return refuse(kind, _WITHOUT_AREA)
     name = str(shape.get("label") or "").strip()
     if not name:
-        return _No(Fate.BROKEN, _UNNAMED, blocks=True)
+        return Refused(Fate.BROKEN, _UNNAMED)
     points = shape["points"]
     if _SHAPES[kind] == "polygon" and len(points) < 3:
-        return _No(Fate.UNSUPPORTED, _NO_AREA, blocks=False)
+        return Refused(Fate.UNSUPPORTED, _NO_AREA, blocks=False)
     if kind == "mask":
         (x0, y0), (x1, y1) = points
         left, top = int(min(x0, x1)), int(min(y0, y1))

@@ -19,16 +19,16 @@ _BOTH: Final = Text(
 
 
 class Listed(NamedTuple):
-    """What split lists say.
+    """What split lists, or a manifest, say.
 
     Attributes:
-        items: The items, with their splits.
-        lines: One for each list.
+        items: The items, with their splits, or with what the manifest knows.
+        lines: One for each file.
         statements: The lines that name no picture, or one again.
-        stated: List -> how many lines name a picture.
+        stated: File -> how many lines name a picture.
     """
 
-    items: tuple[Item, ...]
+    items: list[Item]
     lines: list[Line]
     statements: list[Statement]
     stated: dict[str, int]
@@ -74,7 +74,7 @@ def read_lists(
         claim, split = clear.get(found[item.image].file, (None, "")) if item.image in found else (None, item.split)
         settled.append(item._replace(split=split, claims=(*item.claims, claim) if claim else item.claims))
     lines = [Line(file, Fate.USED, LIST_FILE) for _, file, _ in lists]
-    return Listed(tuple(settled), lines, statements, stated)
+    return Listed(settled, lines, statements, stated)
 
 
 def find_lists(tree: Tree) -> list[tuple[str, str, str]]:

@@ -17,16 +17,14 @@ from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
 from roadloop.sources.importers.found import (
     COMPANION,
-    NO_LABEL,
-    NO_PICTURE,
     Fate,
     FileLabel,
     Found,
     Layout,
     LegendClass,
     Line,
-    leftovers,
     make_item,
+    unpaired,
 )
 from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import ODD_JSON, Tree, package_of
@@ -55,10 +53,8 @@ def find(tree: Tree) -> Found | None:
     if not pictures or not masks or not _is_vistas(tree, masks, companions):
         return None
     version = max(version for _, version in masks.values())
-    found = pair(
-        {f: _key(f, base) for f, base in pictures.items()},
-        {f: _key(f, base) for f, (base, v) in masks.items() if v == version},
-    )
+    newest = {f: _key(f, base) for f, (base, v) in masks.items() if v == version}
+    found = pair({f: _key(f, base) for f, base in pictures.items()}, newest)
     items = [
         make_item(
             f,
@@ -69,21 +65,18 @@ def find(tree: Tree) -> Found | None:
         )
         for f, match in sorted(found.labels.items())
     ]
-    lines = [Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in found.doubts.items()]
     have = {_key(f, pictures[f]) for f in found.labels}
     older = {f: _key(f, base) in have for f, (base, v) in masks.items() if v != version}
-    lines += [Line(f, Fate.SUPERSEDED if newer else Fate.UNSUPPORTED, _OLDER) for f, newer in older.items()]
-    used = {match.file for match in found.labels.values()}
-    lines += [Line(f, Fate.MISSING, NO_PICTURE) for f in masks if f not in used]
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures if f not in found.labels]
+    lines = [Line(f, Fate.SUPERSEDED if newer else Fate.UNSUPPORTED, _OLDER) for f, newer in older.items()]
+    lines += unpaired(found, pictures, newest)
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in companions]
     configs = _configs(tree, version)
     if not configs:
-        return Found(tuple(items), leftovers(tree, items, lines), undeclared=_no_config(version))
+        return Found(items, lines, undeclared=_no_config(version))
     lines += [Line(f, Fate.USED, _CONFIG) for f in configs]
     table = _table(tree, configs)
     legend = tuple(LegendClass(c.name_en, c.raw_id, c.color) for c in table.classes)
-    return Found(tuple(items), leftovers(tree, items, lines), legend=legend, raw_ids=table.raw_ids, table=table)
+    return Found(items, lines, legend=legend, raw_ids=table.raw_ids, table=table)
 
 
 def _place(file: str) -> tuple[str, str, str] | None:

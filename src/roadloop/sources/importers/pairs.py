@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from roadloop.errors import Text
-from roadloop.sources.importers.found import NO_LABEL, Fate, FileLabel, Found, Layout, Line, leftovers, make_item
+from roadloop.sources.importers.found import NO_LABEL, Fate, FileLabel, Found, Layout, Line, make_item
 from roadloop.sources.importers.listing import find_lists, read_lists, read_pairs
 from roadloop.sources.importers.matching import Doubt, Match, Pairing, pair
 from roadloop.sources.importers.tree import PICTURE_FOLDERS, Tree, split_of
@@ -40,7 +40,7 @@ def find(tree: Tree) -> Found:
     lists = [known for known in lists if rows[known[1]] & {*keys, *keys.values()}]  # others are something else
     listed = read_lists(tree, lists, items, keys)
     lines = [*pairs.lines(), *listed.lines]
-    return Found(listed.items, leftovers(tree, listed.items, lines), tuple(listed.statements), listed.stated)
+    return Found(listed.items, lines, listed.statements, listed.stated)
 
 
 class _Pairs:

@@ -19,11 +19,10 @@ from roadloop.sources.importers import (
     voc,
 )
 from roadloop.sources.importers.beside import read_beside
-from roadloop.sources.importers.found import Fate, Found, Layout, Line
+from roadloop.sources.importers.found import Fate, Found, Layout, Line, leftovers
 from roadloop.sources.importers.tree import Tree
 
 AUTO: Final = "auto"
-
 
 #: Layouts by name, the most particular first; masks before the documents that masks are often made from.
 LAYOUTS: Final[Mapping[str, Layout]] = {
@@ -82,22 +81,16 @@ def _first(tree: Tree) -> tuple[str, Found]:
 
 
 def _told(tree: Tree, layout: str, found: Found) -> Iterator[Line]:
-    """The lines, with a word on documents that could not be read, or that are another layout's."""
+    """A line for every file, with a word on documents that could not be read, or that are another layout's."""
     others = {file: name for name, known in LAYOUTS.items() if name != layout for file in known.documents(tree)}
-    for line in found.lines:
-        if line.fate is not Fate.NOT_USED:
-            yield line
-        elif line.file in tree.unreadable:
+    for line in (*found.lines, *leftovers(tree, found)):
+        if line.fate is Fate.NOT_USED and line.file in tree.unreadable:
             yield Line(line.file, Fate.BROKEN, tree.unreadable[line.file])
-        elif line.file in others:
-            other = others[line.file]
-            yield Line(
-                line.file,
-                Fate.UNSUPPORTED,
-                Text(
-                    f"这是 {other} 的标注文件，而目录按 {layout} 布局导入；请用 layout={other} 另行导入",
-                    f"A document of the layout {other}, but the folder was read as {layout}; import it with layout={other}",
-                ),
+        elif line.fate is Fate.NOT_USED and (other := others.get(line.file)):
+            text = Text(
+                f"这是 {other} 的标注文件，而目录按 {layout} 布局导入；请用 layout={other} 另行导入",
+                f"A document of the layout {other}, but the folder was read as {layout}; import it with layout={other}",
             )
+            yield Line(line.file, Fate.UNSUPPORTED, text)
         else:
             yield line

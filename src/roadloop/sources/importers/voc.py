@@ -9,21 +9,10 @@ from typing import Final
 
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, shipped
-from roadloop.sources.importers.found import (
-    COMPANION,
-    NO_LABEL,
-    NO_PICTURE,
-    Fate,
-    FileLabel,
-    Found,
-    Layout,
-    Line,
-    leftovers,
-    make_item,
-)
+from roadloop.sources.importers.found import COMPANION, Fate, FileLabel, Found, Layout, Line, make_item, unpaired
 from roadloop.sources.importers.legend import LABEL_MAP
 from roadloop.sources.importers.listing import read_lists
-from roadloop.sources.importers.matching import pair
+from roadloop.sources.importers.matching import Pairing, pair
 from roadloop.sources.importers.tree import Tree, package_of
 from roadloop.sources.layout import SPLIT_NAMES
 
@@ -59,9 +48,9 @@ def _find(tree: Tree, usual: ClassTable | None) -> Found | None:
         {f: PurePosixPath(f).stem for f in others if f not in used and not _below(f, _PICTURES)},
         {f: PurePosixPath(f).stem for f in masks if f not in used},
     )
-    labels, doubts = {**found.labels, **loose.labels}, {**found.doubts, **loose.doubts}
+    found = Pairing({**found.labels, **loose.labels}, {**found.doubts, **loose.doubts})
     items, keys = [], {}
-    for picture, match in sorted(labels.items()):
+    for picture, match in sorted(found.labels.items()):
         prefix, _, rest = _key(match.file, _MASKS).partition("*/")
         folder = PurePosixPath(PurePosixPath(prefix).name) / PurePosixPath(rest).parent
         label = FileLabel(match.file, "color" if usual is None else "auto")
@@ -74,18 +63,9 @@ def _find(tree: Tree, usual: ClassTable | None) -> Found | None:
         if file.endswith(f"{_LISTS}{split}.txt")
     ]
     listed = read_lists(tree, lists, items, keys)
-    lines = [*listed.lines, *(Line(f, Fate.AMBIGUOUS, doubt.text) for f, doubt in doubts.items())]
-    lines += [Line(f, Fate.MISSING, NO_LABEL) for f in others if f not in labels and f not in doubts]
+    lines = [*listed.lines, *unpaired(found, others, masks)]
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _below(f, _OBJECTS)]
-    taken = {match.file for match in labels.values()}
-    lines += [Line(f, Fate.MISSING, NO_PICTURE) for f in masks if f not in taken and f not in doubts]
-    return Found(
-        listed.items,
-        leftovers(tree, listed.items, lines),
-        statements=tuple(listed.statements),
-        stated=listed.stated,
-        usual=usual,
-    )
+    return Found(listed.items, lines, listed.statements, listed.stated, usual=usual)
 
 
 def _below(file: str, folder: str) -> bool:
