@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
-from roadloop.labels.table import ClassTable, format_csv
+from roadloop.labels.table import format_csv
 from roadloop.sources.ahead import read_ahead
 from roadloop.sources.check import Checked, check_sample
-from roadloop.sources.exporters.folder import Exporter, Folder, Picture, Placed
+from roadloop.sources.exporters.folder import Folder, Picture, Placed
 from roadloop.sources.exporters.layouts import EXPORTERS
-from roadloop.sources.exporters.proof import prove
+from roadloop.sources.exporters.proof import Exported, prove
 from roadloop.sources.layout import CLASSES, MANIFEST, SPLIT_NAMES, SPLITS, Problem, Sample
 from roadloop.sources.manifest import Row, format_manifest, read_manifest
 from roadloop.sources.service import SourceSet, read_splits, scan
@@ -67,68 +67,54 @@ def export_set(
     """
     _check(source, layout, out)
     found = scan(source)
+    splits = read_splits(source) if source.has_splits() else {}
+    problems, exported = found.problems, dict[str, tuple[Placed, str]]()
+
+    def read(sample: Sample) -> tuple[Sample, Checked | Problem]:
+        return sample, check_sample(sample, source.table, max_pixels)
+
     with publish.publishing_folder(out) as scratch:
         folder = Folder(scratch, source.table, link=link)
-        writing = _Writing(source, folder, EXPORTERS[layout](folder))
-        bad = writing.write(found.samples, max_pixels, progress)
-        if not writing.exported:
-            raise _empty(source, [*found.problems, *bad])
-        notes = prove(scratch, layout, writing.exported, folder.table)
-    return Export(len(writing.exported), (*found.problems, *bad), (*folder.notes, *notes))
-
-
-class _Writing:
-    """Writes the pictures of one set, and what describes them."""
-
-    def __init__(self, source: SourceSet, folder: Folder, exporter: Exporter) -> None:
-        self.exported: Final[dict[str, tuple[Placed, str]]] = {}
-        self._source: Final = source
-        self._folder: Final = folder
-        self._exporter: Final = exporter
-        self._splits: Final = read_splits(source) if source.has_splits() else {}
-
-    def write(self, samples: Sequence[Sample], max_pixels: int, progress: Callable[[int, int], None]) -> list[Problem]:
-        """Write everything; returns the pictures that were left out."""
-        table, problems = self._source.table, list[Problem]()
-
-        def read(sample: Sample) -> tuple[Sample, Checked | Problem]:
-            return sample, check_sample(sample, table, max_pixels)
-
-        for number, (sample, checked) in enumerate(read_ahead(read, samples), 1):
+        exporter = EXPORTERS[layout](folder)
+        for number, (sample, checked) in enumerate(read_ahead(read, found.samples), 1):
             if isinstance(checked, Problem):
                 problems.append(checked)
             else:
-                self._add(sample, checked)
-            progress(number, len(samples))
-        self._exporter.finish()
-        self._describe(table)
-        return problems
+                picture = _picture(sample, checked, splits.get(sample.key, ""))
+                if picture.ending == ".png":
+                    folder.need_ignore(picture.ids)  # a source set keeps its label in colours
+                exported[sample.key] = exporter.add(picture), picture.split
+            progress(number, len(found.samples))
+        exporter.finish()
+        _describe(source, folder, exported, lost=len(splits.keys() - exported.keys()))
+        if not exported:
+            raise _empty(source, problems)
+        notes = prove(scratch, layout, exported, folder.table)
+    return Export(len(exported), tuple(problems), (*folder.notes, *notes))
 
-    def _add(self, sample: Sample, checked: Checked) -> None:
-        ending = ".jpg" if checked.image_format == "jpeg" else ".png"
-        split = self._splits.get(sample.key, "")
-        if ending == ".png":
-            self._folder.need_ignore(checked.ids)  # a source set keeps its label in colours
-        picture = Picture(sample.package, sample.stem, ending, split, sample.image, checked.image, checked.ids)
-        self.exported[sample.key] = self._exporter.add(picture), split
 
-    def _describe(self, table: ClassTable) -> None:
-        folder = self._folder
-        folder.put(CLASSES, format_csv(folder.table).encode())
-        for split in SPLIT_NAMES if any(split for _, split in self.exported.values()) else ():
-            keys = sorted(key for key, (_, own) in self.exported.items() if own == split)
-            folder.put(f"{SPLITS}/{split}.txt", "".join(f"{key}\n" for key in keys).encode())
-        rows = read_manifest(self._source.path)
-        kept = [rows.get(key, Row(*key.split("/", 1)))._replace(**_OWN) for key in self.exported]
-        folder.put(MANIFEST, format_manifest(kept))
-        if folder.table is not table:
-            folder.notes.append(_IGNORE)
-        names = [c.name_en for c in table.classes]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            folder.notes.append(_twice(twice))
-        if lost := len(self._splits.keys() - self.exported.keys()):
-            folder.notes.append(_unknown(lost))
+def _picture(sample: Sample, checked: Checked, split: str) -> Picture:
+    ending = ".jpg" if checked.image_format == "jpeg" else ".png"
+    return Picture(sample.package, sample.stem, ending, split, sample.image, checked.image, checked.ids)
+
+
+def _describe(source: SourceSet, folder: Folder, exported: Exported, lost: int) -> None:
+    """Write what a source set says of itself, and note what the user should know; `lost` are listed, but not exported."""
+    folder.put(CLASSES, format_csv(folder.table).encode())
+    for split in SPLIT_NAMES if any(split for _, split in exported.values()) else ():
+        keys = sorted(key for key, (_, own) in exported.items() if own == split)
+        folder.put(f"{SPLITS}/{split}.txt", "".join(f"{key}\n" for key in keys).encode())
+    rows = read_manifest(source.path)
+    kept = [rows.get(key, Row(*key.split("/", 1)))._replace(**_OWN) for key in exported]
+    folder.put(MANIFEST, format_manifest(kept))
+    if folder.table is not source.table:
+        folder.notes.append(_IGNORE)
+    names = [c.name_en for c in source.table.classes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        folder.notes.append(_twice(twice))
+    if lost:
+        folder.notes.append(_unknown(lost))
 
 
 def _check(source: SourceSet, layout: str, out: Path) -> None:

@@ -6,7 +6,7 @@
 from typing import Final
 
 from roadloop.errors import Text
-from roadloop.sources.exporters.folder import Folder, Picture, Placed
+from roadloop.sources.exporters.folder import Exporter, Picture, Placed
 from roadloop.sources.importers.camvid import ANNOTATED
 
 _COLORS: Final = "label_colors.txt"
@@ -17,27 +17,19 @@ _NO_COLORS: Final = Text(
 )
 
 
-class Camvid:
+class Camvid(Exporter):
     """Writes CamVid's layout."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder: Final = folder
-        self._lists: Final[dict[str, list[str]]] = {}
-
     def add(self, picture: Picture) -> Placed:
-        """Write one picture and its label."""
-        name = f"{picture.package}/{picture.stem}{picture.ending}"
-        placed = Placed(name, f"{picture.package}{ANNOTATED}/{picture.stem}.png")
-        self._folder.put_picture(placed.image, picture)
-        self._folder.put(placed.label, self._folder.ids(picture.ids))
+        """Write one picture, its label, and its line in the list of its split."""
+        label = f"{picture.package}{ANNOTATED}/{picture.stem}.png"
+        placed = self._folder.put_pair(picture, picture.key + picture.ending, label)
         if picture.split:
-            self._lists.setdefault(picture.split, []).append(f"{placed.image} {placed.label}\n")
+            self._folder.append(f"{picture.split}.txt", f"{placed.image} {placed.label}\n")
         return placed
 
     def finish(self) -> None:
-        """Write the lists and the colours."""
-        for split, lines in self._lists.items():
-            self._folder.put(f"{split}.txt", "".join(lines).encode())
+        """Write the colours."""
         rows = ("{} {} {} {}\n".format(*c.color, c.name_en) for c in self._folder.table.classes)
         if not self._folder.put_table(_COLORS, "".join(rows)):
             self._folder.notes.append(_NO_COLORS)

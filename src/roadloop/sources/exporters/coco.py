@@ -5,60 +5,49 @@ nobody labelled a pixel: so do the pixels of 255, which is no category. Kirillov
 """
 
 import json
-from contextlib import ExitStack
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.table import IGNORE, ClassTable
-from roadloop.sources.exporters.folder import Folder, Picture, Placed
+from roadloop.sources.exporters.folder import Exporter, Folder, Picture, Placed
 
 UInt8 = NDArray[np.uint8]
 
 
-class Coco:
+class Coco(Exporter):
     """Writes COCO's panoptic layout. Annotations go to the disk as they come; only the pictures' names are kept."""
 
     def __init__(self, folder: Folder) -> None:
-        self._folder: Final = folder
-        self._files: Final = ExitStack()
-        self._documents: Final[dict[str, TextIO]] = {}
+        super().__init__(folder)
         self._images: Final[dict[str, list[dict[str, Any]]]] = {}
         self._count = 0
 
     def add(self, picture: Picture) -> Placed:
         """Write one picture and its label."""
         name = f"panoptic_{picture.split}" if picture.split else "panoptic"
-        key = f"{picture.package}/{picture.stem}"
-        placed = Placed(key + picture.ending, f"annotations/{name}/{key}.png")
+        placed = Placed(picture.key + picture.ending, f"annotations/{name}/{picture.key}.png")
         self._folder.put_picture(placed.image, picture)
         rgb = np.zeros((*picture.ids.shape, 3), np.uint8)
         rgb[..., 0] = picture.ids + np.uint8(1)  # 255 becomes 0
         self._folder.put(placed.label, encode_color(rgb))
         self._count += 1
-        row = {"image_id": self._count, "file_name": f"{key}.png", "segments_info": _segments(picture.ids)}
-        first = name not in self._documents
-        self._document(name).write(("\n" if first else ",\n") + json.dumps(row, ensure_ascii=False))
+        row = {"image_id": self._count, "file_name": f"{picture.key}.png", "segments_info": _segments(picture.ids)}
+        begin = ",\n" if name in self._images else '{"annotations": [\n'
+        self._folder.append(f"annotations/{name}.json", begin + json.dumps(row, ensure_ascii=False))
         height, width = picture.ids.shape
-        self._images[name].append({"id": self._count, "file_name": placed.image, "width": width, "height": height})
+        image = {"id": self._count, "file_name": placed.image, "width": width, "height": height}
+        self._images.setdefault(name, []).append(image)
         return placed
 
     def finish(self) -> None:
         """Write what the documents end with: pictures and categories."""
-        for name, stream in self._documents.items():
-            rest = {"images": self._images[name], "categories": _categories(self._folder.table)}
-            stream.write("\n],\n" + json.dumps(rest, ensure_ascii=False)[1:] + "\n")
-        self._files.close()
-
-    def _document(self, name: str) -> TextIO:
-        if name not in self._documents:
-            path = self._folder.make_room(f"annotations/{name}.json")
-            stream = self._files.enter_context(path.open("w", encoding="utf-8"))
-            stream.write('{"annotations": [')
-            self._documents[name], self._images[name] = stream, []
-        return self._documents[name]
+        for name, images in self._images.items():
+            rest = {"images": images, "categories": _categories(self._folder.table)}
+            end = "\n],\n" + json.dumps(rest, ensure_ascii=False)[1:] + "\n"
+            self._folder.append(f"annotations/{name}.json", end)
 
 
 def _segments(ids: UInt8) -> list[dict[str, Any]]:

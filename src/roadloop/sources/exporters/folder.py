@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,22 +39,17 @@ class Picture(NamedTuple):
     data: bytes
     ids: UInt8
 
+    @property
+    def key(self) -> str:
+        """`<package>/<stem>`."""
+        return f"{self.package}/{self.stem}"
+
 
 class Placed(NamedTuple):
     """Where an export put a picture and its label, relative; an empty label is drawn by a document."""
 
     image: str
     label: str = ""
-
-
-class Exporter(Protocol):
-    """Writes one layout."""
-
-    def add(self, picture: Picture) -> Placed:
-        """Write one picture and its label."""
-
-    def finish(self) -> None:
-        """Write what describes them all."""
 
 
 class Folder:
@@ -81,21 +76,30 @@ class Folder:
         self._coder: ColorCoder | None = None
         self._made: Final[set[Path]] = set()
 
-    def make_room(self, file: str) -> Path:
-        """The path of a file to be written, its folders made."""
-        path = self._root / file
-        if path.parent not in self._made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(path.parent)
-        return path
-
     def put(self, file: str, data: bytes) -> None:
         """Write a file."""
-        self.make_room(file).write_bytes(data)
+        self._make_room(file).write_bytes(data)
+
+    def append(self, file: str, text: str) -> None:
+        """Add text to the end of a file, which the first one makes."""
+        with self._make_room(file).open("a", encoding="utf-8") as stream:
+            stream.write(text)
+
+    def put_pair(self, picture: Picture, image: str, label: str, *, colored: bool = False) -> Placed:
+        """Write a picture and its label, a palette PNG of raw ids in the table's colours or, `colored`, their colours.
+
+        The palette's 255 is no class's colour: it stays 255.
+
+        Raises:
+            LabelMapError: Two classes share a colour, and the label is colours.
+        """
+        self.put_picture(image, picture)
+        self.put(label, self._colors(picture.ids) if colored else encode_palette(picture.ids, self._palette))
+        return Placed(image, label)
 
     def put_picture(self, file: str, picture: Picture) -> None:
         """Link or copy a picture."""
-        path = self.make_room(file)
+        path = self._make_room(file)
         if self._link:
             with suppress(OSError):  # another file system, or one without links
                 os.link(picture.file.resolve(), path)
@@ -113,21 +117,35 @@ class Folder:
             self.put(file, text.encode())
         return same
 
-    def ids(self, ids: UInt8) -> bytes:
-        """A palette PNG of raw ids, in the table's colours. The palette's 255 is no class's colour: it stays 255."""
-        return encode_palette(ids, self._palette)
-
-    def colors(self, ids: UInt8) -> bytes:
-        """A colour PNG of raw ids.
-
-        Raises:
-            LabelMapError: Two classes share a colour.
-        """
-        self.need_ignore(ids)
-        self._coder = self._coder or ColorCoder(self._whole)
-        return encode_color(self._coder.to_rgb(ids))
-
     def need_ignore(self, ids: UInt8) -> None:
         """See that the table has a class for 255 if these ids, uint8 [H, W], have such pixels."""
         if self.table is not self._whole and bool((ids == IGNORE).any()):
             self.table = self._whole
+
+    def _make_room(self, file: str) -> Path:
+        """The path of a file to be written, its folders made."""
+        path = self._root / file
+        if path.parent not in self._made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(path.parent)
+        return path
+
+    def _colors(self, ids: UInt8) -> bytes:
+        """A colour PNG of raw ids."""
+        self.need_ignore(ids)
+        self._coder = self._coder or ColorCoder(self._whole)
+        return encode_color(self._coder.to_rgb(ids))
+
+
+class Exporter:
+    """Writes one layout into a folder."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder: Final = folder
+
+    def add(self, picture: Picture) -> Placed:
+        """Write one picture and its label."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Write what describes them all, where the layout has such files."""

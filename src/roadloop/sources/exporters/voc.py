@@ -3,51 +3,39 @@
 `JPEGImages/<package>/X.jpg`, `SegmentationClass/<package>/X.png`, `ImageSets/Segmentation/<split>.txt`.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
 from roadloop.errors import InvalidValueError, Text
-from roadloop.sources.exporters.folder import Folder, Picture, Placed
+from roadloop.sources.exporters.folder import Exporter, Picture, Placed
 from roadloop.sources.importers.legend import LABEL_MAP
 
 _HEAD: Final = "# label:color_rgb:parts:actions\n"
 
 
-class Voc:
+class Voc(Exporter):
     """Writes VOC's layout."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder: Final = folder
-        self._lists: Final[dict[str, list[str]]] = {}
+    _colored: ClassVar[bool] = False
 
     def add(self, picture: Picture) -> Placed:
-        """Write one picture and its label."""
-        key = f"{picture.package}/{picture.stem}"
-        placed = Placed(f"JPEGImages/{key}{picture.ending}", f"SegmentationClass/{key}.png")
-        self._folder.put_picture(placed.image, picture)
-        self._folder.put(placed.label, self._label(picture))
+        """Write one picture, its label, and its line in the list of its split."""
         if picture.split:
-            self._lists.setdefault(picture.split, []).append(f"{key}\n")
-        return placed
-
-    def finish(self) -> None:
-        """Write the lists."""
-        for split, lines in self._lists.items():
-            self._folder.put(f"ImageSets/Segmentation/{split}.txt", "".join(lines).encode())
-
-    def _label(self, picture: Picture) -> bytes:
-        return self._folder.ids(picture.ids)
+            self._folder.append(f"ImageSets/Segmentation/{picture.split}.txt", f"{picture.key}\n")
+        image, label = f"JPEGImages/{picture.key}{picture.ending}", f"SegmentationClass/{picture.key}.png"
+        return self._folder.put_pair(picture, image, label, colored=self._colored)
 
 
 class Cvat(Voc):
     """Writes CVAT's form of it."""
 
+    _colored = True
+
     def finish(self) -> None:
-        """Write the lists and the label map.
+        """Write the label map.
 
         Raises:
             InvalidValueError: A name cannot stand in a label map.
         """
-        super().finish()
         rows = ("{}:{},{},{}::\n".format(c.name_en, *c.color) for c in self._folder.table.classes)
         if not self._folder.put_table(LABEL_MAP, _HEAD + "".join(rows)):
             raise InvalidValueError(
@@ -58,6 +46,3 @@ class Cvat(Voc):
                 ),
                 parameter="layout",
             )
-
-    def _label(self, picture: Picture) -> bytes:
-        return self._folder.colors(picture.ids)
