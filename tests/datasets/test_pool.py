@@ -10,7 +10,8 @@ from roadloop.datasets.pool import pack_all, take_over
 from roadloop.errors import JobError, Text
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import ClassTable, LabelClass
-from roadloop.sources.layout import Facts, Pair, make_sample
+from roadloop.sources.layout import Pair, make_sample
+from roadloop.sources.manifest import Row
 
 TABLE = ClassTable("t", (LabelClass(0, "road", "道路", (1, 1, 1), 0),))
 LIMIT = 10_000
@@ -28,7 +29,8 @@ def plan(tmp_path: Path) -> Plan:
             good = encode_jpeg(np.zeros((8, 8, 3), np.uint8))
             (package / f"{stem}.jpg").write_bytes(good if number < 4 else b"x")
             (package / f"{stem}.png").write_bytes(encode_label(np.zeros((8, 8), np.uint8)))
-            samples.append(make_sample("set", package, Pair(stem, f"{stem}.jpg", f"{stem}.png", "id"), Facts()))
+            pair = Pair(stem, f"{stem}.jpg", f"{stem}.png", "id")
+            samples.append(make_sample("set", package, pair, Row(package.name, stem)))
         shards.append(ShardPlan("train", number, tuple(samples), tuple(s.key for s in samples)))
     return Plan({"set": TABLE}, tuple(shards), (), (), None)
 

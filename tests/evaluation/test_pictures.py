@@ -13,8 +13,8 @@ from roadloop.evaluation.truth import TruthReader, decode_truth
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.labels.label_map import LabelMap, MapEntry
 from roadloop.labels.table import ClassTable, LabelClass, shipped
-from roadloop.sources.layout import MANIFEST, pair_files
-from roadloop.sources.manifest import Row, format_manifest
+from roadloop.sources.layout import pair_files
+from roadloop.sources.manifest import MANIFEST, Row, format_manifest
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
 

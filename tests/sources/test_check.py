@@ -10,7 +10,8 @@ from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.sources.check import Checked, check_sample, count_ids
-from roadloop.sources.layout import Facts, Pair, Problem, Sample, make_sample
+from roadloop.sources.layout import Pair, Problem, Sample, make_sample
+from roadloop.sources.manifest import Row
 
 TABLE = ClassTable("t", (LabelClass(0, "a", "甲", (1, 1, 1), 0), LabelClass(7, "b", "乙", (7, 7, 7), 1)))
 RGB = np.full((20, 30, 3), 90, dtype=np.uint8)
@@ -22,7 +23,7 @@ IDS[:5] = 7
 def sample(tmp_path: Path) -> Sample:
     (tmp_path / "x.jpg").write_bytes(encode_jpeg(RGB))
     (tmp_path / "x.png").write_bytes(encode_label(IDS))
-    return make_sample("set", tmp_path, Pair("x", "x.jpg", "x.png", "id"), Facts())
+    return make_sample("set", tmp_path, Pair("x", "x.jpg", "x.png", "id"), Row("p", "x"))
 
 
 def _reason(sample: Sample) -> str:
@@ -50,7 +51,7 @@ def test_check_sample__good(sample: Sample) -> None:
 
 def test_check_sample__a_flipped_bit_in_the_picture_is_named(sample: Sample) -> None:
     data = sample.image.read_bytes()
-    known = sample._replace(facts=Facts(image_sha256=hashlib.sha256(data).hexdigest()))
+    known = sample._replace(facts=Row("p", "x", image_sha256=hashlib.sha256(data).hexdigest()))
     assert _good(known).image == data
     damaged = bytearray(data)
     damaged[len(data) // 2] ^= 1  # it still decodes

@@ -5,13 +5,14 @@ import pytest
 
 from roadloop.errors import InvalidValueError
 from roadloop.sources.choice import parse_filter, passes
-from roadloop.sources.layout import Facts, Pair, make_sample
+from roadloop.sources.layout import Pair, make_sample
+from roadloop.sources.manifest import Row
 
 SAMPLE = make_sample(
     "set",
     Path("/x/包"),
     Pair("t_1", "t_1.jpg", "t_1.png", "id"),
-    Facts(city="苏州", author="张三", source="1", time="2026-01-15 08:00:00"),
+    Row("包", "t_1", city="苏州", author="张三", source="1", time="2026-01-15 08:00:00"),
 )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from roadloop.errors import Text
-from roadloop.sources.layout import Facts, Pair, make_sample, pair_files, point_of, track_of
+from roadloop.sources.layout import Pair, make_sample, pair_files, point_of, track_of
+from roadloop.sources.manifest import Row
 
 
 def test_track_of__up_to_the_last_underscore() -> None:
@@ -104,8 +105,8 @@ def test_pair_files__decomposed_names_pair_with_composed_ones() -> None:
 
 def test_make_sample__the_manifest_wins() -> None:
     pair = Pair("a_1", "a_1.jpg", "a_1.png", "id")
-    sample = make_sample("set", Path("/x/包"), pair, Facts("t9", "p9", "苏州"))
+    sample = make_sample("set", Path("/x/包"), pair, Row("包", pair.stem, "t9", "p9", "苏州"))
     assert (sample.track, sample.point, sample.city, sample.key) == ("t9", "p9", "苏州", "包/a_1")
     assert sample.image == Path("/x/包/a_1.jpg")
-    plain = make_sample("set", Path("/x/包"), pair, Facts())
+    plain = make_sample("set", Path("/x/包"), pair, Row("包", pair.stem))
     assert (plain.track, plain.point, plain.city) == ("a", "1", "")

@@ -14,7 +14,8 @@ from roadloop.imaging.decode import MAX_PIXELS, check_image, decode_color_label,
 from roadloop.imaging.header import Format, broken
 from roadloop.labels.colors import ColorCoder, describe_unknown
 from roadloop.labels.table import IGNORE, ClassTable
-from roadloop.sources.layout import MANIFEST, Problem, Sample
+from roadloop.sources.layout import Problem, Sample
+from roadloop.sources.manifest import MANIFEST
 from roadloop.storage import reading
 from roadloop.storage.paths import printable
 

@@ -15,8 +15,8 @@ from roadloop.labels.colors import ColorCoder, with_ignore
 from roadloop.labels.table import IGNORE, ClassTable, format_csv
 from roadloop.sources.importers.found import Fate, Line
 from roadloop.sources.importers.read import Ready, files_of
-from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
-from roadloop.sources.manifest import Row, format_manifest, read_manifest
+from roadloop.sources.layout import CLASSES, LABEL_PREFIX, SPLIT_NAMES, SPLITS
+from roadloop.sources.manifest import MANIFEST, Row, format_manifest, read_manifest
 from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, Values, format_origin
 from roadloop.sources.writer import files_of_picture
 from roadloop.storage import publish, reading

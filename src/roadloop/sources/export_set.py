@@ -12,8 +12,8 @@ from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.exporters.folder import Folder, Picture, Placed
 from roadloop.sources.exporters.layouts import EXPORTERS
 from roadloop.sources.exporters.proof import Exported, prove
-from roadloop.sources.layout import CLASSES, MANIFEST, SPLIT_NAMES, SPLITS, Problem, Sample
-from roadloop.sources.manifest import Row, format_manifest, read_manifest
+from roadloop.sources.layout import CLASSES, SPLIT_NAMES, SPLITS, Problem, Sample
+from roadloop.sources.manifest import MANIFEST, Row, format_manifest, read_manifest
 from roadloop.sources.service import SourceSet, read_splits, scan
 from roadloop.storage import publish
 

@@ -11,12 +11,12 @@ from typing import Final, Literal, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.imaging.endings import odd_picture
+from roadloop.sources.manifest import Row
 from roadloop.storage.paths import printable, readable
 
 LabelKind = Literal["id", "color"]
 
 CLASSES: Final = "classes.csv"
-MANIFEST: Final = "manifest.csv"
 SPLITS: Final = "splits"
 SPLIT_NAMES: Final = ("train", "val", "test")
 LABEL_PREFIX: Final = "label-"
@@ -35,34 +35,6 @@ class Problem(NamedTuple):
     reason: Text
 
 
-class Facts(NamedTuple):
-    """What a set's manifest says about a picture; empty text where it says nothing.
-
-    Attributes:
-        track: Track id.
-        point: Track point id.
-        city: Free text.
-        author: Free text.
-        source: `0` online, `1` offline, `2` hand-picked.
-        annotype: `0` first annotation, `1` rework, `2` second rework.
-        datakind: `0` production, `1` test.
-        imgoprange: `0` half of the picture, `1` all of it.
-        time: When it was taken, `YYYY-MM-DD HH:MM:SS`.
-        image_sha256: Of the picture when it was imported.
-    """
-
-    track: str = ""
-    point: str = ""
-    city: str = ""
-    author: str = ""
-    source: str = ""
-    annotype: str = ""
-    datakind: str = ""
-    imgoprange: str = ""
-    time: str = ""
-    image_sha256: str = ""
-
-
 class Sample(NamedTuple):
     """One labelled picture of a source set.
 
@@ -76,7 +48,7 @@ class Sample(NamedTuple):
         track: Track id.
         point: Track point id; text order is time order.
         city: Free text.
-        facts: All that the set's manifest says.
+        facts: Its row of the set's manifest; one that names it and no more where there is none.
     """
 
     source: str
@@ -88,7 +60,7 @@ class Sample(NamedTuple):
     track: str
     point: str
     city: str
-    facts: Facts = Facts()
+    facts: Row
 
     @property
     def package(self) -> str:
@@ -148,7 +120,7 @@ def point_of(stem: str) -> str:
     return tail if head and tail else stem
 
 
-def make_sample(source: str, folder: Path, pair: Pair, facts: Facts) -> Sample:
+def make_sample(source: str, folder: Path, pair: Pair, facts: Row) -> Sample:
     """A sample with what the manifest says, else what the file's name says."""
     return Sample(
         source,

@@ -12,25 +12,31 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from roadloop.errors import BrokenFileError, Text
-from roadloop.sources.layout import MANIFEST, Facts
 from roadloop.storage import reading
 
+MANIFEST: Final = "manifest.csv"
 ALWAYS: Final = ("package", "stem", "track", "point", "city", "time", "longitude", "latitude", "datum")
 PATHS: Final = frozenset({"origin", "image", "label"})
 
 
 class Row(NamedTuple):
-    """One picture.
+    """What a manifest says of one picture; empty text where it says nothing.
 
     Attributes:
         package: Its folder in the set.
         stem: Its name without ending.
         track: Track id; empty = derived from the stem.
         point: Track point id; empty = derived from the stem.
-        city: Free text, as the rest down to `imgoprange`; see `layout.Facts`.
+        city: Free text.
+        time: When it was taken, `YYYY-MM-DD HH:MM:SS`.
         longitude: Degrees east.
         latitude: Degrees north.
         datum: Of the two: `wgs84`, `gcj02`, `bd09` or `unknown`; empty as `unknown`.
+        author: Free text.
+        source: `0` online, `1` offline, `2` hand-picked.
+        annotype: `0` first annotation, `1` rework, `2` second rework.
+        datakind: `0` production, `1` test.
+        imgoprange: `0` half of the picture, `1` all of it.
         origin: Where it was imported from, relative to the imported folder.
         image_sha256: Of the picture when it was imported.
         label_sha256: Of what its label was made from.
@@ -64,11 +70,6 @@ class Row(NamedTuple):
     def key(self) -> str:
         """`<package>/<stem>`."""
         return f"{self.package}/{self.stem}"
-
-    @property
-    def facts(self) -> Facts:
-        """What it says about the picture."""
-        return Facts(*(getattr(self, name) for name in Facts._fields))
 
 
 def read_manifest(folder: Path) -> dict[str, Row]:

@@ -16,10 +16,8 @@ from roadloop.labels.table import ClassTable, parse_csv, shipped
 from roadloop.sources import store
 from roadloop.sources.layout import (
     CLASSES,
-    MANIFEST,
     SPLIT_NAMES,
     SPLITS,
-    Facts,
     LabelKind,
     Pair,
     Problem,
@@ -27,7 +25,7 @@ from roadloop.sources.layout import (
     make_sample,
     pair_files,
 )
-from roadloop.sources.manifest import Row, read_manifest
+from roadloop.sources.manifest import MANIFEST, Row, read_manifest
 from roadloop.sources.recipe import ORIGIN
 from roadloop.storage import reading
 from roadloop.storage.listing import Left, list_folder
@@ -203,8 +201,8 @@ def _local(
     samples = []
     for pair in found.pairs:
         if _is_name(pair.stem):
-            row = rows.get(f"{package}/{pair.stem}")
-            samples.append(make_sample(source.name, folder, pair, row.facts if row else Facts()))
+            row = rows.get(f"{package}/{pair.stem}") or Row(package, pair.stem)
+            samples.append(make_sample(source.name, folder, pair, row))
         else:
             why = Text("文件名不可用", "The file's name cannot be used")
             problems.append(Problem(f"{place}/{printable(pair.image_name)}", why))
@@ -230,7 +228,7 @@ def _referred(
             continue
         kind: LabelKind = "color" if row.label_kind == "color" else "id"
         name = str(label) if row.label else label.name
-        samples.append(make_sample(source.name, folder, Pair(row.stem, str(image), name, kind), row.facts))
+        samples.append(make_sample(source.name, folder, Pair(row.stem, str(image), name, kind), row))
     return samples
 
 

@@ -14,8 +14,8 @@ from roadloop.imaging.encode import encode_color
 from roadloop.imaging.header import read_header
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable, format_csv
-from roadloop.sources.layout import CLASSES, LABEL_PREFIX, MANIFEST, SPLIT_NAMES, SPLITS
-from roadloop.sources.manifest import ALWAYS, Row, format_manifest
+from roadloop.sources.layout import CLASSES, LABEL_PREFIX, SPLIT_NAMES, SPLITS
+from roadloop.sources.manifest import ALWAYS, MANIFEST, Row, format_manifest
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace, check_name, check_new_name
 

@@ -11,8 +11,8 @@ from roadloop.errors import BrokenFileError, Text
 from roadloop.sources.importers.found import Claim, Fate, Found, Item, Line, Statement
 from roadloop.sources.importers.listing import Listed, read_lists
 from roadloop.sources.importers.tree import Tree
-from roadloop.sources.layout import MANIFEST, SPLIT_NAMES, SPLITS
-from roadloop.sources.manifest import parse_rows
+from roadloop.sources.layout import SPLIT_NAMES, SPLITS
+from roadloop.sources.manifest import MANIFEST, parse_rows
 
 _KNOWN: Final = ("track", "point", "city", "time", "longitude", "latitude", "datum")
 _READ: Final = Text("源数据的说明文件，已读取", "A source set's description; it was read")
