@@ -199,7 +199,7 @@ def _to_grow(platform: Platform, finish: Finish) -> None:
 
 
 def _recipe(platform: Platform, dest: str = "苏州") -> ImportRecipe:
-    return offimport.prepare(platform, ImportRecipe(src="imports/in", dest=dest, author="张三"))
+    return offimport.prepare(platform.workspace, ImportRecipe(src="imports/in", dest=dest, author="张三"))
 
 
 def _import(platform: Platform) -> str:

@@ -120,7 +120,7 @@ def _evaluate_outside(platform: Platform, dest: Path) -> str:
 
 def _refer(platform: Platform, folder: Path) -> str:
     import_folders.plain(folder)
-    recipe = offimport.prepare(platform, ImportRecipe(src=str(folder), dest="referred", mode="reference"))
+    recipe = offimport.prepare(platform.workspace, ImportRecipe(src=str(folder), dest="referred", mode="reference"))
     return platform.database.write(lambda: offimport.create(platform, recipe))
 
 

@@ -29,7 +29,7 @@ def submit(platform: Platform) -> Submit:
     """Call the service of /offimport; returns the task id."""
 
     def call(**changes: Any) -> str:
-        return platform.database.write(lambda: create(platform, prepare(platform, request(**changes))))
+        return platform.database.write(lambda: create(platform, prepare(platform.workspace, request(**changes))))
 
     return call
 

@@ -229,7 +229,7 @@ def test_prepare__an_archive_is_to_be_unpacked(platform: Platform, submit: Submi
 
 
 def _preview(platform: Platform, run_job: RunJob, request: ImportRecipe) -> Job:
-    recipe = prepare(platform, request)
+    recipe = prepare(platform.workspace, request)
     task_id = platform.database.write(lambda: create_preview(recipe))
     return run_job(platform, task_id)
 

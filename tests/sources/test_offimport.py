@@ -29,7 +29,7 @@ from roadloop.jobs import queue
 from roadloop.jobs.queue import Job
 from roadloop.labels.label_map import default_map
 from roadloop.settings import Settings
-from roadloop.sources.importers.found import FATES
+from roadloop.sources.importers.found import Fate
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.offimport import create, prepare
 from roadloop.sources.recipe import ImportRecipe
@@ -410,7 +410,7 @@ def test_offimport__from_a_read_only_root(
     folders.cityscapes(store / "城")
     opened = open_platform(settings.model_copy(update={"roots": (f"{store}:ro",)}), upgrade=True)
     task_id = opened.database.write(
-        lambda: create(opened, prepare(opened, make_request(src=str(store / "城"), mode="reference")))
+        lambda: create(opened, prepare(opened.workspace, make_request(src=str(store / "城"), mode="reference")))
     )
     assert run_job(opened, task_id).state == "succeeded"
     assert len(labels(opened)) == 2
@@ -535,4 +535,4 @@ def test_offimport__full_disk_is_named_and_leaves_nothing(
 def test_fates__the_page_calls_them_as_the_report_does() -> None:
     page = (Path(web.__file__).parent / "static" / "js" / "components" / "imported.js").read_text(encoding="utf-8")
     named = dict(re.findall(r'^  (\w+): \(\) => t\("([^"]+)", "[^"]+"\),$', page, re.MULTILINE))
-    assert named == {fate.value: text.zh for fate, text in FATES.items()}
+    assert named == {fate.value: fate.text.zh for fate in Fate}

@@ -164,7 +164,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         again adds what is new.
         """
         return call.write(
-            lambda: offimport.create(platform, offimport.prepare(platform, p)),
+            lambda: offimport.create(platform, offimport.prepare(platform.workspace, p)),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
@@ -182,7 +182,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     def import_preview(call: Call, p: PreviewImport) -> Answer:
         """Show what /offimport would do with a folder, and do nothing. Answers with the task id."""
         return call.write(
-            lambda: offimport.create_preview(offimport.prepare(platform, p)),
+            lambda: offimport.create_preview(offimport.prepare(platform.workspace, p)),
             lambda task_id: {"message": "success", "data": task_id},
         )
 

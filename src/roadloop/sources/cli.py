@@ -19,7 +19,7 @@ from roadloop.sources.health.noise import Judge
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import choose_against
 from roadloop.sources.health.write import write_health
-from roadloop.sources.importers.found import FATES, Fate
+from roadloop.sources.importers.found import Fate
 from roadloop.sources.importers.recognise import AUTO, LAYOUTS
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.service import open_set
@@ -80,7 +80,7 @@ def _tell(done: Brought, warnings: Sequence[Text], *, classes: bool) -> None:
         say(f"{'matched':>10}: {rule['pairs']} ({Text(*rule['rule']).pick(known)})")
     for what, counts in (("files", said["counts"]), ("statements", said["statements"])):
         for fate, number in counts.items():
-            say(f"{what:>10}: {number} {fate} ({FATES[Fate(fate)].pick(known)})")
+            say(f"{what:>10}: {number} {fate} ({Fate(fate).text.pick(known)})")
     for warning in warnings:
         say(f"{'!':>10}: {warning.pick(known)}")
 

@@ -40,12 +40,7 @@ CODES: Final[Mapping[str, Mapping[str, Text]]] = {
 }
 
 
-def prepare(platform: Platform, request: ImportRecipe) -> ImportRecipe:
-    """Check a request and resolve it: `plan_import` in the installation's workspace."""
-    return plan_import(platform.workspace, request)
-
-
-def plan_import(workspace: Workspace, request: ImportRecipe) -> ImportRecipe:
+def prepare(workspace: Workspace, request: ImportRecipe) -> ImportRecipe:
     """Check a request and resolve it; the folder's class table is looked at, no picture.
 
     Raises:
@@ -89,7 +84,7 @@ def create(platform: Platform, recipe: ImportRecipe) -> Write[str]:
     def write(db: sa.Connection) -> str:
         check_idle(db, recipe.dest)
         task_id = queue.submit(db, Submission(kind="offimport", payload=payload, title=recipe.dest))
-        store.insert_import(db, {"task_id": task_id, **recipe.model_dump(exclude={"values"})})
+        store.insert(db, store.imports, {"task_id": task_id, **recipe.model_dump(exclude={"values"})})
         return task_id
 
     return write
@@ -159,7 +154,7 @@ def find_report(platform: Platform, task_id: str) -> Path:
         NotFoundError: No such import, or it has not got that far.
     """
     with platform.database.reading() as db:
-        known = store.is_import(db, task_id)
+        known = store.is_task(db, store.imports, task_id)
     path = report_path(platform.workspace, task_id)
     if not known or not path.is_file():
         raise NotFoundError(

@@ -40,9 +40,14 @@ health: Final = sa.Table(
 _UNDER_WAY: Final = (JobState.QUEUED.value, JobState.RUNNING.value)
 
 
-def insert_import(db: sa.Connection, values: dict[str, Any]) -> None:
-    """Add a row."""
-    db.execute(imports.insert().values(**values))
+def insert(db: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:
+    """Add a row to one of the two tables."""
+    db.execute(table.insert().values(**values))
+
+
+def is_task(db: sa.Connection, table: sa.Table, task_id: str) -> bool:
+    """Whether a task id is one of an import, or of an examination: of one of the two tables."""
+    return db.scalar(sa.select(table.c.id).where(table.c.task_id == task_id)) is not None
 
 
 def import_under_way(db: sa.Connection, dest: str) -> str | None:
@@ -54,16 +59,6 @@ def import_under_way(db: sa.Connection, dest: str) -> str | None:
     )
 
 
-def is_import(db: sa.Connection, task_id: str) -> bool:
-    """Whether a task id is one of an import."""
-    return db.scalar(sa.select(imports.c.id).where(imports.c.task_id == task_id)) is not None
-
-
-def insert_health(db: sa.Connection, values: dict[str, Any]) -> None:
-    """Add a row."""
-    db.execute(health.insert().values(**values))
-
-
 def newest_health(db: sa.Connection, name: str) -> str | None:
     """The task id of the newest finished examination of a source set."""
     return db.scalar(
@@ -73,8 +68,3 @@ def newest_health(db: sa.Connection, name: str) -> str | None:
         .order_by(health.c.id.desc())
         .limit(1)
     )
-
-
-def is_health(db: sa.Connection, task_id: str) -> bool:
-    """Whether a task id is one of an examination."""
-    return db.scalar(sa.select(health.c.id).where(health.c.task_id == task_id)) is not None

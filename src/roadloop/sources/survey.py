@@ -12,7 +12,7 @@ from roadloop.errors import Text
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
-from roadloop.sources.importers.found import BAD, FATES, Fate, Found, Item, Line
+from roadloop.sources.importers.found import BAD, Fate, Found, Item, Line
 from roadloop.sources.importers.legend import LEGEND_FILE, Legend, check_unread, find_legend
 from roadloop.sources.importers.matching import PLAIN
 from roadloop.sources.importers.meaning import Meaning, settle
@@ -204,18 +204,16 @@ def take(
 
 def left_out(report: Report) -> Text | None:
     """The fates that somebody should look at, with their numbers; None when all is well."""
-    files = [(Fate(name), number) for name, number in report.counts().items() if Fate(name) in BAD]
-    said = [(Fate(name), number) for name, number in report.statements().items() if Fate(name) in BAD]
-    zh = ["，".join(f"{FATES[fate].zh} {number}" for fate, number in some) for some in (files, said)]
-    en = [", ".join(f"{number} {FATES[fate].en}" for fate, number in some) for some in (files, said)]
-    if not files and not said:
-        return None
-    parts_zh = [f"文件：{zh[0]}"] if files else []
-    parts_en = [f"files: {en[0]}"] if files else []
-    return Text(
-        "；".join([*parts_zh, *([f"标注条目：{zh[1]}"] if said else [])]),
-        "; ".join([*parts_en, *([f"statements about pictures: {en[1]}"] if said else [])]),
-    )
+    parts = []
+    for what, counts in (
+        (Text("文件", "files"), report.counts()),
+        (Text("标注条目", "statements about pictures"), report.statements()),
+    ):
+        bad = [(Fate(name).text, number) for name, number in counts.items() if Fate(name) in BAD]
+        zh = "，".join(f"{text.zh} {number}" for text, number in bad)
+        en = ", ".join(f"{number} {text.en}" for text, number in bad)
+        parts += [Text(f"{what.zh}：{zh}", f"{what.en}: {en}")] if bad else []
+    return Text("；".join(p.zh for p in parts), "; ".join(p.en for p in parts)) if parts else None
 
 
 def _named(workspace: Workspace, recipe: ImportRecipe, *, grows: bool) -> ClassTable | None:

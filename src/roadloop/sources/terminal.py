@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from roadloop.errors import JobError, NameTakenError, NotFoundError, Text
 from roadloop.sources.bringing import Brought, bring, foresee, judge, write_report
-from roadloop.sources.offimport import check_idle, check_origin, plan_import
+from roadloop.sources.offimport import check_idle, check_origin, prepare
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
@@ -117,7 +117,7 @@ def _planned(platform: Platform, request: ImportRecipe) -> tuple[Workspace, Impo
         raise NotFoundError(Text(f"没有目录 {request.src}", f"There is no folder {request.src}"), parameter="src")
     given = (f"{request.src}:ro",) if request.mode == "copy" else ()
     workspace = Workspace(settings.home, (*settings.roots, *given))
-    recipe = plan_import(workspace, request)
+    recipe = prepare(workspace, request)
     check_origin(workspace, recipe)
     with platform.database.reading() as db:
         check_idle(db, recipe.dest)

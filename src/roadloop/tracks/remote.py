@@ -21,7 +21,6 @@ from roadloop.errors import (
     InvalidNameError,
     JobError,
     NotFoundError,
-    RoadloopError,
     Text,
 )
 from roadloop.imaging.decode import check_image
@@ -207,29 +206,27 @@ class HttpStore:
             raise self._down()
         try:
             with self._client.stream(method, path, **request) as response:
-                self._heard(response.status_code < 500)
+                self._heard(alive=response.status_code < 500)
                 _check_status(response, path, what)
                 return _body(response, limit, deadline, what)
         except httpx2.RequestError as error:
-            raise self._unheard(path, error) from error
+            self._heard(alive=False)
+            kind = type(error).__name__
+            raise BusyError(
+                Text(f"轨迹服务没有回答（{path}：{kind}）。", f"The track service did not answer ({path}: {kind}).")
+            ) from error
 
-    def _heard(self, alive: bool) -> None:  # noqa: FBT001 - private
+    def _heard(self, *, alive: bool) -> None:
+        """Count the requests without an answer.
+
+        Raises:
+            JobError: There were so many in a row that the service is down.
+        """
         with self._lock:
             self._silent = 0 if alive else self._silent + 1
             down = self._silent >= OUTAGE
         if down:
             raise self._down()
-
-    def _unheard(self, path: str, error: httpx2.RequestError) -> RoadloopError:
-        with self._lock:
-            self._silent += 1
-            down = self._silent >= OUTAGE
-        if down:
-            return self._down()
-        kind = type(error).__name__
-        return BusyError(
-            Text(f"轨迹服务没有回答（{path}：{kind}）。", f"The track service did not answer ({path}: {kind}).")
-        )
 
     def _down(self) -> JobError:
         return JobError(

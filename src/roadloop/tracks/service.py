@@ -1,8 +1,9 @@
 """What other features can do with tracks: open the store that the settings describe."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.storage.folders import Folders
@@ -25,6 +26,8 @@ __all__ = [
     "parse_datum",
     "track_folders",
 ]
+
+T = TypeVar("T")
 
 
 def track_folders(platform: Platform) -> list[Path]:
@@ -85,32 +88,24 @@ class ChainStore:
 
     def points(self, track: str) -> Listing:
         """The points of a track; see `TrackStore`."""
-        for store in self._stores[:-1]:
-            try:
-                return store.points(track)
-            except NotFoundError:
-                continue
-        return self._stores[-1].points(track)
+        return self._first(lambda store: store.points(track))
 
     def picture(self, point: TrackPoint) -> bytes:
         """The bytes of a point's picture; see `TrackStore`."""
-        for store in self._stores[:-1]:
-            try:
-                return store.picture(point)
-            except NotFoundError:
-                continue
-        return self._stores[-1].picture(point)
+        return self._first(lambda store: store.picture(point))
 
     def tracks_of_task(self, task: str) -> list[str]:
         """The tracks of a survey task; see `TrackStore`."""
-        for store in self._stores[:-1]:
-            try:
-                return store.tracks_of_task(task)
-            except NotFoundError:
-                continue
-        return self._stores[-1].tracks_of_task(task)
+        return self._first(lambda store: store.tracks_of_task(task))
 
     def close(self) -> None:
         """Close all of them."""
         for store in self._stores:
             store.close()
+
+    def _first(self, ask: Callable[[TrackStore], T]) -> T:
+        """The first answer; that of the last store where the others do not have it."""
+        for store in self._stores[:-1]:
+            with suppress(NotFoundError):
+                return ask(store)
+        return ask(self._stores[-1])

@@ -1,8 +1,7 @@
 import numpy as np
 
 from roadloop.imaging.encode import encode_color, encode_jpeg
-from roadloop.sources.health.fingerprint import Fingerprint, fingerprint
-from roadloop.sources.health.similar import Alike, find_alike
+from roadloop.sources.health.similar import Alike, Fingerprint, find_alike, fingerprint
 
 FLAT = bytes(64)
 

@@ -11,12 +11,11 @@ from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.health.coverage import Coverage
-from roadloop.sources.health.fingerprint import Fingerprint, fingerprint
 from roadloop.sources.health.noise import Judge, Piece, find_pieces
 from roadloop.sources.health.recipe import HealthRecipe
-from roadloop.sources.health.similar import find_alike
+from roadloop.sources.health.similar import Fingerprint, find_alike, fingerprint
 from roadloop.sources.layout import Problem, Sample
-from roadloop.sources.service import list_sets, open_set, scan
+from roadloop.sources.service import open_set, scan
 from roadloop.storage import reading
 from roadloop.storage.paths import Workspace, printable
 
@@ -56,19 +55,7 @@ class Health:
     noise_pieces: int = 0
 
 
-class _Seen(NamedTuple):
-    sample: Sample
-    print: Fingerprint
-
-
-class _Good(NamedTuple):
-    checked: Checked
-    seen: _Seen
-
-
-def others(workspace: Workspace, name: str) -> tuple[str, ...]:
-    """All other source sets."""
-    return tuple(other for other in list_sets(workspace) if other != name)
+_Seen = tuple[Sample, Fingerprint]
 
 
 def examine(
@@ -95,8 +82,11 @@ def examine(
     total = len(found.samples) + len(strangers)
     seen: list[_Seen] = []
 
-    def check(sample: Sample) -> _Good | Problem:
-        return _check(sample, health.table, max_pixels)
+    def check(sample: Sample) -> tuple[Checked, _Seen] | Problem:
+        checked = check_sample(sample, health.table, max_pixels)
+        if isinstance(checked, Problem):
+            return checked
+        return checked, (sample, fingerprint(checked.image, (checked.width, checked.height)))
 
     def look(sample: Sample) -> _Seen | None:
         return _look(sample, max_pixels)
@@ -105,27 +95,22 @@ def examine(
         if isinstance(result, Problem):
             health.problems.append(result)
         else:
-            seen.append(result.seen)
-            _count(health, result, recipe, max_pixels, judge)
+            checked, known = result
+            seen.append(known)
+            _count(health, known[0], checked, recipe, max_pixels, judge)
         watch(done, total)
     own = len(seen)
     for done, stranger in enumerate(read_ahead(look, strangers), len(found.samples) + 1):
         seen += [stranger] if stranger is not None else []
         watch(done, total)
     _compare(health, seen, own, recipe.distance)
-    health.leaking_tracks = _leaking_tracks(recipe.name, [s.sample for s in seen])
+    health.leaking_tracks = _leaking_tracks(recipe.name, [sample for sample, _ in seen])
     return health
 
 
-def _check(sample: Sample, table: ClassTable, max_pixels: int) -> _Good | Problem:
-    checked = check_sample(sample, table, max_pixels)
-    if isinstance(checked, Problem):
-        return checked
-    return _Good(checked, _Seen(sample, fingerprint(checked.image, (checked.width, checked.height))))
-
-
-def _count(health: Health, good: _Good, recipe: HealthRecipe, max_pixels: int, judge: Judge | None) -> None:
-    checked, sample = good.checked, good.seen.sample
+def _count(
+    health: Health, sample: Sample, checked: Checked, recipe: HealthRecipe, max_pixels: int, judge: Judge | None
+) -> None:
     health.coverage.add(sample.city, sample.facts.time, checked.counts)
     if judge is None or health.noise is None:
         return
@@ -146,14 +131,14 @@ def _look(sample: Sample, max_pixels: int) -> _Seen | None:
     """A picture of another set; None when it cannot be read, which is that set's own trouble."""
     try:
         data = reading.read_bytes(sample.image)
-        return _Seen(sample, fingerprint(data, check_image(data, max_pixels).size))
+        return sample, fingerprint(data, check_image(data, max_pixels).size)
     except (OSError, RoadloopError):
         return None
 
 
 def _compare(health: Health, seen: Sequence[_Seen], own: int, distance: int) -> None:
-    for first, second, bits in find_alike([s.print for s in seen], distance):
-        a, b = seen[first].sample, seen[second].sample
+    for first, second, bits in find_alike([known for _, known in seen], distance):
+        a, b = seen[first][0], seen[second][0]
         if first >= own:
             continue
         if second < own:

@@ -14,11 +14,10 @@ from roadloop.models.files import load_description
 from roadloop.models.service import find_weights
 from roadloop.networks.trust import trust_of
 from roadloop.sources import store
-from roadloop.sources.health.examine import others
 from roadloop.sources.health.meaning import match_model
 from roadloop.sources.health.recipe import CheckHealth, Examination, HealthRecipe
 from roadloop.sources.health.write import FILES, REPORT
-from roadloop.sources.service import open_set
+from roadloop.sources.service import list_sets, open_set
 from roadloop.storage import reading
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace
@@ -52,7 +51,7 @@ def create(platform: Platform, request: CheckHealth) -> Write[str]:
 
     def write(db: sa.Connection) -> str:
         task_id = queue.submit(db, Submission(kind="health", payload=recipe.payload(), title=source.name, gpus=gpus))
-        store.insert_health(db, {"task_id": task_id, "name": source.name, "model": request.model})
+        store.insert(db, store.health, {"task_id": task_id, "name": source.name, "model": request.model})
         return task_id
 
     return write
@@ -66,7 +65,7 @@ def choose_against(workspace: Workspace, name: str, text: str) -> tuple[str, ...
         InvalidValueError: It is the set itself.
     """
     if not text:
-        return others(workspace, name)
+        return tuple(other for other in list_sets(workspace) if other != name)
     names = () if text == NONE else tuple(open_set(workspace, other, "against").name for other in read_names(text))
     for other in names:
         if other == name:
@@ -110,7 +109,7 @@ def find_file(platform: Platform, task_id: str, file: str) -> Path:
         NotFoundError: No such examination or file.
     """
     with platform.database.reading() as db:
-        known = store.is_health(db, task_id)
+        known = store.is_task(db, store.health, task_id)
     path = folder_of(platform.workspace, task_id) / file
     if not known or file not in FILES or not path.is_file():
         names = ", ".join(FILES)

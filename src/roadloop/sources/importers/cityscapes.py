@@ -11,7 +11,7 @@ public-code `helpers/anue_labels.py`.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
@@ -64,25 +64,38 @@ class _Kind(NamedTuple):
     Attributes:
         values: How the names end after `label`, the one that wins first.
         table: The class table of its values.
+        signs: What decides that a folder has them.
         is_idd: Whether folders are drives, each a track of its own; else they are cities, and names begin with tracks.
     """
 
     values: tuple[str, ...]
     table: str
+    signs: Text
     is_idd: bool = False
 
 
-KINDS: Final[Mapping[str, _Kind]] = {
-    "cityscapes": _Kind(("Ids",), "cityscapes"),
-    "cityscapes-train-ids": _Kind(("TrainIds",), "cityscapes-19"),
-    "idd": _Kind(("ids",), "idd", is_idd=True),
-    "idd-level3": _Kind(("level3Ids", "Level3Ids"), "idd-level3", is_idd=True),
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "cityscapes": _Kind(
+        ("Ids",), "cityscapes", Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds")
+    ),
+    "cityscapes-train-ids": _Kind(
+        ("TrainIds",),
+        "cityscapes-19",
+        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
+    ),
+    "idd": _Kind(
+        ("ids",),
+        "idd",
+        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
+        is_idd=True,
+    ),
+    "idd-level3": _Kind(
+        ("level3Ids", "Level3Ids"),
+        "idd-level3",
+        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
+        is_idd=True,
+    ),
 }
-
-
-def finder(layout: str) -> Callable[[Tree], Found | None]:
-    """The reader of one of `KINDS`."""
-    return partial(_find, KINDS[layout])
 
 
 def _find(kind: _Kind, tree: Tree) -> Found | None:
@@ -113,10 +126,10 @@ def _find(kind: _Kind, tree: Tree) -> Found | None:
 def _none_of(kind: _Kind, tree: Tree, pictures: Mapping[str, str], masks: Mapping[str, re.Match[str]]) -> Found | None:
     """What is said of a folder of this tree that has no mask which any kind reads."""
     outlines = [f for f in tree.files if _OUTLINES.search(f)]
-    readable_values = {values for known in KINDS.values() for values in known.values}
+    readable_values = {values for known in _KINDS.values() for values in known.values}
     if any(name["values"] in readable_values for name in masks.values()):
         return None
-    if not (masks or outlines) or kind is not KINDS["cityscapes"]:
+    if not (masks or outlines) or kind is not _KINDS["cityscapes"]:
         return None
     lines = [Line(f, Fate.UNSUPPORTED, _UNKNOWN_VALUES) for f in masks]
     lines += [] if masks else [Line(f, Fate.UNSUPPORTED, _ONLY_OUTLINES) for f in outlines]
@@ -177,25 +190,4 @@ def _package(file: str, city: str) -> str:
     return folder if folder not in {"", *_FOLDERS} and not split_of(f"{folder}/x") else city
 
 
-LAYOUTS: Final = (
-    Layout(
-        "cityscapes",
-        finder("cityscapes"),
-        Text("文件名含 _leftImg8bit 与 _labelIds", "names with _leftImg8bit and _labelIds"),
-    ),
-    Layout(
-        "cityscapes-train-ids",
-        finder("cityscapes-train-ids"),
-        Text("文件名含 _leftImg8bit 与 _labelTrainIds", "names with _leftImg8bit and _labelTrainIds"),
-    ),
-    Layout(
-        "idd",
-        finder("idd"),
-        Text("文件名含 _leftImg8bit 与 _labelids（小写）", "names with _leftImg8bit and _labelids, in lower case"),
-    ),
-    Layout(
-        "idd-level3",
-        finder("idd-level3"),
-        Text("文件名含 _leftImg8bit 与 _labellevel3Ids", "names with _leftImg8bit and _labellevel3Ids"),
-    ),
-)
+LAYOUTS: Final = tuple(Layout(name, partial(_find, kind), kind.signs) for name, kind in _KINDS.items())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from roadloop.errors import Text
 from roadloop.labels.table import ClassTable, Color
@@ -17,55 +17,44 @@ from roadloop.storage.paths import readable
 
 
 class Fate(StrEnum):
-    """What became of a file, or of a statement that a file makes; each has exactly one."""
+    """What became of a file, or of a statement that a file makes; each has exactly one.
 
-    ADDED = "added"
-    ALREADY = "already_there"
-    CHANGED = "changed"
-    MISSING = "missing_partner"
-    PARTNER = "partner_left_out"
-    AMBIGUOUS = "ambiguous"
-    ABSENT = "picture_absent"
-    SUPERSEDED = "superseded"
-    ELSEWHERE = "not_for_this_picture"
-    UNSUPPORTED = "unsupported"
-    BROKEN = "broken"
-    UNKNOWN = "unknown_color"
-    SIZE = "other_size"
-    VANISHED = "vanished"
-    UNREADABLE = "unreadable"
-    OUTSIDE = "outside"
-    BAD_NAME = "bad_name"
-    TAKEN = "name_taken"
-    USED = "used"
-    NOT_USED = "not_used"
+    Attributes:
+        text: What it is called, after a number of files.
+    """
+
+    text: Text
+
+    def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
+        """A fate with its text; of the value alone, the fate that has it."""
+        fate = str.__new__(cls, value)
+        fate._value_, fate.text = value, Text(zh, en)
+        return fate
+
+    ADDED = "added", "已加入", "added"
+    ALREADY = "already_there", "早已在内", "already there"
+    CHANGED = "changed", "内容与上次导入不同", "changed since the last import"
+    MISSING = "missing_partner", "缺少对应文件", "without a partner"
+    PARTNER = "partner_left_out", "随对应文件未使用", "left out with its partner"
+    AMBIGUOUS = "ambiguous", "对应关系不唯一", "of which it is unclear what they belong to"
+    ABSENT = "picture_absent", "图片不在目录中", "about pictures that are not there"
+    SUPERSEDED = "superseded", "已由更新的代替", "superseded by newer ones"
+    ELSEWHERE = "not_for_this_picture", "不属于这张图片", "not for this picture"
+    UNSUPPORTED = "unsupported", "不支持", "not supported"
+    BROKEN = "broken", "损坏", "broken"
+    UNKNOWN = "unknown_color", "未知颜色或编号", "of unknown colours or ids"
+    SIZE = "other_size", "尺寸不符", "of another size"
+    VANISHED = "vanished", "扫描期间消失", "vanished during the scan"
+    UNREADABLE = "unreadable", "无法读取", "unreadable"
+    OUTSIDE = "outside", "链接到根目录之外", "links out of the roots"
+    BAD_NAME = "bad_name", "文件名不可用", "with an unusable name"
+    TAKEN = "name_taken", "重名", "of the same name as another"
+    USED = "used", "作为说明文件使用", "read as a description"
+    NOT_USED = "not_used", "不需要", "not needed"
 
 
 #: Fates that somebody should look at.
 BAD: Final = frozenset(Fate) - {Fate.ADDED, Fate.ALREADY, Fate.USED, Fate.NOT_USED, Fate.SUPERSEDED, Fate.ELSEWHERE}
-
-FATES: Final = {
-    Fate.ADDED: Text("已加入", "added"),
-    Fate.ALREADY: Text("早已在内", "already there"),
-    Fate.CHANGED: Text("内容与上次导入不同", "changed since the last import"),
-    Fate.MISSING: Text("缺少对应文件", "without a partner"),
-    Fate.PARTNER: Text("随对应文件未使用", "left out with its partner"),
-    Fate.AMBIGUOUS: Text("对应关系不唯一", "of which it is unclear what they belong to"),
-    Fate.ABSENT: Text("图片不在目录中", "about pictures that are not there"),
-    Fate.SUPERSEDED: Text("已由更新的代替", "superseded by newer ones"),
-    Fate.ELSEWHERE: Text("不属于这张图片", "not for this picture"),
-    Fate.UNSUPPORTED: Text("不支持", "not supported"),
-    Fate.BROKEN: Text("损坏", "broken"),
-    Fate.UNKNOWN: Text("未知颜色或编号", "of unknown colours or ids"),
-    Fate.SIZE: Text("尺寸不符", "of another size"),
-    Fate.VANISHED: Text("扫描期间消失", "vanished during the scan"),
-    Fate.UNREADABLE: Text("无法读取", "unreadable"),
-    Fate.OUTSIDE: Text("链接到根目录之外", "links out of the roots"),
-    Fate.BAD_NAME: Text("文件名不可用", "with an unusable name"),
-    Fate.TAKEN: Text("重名", "of the same name as another"),
-    Fate.USED: Text("作为说明文件使用", "read as a description"),
-    Fate.NOT_USED: Text("不需要", "not needed"),
-}
 
 NOT_NEEDED: Final = Text("此布局不需要这个文件", "Not needed in this layout")
 NO_LABEL: Final = Text("图片没有标注", "A picture without a label")

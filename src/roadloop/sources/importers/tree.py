@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
@@ -34,36 +35,29 @@ class OutsideError(OSError):
     """A link leads out of the workspace and its roots."""
 
 
+@dataclass
 class Tree:
     """A listed folder.
 
-    Args:
+    Attributes:
         root: The folder.
         inside: Whether a path, links followed, may be read.
         files: All files below it, relative, in order, hidden ones left out.
         lost: What could not be listed.
         hidden: Hidden files and folders: passed over.
         links: Links to folders: not followed.
+        unreadable: JSON files that could not be read, and why.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        inside: Callable[[Path], bool],
-        files: Sequence[str],
-        lost: Sequence[Lost] = (),
-        hidden: Sequence[str] = (),
-        links: Sequence[str] = (),
-    ) -> None:
-        self.root: Final = root
-        self._inside: Final = inside
-        self.files: Final = tuple(files)
-        self.lost: Final = tuple(lost)
-        self.hidden: Final = tuple(hidden)
-        self.links: Final = tuple(links)
-        self.unreadable: Final[dict[str, Text]] = {}  #: JSON files that could not be read, and why
-        self._documents: dict[str, Any] | None = None
-        self._pictures: tuple[str, ...] | None = None
+    root: Path
+    inside: Callable[[Path], bool]
+    files: Sequence[str]
+    lost: Sequence[Lost] = ()
+    hidden: Sequence[str] = ()
+    links: Sequence[str] = ()
+    unreadable: dict[str, Text] = field(default_factory=dict, init=False)
+    _documents: dict[str, Any] | None = field(default=None, init=False)
+    _pictures: tuple[str, ...] | None = field(default=None, init=False)
 
     def read(self, file: str) -> bytes:
         """The bytes of a file.
@@ -72,21 +66,21 @@ class Tree:
             OutsideError: It is a link out of the workspace and its roots.
             OSError: It cannot be read.
         """
-        path = self.root / file
-        if path.is_symlink() and not self._inside(path.resolve()):
-            raise OutsideError
-        return reading.read_bytes(path)
+        return reading.read_bytes(self._path(file))
 
     def head(self, file: str) -> bytes:
         """The first bytes of a file, 4 KiB; empty when it cannot be read."""
-        path = self.root / file
         try:
-            if path.is_symlink() and not self._inside(path.resolve()):
-                return b""
-            with reading.open_file(path) as stream:
+            with reading.open_file(self._path(file)) as stream:
                 return stream.read(4096)
         except OSError:
             return b""
+
+    def _path(self, file: str) -> Path:
+        path = self.root / file
+        if path.is_symlink() and not self.inside(path.resolve()):
+            raise OutsideError
+        return path
 
     def text(self, file: str) -> str:
         """The text of a file, UTF-8 or GBK; empty when it cannot be read."""
