@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from import_folders import put
 from roadloop.labels.table import ClassTable
 from roadloop.sources.importers.found import Fate, Item, Line
-from roadloop.sources.importers.read import ItemReader, Ready, files_of
+from roadloop.sources.importers.read import Ready, files_of
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.survey import left_out, start_report, survey, take
 from roadloop.storage.paths import Workspace
@@ -80,7 +80,7 @@ def bring(home: Path, files: Mapping[str, bytes | str] | None = None, **changes:
     }  # fmt: skip
     done = survey(Workspace(home), ImportRecipe(**(values | changes)), lambda: None)
     report, kept = start_report(done), _Kept()
-    take(done, ItemReader(done.tree, done.meaning.translation, 10**6), kept, report, _nothing)
+    take(done, 10**6, kept, report, _nothing)
     lines = report._lines.values()  # the file has all names in NFC
     assert all(line.text.zh and line.text.en for line in lines)
     assert all(s.text.zh and s.text.en for s in report._statements)

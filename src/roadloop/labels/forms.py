@@ -116,7 +116,8 @@ def parse_declared(data: bytes, name: str, *, names_alone: bool = False) -> Decl
         raise _error(
             name, 1, Text("编码既不是 UTF-8、UTF-16 也不是 GBK", "its encoding is neither UTF-8, UTF-16 nor GBK")
         )
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _says_something(line)]
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(number, line) for number, line in lines if not _is_comment(line.strip())]
     if not lines:
         raise LabelMapError(Text(f"类别表 {name} 没有类别", f"Class table {name} has no class"), table=name)
     columns = _header(lines[0][1])
@@ -124,11 +125,6 @@ def parse_declared(data: bytes, name: str, *, names_alone: bool = False) -> Decl
         return Declared(parse_csv(data, name), has_ids=True, has_colors=True)
     rows = _with_header(text, name, lines[0]) if columns else _without(lines, name, names_alone=names_alone)
     return _declared(name, rows)
-
-
-def _says_something(line: str) -> bool:
-    start = line.strip()
-    return bool(start) and not _is_comment(start)
 
 
 def _is_comment(text: str) -> bool:

@@ -6,7 +6,7 @@ that are not mentioned are 255, and at least two classes must be left to learn.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +53,7 @@ class LabelMap:
     """
 
     entries: Mapping[int, MapEntry]
-    template: str = field(default="")
+    template: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entries", dict(sorted(self.entries.items())))

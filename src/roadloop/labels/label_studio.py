@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.labels import brush
-from roadloop.labels.polygons import Polygon, outlines
+from roadloop.labels.polygons import outlines
 from roadloop.labels.table import IGNORE, ClassTable, LabelClass
 
 UInt8 = NDArray[np.uint8]
@@ -42,12 +42,13 @@ def regions(ids: UInt8, table: ClassTable, shape: Shape) -> list[dict[str, Any]]
         table: The class table.
         shape: What annotators edit.
     """
-    height, width = ids.shape
     names = {c.raw_id: label_value(c) for c in table.classes}
     if shape == "polygon":
+        height, width = ids.shape
+        percent = [(p.raw_id, (100 * p.points / (width, height)).tolist()) for p in outlines(ids)]
         return [
-            _region(n, shape, names[p.raw_id], {"points": _percent(p, width, height), "closed": True}, ids)
-            for n, p in enumerate(outlines(ids))
+            _region(n, shape, names[raw_id], {"points": points, "closed": True}, ids)
+            for n, (raw_id, points) in enumerate(percent)
         ]
     values = np.unique(ids[ids != IGNORE]).tolist()
     return [painted(ids == raw_id, names[raw_id], n) for n, raw_id in enumerate(values)]
@@ -70,7 +71,3 @@ def _region(number: int, shape: Shape, value: str, drawn: dict[str, Any], pictur
         "image_rotation": 0,
         "value": {**drawn, kind: [value]},
     }
-
-
-def _percent(polygon: Polygon, width: int, height: int) -> list[list[float]]:
-    return [[100 * x / width, 100 * y / height] for x, y in polygon.points.tolist()]

@@ -69,12 +69,11 @@ class Matching:
         """
         conflicts = self.of("conflict")
         if conflicts:
-            shown = "；".join(_both(match, "zh") for match in conflicts[:SHOWN])
-            shown_en = "; ".join(_both(match, "en") for match in conflicts[:SHOWN])
+            shown = [_both(match) for match in conflicts[:SHOWN]]
             raise LabelMapError(
                 Text(
-                    f"{what.zh}对 {len(conflicts)} 个编号含义不同：{shown}。{cure.zh}",
-                    f"{what.en} give {len(conflicts)} ids different meanings: {shown_en}. {cure.en}",
+                    f"{what.zh}对 {len(conflicts)} 个编号含义不同：{'；'.join(t.zh for t in shown)}。{cure.zh}",
+                    f"{what.en} give {len(conflicts)} ids different meanings: {'; '.join(t.en for t in shown)}. {cure.en}",
                 ),
                 conflicts=[
                     {"id": match.data.raw_id, "model": _names(match.model), "data": _names(match.data)}
@@ -176,22 +175,17 @@ def _names(c: LabelClass) -> dict[str, Any]:
 
 
 def _values(side: str, c: LabelClass | None) -> dict[str, Any]:
-    if c is None:
-        return {f"{side}_id": None, f"{side}_en": None, f"{side}_zh": None, f"{side}_color": None}
-    return {
-        f"{side}_id": c.raw_id,
-        f"{side}_en": c.name_en,
-        f"{side}_zh": c.name_zh,
-        f"{side}_color": list(c.color),
-    }
+    values = (c.raw_id, c.name_en, c.name_zh, list(c.color)) if c else (None,) * 4
+    return {f"{side}_{name}": value for name, value in zip(("id", "en", "zh", "color"), values, strict=True)}
 
 
-def _both(match: Match, language: Literal["zh", "en"]) -> str:
+def _both(match: Match) -> Text:
     assert match.data is not None
     assert match.model is not None
-    if language == "zh":
-        return f"{match.data.raw_id} 模型为 {_zh(match.model)}，数据为 {_zh(match.data)}"
-    return f"{match.data.raw_id} is {_en(match.model)} to the model, {_en(match.data)} in the data"
+    return Text(
+        f"{match.data.raw_id} 模型为 {_zh(match.model)}，数据为 {_zh(match.data)}",
+        f"{match.data.raw_id} is {_en(match.model)} to the model, {_en(match.data)} in the data",
+    )
 
 
 def _zh(c: LabelClass) -> str:

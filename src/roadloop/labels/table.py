@@ -8,7 +8,7 @@ import codecs
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -78,16 +78,7 @@ class ClassTable:
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Plain values for JSON; `from_rows` reads them back."""
-        return [
-            {
-                "raw_id": c.raw_id,
-                "name_en": c.name_en,
-                "name_zh": c.name_zh,
-                "color": list(c.color),
-                "train_id": c.train_id,
-            }
-            for c in self.classes
-        ]
+        return [{**vars(c), "color": list(c.color)} for c in self.classes]
 
 
 def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> ClassTable:
@@ -104,7 +95,18 @@ def parse_csv(data: bytes, name: str) -> ClassTable:
     Raises:
         LabelMapError: A column is missing, a number is not one, an id occurs twice, there is no class, or no csv.
     """
-    columns, rows = read_rows(decode(data), name)
+    reader = csv.DictReader(io.StringIO(decode(data), newline=""))
+    try:
+        columns, rows = reader.fieldnames or (), [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        line = reader.line_num
+        raise LabelMapError(
+            Text(
+                f"类别表 {name} 第 {line} 行附近不是有效的 csv：{error}",
+                f"Class table {name} is not valid csv near line {line}: {error}",
+            ),
+            table=name,
+        ) from error
     missing = [c for c in COLUMNS if c not in columns]
     if missing:
         lacking = ", ".join(missing)
@@ -117,26 +119,6 @@ def parse_csv(data: bytes, name: str) -> ClassTable:
             missing=missing,
         )
     return ClassTable(name, tuple(_parse_row(row, name, line) for line, row in rows))
-
-
-def read_rows(text: str, name: str) -> tuple[Sequence[str], list[tuple[int, dict[str, str | None]]]]:
-    """The columns of a csv text, and its rows with their line numbers.
-
-    Raises:
-        LabelMapError: It is no csv.
-    """
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        return reader.fieldnames or (), [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        line = reader.line_num
-        raise LabelMapError(
-            Text(
-                f"类别表 {name} 第 {line} 行附近不是有效的 csv：{error}",
-                f"Class table {name} is not valid csv near line {line}: {error}",
-            ),
-            table=name,
-        ) from error
 
 
 def format_csv(table: ClassTable) -> str:

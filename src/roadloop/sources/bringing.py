@@ -11,8 +11,9 @@ from roadloop.errors import JobError, Text
 from roadloop.jobs.context import Move
 from roadloop.sources.deposit import Deposit
 from roadloop.sources.importers.found import BAD, Fate, Item, Line
-from roadloop.sources.importers.read import ItemReader, Ready
-from roadloop.sources.importers.report import Report, shown
+from roadloop.sources.importers.read import Ready
+from roadloop.sources.importers.report import Report
+from roadloop.sources.importers.tree import shown
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.survey import Survey, Taken, left_out, start_report, survey, take
 from roadloop.storage import publish
@@ -88,14 +89,13 @@ def bring(work: Work, workspace: Workspace, recipe: ImportRecipe, max_pixels: in
         LabelMapError: The class table has none of the data's classes, or twin colours, or cannot be read.
         DiskFullError: No space is left; nothing was changed.
     """
-    target = workspace.sources / recipe.dest
     done = look(work, workspace, recipe)
     work.reach("offimport.listed")
     report = start_report(done)
-    with publish.disk_errors(target):
-        deposit = Deposit(target, done.meaning.table, recipe, _locate(workspace, done), work.scratch)
-        taken = take(done, _reader(done, max_pixels), deposit, report, _watch(work, done))
-        moves = deposit.finish(done.layout, recipe.values)
+    with publish.disk_errors(workspace.sources / recipe.dest):
+        deposit = Deposit(workspace, recipe, done, work.scratch)
+        taken = take(done, max_pixels, deposit, report, _watch(work, done))
+        moves = deposit.finish()
     work.reach("offimport.written")
     for text in taken.warnings():
         work.warn(text)
@@ -122,8 +122,8 @@ def foresee(
         for watch in watches:
             watch(number, item, result)
 
-    deposit = Deposit(workspace.sources / recipe.dest, done.meaning.table, recipe, _locate(workspace, done))
-    taken = take(done, _reader(done, max_pixels), deposit, report, each)
+    deposit = Deposit(workspace, recipe, done)
+    taken = take(done, max_pixels, deposit, report, each)
     for text in (*taken.warnings(), *filter(None, [left_out(report)])):
         work.warn(text)
     return Brought(done, report, taken, deposit.added, [])
@@ -171,14 +171,6 @@ def write_report(work: Work, report: Report, target: Path) -> Move:
         report.write(scratch)
         publish.fsync_file(scratch)
     return scratch, target
-
-
-def _locate(workspace: Workspace, done: Survey) -> Callable[[str], str]:
-    return lambda file: workspace.store_path(done.tree.root / file, raw=True)
-
-
-def _reader(done: Survey, max_pixels: int) -> ItemReader:
-    return ItemReader(done.tree, done.meaning.translation, max_pixels)
 
 
 def _watch(work: Work, done: Survey) -> Each:

@@ -62,7 +62,7 @@ def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS
         file = sample.label_name
         ids, counts, unknown = _read_ids(sample, table, max_pixels)
         if ids.shape != header.size[::-1]:
-            raise _other_size(ids.shape, header.size)
+            raise BrokenFileError(other_size(ids, header.size))
     except RoadloopError as error:
         return Problem(f"{place}/{printable(PurePath(file).name)}", error.text)
     width, height = header.size
@@ -135,9 +135,10 @@ def _check_share(unknown: int, pixels: int, zh: str, en: str, found: str) -> Non
         )
 
 
-def _other_size(label: tuple[int, ...], picture: tuple[int, int]) -> BrokenFileError:
-    height, width = label
-    return broken(
+def other_size(ids: NDArray[np.uint8], picture: tuple[int, int]) -> Text:
+    """What is said of a label, uint8 [H, W], that has not the size of its picture, (width, height)."""
+    height, width = ids.shape
+    return Text(
         f"标注尺寸 {width}x{height} 与图片尺寸 {picture[0]}x{picture[1]} 不同",
         f"The label's size {width}x{height} is not the picture's, {picture[0]}x{picture[1]}",
     )

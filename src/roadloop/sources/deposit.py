@@ -12,15 +12,16 @@ from roadloop.errors import BrokenFileError, InvalidNameError, Text
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs.context import Move
 from roadloop.labels.colors import ColorCoder, with_ignore
-from roadloop.labels.table import IGNORE, ClassTable, format_csv
+from roadloop.labels.table import IGNORE, format_csv
 from roadloop.sources.importers.found import Fate, Line
 from roadloop.sources.importers.read import Ready, files_of
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, SPLIT_NAMES, SPLITS
 from roadloop.sources.manifest import MANIFEST, Row, format_manifest, read_manifest
-from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, Values, format_origin
+from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, format_origin
+from roadloop.sources.survey import Survey
 from roadloop.sources.writer import files_of_picture
 from roadloop.storage import publish, reading
-from roadloop.storage.paths import check_name
+from roadloop.storage.paths import Workspace, check_name
 from roadloop.tracks.service import UNKNOWN
 
 Scratch = Callable[[Path], Path]
@@ -32,25 +33,21 @@ class Deposit:
     """Receives the good pictures of one import.
 
     Args:
-        target: The source set's folder; it may be there already.
-        table: Its class table.
+        workspace: Where the source set is to be; its folder may be there already.
         recipe: The import; what it says is kept for every picture.
-        locate: Text for the manifest of a file in the imported folder, for imports by reference.
+        done: What is known of the imported folder.
         scratch: Gives a scratch path beside a target; None: nothing is written, everything is decided.
     """
 
     def __init__(
-        self,
-        target: Path,
-        table: ClassTable,
-        recipe: ImportRecipe,
-        locate: Callable[[str], str],
-        scratch: Scratch | None = None,
+        self, workspace: Workspace, recipe: ImportRecipe, done: Survey, scratch: Scratch | None = None
     ) -> None:
+        target = workspace.sources / recipe.dest
         self._target: Final = target
-        self._table = table
+        self._workspace: Final = workspace
         self._recipe: Final = recipe
-        self._locate: Final = locate
+        self._survey: Final = done
+        self._table = done.meaning.table
         self._scratch: Final = scratch or _nowhere
         self._dry: Final = scratch is None
         self._grows: Final = target.is_dir()
@@ -96,7 +93,7 @@ class Deposit:
             self._splits.setdefault(item.split, []).append(row.key)
         return [Line(file, Fate.ADDED, ready.note) for file in files_of(item)]
 
-    def finish(self, layout: str, values: Values) -> list[Move]:
+    def finish(self) -> list[Move]:
         """Write what describes the set; returns the renames that make everything visible, none when nothing is new.
 
         Copied pictures come after their manifest, labels of pictures elsewhere before it, so that nobody who reads
@@ -105,7 +102,7 @@ class Deposit:
         if not self._rows:
             return []
         moves = [(folder, self._target / name) for name, folder in sorted(self._folders.items())]
-        described = self._describe(layout, values)
+        described = self._describe()
         os.sync()  # one flush for thousands of small files
         if not self._grows:
             return [(self._whole, self._target)]
@@ -159,6 +156,10 @@ class Deposit:
         label = files_of(ready.item)[1]
         return row._replace(label=self._locate(label), label_kind=ready.stays)
 
+    def _locate(self, file: str) -> str:
+        """What the manifest calls a file of the imported folder."""
+        return self._workspace.store_path(self._survey.tree.root / file, raw=True)
+
     def _written(self, ready: Ready, row: Row) -> Row:
         files = files_of_picture(
             row.stem, ready.image, lambda: encode_label(ready.ids), lambda: self._colors(ready.ids)
@@ -183,7 +184,7 @@ class Deposit:
         self._coder = self._coder or ColorCoder(self._table)
         return self._coder.to_rgb(ids)
 
-    def _describe(self, layout: str, values: Values) -> list[Move]:
+    def _describe(self) -> list[Move]:
         moves: list[Move] = []
 
         def write(name: str, data: bytes) -> None:
@@ -197,7 +198,8 @@ class Deposit:
         if self._new_table:
             write(CLASSES, format_csv(self._table).encode())
         if not self._grows:
-            origin = Origin(src=self._recipe.src, mode=self._recipe.mode, layout=layout, values=values)
+            src, mode, values = self._recipe.src, self._recipe.mode, self._recipe.values
+            origin = Origin(src=src, mode=mode, layout=self._survey.layout, values=values)
             write(ORIGIN, format_origin(origin).encode())
         for split in SPLIT_NAMES if self._splits else ():
             older = self._older_list(split)

@@ -16,8 +16,7 @@ from roadloop.labels.table import ClassTable
 from roadloop.sources.importers.found import DrawnLabel, Item, Line
 from roadloop.sources.importers.matching import PLAIN
 from roadloop.sources.importers.read import Ready
-from roadloop.sources.importers.report import shown
-from roadloop.sources.importers.tree import Tree
+from roadloop.sources.importers.tree import Tree, shown
 
 UInt8 = NDArray[np.uint8]
 PAIRS: Final = 12

@@ -166,17 +166,13 @@ class Taken:
 
 
 def take(
-    done: Survey,
-    reader: ItemReader,
-    place: Place,
-    report: Report,
-    each: Callable[[int, Item, Ready | list[Line]], None],
+    done: Survey, max_pixels: int, place: Place, report: Report, each: Callable[[int, Item, Ready | list[Line]], None]
 ) -> Taken:
     """Read every picture, hand the good ones on, and note every outcome.
 
     Args:
         done: The survey.
-        reader: Reads and checks pictures.
+        max_pixels: Larger pictures are left out.
         place: Where good ones go.
         report: Gets the outcomes.
         each: Called after each, with its number from 1, what was read, and the result.
@@ -184,8 +180,8 @@ def take(
     Raises:
         AssertionError: A file or a statement ended in no outcome; a fault of this program.
     """
-    taken = Taken()
-    items = done.found.items
+    taken, items = Taken(), done.found.items
+    reader = ItemReader(done.tree, done.meaning.translation, max_pixels)
 
     def read(item: Item) -> Ready | list[Line]:
         return reader.read(item, place.known(item.image))

@@ -6,7 +6,7 @@ from pathlib import Path
 from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.labels.table import ClassTable
 from roadloop.sources.exporters.folder import Placed
-from roadloop.sources.importers.found import FileLabel, Found, Item
+from roadloop.sources.importers.found import FileLabel, Found
 from roadloop.sources.importers.legend import find_legend
 from roadloop.sources.importers.recognise import recognise
 from roadloop.sources.importers.tree import list_tree
@@ -53,14 +53,13 @@ def prove(root: Path, layout: str, exported: Exported, table: ClassTable) -> lis
 
 def _wrong(found: Found, exported: Exported) -> str | None:
     """A picture that comes back otherwise than it was written; None when all are right."""
-    back = {f"{item.package}/{item.stem}": (_placed(item), item.split) for item in found.items}
+    back = {}
+    for item in found.items:
+        placed = Placed(item.image, item.label.file if isinstance(item.label, FileLabel) else "")
+        back[f"{item.package}/{item.stem}"] = placed, item.split
     if len(back) == len(found.items) and back == dict(exported):
         return None
     return next((key for key in exported if back.get(key) != exported[key]), next(iter(back), "-"))
-
-
-def _placed(item: Item) -> Placed:
-    return Placed(item.image, item.label.file if isinstance(item.label, FileLabel) else "")
 
 
 def _refused(layout: str, what: Text) -> InvalidValueError:

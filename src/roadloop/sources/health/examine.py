@@ -89,7 +89,11 @@ def examine(
         return checked, (sample, fingerprint(checked.image, (checked.width, checked.height)))
 
     def look(sample: Sample) -> _Seen | None:
-        return _look(sample, max_pixels)
+        try:
+            data = reading.read_bytes(sample.image)
+            return sample, fingerprint(data, check_image(data, max_pixels).size)
+        except (OSError, RoadloopError):  # that is its own set's trouble
+            return None
 
     for done, result in enumerate(read_ahead(check, found.samples), 1):
         if isinstance(result, Problem):
@@ -125,15 +129,6 @@ def _count(
 def most_doubtful(noise: Sequence[Noise]) -> list[Noise]:
     """Largest and surest disagreement first."""
     return sorted(noise, key=lambda n: (-n.piece.pixels * n.piece.confidence, n.picture, n.piece.y, n.piece.x))
-
-
-def _look(sample: Sample, max_pixels: int) -> _Seen | None:
-    """A picture of another set; None when it cannot be read, which is that set's own trouble."""
-    try:
-        data = reading.read_bytes(sample.image)
-        return sample, fingerprint(data, check_image(data, max_pixels).size)
-    except (OSError, RoadloopError):
-        return None
 
 
 def _compare(health: Health, seen: Sequence[_Seen], own: int, distance: int) -> None:

@@ -29,7 +29,8 @@ _COMPANION: Final = "_instanceIds"
 def find_scene(tree: Tree) -> Found | None:
     """The pictures with class ids, or None when the folder is none, or has lane marks."""
     masks = _masks(tree)
-    return None if _has_lanes(masks) else _read(tree, masks, "apolloscape")
+    has_lanes = any(_LANE.fullmatch(part) for file in masks for part in PurePosixPath(file).parts[:-1])
+    return None if has_lanes else _read(tree, masks, "apolloscape")
 
 
 def find_lanes(tree: Tree) -> Found | None:
@@ -42,10 +43,6 @@ def find_lanes(tree: Tree) -> Found | None:
 
 def _masks(tree: Tree) -> dict[str, str]:
     return {f: key for f in tree.pictures() if f"{_MASK}." in f and (key := _key(f, _MASKS)).endswith(_MASK)}
-
-
-def _has_lanes(masks: Mapping[str, str]) -> bool:
-    return any(_LANE.fullmatch(part) for file in masks for part in PurePosixPath(file).parts[:-1])
 
 
 def _read(tree: Tree, masks: Mapping[str, str], table: str) -> Found | None:

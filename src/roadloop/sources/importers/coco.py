@@ -35,6 +35,8 @@ _USED: Final = Text("COCO 说明文件，已读取", "COCO's description; it was
 _NO_MASK: Final = Text("JSON 所指的掩码不在目录中", "The mask that the JSON names is not there")
 _MAPPED: Final = Text("掩码文件已被采用", "The mask of the picture counts")
 _LARGEST: Final = 255
+#: Masks first: a picture that has one needs no outlines.
+_KINDS: Final = ("panoptic", "stuff", "shapes")
 
 
 def find(tree: Tree) -> Found | None:
@@ -43,11 +45,9 @@ def find(tree: Tree) -> Found | None:
     lines: list[Line] = []
     categories = _Categories()
     described = documents(tree)
-    # Masks first: a picture that has one needs no outlines.
-    for file, value in sorted(
-        described.items(), key=lambda d: (_kind(tree, *d) != "panoptic", _kind(tree, *d) != "stuff")
-    ):
-        kind = _kind(tree, file, value)
+    kinds = {file: _kind(tree, file, value) for file, value in described.items()}
+    for file in sorted(kinds, key=lambda f: _KINDS.index(kinds[f])):
+        kind, value = kinds[file], described[file]
         try:
             places = categories.places(file, value)
             if kind == "panoptic":

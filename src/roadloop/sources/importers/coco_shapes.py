@@ -64,12 +64,10 @@ def read_shapes(gathered: Gathered, file: str, value: Any, places: Mapping[int, 
         if picture is not None:
             _annotated(gathered, Claim(file, place, picture.name), row, picture, places)
     for picture in pictures.values():
-        if picture.regions:
-            label = DrawnLabel(*picture.size, tuple(picture.regions))
+        if picture.regions or picture.blocked:
+            label = DrawnLabel(*picture.size, tuple(picture.regions)) if picture.regions else None
             claims, name = tuple(picture.claims), plain_name(picture.name)
             gathered.said.append(Said(file, claims, name, label, split=split, blocked=picture.blocked))
-        elif picture.blocked:
-            gathered.said.append(Said(file, (), plain_name(picture.name), None, split=split, blocked=picture.blocked))
 
 
 def read_images(gathered: Gathered, file: str, rows: Any) -> tuple[dict[str, Picture], int]:

@@ -143,7 +143,7 @@ def _entry(claims: tuple[Claim, ...], entries: list[Mapping[str, Any]]) -> Entry
     for entry in entries:
         for key, content in (entry.get("value") or {}).items():
             if key.endswith("labels"):
-                labels += [name for name in map(_stripped, content or ()) if name not in labels]
+                labels += [name for label in content or () if (name := str(label).strip()) not in labels]
             else:
                 value.setdefault(key, content)
     first = entries[0]
@@ -158,10 +158,6 @@ def _entry(claims: tuple[Claim, ...], entries: list[Mapping[str, Any]]) -> Entry
         tuple(labels),
         value,
     )
-
-
-def _stripped(name: Any) -> str:
-    return str(name).strip()
 
 
 def _listed(value: Any) -> list[Any]:

@@ -55,13 +55,11 @@ class _Shape(NamedTuple):
     """One shape that draws something.
 
     Attributes:
-        number: Its place in the file.
         name: Of its class.
         kind: How it is drawn.
         value: What that needs.
     """
 
-    number: int
     name: str
     kind: str
     value: Any
@@ -109,9 +107,8 @@ def drawn(data: bytes, segments: tuple[tuple[int, int], ...]) -> DrawnLabel:
     """
     value = json.loads(decode(data))
     classes = dict(segments)
-    shapes = [shape for _, shape in _shapes(value) if isinstance(shape, _Shape) and shape.number in classes]
-    regions = (Region(classes[s.number], s.kind, s.value, _place(s.number)) for s in shapes)
-    return DrawnLabel(*_size(value), tuple(regions))
+    shapes = [(n, shape) for n, shape in _shapes(value) if isinstance(shape, _Shape) and n in classes]
+    return DrawnLabel(*_size(value), tuple(Region(classes[n], s.kind, s.value, _place(n)) for n, s in shapes))
 
 
 def _candidates(tree: Tree) -> list[str]:
@@ -146,12 +143,12 @@ def _shapes(value: Mapping[str, Any]) -> Iterator[tuple[int, _Shape | Refused]]:
     """The shapes of a file with their numbers."""
     for number, shape in enumerate(value["shapes"]):
         try:
-            yield number, _shape(number, shape)
+            yield number, _shape(shape)
         except ODD_JSON as error:
             yield number, Refused(Fate.BROKEN, odd_json(error))
 
 
-def _shape(number: int, shape: Mapping[str, Any]) -> _Shape | Refused:
+def _shape(shape: Mapping[str, Any]) -> _Shape | Refused:
     """One shape, or why it draws nothing; files of before version 3.3 have polygons alone."""
     kind = str(shape.get("shape_type") or "polygon")
     if kind not in _SHAPES:
@@ -165,8 +162,8 @@ def _shape(number: int, shape: Mapping[str, Any]) -> _Shape | Refused:
     if kind == "mask":
         (x0, y0), (x1, y1) = points
         left, top = int(min(x0, x1)), int(min(y0, y1))
-        return _Shape(number, name, "bitmap", {"png": shape["mask"], "left": left, "top": top})
-    return _Shape(number, name, _SHAPES[kind], points)
+        return _Shape(name, "bitmap", {"png": shape["mask"], "left": left, "top": top})
+    return _Shape(name, _SHAPES[kind], points)
 
 
 def _place(number: int) -> str:

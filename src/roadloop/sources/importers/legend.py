@@ -11,9 +11,8 @@ from typing import Final, NamedTuple
 from roadloop.errors import JobError, LabelMapError, Text
 from roadloop.labels.forms import Declared, parse_declared
 from roadloop.labels.table import ClassTable
-from roadloop.sources.importers.tree import OutsideError, Tree
+from roadloop.sources.importers.tree import OutsideError, Tree, shown
 from roadloop.storage import reading
-from roadloop.storage.paths import readable
 
 LEGEND_FILE: Final = Text("类别表，已读取", "The class table; it was read")
 LABEL_MAP: Final = "labelmap.txt"
@@ -76,8 +75,8 @@ def find_legend(tree: Tree) -> Legend | None:
         if not agree(first[1], declared):
             raise JobError(
                 Text(
-                    f"{_shown(first[0])} 与 {_shown(file)} 的类别不同，无法确定用哪一个；请只保留一个，或分别导入各个目录",
-                    f"{_shown(first[0])} and {_shown(file)} name different classes, so it is not clear which counts; keep"
+                    f"{shown(first[0])} 与 {shown(file)} 的类别不同，无法确定用哪一个；请只保留一个，或分别导入各个目录",
+                    f"{shown(first[0])} and {shown(file)} name different classes, so it is not clear which counts; keep"
                     " one of them, or import the folders one by one",
                 ),
                 files=[first[0], file],
@@ -96,9 +95,9 @@ def check_unread(tree: Tree) -> None:
     if file is not None:
         raise LabelMapError(
             Text(
-                f"{_shown(file)} 像是数据自带的类别表，但这种格式不能读取；请另存为 classes.csv（raw_id,name_en,name_zh,r,g,b,train_id），"
+                f"{shown(file)} 像是数据自带的类别表，但这种格式不能读取；请另存为 classes.csv（raw_id,name_en,name_zh,r,g,b,train_id），"
                 "或用 roadelement 指定类别表；若它不是类别表，请改名",
-                f"{_shown(file)} seems to be the data's class table, in a form that is not read: save it as classes.csv"
+                f"{shown(file)} seems to be the data's class table, in a form that is not read: save it as classes.csv"
                 " (raw_id,name_en,name_zh,r,g,b,train_id), or name a table with roadelement, or give the file another name",
             ),
             file=file,
@@ -117,8 +116,8 @@ def read_legend(data: bytes, file: str) -> Declared:
     except LabelMapError as error:
         raise LabelMapError(
             Text(
-                f"随数据的类别表 {_shown(file)} 无法读取：{error.text.zh}。请改正该文件；若它不是类别表，请改名",
-                f"The class table {_shown(file)} beside the data cannot be read: {error.text.en}. Mend the file, or give it"
+                f"随数据的类别表 {shown(file)} 无法读取：{error.text.zh}。请改正该文件；若它不是类别表，请改名",
+                f"The class table {shown(file)} beside the data cannot be read: {error.text.en}. Mend the file, or give it"
                 " another name if it is no class table",
             ),
             file=file,
@@ -132,8 +131,8 @@ def _read(tree: Tree, file: str) -> Declared:
         what = _OUTSIDE if isinstance(error, OutsideError) else reading.why(error)
         raise LabelMapError(
             Text(
-                f"随数据的类别表 {_shown(file)} 无法读取：{what.zh}",
-                f"The class table {_shown(file)} beside the data cannot be read: {what.en}",
+                f"随数据的类别表 {shown(file)} 无法读取：{what.zh}",
+                f"The class table {shown(file)} beside the data cannot be read: {what.en}",
             ),
             file=file,
         ) from error
@@ -154,7 +153,3 @@ def agree(a: Declared, b: Declared) -> bool:
         )
 
     return key(a) == key(b)
-
-
-def _shown(file: str) -> str:
-    return "/".join(readable(part) for part in file.split("/"))

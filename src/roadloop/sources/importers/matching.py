@@ -12,8 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from roadloop.errors import Text
-from roadloop.sources.importers.tree import PICTURE_FOLDERS, PICTURES
-from roadloop.storage.paths import readable
+from roadloop.sources.importers.tree import PICTURE_FOLDERS, PICTURES, shown
 
 Parts = tuple[str, ...]
 
@@ -48,7 +47,7 @@ class Doubt(NamedTuple):
     @property
     def text(self) -> Text:
         """What the report says."""
-        some = ", ".join("/".join(readable(part) for part in c.split("/")) for c in self.candidates[:_SHOWN])
+        some = ", ".join(map(shown, self.candidates[:_SHOWN]))
         more = " ..." if len(self.candidates) > _SHOWN else ""
         return Text(
             f"无法确定对应关系，可能是：{some}{more}；请改名或补全目录，使其唯一",
@@ -77,7 +76,7 @@ def pair(pictures: Mapping[str, str], labels: Mapping[str, str]) -> Pairing:
     """
     found = Pairing({}, {})
     left, right = dict(pictures), dict(labels)
-    for fold, rule in ((_same, EXACT), (_form, _FORM), (_case, _CASE)):
+    for fold, rule in ((_same, EXACT), (shown, _FORM), (_case, _CASE)):
         here, there = _grouped(left, fold), _grouped(right, fold)
         for key in here.keys() & there.keys():
             ours, theirs = here[key], there[key]
@@ -114,8 +113,7 @@ def plain_name(text: str) -> Name:
 
     Label Studio puts its uploads' hashes into the COCO that it exports.
     """
-    readings = tuple(dict.fromkeys(filter(None, (_parts(text), _parts(text.replace("\\", "/"))))))
-    return Name(text, readings, _stripped(readings))
+    return _name(text, [text])
 
 
 def url_name(text: str) -> Name:
@@ -140,6 +138,11 @@ def url_name(text: str) -> Name:
         texts = [path, unquote(path)]
         if not upload and address is not None and address.query:
             texts += [path.partition("?")[0], unquote(path.partition("?")[0])]
+    return _name(text, texts)
+
+
+def _name(text: str, texts: Sequence[str]) -> Name:
+    """A name that may be read as any of some texts, with slashes or backslashes."""
     readings = [reading for t in texts for reading in (_parts(t), _parts(t.replace("\\", "/"))) if reading]
     return Name(text, tuple(dict.fromkeys(readings)), _stripped(readings))
 
@@ -262,12 +265,8 @@ def _same(text: str) -> str:
     return text
 
 
-def _form(text: str) -> str:
-    return "/".join(readable(part) for part in text.split("/"))
-
-
 def _case(text: str) -> str:
-    return _form(text).casefold()
+    return shown(text).casefold()
 
 
 class _Level(NamedTuple):
@@ -282,13 +281,13 @@ class _Level(NamedTuple):
 
 _LEVELS: Final = (
     _Level(stripped=False, fold=_same, ending=False, rule=EXACT),
-    _Level(stripped=False, fold=_form, ending=False, rule=_FORM),
-    _Level(stripped=True, fold=_form, ending=False, rule=_PREFIX),
+    _Level(stripped=False, fold=shown, ending=False, rule=_FORM),
+    _Level(stripped=True, fold=shown, ending=False, rule=_PREFIX),
     _Level(stripped=False, fold=_case, ending=False, rule=_CASE),
-    _Level(stripped=False, fold=_form, ending=True, rule=_ENDING),
+    _Level(stripped=False, fold=shown, ending=True, rule=_ENDING),
     _Level(stripped=True, fold=_case, ending=False, rule=_PREFIX),
-    _Level(stripped=True, fold=_form, ending=True, rule=_PREFIX),
+    _Level(stripped=True, fold=shown, ending=True, rule=_PREFIX),
     _Level(stripped=False, fold=_case, ending=True, rule=_ENDING),
     _Level(stripped=True, fold=_case, ending=True, rule=_PREFIX),
-    _Level(stripped=False, fold=_form, ending=True, rule=_OWN, own=True),
+    _Level(stripped=False, fold=shown, ending=True, rule=_OWN, own=True),
 )

@@ -9,7 +9,7 @@ from roadloop.labels.table import IGNORE, ClassTable, LabelClass
 from roadloop.sources.importers.found import LegendClass
 from roadloop.sources.importers.translate import numbered
 
-_IGNORED: Final = frozenset({"__ignore__"})  # labelme's word for 255
+_IGNORED: Final = "__ignore__"  # labelme's word for 255
 
 
 def table_of(
@@ -27,7 +27,7 @@ def table_of(
         JobError: There are more classes than labels of 8 bits can hold, or two have one number before their names.
     """
     _check_numbers(legend)
-    classes = [c for c in legend if c.name not in _IGNORED]
+    classes = [c for c in legend if c.name != _IGNORED]
     if not classes:
         return None, (IGNORE,) * len(legend)
     if len(classes) > IGNORE:

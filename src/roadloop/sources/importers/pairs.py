@@ -28,11 +28,10 @@ _OTHER: Final = Text("图片已有另一个标注", "The picture has another lab
 def find(tree: Tree) -> Found:
     """All pairs of a folder; there may be none."""
     lists = find_lists(tree)
-    pairs = _Pairs(tree)
-    pairs.declare(read_pairs(tree, lists))
+    pairs = _Pairs(tree, read_pairs(tree, lists))
     pairs.match()
     items = [
-        make_item(file, FileLabel(match.file, pairs.reading(match.file)), rule=match.rule, split=split_of(file))
+        make_item(file, FileLabel(match.file, _reading(match.file)), rule=match.rule, split=split_of(file))
         for file, match in sorted(pairs.labels.items())
     ]
     keys = {item.image: PurePosixPath(item.image).with_suffix("").as_posix() for item in items}
@@ -44,11 +43,16 @@ def find(tree: Tree) -> Found:
 
 
 class _Pairs:
-    """Finds the label of each picture, the more particular forms first."""
+    """Finds the label of each picture: the pairs that a list declares, whatever files are called, then by their forms.
 
-    def __init__(self, tree: Tree) -> None:
-        self.labels: Final[dict[str, Match]] = {}
-        self._doubts: Final[dict[str, Doubt]] = {}
+    Args:
+        tree: The imported folder.
+        declared: What lists say.
+    """
+
+    def __init__(self, tree: Tree, declared: Pairing) -> None:
+        self.labels: Final[dict[str, Match]] = declared.labels
+        self._doubts: Final[dict[str, Doubt]] = declared.doubts
         self._superseded: set[str] = set()
         self._files: Final = tree.pictures()
         keys = {file: PurePosixPath(file).with_suffix("").as_posix() for file in self._files}
@@ -57,11 +61,10 @@ class _Pairs:
         both = jpegs & {key for file, key in keys.items() if _is_png(file)}
         below = {file for file in self._files if _places(file, _LABELS)}
         whole = {key for file, key in keys.items() if file not in below}
-        self._marked: Final = {
-            file: bare
-            for file in self._files
-            if (bare := _bare(keys[file], whole)) is not None and not (_may_be_own(file) and keys[file] in both)
-        }
+        # `X_L.jpg` with `X_L.png` is a pair of its own; `label-X.jpg` stays open, for `label-X.png` may be X's.
+        own_pair = {file for file in self._files if keys[file] in both and not _is_prefixed(file)}
+        marked = {file: _bare(keys[file], whole) for file in self._files if file not in own_pair}
+        self._marked: Final = {file: bare for file, bare in marked.items() if bare is not None}
         plain = [file for file in self._files if file not in below and file not in self._marked]
         own = {bare for file, bare in self._marked.items() if file not in below}
         #: PNGs that are labels by lying beside a JPEG; a PNG with a marked label of its own is a picture.
@@ -69,13 +72,8 @@ class _Pairs:
         self._plain: Final = plain
         self._below: Final = below
 
-    def declare(self, told: Pairing) -> None:
-        """Take the pairs that a list declares; what it names wins over what files are called."""
-        self.labels.update(told.labels)
-        self._doubts.update(told.doubts)
-
     def match(self) -> None:
-        """Pair everything up."""
+        """Pair everything up, the more particular forms first."""
         self._doubt_rivals()
         jpegs = [file for file in self._left() if not _is_png(file)]
         self._take(jpegs, {file: self._keys[file] for file in self._beside}, self._keys)
@@ -100,10 +98,6 @@ class _Pairs:
             if (label := next((labels[star] for star in stars if star in labels), None)) is not None:
                 three = (jpeg, file, label)
                 self._doubts.update({one: Doubt(tuple(other for other in three if other != one)) for one in three})
-
-    def reading(self, label: str) -> Literal["auto", "color"]:
-        """How a label is read: `label-X.png` is in colours, whatever kind of PNG it is."""
-        return "color" if PurePosixPath(label).name.startswith(LABEL_PREFIX) else "auto"
 
     def lines(self) -> list[Line]:
         """What became of the files that are in no pair."""
@@ -144,9 +138,13 @@ def _is_png(file: str) -> bool:
     return file.lower().endswith(".png")
 
 
-def _may_be_own(file: str) -> bool:
-    """Whether `X_L.jpg` with `X_L.png` is a pair of its own; `label-X.jpg` stays open, for `label-X.png` may be X's."""
-    return not PurePosixPath(file).name.startswith(LABEL_PREFIX)
+def _reading(label: str) -> Literal["auto", "color"]:
+    """How a label is read: `label-X.png` is in colours, whatever kind of PNG it is."""
+    return "color" if _is_prefixed(label) else "auto"
+
+
+def _is_prefixed(file: str) -> bool:
+    return PurePosixPath(file).name.startswith(LABEL_PREFIX)
 
 
 def _places(file: str, names: frozenset[str]) -> list[int]:

@@ -12,7 +12,7 @@ from roadloop.errors import BrokenFileError, RoadloopError, Text
 from roadloop.imaging.decode import check_image, decode_color_label, decode_label
 from roadloop.imaging.header import GREY, PALETTE, broken, read_header
 from roadloop.labels.table import IGNORE
-from roadloop.sources.check import MAX_UNKNOWN, count_ids
+from roadloop.sources.check import MAX_UNKNOWN, count_ids, other_size
 from roadloop.sources.importers import labelme
 from roadloop.sources.importers.found import DrawnLabel, Fate, FileLabel, Item, Label, Line
 from roadloop.sources.importers.matching import EXACT
@@ -23,7 +23,6 @@ from roadloop.sources.layout import LabelKind
 from roadloop.storage import reading
 
 UInt8 = NDArray[np.uint8]
-ADDED: Final = Text("已加入", "added")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class ItemReader:
         except RoadloopError as error:
             raise _LeftOutError(Fate.BROKEN, error.text) from error
         if painted.ids.shape != header.size[::-1]:
-            raise _LeftOutError(Fate.SIZE, _other_size(painted.ids.shape, header.size))
+            raise _LeftOutError(Fate.SIZE, other_size(painted.ids, header.size))
         if painted.unknown > MAX_UNKNOWN * painted.ids.size:
             raise _LeftOutError(Fate.UNKNOWN, _unknown(painted))
         ignored = 0 if self._translation.ignores_255 else int((painted.ids == IGNORE).sum()) - painted.unknown
@@ -269,13 +268,6 @@ _EITHER: Final = (
 )
 
 
-def _other_size(label: tuple[int, ...], picture: tuple[int, int]) -> Text:
-    return Text(
-        f"标注尺寸 {label[1]}x{label[0]} 与图片尺寸 {picture[0]}x{picture[1]} 不同",
-        f"The label's size {label[1]}x{label[0]} is not the picture's, {picture[0]}x{picture[1]}",
-    )
-
-
 def _unknown(painted: Painted) -> Text:
     share = f"{100 * painted.unknown / painted.ids.size:.2f} %"
     few = painted.unknown <= MAX_UNKNOWN * painted.ids.size
@@ -288,7 +280,7 @@ def _unknown(painted: Painted) -> Text:
 
 
 def _note(item: Item, painted: Painted, ignored: int) -> Text:
-    parts = [ADDED]
+    parts = [Fate.ADDED.text]
     if item.rule is not EXACT:
         parts.append(Text(f"对应方式：{item.rule.zh}", f"matched by {item.rule.en}"))
     if painted.unknown:

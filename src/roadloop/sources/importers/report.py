@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from roadloop.sources.importers.found import Claim, Fate, FileLabel, Item, Line, Statement
-from roadloop.storage.paths import readable
+from roadloop.sources.importers.found import Fate, FileLabel, Item, Line, Statement
+from roadloop.sources.importers.tree import shown
 from roadloop.storage.sheets import Sheet
 
 COLUMNS: Final = ("file", "outcome", "reason_zh", "reason_en", "place", "picture")
@@ -85,18 +85,9 @@ class Report:
             rows.add(COLUMNS)
             for file in sorted({*self._lines, *by_file}):
                 for claim, fate, text in by_file.get(file, ()):
-                    rows.add([shown(file), fate.value, *text, *_place(claim)])
+                    rows.add([shown(file), fate.value, *text, claim.place, shown(claim.picture[:300])])
                 if line := self._lines.get(file):
                     rows.add([shown(file), line.fate.value, *line.text, "", ""])
-
-
-def shown(file: str) -> str:
-    """A file's place for people; GBK names are read as such."""
-    return "/".join(readable(part) for part in file.split("/"))
-
-
-def _place(claim: Claim) -> tuple[str, str]:
-    return claim.place, shown(claim.picture[:300])
 
 
 def _counted(fates: Iterable[Fate]) -> dict[str, int]:

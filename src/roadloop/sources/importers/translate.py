@@ -63,7 +63,6 @@ class Translation:
         self.ignores_255: Final = any(c.raw_id == IGNORE for c in table.classes)
         self._table: Final = table
         self._values: Final = self._by_value(unlabelled)
-        self._coder: tuple[ColorCoder, UInt8] | None = None
 
     @cached_property
     def keeps_values(self) -> bool:
@@ -105,13 +104,13 @@ class Translation:
         Raises:
             LabelMapError: Two classes share a colour.
         """
-        if self._coder is None:
-            self._coder = self._make_coder()
         coder, ids = self._coder
         decoded = coder.to_ids(rgb)
         return Painted(ids[decoded.ids], decoded.unknown_pixels, describe_unknown(decoded.unknown))
 
-    def _make_coder(self) -> tuple[ColorCoder, UInt8]:
+    @cached_property
+    def _coder(self) -> tuple[ColorCoder, UInt8]:
+        """By colour the place among the coloured classes, and the raw id of each place, uint8 [256]."""
         pairs = zip(self.legend, self.targets, strict=True)
         colored = [(c, target) for c, target in pairs if c.color is not None and target >= 0]
         if not colored:

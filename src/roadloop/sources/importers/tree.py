@@ -167,6 +167,11 @@ def odd_json(error: Exception) -> Text:
     return Text(f"JSON 的内容不符合格式：{what}", f"The JSON does not have the form it should have: {what}")
 
 
+def shown(file: str) -> str:
+    """A file's place for people: NFC, names in GBK bytes read as such."""
+    return "/".join(readable(part) for part in file.split("/"))
+
+
 def package_of(folder: str) -> str:
     """The package for pictures of a folder: its path with dashes, `1` for the top."""
     parts = [readable(part) for part in PurePosixPath(folder).parts if part != "."]
