@@ -22,7 +22,7 @@ from roadloop.jobs.fsck import inspect
 from roadloop.selection.store import selections
 from roadloop.server import create_app
 from roadloop.settings import Settings
-from roadloop.sources.manifest import format_manifest, parse_manifest
+from roadloop.sources.manifest import format_manifest, parse_rows
 from roadloop.storage import publish
 from roadloop.storage.database import metadata
 from roadloop.storage.platform import Platform, open_platform
@@ -234,10 +234,7 @@ def test_fsck__finds_what_is_gone_and_what_points_outside(done: Done, tmp_path: 
         with platform.database.transaction() as db:
             db.execute(evaluations.update().values(sour_dir="/elsewhere/pictures"))
         manifest = home / "sources" / "referred" / "manifest.csv"
-        old = [
-            row._replace(image=f"/elsewhere/\udcc3/{row.stem}.jpg")
-            for row in parse_manifest(manifest.read_bytes()).values()
-        ]
+        old = [row._replace(image=f"/elsewhere/\udcc3/{row.stem}.jpg") for row in parse_rows(manifest.read_bytes())]
         manifest.write_bytes(format_manifest(old))
         words = [problem.text.en for problem in inspect(platform, hashes=False).problems]
         for folder in (*gone, "models/车道线/2/北京-110000"):

@@ -27,11 +27,15 @@ from roadloop.imaging.header import (
     read_header,
     truncated,
 )
-from roadloop.imaging.rows import check_rows
 
 UInt8 = NDArray[np.uint8]
 
 MAX_PIXELS: Final = 64_000_000
+_SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG's pixel, by colour type
+_PIECE: Final = 2**20  # bytes that are inflated at once
+#: First column, first row, and the distances to the next ones, of each pass of a PNG.
+_AT_ONCE: Final = ((0, 0, 1, 1),)
+_ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _PILLOW_ERRORS: Final = (
     OSError,
     ValueError,
@@ -167,7 +171,7 @@ def _opencv(data: Encoded, flags: int) -> UInt8 | None:
 def _pillow(data: Encoded, header: Header, mode: str | None) -> UInt8:
     try:
         if header.format == "png":
-            check_rows(data, header)
+            _check_rows(data, header)
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             image.load()
             if mode is None:
@@ -178,6 +182,29 @@ def _pillow(data: Encoded, header: Header, mode: str | None) -> UInt8:
             return np.asarray(image.convert(mode)).copy()
     except _PILLOW_ERRORS as error:  # type: ignore[misc]  # the stub of zlib_ng.error has an instance
         raise _undecodable() from error
+
+
+def _check_rows(data: Encoded, header: Header) -> None:
+    """Raise unless a PNG's stream holds all rows: Pillow makes those that are missing black, without an error."""
+    left, inflate = _length(header, interlaced=data[28] == 1), zlib_ng.decompressobj()
+    for kind, start, end in png_chunks(data, check=False):
+        rest: Encoded = data[start:end] if kind == b"IDAT" else b""
+        while left:
+            made = len(inflate.decompress(rest, min(left, _PIECE)))
+            left, rest = left - made, inflate.unconsumed_tail
+            if not made and not rest:
+                break
+    if left:
+        raise truncated()
+
+
+def _length(header: Header, *, interlaced: bool) -> int:
+    """Bytes of all rows, each with the byte that names its filter."""
+    bits, total = header.depth * _SAMPLES.get(header.channels, 1), 0
+    for x, y, across, down in _ADAM7 if interlaced else _AT_ONCE:
+        width, height = -((x - header.width) // across), -((y - header.height) // down)
+        total += height * (1 + (width * bits + 7) // 8) if width > 0 and height > 0 else 0
+    return total
 
 
 def _undecodable() -> BrokenFileError:

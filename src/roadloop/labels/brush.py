@@ -37,7 +37,8 @@ def encode(mask: Mask) -> list[int]:
     header = values.size * _CHANNELS
     for width, number in ((5, _WORD - 1), *((4, size - 1) for size in _SIZES)):
         header = header << width | number
-    bits = np.concatenate((_bits([header], [_HEADER_BITS]), _bits(words, sizes + _WORD + 3)))
+    head = [header >> (_HEADER_BITS - 1 - i) & 1 for i in range(_HEADER_BITS)]  # more than NumPy's 64 bits can be
+    bits = np.concatenate((np.array(head, np.uint8), _bits(words, sizes + _WORD + 3)))
     # The SDK appends 1 to 8 zero bits, never none.
     padding = np.zeros(8 - len(bits) % 8, np.uint8)
     return [int(b) for b in np.packbits(np.concatenate((bits, padding)))]
@@ -105,15 +106,11 @@ def _split(lengths: NDArray[np.int64], values: UInt8) -> tuple[NDArray[np.int64]
     return cut, np.repeat(values, parts).astype(np.int64)
 
 
-def _bits(numbers: Sequence[int] | NDArray[np.int64], sizes: Sequence[int] | NDArray[np.int64]) -> UInt8:
+def _bits(numbers: NDArray[np.int64], sizes: NDArray[np.int64]) -> UInt8:
     """Numbers of given sizes as bits, uint8 0 or 1, most significant first."""
-    if len(numbers) == 1:  # the header does not fit into 64 bits of NumPy
-        size = int(sizes[0])
-        return np.array([int(numbers[0]) >> (size - 1 - i) & 1 for i in range(size)], np.uint8)
-    widths = np.asarray(sizes, np.int64)
-    ends = np.cumsum(widths)
-    shift = np.repeat(ends, widths) - 1 - np.arange(int(ends[-1]))
-    return (np.repeat(np.asarray(numbers, np.int64), widths) >> shift & 1).astype(np.uint8)
+    ends = np.cumsum(sizes)
+    shift = np.repeat(ends, sizes) - 1 - np.arange(int(ends[-1]))
+    return (np.repeat(numbers, sizes) >> shift & 1).astype(np.uint8)
 
 
 def _broken(zh: str, en: str) -> BrokenFileError:

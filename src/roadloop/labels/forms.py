@@ -147,18 +147,17 @@ def _with_header(text: str, name: str, first: tuple[int, str]) -> list[_Row]:
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=_separator(first[1]), skipinitialspace=True)
     columns = [c.strip().lower() for c in next(reader)]
     rows: list[_Row] = []
-    cells: list[list[str]] = []
+    cells: list[dict[str, str]] = []
     try:
         for values in reader:
-            line = first[0] - 1 + reader.line_num
             if any(v.strip() for v in values) and not _is_comment(values[0].lstrip()):
-                cells.append(values)
-                rows.append(_row(dict(zip(columns, (v.strip() for v in values), strict=False)), name, line))
+                cells.append(dict(zip(columns, (v.strip() for v in values), strict=False)))
+                rows.append(_row(cells[-1], name, first[0] - 1 + reader.line_num))
     except csv.Error as error:
         line = first[0] - 1 + reader.line_num
         raise _error(name, line, Text(f"附近不是有效的 csv：{error}", f"not valid csv near it: {error}")) from error
     if not any(row.raw_id is not None for row in rows):
-        _check_no_ids(name, first[0], columns, [dict(zip(columns, v, strict=False)) for v in cells])
+        _check_no_ids(name, first[0], columns, cells)
     return rows
 
 
@@ -170,7 +169,7 @@ def _check_no_ids(name: str, line: int, columns: Sequence[str], rows: Sequence[M
     """
     known = {*_NAME, *_NAME_ZH, *_COLOR, *_TRAIN, *(n for names in _RGB for n in names)}
     for column in dict.fromkeys(columns):
-        values = [row.get(column, "").strip() for row in rows]
+        values = [row.get(column, "") for row in rows]
         numbers = all(v.isascii() and v.isdigit() for v in values)
         if column not in known and numbers and len(rows) > 1 and len(set(values)) == len(rows):
             raise _error(

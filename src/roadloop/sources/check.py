@@ -20,6 +20,7 @@ from roadloop.storage import reading
 from roadloop.storage.paths import printable
 
 MAX_UNKNOWN: Final = 0.01  # of a picture's pixels
+_coder: Final = cache(ColorCoder)
 _EXACT_PIXELS: Final = 2**24  # OpenCV counts in whole numbers but answers in float32
 
 
@@ -142,11 +143,6 @@ def other_size(ids: NDArray[np.uint8], picture: tuple[int, int]) -> Text:
         f"标注尺寸 {width}x{height} 与图片尺寸 {picture[0]}x{picture[1]} 不同",
         f"The label's size {width}x{height} is not the picture's, {picture[0]}x{picture[1]}",
     )
-
-
-@cache
-def _coder(table: ClassTable) -> ColorCoder:
-    return ColorCoder(table)
 
 
 @cache

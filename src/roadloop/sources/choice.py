@@ -29,13 +29,13 @@ FIELDS: Final[Mapping[str, Callable[[Sample], str]]] = {
 _SPAN: Final = frozenset({"from", "to"})
 
 
-def parse_filter(value: Mapping[str, Any], parameter: str = "filter") -> Filter:
+def parse_filter(value: Mapping[str, Any]) -> Filter:
     """Check a filter as it was sent.
 
     Raises:
         InvalidValueError: An unknown field, or a value that is neither text, number nor a list of them.
     """
-    return {_field(name, parameter): _parse(name, wanted, parameter) for name, wanted in sorted(value.items())}
+    return {_field(name): _parse(name, wanted) for name, wanted in sorted(value.items())}
 
 
 def passes(sample: Sample, wanted: Filter) -> bool:
@@ -49,30 +49,28 @@ def _fits(value: str, wanted: tuple[str, ...] | Mapping[str, str]) -> bool:
     return value in wanted
 
 
-def _field(name: str, parameter: str) -> str:
+def _field(name: str) -> str:
     if name not in FIELDS:
         known = ", ".join(FIELDS)
         raise InvalidValueError(
-            Text(
-                f"{parameter} 中没有字段 {name}；可用：{known}", f"{parameter} has no field {name}; there are: {known}"
-            ),
-            parameter=parameter,
+            Text(f"filter 中没有字段 {name}；可用：{known}", f"filter has no field {name}; there are: {known}"),
+            parameter="filter",
             field=name,
         )
     return name
 
 
-def _parse(name: str, wanted: Any, parameter: str) -> tuple[str, ...] | dict[str, str]:
+def _parse(name: str, wanted: Any) -> tuple[str, ...] | dict[str, str]:
     if name == "time" and isinstance(wanted, dict) and wanted and set(wanted) <= _SPAN:
         return {end: str(value) for end, value in sorted(wanted.items())}
     values = wanted if isinstance(wanted, list | tuple) else [wanted]
     if not values or any(isinstance(v, bool) or not isinstance(v, str | int) for v in values):
         raise InvalidValueError(
             Text(
-                f'{parameter} 的字段 {name} 应为文本或文本列表，例如 {{"city": ["苏州"]}}',
-                f'{parameter}: the field {name} should be text or a list of texts, such as {{"city": ["苏州"]}}',
+                f'filter 的字段 {name} 应为文本或文本列表，例如 {{"city": ["苏州"]}}',
+                f'filter: the field {name} should be text or a list of texts, such as {{"city": ["苏州"]}}',
             ),
-            parameter=parameter,
+            parameter="filter",
             field=name,
         )
     return tuple(sorted({str(v) for v in values}))

@@ -112,9 +112,21 @@ def _describe(source: SourceSet, folder: Folder, exported: Exported, lost: int) 
     names = [c.name_en for c in source.table.classes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        folder.notes.append(_twice(twice))
+        some = ", ".join(twice)
+        folder.notes.append(
+            Text(
+                f"这些英文名称出现多次：{some}。roadloop 按编号区分；只认名称的程序会把它们混为一类",
+                f"These English names occur twice: {some}. roadloop tells them apart by id; programs that know names alone"
+                " mix them",
+            )
+        )
     if lost:
-        folder.notes.append(_unknown(lost))
+        folder.notes.append(
+            Text(
+                f"划分列表中有 {lost} 张图片没有导出，未写入列表",
+                f"{lost} pictures of the split lists were not exported, and are not in the lists",
+            )
+        )
 
 
 def _check(source: SourceSet, layout: str, out: Path) -> None:
@@ -153,18 +165,3 @@ _IGNORE: Final = Text(
     "Labels have 255 (ignore), which the class table does not name: labels of colours need one for it, so the exported"
     " classes.csv has a line more, 255 ignore",
 )
-
-
-def _twice(names: Sequence[str]) -> Text:
-    some = ", ".join(names)
-    return Text(
-        f"这些英文名称出现多次：{some}。roadloop 按编号区分；只认名称的程序会把它们混为一类",
-        f"These English names occur twice: {some}. roadloop tells them apart by id; programs that know names alone mix them",
-    )
-
-
-def _unknown(lost: int) -> Text:
-    return Text(
-        f"划分列表中有 {lost} 张图片没有导出，未写入列表",
-        f"{lost} pictures of the split lists were not exported, and are not in the lists",
-    )

@@ -73,26 +73,17 @@ class Row(NamedTuple):
 
 
 def read_manifest(folder: Path) -> dict[str, Row]:
-    """The rows of a set by `<package>/<stem>`; none where there is no manifest. Unknown columns are passed over.
+    """The rows of a set by `<package>/<stem>`, of several for one picture the last; none where there is no manifest.
 
     Raises:
         BrokenFileError: It is no csv.
     """
     path = folder / MANIFEST
-    return parse_manifest(reading.read_bytes(path)) if path.is_file() else {}
-
-
-def parse_manifest(data: bytes) -> dict[str, Row]:
-    """The rows of a manifest's bytes by `<package>/<stem>`; of several for one picture the last.
-
-    Raises:
-        BrokenFileError: It is no csv.
-    """
-    return {row.key: row for row in parse_rows(data)}
+    return {row.key: row for row in parse_rows(reading.read_bytes(path))} if path.is_file() else {}
 
 
 def parse_rows(data: bytes) -> list[Row]:
-    """The rows of a manifest's bytes, in order.
+    """The rows of a manifest's bytes, in order; unknown columns are passed over.
 
     Raises:
         BrokenFileError: It is no csv.

@@ -11,7 +11,7 @@ public-code `helpers/anue_labels.py`.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
@@ -117,7 +117,9 @@ def _find(kind: _Kind, tree: Tree) -> Found | None:
     labelled = {pictures[f] for f in found.labels}
     used = {match.file for match in found.labels.values()} | found.doubts.keys()
     lines = [Line(f, Fate.SUPERSEDED, _FINER) for f in own if f not in used and _mask_key(f) in labelled]
-    lines += _others(masks, own, labelled)
+    for file in masks.keys() - set(own):  # companions, unless theirs is the only mask of a picture
+        same = _mask_key(file) in labelled
+        lines.append(Line(file, *((Fate.NOT_USED, COMPANION) if same else (Fate.UNSUPPORTED, _OTHER_VALUES))))
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
     lines += unpaired(found, pictures, own)
     return Found(items, lines, usual=shipped(kind.table))
@@ -136,13 +138,6 @@ def _none_of(kind: _Kind, tree: Tree, pictures: Mapping[str, str], masks: Mappin
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]
     lines += [Line(f, Fate.MISSING, NO_LABEL) for f in pictures]
     return Found((), lines, usual=shipped(kind.table))
-
-
-def _others(masks: Mapping[str, re.Match[str]], own: list[str], labelled: set[str]) -> Iterator[Line]:
-    """Masks of other kinds: companions, unless theirs is the only mask of a picture."""
-    for file in sorted(masks.keys() - set(own)):
-        same = _mask_key(file) in labelled
-        yield Line(file, *((Fate.NOT_USED, COMPANION) if same else (Fate.UNSUPPORTED, _OTHER_VALUES)))
 
 
 def _item(kind: _Kind, file: str, match: Match) -> Item:
