@@ -81,7 +81,7 @@ class Folder:
         self._make_room(file).write_bytes(data)
 
     def append(self, file: str, text: str) -> None:
-        """Add text to the end of a file, which the first one makes."""
+        """Add text to the end of a file, or begin it."""
         with self._make_room(file).open("a", encoding="utf-8") as stream:
             stream.write(text)
 

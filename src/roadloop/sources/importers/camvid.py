@@ -63,11 +63,7 @@ def _paired(
     """Pair by the whole path; colours that stand in folders of their own also by what is below those."""
     found = pair(pictures, labels)
     for below in (_below_known, _name_alone) if form == "color" else ():
-        taken = found.labels.keys() | {match.file for match in found.labels.values()} | found.doubts.keys()
-        left = {f: below(k) for f, k in pictures.items() if f not in taken}
-        more = pair(left, {f: below(k) for f, k in labels.items() if f not in taken})
-        found.labels.update(more.labels)
-        found.doubts.update(more.doubts)
+        found.extend({f: below(k) for f, k in pictures.items()}, {f: below(k) for f, k in labels.items()})
     if not found.labels and not (labels and found.doubts):
         return None
     pairs = sorted(found.labels.items())

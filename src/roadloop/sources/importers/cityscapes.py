@@ -30,7 +30,7 @@ from roadloop.sources.importers.found import (
     make_item,
     unpaired,
 )
-from roadloop.sources.importers.matching import Match, Pairing, pair
+from roadloop.sources.importers.matching import Match, Pairing
 from roadloop.sources.importers.tree import Tree, package_of, split_of
 from roadloop.storage.paths import readable
 
@@ -109,15 +109,12 @@ def _find(kind: _Kind, tree: Tree) -> Found | None:
         return _none_of(kind, tree, pictures, masks)
     found = Pairing({}, {})
     for quality in ("Fine", "Coarse"):
-        here = {f: _mask_key(f) for f in own if masks[f][1] == quality}
-        more = pair({f: k for f, k in pictures.items() if f not in found.labels and f not in found.doubts}, here)
-        found.labels.update(more.labels)
-        found.doubts.update(more.doubts)
+        found.extend(pictures, {f: _mask_key(f) for f in own if masks[f][1] == quality})
     items = _apart([_item(kind, file, match) for file, match in sorted(found.labels.items())])
     labelled = {pictures[f] for f in found.labels}
-    used = {match.file for match in found.labels.values()} | found.doubts.keys()
-    lines = [Line(f, Fate.SUPERSEDED, _FINER) for f in own if f not in used and _mask_key(f) in labelled]
-    for file in masks.keys() - set(own):  # companions, unless theirs is the only mask of a picture
+    settled = found.settled
+    lines = [Line(f, Fate.SUPERSEDED, _FINER) for f in own if f not in settled and _mask_key(f) in labelled]
+    for file in sorted(masks.keys() - set(own)):  # companions, unless theirs is the only mask of a picture
         same = _mask_key(file) in labelled
         lines.append(Line(file, *((Fate.NOT_USED, COMPANION) if same else (Fate.UNSUPPORTED, _OTHER_VALUES))))
     lines += [Line(f, Fate.NOT_USED, COMPANION) for f in tree.pictures() if _COMPANION.search(f)]

@@ -269,10 +269,10 @@ def unpaired(
     found: Pairing, pictures: Iterable[str], labels: Iterable[str], no_picture: Text = NO_PICTURE
 ) -> Iterator[Line]:
     """The lines of pictures and labels that are in no pair; a label without a picture gets the text `no_picture`."""
-    known = found.labels.keys() | {match.file for match in found.labels.values()} | found.doubts.keys()
+    settled = found.settled
     yield from (Line(file, Fate.AMBIGUOUS, doubt.text) for file, doubt in found.doubts.items())
-    yield from (Line(file, Fate.MISSING, NO_LABEL) for file in pictures if file not in known)
-    yield from (Line(file, Fate.MISSING, no_picture) for file in labels if file not in known)
+    yield from (Line(file, Fate.MISSING, NO_LABEL) for file in pictures if file not in settled)
+    yield from (Line(file, Fate.MISSING, no_picture) for file in labels if file not in settled)
 
 
 def leftovers(tree: Tree, found: Found) -> Iterator[Line]:

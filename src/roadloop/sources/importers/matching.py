@@ -66,6 +66,18 @@ class Pairing(NamedTuple):
     labels: dict[str, Match]
     doubts: dict[str, Doubt]
 
+    @property
+    def settled(self) -> set[str]:
+        """The files that are in a pair or in doubt."""
+        return self.labels.keys() | {match.file for match in self.labels.values()} | self.doubts.keys()
+
+    def extend(self, pictures: Mapping[str, str], labels: Mapping[str, str]) -> None:
+        """Match those that are not settled yet by other keys, as `pair` does."""
+        settled = self.settled
+        more = pair(*({f: key for f, key in keys.items() if f not in settled} for keys in (pictures, labels)))
+        self.labels.update(more.labels)
+        self.doubts.update(more.doubts)
+
 
 def pair(pictures: Mapping[str, str], labels: Mapping[str, str]) -> Pairing:
     """Match pictures and labels by their keys: paths without ending and without what a layout adds.

@@ -12,7 +12,7 @@ from roadloop.labels.table import ClassTable, shipped
 from roadloop.sources.importers.found import COMPANION, Fate, FileLabel, Found, Layout, Line, make_item, unpaired
 from roadloop.sources.importers.legend import LABEL_MAP
 from roadloop.sources.importers.listing import read_lists
-from roadloop.sources.importers.matching import Pairing, pair
+from roadloop.sources.importers.matching import pair
 from roadloop.sources.importers.tree import Tree, package_of
 from roadloop.sources.layout import SPLIT_NAMES
 
@@ -43,12 +43,8 @@ def _find(tree: Tree, usual: ClassTable | None) -> Found | None:
     others = [f for f in tree.pictures() if not _below(f, _MASKS) and not _below(f, _OBJECTS)]
     found = pair({f: _key(f, _PICTURES) for f in others}, masks)
     # CVAT may leave the pictures in the top folder, or beside the masks' folder.
-    used = found.labels.keys() | {match.file for match in found.labels.values()} | found.doubts.keys()
-    loose = pair(
-        {f: PurePosixPath(f).stem for f in others if f not in used and not _below(f, _PICTURES)},
-        {f: PurePosixPath(f).stem for f in masks if f not in used},
-    )
-    found = Pairing({**found.labels, **loose.labels}, {**found.doubts, **loose.doubts})
+    loose = {f: PurePosixPath(f).stem for f in others if not _below(f, _PICTURES)}
+    found.extend(loose, {f: PurePosixPath(f).stem for f in masks})
     items, keys = [], {}
     for picture, match in sorted(found.labels.items()):
         prefix, _, rest = _key(match.file, _MASKS).partition("*/")
