@@ -53,21 +53,19 @@ class Brought(NamedTuple):
         survey: What was known before a picture was read.
         report: What became of every file and statement.
         taken: Counts of the pictures.
-        added: How many pictures are new.
         moves: The renames that make them visible.
     """
 
     survey: Survey
     report: Report
     taken: Taken
-    added: int
     moves: list[Move]
 
     def facts(self) -> dict[str, Any]:
         """All of it as plain values for JSON."""
         return {
             **self.survey.describe(),
-            "pictures": self.added,
+            "pictures": self.taken.pictures,
             "rules": [{"rule": [zh, en], "pairs": number} for en, (zh, number) in self.taken.rules.items()],
             "counts": self.report.counts(),
             "statements": self.report.statements(),
@@ -99,7 +97,7 @@ def bring(work: Work, workspace: Workspace, recipe: ImportRecipe, max_pixels: in
     work.reach("offimport.written")
     for text in taken.warnings():
         work.warn(text)
-    return Brought(done, report, taken, deposit.added, moves)
+    return Brought(done, report, taken, moves)
 
 
 def foresee(
@@ -122,11 +120,10 @@ def foresee(
         for watch in watches:
             watch(number, item, result)
 
-    deposit = Deposit(workspace, recipe, done)
-    taken = take(done, max_pixels, deposit, report, each)
+    taken = take(done, max_pixels, Deposit(workspace, recipe, done), report, each)
     for text in (*taken.warnings(), *filter(None, [left_out(report)])):
         work.warn(text)
-    return Brought(done, report, taken, deposit.added, [])
+    return Brought(done, report, taken, [])
 
 
 def look(work: Work, workspace: Workspace, recipe: ImportRecipe) -> Survey:

@@ -62,9 +62,9 @@ def import_folder(
             done, report = import_here(platform, request, shown)
     _tell(done, shown.warnings, classes=dry_run)
     if report is None:
-        say(f"nothing was written; {done.added} pictures would come in")
+        say(f"nothing was written; {done.taken.pictures} pictures would come in")
     else:
-        say(f"{'report':>10}: {report}\n{done.added} pictures -> source set {request.dest}")
+        say(f"{'report':>10}: {report}\n{done.taken.pictures} pictures -> source set {request.dest}")
 
 
 def _tell(done: Brought, warnings: Sequence[Text], *, classes: bool) -> None:

@@ -64,11 +64,6 @@ class Deposit:
         if not self._grows and not self._dry:
             self._whole.mkdir(parents=True)
 
-    @property
-    def added(self) -> int:
-        """How many pictures have been added."""
-        return len(self._rows)
-
     def known(self, image: str) -> tuple[str, str] | None:
         """The sha256 of picture and label when this file was imported before."""
         row = self._by_origin.get(image)

@@ -4,7 +4,7 @@ The import and its preview run through the same steps; only the import has a pla
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -115,6 +115,7 @@ def start_report(done: Survey) -> Report:
     return report
 
 
+@dataclass
 class Taken:
     """Counts over the pictures that were read.
 
@@ -128,14 +129,13 @@ class Taken:
         rules: Rule in English -> [rule in Chinese, how many pairs it matched].
     """
 
-    def __init__(self) -> None:
-        self.pictures = 0
-        self.ignored_pictures = 0
-        self.ignored_pixels = 0
-        self.unknown_pictures = 0
-        self.unknown_pixels = 0
-        self.pixels = 0
-        self.rules: Final[dict[str, list[Any]]] = {}
+    pictures: int = 0
+    ignored_pictures: int = 0
+    ignored_pixels: int = 0
+    unknown_pictures: int = 0
+    unknown_pixels: int = 0
+    pixels: int = 0
+    rules: dict[str, list[Any]] = field(default_factory=dict)
 
     def count(self, ready: Ready) -> None:
         """Note one picture that was added."""
