@@ -66,7 +66,7 @@ def bring(home: Path, src: str, mode: Mode) -> int:
         done, report = import_here(platform, values, Terminal(bar, _NAME))
     shutil.rmtree(home / "sources" / _NAME)
     report.unlink()
-    return done.added
+    return done.taken.pictures
 
 
 @contextmanager
