@@ -13,7 +13,7 @@ from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_jpeg
 from roadloop.labels.colors import palette
 from roadloop.labels.table import ClassTable
-from roadloop.sources.importers.found import DrawnLabel, Item, Line
+from roadloop.sources.importers.found import FileLabel, Item, Line
 from roadloop.sources.importers.matching import PLAIN
 from roadloop.sources.importers.read import Ready
 from roadloop.sources.importers.tree import Tree, shown
@@ -80,14 +80,10 @@ class Samples:
         if isinstance(result, Ready):
             image, ids, outcome, note = result.image, result.ids, "added", result.note
         else:
-            image, ids, outcome, note = self._bytes(item.image), None, result[0].fate.value, result[0].text
-        label = (
-            shown(item.label.file)
-            if not isinstance(item.label, DrawnLabel)
-            else item.claims[0].file
-            if item.claims
-            else ""
-        )
+            image, ids, outcome, note = self._tree.peek(item.image), None, result[0].fate.value, result[0].text
+        label = item.claims[0].file if item.claims else ""
+        if isinstance(item.label, FileLabel):
+            label = shown(item.label.file)
         row = {
             "picture": shown(item.image),
             "label": label,
@@ -96,12 +92,6 @@ class Samples:
             "note": list(note),
         }
         return _Shown(oddness, -number, row, encode_jpeg(self._drawn(image, ids)))
-
-    def _bytes(self, file: str) -> bytes:
-        try:
-            return self._tree.read(file)
-        except OSError:
-            return b""
 
     def _drawn(self, image: bytes, ids: UInt8 | None) -> UInt8:
         """uint8 [h, 2 w, 3]: the picture and its label; grey where there is none."""

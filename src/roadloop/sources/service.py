@@ -129,11 +129,12 @@ def check_dest(workspace: Workspace, text: str) -> str:
 
 def has_pictures(source: SourceSet) -> bool:
     """Whether any package holds a file that could be a picture, or the set refers to one; stops at the first."""
-    return any(
-        name.lower().endswith(_PICTURE_ENDINGS)
-        for package in source.packages()
-        for name in _readable_names(package, source.workspace)
-    ) or any(row.image for row in read_manifest(source.path).values())
+    for package in source.packages():
+        with suppress(OSError):  # it has gone since the set was listed, or may not be read
+            names = list_folder(package, source.workspace.holds).files
+            if any(name.lower().endswith(_PICTURE_ENDINGS) for name in names):
+                return True
+    return any(row.image for row in read_manifest(source.path).values())
 
 
 def scan(source: SourceSet) -> Scan:
@@ -278,12 +279,6 @@ def read_splits(source: SourceSet) -> dict[str, str]:
                     key=key,
                 )
     return found
-
-
-def _readable_names(folder: Path, workspace: Workspace) -> list[str]:
-    with suppress(OSError):
-        return list_folder(folder, workspace.holds).files
-    return []
 
 
 def _is_name(text: str) -> bool:

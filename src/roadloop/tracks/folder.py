@@ -162,7 +162,7 @@ class FolderStore:
             raise NotFoundError(
                 Text(f"轨迹 {shown}：{LEADS_OUT.zh}。", f"The track {shown} is {LEADS_OUT.en}."), track=shown
             )
-        raise unknown_track(track)
+        raise NotFoundError(Text(f"没有轨迹 {track[:100]}。", f"There is no track {track[:100]}."), track=track[:100])
 
     def _picture_names(self, folder: Path) -> tuple[list[str], list[Problem]]:
         """The picture files of a track in order of their bytes, and pictures that no track can have.
@@ -196,11 +196,6 @@ class FolderStore:
 
     def _holds(self, real: Path) -> bool:
         return any(real.is_relative_to(root) for root in self._roots)
-
-
-def unknown_track(track: str) -> NotFoundError:
-    """The error for a track that no store has."""
-    return NotFoundError(Text(f"没有轨迹 {track[:100]}。", f"There is no track {track[:100]}."), track=track[:100])
 
 
 def _point_id(name: str) -> str:

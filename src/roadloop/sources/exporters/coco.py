@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.imaging.encode import encode_color
-from roadloop.labels.table import IGNORE, ClassTable
+from roadloop.labels.table import IGNORE
 from roadloop.sources.exporters.folder import Exporter, Folder, Picture, Placed
 
 UInt8 = NDArray[np.uint8]
@@ -44,8 +44,13 @@ class Coco(Exporter):
 
     def finish(self) -> None:
         """Write what the documents end with: pictures and categories."""
+        categories = [
+            {"id": c.raw_id, "name": c.name_en or c.name_zh or str(c.raw_id), "color": list(c.color), "isthing": 0}
+            for c in self._folder.table.classes
+            if c.raw_id != IGNORE
+        ]
         for name, images in self._images.items():
-            rest = {"images": images, "categories": _categories(self._folder.table)}
+            rest = {"images": images, "categories": categories}
             end = "\n],\n" + json.dumps(rest, ensure_ascii=False)[1:] + "\n"
             self._folder.append(f"annotations/{name}.json", end)
 
@@ -59,11 +64,3 @@ def _segments(ids: UInt8) -> list[dict[str, Any]]:
         row = {"id": raw_id + 1, "category_id": raw_id, "area": int(mask.sum()), "bbox": box, "iscrowd": 0}
         found.append(row)
     return found
-
-
-def _categories(table: ClassTable) -> list[dict[str, Any]]:
-    return [
-        {"id": c.raw_id, "name": c.name_en or c.name_zh or str(c.raw_id), "color": list(c.color), "isthing": 0}
-        for c in table.classes
-        if c.raw_id != IGNORE
-    ]

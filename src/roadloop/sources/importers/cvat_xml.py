@@ -7,6 +7,7 @@ expanded. CVAT's "XML annotation format" 1.1.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -49,8 +50,7 @@ def find(tree: Tree) -> Found | None:
     gathered, places, lines = Gathered(tree), dict[str, int](), list[Line]()
     colors: dict[str, Color | None] = {}
     for file in _candidates(tree):
-        document = _Document()
-        fault = _parse(tree, file, document)
+        document, fault = _parse(tree, file)
         if not document.is_cvat:
             continue
         if fault is None and document.is_video:
@@ -70,22 +70,13 @@ def find(tree: Tree) -> Found | None:
 
 def documents(tree: Tree) -> list[str]:
     """The XML files that CVAT wrote."""
-    found = []
-    for file in _candidates(tree):
-        document = _Document()
-        _parse(tree, file, document, first_only=True)
-        found += [file] if document.is_cvat else []
-    return found
+    return [file for file in _candidates(tree) if _parse(tree, file, first_only=True)[0].is_cvat]
 
 
 def _candidates(tree: Tree) -> list[str]:
     """XML files, but not those of one picture each, such as VOC's boxes."""
-    stems = {_stem(file) for file in tree.pictures()}
-    return [file for file in tree.files if file.lower().endswith(".xml") and _stem(file) not in stems]
-
-
-def _stem(file: str) -> str:
-    return file.rpartition("/")[2].rpartition(".")[0]
+    stems = {PurePosixPath(file).stem for file in tree.pictures()}
+    return [file for file in tree.files if file.lower().endswith(".xml") and PurePosixPath(file).stem not in stems]
 
 
 @dataclass
@@ -143,15 +134,9 @@ def _refuse(name: str, *_: Any) -> None:
     raise _DoctypeError(name)
 
 
-def _parse(tree: Tree, file: str, document: _Document, *, first_only: bool = False) -> tuple[Fate, Text] | None:
-    """Read a document; why it cannot be, or None. The tree keeps the reason, too, whatever layout is taken in the end.
-
-    Args:
-        tree: The imported folder.
-        file: Which.
-        document: Gets what it holds.
-        first_only: Whether the root element is enough.
-    """
+def _parse(tree: Tree, file: str, *, first_only: bool = False) -> tuple[_Document, tuple[Fate, Text] | None]:
+    """What a document holds, of the root element alone with `first_only`, and why the rest cannot be read, or None."""
+    document = _Document()
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse
     parser.StartElementHandler = document.start
@@ -160,7 +145,7 @@ def _parse(tree: Tree, file: str, document: _Document, *, first_only: bool = Fal
     try:
         if (tree.root / file).stat().st_size > _MOST_BYTES:
             most = f"{_MOST_BYTES >> 30} GiB"
-            return Fate.UNSUPPORTED, Text(f"大于 {most}，请分成几个文件", f"Above {most}: split it")
+            return document, (Fate.UNSUPPORTED, Text(f"大于 {most}，请分成几个文件", f"Above {most}: split it"))
         data = tree.read(file)
         for begin in range(0, max(1, len(data)), _CHUNK):
             parser.Parse(data[begin : begin + _CHUNK], begin + _CHUNK >= len(data))
@@ -168,13 +153,14 @@ def _parse(tree: Tree, file: str, document: _Document, *, first_only: bool = Fal
                 break
     except _DoctypeError as error:
         document.is_cvat = error.args == ("annotations",)
-        return Fate.UNSUPPORTED, _DOCTYPE
+        return document, (Fate.UNSUPPORTED, _DOCTYPE)
     except OSError as error:
         what = reading.why(error)
-        return Fate.UNREADABLE, Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}")
+        return document, (Fate.UNREADABLE, Text(f"无法读取：{what.zh}", f"Cannot be read: {what.en}"))
     except (expat.ExpatError, ValueError) as error:
-        return Fate.BROKEN, Text(f"不是有效的 XML：{error}"[:300], f"Not valid XML: {error}"[:300])
-    return None
+        text = Text(f"不是有效的 XML：{error}"[:300], f"Not valid XML: {error}"[:300])
+        return document, (Fate.BROKEN, text)
+    return document, None
 
 
 def _take(labels: Sequence[Mapping[str, str]], places: dict[str, int], colors: dict[str, Color | None]) -> None:

@@ -215,14 +215,8 @@ class Gathered:
             for file in self._tree.pictures():
                 with suppress(OSError):
                     self._sizes.setdefault((self._tree.root / file).stat().st_size, []).append(file)
-        same = [file for file in self._sizes.get(len(data), ()) if self._reads(file) == data]
+        same = [file for file in self._sizes.get(len(data), ()) if self._tree.peek(file) == data]
         return Match(same[0], _BYTES) if len(same) == 1 else Doubt(tuple(same)) if same else None
-
-    def _reads(self, file: str) -> bytes | None:
-        try:
-            return self._tree.read(file)
-        except OSError:
-            return None
 
     def found(
         self,

@@ -1,15 +1,12 @@
 """The class table that a document's labels make when they have names, but no ids of their own."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from roadloop.errors import JobError, Text
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, LabelClass
 from roadloop.sources.importers.found import LegendClass
 from roadloop.sources.importers.translate import numbered
-
-_IGNORED: Final = "__ignore__"  # labelme's word for 255
 
 
 def table_of(
@@ -27,7 +24,7 @@ def table_of(
         JobError: There are more classes than labels of 8 bits can hold, or two have one number before their names.
     """
     _check_numbers(legend)
-    classes = [c for c in legend if c.name != _IGNORED]
+    classes = [c for c in legend if c.name != "__ignore__"]  # labelme's word for 255
     if not classes:
         return None, (IGNORE,) * len(legend)
     if len(classes) > IGNORE:

@@ -82,12 +82,16 @@ class Tree:
             raise OutsideError
         return path
 
+    def peek(self, file: str) -> bytes:
+        """The bytes of a file; empty when it cannot be read."""
+        try:
+            return self.read(file)
+        except OSError:
+            return b""
+
     def text(self, file: str) -> str:
         """The text of a file, UTF-8 or GBK; empty when it cannot be read."""
-        try:
-            return decode(self.read(file))
-        except OSError:
-            return ""
+        return decode(self.peek(file))
 
     def pictures(self) -> Sequence[str]:
         """The files that end like a JPEG or PNG."""
