@@ -23,7 +23,7 @@ from roadloop.training.step import Update, check_answer
 
 
 class Journal:
-    """Where a run keeps what it did: curves, checkpoints, model files. Itself, for all ranks but the first, nowhere."""
+    """Where a run keeps what it did: curves, checkpoints, model files. This one, of all ranks but the first, none."""
 
     def due(self, _state: RunState) -> bool:
         """Whether it is time for a checkpoint inside the epoch."""
