@@ -297,6 +297,20 @@ def test_inspect__half_a_pair_of_a_training_task(used: Platform) -> None:
     assert keys(problems, used.workspace.home) == ["tasks/t/output/models/m_ep-0001.json"]
 
 
+def test_inspect__a_damaged_description_goes_aside_with_its_tensors(used: Platform) -> None:
+    description = used.workspace.tasks / "t" / "output" / "models" / "m_ep-0001.json"
+    text = json.dumps({"params_sha256": hashlib.sha256(b"12345").hexdigest()})
+    note_sum(used, used.workspace.store_path(description), text.encode())
+    description.with_suffix(".params").write_bytes(b"12345")
+    assert inspect(used).problems == []
+    description.write_text(text + " ")
+    report = inspect(used)
+    assert said(report.problems, used.workspace.home) == ["tasks/t/output/models/m_ep-0001.json has changed."]
+    repair(used, report)
+    assert list(description.parent.iterdir()) == []
+    assert inspect(used).problems == []
+
+
 def test_inspect__a_place_outside_the_roots_and_a_row_that_makes_no_sense(used: Platform) -> None:
     with used.database.transaction() as db:
         task_id = queue.submit(db, queue.Submission("rehearsal", {"src": ["/nowhere/x"]}, "x"))
