@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from package_data import annotate, mask, write_images
 from roadloop.jobs import fsck, queue, run, store
-from roadloop.jobs.findings import Problem, Report
+from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.packages import service
 from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.settings import Settings
@@ -72,6 +73,14 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
 
 
+def repair(platform: Platform, report: Report) -> None:
+    """All that is offered, each once."""
+    at_work = Repair(platform)
+    for cure in dict.fromkeys(problem.cure for problem in report.problems):
+        assert cure is not None
+        cure.apply(at_work)
+
+
 def note_sum(platform: Platform, path: str, data: bytes, *, state: str | None = None) -> None:
     """A file that a job has left, and its sum."""
     place = platform.workspace.home / path
@@ -106,7 +115,12 @@ def test_inspect__changed_bytes_are_seen_only_where_they_are_read(used: Platform
     flip(used.workspace.home / path)
     report = inspect(used)
     assert said(report.problems, used.workspace.home) == [f"{path} has changed."]
-    assert keys(report.problems, used.workspace.home) == [path.removesuffix("/ext-a_1.jpg").removesuffix("/1/a_1.jpg")]
+    (cure,) = (problem.cure for problem in report.problems)
+    assert cure is not None
+    whole = (
+        "note as lost: The package 1." if path.startswith("packages") else f"{used.workspace.sources / SET} was changed"
+    )
+    assert cure.offer.en.startswith(whole)
     assert inspect(used, hashes=False).problems == []
 
 
@@ -117,6 +131,8 @@ def test_inspect__finished_work_that_is_gone_is_said_once(used: Platform) -> Non
     assert problem.cure is not None
     assert problem.cure.key == str(used.workspace.packages / "v1" / "2")
     assert problem.cure.offer.en.startswith("note as lost: ")
+    repair(used, inspect(used, hashes=False))
+    assert inspect(used).problems == []
 
 
 def test_inspect__a_manifest_that_is_gone_or_changed_is_named(used: Platform) -> None:
@@ -169,6 +185,9 @@ def test_inspect__a_file_of_a_job_that_is_gone_or_changed(used: Platform) -> Non
     ]  # fmt: skip
     assert [problem.cure and problem.cure.offer.en.split()[0] for problem in report.problems] == ["expect", "move"]
     assert [edit.en for edit in report.edits] == [f"{used.workspace.networks / 'n' / 'network.py'} has changed."]
+    repair(used, report)
+    assert inspect(used).problems == []
+    assert len(list(used.workspace.quarantine.glob("*/health/y/health.json"))) == 1
     assert inspect(used, hashes=False).edits == []
 
 
@@ -192,8 +211,17 @@ def test_inspect__what_no_row_knows_is_named(used: Platform) -> None:
     publish.seal(home / "datasets" / task_id)
     problems = inspect(used).problems
     places = ["datasets/sub/y", "datasets/x", "evaluations/e", "packages/v1/9", "tasks/t"]
-    assert said(problems, home) == [f"No row of the database knows {home / p}.".replace(f"{home}/", "") for p in places]
+    assert said(problems, home) == [f"No row of the database knows {place}." for place in places]
     assert keys(problems, home) == places
+
+
+def test_inspect__a_folder_whose_name_is_no_text(used: Platform) -> None:
+    place = used.workspace.datasets / os.fsdecode("苏州".encode("gb18030"))
+    place.mkdir()
+    publish.seal(place)
+    (problem,) = inspect(used).problems
+    assert problem.cure is not None
+    assert problem.cure.key == str(place)
 
 
 def test_inspect__scratch_files_are_noted_unless_their_job_is_at_work(used: Platform) -> None:
@@ -254,6 +282,9 @@ def test_inspect__model_files_come_in_pairs(used: Platform, damage: Damage, line
         ["weights/sub/x.json"],
     )
     assert len(inspect(used, hashes=False).problems) == ("changed" not in line)
+    repair(used, inspect(used))
+    assert inspect(used).problems == []
+    assert not description.exists()
 
 
 def test_inspect__half_a_pair_of_a_training_task(used: Platform) -> None:
@@ -264,6 +295,20 @@ def test_inspect__half_a_pair_of_a_training_task(used: Platform) -> None:
     problems = inspect(used).problems
     assert said(problems, used.workspace.home) == ["tasks/t/output/models/m_ep-0001.json is missing."]
     assert keys(problems, used.workspace.home) == ["tasks/t/output/models/m_ep-0001.json"]
+
+
+def test_inspect__a_damaged_description_goes_aside_with_its_tensors(used: Platform) -> None:
+    description = used.workspace.tasks / "t" / "output" / "models" / "m_ep-0001.json"
+    text = json.dumps({"params_sha256": hashlib.sha256(b"12345").hexdigest()})
+    note_sum(used, used.workspace.store_path(description), text.encode())
+    description.with_suffix(".params").write_bytes(b"12345")
+    assert inspect(used).problems == []
+    description.write_text(text + " ")
+    report = inspect(used)
+    assert said(report.problems, used.workspace.home) == ["tasks/t/output/models/m_ep-0001.json has changed."]
+    repair(used, report)
+    assert list(description.parent.iterdir()) == []
+    assert inspect(used).problems == []
 
 
 def test_inspect__a_place_outside_the_roots_and_a_row_that_makes_no_sense(used: Platform) -> None:

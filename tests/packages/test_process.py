@@ -418,6 +418,9 @@ def test_process__the_rows_say_what_became_of_each_picture(
     assert sheet.startswith("\ufeff".encode())  # for spreadsheets
     head, line = csv.reader(sheet.decode("utf-8-sig").splitlines())
     assert (head[:3], line[:3]) == (["package", "picture", "label"], ["1", f"ext-{bad}.jpg", f"ext-label-{bad}.png"])
+    divide("v1", 3, rejected=True)
+    publish_labels("v1", "union")
+    assert outcomes(platform, 1)[f"ext-{bad}.jpg"] == ("superseded", None, "")  # it is out again
 
 
 def test_process__without_a_rejected_label_nothing_is_put_aside(
@@ -442,7 +445,10 @@ def test_process__a_label_of_new_asks_the_sets_that_still_stand(
     publish_labels("v1", "union")
     made = platform.workspace.sources / "full-aug-20261123"
     shutil.copytree(made / "1", made / "mine")
-    assert publish_labels("v1", "union", new=True).state is JobState.FAILED
+    job = publish_labels("v1", "union", new=True)
+    assert (job.state, job.error) == (JobState.FAILED, "job_failed")
+    assert job.reason is not None
+    assert "all 1 labels were published before" in job.reason.en
     shutil.rmtree(made)
     job = publish_labels("v1", "union", new=True)
     assert (job.state, job.result and job.result["published_pictures"]) == (JobState.SUCCEEDED, 1)
