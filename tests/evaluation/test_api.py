@@ -227,7 +227,7 @@ def test_evaluation_model__confusion_tracks_and_worst_pictures(client: TestClien
     path = f"/v1/evaluations/{finished}/models/1"
     tables = client.get(path, params={"worst": 1}).json()["data"]
     assert tables["confusion"] == [[32, 0, 0], [128, 128, 0], [0, 0, 32]]
-    assert tables["void"] == [0, 0, 0]
+    assert (tables["void"], tables["missed"]) == ([0, 0, 0], [0, 0, 0])
     assert [(row["track"], row["pictures"]) for row in tables["tracks"]] == [("t1", 2)]
     (worst,) = tables["worst"]
     assert (worst["number"], worst["name"], worst["pixel_accuracy"]) == (2, "a/t1_002", 0.5)

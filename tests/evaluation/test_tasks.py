@@ -16,6 +16,7 @@ from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Pat
 from roadloop.evaluation import service, tasks
 from roadloop.evaluation.destination import EVALUATION
 from roadloop.evaluation.recipe import StartEvaluation
+from roadloop.evaluation.report import read_tables
 from roadloop.evaluation.store import evaluation_models
 from roadloop.jobs import queue
 from roadloop.jobs.context import TaskContext
@@ -176,6 +177,11 @@ def test_evaluate__outputs_without_a_class_may_win_where_the_model_says_so(
     assert green[1] < green[0]  # what is taken for red, which is no class here, is missed
     head = (folder / "weights/won_ep-0001/confusion.csv").read_text().partition("\n")[0]
     assert head.endswith(",255 none of them")
+    tables = read_tables(folder, "weights/won_ep-0001", worst=0)
+    assert [len(row) for row in tables["confusion"]] == [2, 2]
+    assert (len(tables["void"]), sum(tables["missed"]) > 0) == (2, True)
+    truth = [sum(row) + missed for row, missed in zip(tables["confusion"], tables["missed"], strict=True)]
+    assert truth == [one["truth_pixels"] for one in report["models"][1]["classes"]]
 
 
 @pytest.mark.usefixtures("pictures", "model")

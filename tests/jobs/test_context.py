@@ -94,7 +94,7 @@ def row(context: TaskContext) -> queue.Job:
 
 def test_eta__from_the_pace_since_the_attempt_began() -> None:
     """What an earlier attempt did in no time is no pace: it begins at the first word."""
-    eta = Eta(0.0)
+    eta = Eta()
     assert eta.update(0.25, 100.0) is None
     assert eta.update(0.25, 101.0) is None
     assert eta.update(0.5, 100.0) is None

@@ -35,24 +35,26 @@ def division(db: sa.Connection, version: str, types: str = "full", *, rejected: 
 
 def package(db: sa.Connection, task_id: str, number: int, version: str, *pictures: dict[str, Any]) -> None:
     """A package with pictures; what is not said of one is as a new one has it."""
-    store.insert_packages(db, [{"number": number, "task_id": task_id, "version": version, "types": "full"}])
+    values = {"number": number, "task_id": task_id, "version": version, "types": "full"}
+    db.execute(store.packages.insert().values(**values))
     usual = {"track": "a", "point": "", "facts": {}, "role": "base", "truth": "", "outcome": "", "label": ""}
     rows = [usual | {"number": number, "name": f"ext-{p['origin'].rpartition('/')[2]}"} | p for p in pictures]
-    store.insert_pictures(db, rows)
+    db.execute(store.package_pictures.insert(), rows)
 
 
 def end(db: sa.Connection, task_id: str, state: JobState = JobState.SUCCEEDED) -> None:
     queue.finish(db, queue.claim(db, task_id, (), "here"), state)
 
 
-def test_active_division__of_this_version_and_type_until_it_has_ended(db: sa.Connection) -> None:
+def test_active__the_division_of_this_version_and_type_until_it_has_ended(db: sa.Connection) -> None:
     task_id = division(db, "v1")
-    assert store.active_division(db, "v1", "full") == task_id
-    assert (store.active_division(db, "v2", "full"), store.active_division(db, "v1", "remote")) == (None, None)
+    assert store.active(db, store.divisions, "v1", "full") == task_id
+    assert store.active(db, store.divisions, "v2", "full") is None
+    assert store.active(db, store.divisions, "v1", "remote") is None
     job = queue.claim(db, task_id, (), "here")
-    assert store.active_division(db, "v1", "full") == task_id
+    assert store.active(db, store.divisions, "v1", "full") == task_id
     queue.finish(db, job, JobState.SUCCEEDED)
-    assert store.active_division(db, "v1", "full") is None
+    assert store.active(db, store.divisions, "v1", "full") is None
 
 
 def test_packed_origins__those_that_are_in_a_package_and_can_be_used(db: sa.Connection) -> None:
@@ -112,7 +114,8 @@ def test_drop_part__forgets_what_never_became_visible_and_nothing_else(
 def test_set_outcomes__takes_a_rejection_back(db: sa.Connection) -> None:
     package(db, division(db, "v1"), 1, "v1", {"origin": "a"}, {"origin": "b"}, {"origin": "c"})
     ids = {name: row.id for name, row in store.pictures_in(db, 1).items()}
-    store.set_rejected(db, [(ids["ext-a"], ["坏", "bad"], "released/a.png"), (ids["ext-b"], ["坏", "bad"], "x")])
+    for name, label in (("ext-a", "released/a.png"), ("ext-b", "x")):
+        store.set_rejected(db, ids[name], Text("坏", "bad"), label)
     store.set_outcomes(db, [ids["ext-b"]], "published")
     rows = store.pictures_in(db, 1)
     assert [(rows[f"ext-{x}"].outcome, rows[f"ext-{x}"].reason, rows[f"ext-{x}"].label) for x in "abc"] == [
@@ -196,10 +199,8 @@ def test_require_and_find__a_package_by_its_number(platform: Platform, divide: C
     divide("v1", 1)
     folder, record = service.require(platform, "v1", 2)
     assert (folder, record.number) == (platform.workspace.packages / "v1" / "2", 2)
-    assert service.find(platform, 2) == (folder, record)
+    assert service.find(platform, 2) == record
     assert service.find(platform, 7) is None
-    assert service.numbered(folder.parent) == {1: folder.parent / "1", 2: folder}
-    assert service.released_folder(platform.workspace, "v1") == platform.workspace.released / "v1"
     with pytest.raises(NotFoundError, match="v1 has no package 7; it has 1, 2") as unknown:
         service.require(platform, "v1", 7)
     assert unknown.value.details == {"version": "v1", "number": 7}

@@ -176,7 +176,15 @@ def routes(platform: Platform) -> APIRouter:
     @router.get(
         "/v1/evaluations/{task_id}/models/{model}",
         OneModel,
-        reply={"data": {"confusion": [[9, 1], [0, 9]], "void": [3, 0], "tracks": [{"track": "a"}], "worst": []}},
+        reply={
+            "data": {
+                "confusion": [[9, 1], [0, 9]],
+                "void": [3, 0],
+                "missed": [0, 0],
+                "tracks": [{"track": "a"}],
+                "worst": [],
+            }
+        },
         errors=(NotFoundError, ConflictError),
     )
     def evaluation_model(_call: Call, p: OneModel) -> Answer:

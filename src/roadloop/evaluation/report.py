@@ -137,7 +137,7 @@ def read_tables(folder: Path, model: str, worst: int) -> dict[str, Any]:
 
     Returns:
         `confusion` (rows truth, columns prediction, pixels), `void` (pixels predicted where the truth is ignored),
-        `tracks` and `worst`, each a list of rows.
+        `missed` (pixels of each class that were predicted as none), `tracks` and `worst`, each a list of rows.
 
     Raises:
         NotFoundError: The pictures had no labels, so there is nothing to compare with.
@@ -151,7 +151,8 @@ def read_tables(folder: Path, model: str, worst: int) -> dict[str, Any]:
             ),
             model=model,
         )
-    *confusion, void = ([int(cell) for cell in list(row.values())[1:]] for row in _rows(place / "confusion.csv"))
+    *rows, last = ([int(cell or 0) for cell in list(row.values())[1:]] for row in _rows(place / "confusion.csv"))
+    classes = len(rows)  # after whose columns may stand that of "none of them"
     tracks = [
         {
             "track": row["track"],
@@ -162,7 +163,13 @@ def read_tables(folder: Path, model: str, worst: int) -> dict[str, Any]:
         }
         for row in _rows(place / "tracks.csv")
     ]
-    return {"confusion": confusion, "void": void, "tracks": tracks, "worst": _worst(folder, model, worst)}
+    return {
+        "confusion": [row[:classes] for row in rows],
+        "void": last[:classes],
+        "missed": [sum(row[classes:]) for row in rows],
+        "tracks": tracks,
+        "worst": _worst(folder, model, worst),
+    }
 
 
 def figures(found: Scores) -> dict[str, float | None]:
