@@ -105,6 +105,7 @@ def test_inspect__nothing_is_wrong_and_every_byte_is_counted(used: Platform) -> 
     manifests = [publish.read_manifest(folder)["files"] for folder in sealed]
     total = 5 + sum(entry["bytes"] for files in manifests for entry in files.values())
     assert told[-1] == (total, total)
+    assert {whole for _, whole in told} == {total}
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     sums = 4  # three manifests, and the report of what was published
     assert report.files == sums + 2 + sum(map(len, manifests))
