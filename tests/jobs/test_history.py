@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from roadloop.errors import Text
+from roadloop.errors import Language, Text
 from roadloop.jobs import history, queue
+from roadloop.sources import store as sources
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
 
@@ -130,3 +131,24 @@ def test_history__one_task_by_its_id(client: TestClient, platform: Platform) -> 
     unknown = client.get("/v1/jobs", params={"task_id": "f" * 99})
     assert unknown.status_code == 404
     assert repr("f" * 80) in unknown.json()["message"]
+    assert unknown.json()["details"]["task_id"] == "f" * 80
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_history__rows_speak_the_language_of_the_request(client: TestClient, language: Language) -> None:
+    row = client.get("/v1/jobs", params={"page_size": 1}, headers={"accept-language": language}).json()["data"][0]
+    assert row["reason"] == history.WAITING.pick(language)
+
+
+def test_history__the_rows_of_a_feature_have_numbers_of_their_own(client: TestClient, platform: Platform) -> None:
+    with platform.database.transaction() as db, search.filling(db):
+        ids = [one.id for one in queue.queued(db)][10:13]
+        for number, task_id in enumerate(ids):
+            db.execute(sources.health.insert().values(task_id=task_id, name=f"set-{number}", model=""))
+    path = "/v1/source_health"
+    assert ask(client, path) == ([3, 2, 1], 3)
+    assert ask(client, path, all=1) == ([3, 2, 1], 3)
+    assert ask(client, path, page=2, page_size=2) == ([1], 3)
+    assert ask(client, path, q="set-1") == ask(client, path, q="set-1", all=1) == ([2], 1)
+    row = client.get(path, params={"task_id": ids[1]}).json()["data"]
+    assert (row["id"], row["task_id"], row["name"], row["status"]) == (2, ids[1], "set-1", "starting")

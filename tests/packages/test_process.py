@@ -480,3 +480,26 @@ def test_publish_labels__a_refusal_names_the_parameter_at_fault(
             publish_labels(version, wanted)
         assert said in refused.value.text.en
         assert refused.value.details["parameter"] == parameter
+
+
+def test_process__packages_that_cannot_be_read_are_passed_over_and_named(
+    platform: Platform, divide: Callable[..., Job], publish_labels: Callable[..., Job]
+) -> None:
+    write_images(platform, "v1", ["a_1.jpg", "a_2.jpg"])
+    divide("v1", 1)
+    divide("v1", 2, "remote")
+    for number in (1, 2, 3):
+        annotate(platform, "v1", number, truth)
+    (platform.workspace.packages / "v1" / "1" / "manifest.json").write_text("{}")
+    (platform.workspace.released / "v1" / "0").mkdir()
+    job = publish_labels("v1", "union")
+    assert sorted(read_set(platform, "full-aug-20261123")) == ["2/a_2"]
+    assert job.result is not None
+    report = json.loads((platform.workspace.home / job.result["report"]).read_text())
+    skipped = {one["package"]: one["reason"]["en"] for one in report["skipped_packages"]}
+    assert (skipped[0], skipped[3], sorted(skipped)) == (
+        "there is no package of this number",
+        "its type is remote",
+        [0, 1, 3],
+    )
+    assert [w.en.partition(" is passed")[0] for w in job.warnings] == ["Package 0", "Package 1", "Package 3"]
