@@ -54,7 +54,7 @@ def test_bench_import__both_sides_bring_all_pictures(more: list[str]) -> None:
 
 
 def test_bench_predict__both_sides_write_the_same_labels(monkeypatch: Any) -> None:
-    monkeypatch.setattr(backend, "exported", lambda network, *_: network)  # an export takes seconds
+    monkeypatch.setattr(backend, "exported", lambda trial, *_: trial.network)  # an export takes seconds
     found = bench("predict", *TINY)
     assert [row["items"] for row in found["rows"]] == [8, 8, 8]
     shares = [note.rpartition(" ")[2] for note in found["notes"][1:]]
@@ -63,7 +63,7 @@ def test_bench_predict__both_sides_write_the_same_labels(monkeypatch: Any) -> No
 
 
 def test_bench_mining_scores__both_sides_say_the_same(monkeypatch: Any) -> None:
-    monkeypatch.setattr(backend, "exported", lambda network, *_: network)  # an export takes seconds
+    monkeypatch.setattr(backend, "exported", lambda trial, *_: trial.network)  # an export takes seconds
     found = bench("mining-scores", *TINY, "--classes", "3")
     assert found["title"].startswith("Mining scores of 3 classes with fast-scnn")
     assert [row["items"] for row in found["rows"]] == [8, 8, 8]

@@ -16,6 +16,7 @@ from roadloop.errors import InvalidValueError
 MINUTES = 20.0  #: on a slow machine beside other work
 
 
+@pytest.mark.slow
 def test_run__measures_and_compares(tmp_path: Path) -> None:
     report = gpu.run(gpu.TINY, None, MINUTES, ["peak", "steps", "kernels", "forward", "curve", "compiled"])
     parts = report["parts"]

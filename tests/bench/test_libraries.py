@@ -121,6 +121,7 @@ def test_interpreter__is_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             interpreter(none)
 
 
+@pytest.mark.slow
 def test_bench_train__a_library_is_the_third_side(write: Write) -> None:
     write("mmseg_train", STAND_IN)
     arguments = ["--pictures", "8", "--size", "96x64", "--rounds", "1", "--steps", "3", "--network", "fast-scnn"]

@@ -68,7 +68,7 @@ def _kill_after_first_shard(platform: Platform, task_id: str, settings: Settings
     _requeue(platform, job)
 
 
-@pytest.mark.reliability
+@pytest.mark.slow
 def test_build__killed_twice_ends_in_the_same_bytes(
     settings: Settings,
     tmp_path: Path,

@@ -158,6 +158,7 @@ def test_r24__sixteen_writers_take_turns_and_a_job_among_them(settings: Settings
             assert db.execute(created).scalar_one() == 16 * each
 
 
+@pytest.mark.slow
 def test_pause__everything_stopped_past_the_lease_goes_on(settings: Settings, times: Callable[[int], int]) -> None:
     """Six times; with --full 22 s of the usual lease of 15 s, the last time."""
     number = times(6)

@@ -129,6 +129,7 @@ def submit(client: httpx.Client, name: str) -> httpx.Response:
     return client.post("/create_net", json=body, headers={"idempotency-key": name})
 
 
+@pytest.mark.slow
 def test_r14__the_server_says_that_the_disk_is_full_and_loses_nothing(disk: Disk, times: Callable[[int], int]) -> None:
     """The rows' disk is full from the k-th write of a submission on, when the server starts, and when it is killed."""
     settings = Settings(home=Path(disk.home) / "server", port=0, poll_seconds=3600, min_free_mib=0)

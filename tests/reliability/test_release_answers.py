@@ -132,6 +132,7 @@ def killed_early(site: Site, client: socket.socket, _rng: random.Random) -> None
 LOSSES: Final = (within, killed, early, published, killed_early)
 
 
+@pytest.mark.slow
 def test_r38__a_release_whose_answer_was_lost_is_one_release(
     settings: Settings,
     workers: Workers,

@@ -109,6 +109,7 @@ def test_r01__the_server_killed_during_submissions_loses_nothing(
     print(f"R01: {len(acknowledged)} acknowledged, restart median {sorted(restarts)[len(restarts) // 2]:.2f} s")
 
 
+@pytest.mark.slow
 def test_r08__fifty_parallel_identical_submissions_are_one_job(server: LiveServer, times: Callable[[int], int]) -> None:
     for round_ in range(times(100)):
         body = {"network_name": f"net{round_}", "src_net": "fast-scnn", "net_describe": "x"}
