@@ -1,6 +1,7 @@
 """Commands for operators: serve, status, migrate, rehearse."""
 
 import contextlib
+import http.client
 import logging
 import signal
 import socket
@@ -115,8 +116,8 @@ def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: s
     connections = connections_within(platform.settings.max_connections, raise_file_limit())
     server = DoorServer(create_app(platform, port), connections, timeout_graceful_shutdown=3)
     supervisor.start()
-    url = f"http://{platform.settings.host}:{port}"
-    announced = threading.Thread(target=_announce, args=(server, url, platform.workspace.home), daemon=True)
+    address = platform.settings.host, port
+    announced = threading.Thread(target=_announce, args=(server, address, platform.workspace.home), daemon=True)
     announced.start()
     # uvicorn shuts down on SIGINT and SIGTERM, then raises the signal again for us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -124,10 +125,16 @@ def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: s
     server.run(sockets=[listener])
 
 
-def _announce(server: uvicorn.Server, url: str, home: Path) -> None:
+def _announce(server: uvicorn.Server, address: tuple[str, int], home: Path) -> None:
+    """Say where the server is once it has answered: the first answer takes twenty times as long as those that follow."""
     while not server.started and not server.should_exit:
         time.sleep(0.01)
     if server.started:
+        first = http.client.HTTPConnection(*address, timeout=10)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(first):
+            first.request("GET", "/v1/health")
+            first.getresponse().read()
+        url = "http://{}:{}".format(*address)
         console.print(f"roadloop  {url}   (page 网页; {url}/docs interface 接口说明)")
         console.print(f"workspace 工作区 {home}\nCtrl-C stops the server; jobs go on. 停止服务不影响运行中的任务。")
 
