@@ -24,7 +24,7 @@ HEAD_SECONDS: Final = 10.0  #: from the first byte of a request to the end of it
 STILL_SECONDS: Final = 15.0  #: a body, or the reading of an answer, may stand still for so long
 BYTES_A_SECOND: Final = 16 * 1024  #: moving fewer in the long run counts as standing still
 HEAD_BYTES: Final = 16 * 1024  #: longest head that comes in pieces
-#: asyncio takes so many connections at once before it asks what to do with them, and with everybody else.
+#: The loop takes so many connections at once before it asks what to do with them, and with everybody else.
 AT_ONCE: Final = 32
 #: The kernel keeps so many waiting; who finds no place there tries again after a second.
 IN_KERNEL: Final = 2048
@@ -72,6 +72,7 @@ class DoorServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=partial(_Connection, self._door),  # type: ignore[arg-type]  # uvicorn only calls it
+                loop="uvloop",
                 ws="none",
                 log_config=None,
                 log_level="warning",
