@@ -1,4 +1,5 @@
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_after_exit__without_a_stack_or_a_log(job: queue.Job, log: Path) -> None
     assert whole.startswith("The job's process ended itself (exit code 3): the code of the network")
     log.write_text(log.read_text() + "--- 2026-11-26 10:02:00 train 苏州 attempt=3 ---\n")
     assert endings.after_exit(3, job, log).reason.en == whole  # the stacks are of earlier attempts
+
+
+@pytest.mark.timeout(60)
+def test_after_exit__opens_no_file_that_a_log_names(job: queue.Job, log: Path, tmp_path: Path) -> None:
+    """Code prints what it likes, and a pipe would be waited for."""
+    pipe = tmp_path / "network.py"
+    os.mkfifo(pipe)
+    log.write_text(f'Stack (most recent call first):\n  File "{pipe}", line 1 in build\n')
+    assert f"in {pipe}, line 1 (build)" in endings.after_exit(3, job, log).reason.en

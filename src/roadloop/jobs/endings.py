@@ -146,7 +146,8 @@ def _place(log: Path) -> Text:
         if _BEGIN.fullmatch(line) or _STACK.fullmatch(line):
             stack, inside = [], bool(_STACK.fullmatch(line))
         elif inside and found:
-            stack.append(traceback.FrameSummary(found["file"], int(found["line"]), found["function"]))
+            place = found["file"], int(found["line"]), found["function"]
+            stack.append(traceback.FrameSummary(*place, lookup_line=False))  # a log may name any file: none is opened
         else:
             inside = False
     return _named(stack)
