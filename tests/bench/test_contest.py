@@ -55,5 +55,6 @@ def test_result__table_and_json_say_the_same() -> None:
     console = Console(record=True, width=120)
     result.show(console)
     text = console.export_text()
-    for shown in ("a contest", "script", "3.00", "4.00", "10.0", "50.00", "a note", result.to_json()["machine"]):
+    machine, _, _ = result.to_json()["machine"].partition(", load")  # which changes from one moment to the next
+    for shown in ("a contest", "script", "3.00", "4.00", "10.0", "50.00", "a note", machine):
         assert shown in text

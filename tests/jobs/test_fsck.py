@@ -230,8 +230,8 @@ def test_inspect__a_folder_whose_name_is_no_text(used: Platform) -> None:
 
 def test_inspect__scratch_files_are_noted_unless_their_job_is_at_work(used: Platform) -> None:
     with used.database.transaction() as db:
-        live = queue.submit(db, queue.Submission("rehearsal", {}, "x"))
         (ended, *_) = db.scalars(queue.jobs.select().with_only_columns(queue.jobs.c.id))
+        live = queue.submit(db, queue.Submission("rehearsal", {}, "x"))
     names = [publish.attempt_name("x", live, 1), publish.attempt_name("x", ended, 1), publish.hidden_name("x", "push")]
     for name in names:
         (used.workspace.datasets / name).mkdir()
