@@ -1,6 +1,7 @@
 """The folder that an export fills: pictures byte for byte, labels in the form that a layout has, class tables."""
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -137,15 +138,15 @@ class Folder:
         return encode_color(self._coder.to_rgb(ids))
 
 
-class Exporter:
+class Exporter(ABC):
     """Writes one layout into a folder."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder: Final = folder
 
+    @abstractmethod
     def add(self, picture: Picture) -> Placed:
         """Write one picture and its label."""
-        raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - most layouts have no such file
         """Write what describes them all, where the layout has such files."""
