@@ -227,19 +227,21 @@ def mining_pays(
     with on_stage() as stage, serving(settings) as server:
         mining.claim(settings.home, contest)
         with Client(server.url, stage.language, alive=server.check) as client:
-            runs = [
-                mining.MiningRun(client, Workspace(settings.home), stage, contest, (seed, kind))
-                for seed in range(first, first + seeds)
-                for kind in mining.KINDS
-            ]
-            for run in runs:
-                run.run()
-            found = {kind: mining.verdict(client, mining.of_kind(runs, kind)) for kind in mining.KINDS}
+            runs = mining.run_all(
+                [
+                    mining.MiningRun(client, Workspace(settings.home), stage, contest, (seed, kind))
+                    for seed in range(first, first + seeds)
+                    for kind in mining.KINDS
+                ]
+            )
+            of_kinds = {kind: mining.of_kind(runs, kind) for kind in mining.KINDS}
+            found = {kind: mining.verdict(client, its) for kind, its in of_kinds.items() if its}
         path = mining.write_report(settings.home, contest, runs, found)
     say(mining.seeds_table(runs, stage.language))
-    for kind, title in mining.KINDS.items():
-        stage.console.print(comparison_table(found[kind]))
-        stage.console.print(f"[bold]{title.pick(stage.language)}: {found[kind]['sentence']}[/]")
+    for kind, comparison in found.items():
+        title = mining.KINDS[kind].pick(stage.language)
+        stage.console.print(comparison_table(comparison))
+        stage.console.print(f"[bold]{title}: {comparison['sentence']}[/]")
     say(path)
 
 

@@ -18,7 +18,7 @@ from roadloop.client import Client, Row
 from roadloop.demo.classes import LEARNT, LearntClass
 from roadloop.demo.report import gains, gains_rows
 from roadloop.demo.script import Found, Lap, Names, Script
-from roadloop.demo.second_lap import ARMS, TwoLaps
+from roadloop.demo.second_lap import ARMS, EmptyArmError, TwoLaps
 from roadloop.demo.stage import Stage
 from roadloop.demo.tour import CITIES
 from roadloop.demo.world.cities import Raw
@@ -39,6 +39,7 @@ KINDS: Final[Mapping[Kind, Text]] = {
     "random": Text("随机", "random"),
     "seen": Text("看见目标中随机", "random where seen"),
 }
+NONE: Final = "-"  #: in the table: the model saw the classes in no picture
 SHOWN: Final = 40  #: pixels of a class from which a picture shows it
 CLASSES: Final = (
     *(learnt._replace(raws=tuple(raw for raw in learnt.raws if raw is not Raw.STOP_GRID)) for learnt in LEARNT),
@@ -194,6 +195,18 @@ class MiningRun(TwoLaps):
             line.done(Text(f"{row['counts']['train']} 张训练图片", f"{row['counts']['train']} training pictures"))
 
 
+def run_all(runs: Sequence[MiningRun]) -> list[MiningRun]:
+    """Run them one after the other; those to whose control arm the model gave no picture are left out."""
+    done = []
+    for run in runs:
+        try:
+            run.run()
+        except EmptyArmError:  # the table says so
+            continue
+        done.append(run)
+    return done
+
+
 def verdict(client: Client, runs: Sequence[MiningRun]) -> Row:
     """What `/v1/selections/{task_id}/compare` says about all seeds together, against one kind of control arm."""
     tasks = {arm: ",".join(run.task(arm) for run in runs) for arm in ARMS}
@@ -208,17 +221,22 @@ def seeds_table(runs: Sequence[MiningRun], language: Language) -> str:
     for measure in measures:
         head += [Text(f"{measure.zh}：{arm.zh}", f"{measure.en}: {arm.en}") for arm in (Text("之前", "before"), *arms)]
     rows = [[title.pick(language) for title in head], ["---:"] * len(head)]
-    for random, seen in zip(*(of_kind(runs, kind) for kind in KINDS), strict=True):
-        shown = [*random.shown().values(), seen.shown()["control"]]
-        sizes = [
-            len(run.found.gained.pictures[arm]) for run, arm in (*((random, arm) for arm in ARMS), (seen, "control"))
-        ]
-        row = [str(random.script.seed), *(f"{count} of {size}" for count, size in zip(shown, sizes, strict=True))]
-        of_random, of_seen = (gains(run.found, run.classes)[1:3][::-1] for run in (random, seen))
+    seeing = {run.script.seed: run for run in of_kind(runs, "seen")}
+    for random in of_kind(runs, "random"):
+        seen = seeing.get(random.script.seed)
+        row = [str(random.script.seed), *(_shows(random, arm) for arm in ARMS), _shows(seen, "control")]
+        of_random = gains(random.found, random.classes)[1:3][::-1]
+        of_seen = of_random if seen is None else gains(seen.found, seen.classes)[1:3][::-1]
         for (_, before, mined, control), (*_, other) in zip(of_random, of_seen, strict=True):
-            row += [f"{value:.4f}" for value in (before, mined, control, other)]
+            row += [f"{value:.4f}" for value in (before, mined, control)]
+            row.append(NONE if seen is None else f"{other:.4f}")
         rows.append(row)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _shows(run: MiningRun | None, arm: str) -> str:
+    """How many pictures of an arm show the classes aimed at."""
+    return NONE if run is None else f"{run.shown()[arm]} of {len(run.found.gained.pictures[arm])}"
 
 
 def of_kind(runs: Sequence[MiningRun], kind: Kind) -> list[MiningRun]:

@@ -17,9 +17,10 @@ from roadloop.datasets.reader import DatasetReader
 from roadloop.demo.child import serving
 from roadloop.demo.classes import LEARNT
 from roadloop.demo.script import Lap, Script
+from roadloop.demo.second_lap import EmptyArmError
 from roadloop.demo.stage import Stage
 from roadloop.demo.world.cities import Raw
-from roadloop.errors import InvalidValueError
+from roadloop.errors import InvalidValueError, Text
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import shipped
 from roadloop.selection.compare import comparison_table
@@ -162,9 +163,22 @@ def test_shown_and_report__count_what_came_back(tmp_path: Path) -> None:
         row
         == "| 3 | 1 of 2 | 0 of 2 | 1 of 1 | 0.2500 | 0.2500 | 0.5000 | 0.7500 | 0.5000 | 0.5000 | 0.5000 | 0.7500 |"
     )
+    alone = mining.seeds_table(runs[:1], "en").splitlines()[2]
+    assert alone == "| 3 | 1 of 2 | 0 of 2 | - | 0.2500 | 0.2500 | 0.5000 | - | 0.5000 | 0.5000 | 0.5000 | - |"
     out = StringIO()
     Console(file=out, width=160).print(comparison_table(comparison))
     assert "0.5000 [0.4000, 0.6000]" in out.getvalue()
     value = json.loads(mining.write_report(tmp_path, TINY, runs, {"random": comparison}).read_text())
     assert [(s["control_kind"], s["show_the_class"]["control"]) for s in value["seeds"]] == [("random", 0), ("seen", 1)]
     assert value["comparisons"]["random"]["measures"][0]["verdict"] == "not_paid"
+
+
+def test_run_all__leaves_out_whom_the_model_gave_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [MiningRun(None, Workspace(tmp_path), STAGE, TINY, (3, kind)) for kind in mining.KINDS]  # type: ignore[arg-type]
+
+    def mine(run: MiningRun) -> None:
+        if run.control == "seen":
+            raise EmptyArmError(Text("空", "empty"))
+
+    monkeypatch.setattr(MiningRun, "run", mine)
+    assert mining.run_all(runs) == runs[:1]

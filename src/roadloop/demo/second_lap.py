@@ -22,6 +22,10 @@ ARMS: Final = {
 }
 
 
+class EmptyArmError(JobError):
+    """The model sees the classes aimed at in no picture, so there is nothing to draw the control arm from."""
+
+
 class TwoLaps(Tour):
     """The tour and its second lap.
 
@@ -96,7 +100,7 @@ class TwoLaps(Tour):
             looked, aimed = row["summary"]["candidates"], self._aims()
             mined, control = (len(gained.pictures.get(arm, [])) for arm in ARMS)
             if not control:
-                raise JobError(
+                raise EmptyArmError(
                     Text(
                         f"对照组是空的：模型在任何图片中都没有看见 {aimed.zh}。",
                         f"The control arm is empty: the model sees {aimed.en} in no picture.",
