@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PAGE := src/roadloop/web/static/js src/roadloop/web/static/css tests/web/page
 
-.PHONY: setup demo test test-gpu gpu test-services check check-page format format-page reliability endurance coverage mutate clean
+.PHONY: setup demo test test-postgresql test-gpu gpu test-services check check-page format format-page reliability endurance coverage mutate clean
 
 setup: .venv/ready
 
@@ -27,6 +27,10 @@ demo: setup
 
 test: setup
 	$(PYTEST) -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+# The suites that prove SQLite, on a PostgreSQL server that they start (the distribution's package postgresql).
+test-postgresql: setup
+	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/jobs tests/storage tests/web tests/end_to_end --database postgresql $(PYTEST_ARGS)
 
 # What needs an NVIDIA GPU; elsewhere these tests are skipped. One GPU is enough.
 test-gpu: setup

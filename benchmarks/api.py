@@ -23,7 +23,7 @@ from benchmarks.rows import fill
 from benchmarks.scripts import CHECKOUT, script
 from roadloop.errors import BusyError, Text
 from roadloop.settings import Settings
-from roadloop.storage import search
+from roadloop.storage import search, search_sqlite
 from roadloop.storage.platform import open_platform
 
 _TABLE: Final = "datasets"
@@ -110,7 +110,7 @@ def _questions() -> list[_Question]:
             _Question(
                 f"A search in the history: {text}",
                 ("POST", history, {"q": text, "page": 1}),
-                ("POST", history, {"match": search.phrase(_TABLE, text)}),
+                ("POST", history, {"match": search_sqlite.phrase(search.PLACES[_TABLE], text)}),
             )
             for text in (_RARE, "苏州")
         ),

@@ -6,6 +6,7 @@ from roadloop.models.files import load_description
 from roadloop.networks import trust
 from roadloop.networks.trust import Trust
 from roadloop.settings import Settings
+from roadloop.storage import installation
 from roadloop.storage.platform import Platform, open_platform
 
 
@@ -18,7 +19,7 @@ def approve(platform: Platform, params: Path) -> None:
 
 def approve_at_home(params: Path) -> Path:
     """The same in the workspace that the file stands in, if it stands in one; the file."""
-    home = next((folder for folder in params.parents if (folder / "roadloop.db").is_file()), None)
+    home = next((folder for folder in params.parents if (folder / installation.FILE).is_file()), None)
     if home is not None:
         platform = open_platform(Settings(home=home))
         approve(platform, params)

@@ -5,6 +5,7 @@ import os
 import pkgutil
 import random
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import stillness
 from approved import approve_at_home
 from live import LiveServer
+from postgres import Cluster
 from roadloop.errors import RoadloopError
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
@@ -36,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="kill tests at their first figure, not N = 3")
     parser.addoption("--long", action="store_true", help="with --full: lengths that only make endurance has time for")
     parser.addoption("--seed", type=int, default=0, help="of the reliability programmes' random choices")
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="what the tests run on")
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
     parser.addoption("--write-sums", action="store_true", help="write the recorded sums of files anew")
     parser.addoption(
@@ -55,11 +58,15 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Some tests run only when asked for: make test-services, and make reliability for the slow ones."""
+    """Some tests run only when asked for (make test-services, make reliability), or on SQLite alone."""
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.reliability)
-    asked = {"services": "services" in str(config.option.markexpr), "slow": bool(config.getoption("--full"))}
+    asked = {
+        "services": "services" in str(config.option.markexpr),
+        "slow": bool(config.getoption("--full")),
+        "sqlite": config.getoption("--database") == "sqlite",
+    }
     left_out = [item for item in items if any(item.get_closest_marker(mark) and not on for mark, on in asked.items())]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -114,11 +121,35 @@ def still() -> Iterator[None]:
     assert not (found := stillness.found()), found
 
 
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster | None]:
+    """The PostgreSQL server of these tests; None with SQLite."""
+    if request.config.getoption("--database") == "sqlite":
+        yield None
+        return
+    with Cluster() as started:
+        yield started
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def database_url(cluster: Cluster | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty database of this test's, which commands find too; "" is SQLite in the workspace."""
+    if cluster is None:
+        yield ""
+        return
+    name = uuid.uuid4().hex
+    url = cluster.create(name)
+    monkeypatch.setenv(f"{PREFIX}DATABASE_URL", url)
+    yield url
+    cluster.drop(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
     """Settings of a fresh workspace, with short leases."""
     return Settings(
         home=tmp_path / "home",
+        database_url=database_url,
         port=0,
         lease_seconds=1,
         sweep_seconds=0.5,
@@ -129,17 +160,20 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh_home(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster | None) -> Path:
     """A workspace in which nothing has happened; to be copied, because migrating a database takes a while."""
     home = tmp_path_factory.mktemp("fresh") / "home"
-    open_platform(Settings(home=home, port=0), upgrade=True).database.close()
+    url = cluster.create("fresh") if cluster is not None else ""
+    open_platform(Settings(home=home, port=0, database_url=url), upgrade=True).database.close()
     return home
 
 
 @pytest.fixture
-def platform(settings: Settings, fresh_home: Path) -> Iterator[Platform]:
+def platform(settings: Settings, fresh_home: Path, cluster: Cluster | None) -> Iterator[Platform]:
     """A fresh workspace with a migrated database."""
     shutil.copytree(fresh_home, settings.home, dirs_exist_ok=True)
+    if cluster is not None:
+        cluster.create(settings.database_url.rpartition("/")[2], "fresh")
     opened = open_platform(settings)
     yield opened
     opened.database.close()

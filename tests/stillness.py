@@ -86,8 +86,8 @@ def found() -> str:
 
 
 @contextmanager
-def _watched(database: Database, seconds: float | None = None) -> Iterator[Any]:
-    with _transaction(database, seconds) as db:
+def _watched(database: Database, seconds: float | None = None, *, turn: bool = True) -> Iterator[Any]:
+    with _transaction(database, seconds, turn=turn) as db:
         _thread.owner, _thread.since, _thread.entries = _caller(), time.thread_time(), []
         try:
             yield db

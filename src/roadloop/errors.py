@@ -187,6 +187,12 @@ class OvertakenError(BusyError):
         )
 
 
+class DatabaseAwayError(BusyError):
+    """The database's server does not answer, or has ended the session."""
+
+    code = "database_away"
+
+
 class DiskFullError(BusyError):
     """No space left on the disk, or it is read-only."""
 

@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Further values of the Host header to answer to, for example behind a reverse proxy."
     )
-    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the workspace.")
+    database_url: str = Field(
+        "", description="postgresql://user@host/name, for several machines; empty means SQLite in the workspace."
+    )
     roots: tuple[str, ...] = Field(
         (), description="Folders outside the workspace that requests may name; `path:ro` makes one read-only."
     )

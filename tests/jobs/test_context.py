@@ -12,7 +12,7 @@ from roadloop.jobs.context import Eta, JobCancelled, Outcome, TaskContext, chose
 from roadloop.jobs.states import JobState
 from roadloop.settings import Settings
 from roadloop.sources.health.recipe import HealthRecipe
-from roadloop.storage import database, publish
+from roadloop.storage import publish, sqlite
 from roadloop.storage.platform import Platform, open_platform
 
 
@@ -276,10 +276,11 @@ def test_an_attempt_that_was_given_up_writes_and_shows_nothing(platform: Platfor
     assert row(first) == before
 
 
+@pytest.mark.sqlite
 def test_beat__what_a_locked_database_kept_back_is_said_later(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     platform = open_platform(settings, upgrade=True)
     (context,) = attempts(platform, 1)
     with closing(sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None)) as other:

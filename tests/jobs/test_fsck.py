@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from package_data import annotate, mask, write_images
+from postgres import Cluster
 from roadloop.jobs import fsck, queue, run, store
 from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.packages import service
@@ -23,11 +24,12 @@ SET = "full-aug-20261123"
 
 
 @pytest.fixture(scope="module")
-def finished(fresh_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(fresh_home: Path, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster | None) -> Path:
     """A workspace in which two packages were made, one came back, and its labels were published."""
     home = tmp_path_factory.mktemp("finished") / "home"
     shutil.copytree(fresh_home, home)
-    platform = open_platform(Settings(home=home, port=0))
+    url = "" if cluster is None else cluster.create("finished", "fresh")
+    platform = open_platform(Settings(home=home, port=0, database_url=url))
     write_images(platform, "v1", ["a_1.jpg", "a_2.jpg"])
     _run(platform, platform.database.write(lambda: service.divide(platform, Divide(version="v1", step=1))))
     annotate(platform, "v1", 1, lambda _stem: mask(1))
@@ -46,9 +48,11 @@ def _run(platform: Platform, task_id: str) -> None:
 
 
 @pytest.fixture
-def used(finished: Path, settings: Settings) -> Iterator[Platform]:
+def used(finished: Path, settings: Settings, cluster: Cluster | None) -> Iterator[Platform]:
     """A copy of that workspace."""
     shutil.copytree(finished, settings.home)
+    if cluster is not None:
+        cluster.create(settings.database_url.rpartition("/")[2], "finished")
     opened = open_platform(settings)
     yield opened
     opened.database.close()

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 
 from roadloop.jobs.identity import MARK, boot_id, mark_in, start_ticks
 
@@ -31,6 +32,9 @@ def test_start_ticks__a_name_like_a_line_of_numbers_harms_nothing() -> None:
 
 def test_mark_in__a_process_with_and_without_one() -> None:
     with subprocess.Popen(["sleep", "60"], env={MARK: "a:1"}) as process:
+        deadline = time.monotonic() + 10
+        while not mark_in(process.pid) and time.monotonic() < deadline:  # the kernel shows it a moment after the start
+            time.sleep(0.01)
         assert mark_in(process.pid) == "a:1"
         process.kill()
     assert mark_in(process.pid) == mark_in(os.getpid()) == ""

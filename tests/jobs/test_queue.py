@@ -165,13 +165,14 @@ def test_lines__hundreds_that_cannot_start_hide_nobody(platform: Platform) -> No
     with platform.database.reading() as db:
         assert set(queue.lines(db)) == set(ids)
         assert {line: [job.id for job in queue.queued(db, 100, line)] for line in ids} == ids
-        plan = db.exec_driver_sql(
-            "EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE state = 'queued' AND pool = 'other' AND gpus = ''"
-            " AND priority = 0 ORDER BY queued_seq LIMIT 1"
-        ).all()
-    assert [row.detail for row in plan] == [
-        "SEARCH jobs USING INDEX ix_jobs_queue (state=? AND pool=? AND gpus=? AND priority=?)"
-    ]
+        if db.dialect.name == "sqlite":
+            plan = db.exec_driver_sql(
+                "EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE state = 'queued' AND pool = 'other' AND gpus = ''"
+                " AND priority = 0 ORDER BY queued_seq LIMIT 1"
+            ).all()
+            assert [row.detail for row in plan] == [
+                "SEARCH jobs USING INDEX ix_jobs_queue (state=? AND pool=? AND gpus=? AND priority=?)"
+            ]
 
 
 def test_claim__gpus_are_leased_once_and_freed_at_the_end(platform: Platform) -> None:
@@ -179,7 +180,7 @@ def test_claim__gpus_are_leased_once_and_freed_at_the_end(platform: Platform) ->
     job = claim(platform, task_id, ("GPU-a", "GPU-b"))
     with platform.database.reading() as db:
         assert queue.held_gpus(db) == {"GPU-a": task_id, "GPU-b": task_id}
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(InvalidTransitionError, match="has just taken GPU GPU-b"):
         claim(platform, other, ("GPU-b",))
     assert read(platform, other).state is JobState.QUEUED
     with platform.database.transaction() as db:

@@ -18,7 +18,7 @@ from roadloop.jobs.identity import boot_id
 from roadloop.jobs.states import JobState
 from roadloop.jobs.supervisor import DISK_LOW, Supervisor
 from roadloop.settings import Settings
-from roadloop.storage import database
+from roadloop.storage import sqlite
 from roadloop.storage.platform import Platform, open_platform
 
 _WHY = Text("原因", "a reason")
@@ -105,7 +105,7 @@ def test_supervisor__what_ended_a_job_is_kept_until_it_is_written(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is locked when a worker ends; another job, which is cancelled, does not wait for that."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     platform = open_platform(settings, upgrade=True)
     one = Supervisor(platform)
     task_id = submit(platform, steps=1, fail="leave")

@@ -3,7 +3,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,21 +21,25 @@ from roadloop.networks import trust
 from roadloop.networks.folder import digest
 from roadloop.networks.store import trusted_sources
 from roadloop.settings import Settings
-from roadloop.storage import database as database_module
-from roadloop.storage import migrate, search
-from roadloop.storage.database import WAL_BYTES, Database, Write, insert_new, metadata, sqlite_url
+from roadloop.storage import migrate, search, sqlite
+from roadloop.storage.database import Database, Write, insert_new, metadata
 from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.sqlite import WAL_BYTES, sqlite_url
 
 
 def test_migrations__give_the_tables_that_the_code_describes(platform: Platform) -> None:
     assert server.ROUTES  # every feature's tables are imported
     with platform.database.engine.connect() as connection:
         # The index for the search is no table that SQLAlchemy could describe; tests/storage/test_search.py has it.
-        described = {"compare_type": True, "include_name": lambda name, *_: not (name or "").startswith("search")}
+        described = {
+            "compare_type": True,
+            "include_name": lambda name, *_: not (name or "").startswith(("search", "turn")),
+        }
         context = MigrationContext.configure(connection, opts=described)
         assert compare_metadata(context, metadata) == []
 
 
+@pytest.mark.sqlite
 def test_open_platform__refuses_an_old_schema_and_says_the_command(settings: Settings) -> None:
     settings.home.mkdir(parents=True)
     (settings.home / "roadloop.db").touch()
@@ -63,24 +67,28 @@ def test_known__are_the_versions_of_the_scripts_in_their_order(platform: Platfor
     assert migrate.known() == tuple(script.revision for script in scripts.walk_revisions())[::-1]
 
 
-def of_version(settings: Settings, revision: str) -> Path:
-    """The database file of a new home, as an older version has left it."""
+def of_version(settings: Settings, revision: str, rows: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+    """Make the database of a new home as an older version has left it: its schema, and rows by table."""
     settings.home.mkdir(parents=True)
-    file = settings.home / "roadloop.db"
-    database = Database(sqlite_url(file))
+    database = Database(settings.database_url or sqlite_url(settings.home / "roadloop.db"))
     with database.transaction() as db:
         command.upgrade(migrate.config(db, settings.home.resolve()), revision)
+    careless = {"sqlite": "PRAGMA foreign_keys = OFF", "postgresql": "SET session_replication_role = replica"}
+    with database.engine.connect() as db:  # which asks for no job of a row
+        db.exec_driver_sql(careless[db.dialect.name])
+        for table, its in rows.items():
+            described = sa.Table(table, sa.MetaData(), autoload_with=db)
+            for row in its:
+                db.execute(described.insert().values(**row))
+        db.commit()
     database.close()
-    return file
 
 
 def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
-    home, file = settings.home.resolve(), of_version(settings, "0009")
+    home = settings.home.resolve()
     row = {"task_id": "a", "type": "full", "sour_dir": "/elsewhere", "dest_dir": "out", "dest_path": f"{home}/out"}
-    rest = {"gpus": "", "single_gpu": 1, "dicts": "{}"}
-    with closing(sqlite3.connect(file, isolation_level=None)) as db:  # which asks for no job of the row
-        columns = ", ".join(row | rest)
-        db.execute(f"INSERT INTO evaluations ({columns}) VALUES ({', '.join('?' * 8)})", [*(row | rest).values()])
+    rest = {"gpus": "", "single_gpu": True, "dicts": {}}
+    of_version(settings, "0009", {"evaluations": [row | rest]})
     platform = open_platform(settings, upgrade=True)
     (said,) = platform.upgraded
     assert f"({home}) were made relative in the database, 1 in all" in said.en
@@ -92,17 +100,14 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
 
 
 def test_upgrade__a_job_that_runs_meanwhile_is_known_by_its_mark(settings: Settings) -> None:
-    file = of_version(settings, "0011")
     row = {
         "id": "a" * 32, "kind": "rehearsal", "title": "x", "pool": "other", "priority": 0, "state": "running", "token": 1,
-        "attempt": 1, "losses": 0, "max_attempts": 3, "payload": "{}", "gpus": "", "log": "l", "progress": 0.5,
-        "warnings": "[]", "memo": "{}", "finishing": 0, "cancel_requested": 0, "beat": 7, "queued_seq": 1,
+        "attempt": 1, "losses": 0, "max_attempts": 3, "payload": {}, "gpus": "", "log": "l", "progress": 0.5,
+        "warnings": [], "memo": {}, "finishing": False, "cancel_requested": False, "beat": 7, "queued_seq": 1,
         "created_at": 1.0, "host": None, "pid": 0, "pid_started": 5.0,
     }  # fmt: skip
     with subprocess.Popen(["sleep", "60"], env={MARK: f"{row['id']}:1"}) as process:
-        with closing(sqlite3.connect(file, isolation_level=None)) as db:
-            values = [*(row | {"pid": process.pid}).values()]
-            db.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", values)
+        of_version(settings, "0011", {"jobs": [row | {"pid": process.pid}]})
         platform = open_platform(settings, upgrade=True)
         with platform.database.reading() as db:
             (job,) = queue.running(db)
@@ -114,19 +119,12 @@ def test_upgrade__a_job_that_runs_meanwhile_is_known_by_its_mark(settings: Setti
 
 
 def test_upgrade__what_was_trained_before_may_still_run(settings: Settings) -> None:
-    file = of_version(settings, "0011")
-    with closing(sqlite3.connect(file, isolation_level=None)) as db:  # which asks for no job of the rows
-        for task, source in (("a", "x = 1\n"), ("b", "x = 1\n"), ("c", None)):
-            db.execute(
-                "INSERT INTO training_tasks (task_id, name, network, data, base_task, task_desc, net_desc, data_desc,"
-                " shown, start_date, end_date) VALUES (?, ?, 'own', '', '', '', '', '', '{}', '', '')",
-                [task, task],
-            )
-            db.execute(
-                "INSERT INTO training_configs (task_id, label_map, train_con, data_con, source)"
-                " VALUES (?, '{}', '{}', '{}', ?)",
-                [task, source],
-            )
+    blank = dict.fromkeys(("data", "base_task", "task_desc", "net_desc", "data_desc", "start_date", "end_date"), "")
+    recipe: dict[str, object] = {key: {} for key in ("label_map", "train_con", "data_con")}
+    sources = {"a": "x = 1\n", "b": "x = 1\n", "c": None}
+    tasks = [{"task_id": task, "name": task, "network": "own", "shown": {}, **blank} for task in sources]
+    configs = [{"task_id": task, "source": source, **recipe} for task, source in sources.items()]
+    of_version(settings, "0011", {"training_tasks": tasks, "training_configs": configs})
     platform = open_platform(settings, upgrade=True)
     with platform.database.reading() as db:
         (row,) = trust.listed(db)
@@ -135,18 +133,13 @@ def test_upgrade__what_was_trained_before_may_still_run(settings: Settings) -> N
 
 
 def test_upgrade__numbers_and_indexes_the_rows_that_are_there(settings: Settings) -> None:
-    file = of_version(settings, "0011")
     row = {
         "kind": "train", "pool": "training", "priority": 0, "state": "failed", "token": 1, "attempt": 1, "losses": 0,
-        "max_attempts": 3, "payload": "{}", "gpus": "", "log": "a.log", "progress": 0, "warnings": "[]", "memo": "{}",
-        "finishing": 0, "cancel_requested": 0, "beat": 0, "queued_seq": 1, "created_at": 1,
+        "max_attempts": 3, "payload": {}, "gpus": "", "log": "a.log", "progress": 0, "warnings": [], "memo": {},
+        "finishing": False, "cancel_requested": False, "beat": 0, "queued_seq": 1, "created_at": 1,
     }  # fmt: skip
-    with closing(sqlite3.connect(file, isolation_level=None)) as db:
-        for task_id, title in (("a", "苏州车道"), ("b", "Ring road")):
-            values = row | {"id": task_id, "title": title}
-            db.execute(
-                f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", [*values.values()]
-            )
+    rows = [row | {"id": task_id, "title": title} for task_id, title in (("a", "苏州车道"), ("b", "Ring road"))]
+    of_version(settings, "0011", {"jobs": rows})
     platform = open_platform(settings, upgrade=True)
     with platform.database.reading() as db:
         assert list(search.problems(db)) == []
@@ -157,6 +150,7 @@ def test_upgrade__numbers_and_indexes_the_rows_that_are_there(settings: Settings
     platform.database.close()
 
 
+@pytest.mark.sqlite
 def test_database__its_log_of_changes_has_a_limit(platform: Platform) -> None:
     log = platform.workspace.home / "roadloop.db-wal"
     with platform.database.transaction() as db:
@@ -183,6 +177,7 @@ def test_transaction__writers_wait_for_each_other(platform: Platform) -> None:
         assert len(queue.queued(db, limit=1000)) == 320
 
 
+@pytest.mark.sqlite
 def test_transaction__gives_up_after_the_seconds_that_it_is_given_and_says_who_holds_it(platform: Platform) -> None:
     file = str(Path(platform.workspace.home) / "roadloop.db")
     assert platform.database.holder() is None
@@ -201,10 +196,11 @@ def test_transaction__gives_up_after_the_seconds_that_it_is_given_and_says_who_h
     assert platform.database.holder() is None
 
 
+@pytest.mark.sqlite
 def test_transaction__a_patient_one_waits_longer_than_others(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     platform = open_platform(settings, upgrade=True)
     platform.database.patient = True
     other = sqlite3.connect(settings.home / "roadloop.db", isolation_level=None, check_same_thread=False)
@@ -222,7 +218,7 @@ def test_transaction__a_patient_one_waits_longer_than_others(
             queue.submit(db, queue.Submission("rehearsal", {}, "x"))
         thread.join()
     other.close()
-    assert "waiting for it" in caplog.text
+    assert "Waiting for it" in caplog.text
     platform.database.close()
 
 
@@ -254,6 +250,7 @@ def test_write__gives_up_when_others_never_stop(platform: Platform) -> None:
         platform.database.write(lambda: overtaken)
 
 
+@pytest.mark.sqlite
 def test_transaction__waits_while_another_process_holds_the_database(platform: Platform) -> None:
     other = sqlite3.connect(
         Path(platform.workspace.home) / "roadloop.db", isolation_level=None, check_same_thread=False
@@ -277,7 +274,7 @@ def test_insert_new__leaves_the_row_that_another_has_added(platform: Platform) -
     with platform.database.transaction() as db:
         assert insert_new(db, trusted_sources, row)
         assert not insert_new(db, trusted_sources, {**row, "name": "other"})
-        with pytest.raises(sa.exc.IntegrityError, match="NOT NULL"):
-            insert_new(db, trusted_sources, {**row, "digest": "e", "name": None})
+    with pytest.raises(sa.exc.IntegrityError, match=r"(?i)not.null"), platform.database.transaction() as db:
+        insert_new(db, trusted_sources, {**row, "digest": "e", "name": None})
     with platform.database.reading() as db:
         assert db.scalars(sa.select(trusted_sources.c.name)).all() == ["n"]

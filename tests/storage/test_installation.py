@@ -37,6 +37,7 @@ def used(settings: Settings) -> Settings:
     return settings
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("upgrade", [True, False])
 @pytest.mark.parametrize("empty", [True, False])
 def test_a_used_home_gets_no_empty_database(used: Settings, upgrade: bool, empty: bool) -> None:
@@ -60,6 +61,7 @@ def test_a_home_that_only_people_have_filled_gets_one(settings: Settings) -> Non
         assert (platform.workspace.home / installation.FILE).read_text().strip()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("damage", ["no database", "page", "schema"])
 def test_a_damaged_database_is_named(used: Settings, damage: str) -> None:
     file = used.home / "roadloop.db"
@@ -80,6 +82,7 @@ def test_a_damaged_database_is_named(used: Settings, damage: str) -> None:
     assert "quarantine" in (used.home / "logs" / "repairs.log").read_text()
 
 
+@pytest.mark.sqlite
 def test_a_database_that_breaks_while_the_server_runs_is_named_in_the_answer(used: Settings) -> None:
     with opened(used) as platform:
         file = platform.workspace.home / "roadloop.db"
@@ -92,6 +95,7 @@ def test_a_database_that_breaks_while_the_server_runs_is_named_in_the_answer(use
     assert "is damaged" in answer.json()["message"]
 
 
+@pytest.mark.sqlite
 def test_two_homes_never_share_a_database(used: Settings, tmp_path: Path) -> None:
     first = (used.home / installation.FILE).read_text().strip()
     url = f"sqlite:///{used.home / 'roadloop.db'}"
@@ -110,6 +114,7 @@ def test_two_homes_never_share_a_database(used: Settings, tmp_path: Path) -> Non
             open_platform(strange, upgrade=upgrade)
 
 
+@pytest.mark.sqlite
 def test_a_home_without_the_file_takes_the_id_of_its_own_database(used: Settings) -> None:
     file = used.home / installation.FILE
     before = file.read_text()
@@ -142,6 +147,7 @@ for home in sys.argv[1:]:
 """
 
 
+@pytest.mark.sqlite
 def test_a_read_only_home_is_read_with_what_stands_in_its_journal(used: Settings, tmp_path: Path) -> None:
     copy = tmp_path / "snapshot"
     with opened(used) as platform:

@@ -11,6 +11,7 @@ from roadloop.storage import integrity
 from roadloop.storage.platform import open_platform
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("twice", [False, True])
 def test_reindex__makes_an_index_of_the_rows_unless_two_are_the_same(settings: Settings, twice: bool) -> None:
     platform = open_platform(settings, upgrade=True)

@@ -14,7 +14,7 @@ from roadloop.errors import RoadloopError, Text
 from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.lock import HomeLock
-from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.platform import Platform, opened
 
 console = terminal()
 asking = terminal(stderr=True)
@@ -41,13 +41,13 @@ def fsck(
     with 1 when something is wrong. Repairs delete nothing: what they take away is in quarantine/, what they did in
     logs/repairs.log.
     """
-    platform = open_platform(settings_of(home, roots=tuple(root) if root else None))
-    if repair:
-        with closing(HomeLock(platform.workspace.home)):  # no server begins meanwhile
+    with opened(settings_of(home, roots=tuple(root) if root else None)) as platform:
+        if repair:
+            with closing(HomeLock(platform.workspace.home)):  # no server begins meanwhile
+                report = _inspect(platform, hashes=not quick, quiet=as_json)
+                _mend(platform, report, yes=yes)
+        else:
             report = _inspect(platform, hashes=not quick, quiet=as_json)
-            _mend(platform, report, yes=yes)
-    else:
-        report = _inspect(platform, hashes=not quick, quiet=as_json)
     if as_json:
         print(json.dumps(_plain(report), ensure_ascii=False, indent=1))  # noqa: T201 - the answer
     else:

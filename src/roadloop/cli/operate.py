@@ -21,12 +21,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from sqlalchemy import make_url
 
 from roadloop.console import Home, language, on_one_line, settings_of, start_log, terminal
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import confine, queue
 from roadloop.jobs.history import status_text
 from roadloop.jobs.keeping import remove_old
+from roadloop.jobs.lock import HomeLock
 from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import from_row, jobs
@@ -34,7 +36,9 @@ from roadloop.jobs.supervisor import Supervisor
 from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.storage import migrate as schema
-from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.database import Database
+from roadloop.storage.move import move
+from roadloop.storage.platform import Platform, open_platform, opened
 from roadloop.web.door import DoorServer, connections_within, raise_file_limit
 
 console = terminal()
@@ -161,14 +165,14 @@ def status(
     rows: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest jobs.")] = 20,
 ) -> None:
     """Show the jobs in a live table 实时任务表. Works with and without a running server; in a pipe, once."""
-    platform = open_platform(settings_of(home))
-    if once or not console.is_terminal:
-        console.print(_job_table(platform, rows))
-        return
-    with Live(_job_table(platform, rows), console=console, refresh_per_second=2) as live:
-        while True:
-            time.sleep(1)
-            live.update(_job_table(platform, rows))
+    with opened(settings_of(home)) as platform:
+        if once or not console.is_terminal:
+            console.print(_job_table(platform, rows))
+            return
+        with Live(_job_table(platform, rows), console=console, refresh_per_second=2) as live:
+            while True:
+                time.sleep(1)
+                live.update(_job_table(platform, rows))
 
 
 def _job_table(platform: Platform, rows: int) -> Group:
@@ -199,8 +203,8 @@ def tidy(
     Replies under an Idempotency-Key, logs of ended jobs (never a training's, which stands in its task's folder), and
     temporary folders that killed jobs have left.
     """
-    platform = open_platform(settings_of(home))
-    found = remove_old(platform, dry_run=dry_run)
+    with opened(settings_of(home)) as platform:
+        found = remove_old(platform, dry_run=dry_run)
     console.print(
         f"{'would be removed 将删除' if dry_run else 'removed 已删除'}: {found.replies} replies, {found.logs} logs"
         f" ({found.log_bytes / 2**20:.1f} MiB), {found.temporary} temporary folders"
@@ -213,10 +217,57 @@ def migrate(
         bool,
         typer.Option("--begin-anew", help="Begin an empty database beside the folders; a damaged one is put aside."),
     ] = False,
+    to: Annotated[
+        str, typer.Option(help="Move all rows into this empty database, e.g. postgresql://user@host/roadloop.")
+    ] = "",
+    source: Annotated[
+        str, typer.Option("--from", help="With --to: the database that has them; absent: the workspace's own.")
+    ] = "",
 ) -> None:
-    """Set up a workspace, or bring its database to this version's schema 新建工作区或升级数据库. `serve` does it by itself."""
+    """Set up a workspace, or bring its database to this version's schema 新建工作区或升级数据库. `serve` does it by itself.
+
+    With --to all rows go into another database, are counted and compared there, and the old one is put out of use. Stop
+    the server and the jobs first.
+    """
+    if to:
+        _move(settings_of(home), source, to)
+        return
     platform = _open_upgraded(settings_of(home), anew=begin_anew)
     console.print(f"{platform.workspace.home}: schema {schema.current(platform.database)}")
+    platform.database.close()
+
+
+def _move(settings: Settings, source: str, to: str) -> None:
+    settings = settings.model_copy(update={"database_url": source or settings.database_url})
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with opened(settings) as platform, contextlib.closing(HomeLock(platform.workspace.home)):
+        _refuse_running(platform)
+        with contextlib.closing(Database(to)) as target, Progress(*columns, console=console, transient=True) as bar:
+            line = bar.add_task("rows 记录", total=None)
+            home = platform.workspace.home
+            counts = move(
+                platform.database, target, home, lambda done, total: bar.update(line, completed=done, total=total)
+            )
+    shown = make_url(to).render_as_string(hide_password=True)
+    text = Text(
+        f"{sum(counts.values())} 条记录（{len(counts)} 个表）已迁移并核对。请设置 ROADLOOP_DATABASE_URL 为 {shown}，再启动服务。",
+        f"{sum(counts.values())} rows of {len(counts)} tables were moved and compared. Set ROADLOOP_DATABASE_URL to {shown},"
+        " then start the server.",
+    )
+    console.print(escape(text.pick(language())))
+
+
+def _refuse_running(platform: Platform) -> None:
+    with platform.database.reading() as db:
+        active = queue.running(db)
+    if active:
+        raise ConflictError(
+            Text(
+                f"还有 {len(active)} 个任务在运行，它们仍会写入原来的数据库。请用 roadloop serve --stop-jobs 启动后停止服务，或等它们结束。",
+                f"{len(active)} jobs run, and would go on writing to the old database. Stop them (on the page, or leave"
+                " roadloop serve --stop-jobs), or wait until they have ended.",
+            )
+        )
 
 
 def rehearse(
@@ -224,7 +275,11 @@ def rehearse(
     steps: Annotated[int, typer.Option(min=1, help="How far to count.")] = 20,
 ) -> None:
     """Run a job that only counts, to see that queue, processes and disk work 自检. Needs a running server."""
-    platform = open_platform(settings_of(home))
+    with opened(settings_of(home)) as platform:
+        _rehearse(platform, steps)
+
+
+def _rehearse(platform: Platform, steps: int) -> None:
     with platform.database.transaction() as db:
         plan = Rehearsal(steps=steps, pause=0.1, name=f"rehearsal-{time.time_ns()}")
         task_id = queue.submit(db, queue.Submission("rehearsal", plan.payload(), "rehearsal 自检", priority=10))

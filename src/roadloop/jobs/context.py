@@ -223,7 +223,7 @@ class TaskContext:
         Raises:
             StaleRunError: Another attempt owns it; nothing was written.
         """
-        with self.platform.database.transaction() as db:
+        with self._writing, self.platform.database.transaction() as db:  # a sign of life would be in its way
             queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token})
             yield db
 
@@ -287,15 +287,13 @@ class TaskContext:
         apply_moves(outcome.moves)
         self.reach("finish.moved")
         self.close()  # a sign of life after the end would take itself for a lost worker's
-        with self.platform.database.transaction() as db:
-            queue.finish(db, self.job, JobState.SUCCEEDED)
+        self._finish(JobState.SUCCEEDED)
 
     def end(self, state: JobState, reason: Text | None = None, error: str | None = None) -> None:
         """End the job without output: failed or cancelled."""
         self._write({})
         self.close()
-        with self.platform.database.transaction() as db:
-            queue.finish(db, self.job, state, reason=reason, error=error)
+        self._finish(state, reason, error)
 
     def leave_reason(self, text: Text) -> None:
         """Write why this process leaves where the supervisor looks for it."""
@@ -303,22 +301,35 @@ class TaskContext:
 
     def beat(self) -> None:
         """Write one sign of life with the newest progress; learn whether to stop."""
-        row = self._write({"beat": queue.jobs.c.beat + 1})
+        row = self._write({"beat": queue.jobs.c.beat + 1}, turn=False)
         if row.cancel_requested:
             self._cancel.set()
 
     def _stored(self, moves: Sequence[Move]) -> list[list[str]]:
         return [[self.platform.workspace.store_path(path) for path in move] for move in moves]
 
-    def _write(self, values: Mapping[str, Any], sums: Mapping[str, str] | None = None) -> queue.Job:
+    def _finish(self, state: JobState, reason: Text | None = None, error: str | None = None) -> None:
+        def write(db: sa.Connection) -> None:
+            now = queue.get(db, self.job.id)
+            if (now.state, now.token) != (state, self.job.token):  # else it is done, and only the answer was lost
+                queue.finish(db, self.job, state, reason=reason, error=error)
+
+        self.platform.database.write(lambda: write)
+
+    def _write(
+        self, values: Mapping[str, Any], sums: Mapping[str, str] | None = None, *, turn: bool = True
+    ) -> queue.Job:
         with self._writing:
             with self._lock:
                 pending, self._pending = self._pending, {}
+
+            def write(db: sa.Connection) -> queue.Job:
+                job = queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token, **pending, **values})
+                seals.store(db, self.job.id, sums or {})
+                return job
+
             try:
-                with self.platform.database.transaction() as db:
-                    job = queue.fenced(db, self.job.id, self.job.token, {"token": self.job.token, **pending, **values})
-                    seals.store(db, self.job.id, sums or {})
-                    return job
+                return self.platform.database.write(lambda: write, turn=turn)
             except BusyError:
                 with self._lock:
                     self._pending = {**pending, **self._pending}

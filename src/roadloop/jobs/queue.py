@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
 from roadloop.jobs.states import ENDED, JobState, check_transition
 from roadloop.jobs.store import Job, Submission, from_row, gpu_leases, job_events, jobs
+from roadloop.storage.database import insert_new
 
 __all__ = [
     "Job", "JobState", "Line", "Submission", "cancel", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "lines",
@@ -153,28 +154,32 @@ def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str) 
     """Take a queued job: raise its token and lease its GPUs.
 
     Raises:
-        InvalidTransitionError: Somebody else was faster.
+        InvalidTransitionError: Somebody else was faster: with the job, or with one of the GPUs.
     """
-    job = get(db, task_id)
-    check_transition(job.state, JobState.RUNNING)
-    for gpu in gpu_uuids:
-        db.execute(gpu_leases.insert().values(uuid=gpu, job_id=task_id, token=job.token + 1))
-    db.execute(
+    taken = db.execute(
         jobs.update()
-        .where(jobs.c.id == task_id)
+        .where(jobs.c.id == task_id, jobs.c.state == JobState.QUEUED.value)
         .values(
             state=JobState.RUNNING.value,
-            token=job.token + 1,
-            attempt=job.attempt + 1,
+            token=jobs.c.token + 1,
+            attempt=jobs.c.attempt + 1,
             reason=None,
             beat=0,
             host=host,
             **_NO_PROCESS,
-            started_at=job.started_at or time.time(),
+            started_at=sa.func.coalesce(jobs.c.started_at, time.time()),
         )
     )
-    _event(db, task_id, JobState.RUNNING, job.token + 1, None)
-    return get(db, task_id)
+    job = get(db, task_id)
+    if taken.rowcount != 1:
+        check_transition(job.state, JobState.RUNNING)
+    for gpu in gpu_uuids:
+        if not insert_new(db, gpu_leases, {"uuid": gpu, "job_id": task_id, "token": job.token}):
+            raise InvalidTransitionError(
+                Text(f"GPU {gpu} 刚被另一个任务占用。", f"Another job has just taken GPU {gpu}."), gpu=gpu
+            )
+    _event(db, task_id, JobState.RUNNING, job.token, None)
+    return job
 
 
 def fenced(db: sa.Connection, task_id: str, token: int, values: Mapping[str, Any]) -> Job:

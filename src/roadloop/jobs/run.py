@@ -14,7 +14,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NoReturn
 
-from roadloop.errors import BusyError, RoadloopError, StaleRunError, Text, WorkerLostError
+from roadloop.errors import (
+    BusyError,
+    DatabaseAwayError,
+    OvertakenError,
+    RoadloopError,
+    StaleRunError,
+    Text,
+    WorkerLostError,
+)
 from roadloop.jobs import confine, endings, logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.jobs.endings import LOST_EXIT, STALE_EXIT, UNWRITTEN_EXIT
@@ -40,9 +48,8 @@ def _run_claimed() -> int:
     endings.say_who_exits()
     try:
         platform = open_platform(Settings())
-        platform.database.patient = True  # a locked database ends no job: its supervisor waits as well
-        with platform.database.transaction() as db:
-            job = queue.fenced(db, task_id, token, process)
+        platform.database.patient = True  # a locked or absent database ends no job: its supervisor waits as well
+        job = platform.database.write(lambda: lambda db: queue.fenced(db, task_id, token, process))
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         logs.write(f"--- {now} {job.kind} {job.title} attempt={job.attempt} ---")
         run(platform, job, gpus)
@@ -89,7 +96,7 @@ def _attempt(context: TaskContext) -> Outcome | None:
         task: Callable[[TaskContext], Outcome] = pkgutil.resolve_name(TASKS[context.job.kind])
         with publish.disk_errors(context.platform.workspace.home):
             return task(context)
-    except (StaleRunError, WorkerLostError):
+    except (StaleRunError, WorkerLostError, OvertakenError, DatabaseAwayError):  # the next attempt goes on
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost frame: whatever it is becomes the job's reason
         context.drop_scratch()

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
+import sqlalchemy as sa
+
 from roadloop.devices import service as devices
 from roadloop.errors import BrokenDatabaseError, BusyError, InvalidTransitionError, StaleRunError, Text
 from roadloop.jobs import endings, processes, queue
@@ -116,10 +118,7 @@ class Supervisor:
     def _stop_all(self) -> None:
         deadline = time.monotonic() + self.platform.settings.stop_seconds
         while time.monotonic() < deadline:
-            with self.platform.database.transaction() as db:
-                active = queue.running(db)
-                for job in active:
-                    queue.cancel(db, job.id)
+            active = self.platform.database.write(lambda: _cancel_running)
             if not active:
                 return
             for job in active:
@@ -140,8 +139,12 @@ class Supervisor:
         now = time.monotonic()
         self._silence.look(now)
         free = self._is_way_free()
-        with self.platform.database.reading() as db:
-            active = queue.running(db)
+        try:
+            with self.platform.database.reading() as db:
+                active = queue.running(db)
+        except BusyError:  # the database is away: nobody can be heard
+            self._silence.blocked()
+            raise
         for job in active:
             self._silence.hear(job.id, (job.token, job.beat))
         if not free:
@@ -335,6 +338,13 @@ class Supervisor:
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
             self._recover(claimed, Loss(reason, counts=True))
+
+
+def _cancel_running(db: sa.Connection) -> list[Job]:
+    active = queue.running(db)
+    for job in active:
+        queue.cancel(db, job.id)
+    return active
 
 
 def _is_here(job: Job) -> bool:

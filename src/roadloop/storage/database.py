@@ -1,27 +1,24 @@
-"""The database: SQLite in WAL mode by default, behind SQLAlchemy Core.
+"""The database: SQLite by default, PostgreSQL by URL, behind SQLAlchemy Core.
 
-`transaction()` is the only place that commits. SQLite has one writer at a time, so nothing is read from files, walked,
-decoded or waited for inside. A use case that has to look at files first is a function that looks, and returns the
-`Write` which then only checks what may have changed since, and writes; `Database.write` runs the two.
+`transaction()` is the only place that commits. A writer may keep all others waiting, so nothing is read from files,
+walked, decoded or waited for inside. A use case that has to look at files first is a function that looks, and returns
+the `Write` which then only checks what may have changed since, and writes; `Database.write` runs the two.
 """
 
 import json
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from typing import Any, Final, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql as postgresql_dialect
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 
-from roadloop.errors import BrokenDatabaseError, BusyError, DiskFullError, OvertakenError, RoadloopError, Text
-from roadloop.storage import reading
+from roadloop.errors import BusyError, DatabaseAwayError, OvertakenError, RoadloopError, Text
+from roadloop.storage import postgresql, sqlite
 
 log: Final = logging.getLogger(__name__)
 
@@ -30,32 +27,36 @@ metadata: Final = sa.MetaData()
 T = TypeVar("T")
 Write = Callable[[sa.Connection], T]  #: what a transaction does, when everything else is done
 
-BUSY_SECONDS: Final = 30
-_WRITE_BYTE: Final = "120"  # of the file -shm
 _PREPARATIONS: Final = 5  #: of one write, at most
-#: The log of changes (`roadloop.db-wal`) is copied back every 1,000 pages, and cut to this many bytes when it is emptied.
-WAL_PAGES: Final = 1000
-WAL_BYTES: Final = 64 * 2**20
-#: Rows of each index that `analyze` looks at, at most: it takes milliseconds, however many there are.
-ANALYSED_ROWS: Final = 1000
-#: What SQLite says when a file has no room, or a journal cannot be made.
-_DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
-#: What SQLite says of a file that it cannot make sense of; its version says which tables and columns there are.
-_BROKEN_SIGNS: Final = (
-    "image is malformed", "malformed database schema", "not a database", "unsupported file format",
-    "Could not decode to UTF-8", "no such table", "no such column",
-)  # fmt: skip
+_ANALYSIS_SECONDS: Final = 1.0  #: it waits for others at most so long, for it helps only
+_AWAY_SECONDS: Final = 0.5  #: between two looks whether the database is there again
 
 
-def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file."""
-    return str(sa.URL.create("sqlite", database=str(path)))
+class Kind(Protocol):
+    """What is done in a way of its own for each kind of database: the modules `sqlite` and `postgresql`."""
+
+    SELF_ANALYSING: bool
+
+    def connect(self, url: sa.URL, options: Mapping[str, Any]) -> sa.Engine:
+        """An engine; nothing is opened yet."""
+
+    def begin(self, connection: sa.Connection, seconds: float | None, *, turn: bool) -> None:
+        """Begin a transaction that writes."""
+
+    def begin_reading(self, connection: sa.Connection) -> sa.Connection:
+        """See one state of the database from now on, without waiting for a writer."""
+
+    def named(self, error: sa.exc.DBAPIError) -> RoadloopError | None:
+        """Our error for what it says; None for a bug of ours."""
+
+    def holder(self, engine: sa.Engine) -> int | None:
+        """The process of this machine that keeps all writers waiting, where that can be known."""
+
+    def analyze(self, connection: sa.Connection) -> None:
+        """Tell the query planner how many rows there are and how they differ."""
 
 
-def frozen_url(path: Path) -> str:
-    """The URL of a SQLite file that nobody changes while it is read; nothing is written beside it."""
-    query = {"mode": "ro", "immutable": "1", "uri": "true"}
-    return str(sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query))
+_KINDS: Final[Mapping[str, Kind]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 class Database:
@@ -65,127 +66,165 @@ class Database:
         url: SQLAlchemy URL.
 
     Attributes:
-        patient: Transactions wait for as long as another process holds the database, instead of giving up.
+        patient: Whoever writes or reads waits for as long as others hold the database or it is away, and does not give up.
     """
 
     def __init__(self, url: str) -> None:
         self.url: Final = url
         self.patient = False
-        self.engine: Final = sa.create_engine(url, **_engine_options(url))
-        if self.engine.dialect.name == "sqlite" and "immutable" not in self.engine.url.query:
-            event.listen(self.engine, "connect", _prepare_sqlite)
-        # SQLite lets waiting writers poll, and some starve; threads of one process queue up here instead.
+        parsed = sa.make_url(url)
+        self._kind: Final = _KINDS[parsed.get_backend_name()]
+        self.engine: Final = self._kind.connect(parsed, {"json_deserializer": _from_json})
+        # Waiting writers poll in SQLite, and need a connection each in PostgreSQL; threads of one process queue up here.
         self._turn = threading.Lock()
         self._until_analysis = self._analysis_pause = 100
 
     @contextmanager
-    def transaction(self, seconds: float | None = None) -> Iterator[sa.Connection]:
+    def transaction(self, seconds: float | None = None, *, turn: bool = True) -> Iterator[sa.Connection]:
         """One unit of work: commit when the block ends, roll back when it raises.
 
         Args:
             seconds: Wait so long for others at most; None: 30 s for another process, or as `patient` says.
+            turn: Others may be at work and wait until this one is done. Without it a transaction that touches few rows
+                goes beside them, where the database can do that, and may be overtaken.
 
         Raises:
             BusyError: Another process held the database for so long.
+            OvertakenError: It does not fit what others wrote at the same time; nothing was changed.
+            DatabaseAwayError: It cannot be reached.
             DiskFullError: The disk is full; nothing was changed.
             BrokenDatabaseError: The database is damaged; nothing was changed.
         """
-        with self._my_turn(seconds), _named_errors(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                self._begin(connection, seconds)
-            try:
-                yield connection
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
-            self._until_analysis -= 1
-            if self._until_analysis <= 0:
-                self._until_analysis = self._analysis_pause = min(2 * self._analysis_pause, 50_000)
-                _analyze(connection)
+        with self._my_turn(seconds, turn=turn), self._named_errors():
+            connection = self._begun(seconds, turn=turn)
+            with connection:
+                try:
+                    yield connection
+                except BaseException:
+                    connection.rollback()
+                    raise
+                self._commit(connection)
+                self._until_analysis -= 1
+                if self._until_analysis <= 0 and not self._kind.SELF_ANALYSING:
+                    self._until_analysis = self._analysis_pause = min(2 * self._analysis_pause, 50_000)
+                    self._kind.analyze(connection)
 
-    def write(self, prepare: Callable[[], Write[T]]) -> T:
+    def write(self, prepare: Callable[[], Write[T]], *, turn: bool = True) -> T:
         """Prepare a write outside of any transaction, then do it in one; when rows have changed meanwhile, once more.
 
         Args:
-            prepare: Reads and checks whatever it takes; what it returns is run in the transaction.
+            prepare: Reads and checks whatever it takes; what it returns is run in the transaction. When the database
+                went away at its end, a patient one does it again: it must then see for itself that it is done.
+            turn: As in `transaction`.
 
         Returns:
             What the write returned.
 
         Raises:
             BusyError: Another process held the database for 30 s, or others kept changing the rows.
+            DatabaseAwayError: It cannot be reached, and this is no patient one.
             DiskFullError: The disk is full; nothing was changed.
         """
-        for _ in range(_PREPARATIONS):
-            work = prepare()
-            with suppress(OvertakenError), self.transaction() as db:
-                return work(db)
-        raise OvertakenError
+        overtaken = 0
+        while True:
+            try:
+                work = prepare()
+                with self.transaction(turn=turn) as db:
+                    return work(db)
+            except OvertakenError:
+                overtaken += 1
+                if overtaken == _PREPARATIONS:
+                    raise
+            except DatabaseAwayError:
+                if not self.patient:
+                    raise
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for reading; it sees one state of the database and never waits for a writer."""
-        with _named_errors(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN DEFERRED")
-            yield connection
+        with self._named_errors():
+            connection = self._waited_for(lambda: self._kind.begin_reading(self.engine.connect()), None)
+            with connection:
+                yield connection
+
+    def holder(self) -> int | None:
+        """The process of this machine that keeps all writers waiting; None when no process does, or nobody can say."""
+        return self._kind.holder(self.engine)
+
+    def analyze(self) -> None:
+        """Tell the query planner how many rows there are and how they differ. Also done after every so many commits."""
+        with suppress(BusyError), self.transaction(_ANALYSIS_SECONDS) as connection:
+            self._kind.analyze(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
 
     @contextmanager
-    def _my_turn(self, seconds: float | None) -> Iterator[None]:
+    def _my_turn(self, seconds: float | None, *, turn: bool) -> Iterator[None]:
+        if not turn and self._kind is not sqlite:
+            yield
+            return
         if not self._turn.acquire(timeout=-1 if seconds is None else seconds):
-            raise _busy()
+            raise BusyError(Text("数据库正被占用，请稍后重试。", "The database is busy; try again in a moment."))
         try:
             yield
         finally:
             self._turn.release()
 
-    def _begin(self, connection: sa.Connection, seconds: float | None) -> None:
-        if seconds is not None:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
-        try:
-            while not self._begun(connection, seconds):
-                log.warning("Another process holds the database; waiting for it.")
-        finally:
-            if seconds is not None:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-
-    def _begun(self, connection: sa.Connection, seconds: float | None) -> bool:
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except sa.exc.OperationalError as error:
-            if not (self.patient and seconds is None and _is_busy(str(error.orig))):
+    def _begun(self, seconds: float | None, *, turn: bool) -> sa.Connection:
+        def begin() -> sa.Connection:
+            connection = self.engine.connect()
+            try:
+                self._kind.begin(connection, seconds, turn=turn)
+            except BaseException:
+                connection.close()
                 raise
-            return False
-        return True
+            return connection
 
-    def holder(self) -> int | None:
-        """The process that holds SQLite's lock for writing; None when no process does, or the system does not say.
+        return self._waited_for(begin, seconds)
 
-        The kernel's list is read: a look at the file itself would, when it is closed, drop this process's own locks.
-        Source: proc_locks(5); the byte of the lock is WAL_WRITE_LOCK of https://sqlite.org/walformat.html.
-        """
-        file = self.engine.url.database
-        if self.engine.dialect.name != "sqlite" or file is None:
-            return None
+    def _waited_for(self, begin: Callable[[], sa.Connection], seconds: float | None) -> sa.Connection:
+        """What `begin` gives; a patient one asks again and again for as long as others are in the way."""
+        while True:
+            try:
+                with self._named_errors():
+                    return begin()
+            except BusyError as error:
+                if not self.patient or seconds is not None or type(error) not in {BusyError, DatabaseAwayError}:
+                    raise
+                log.warning("%s Waiting for it.", error.text.en)
+                time.sleep(_AWAY_SECONDS if isinstance(error, DatabaseAwayError) else 0)
+
+    def _commit(self, connection: sa.Connection) -> None:
         try:
-            inode = Path(f"{file}-shm").stat().st_ino
-            locks = [line.split() for line in reading.read_bytes(Path("/proc/locks")).decode().splitlines()]
-        except OSError:
-            return None
-        for lock in locks:
-            if lock[1:4] == ["POSIX", "ADVISORY", "WRITE"] and lock[5].endswith(f":{inode}") and lock[6] == _WRITE_BYTE:
-                return int(lock[4])
-        return None
+            with self._named_errors():
+                connection.commit()
+        except DatabaseAwayError as error:
+            raise DatabaseAwayError(
+                Text(
+                    "与数据库的连接在提交时中断，最后的改动可能已写入，也可能没有；请先查看，再重试（带上同一个 Idempotency-Key 最稳妥）。",
+                    "The connection to the database broke while the last change was committed: it may be written or not."
+                    " Look first, then try again (safest with the same Idempotency-Key).",
+                )
+            ) from error
 
-    def analyze(self) -> None:
-        """Tell the query planner how many rows there are and how they differ. Also done after every so many commits."""
-        with self._turn, self.engine.connect() as connection:
-            _analyze(connection)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            named = self._kind.named(error)
+            if named is None:
+                raise
+            raise named from error
+        except sa.exc.TimeoutError as error:
+            raise BusyError(
+                Text(
+                    "数据库连接都在使用中，请稍后重试。",
+                    "All connections to the database are in use; try again in a moment.",
+                )
+            ) from error
 
 
 def insert_new(db: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
@@ -194,56 +233,12 @@ def insert_new(db: sa.Connection, table: sa.Table, values: Mapping[str, Any]) ->
     Returns:
         Whether it was inserted.
     """
-    inserts: dict[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
-        "sqlite": sqlite.insert,
-        "postgresql": postgresql.insert,
+    inserts: dict[str, Callable[[sa.Table], sqlite_dialect.Insert | postgresql_dialect.Insert]] = {
+        "sqlite": sqlite_dialect.insert,
+        "postgresql": postgresql_dialect.insert,
     }
-    return db.execute(inserts[db.dialect.name](table).values(**values).on_conflict_do_nothing()).rowcount == 1
-
-
-def _analyze(connection: sa.Connection) -> None:
-    """Collect statistics from a part of the rows.
-
-    `PRAGMA optimize` does the same, but before SQLite 3.46 only for tables that this very connection has asked for.
-    Without statistics plans are worse, never wrong: a busy or full disk is passed over.
-    """
-    if connection.dialect.name == "sqlite":
-        with suppress(sa.exc.OperationalError):
-            # A table without an index would be read as a whole, and those of the search are large.
-            indexed = "SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'index' AND tbl_name NOT LIKE 'search%'"
-            for table in connection.exec_driver_sql(indexed).scalars().all():
-                connection.exec_driver_sql(f'ANALYZE "{table}"')
-
-
-def _engine_options(url: str) -> dict[str, Any]:
-    if sa.make_url(url).get_backend_name() != "sqlite":
-        return {"pool_pre_ping": True}
-    # isolation_level=None: the driver starts no transaction by itself, `transaction` does.
-    return {
-        "json_deserializer": _from_json,
-        "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
-        "pool_size": 20,
-        "max_overflow": 300,  # more than the server has threads, so that nobody waits here
-    }
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    cursor = connection.cursor()
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError as error:  # the switch to WAL does not wait for other openers by itself
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-    cursor.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-    cursor.execute(f"PRAGMA analysis_limit = {ANALYSED_ROWS}")
-    cursor.close()
+    statement = inserts[db.dialect.name](table).values(**values).on_conflict_do_nothing()
+    return db.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def _from_json(text: str) -> Any:
@@ -251,51 +246,3 @@ def _from_json(text: str) -> Any:
     if text == "{}":
         return {}
     return [] if text == "[]" else json.loads(text)
-
-
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.DatabaseError as error:
-        named = _named(str(error.orig))
-        if named is None:
-            raise
-        raise named from error
-
-
-def _named(message: str) -> RoadloopError | None:
-    """Our error for what SQLite says; None for a bug of ours."""
-    if any(sign in message for sign in _BROKEN_SIGNS):
-        return broken(message)
-    if any(sign in message for sign in _DISK_SIGNS):
-        return DiskFullError(
-            Text(
-                f"数据库无法写入（{message}）。请腾出磁盘空间后重试，已有数据未被改动。",
-                f"The database cannot be written ({message}). Free some disk space and retry; nothing was changed.",
-            )
-        )
-    return _busy() if _is_busy(message) else None
-
-
-def _is_busy(message: str) -> bool:
-    return "locked" in message or "busy" in message
-
-
-def _busy() -> BusyError:
-    return BusyError(Text("数据库正被占用，请稍后重试。", "The database is busy; try again in a moment."))
-
-
-def broken(message: str) -> BrokenDatabaseError:
-    """The error for a database that makes no sense; `message` says what does not."""
-    return BrokenDatabaseError(
-        Text(
-            f"数据库已损坏（{message}）。图片、data、网络和模型都是旁边的普通文件，不受影响，也没有任何改动。请停止服务，"
-            "从备份恢复工作区的 roadloop.db（连同当时的 roadloop.db-wal，没有就移走现有的）；没有备份时，"
-            "roadloop migrate --begin-anew 会把损坏的文件移到一边并新建数据库。",
-            f"The database is damaged ({message}). Pictures, datasets, networks and models are plain files beside it: they"
-            " are safe, and nothing was changed. Stop the server and put roadloop.db back from a backup (with the"
-            " roadloop.db-wal of that time; without one move away the one that is there). Without a backup, roadloop"
-            " migrate --begin-anew puts the damaged file aside and begins a new database.",
-        )
-    )

@@ -13,8 +13,9 @@ from typing import Final
 from roadloop.errors import NotFoundError, Text
 from roadloop.settings import Settings
 from roadloop.storage import installation, migrate, publish, quarantine
-from roadloop.storage.database import Database, broken, frozen_url, sqlite_url
+from roadloop.storage.database import Database
 from roadloop.storage.paths import Workspace
+from roadloop.storage.sqlite import broken, frozen_url, sqlite_url
 
 FILE: Final = "roadloop.db"
 
@@ -64,13 +65,22 @@ def open_platform(settings: Settings, *, upgrade: bool = False, anew: bool = Fal
         with publish.disk_errors(home):
             workspace.create_folders()
     database = Database(settings.database_url or _url(home, upgrade=upgrade))
-    try:
+    with _closed_on_error(database):
         if worked and migrate.current(database) is None:
             installation.refuse_empty(home, "is empty")
         said = _agree(database, home, inside=inside, upgrade=upgrade)
-    except UnicodeDecodeError as error:  # SQLite shows a damaged schema in its words
-        raise broken(str(error)) from error
     return Platform(settings, database, workspace, said)
+
+
+@contextmanager
+def _closed_on_error(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        database.close()
+        if isinstance(error, UnicodeDecodeError):  # SQLite shows a damaged schema in its words
+            raise broken(str(error)) from error
+        raise
 
 
 @contextmanager

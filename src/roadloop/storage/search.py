@@ -1,37 +1,30 @@
 # ruff: noqa: S608 - SQL is built from the constants of this module
-"""Lists that stay fast at a million rows: numbered rows, and an index for the search in names. SQLite's own is here.
+"""Lists that stay fast at a million rows: numbered rows, tallies, and an index for the search in names.
 
-Triggers keep both, so that no code that adds a row can forget them.
+Triggers keep them, so that no code that adds a row can forget them. The index and the triggers are made for each kind of
+database in a way of its own: `search_sqlite`, `search_postgresql`.
 
 A list's rows are numbered from 1 in the order of their ids, without gaps: its length is its highest number, and any
 page of it is a range of numbers.
-
-The index holds, for each row, every three neighbouring characters of its texts as one word of FTS5, which folds case.
-A search of three or more characters is a phrase of such words; one of one or two characters is the beginning of some
-word, for which the index keeps lists of its own: Chinese words are that short. The first character of a word is its
-list's, so that rows of other lists cost nothing. This is exact, and finds what `LIKE '%text%'` finds.
-
-PostgreSQL has the same words with `to_tsvector('simple', ...)`, `<->` and `:*`.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
 from roadloop.errors import Text
+from roadloop.storage import search_postgresql, search_sqlite
 from roadloop.storage.database import metadata
 
 MOST: Final = 2_000  #: matches of a search that are counted and paged; `all` streams every one
-ANY: Final = 2**57  #: above every id
+ANY: Final = 2**31 - 1  #: above every id
 MOST_CHARACTERS: Final = 4_000  #: of one row's texts, from their beginning
 
 TITLE: Final = "(SELECT title FROM jobs WHERE jobs.id = {row}.task_id)"
-_SPREAD: Final = 32  # rowid of the index = row id * 32 + number of the list
-#: Everything but control characters makes words; these stand between them.
-_TOKENIZER: Final = "unicode61 remove_diacritics 0 categories ''L* M* N* P* S* Z* Co Cs Cn Cf''"
-_BREAKS: Final = "\n\r\t"
+_KINDS: Final[Mapping[str, ModuleType]] = {"sqlite": search_sqlite, "postgresql": search_postgresql}
 
 
 class Numbered(NamedTuple):
@@ -74,7 +67,7 @@ LISTS: Final[Mapping[str, Numbered]] = {
     "jobs:train": Numbered("jobs", ("title",), key="seq", where="{row}.kind = 'train'"),
 }  # fmt: skip
 
-_PLACES: Final = {name: place for place, name in enumerate(LISTS)}
+PLACES: Final = {name: place for place, name in enumerate(LISTS)}  #: in the index
 
 listed: Final = sa.Table(
     "listed",
@@ -95,34 +88,27 @@ job_tallies: Final = sa.Table(
 
 positions: Final = sa.Table("positions", metadata, sa.Column("i", sa.Integer, primary_key=True, autoincrement=False))
 
-_INDEX: Final = sa.table("search", sa.column("rowid", sa.Integer))
 _LENGTH: Final = sa.select(sa.func.max(listed.c.number)).where(listed.c.list == sa.bindparam("place"))
 _WINDOW: Final = (
     sa.select(listed.c.row_id)
     .where(
         listed.c.list == sa.bindparam("place"),
-        listed.c.number <= sa.bindparam("last"),
-        listed.c.number > sa.bindparam("before"),
+        listed.c.number <= sa.bindparam("last", type_=sa.BigInteger),
+        listed.c.number > sa.bindparam("before", type_=sa.BigInteger),
     )
     .order_by(listed.c.number.desc())
-)
-_FOUND: Final = (
-    sa.select(_INDEX.c.rowid)
-    .where(sa.literal_column("search").op("MATCH")(sa.bindparam("words")), _INDEX.c.rowid < sa.bindparam("below"))
-    .order_by(_INDEX.c.rowid.desc())
-    .limit(sa.bindparam("size"))
 )
 _STATES: Final = ("created", "queued", "running", "succeeded", "failed", "cancelled")
 
 
 def length(db: sa.Connection, name: str) -> int:
     """How many rows a list has."""
-    return db.scalar(_LENGTH, {"place": _PLACES[name]}) or 0
+    return db.scalar(_LENGTH, {"place": PLACES[name]}) or 0
 
 
 def window(db: sa.Connection, name: str, last: int, size: int) -> list[int]:
     """Ids of the rows with the number `last` and smaller ones, newest first, `size` at most."""
-    return list(db.scalars(_WINDOW, {"place": _PLACES[name], "last": last, "before": last - size}))
+    return list(db.scalars(_WINDOW, {"place": PLACES[name], "last": last, "before": last - size}))
 
 
 def job_counts(db: sa.Connection) -> dict[str, int]:
@@ -140,39 +126,14 @@ def find(db: sa.Connection, name: str, text: str, size: int = MOST, *, below: in
         size: So many at most.
         below: Only ids below this one.
     """
-    if "\0" in text:  # where FTS5's language ends
-        return []
-    values = {"words": phrase(name, text), "below": below * _SPREAD, "size": size}
-    return [rowid // _SPREAD for rowid in db.scalars(_FOUND, values)]
-
-
-def phrase(name: str, text: str) -> str:
-    """What FTS5 is asked for."""
-    place = _PLACES[name]
-    for character in _BREAKS:
-        text = text.replace(character, " ")
-    ends = max(1, len(text) - 2)
-    words = "\n".join(f"{_mark(place)}{text[i : i + 3]}" for i in range(ends)).replace('"', '""')
-    return f'"{words}"' if len(text) > 2 else f'"{words}" *'
-
-
-def _mark(place: int) -> str:
-    return chr(ord("a") + place)
+    found: list[int] = _KINDS[db.dialect.name].find(db, PLACES[name], text, size, below)
+    return found
 
 
 def install(db: sa.Connection, lists: Mapping[str, Numbered] = LISTS) -> None:
     """Make the index and the triggers anew, and fill both from the rows; for migrations."""
-    _drop_triggers(db)
-    db.exec_driver_sql("DROP TABLE IF EXISTS search")
-    db.exec_driver_sql(
-        f"CREATE VIRTUAL TABLE search USING fts5"
-        f"(grams, content='', columnsize=0, tokenize='{_TOKENIZER}', prefix='2 3')"
-    )
-    db.exec_driver_sql("DELETE FROM positions")
-    db.exec_driver_sql(
-        "INSERT INTO positions WITH RECURSIVE n(i) AS"
-        f" (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_CHARACTERS}) SELECT i FROM n"
-    )
+    _KINDS[db.dialect.name].drop_triggers(db)
+    _KINDS[db.dialect.name].create(db, MOST_CHARACTERS)
     _fill(db, lists)
     _make_triggers(db, lists)
 
@@ -180,7 +141,7 @@ def install(db: sa.Connection, lists: Mapping[str, Numbered] = LISTS) -> None:
 @contextmanager
 def filling(db: sa.Connection) -> Iterator[None]:
     """Add many rows in this transaction: they are numbered and indexed together at the end, many times as fast."""
-    _drop_triggers(db)
+    _KINDS[db.dialect.name].drop_triggers(db)
     yield
     rebuild(db)
     _make_triggers(db, LISTS)
@@ -188,7 +149,7 @@ def filling(db: sa.Connection) -> Iterator[None]:
 
 def rebuild(db: sa.Connection) -> None:
     """Number and index all rows anew."""
-    db.exec_driver_sql("INSERT INTO search(search) VALUES('delete-all')")
+    _KINDS[db.dialect.name].empty(db)
     _fill(db, LISTS)
 
 
@@ -201,7 +162,7 @@ def problems(db: sa.Connection) -> Iterator[Text]:
             yield _wrong(f"jobs: {state}", told, counted.get(state, 0))
     for name, one in LISTS.items():
         rows = db.exec_driver_sql(f"SELECT count(*) FROM {one.table} AS r{_condition(one, 'r')}").scalar_one()
-        numbers = db.scalar(sa.select(sa.func.count()).where(listed.c.list == _PLACES[name]))
+        numbers = db.scalar(sa.select(sa.func.count()).where(listed.c.list == PLACES[name]))
         if {numbers, length(db, name)} != {rows}:
             yield _wrong(name, numbers, rows)
 
@@ -214,6 +175,7 @@ def _wrong(name: str, told: object, rows: int) -> Text:
 
 
 def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
+    kind = _KINDS[db.dialect.name]
     db.exec_driver_sql("DELETE FROM listed")
     for place, one in enumerate(lists.values()):
         rows = f"FROM {one.table} AS r{_condition(one, 'r')} ORDER BY r.{one.key}"
@@ -221,52 +183,37 @@ def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
             f"INSERT INTO listed(list, number, row_id)"
             f" SELECT {place}, row_number() OVER (ORDER BY r.{one.key}), r.{one.key} {rows}"
         )
-        db.exec_driver_sql(f"INSERT INTO search(rowid, grams) SELECT {_entry(place, one, 'r')} {rows}")
+        db.exec_driver_sql(kind.insert(place, *_entry(one, "r"), rows))
     db.exec_driver_sql("DELETE FROM job_tallies")
     for state in _STATES:
         db.exec_driver_sql(f"INSERT INTO job_tallies SELECT '{state}', count(*) FROM jobs WHERE state = '{state}'")
 
 
 def _make_triggers(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
+    kind = _KINDS[db.dialect.name]
     for place, one in enumerate(lists.values()):
+        old, new = _entry(one, "OLD"), _entry(one, "NEW")
         number = f"(SELECT coalesce(max(number), 0) + 1 FROM listed WHERE list = {place})"
         columns = ", ".join(text for text in one.texts if "{row}" not in text)
-        when = f" WHEN {one.where.format(row='NEW')}" if one.where else ""
-        enter = f"INSERT INTO search(rowid, grams) VALUES({_entry(place, one, 'NEW')});"
-        db.exec_driver_sql(
-            f"CREATE TRIGGER search_{place}_insert AFTER INSERT ON {one.table}{when} BEGIN"
-            f" INSERT INTO listed(list, number, row_id) VALUES({place}, {number}, NEW.{one.key}); {enter} END"
+        when = one.where.format(row="NEW")
+        enter = (
+            f"INSERT INTO listed(list, number, row_id) VALUES({place}, {number}, {new[0]})",
+            kind.insert(place, *new),
         )
+        kind.make_trigger(db, f"search_{place}_insert", "INSERT", one.table, when, enter)
         if columns:
-            db.exec_driver_sql(
-                f"CREATE TRIGGER search_{place}_update AFTER UPDATE OF {columns} ON {one.table}{when} BEGIN"
-                f" INSERT INTO search(search, rowid, grams) VALUES('delete', {_entry(place, one, 'OLD')}); {enter} END"
-            )
-    less = "UPDATE job_tallies SET jobs = jobs - 1 WHERE state = OLD.state;"
-    more = "UPDATE job_tallies SET jobs = jobs + 1 WHERE state = NEW.state;"
-    for event, work in (("INSERT", more), ("DELETE", less), ("UPDATE OF state", less + more)):
-        name = f"search_tally_{event.split()[0].lower()}"
-        db.exec_driver_sql(f"CREATE TRIGGER {name} AFTER {event} ON jobs BEGIN {work} END")
-
-
-def _drop_triggers(db: sa.Connection) -> None:
-    named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'search\\_%' ESCAPE '\\'"
-    for name in db.exec_driver_sql(named).scalars().all():
-        db.exec_driver_sql(f"DROP TRIGGER {name}")
+            event, work = f"UPDATE OF {columns}", kind.change(place, old, new)
+            kind.make_trigger(db, f"search_{place}_update", event, one.table, when, work)
+    less = "UPDATE job_tallies SET jobs = jobs - 1 WHERE state = OLD.state"
+    more = "UPDATE job_tallies SET jobs = jobs + 1 WHERE state = NEW.state"
+    for event, work in (("INSERT", (more,)), ("DELETE", (less,)), ("UPDATE OF state", (less, more))):
+        kind.make_trigger(db, f"search_tally_{event.split()[0].lower()}", event, "jobs", "", work)
 
 
 def _condition(one: Numbered, row: str) -> str:
     return f" WHERE {one.where.format(row=row)}" if one.where else ""
 
 
-def _entry(place: int, one: Numbered, row: str) -> str:
-    """SQL of a row's rowid and words in the index."""
-    texts = (text.format(row=row) if "{row}" in text else f"{row}.{text}" for text in one.texts)
-    text = " || char(31) || ".join(texts)
-    for character in _BREAKS:
-        text = f"replace({text}, char({ord(character)}), ' ')"
-    words = (
-        f"(SELECT group_concat('{_mark(place)}' || substr(t, i, 3), char(10))"
-        f" FROM (SELECT {text} AS t) CROSS JOIN positions WHERE i <= length(t))"
-    )
-    return f"{row}.{one.key} * {_SPREAD} + {place}, {words}"
+def _entry(one: Numbered, row: str) -> tuple[str, tuple[str, ...]]:
+    """SQL of a row's key and texts."""
+    return f"{row}.{one.key}", tuple(t.format(row=row) if "{row}" in t else f"{row}.{t}" for t in one.texts)

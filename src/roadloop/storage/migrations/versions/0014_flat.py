@@ -68,5 +68,4 @@ def upgrade() -> None:
         op.create_index(
             name, table, columns, unique=True, sqlite_where=sa.text("live = 1"), postgresql_where=sa.text("live")
         )
-    if op.get_bind().dialect.name == "sqlite":
-        install(op.get_bind(), LISTS)
+    install(op.get_bind(), LISTS)
