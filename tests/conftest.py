@@ -22,7 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import stillness
 from approved import approve_at_home
 from live import LiveServer
-from postgres import Cluster
+from postgres import Cluster, installed
 from roadloop.errors import RoadloopError
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
@@ -129,6 +129,21 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster | None]:
         return
     with Cluster() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def rows_server() -> Iterator[Cluster]:
+    """A PostgreSQL server that writes through, as people run it, whatever the other tests run on."""
+    if not installed():
+        pytest.skip("needs the distribution's package postgresql")
+    with Cluster(durable=True) as started:
+        yield started
+
+
+@pytest.fixture
+def there(settings: Settings, rows_server: Cluster) -> Settings:
+    """Settings of a fresh workspace whose rows are to be in PostgreSQL."""
+    return settings.model_copy(update={"database_url": rows_server.create("there")})
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from live import LiveServer
-from postgres import Cluster, installed
+from postgres import Cluster
 from roadloop.cli.main import app
 from roadloop.errors import BusyError, ConflictError, DatabaseAwayError, InvalidValueError, OvertakenError
 from roadloop.jobs import fsck, queue
@@ -28,23 +28,7 @@ from roadloop.storage import move, postgresql, search
 from roadloop.storage.database import Database
 from roadloop.storage.platform import Platform, open_platform
 
-pytestmark = [
-    pytest.mark.skipif(not installed(), reason="needs the distribution's package postgresql"),
-    pytest.mark.xdist_group("postgresql"),
-]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    """A server that writes through, as people run it."""
-    with Cluster(durable=True) as started:
-        yield started
-
-
-@pytest.fixture
-def there(settings: Settings, server: Cluster) -> Settings:
-    """Settings of a fresh workspace whose rows are to be in PostgreSQL."""
-    return settings.model_copy(update={"database_url": server.create("there")})
+pytestmark = pytest.mark.xdist_group("postgresql")
 
 
 @pytest.fixture
@@ -57,7 +41,7 @@ def platform(there: Settings) -> Iterator[Platform]:
 def submit(platform: Platform, **payload: object) -> str:
     name = str(payload.pop("name", "x"))
     with platform.database.transaction() as db:
-        return queue.submit(db, queue.Submission("rehearsal", {"name": name, "steps": 1, **payload}, name))
+        return queue.submit(db, queue.Submission("rehearsal", {"name": name, "steps": 1, "pause": 0, **payload}, name))
 
 
 def read(platform: Platform, task_id: str) -> queue.Job:
@@ -128,9 +112,9 @@ def test_a_name_is_taken_once(platform: Platform) -> None:
 
 
 def test_turns__who_waits_too_long_is_told_and_who_sleeps_loses_his(
-    platform: Platform, server: Cluster, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, rows_server: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(server.url("there")) as other:
+    with psycopg.connect(rows_server.url("there")) as other:
         other.execute("LOCK TABLE turn IN EXCLUSIVE MODE")
         with pytest.raises(BusyError), platform.database.transaction(0.1):
             pass
@@ -151,10 +135,12 @@ def test_text_that_it_cannot_keep_is_refused_by_name(platform: Platform) -> None
         submit(platform, name="a\0b")
 
 
-def test_a_server_that_is_killed__requests_say_so_and_patient_ones_wait(platform: Platform, server: Cluster) -> None:
+def test_a_server_that_is_killed__requests_say_so_and_patient_ones_wait(
+    platform: Platform, rows_server: Cluster
+) -> None:
     with TestClient(create_app(platform, 8600), base_url="http://127.0.0.1:8600") as client:
         assert client.get("/v1/jobs").status_code == 200
-        server.stop("immediate")
+        rows_server.stop("immediate")
         answer = client.get("/v1/jobs", headers={"accept-language": "en"})
         assert (answer.status_code, answer.json()["error"]) == (503, "database_away")
         assert int(answer.headers["retry-after"]) >= 1
@@ -173,7 +159,7 @@ def test_a_server_that_is_killed__requests_say_so_and_patient_ones_wait(platform
         thread.start()
         time.sleep(1)
         assert not done
-        server.start()
+        rows_server.start()
         thread.join(timeout=30)
         assert len(done) == 1
         patient.close()
@@ -181,8 +167,8 @@ def test_a_server_that_is_killed__requests_say_so_and_patient_ones_wait(platform
         assert client.post("/create_net", json={"network_name": "lane", "src_net": "enet"}).status_code == 200
 
 
-def test_one_of_two_addresses_that_answers_is_taken(there: Settings, server: Cluster) -> None:
-    away = f"postgresql://postgres@/there?host=127.0.0.1:9&host=127.0.0.1:{server.port}&target_session_attrs=read-write"
+def test_one_of_two_addresses_that_answers_is_taken(there: Settings, rows_server: Cluster) -> None:
+    away = f"postgresql://postgres@/there?host=127.0.0.1:9&host=127.0.0.1:{rows_server.port}&target_session_attrs=read-write"
     platform = open_platform(there.model_copy(update={"database_url": away}), upgrade=True)
     submit(platform)
     platform.database.close()
@@ -190,7 +176,7 @@ def test_one_of_two_addresses_that_answers_is_taken(there: Settings, server: Clu
 
 @pytest.mark.reliability
 def test_r25__the_server_is_killed_while_a_job_runs(
-    there: Settings, server: Cluster, times: Callable[[int], int]
+    there: Settings, rows_server: Cluster, times: Callable[[int], int]
 ) -> None:
     live = LiveServer(there)
     live.start()
@@ -201,9 +187,9 @@ def test_r25__the_server_is_killed_while_a_job_runs(
         slowest = 0.0
         for _ in range(times(10)):
             before = _until(platform, task_id, lambda job: job.beat > 0)
-            server.stop("immediate")
+            rows_server.stop("immediate")
             time.sleep(0.5)
-            server.start()
+            rows_server.start()
             began = time.monotonic()
             _until(platform, task_id, lambda job, beat=before.beat: job.beat > beat)  # type: ignore[misc]
             slowest = max(slowest, time.monotonic() - began)
@@ -249,7 +235,7 @@ def moved(home: Path, *options: str) -> str:
 
 
 def test_migrate__moves_all_rows_there_and_back(
-    old: Settings, server: Cluster, monkeypatch: pytest.MonkeyPatch
+    old: Settings, rows_server: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROADLOOP_LANG", "en")
     before = open_platform(old)
@@ -258,7 +244,7 @@ def test_migrate__moves_all_rows_there_and_back(
         nothing = "SELECT count(*) FROM jobs WHERE moves IS NULL"
         nulls = db.exec_driver_sql(nothing).scalar()
     before.database.close()
-    url = server.create("moved")
+    url = rows_server.create("moved")
     said = moved(old.home, "--to", url)
     assert "were moved and compared" in said
     assert not (old.home / "roadloop.db").exists()
@@ -284,8 +270,8 @@ def test_migrate__moves_all_rows_there_and_back(
     platform.database.close()
 
 
-def test_migrate__what_cannot_be_moved_leaves_all_as_it_was(old: Settings, server: Cluster) -> None:
-    url = server.create("refusing")
+def test_migrate__what_cannot_be_moved_leaves_all_as_it_was(old: Settings, rows_server: Cluster) -> None:
+    url = rows_server.create("refusing")
     platform = open_platform(old)
     submit(platform, name="a\0b")
     target = Database(url)

@@ -13,7 +13,7 @@ from roadloop.console import Home, language, settings_of, terminal
 from roadloop.errors import RoadloopError, Text
 from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.jobs.fsck import inspect
-from roadloop.jobs.lock import HomeLock
+from roadloop.jobs.lock import alone
 from roadloop.storage.platform import Platform, opened
 
 console = terminal()
@@ -43,7 +43,7 @@ def fsck(
     """
     with opened(settings_of(home, roots=tuple(root) if root else None)) as platform:
         if repair:
-            with closing(HomeLock(platform.workspace.home)):  # no server begins meanwhile
+            with closing(alone(platform)):  # no server begins meanwhile
                 report = _inspect(platform, hashes=not quick, quiet=as_json)
                 _mend(platform, report, yes=yes)
         else:

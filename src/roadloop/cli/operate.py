@@ -28,7 +28,7 @@ from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import confine, queue
 from roadloop.jobs.history import status_text
 from roadloop.jobs.keeping import remove_old
-from roadloop.jobs.lock import HomeLock
+from roadloop.jobs.lock import alone
 from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import from_row, jobs
@@ -240,7 +240,7 @@ def migrate(
 def _move(settings: Settings, source: str, to: str) -> None:
     settings = settings.model_copy(update={"database_url": source or settings.database_url})
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with opened(settings) as platform, contextlib.closing(HomeLock(platform.workspace.home)):
+    with opened(settings) as platform, contextlib.closing(alone(platform)):
         _refuse_running(platform)
         with contextlib.closing(Database(to)) as target, Progress(*columns, console=console, transient=True) as bar:
             line = bar.add_task("rows 记录", total=None)

@@ -163,3 +163,13 @@ def _named(stack: Iterable[traceback.FrameSummary]) -> Text:
                 f" in {file}, line {frame.lineno} ({frame.name})",
             )
     return Text("", "")
+
+
+RESTARTED: Final = Loss(
+    Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."), counts=False
+)
+STOPPED: Final = Loss(Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
+SILENT: Final = Loss(
+    Text("任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."),
+    counts=True,
+)

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -138,9 +138,11 @@ def _is_over(db: sa.Connection, beginning: str) -> bool:
     return state in ENDED
 
 
-def keep_tidy(platform: Platform, stop: threading.Event) -> None:
-    """Remove what is old, round after round, until `stop` is set."""
+def keep_tidy(platform: Platform, stop: threading.Event, leads: Callable[[], bool] = lambda: True) -> None:
+    """Remove what is old, round after round, until `stop` is set; where `leads` says no, another server does."""
     while not stop.wait(ROUND_SECONDS):
+        if not leads():
+            continue
         try:
             found = remove_old(platform, stop=stop)
         except BusyError as error:

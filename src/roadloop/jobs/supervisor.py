@@ -1,6 +1,7 @@
-"""The supervisor: one per workspace, a thread of `roadloop serve`.
+"""The supervisor: one per installation, a thread of `roadloop serve`.
 
-It claims queued jobs for which there is room, starts their processes, notices at once when one of its own has gone
+Where several servers share an installation, one of them leads, and only that one supervises; each of the others ends the
+processes on its own machine whose jobs have ended or were given to somebody else. It claims queued jobs for which there is room, starts their processes, notices at once when one of its own has gone
 and within lease + sweep when any other has, ends cancelled ones, and completes what a killed worker had chosen. It
 holds nothing that the next supervisor could not read from the rows: stopping the server leaves jobs running.
 """
@@ -25,7 +26,7 @@ from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.endings import Loss
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.keeping import keep_tidy
-from roadloop.jobs.lock import HomeLock
+from roadloop.jobs.lock import lead
 from roadloop.jobs.silence import Silence
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
@@ -46,14 +47,14 @@ _left_running: Final[list[subprocess.Popen[bytes]]] = []
 
 
 class Supervisor:
-    """Runs the jobs of one workspace.
+    """Runs the jobs of one installation, or waits until it may.
 
     Args:
         platform: The installation.
         confinement: How its jobs are held together.
 
     Raises:
-        ConflictError: Another server already supervises this workspace.
+        ConflictError: Another server already supervises this workspace, and its database is this machine's.
     """
 
     def __init__(self, platform: Platform, confinement: Confinement = processes.ALONE) -> None:
@@ -69,20 +70,23 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._tidying: threading.Thread | None = None
         self._next_sweep = 0.0
-        self._lock = HomeLock(platform.workspace.home)
+        self._lead = lead(platform)
+        self._leads = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the server that supervises."""
+        return self._leads
 
     def start(self) -> None:
-        """Look after what an earlier server left, then begin."""
-        processes.end_left(self.platform.database, self._confinement)
-        with self.platform.database.reading() as db:
-            left = queue.running(db)
-        for job in left:
-            if not self._has_process(job):
-                with suppress(BusyError):  # then the first round does it
-                    self._recover(job, _RESTARTED)
+        """Look after what an earlier server left, if this one may, then begin."""
+        with suppress(BusyError):  # then the first round does it
+            self._ask_for_lead()
         self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
         self._thread.start()
-        self._tidying = threading.Thread(target=keep_tidy, args=(self.platform, self._stop), name="tidy", daemon=True)
+        self._tidying = threading.Thread(
+            target=keep_tidy, args=(self.platform, self._stop, lambda: self._leads), name="tidy", daemon=True
+        )
         self._tidying.start()
 
     def close(self, *, stop_jobs: bool = False) -> list[Job]:
@@ -99,13 +103,35 @@ class Supervisor:
             self._thread.join()
         if self._tidying is not None:
             self._tidying.join()
-        if stop_jobs:
+        if stop_jobs and self._lead.hold():
             self._stop_all()
         with self.platform.database.reading() as db:
             left = queue.running(db)
         self._let_go({job.id for job in left})
-        self._lock.close()
+        self._lead.close()
         return left
+
+    def _ask_for_lead(self) -> bool:
+        """Whether this server leads; who has just come to it looks after what an earlier one left."""
+        held = self._lead.hold()
+        if held and not self._leads:
+            log.info("supervisor: this server leads")
+            self._take_over()
+        elif self._leads and not held:
+            log.warning("supervisor: this server has lost the lead; another one, or the next round, goes on")
+        self._leads = held
+        return held
+
+    def _take_over(self) -> None:
+        processes.end_left(self.platform.database, self._confinement)
+        self._losses, self._cancel_seen = {}, {}
+        self._silence = Silence(self.platform.settings.lease_seconds)
+        with self.platform.database.reading() as db:
+            left = queue.running(db)
+        for job in left:
+            if not self._has_process(job):
+                with suppress(BusyError):  # then the first round does it
+                    self._recover(job, endings.RESTARTED)
 
     def _let_go(self, left: set[str]) -> None:
         """Reap the ended children; keep the others' handles, for they outlive this supervisor on purpose."""
@@ -128,7 +154,10 @@ class Supervisor:
     def _loop(self) -> None:
         while not self._stop.wait(self.platform.settings.poll_seconds):
             try:
-                self.tick()
+                if self._ask_for_lead():
+                    self.tick()
+                else:
+                    self._tidy_own()
             except (BusyError, BrokenDatabaseError) as error:
                 log.warning("supervisor: %s", error.text.en)
             except Exception:  # the supervisor outlives its own bugs; each is in the log
@@ -195,14 +224,14 @@ class Supervisor:
                 processes.kill_tree(
                     job, seconds=self.platform.settings.stop_seconds * 0.2, confinement=self._confinement
                 )
-                self._recover(job, _STOPPED)
+                self._recover(job, endings.STOPPED)
                 return
         if not sweep:
             return
         if child is None and job.pid is not None and not self._has_process(job):
             self._recover(job, endings.unseen(job))
         elif self._silence.of(job.id) > self._patience(job):
-            self._recover(job, _SILENT if _is_here(job) else _RESTARTED)
+            self._recover(job, endings.SILENT if _is_here(job) else endings.RESTARTED)
 
     def _patience(self, job: Job) -> float:
         """How long a job may be silent; a process that is still being loaded gets longer."""
@@ -259,6 +288,17 @@ class Supervisor:
         self._silence.keep(active)
         self._losses = {t: s for t, s in self._losses.items() if t in active}
         self._cancel_seen = {t: s for t, s in self._cancel_seen.items() if t in active}
+
+    def _tidy_own(self) -> None:
+        """As one that does not lead: clear up behind jobs of this host that have ended or run elsewhere now."""
+        now = time.monotonic()
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + self.platform.settings.sweep_seconds
+        with self.platform.database.reading() as db:
+            active = {job.id: job for job in queue.running(db)}
+        own = {t: j for t, j in active.items() if t in self._watched and j.token == self._watched[t].token}
+        self._tidy(own, now)
 
     def _reap(self, task_id: str) -> None:
         child = self._children.pop(task_id, None)
@@ -358,13 +398,3 @@ def _is_here(job: Job) -> bool:
 def _most(line: queue.Line, room: Mapping[str, int]) -> int:
     """How many jobs of one queue may start at once, and at least the first one, to say what it waits for."""
     return 1 if devices.wanted(line.gpus) else max(1, room[line.pool])
-
-
-_RESTARTED: Final = Loss(
-    Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."), counts=False
-)
-_STOPPED: Final = Loss(Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
-_SILENT: Final = Loss(
-    Text("任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."),
-    counts=True,
-)

@@ -79,6 +79,11 @@ class Database:
         self._turn = threading.Lock()
         self._until_analysis = self._analysis_pause = 100
 
+    @property
+    def is_local(self) -> bool:
+        """Whether processes of this machine alone can have it."""
+        return self._kind is sqlite
+
     @contextmanager
     def transaction(self, seconds: float | None = None, *, turn: bool = True) -> Iterator[sa.Connection]:
         """One unit of work: commit when the block ends, roll back when it raises.
@@ -162,7 +167,7 @@ class Database:
 
     @contextmanager
     def _my_turn(self, seconds: float | None, *, turn: bool) -> Iterator[None]:
-        if not turn and self._kind is not sqlite:
+        if not turn and not self.is_local:
             yield
             return
         if not self._turn.acquire(timeout=-1 if seconds is None else seconds):

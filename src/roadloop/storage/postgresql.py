@@ -33,7 +33,15 @@ IDLE_SECONDS: Final = 20
 CONNECT_SECONDS: Final = 5
 SELF_ANALYSING: Final = True
 
+#: A session that nobody answers for so long has ended.
+KEEPALIVE_SECONDS: Final = 10
+
 _TURN: Final = "turn"
+_LEAD: Final = 0x726F6164  # "road"
+_WATCHED: Final = (
+    f"SET tcp_keepalives_idle = {KEEPALIVE_SECONDS // 2}; SET tcp_keepalives_interval = 1;"
+    f" SET tcp_keepalives_count = {KEEPALIVE_SECONDS // 2}; SET tcp_user_timeout = {1000 * KEEPALIVE_SECONDS}"
+)
 _RETRY: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 _NO_TABLE: Final = "42P01"
 _READ_ONLY: Final = "25006"  # a standby: the writing server is another one now
@@ -138,6 +146,44 @@ def holder(engine: sa.Engine) -> int | None:  # noqa: ARG001 - as SQLite's
 def analyze(connection: sa.Connection) -> None:
     """Tell the planner of rows that came in at once; for the rest PostgreSQL does so by itself."""
     connection.exec_driver_sql("ANALYZE")
+
+
+class SessionLock:
+    """A lock that one session of all has, and that ends with it: with its process, its machine, or the way to it.
+
+    Args:
+        engine: Of the database whose sessions compete.
+
+    The server looks after the session's connection every few seconds, so that a machine that is cut off loses the lock
+    within KEEPALIVE_SECONDS. Source: https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine: Final = engine
+        self._session: sa.Connection | None = None
+
+    def hold(self) -> bool:
+        """Take it if it is free; whether this session has it, which is asked each time."""
+        try:
+            if self._session is None:
+                session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                session.exec_driver_sql(_WATCHED)
+                if not session.scalar(sa.select(sa.func.pg_try_advisory_lock(_LEAD))):
+                    session.close()
+                    return False
+                self._session = session
+            self._session.scalar(sa.select(sa.literal(1)))
+        except sa.exc.DBAPIError:
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give it back."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.invalidate()  # its lock goes with it
+            session.close()
 
 
 def _make_turn(connection: sa.Connection) -> None:
