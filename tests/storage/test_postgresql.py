@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -57,29 +58,35 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         thread.join()
 
 
-def again_and_again(platform: Platform, work: Callable[[sa.Connection], object]) -> object:
-    """Do a write without a turn until nobody is in its way."""
+def again_and_again(database: Database, work: Callable[[sa.Connection], object]) -> object:
+    """Do a write until nobody is in its way."""
     while True:
-        with suppress(OvertakenError), platform.database.transaction(turn=False) as db:
+        with suppress(OvertakenError), database.transaction() as db:
             return work(db)
 
 
-def test_nothing_rests_on_turns(platform: Platform) -> None:
+def test_nothing_rests_on_turns(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight submit and claim beside each other, each GPU wanted by all; what is left is as if they had come in a row."""
+    monkeypatch.setattr(postgresql, "TAKE_TURNS", False)
+    databases = [Database(platform.database.url) for _ in range(8)]  # each takes turns with itself
     claimed: list[tuple[str, str]] = []
 
     def work(number: int) -> None:
         for step in range(10):
             name = f"{number}-{step}"
-            again_and_again(platform, lambda db, name=name: queue.submit(db, queue.Submission("rehearsal", {}, name)))  # type: ignore[misc]
+            submission = queue.Submission("rehearsal", {}, name)
+            again_and_again(databases[number], partial(queue.submit, submission=submission))
         for _ in range(10):
             with platform.database.reading() as db:
                 first, gpu = queue.queued(db, 1)[0], f"GPU-{number % 4}"
             with suppress(ConflictError):
-                again_and_again(platform, lambda db, first=first, gpu=gpu: queue.claim(db, first.id, (gpu,), "here"))  # type: ignore[misc]
+                claim = partial(queue.claim, task_id=first.id, gpu_uuids=(gpu,), host="here")
+                again_and_again(databases[number], claim)
                 claimed.append((first.id, gpu))
 
     in_threads(8, work)
+    for database in databases:
+        database.close()
     with platform.database.reading() as db:
         assert list(search.problems(db)) == []
         assert search.length(db, "jobs") == 80
@@ -90,8 +97,10 @@ def test_nothing_rests_on_turns(platform: Platform) -> None:
     assert all((job.token, job.attempt) == (1, 1) for job in running)
 
 
-def test_a_name_is_taken_once(platform: Platform) -> None:
+def test_a_name_is_taken_once(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check and the insertion stand in one transaction; both see what another has done, or fail."""
+    monkeypatch.setattr(postgresql, "TAKE_TURNS", False)
+    databases = [Database(platform.database.url) for _ in range(6)]
     refused: list[int] = []
 
     def work(number: int) -> None:
@@ -103,9 +112,11 @@ def test_a_name_is_taken_once(platform: Platform) -> None:
             row = {"task_id": task_id, "name": "lane", "template": "enet", "description": "", "live": True}
             db.execute(networks.insert().values(**row))
 
-        again_and_again(platform, create)
+        again_and_again(databases[number], create)
 
     in_threads(6, work)
+    for database in databases:
+        database.close()
     with platform.database.reading() as db:
         assert db.scalar(sa.select(sa.func.count()).select_from(networks)) == 1
     assert len(set(refused)) == 5

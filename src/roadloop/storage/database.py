@@ -90,8 +90,8 @@ class Database:
 
         Args:
             seconds: Wait so long for others at most; None: 30 s for another process, or as `patient` says.
-            turn: Others may be at work and wait until this one is done. Without it a transaction that touches few rows
-                goes beside them, where the database can do that, and may be overtaken.
+            turn: Others wait until this one is done. Without it a transaction that changes one row under a guard, and
+                looks at nothing else, goes beside them, where the database can do that.
 
         Raises:
             BusyError: Another process held the database for so long.
