@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from failing_networks import BROKEN, HUNGRY, memory_limit
 from roadloop.datasets.reader import DatasetReader
@@ -523,6 +524,17 @@ def test_named_failures__a_killed_loader_is_named_whenever_torch_reports_it(benc
         named_failures(recipe, 1, largest_fit=lambda: 0, saved=lambda: False),
     ):
         raise CutOffError
+
+
+@pytest.mark.parametrize(("devices", "cure"), [(1, "2 pictures."), (2, "2 pictures, or set sync_norm.")])
+def test_named_failures__too_few_values_for_batch_norm_have_a_cure(bench: Any, devices: int, cure: str) -> None:
+    with (
+        pytest.raises(JobError) as caught,
+        named_failures(bench.work().recipe, devices, largest_fit=lambda: 0, saved=lambda: False),
+    ):
+        nn.BatchNorm2d(1)(torch.zeros(1, 1, 1, 1))
+    assert caught.value.text.en.endswith(f"at least {cure}")
+    assert ("sync_norm" in caught.value.text.zh) == (devices > 1)
 
 
 def test_run__an_error_in_the_network_names_file_and_line(bench: Any) -> None:

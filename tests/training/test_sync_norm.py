@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from roadloop.training.data import Batch, Normalise
+from roadloop.training.engine import share_norms
 from roadloop.training.group import Group
 from roadloop.training.kernels import Kernels
 from roadloop.training.learner import make_learner
@@ -72,7 +73,7 @@ def pictures() -> tuple[Tensor, Tensor]:
     return images, targets
 
 
-def updated(group: Group, layout: str, **values: Any) -> dict[str, Tensor]:
+def updated(group: Group, layout: str, *, synced: bool = False, **values: Any) -> dict[str, Tensor]:
     """Loss, gradients, running values and weights after an update from this rank's share of five pictures."""
     images, targets = pictures()
     if group.size > 1:
@@ -81,7 +82,8 @@ def updated(group: Group, layout: str, **values: Any) -> dict[str, Tensor]:
     kernels = Kernels(layout == "channels_last", precision=values.get("precision", "fp32"))
     learner = make_learner(config, network(), kernels)
     learner.train()
-    synchronise(learner.network, group)
+    if group.size > 1 or synced:
+        assert synchronise(learner.network, group) == []
     normalise = Normalise((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), CPU, kernels.layout)
     criterion = SegmentationLoss(config, CPU)
     update = Update(config, learner, learner.network, criterion, normalise, group, "network.py")
@@ -188,10 +190,62 @@ def test_update__frozen_norms_keep_their_statistics_and_learn_scale_and_shift(ra
             assert torch.allclose(found[key], value, rtol=1e-6, atol=1e-6), key
 
 
-def test_synchronise__one_device_needs_nothing() -> None:
-    plain = network()
-    assert synchronise(plain, Group(CPU)) == []
-    assert not any(isinstance(module, SyncNorm) for module in plain.modules())
+@pytest.mark.parametrize("values", [{}, {"freeze_norms": True}, {"frozen": ("0",)}])
+def test_sync_norm__of_one_rank_is_batch_norm(values: dict[str, Any]) -> None:
+    plain, synced = (
+        updated(Group(CPU), "contiguous", **values),
+        updated(Group(CPU), "contiguous", synced=True, **values),
+    )
+    assert plain.keys() == synced.keys()
+    for key, value in plain.items():
+        assert torch.allclose(synced[key], value, rtol=1e-6, atol=1e-6), key
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_sync_norm__of_rows_is_batch_norm(first: bool) -> None:
+    """Also where no gradient goes on to what came before."""
+    rows = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    found: list[list[Any]] = []
+    for norm in (nn.BatchNorm1d(4, momentum=None), nn.BatchNorm1d(4, momentum=None)):
+        if found:
+            assert synchronise(norm, Group(CPU)) == []
+        x = rows.clone().requires_grad_(not first)
+        answer = norm(x)
+        (answer * torch.arange(20.0).view(5, 4).sin()).sum().backward()
+        found.append([answer, norm.weight.grad, norm.bias.grad, norm.running_var, *([] if first else [x.grad])])
+        with pytest.raises(ValueError, match="expected 2D or 3D input"):
+            norm(torch.zeros(2, 4, 1, 1))
+    assert all(torch.allclose(one, two, atol=1e-6) for one, two in zip(*found, strict=True))
+
+
+def shared(network: nn.Module, group: Group, notes: Any, **values: Any) -> list[bool]:
+    """Whether each module is a norm of all ranks, once the engine has prepared the learner."""
+    config = TrainConfig(sync_norm=True, **values)
+    share_norms(config, make_learner(config, network), group, notes)
+    return [isinstance(module, SyncNorm) for module in network.children()]
+
+
+def test_share_norms__converts_what_it_can_and_says_what_it_cannot(bench: Any) -> None:
+    notes, silent = bench.notes(), bench.notes()
+    two, second = Group(CPU, 0, 2), Group(CPU, 1, 2)
+    assert shared(nn.Sequential(nn.BatchNorm2d(1), nn.ReLU(), Own(1)), two, notes) == [True, False, False]
+    assert shared(nn.Sequential(nn.BatchNorm2d(1), nn.ReLU(), Own(1)), second, silent) == [True, False, False]
+    ((zh, en),) = notes.warnings
+    assert "sync_norm: 2 have a forward of their own" in en
+    assert "2 有自己的 forward" in zh
+    assert (silent.warnings, silent.lines) == ([], [])
+    assert shared(nn.Sequential(*(Own(1) for _ in range(7))), two, notes) == [False] * 7
+    assert "sync_norm: 0, 1, 2, 3, 4, ... have" in notes.warnings[-1].en
+
+
+def test_share_norms__where_nothing_is_shared_it_is_a_line_of_the_log(bench: Any) -> None:
+    notes = bench.notes()
+    assert shared(network(), Group(CPU), notes) == [False] * 8
+    assert shared(network(), Group(CPU, 0, 2), notes, freeze_norms=True) == [False] * 8
+    assert shared(nn.Sequential(nn.Conv2d(1, 1, 1)), Group(CPU, 0, 2), notes) == [False]
+    none = "sync_norm: without effect, no batch norm moves its statistics"
+    assert notes.lines == ["sync_norm: without effect on one device", none, none]
+    assert notes.warnings == []
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def synchronise(network: nn.Module, group: Group) -> list[str]:
     """Turn a network's batch norms into those of all ranks; names, values and the modules themselves stay.
 
     Args:
-        network: On the group's device; changed in place. Nothing to do where the group is one device.
+        network: On the group's device; changed in place.
         group: The devices that share each batch.
 
     Returns:
@@ -126,7 +126,7 @@ def synchronise(network: nn.Module, group: Group) -> list[str]:
     """
     left = []
     kinds: dict[type, type] = {}
-    for name, module in network.named_modules() if group.size > 1 else ():
+    for name, module in network.named_modules():
         kind = type(module)
         if not isinstance(module, _BatchNorm):
             continue
