@@ -287,6 +287,16 @@ def test_starttask__flat_wins_over_sent_wins_over_stored(site: Any) -> None:
     assert (row["steps"], row["gpus"], row["learning_rate"], row["state"]) == ("1,2,10000", "", 0.014, "queued")
 
 
+def test_starttask__a_module_that_the_network_has_not_ends_the_job_with_the_nearest(site: Any, run_job: RunJob) -> None:
+    task_id = site.create()
+    site.call("/starttask", task_id=task_id, **TINY | {"train_con": {"lr_factors": {"7.wieght": 2}}})
+    job = run_job(site.platform, task_id)
+    assert (job.state, job.error) == ("failed", "invalid_value")
+    assert job.reason is not None
+    assert "7.weight" in job.reason.en
+    assert site.get("/train_configs", task_id=task_id)["data"]["lr_factors"] == {"7.wieght": 2.0}
+
+
 def test_starttask__once(site: Any) -> None:
     task_id = site.create()
     headers = {"Idempotency-Key": "start"}
@@ -342,12 +352,13 @@ def test_weights_and_base_task__begin_from_another_task_s_best_model(site: Any, 
     second = site.create("second", base_task=first)
     assert site.get("/weights", task_id=second) == {"errno": 1, "message": "query success", "data": []}
     assert site.call("/starttask", 409, task_id=second, **TINY)["details"]["task_id"] == first
-    site.call("/starttask", task_id=first, **TINY)
+    frozen = TINY | {"train_con": {"log_every": 1, "frozen": "0", "lr_factors": {"7": 2}}}
+    assert "没有初始权重，frozen" in site.call("/starttask", task_id=first, **frozen)["warnings"][0]
     run_job(site.platform, first)
     best = site.row(first)["best"]["file"]
     listed = site.get("/weights", task_id=second)["data"]
     assert f"first/{best}" in listed
-    site.call("/starttask", task_id=second, **TINY)
+    assert site.call("/starttask", task_id=second, **frozen)["warnings"] == []
     assert site.row(second)["weights"] == f"first/{best}"
     job = run_job(site.platform, second)
     assert job.state == "succeeded"

@@ -69,6 +69,26 @@ def test_warnings__a_class_without_training_pixels_is_named(facts: TaskFacts) ->
     assert [weight > 0 for weight in train.class_weights] == [True, False]
 
 
+@pytest.mark.parametrize("values", [{"frozen": ("stem",)}, {"freeze_norms": True}])
+def test_warnings__what_is_frozen_at_random_values_is_named(facts: TaskFacts, values: dict[str, Any]) -> None:
+    data = fill_data(DataConfig(), facts)
+    (said,) = warnings(fill_train(TrainConfig(num_epoch=2, **values), data, facts), data, facts)
+    (key,) = values
+    assert f"{key} keep random first values" in said.en
+    assert f"{key} 固定的是随机的初始值" in said.zh
+    for begin in ({"weights": "a/b.params"}, {"network_settings": {"checkpoint": "weights/mit-b0"}}):
+        assert warnings(fill_train(TrainConfig(num_epoch=2, **values, **begin), data, facts), data, facts) == []
+
+
+def test_warnings__a_rate_of_what_is_frozen_is_named(facts: TaskFacts) -> None:
+    data = fill_data(DataConfig(), facts)
+    factors = {"stem": 0.1, "stem.0": 2.0, "stems": 3.0}
+    train = TrainConfig(num_epoch=2, weights="w.params", frozen=("stem",), lr_factors=factors)
+    (said,) = warnings(fill_train(train, data, facts), data, facts)
+    assert said.en.startswith("lr_factors stem, stem.0 have no effect")
+    assert "stem、stem.0" in said.zh
+
+
 def test_fill_train__median_frequency_asks_for_the_pictures_that_show_a_class(facts: TaskFacts) -> None:
     """The sky in 12,288 pixels of pictures without a road, the road in 6,144."""
     shown = {frozenset({0, 23}): 12_288, frozenset({0, 7}): 6_144}

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from roadloop.errors import JobError, WorkerLostError
 from roadloop.training import checkpoint
@@ -124,6 +125,35 @@ def test_train_together__goes_on_with_another_number_of_ranks(bench: Any) -> Non
     losses = [[line["loss"] for line in bench.lines(one)] for one in (whole, work)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert len({round(loss, 6) for loss in losses[0]}) == len(losses[0])
+
+
+#: A part that stays, one that learns faster, and norms whose statistics are the batch's.
+SYNCED = {
+    "cpu_processes": 2, "batch_size": 4, "num_epoch": 2, "sync_norm": True, "network_settings": {"dropout": 0.0},
+    "frozen": ("0",), "lr_factors": {"7": 2.0},
+}  # fmt: skip
+
+
+def test_train_together__with_sync_norm_ranks_learn_as_one_device(bench: Any) -> None:
+    whole, work = bench.work("whole", **SYNCED), bench.work("together", **SYNCED)
+    bench.run(whole)
+    assert train_together(work, bench.notes())
+    losses = [[line["loss"] for line in bench.lines(one) if line["kind"] == "step"] for one in (whole, work)]
+    assert len(losses[0]) == 4
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    one, two = (checkpoint.read(checkpoint.listed(w.checkpoints)[-1], w.recipe.digest()).tensors for w in (whole, work))
+    assert one.keys() == two.keys()
+    assert all(torch.allclose(one[name], two[name], rtol=1e-4, atol=1e-5) for name in one)
+    assert not torch.equal(one["network.1.running_mean"], torch.zeros(8))
+
+
+@pytest.mark.slow
+def test_train_together__with_sync_norm_stopped_it_ends_in_the_same_bits(bench: Any) -> None:
+    whole, work = bench.work("whole", **SYNCED), bench.work("stopped", **SYNCED)
+    assert train_together(whole, bench.notes())
+    assert train_together(work, bench.notes(1, 3)) is False
+    assert train_together(work, bench.notes(2))
+    assert bench.outcome(work) == bench.outcome(whole)
 
 
 #: Ends its process where it is first run.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from failing_networks import BROKEN, HUNGRY, memory_limit
 from roadloop.datasets.reader import DatasetReader
@@ -23,6 +24,7 @@ from roadloop.networks.folder import TEMPLATES
 from roadloop.storage import publish
 from roadloop.training import checkpoint, measured
 from roadloop.training.curves import curves
+from roadloop.training.engine import first_network
 from roadloop.training.failures import named_failures
 from roadloop.training.kernels import Trial
 
@@ -103,6 +105,41 @@ def test_run__everything_at_once_stopped_anywhere_ends_in_the_same_bits(bench: A
         assert bench.outcome(work) == bench.outcome(whole)
 
 
+@pytest.mark.parametrize("freeze_norms", [False, True])
+def test_run__parts_that_learn_otherwise_resume_bit_by_bit(bench: Any, freeze_norms: bool) -> None:
+    """The first convolution and its norm stay, the last learns ten times as fast, and norms may keep their statistics."""
+    values = {
+        "frozen": ("0", "1"), "lr_factors": {"4": 0.5, "7": 10.0, "7.bias": 1.0}, "freeze_norms": freeze_norms,
+        "sync_norm": True, "decay_norms": False, "ema_decay": 0.5, "optimizer": "adamw", "base_lr": 0.01,
+    }  # fmt: skip
+    whole, work = bench.work("whole", **values), bench.work("stopped", **values)
+    notes = bench.run(whole)
+    assert "sync_norm: without effect on one device" in notes.lines
+    assert notes.warnings == []
+    for attempt, stop in enumerate([1, 2]):
+        assert bench.run(work, bench.notes(attempt, stop)).finished is False
+    assert bench.run(work, bench.notes(99)).finished is True
+    assert bench.outcome(work) == bench.outcome(whole)
+    found = checkpoint.read(checkpoint.listed(whole.checkpoints)[-1], whole.recipe.digest()).tensors
+    begin = first_network(whole, torch.device("cpu"), bench.notes(), fresh=True).state_dict()
+    same = {name for name, tensor in begin.items() if torch.equal(found[f"network.{name}"], tensor)}
+    still = {f"{i}.{name}" for i in ("1", "5") for name in ("running_mean", "running_var", "num_batches_tracked")}
+    kept = {name for name in still if freeze_norms or name[0] == "1"}
+    assert same == {"0.weight", "0.bias", "1.weight", "1.bias"} | kept
+
+
+def test_run__names_that_the_network_has_not_end_it_before_it_begins(bench: Any) -> None:
+    work = bench.work(frozen=("0", "7.wieght"))
+    with pytest.raises(InvalidValueError, match=r"frozen: .* named '7.wieght' .* Near it are: 7.weight, "):
+        bench.run(work)
+    assert checkpoint.listed(work.checkpoints) == []
+
+
+def test_run__norms_that_a_network_has_not_cannot_be_frozen(bench: Any) -> None:
+    notes = bench.run(bench.work(source=SMALL, freeze_norms=True, num_epoch=1))
+    assert [text.en for text in notes.warnings] == ["freeze_norms has no effect: the network has no batch norm."]
+
+
 def test_run__the_average_is_what_is_validated_and_kept(bench: Any) -> None:
     work = bench.work(ema_decay=0.5, num_epoch=1)
     notes = bench.run(work)
@@ -119,7 +156,7 @@ def test_run__a_checkpoint_from_before_the_scaler_is_good(bench: Any) -> None:
     bench.run(work, bench.notes(1, 1))
     path = checkpoint.listed(work.checkpoints)[-1]
     state = json.loads((path / checkpoint.STATE).read_text())
-    del state["scaler"], state["kernels"]
+    del state["scaler"], state["kernels"], state["param_groups"][0]["lr_factor"]
     (path / checkpoint.STATE).write_text(json.dumps(state))
     (path / publish.MANIFEST).unlink()
     publish.seal(path)
@@ -487,6 +524,17 @@ def test_named_failures__a_killed_loader_is_named_whenever_torch_reports_it(benc
         named_failures(recipe, 1, largest_fit=lambda: 0, saved=lambda: False),
     ):
         raise CutOffError
+
+
+@pytest.mark.parametrize(("devices", "cure"), [(1, "2 pictures."), (2, "2 pictures, or set sync_norm.")])
+def test_named_failures__too_few_values_for_batch_norm_have_a_cure(bench: Any, devices: int, cure: str) -> None:
+    with (
+        pytest.raises(JobError) as caught,
+        named_failures(bench.work().recipe, devices, largest_fit=lambda: 0, saved=lambda: False),
+    ):
+        nn.BatchNorm2d(1)(torch.zeros(1, 1, 1, 1))
+    assert caught.value.text.en.endswith(f"at least {cure}")
+    assert ("sync_norm" in caught.value.text.zh) == (devices > 1)
 
 
 def test_run__an_error_in_the_network_names_file_and_line(bench: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from failing_networks import HUNGRY
 from roadloop.errors import OutOfMemoryError
@@ -18,6 +19,7 @@ from roadloop.training.group import Group
 from roadloop.training.kernels import Kernels
 from roadloop.training.losses import SegmentationLoss
 from roadloop.training.recipe import TrainConfig
+from roadloop.training.sync_norm import synchronise
 
 pytestmark = pytest.mark.gpu
 
@@ -149,3 +151,30 @@ dist.destroy_process_group()
 
 def test_group__its_sums_travel_over_nccl(gpu: torch.device, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", NCCL, str(tmp_path / "store")], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    ("dtype", "error"), [(torch.float32, 1e-4), (torch.bfloat16, 3e-2), (torch.float16, 5e-3)]
+)  # fmt: skip
+def test_sync_norm__of_one_gpu_is_batch_norm(
+    gpu: torch.device, dtype: torch.dtype, error: float, layout: torch.memory_format
+) -> None:
+    """Its kernels, without what several ranks would add; with scale and shift and without."""
+    generator = torch.Generator().manual_seed(0)
+    image, weight = (torch.randn((4, 8, 16, 16), generator=generator).to(gpu, memory_format=layout) for _ in range(2))
+    for affine in (True, False):
+        found = []
+        for synced in (False, True):
+            norm = nn.BatchNorm2d(8, affine=affine).to(gpu)
+            assert not synced or synchronise(norm, Group(gpu)) == []
+            x = (2 * image + 3).to(dtype).requires_grad_()
+            answer = norm(x)
+            (answer.float() * weight).sum().backward()
+            learnt = [parameter.grad for parameter in norm.parameters()]
+            found.append([answer, x.grad, norm.running_mean, norm.running_var, *learnt])
+        for one, two in zip(*found, strict=True):
+            assert one is not None
+            assert two is not None
+            assert (one.dtype, one.shape) == (two.dtype, two.shape)
+            assert (one.float() - two.float()).norm() <= error * one.float().norm()

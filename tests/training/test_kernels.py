@@ -56,6 +56,20 @@ def trial(config: TrainConfig, network: nn.Module, reporter: Heard) -> Trial:
     return Trial(config, network, (2, 3, 8, 8), Group(CPU), reporter)
 
 
+def test_seconds__batch_norms_that_see_other_pictures_too_need_none_of_their_own() -> None:
+    """One picture, pooled to one pixel: a value for each channel, which batch norm refuses while it learns."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4))
+
+    def measured(devices: int, **values: Any) -> float:
+        return Trial(TrainConfig(**values), network, (1, 3, 8, 8), Group(CPU, 0, devices), Heard()).seconds(Kernels())
+
+    for devices, values in ((2, {"sync_norm": True}), (1, {"freeze_norms": True}), (1, {"frozen": ("2",)})):
+        assert measured(devices, **values) > 0
+    for devices, values in ((1, {"sync_norm": True}), (2, {})):
+        with pytest.raises(ValueError, match="more than 1 value per channel"):
+            measured(devices, **values)
+
+
 def test_candidates__auto_measures_and_never_compiles_on_the_cpu() -> None:
     auto = TrainConfig(memory_format="auto", compile="auto")
     assert candidates(auto, CPU) == [Kernels(), Kernels(channels_last=True)]

@@ -37,6 +37,21 @@ def test_parse__a_word_for_class_weights_points_to_class_weighting() -> None:
     assert "class_weighting" in caught.value.text.zh
 
 
+def test_names_of_modules__are_prefixes_at_dots_and_the_longest_counts() -> None:
+    config = parse(TrainConfig, {"frozen": "stem, head.norm", "lr_factors": {"head": "10", "head.0": 0.5}}, "train_con")
+    assert config.frozen == ("stem", "head.norm")
+    names = ["stem.0.weight", "stems.weight", "head.norm", "head.normal", "head"]
+    assert [config.freezes(name) for name in names] == [True, False, True, False, False]
+    names = ["head.0.weight", "head.01.weight", "head", "header.0", "0"]
+    assert [config.lr_factor(name) for name in names] == [0.5, 10.0, 10.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("values", [{"lr_factors": {"head": 0}}, {"lr_factors": {"": 2}}, {"frozen": [""]}])
+def test_names_of_modules__are_not_empty_and_no_factor_stops_a_part(values: dict[str, object]) -> None:
+    with pytest.raises(InvalidValueError):
+        parse(TrainConfig, values, "train_con")
+
+
 def test_every_field_is_described() -> None:
     for kind in (TrainConfig, DataConfig, Named, TrainingRecipe):
         assert all(field.description for field in kind.model_fields.values()), kind

@@ -103,6 +103,15 @@ def test_update__a_list_of_heads_is_a_tuple_of_them() -> None:
     assert updated(list)[0] == updated()[0]
 
 
+def test_update__parts_of_the_network_learn_at_their_own_rates() -> None:
+    """Weights move by rate, factor and gradient; the stem's 6 * 3 * 9 + 6 numbers come first, then 21, 21 and 7 of heads."""
+    start = torch.cat([p.detach().flatten() for p in (torch.manual_seed(0), Two())[1].parameters()])
+    _, weights, gradients = updated(lr_factors={"heads": 10.0, "heads.1": 0.5})
+    factors = torch.repeat_interleave(torch.tensor([1.0, 10.0, 0.5, 10.0]), torch.tensor([168, 21, 21, 7]))
+    assert torch.allclose(start - weights, 0.1 * factors * gradients, atol=1e-6)
+    assert gradients[168:189].abs().max() > 1e-3
+
+
 def test_update__gradients_keep_their_largest_norm() -> None:
     _, _, free = updated()
     _, _, kept = updated(clip_norm=0.01)

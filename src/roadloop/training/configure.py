@@ -7,6 +7,7 @@ from typing import Any
 from roadloop.datasets.info import DatasetInfo
 from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap, mirrored_pairs
+from roadloop.networks.folder import CHECKPOINT
 from roadloop.training.recipe import DataConfig, R, TrainConfig, parse
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.weighting import class_pixels, class_weights, median_frequency, picture_pixels
@@ -260,6 +261,7 @@ def warnings(train: TrainConfig, data: DataConfig, facts: TaskFacts) -> list[Tex
                 f"There are {plan.pictures} training pictures: each step takes {plan.batch}, not {train.batch_size}.",
             )
         )
+    found += _fixed_in_vain(train)
     if not facts.dataset.counts["val"]:
         found.append(
             Text(
@@ -272,6 +274,29 @@ def warnings(train: TrainConfig, data: DataConfig, facts: TaskFacts) -> list[Tex
             Text(
                 f"裁剪 {data.crop[0]}x{data.crop[1]} 大于所有图片，多出的部分以忽略填充。",
                 f"Crops of {data.crop[0]}x{data.crop[1]} are larger than every picture; the rest is filled as ignored.",
+            )
+        )
+    return found
+
+
+def _fixed_in_vain(train: TrainConfig) -> list[Text]:
+    """Warnings for parts of the network that are kept as they are: at random values, or with a rate that moves nothing."""
+    found = []
+    fixed = [key for key, given in (("frozen", train.frozen), ("freeze_norms", train.freeze_norms)) if given]
+    if fixed and not train.weights and not train.network_settings.get(CHECKPOINT):
+        found.append(
+            Text(
+                f"没有初始权重，{'、'.join(fixed)} 固定的是随机的初始值。请用 weights 或 base_task 指定初始权重，或去掉该项。",
+                f"There are no start weights: {' and '.join(fixed)} keep random first values. Name a file in weights or a"
+                " base_task, or leave them out.",
+            )
+        )
+    still = [name for name in train.lr_factors if train.freezes(name)]
+    if still:
+        found.append(
+            Text(
+                f"lr_factors 中的 {'、'.join(still)} 已被 frozen 冻结，系数不起作用。",
+                f"lr_factors {', '.join(still)} have no effect: frozen holds them.",
             )
         )
     return found

@@ -10,6 +10,7 @@ import cv2
 import torch
 from torch import nn
 from torch.backends import cuda
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, Text
@@ -23,6 +24,7 @@ from roadloop.training.checkpoint import Checkpoint, Place, RunState, seed_step
 from roadloop.training.configure import usual_size
 from roadloop.training.data import Batch, Sampling, Waiting
 from roadloop.training.failures import named_failures, named_warnings
+from roadloop.training.finetune import freeze
 from roadloop.training.group import Group
 from roadloop.training.increment import new_indices
 from roadloop.training.journal import TaskJournal
@@ -31,10 +33,11 @@ from roadloop.training.learner import Learner, make_learner
 from roadloop.training.loop import Journal, Run, train
 from roadloop.training.losses import SegmentationLoss
 from roadloop.training.probe import largest_fit
-from roadloop.training.recipe import TrainingRecipe
+from roadloop.training.recipe import TrainConfig, TrainingRecipe
 from roadloop.training.reporting import Reporter, Silent
 from roadloop.training.sampler import BatchPlan
 from roadloop.training.step import Update
+from roadloop.training.sync_norm import synchronise
 from roadloop.training.weighting import class_pixels
 from roadloop.training.work import GPU_LOADERS, Work
 
@@ -68,7 +71,9 @@ def _run(work: Work, group: Group, reporter: Reporter) -> bool:
     place = Place(str(torch.__version__), torch.get_num_threads(), group.device.type, group.size)
     found = checkpoint.newest(work.checkpoints, recipe.digest())
     network = first_network(work, group.device, reporter, fresh=found is None)
+    freeze(recipe.train, network)
     learner = make_learner(recipe.train, network, choose_kernels(work, found, network, group, reporter))
+    share_norms(recipe.train, learner, group, reporter)
     if found is not None:
         resume(found, learner, place, reporter)
     state = found.state if found else RunState()
@@ -142,6 +147,38 @@ def first_network(work: Work, device: torch.device, reporter: Reporter, *, fresh
     if fresh and work.start_weights is not None:
         begin_from(work.start_weights, network, work, reporter)
     return network
+
+
+def share_norms(config: TrainConfig, learner: Learner, group: Group, reporter: Reporter) -> None:
+    """Let batch norm see the pictures of all ranks where the recipe says so, and say which keys change nothing here.
+
+    That `sync_norm` has no effect is a line of the log, no warning: recipes of shipped networks have it, for one device too.
+    """
+    if not group.first:
+        reporter = Silent()
+    norms = {module for module in learner.network.modules() if isinstance(module, BatchNorm)}
+    if config.freeze_norms and not norms:
+        reporter.warn(
+            Text(
+                "freeze_norms 不起作用：网络中没有批归一化。",
+                "freeze_norms has no effect: the network has no batch norm.",
+            )
+        )
+    if not config.sync_norm:
+        return
+    if group.size == 1:
+        reporter.log("sync_norm: without effect on one device")
+    elif norms == set(learner.fixed):
+        reporter.log("sync_norm: without effect, no batch norm moves its statistics")
+    elif left := synchronise(learner.network, group):
+        names = [*left[:5], "..."] if len(left) > 5 else left
+        reporter.warn(
+            Text(
+                f"sync_norm：{'、'.join(names)} 有自己的 forward，各设备仍只用自己的图片计算统计量。",
+                f"sync_norm: {', '.join(names)} have a forward of their own, and still take the statistics of each device's"
+                " own pictures.",
+            )
+        )
 
 
 def resume(found: Checkpoint, learner: Learner, place: Place, reporter: Reporter) -> None:

@@ -131,11 +131,12 @@ def _batch_norm(recipe: TrainingRecipe, devices: int, error: BaseException) -> J
     if "more than 1 value per channel" not in str(error):
         return None
     batch, parts = recipe.train.batch_size, recipe.train.accumulate
+    other = Text("，或设 sync_norm", ", or set sync_norm") if devices > 1 else Text("", "")
     return JobError(
         Text(
-            f"批大小 {batch}（{devices} 个设备，accumulate {parts}）对该网络的批归一化太小；每个设备每份至少要 2 张。",
+            f"批大小 {batch}（{devices} 个设备，accumulate {parts}）对该网络的批归一化太小；每个设备每份至少要 2 张{other.zh}。",
             f"A batch of {batch} on {devices} device(s), accumulate {parts}, is too small for this network's batch"
-            " norm; give each device and each part at least 2 pictures.",
+            f" norm; give each device and each part at least 2 pictures{other.en}.",
         ),
         batch_size=batch,
     )

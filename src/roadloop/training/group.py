@@ -1,4 +1,4 @@
-"""The devices that share each batch, and the three sums they form. One device needs none of it.
+"""The devices that share each batch, and what they tell each other. One device needs none of it.
 
 The gradients travel as one flat vector: the same bits after every restart, which buckets that regroup themselves
 while training (as in torch's DistributedDataParallel) would not give on three devices or more.
@@ -36,6 +36,14 @@ class Group:
             dist.all_reduce(values)
         return values
 
+    def gather(self, values: Tensor) -> Tensor:
+        """The values of every rank, one below the other, the same on each of them: [K] -> [R, K]."""
+        if self.size == 1:
+            return values.unsqueeze(0)
+        found = [torch.empty_like(values) for _ in range(self.size)]
+        dist.all_gather(found, values)
+        return torch.stack(found)
+
     def any(self, *, flag: bool) -> bool:
         """Whether `flag` holds on some rank."""
         if self.size == 1:
@@ -45,12 +53,14 @@ class Group:
     def share_gradients(self, network: nn.Module) -> None:
         """Sum gradients over the ranks, and take the mean of batch norm's running values.
 
-        Every rank ends with the same network. The loss must already be divided by the weight of the whole batch.
+        Every rank ends with the same network. The loss must already be divided by the weight of the whole batch. What is
+        in evaluation mode has kept its values, which a mean of equal ones might round.
         """
         if self.size == 1:
             return
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        running = [b for b in network.buffers() if b.is_floating_point()]
+        moving = [module for module in network.modules() if module.training]
+        running = [b for module in moving for b in module.buffers(recurse=False) if b.is_floating_point()]
         flat = torch.cat([t.detach().reshape(-1).float() for t in (*gradients, *running)])
         dist.all_reduce(flat)
         parts = flat.split([t.numel() for t in (*gradients, *running)])

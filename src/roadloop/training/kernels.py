@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from roadloop.errors import Text
+from roadloop.training.finetune import fixed_norms
 from roadloop.training.group import Group
 from roadloop.training.recipe import Precision, TrainConfig
 from roadloop.training.reporting import Reporter
@@ -156,6 +157,11 @@ class Trial:
 
     def _shortest(self, way: Kernels) -> float:
         copied = copy.deepcopy(self.network).train().to(memory_format=way.layout)  # type: ignore[call-overload]
+        config = self.config
+        if config.sync_norm and self.group.size > 1:  # its norms may find too few values in one rank's pictures
+            config = config.model_copy(update={"freeze_norms": True})
+        for norm in fixed_norms(config, copied):
+            norm.eval()
         forward = way.forward(copied, self.config)
         image_N3HW = torch.zeros(self.shape, device=self.group.device).to(memory_format=way.layout)
         self._pass(way, forward, image_N3HW)

@@ -81,7 +81,7 @@ def train(run: Run, state: RunState, journal: Journal, reporter: Reporter) -> bo
     batches = run.batches(state.step)
     names: list[str] = []
     while not run.recipe.is_over(state.epoch, state.best_epoch):
-        learner.network.train()
+        learner.train()
         while state.step < (state.epoch + 1) * plan.steps_per_epoch:
             batch = next(batches)
             names = batch.names

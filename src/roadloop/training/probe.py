@@ -10,6 +10,7 @@ import torch
 from roadloop.errors import RoadloopError
 from roadloop.networks.load import load_source
 from roadloop.training.data import Batch, Normalise
+from roadloop.training.finetune import freeze
 from roadloop.training.group import Group
 from roadloop.training.kernels import candidates
 from roadloop.training.learner import make_learner
@@ -55,7 +56,9 @@ def _learn(work: Work, device: torch.device, pictures: int) -> None:
     network = load_source(
         work.source, recipe.num_classes, work.network_settings, file=recipe.network_file, trust=work.trust
     )
-    learner = make_learner(config, network.to(device).train(), candidates(config, device)[0])
+    freeze(config, network)
+    learner = make_learner(config, network.to(device), candidates(config, device)[0])
+    learner.train()
     normalise = Normalise(recipe.data.mean, recipe.data.std, device, learner.kernels.layout)
     criterion, group = SegmentationLoss(config, device), Group(device)
     update = Update(config, learner, learner.network, criterion, normalise, group, recipe.network_file)

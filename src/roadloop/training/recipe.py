@@ -7,13 +7,13 @@ where a run takes place (threads, loader processes) is a setting.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 
 from roadloop.errors import InvalidValueError, Text
-from roadloop.lists import NUMBERS, read_numbers
+from roadloop.lists import NUMBERS, read_names, read_numbers
 from roadloop.parameters import Parameters, Record
 
 MAX_EPOCHS: Final = 100_000
@@ -36,6 +36,18 @@ def _as_pair(value: Any) -> Any:
     return value * 2 if isinstance(value, list) and len(value) == 1 else value
 
 
+def dotted_prefixes(name: str) -> Iterator[str]:
+    """A dotted name and all that it is below, the longest first: `a.b.c`, `a.b`, `a`."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def _as_names(value: Any) -> Any:
+    """Let names be one text."""
+    return read_names(value) if isinstance(value, str) else value
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Means = Annotated[tuple[Share, Share, Share], NUMBERS]
 Deviation = Annotated[float, Field(gt=0, le=10)]
@@ -44,6 +56,7 @@ Side = Annotated[int, Field(ge=8, le=8192)]
 Magnification = Annotated[float, Field(ge=0.05, le=20)]
 Iteration = Annotated[int, Field(ge=1, le=10**9)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
+ModuleName = Annotated[str, Field(min_length=1, max_length=200)]
 TrainId = Annotated[int, Field(ge=0, le=254)]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -78,6 +91,26 @@ class TrainConfig(Record):
     poly_power: float = Field(0.9, gt=0, le=10, description="Exponent of the poly schedule.")
     warmup_steps: int = Field(0, ge=0, le=1_000_000, description="Iterations of linear warm-up.")
     decay_norms: bool = Field(True, description="Whether weight decay also acts on norms and biases.")
+    lr_factors: dict[ModuleName, Annotated[float, Field(gt=0, le=1000)]] = Field(
+        {},
+        description="Module of the network -> what the learning rate of all below it is multiplied by; of several names the"
+        ' longest counts, and 1 elsewhere: {"head": 10, "head.norm": 1}.',
+    )
+    frozen: Annotated[tuple[ModuleName, ...], BeforeValidator(_as_names)] = Field(
+        (),
+        description="Modules of the network whose parameters learn nothing, and whose batch norms use and keep their"
+        " running statistics.",
+    )
+    freeze_norms: bool = Field(
+        False,
+        description="Whether all batch norms use and keep their running statistics while training; their scale and shift"
+        " learn, unless they are `frozen`.",
+    )
+    sync_norm: bool = Field(
+        False,
+        description="Whether batch norm takes its statistics over all devices that share the batch (SyncBatchNorm), not over"
+        " each device's pictures; on one device without effect.",
+    )
     accumulate: int = Field(
         1,
         ge=1,
@@ -154,6 +187,18 @@ class TrainConfig(Record):
     def at_once(self, devices: int) -> int:
         """Pictures that a device has in memory at once."""
         return -(-self.batch_size // (devices * self.accumulate))
+
+    def freezes(self, name: str) -> bool:
+        """Whether a module or parameter is one of `frozen`, or below one: `head.0` is below `head`, `header` is not."""
+        return any(prefix in self.frozen for prefix in dotted_prefixes(name))
+
+    def lr_factor(self, name: str) -> float:
+        """What the learning rate of a parameter is multiplied by.
+
+        As `custom_keys` of mmengine's `DefaultOptimWrapperConstructor`, whose keys may stand anywhere in a name, while these
+        begin it.
+        """
+        return next((self.lr_factors[prefix] for prefix in dotted_prefixes(name) if prefix in self.lr_factors), 1.0)
 
 
 class DataConfig(Record):

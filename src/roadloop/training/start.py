@@ -93,7 +93,7 @@ def plan(
         "data_con": dump(recipe.data),
     }
     values = shown(recipe.train, recipe.data, recipe.gpus, recipe.num_classes)
-    texts = [*warnings(train, data, facts), *_other_outputs(platform, recipe, facts)]
+    texts = [*warnings(recipe.train, data, facts), *_other_outputs(platform, recipe, facts)]
 
     def begin(db: sa.Connection, task_id: str) -> list[Text]:
         store.update_config(db, task_id, **config)

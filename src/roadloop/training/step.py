@@ -53,7 +53,7 @@ class Update:
         Args:
             batch: This rank's pictures.
             step: Steps that went before (0-based).
-            rate: Learning rate.
+            rate: Learning rate, before the factors of the recipe's `lr_factors`.
 
         Returns:
             The loss of the whole batch.
@@ -64,7 +64,7 @@ class Update:
         """
         learner, group = self.learner, self.group
         for settings in learner.optimizer.param_groups:
-            settings["lr"] = rate
+            settings["lr"] = rate * settings.get("lr_factor", 1.0)  # older checkpoints have none
         learner.optimizer.zero_grad(set_to_none=True)
         labelled = group.sum(self.criterion.weights(batch.targets.to(group.device)))
         losses = []
