@@ -12,8 +12,10 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
+from roadloop.jobs import totals
 from roadloop.jobs.states import ENDED, JobState, check_transition
 from roadloop.jobs.store import Job, Submission, from_row, gpu_leases, job_events, jobs
+from roadloop.jobs.totals import Measure
 
 __all__ = [
     "Job", "JobState", "Line", "Submission", "cancel", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "lines",
@@ -157,6 +159,7 @@ def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str) 
     """
     job = get(db, task_id)
     check_transition(job.state, JobState.RUNNING)
+    totals.count(db, Measure.WAIT, job.pool, seconds=totals.seconds_in_state(db, job))
     for gpu in gpu_uuids:
         db.execute(gpu_leases.insert().values(uuid=gpu, job_id=task_id, token=job.token + 1))
     db.execute(
@@ -243,6 +246,7 @@ def requeue(db: sa.Connection, job: Job, reason: Text, *, counts: bool) -> JobSt
         )
         return JobState.FAILED
     check_transition(current.state, JobState.QUEUED)
+    totals.count(db, Measure.RUN, job.kind, "lost", totals.seconds_in_state(db, current))
     _free_gpus(db, job.id)
     db.execute(
         jobs.update()
@@ -255,6 +259,10 @@ def requeue(db: sa.Connection, job: Job, reason: Text, *, counts: bool) -> JobSt
 
 def _end(db: sa.Connection, job: Job, state: JobState, reason: Text | None, error: str | None) -> None:
     check_transition(job.state, state)
+    if job.state is JobState.RUNNING:
+        totals.count(db, Measure.RUN, job.kind, state.value, totals.seconds_in_state(db, job))
+    if state is JobState.FAILED:
+        totals.count(db, Measure.FAILURE, job.kind, error or "")
     _free_gpus(db, job.id)
     values: dict[str, Any] = {
         "state": state.value,

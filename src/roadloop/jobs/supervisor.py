@@ -17,10 +17,10 @@ from typing import Final
 
 from roadloop.devices import service as devices
 from roadloop.errors import BrokenDatabaseError, BusyError, InvalidTransitionError, StaleRunError, Text
-from roadloop.jobs import endings, processes, queue
+from roadloop.jobs import endings, processes, queue, totals
 from roadloop.jobs.confine import OVER_MEMORY, Confinement
 from roadloop.jobs.context import apply_moves, chosen_moves
-from roadloop.jobs.endings import Loss
+from roadloop.jobs.endings import Cause, Loss
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.keeping import keep_tidy
 from roadloop.jobs.lock import HomeLock
@@ -67,6 +67,7 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._tidying: threading.Thread | None = None
         self._next_sweep = 0.0
+        self._rounded = time.monotonic()  # the end of the last whole round
         self._lock = HomeLock(platform.workspace.home)
 
     def start(self) -> None:
@@ -82,6 +83,10 @@ class Supervisor:
         self._thread.start()
         self._tidying = threading.Thread(target=keep_tidy, args=(self.platform, self._stop), name="tidy", daemon=True)
         self._tidying.start()
+
+    def silent_for(self) -> float:
+        """Seconds since its last round that came to its end."""
+        return time.monotonic() - self._rounded
 
     def close(self, *, stop_jobs: bool = False) -> list[Job]:
         """End the supervision.
@@ -130,6 +135,7 @@ class Supervisor:
         while not self._stop.wait(self.platform.settings.poll_seconds):
             try:
                 self.tick()
+                self._rounded = time.monotonic()
             except (BusyError, BrokenDatabaseError) as error:
                 log.warning("supervisor: %s", error.text.en)
             except Exception:  # the supervisor outlives its own bugs; each is in the log
@@ -213,7 +219,7 @@ class Supervisor:
     def _recover(self, job: Job, loss: Loss) -> None:
         """End what is left of a worker, then complete, end or requeue its job; what happened is kept until then."""
         if self._confinement.went_over(job):
-            loss = Loss(OVER_MEMORY, counts=True)
+            loss = Loss(Cause.OVER_MEMORY, OVER_MEMORY, counts=True)
         self._losses[job.id] = loss
         if not processes.kill_tree(job, confinement=self._confinement):
             log.error("supervisor: processes of job %s do not end", job.id)
@@ -235,6 +241,7 @@ class Supervisor:
                     queue.finish(db, job, JobState.CANCELLED)
                 else:
                     state = queue.requeue(db, job, loss.reason, counts=loss.counts)
+                    totals.count(db, totals.Measure.LOSS, job.kind, loss.cause.value)
                     log.warning("supervisor: job %s %s: %s", job.id, state, loss.reason.en)
         except StaleRunError:
             log.info("supervisor: job %s ended by itself", job.id)
@@ -334,7 +341,7 @@ class Supervisor:
             )
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
-            self._recover(claimed, Loss(reason, counts=True))
+            self._recover(claimed, Loss(Cause.NOT_STARTED, reason, counts=True))
 
 
 def _is_here(job: Job) -> bool:
@@ -351,10 +358,13 @@ def _most(line: queue.Line, room: Mapping[str, int]) -> int:
 
 
 _RESTARTED: Final = Loss(
-    Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."), counts=False
+    Cause.RESTARTED,
+    Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."),
+    counts=False,
 )
-_STOPPED: Final = Loss(Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
+_STOPPED: Final = Loss(Cause.STOPPED, Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
 _SILENT: Final = Loss(
+    Cause.SILENT,
     Text("任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."),
     counts=True,
 )

@@ -66,11 +66,13 @@ class Database:
 
     Attributes:
         patient: Transactions wait for as long as another process holds the database, instead of giving up.
+        waited: Told the seconds that each transaction has waited until it could begin, or gave up.
     """
 
     def __init__(self, url: str) -> None:
         self.url: Final = url
         self.patient = False
+        self.waited: Callable[[float], object] = lambda _seconds: None
         self.engine: Final = sa.create_engine(url, **_engine_options(url))
         if self.engine.dialect.name == "sqlite" and "immutable" not in self.engine.url.query:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -90,9 +92,13 @@ class Database:
             DiskFullError: The disk is full; nothing was changed.
             BrokenDatabaseError: The database is damaged; nothing was changed.
         """
+        began = time.monotonic()
         with self._my_turn(seconds), _named_errors(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                self._begin(connection, seconds)
+            try:
+                if self.engine.dialect.name == "sqlite":
+                    self._begin(connection, seconds)
+            finally:
+                self.waited(time.monotonic() - began)
             try:
                 yield connection
                 connection.commit()
