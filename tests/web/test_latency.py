@@ -28,6 +28,10 @@ async def answers(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 302, "headers": []})
 
 
+async def nothing(*_: Any) -> Any:
+    """Receive or send."""
+
+
 @pytest.mark.parametrize(
     ("app", "status"), [(breaks, "5xx"), (breaks_late, "5xx"), (never_answers, "none"), (answers, "3xx")]
 )
@@ -35,12 +39,9 @@ def test_latency__each_request_counts_once_with_what_became_of_it(app: Any, stat
     registry = CollectorRegistry()
     timed = Latency(app, Histogram("seconds", "Of requests.", LABELS, buckets=(0.05, 60), registry=registry))
 
-    async def send(message: Any) -> None:
-        return None
-
     async def ask() -> None:
         scope = {"type": "http", "method": "GET", "path": "/x", "root_path": ""}
-        await asyncio.wait_for(timed(scope, send, send), 0.2)
+        await asyncio.wait_for(timed(scope, nothing, nothing), 0.2)
 
     try:
         asyncio.run(ask())
@@ -58,9 +59,6 @@ def test_latency__times_requests_only() -> None:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         passed.append(scope["type"])
-
-    async def nothing(*_: Any) -> Any:
-        return None
 
     timed = Latency(app, Histogram("seconds", "Of requests.", LABELS, registry=registry))
     asyncio.run(timed({"type": "lifespan"}, nothing, nothing))

@@ -45,7 +45,7 @@ class Metrics:
     """
 
     def __init__(self, platform: Platform) -> None:
-        disable_created_metrics()  # the time of each series' first value: as many lines again
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # one more line a series: when it began
         self._registry: Final = CollectorRegistry()
         self.requests: Final = Histogram(
             "roadloop_http_request_duration_seconds",

@@ -51,4 +51,4 @@ def _route_of(scope: Scope) -> tuple[str, str]:
     """Template and method of the route, or the folder of files, that took a request; else `none` and `other`."""
     route = scope.get("route")
     method = scope["method"] if scope["method"] in (getattr(route, "methods", None) or ()) else "other"
-    return getattr(route, "path", scope.get("root_path") or "none"), method
+    return str(getattr(route, "path", scope.get("root_path") or "none")), method
