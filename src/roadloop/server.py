@@ -16,6 +16,7 @@ from roadloop.datasets import api as datasets
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
 from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
+from roadloop.jobs.metrics import Metrics
 from roadloop.models import api as models
 from roadloop.networks import api as networks
 from roadloop.packages import api as packages
@@ -27,6 +28,7 @@ from roadloop.training import api as training
 from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
 from roadloop.web.head import HeadAsGet
+from roadloop.web.latency import Latency
 
 STATIC: Final = Path(__file__).parent / "web" / "static"
 
@@ -46,13 +48,15 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
 )
 
 
-def create_app(platform: Platform, port: int) -> FastAPI:
+def create_app(platform: Platform, port: int, metrics: Metrics | None = None) -> FastAPI:
     """Build the application.
 
     Args:
         platform: The installation.
         port: The port it is reached at; the Host header must name it.
+        metrics: What it tells of itself and the installation; None: its own.
     """
+    metrics = metrics or Metrics(platform)
     app = _Application(
         title="roadloop",
         version=__version__,
@@ -62,12 +66,14 @@ def create_app(platform: Platform, port: int) -> FastAPI:
     )
     for routes in ROUTES:
         app.include_router(routes(platform))
+    app.include_router(jobs.metrics_routes(platform, metrics))
     app.add_exception_handler(RoadloopError, _deliberate)
     app.add_exception_handler(RoutingProblem, _routing)
     app.add_exception_handler(Exception, errors.internal)
     app.add_api_route("/", _page, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC), name="static")
+    app.add_middleware(Latency, requests=metrics.requests)  # inside of the others: they copy what names the route
     app.add_middleware(HeadAsGet)
     app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
     return app

@@ -71,6 +71,21 @@ def test_inventory__a_slow_answer_counts_when_it_comes(settings: Settings, tmp_p
     assert [gpu.uuid for gpu in service.inventory(slow)] == ["GPU-0", "GPU-1"]
 
 
+def test_last_known__waits_for_nobody_and_is_there_the_next_time(settings: Settings, tmp_path: Path) -> None:
+    slow = with_probe(settings, tmp_path, "import time; time.sleep(0.5)\n" + TWO)
+    began = time.monotonic()
+    assert service.last_known(slow) == ()
+    assert time.monotonic() - began < 0.4
+    service._left[0].wait(timeout=30)
+    deadline = time.monotonic() + 10
+    while not (gpus := service.last_known(slow)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert [gpu.uuid for gpu in gpus] == ["GPU-0", "GPU-1"]
+    assert service.last_known(slow) == gpus
+    assert len(service._left) == 1  # young answers are not asked for again
+
+
 def test_inventory__a_driver_that_hangs_empties_the_list_in_the_end(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from roadloop.errors import Text
 from roadloop.jobs import endings, queue
+from roadloop.jobs.endings import Cause
 from roadloop.storage.platform import Platform
 
 LOG = """--- 2026-11-26 10:00:00 train 苏州 attempt=1 ---
@@ -42,20 +43,27 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("code", "counts", "words"),
+    ("code", "cause", "counts", "words"),
     [
-        (3, True, ["exit code 3", "in networks/n/network.py, line 7 (forward)", "at: validating epoch 2 of 9"]),
-        (0, True, ["exit code 0"]),
-        (-11, True, ["crashed (SIGSEGV) in networks/n/network.py, line 7 (forward)", "validating"]),
-        (-15, True, ["ended by a signal (SIGTERM)."]),
-        (-9, True, ["killed from outside"]),
-        (endings.UNWRITTEN_EXIT, False, ["the disk was full"]),
-        (endings.LOST_EXIT, True, ["validating epoch 2 of 9"]),  # what the process left as its reason
+        (
+            3,
+            Cause.EXITED,
+            True,
+            ["exit code 3", "in networks/n/network.py, line 7 (forward)", "at: validating epoch 2 of 9"],
+        ),
+        (0, Cause.EXITED, True, ["exit code 0"]),
+        (-11, Cause.CRASHED, True, ["crashed (SIGSEGV) in networks/n/network.py, line 7 (forward)", "validating"]),
+        (-15, Cause.SIGNALLED, True, ["ended by a signal (SIGTERM)."]),
+        (-9, Cause.KILLED, True, ["killed from outside"]),
+        (endings.UNWRITTEN_EXIT, Cause.UNWRITTEN, False, ["the disk was full"]),
+        (endings.LOST_EXIT, Cause.RANKS, True, ["validating epoch 2 of 9"]),  # what the process left as its reason
     ],
 )
-def test_after_exit__names_what_is_known(job: queue.Job, log: Path, code: int, counts: bool, words: list[str]) -> None:
+def test_after_exit__names_what_is_known(
+    job: queue.Job, log: Path, code: int, cause: Cause, counts: bool, words: list[str]
+) -> None:
     loss = endings.after_exit(code, job, log)
-    assert loss.counts is counts
+    assert (loss.cause, loss.counts) == (cause, counts)
     assert all(word in loss.reason.en for word in words), loss.reason.en
     assert all(word not in loss.reason.zh for word in ("process", "killed", "line", "validating"))
 

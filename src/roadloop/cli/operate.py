@@ -29,6 +29,7 @@ from roadloop.jobs import confine, queue
 from roadloop.jobs.history import status_text
 from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.lock import alone
+from roadloop.jobs.metrics import Metrics
 from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import from_row, jobs
@@ -119,7 +120,9 @@ def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: s
     # A short question to the database asks for the interpreter ten times; behind a thread that computes each waits so long.
     sys.setswitchinterval(0.0005)
     connections = connections_within(platform.settings.max_connections, raise_file_limit())
-    server = DoorServer(create_app(platform, port), connections, timeout_graceful_shutdown=3)
+    metrics = Metrics(platform)
+    server = DoorServer(create_app(platform, port, metrics), connections, timeout_graceful_shutdown=3)
+    metrics.watch(server.open_connections, connections, supervisor.silent_for)
     supervisor.start()
     address = platform.settings.host, port
     announced = threading.Thread(target=_announce, args=(server, address, platform.workspace.home), daemon=True)

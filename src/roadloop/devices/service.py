@@ -40,6 +40,7 @@ class _Probe:
     def __init__(self, command: Sequence[str]) -> None:
         self.begun: Final = time.monotonic()
         self.answered: Final = threading.Event()
+        self.ended = self.begun
         self.output = b""
         self.process: Final = subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -52,6 +53,7 @@ class _Probe:
             self.output = stream.read(ANSWER_BYTES + 1)
         if len(self.output) > ANSWER_BYTES:
             self.process.kill()
+        self.ended = time.monotonic()
         self.answered.set()
 
 
@@ -73,11 +75,8 @@ def inventory(settings: Settings) -> tuple[Gpu, ...]:
     Waits for about a second, however many ask at once. Who needs longer, as on a busy host, is asked no second time:
     until the answer is there, the last one counts.
     """
-    command = settings.gpu_probe or (sys.executable, "-P", "-m", "roadloop.devices.probe")
     with _lock:
-        cache = _cache.setdefault(command, _Cache())
-        if cache.asked is None and time.monotonic() >= cache.until:
-            _ask(cache, command)
+        cache = _asked(settings)
         probe = cache.asked
     if probe is not None:
         probe.answered.wait(max(0.0, probe.begun + PROBE_SECONDS - time.monotonic()))
@@ -85,6 +84,15 @@ def inventory(settings: Settings) -> tuple[Gpu, ...]:
             if cache.asked is probe:
                 _take(cache, probe)
     return cache.gpus
+
+
+def last_known(settings: Settings) -> tuple[Gpu, ...]:
+    """The GPUs of this host as they last answered; waits for nobody, and asks anew for the next time."""
+    with _lock:
+        cache = _cache.get(_command(settings))
+        if cache is not None and cache.asked is not None:
+            _take(cache, cache.asked)
+        return _asked(settings).gpus
 
 
 def wanted(gpus: str) -> list[int]:
@@ -135,6 +143,19 @@ def check(settings: Settings, gpus: str) -> list[int]:
     return indices
 
 
+def _command(settings: Settings) -> tuple[str, ...]:
+    return settings.gpu_probe or (sys.executable, "-P", "-m", "roadloop.devices.probe")
+
+
+def _asked(settings: Settings) -> _Cache:
+    """What is known, and whoever is being asked, who is asked now if what is known is old; the caller holds the lock."""
+    command = _command(settings)
+    cache = _cache.setdefault(command, _Cache())
+    if cache.asked is None and time.monotonic() >= cache.until:
+        _ask(cache, command)
+    return cache
+
+
 def _ask(cache: _Cache, command: Sequence[str]) -> None:
     """Ask the driver in a process of its own."""
     _left[:] = [process for process in _left if process.poll() is None]
@@ -153,7 +174,8 @@ def _take(cache: _Cache, probe: _Probe) -> None:
     now = time.monotonic()
     if probe.answered.is_set():
         try:
-            cache.gpus, cache.until = tuple(_gpu(entry) for entry in json.loads(probe.output)), now + CACHE_SECONDS
+            cache.gpus = tuple(_gpu(entry) for entry in json.loads(probe.output))
+            cache.until = probe.ended + CACHE_SECONDS
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             cache.gpus, cache.until = (), now + HUNG_SECONDS
     elif now >= probe.begun + HUNG_SECONDS:

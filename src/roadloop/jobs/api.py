@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from fastapi import APIRouter
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from roadloop import __version__
@@ -15,6 +16,7 @@ from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, queue
 from roadloop.jobs.history import JobFields, JobRows, format_time, history
+from roadloop.jobs.metrics import CONTENT_TYPE, Metrics
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import ACTIVE, job_events, to_text
 from roadloop.parameters import History, NoParameters, Parameters
@@ -148,6 +150,18 @@ def routes(platform: Platform) -> APIRouter:
                 "disk_low": disk.free < call.platform.settings.min_free_mib * 2**20,
             }
         }
+
+    return router.api
+
+
+def metrics_routes(platform: Platform, metrics: Metrics) -> APIRouter:
+    """The endpoint that Prometheus asks."""
+    router = Endpoints(platform, tag="jobs")
+
+    @router.get("/metrics", NoParameters, reply="text/plain")
+    def metrics_text(_call: Call, _: NoParameters) -> Response:
+        """What a monitoring system is told, in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return router.api
 

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -36,15 +37,34 @@ _PACKAGE: Final = Path(__file__).parents[2]
 _LIBRARIES: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
+class Cause(StrEnum):
+    """What took a job's process away, in a word."""
+
+    CRASHED = "crashed"  # SIGSEGV and the like
+    EXITED = "exited"  # by itself, without a word in its row
+    KILLED = "killed"  # kill -9: an operator, the system out of memory
+    NOT_STARTED = "not_started"
+    OVER_MEMORY = "over_memory"  # the setting job_memory_mib
+    RANKS = "ranks"  # it lost processes that it needs
+    RESTARTED = "restarted"  # the server or the machine
+    SIGNALLED = "signalled"  # another signal
+    SILENT = "silent"  # no sign of life for a lease
+    STOPPED = "stopped"  # asked to, it did not leave
+    UNSEEN = "unseen"  # no server saw its end
+    UNWRITTEN = "unwritten"  # the row could not be written
+
+
 @dataclass(frozen=True)
 class Loss:
     """Why a job has no process any more.
 
     Attributes:
+        cause: For programs.
         reason: For people.
         counts: It is the job's own; so many in a row end it.
     """
 
+    cause: Cause
     reason: Text
     counts: bool
 
@@ -74,6 +94,7 @@ def after_exit(code: int, job: Job, log: Path) -> Loss:
     """
     if code == UNWRITTEN_EXIT:
         return Loss(
+            Cause.UNWRITTEN,
             Text(
                 "任务进程无法写入任务状态（磁盘已满，或数据库被锁定）；已有结果完好，任务会继续。",
                 "The job's process could not write the job's row (the disk was full, or the database locked); what it had"
@@ -82,9 +103,10 @@ def after_exit(code: int, job: Job, log: Path) -> Loss:
             counts=False,
         )
     if code == LOST_EXIT and job.note is not None:
-        return Loss(job.note, counts=True)
+        return Loss(Cause.RANKS, job.note, counts=True)
     if code == -signal.SIGKILL:
         return Loss(
+            Cause.KILLED,
             Text(
                 "任务进程被外部终止（kill -9、内存不足或关机）。",
                 "The job's process was killed from outside (kill -9, the system out of memory, or a shutdown).",
@@ -98,19 +120,22 @@ def after_exit(code: int, job: Job, log: Path) -> Loss:
         what = Text("崩溃", "crashed") if crashed else Text("被信号终止", "was ended by a signal")
         where = place if crashed else Text("", "")
         text = Text(f"任务进程{what.zh}（{name}）{where.zh}。", f"The job's process {what.en} ({name}){where.en}.")
+        cause = Cause.CRASHED if crashed else Cause.SIGNALLED
     else:
+        cause = Cause.EXITED
         text = Text(
             f"任务进程自行退出（退出码 {code}）{place.zh}：是网络的代码或它使用的库结束了进程。",
             f"The job's process ended itself (exit code {code}){place.en}: the code of the network, or a library that it"
             " uses, did that.",
         )
-    return Loss(Text(text.zh + last.zh, text.en + last.en), counts=True)
+    return Loss(cause, Text(text.zh + last.zh, text.en + last.en), counts=True)
 
 
 def unseen(job: Job) -> Loss:
     """A process is gone that was not this server's child, so that nobody knows how it ended."""
     last = _last(job)
     return Loss(
+        Cause.UNSEEN,
         Text(
             f"任务进程已不存在，没有服务看到它如何结束（被外部终止、内存不足或关机）。{last.zh}",
             "The job's process is gone, and no server saw how it ended (killed from outside, the system out of memory, or"
@@ -166,10 +191,13 @@ def _named(stack: Iterable[traceback.FrameSummary]) -> Text:
 
 
 RESTARTED: Final = Loss(
-    Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."), counts=False
+    Cause.RESTARTED,
+    Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."),
+    counts=False,
 )
-STOPPED: Final = Loss(Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
+STOPPED: Final = Loss(Cause.STOPPED, Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
 SILENT: Final = Loss(
+    Cause.SILENT,
     Text("任务进程长时间没有响应，已被结束。", "The job's process showed no life for a whole lease and was ended."),
     counts=True,
 )

@@ -12,12 +12,14 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
+from roadloop.jobs import totals
 from roadloop.jobs.states import ENDED, JobState, check_transition
 from roadloop.jobs.store import Job, Submission, from_row, gpu_leases, job_events, jobs
+from roadloop.jobs.totals import Measure
 from roadloop.storage.database import insert_new
 
 __all__ = [
-    "Job", "JobState", "Line", "Submission", "cancel", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "lines",
+    "Job", "JobState", "Line", "Submission", "cancel", "cancel_running", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "lines",
     "queued", "requeue", "running", "start", "submit", "touch",
 ]  # fmt: skip
 
@@ -121,6 +123,14 @@ def cancel(db: sa.Connection, task_id: str) -> JobState:
     return JobState.CANCELLED
 
 
+def cancel_running(db: sa.Connection) -> list[Job]:
+    """Ask for the end of all that runs; the jobs."""
+    active = running(db)
+    for job in active:
+        cancel(db, job.id)
+    return active
+
+
 def lines(db: sa.Connection) -> list[Line]:
     """The queues in which jobs wait: one for each pool, choice of GPUs and priority."""
     waiting = sa.select(jobs.c.pool, jobs.c.gpus, jobs.c.priority).where(jobs.c.state == JobState.QUEUED.value)
@@ -156,6 +166,9 @@ def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str) 
     Raises:
         InvalidTransitionError: Somebody else was faster: with the job, or with one of the GPUs.
     """
+    job = get(db, task_id)
+    check_transition(job.state, JobState.RUNNING)
+    totals.count(db, Measure.WAIT, job.pool, seconds=totals.seconds_in_state(db, job))
     taken = db.execute(
         jobs.update()
         .where(jobs.c.id == task_id, jobs.c.state == JobState.QUEUED.value)
@@ -248,6 +261,7 @@ def requeue(db: sa.Connection, job: Job, reason: Text, *, counts: bool) -> JobSt
         )
         return JobState.FAILED
     check_transition(current.state, JobState.QUEUED)
+    totals.count(db, Measure.RUN, job.kind, "lost", totals.seconds_in_state(db, current))
     _free_gpus(db, job.id)
     db.execute(
         jobs.update()
@@ -260,6 +274,10 @@ def requeue(db: sa.Connection, job: Job, reason: Text, *, counts: bool) -> JobSt
 
 def _end(db: sa.Connection, job: Job, state: JobState, reason: Text | None, error: str | None) -> None:
     check_transition(job.state, state)
+    if job.state is JobState.RUNNING:
+        totals.count(db, Measure.RUN, job.kind, state.value, totals.seconds_in_state(db, job))
+    if state is JobState.FAILED:
+        totals.count(db, Measure.FAILURE, job.kind, error or "")
     _free_gpus(db, job.id)
     values: dict[str, Any] = {
         "state": state.value,

@@ -13,6 +13,8 @@ from roadloop.storage.database import metadata
 
 #: The jobs that have not ended, in the words of their index.
 ACTIVE: Final[sa.ColumnElement[Any]] = sa.literal_column("state IN ('queued', 'running')")
+#: The jobs that wait, likewise.
+WAITING: Final[sa.ColumnElement[Any]] = sa.literal_column("state = 'queued'")
 
 jobs: Final = sa.Table(
     "jobs",
@@ -57,6 +59,7 @@ jobs: Final = sa.Table(
     sa.Index("ix_jobs_queue", "state", "pool", "gpus", "priority", "queued_seq"),
     sa.Index("ix_jobs_kind", "kind", "seq"),
     sa.Index("ix_jobs_active", "seq", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+    sa.Index("ix_jobs_waiting", "pool", "kind", "state", sqlite_where=WAITING, postgresql_where=WAITING),
     sqlite_autoincrement=True,
 )
 

@@ -16,14 +16,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-import sqlalchemy as sa
-
 from roadloop.devices import service as devices
 from roadloop.errors import BrokenDatabaseError, BusyError, InvalidTransitionError, StaleRunError, Text
-from roadloop.jobs import endings, processes, queue
+from roadloop.jobs import endings, processes, queue, totals
 from roadloop.jobs.confine import OVER_MEMORY, Confinement
 from roadloop.jobs.context import apply_moves, chosen_moves
-from roadloop.jobs.endings import Loss
+from roadloop.jobs.endings import Cause, Loss
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.keeping import keep_tidy
 from roadloop.jobs.lock import lead
@@ -70,6 +68,7 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._tidying: threading.Thread | None = None
         self._next_sweep = 0.0
+        self._rounded = time.monotonic()  # the end of the last whole round
         self._lead = lead(platform)
         self._leads = False
 
@@ -88,6 +87,10 @@ class Supervisor:
             target=keep_tidy, args=(self.platform, self._stop, lambda: self._leads), name="tidy", daemon=True
         )
         self._tidying.start()
+
+    def silent_for(self) -> float:
+        """Seconds since its last round that came to its end."""
+        return time.monotonic() - self._rounded
 
     def close(self, *, stop_jobs: bool = False) -> list[Job]:
         """End the supervision.
@@ -144,7 +147,7 @@ class Supervisor:
     def _stop_all(self) -> None:
         deadline = time.monotonic() + self.platform.settings.stop_seconds
         while time.monotonic() < deadline:
-            active = self.platform.database.write(lambda: _cancel_running)
+            active = self.platform.database.write(lambda: queue.cancel_running)
             if not active:
                 return
             for job in active:
@@ -158,6 +161,7 @@ class Supervisor:
                     self.tick()
                 else:
                     self._tidy_own()
+                self._rounded = time.monotonic()
             except (BusyError, BrokenDatabaseError) as error:
                 log.warning("supervisor: %s", error.text.en)
             except Exception:  # the supervisor outlives its own bugs; each is in the log
@@ -245,7 +249,7 @@ class Supervisor:
     def _recover(self, job: Job, loss: Loss) -> None:
         """End what is left of a worker, then complete, end or requeue its job; what happened is kept until then."""
         if self._confinement.went_over(job):
-            loss = Loss(OVER_MEMORY, counts=True)
+            loss = Loss(Cause.OVER_MEMORY, OVER_MEMORY, counts=True)
         self._losses[job.id] = loss
         if not processes.kill_tree(job, confinement=self._confinement):
             log.error("supervisor: processes of job %s do not end", job.id)
@@ -267,6 +271,7 @@ class Supervisor:
                     queue.finish(db, job, JobState.CANCELLED)
                 else:
                     state = queue.requeue(db, job, loss.reason, counts=loss.counts)
+                    totals.count(db, totals.Measure.LOSS, job.kind, loss.cause.value)
                     log.warning("supervisor: job %s %s: %s", job.id, state, loss.reason.en)
         except StaleRunError:
             log.info("supervisor: job %s ended by itself", job.id)
@@ -377,14 +382,7 @@ class Supervisor:
             )
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
-            self._recover(claimed, Loss(reason, counts=True))
-
-
-def _cancel_running(db: sa.Connection) -> list[Job]:
-    active = queue.running(db)
-    for job in active:
-        queue.cancel(db, job.id)
-    return active
+            self._recover(claimed, Loss(Cause.NOT_STARTED, reason, counts=True))
 
 
 def _is_here(job: Job) -> bool:

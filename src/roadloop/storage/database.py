@@ -67,11 +67,13 @@ class Database:
 
     Attributes:
         patient: Whoever writes or reads waits for as long as others hold the database or it is away, and does not give up.
+        waited: Told the seconds that each transaction has waited until it could begin, or gave up.
     """
 
     def __init__(self, url: str) -> None:
         self.url: Final = url
         self.patient = False
+        self.waited: Callable[[float], object] = lambda _seconds: None
         parsed = sa.make_url(url)
         self._kind: Final = _KINDS[parsed.get_backend_name()]
         self.engine: Final = self._kind.connect(parsed, {"json_deserializer": _from_json})
@@ -100,8 +102,12 @@ class Database:
             DiskFullError: The disk is full; nothing was changed.
             BrokenDatabaseError: The database is damaged; nothing was changed.
         """
+        began = time.monotonic()
         with self._my_turn(seconds, turn=turn), self._named_errors():
-            connection = self._begun(seconds, turn=turn)
+            try:
+                connection = self._begun(seconds, turn=turn)
+            finally:
+                self.waited(time.monotonic() - began)
             with connection:
                 try:
                     yield connection

@@ -84,6 +84,10 @@ class DoorServer(uvicorn.Server):
             )
         )
 
+    def open_connections(self) -> int:
+        """How many there are."""
+        return len(self.server_state.connections)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, with a long queue in the kernel."""
         await super().startup(sockets)
