@@ -183,6 +183,40 @@ def selection(
     console.print(table)
 
 
+@app.command("selection-parts")
+def selection_parts(
+    vectors: Annotated[int, typer.Option(min=1000, help="How many embeddings.")] = 1_000_000,
+    dimensions: Annotated[int, typer.Option(min=2, help="Numbers of each.")] = 256,
+    picks: Annotated[int, typer.Option(min=10, help="Pictures taken.")] = 1000,
+    memory_mib: Annotated[int, typer.Option(min=1, help="Memory for embeddings, MiB.")] = 256,
+    weighted: Annotated[bool, typer.Option("--weighted", help="Weights from 0 to 1, drawn; else all are 1.")] = False,
+    exact: Annotated[bool, typer.Option(help="Also all at once, for which memory must hold everything.")] = True,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the embeddings are written; else with temporary files.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """K-centre selection in parts against greedy over all embeddings at once: radius, seconds, peak memory.
+
+    Ten million embeddings take 10 GB of the folder. Set OMP_NUM_THREADS=1 on a busy machine.
+    """
+    from benchmarks.core_sets import Lesson, race  # noqa: PLC0415
+
+    sides = race(Lesson(vectors, dimensions, picks, memory_mib, weighted), folder, exact=exact)
+    if as_json:
+        say(json.dumps(sides))
+        return
+    console.print(f"{vectors} x {dimensions} ({vectors * dimensions / 2**18:.0f} MiB), {picks} picks")
+    table = Table(
+        "parts", "seconds", "CPU seconds", "peak MiB", "of these without embeddings", "radius", "radius / all at once"
+    )
+    for side in sides:
+        radius = side["radius"]
+        figures = (f"{side[name]:.0f}" for name in ("parts", "seconds", "cpu_seconds", "peak_mib", "before_mib"))
+        table.add_row(*figures, f"{radius:.4f}", f"{radius / sides[-1]['radius']:.3f}" if exact else "")
+    console.print(table)
+
+
 @app.command("mining-scores")
 def mining_scores(
     camvid: CamVid = None,

@@ -54,15 +54,22 @@ def race(count: int, dimensions: int, picks: int, seed: int = 0) -> list[Race]:
     return races
 
 
-def clustered(count: int, dimensions: int, seed: int) -> Float32:
-    """Vectors of length 1 like embeddings of drives, float32 [count, dimensions]: tracks that wander slowly."""
+def clustered(count: int, dimensions: int, seed: int, network: np.random.Generator | None = None) -> Float32:
+    """Vectors of length 1 like embeddings of drives, float32 [count, dimensions]: tracks that wander slowly.
+
+    Args:
+        count: How many.
+        dimensions: Numbers of each.
+        seed: Of the drives.
+        network: Draws what makes vectors of what is seen, for drives of several calls; None: the drives' own.
+    """
     rng = np.random.default_rng(seed)
     tracks = -(-count // PER_TRACK)
     start = rng.normal(size=(tracks, 1, 24))
     steps = np.cumsum(rng.normal(scale=0.08, size=(tracks, PER_TRACK, 24)), axis=1)
     hidden = (start + steps).reshape(-1, 24)[:count].astype(np.float32)
     noise = rng.normal(scale=0.3, size=(count, dimensions)).astype(np.float32)
-    return _unit(hidden @ rng.normal(size=(24, dimensions)).astype(np.float32) + noise)
+    return _unit(hidden @ (network or rng).normal(size=(24, dimensions)).astype(np.float32) + noise)
 
 
 def lazily(vectors: Float32, picks: int) -> tuple[list[int], float]:

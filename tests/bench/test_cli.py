@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,6 +134,19 @@ def test_bench_selection__both_sides_on_both_kinds_of_vectors() -> None:
     assert done.exit_code == 0
     assert "drives" in done.stdout
     assert "random" in done.stdout
+
+
+def test_bench_selection_parts__both_sides_cover_the_same_vectors(tmp_path: Path) -> None:
+    numbers = ["--vectors", "4000", "--dimensions", "64", "--picks", "50", "--memory-mib", "1"]
+    command = ["selection-parts", *numbers, "--weighted", "--folder", str(tmp_path)]
+    done = CliRunner().invoke(app, [*command, "--json"], catch_exceptions=False)
+    parts, whole = json.loads(done.stdout)
+    assert (parts["parts"], whole["parts"]) == (2, 1)
+    assert 0.8 < parts["radius"] / whole["radius"] < 1.3
+    assert not list(tmp_path.iterdir())
+    shown = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert f"{parts['radius']:.4f}" in shown.stdout
+    assert "1.000" in shown.stdout
 
 
 def test_command__says_what_is_wrong_in_one_sentence() -> None:

@@ -16,7 +16,7 @@ from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.labels.table import shipped
-from roadloop.selection import service
+from roadloop.selection import core_sets, service
 from roadloop.selection.recipe import Mine
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
@@ -207,6 +207,20 @@ def test_select__the_datum_that_a_setting_declares_will_do(platform: Platform, r
     assert {(r["point"], r["longitude"], r["datum"]) for r in rows if r["track"] == "d0"} == {
         ("d0_003", "120.5000000", "wgs84")
     }
+
+
+def test_select__a_pool_beyond_its_memory_is_picked_in_parts(
+    platform: Platform, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, job, folder = mined(platform, run_job, ratio="1", output_dir="whole")
+    assert "parts" not in json.loads((folder / "report.json").read_text())
+    monkeypatch.setattr(core_sets, "MIB", 1)  # 4 of the pool of 5 embeddings are held at once
+    others, job, folder = mined(platform, run_job, ratio="1", memory_mib=100)
+    assert others == rows  # the best-scored one is first in its part, too
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["parts"], report["memory_mib"]) == (2, 100)
+    assert job.memo["kept"] >= 24 + 2
+    assert not [p for p in folder.rglob("*") if p.name.startswith(".")]
 
 
 def test_select__broken_and_unknown_are_left_out(platform: Platform, run_job: RunJob) -> None:

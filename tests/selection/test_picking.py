@@ -1,28 +1,42 @@
 """Scores of several classes, times, reasons."""
 
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from roadloop.selection.core_sets import Bench
 from roadloop.selection.model import Aim
-from roadloop.selection.picking import Pick, Pool, Rules, combined, pick, reason_of, seconds_of
-from roadloop.tracks.records import TrackPoint
+from roadloop.selection.picking import Pick, Pool, combined, pick, reason_of
+from roadloop.selection.rules import Rules, seconds_of
+from roadloop.selection.scorebook import ScoreBook
+from vector_pools import bench, pool_of
 
+MakePool = Callable[..., Pool]
 AIMS = [Aim(1, "pole", "灯杆", 0.9, 0.1), Aim(2, "lane", "车道线", 0.3, 0.7)]
 
 
-def pool(count: int, tracks: int = 1) -> Pool:
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(count, 8)).astype(np.float32)
-    return Pool(
-        [TrackPoint(f"t{i % tracks}", f"p{i:03d}") for i in range(count)],
-        np.arange(count) // tracks,
-        rng.random((count, 2)).astype(np.float32),
-        np.zeros((count, 2), np.float32),
-        vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
-        rng.integers(0, 2**63, (count, 4), np.uint64),
-    )
+@pytest.fixture
+def pool(tmp_path: Path) -> MakePool:
+    """Candidates at random, each the next picture of another track."""
+
+    def make(count: int, tracks: int = 1) -> Pool:
+        vectors = np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32)
+        found = pool_of(tmp_path, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+        rows = np.arange(count)
+        return replace(found, traits=found.traits._replace(tracks=rows % tracks, frames=rows // tracks))
+
+    return make
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Bench]:
+    """Where a million embeddings are held at once."""
+    with ScoreBook(tmp_path / "book") as book:
+        yield bench(book, 10**6)
 
 
 def test_combined__classes_are_measured_against_their_own_scale() -> None:
@@ -35,24 +49,24 @@ def test_combined__classes_are_measured_against_their_own_scale() -> None:
     assert scores[50] == 0
 
 
-def test_pick__the_pool_grows_when_rules_empty_it() -> None:
+def test_pick__the_pool_grows_when_rules_empty_it(pool: MakePool, whole: Bench) -> None:
     candidates = pool(60, tracks=6)
     scores = np.linspace(1, 0.1, 60).astype(np.float32)
     scores[::6] += 1  # the pool is full of one track
-    found = pick(candidates, scores, np.ones(60, bool), 6, Rules(per_track=1))
-    assert sorted(candidates.points[p.row].track for p in found.taken) == [f"t{i}" for i in range(6)]
+    found = pick(candidates, scores, np.ones(60, bool), 6, Rules(per_track=1), whole)
+    assert sorted(p.row % 6 for p in found.taken) == list(range(6))
     assert found.ruled_out["per_track"] > 0
     assert found.taken[0].row == 0
     assert math.isinf(found.taken[0].distance)
 
 
-def test_pick__only_usable_ones_and_no_more_than_there_are() -> None:
+def test_pick__only_usable_ones_and_no_more_than_there_are(pool: MakePool, whole: Bench) -> None:
     candidates = pool(10)
     usable = np.zeros(10, bool)
     usable[[2, 5]] = True
-    found = pick(candidates, np.ones(10, np.float32), usable, 4, Rules(per_track=9))
+    found = pick(candidates, np.ones(10, np.float32), usable, 4, Rules(per_track=9), whole)
     assert sorted(p.row for p in found.taken) == [2, 5]
-    assert pick(candidates, np.ones(10, np.float32), np.zeros(10, bool), 4, Rules(9)).taken == []
+    assert pick(candidates, np.ones(10, np.float32), np.zeros(10, bool), 4, Rules(9), whole).taken == []
 
 
 @pytest.mark.parametrize(
@@ -64,7 +78,7 @@ def test_seconds_of__every_form(text: str, seconds: float) -> None:
     assert seconds_of("2026-03-02 07:00:10") - seconds_of("2026-03-02 07:00:00") == 10
 
 
-def test_reason_of__says_class_score_and_distance_in_both_languages() -> None:
+def test_reason_of__says_class_score_and_distance_in_both_languages(pool: MakePool) -> None:
     candidates = pool(2)
     candidates.classes[:] = np.array([[0.5, 0.01], [0, 0]])
     reason = reason_of(candidates, AIMS, Pick(0, 0.5), 0.02)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,25 +13,29 @@ from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
+from roadloop.selection.columns import VECTORS, read_pool
+from roadloop.selection.core_sets import Bench, capacity_of
 from roadloop.selection.fingerprint import fingerprint_of, near_any
 from roadloop.selection.gather import Gatherer
 from roadloop.selection.left_out import tried
 from roadloop.selection.output import Selected, write_report, write_tables
-from roadloop.selection.picking import Float32, Pick, Picks, Pool, Rules, combined, pick, reason_of
+from roadloop.selection.picking import Float32, Pick, Picks, Pool, combined, pick, reason_of
 from roadloop.selection.recipe import MineRecipe
+from roadloop.selection.rules import Rules
 from roadloop.selection.run import Run, nothing_to_take, publish_folder
 from roadloop.selection.sampling import Ratio, parse_ratio
 from roadloop.selection.scorebook import NAME, ScoreBook, take_over
 from roadloop.selection.scoring import load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
-from roadloop.storage import reading
+from roadloop.storage import publish, reading
 from roadloop.storage.ahead import overlapped
 from roadloop.tracks.service import TrackPoint, check_distances
 
 MiningRun = Run[MineRecipe]
-Candidate = tuple[TrackPoint, int]  # a point and its place on its track
 
-SCORING: Final = 0.9  #: share of the progress bar
+SCORING: Final = 0.9  #: share of the progress bar; comparing with labelled pictures ends at PICKING, that at FETCHING
+PICKING: Final = 0.93
+FETCHING: Final = 0.95
 _RULES: Final = {
     "near_duplicate": Text("与已选的几乎相同", "nearly the same as one taken"),
     "gap": Text(
@@ -66,9 +71,12 @@ def _fill(run: MiningRun) -> dict[str, Any]:
     path = run.scratch / NAME
     if take_over(path, run.older):
         run.context.log("the scores of an earlier attempt are taken over")
+    for folder in run.older:
+        publish.remove(folder / VECTORS)  # written anew from the book, and as large
     with ScoreBook(path) as book:
         report = _mine(run, book)
-    path.unlink()
+    for name in (NAME, VECTORS):
+        (run.scratch / name).unlink()
     return report
 
 
@@ -76,22 +84,23 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
     context, recipe = run.context, run.recipe
     context.progress(0, 1, Text("列出候选图片", "listing candidates"))
     tracks = run.tracks()
-    candidates, about = _candidates(run, tracks)
+    about = _list(run, book, tracks)
     if recipe.gap_metres:
-        check_distances((point for point, _ in candidates), "gap_metres")
+        check_distances(book.candidates(), "gap_metres")
     context.reach("select.listed")
-    _score(run, book, [point for point, _ in candidates])
+    _score(run, book)
     context.reach("select.scored")
-    pool = _pool(book, candidates)
+    pool = read_pool(book, run.scratch / VECTORS, context.check_stop)
     if pool is None:
         raise nothing_to_take(run, tracks)
     usable = ~_labelled_already(run, book, pool)
     if not usable.any():
-        raise _all_labelled(recipe, len(pool.points))
+        raise _all_labelled(recipe, len(usable))
     scores = combined(pool.classes, recipe.aims)
     ratio = parse_ratio(recipe.sele_ratio)
-    wanted = ratio.number or max(1, round(ratio.share * len(pool.points)))
-    picks = pick(pool, scores, usable, wanted, _rules(recipe, wanted, pool))
+    wanted = ratio.number or max(1, round(ratio.share * len(usable)))
+    rules = _rules(recipe, wanted, pool)
+    picks = pick(pool, scores, usable, wanted, rules, _bench(run, book, pool.vectors.dimensions, wanted))
     eligible = usable & pool.shows if recipe.control_kind == "seen" else usable
     control = _control(recipe, eligible)
     context.reach("select.picked")
@@ -105,68 +114,58 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
         "pictures": sum(s.arm == "mined" for s in selected),
         "control": sum(s.arm == "control" for s in selected),
         "tracks": len({s.point.track for s in selected}),
-        "candidates": len(pool.points),
+        "candidates": len(usable),
         "labelled_already": int(np.count_nonzero(~usable)),
         **about,
     }
     return write_report(run.scratch, _report(run, summary, scores, picks))
 
 
-def _candidates(run: MiningRun, tracks: Tracks) -> tuple[list[Candidate], dict[str, Any]]:
-    """The pictures that will be looked at, by track and point, and what the report says about the list."""
-    most = run.recipe.candidates
-    found: dict[tuple[str, str], Candidate] = {}
-    for draw in tracks.draws(Ratio(most)):
-        for point, frame in zip(draw.points, draw.frames, strict=True):
-            found.setdefault((point.track, point.point), (point, frame))
-        if len(found) >= most:
+def _list(run: MiningRun, book: ScoreBook, tracks: Tracks) -> dict[str, Any]:
+    """Write down the pictures that will be looked at; returns what the report says about the list."""
+    book.forget_candidates()
+    found = 0
+    for draw in tracks.draws(Ratio(run.recipe.candidates)):
+        found += book.add_candidates(draw.points, draw.frames)
+        if found >= run.recipe.candidates:
             break
-    return [found[key] for key in sorted(found)], run.note_lines(tracks)
+    return run.note_lines(tracks)
 
 
-def _score(run: MiningRun, book: ScoreBook, points: Sequence[TrackPoint]) -> None:
+def _score(run: MiningRun, book: ScoreBook) -> None:
     """Score what the book does not have yet."""
     context, recipe = run.context, run.recipe
-    todo = [point for point in points if book.find(point.track, point.point) is None]
-    if not todo:
+    count, done = book.count(), book.count_scored()
+    left = count - done
+    if not left:
         return
-    scorers = load_scorers(context, recipe, _images(run, todo), len(todo), run.scratch / ".export.onnx")
-    done, kept = len(points) - len(todo), book.kept()
+    scorers = load_scorers(context, recipe, _images(run, book), left, run.scratch / ".export.onnx")
+    kept = book.kept()
     context.keep(kept)
-    note = Text(f"为 {len(points)} 张图片打分", f"scoring {len(points)} pictures")
-    for point, found in score(_until_stopped(run, todo), run.image, scorers, recipe.single_gpu):
+    note = Text(f"为 {count} 张图片打分", f"scoring {count} pictures")
+    for point, found in score(_until_stopped(run, book), run.image, scorers, recipe.single_gpu):
         if isinstance(found, RoadloopError):
             run.left_out.picture(point, found.text)
         else:
             book.add(point.track, point.point, found)
             context.keep(kept := kept + 1)
         done += 1
-        context.progress(done * SCORING, len(points), note)
-        if done == len(points) - len(todo) // 2:
+        context.progress(done * SCORING, count, note)
+        if done == count - left // 2:
             context.reach("select.half_scored")
 
 
-def _images(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[UInt8]:
+def _images(run: MiningRun, book: ScoreBook) -> Iterator[UInt8]:
     """The first pictures that can be read; scoring says which cannot, and why."""
-    for _, image in map(tried(run.image), points[:40]):
+    for _, image in map(tried(run.image), islice(book.unscored(), 40)):
         if not isinstance(image, RoadloopError):
             yield image
 
 
-def _until_stopped(run: MiningRun, points: Sequence[TrackPoint]) -> Iterator[TrackPoint]:
-    for point in points:
+def _until_stopped(run: MiningRun, book: ScoreBook) -> Iterator[TrackPoint]:
+    for point in book.unscored():
         run.context.check_stop()
         yield point
-
-
-def _pool(book: ScoreBook, candidates: Sequence[Candidate]) -> Pool | None:
-    """The candidates that were scored; None when there is none."""
-    looked_up = ((point, frame, book.find(point.track, point.point)) for point, frame in candidates)
-    found = [(point, frame, scored) for point, frame, scored in looked_up if scored is not None]
-    if not found:
-        return None
-    points, frames, scored = zip(*found, strict=True)
-    return Pool(points, np.array(frames, np.int64), *(np.stack(column) for column in zip(*scored, strict=True)))
 
 
 def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np.bool_]:
@@ -185,7 +184,7 @@ def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np
     new = []
     for count, (name, found) in enumerate(overlapped(read, pictures, run.parallel), 1):
         run.context.check_stop()
-        run.context.progress(SCORING + 0.05 * count / len(pictures), 1, note)
+        run.context.progress(SCORING + (PICKING - SCORING) * count / len(pictures), 1, note)
         if found is not None:
             new.append((name, found))
         if len(new) >= 1000 or count == len(pictures):
@@ -194,7 +193,7 @@ def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np
             new = []
             run.context.keep(book.kept())
     prints = np.stack(list(known.values())) if known else np.zeros((0, 4), np.uint64)
-    return near_any(pool.prints, prints)
+    return near_any(pool.traits.prints, prints)
 
 
 def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Path]]:
@@ -206,9 +205,25 @@ def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Path]]:
 
 
 def _rules(recipe: MineRecipe, wanted: int, pool: Pool) -> Rules:
-    tracks = len({point.track for point in pool.points})
+    tracks = len(np.unique(pool.traits.tracks))
     per_track = recipe.per_track or max(1, -(-3 * wanted // tracks))
     return Rules(per_track, recipe.gap_frames, recipe.gap_seconds, recipe.gap_metres)
+
+
+def _bench(run: MiningRun, book: ScoreBook, dimensions: int, wanted: int) -> Bench:
+    """Where the picks are made: what is found out of the parts of a large pool stays in the book."""
+    context, note = run.context, Text("挑选图片", "picking pictures")
+    kept, far = book.kept() - book.count_core_sets(), 0.0
+
+    def tell(done: float, steps: int) -> None:
+        nonlocal far
+        context.keep(kept + book.count_core_sets())
+        far = max(far, done / steps)  # a pool that runs dry begins anew
+        step = min(int(done) + 1, steps)
+        said = Text(f"分批挑选图片：第 {step}/{steps} 步", f"picking pictures in parts: step {step} of {steps}")
+        context.progress(PICKING + (FETCHING - PICKING) * far, 1, said if steps > 1 else note)
+
+    return Bench(capacity_of(run.recipe.memory_mib, dimensions, wanted), book, tell, context.check_stop)
 
 
 def _control(recipe: MineRecipe, eligible: NDArray[np.bool_]) -> list[int]:
@@ -223,18 +238,22 @@ def _fetch(
 ) -> list[Selected]:
     """Fetch the pictures of both arms, each once; what is gone by now is left out."""
     gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
-    wanted = [pool.points[i] for i in dict.fromkeys([*(p.row for p in mined), *control])]
+    places = list(dict.fromkeys([*(p.row for p in mined), *control]))
+    points = book.points_at(places)
+    wanted = [points[i] for i in places]
     files: dict[TrackPoint, str] = {}
     kept = book.kept()
     for fetched in gatherer.points(wanted):
         run.context.check_stop()
         files[fetched.point] = fetched.file
         run.context.keep(kept + len(files))
-        run.context.progress(0.95 + 0.05 * len(files) / len(wanted), 1, Text("取回图片", "fetching pictures"))
+        run.context.progress(
+            FETCHING + (1 - FETCHING) * len(files) / len(wanted), 1, Text("取回图片", "fetching pictures")
+        )
     order = np.sort(-scores)
     selected: list[Selected] = []
     for picked in mined:
-        point = pool.points[picked.row]
+        point = points[picked.row]
         place = float(np.searchsorted(order, -scores[picked.row])) / len(scores)
         if point in files:
             reason = reason_of(pool, run.recipe.aims, picked, place)
@@ -242,8 +261,8 @@ def _fetch(
             selected.append(Selected(point, files[point], "mined", rank, float(scores[picked.row]), reason))
     reason, seed = _CONTROL[run.recipe.control_kind], run.recipe.seed
     reason = Text(f"{reason.zh}（种子 {seed}）", f"{reason.en} (seed {seed})")
-    for rank, i in enumerate((i for i in control if pool.points[i] in files), 1):
-        point = pool.points[i]
+    for rank, i in enumerate((i for i in control if points[i] in files), 1):
+        point = points[i]
         selected.append(Selected(point, files[point], "control", rank, float(scores[i]), reason))
     return selected
 
@@ -316,6 +335,7 @@ def _report(run: MiningRun, summary: dict[str, Any], scores: Float32, picks: Pic
         "scores": {f"p{q}": round(float(np.percentile(scores, q)), 6) for q in (0, 25, 50, 75, 90, 99, 100)},
         "ruled_out": dict(sorted(picks.ruled_out.items())),
         "radius": round(picks.radius, 6),
+        **({"parts": picks.parts, "memory_mib": recipe.memory_mib} if picks.parts > 1 else {}),
         "left_out": run.warn_left_out(),
         "summary": summary,
     }

@@ -59,7 +59,7 @@ class Mining(Parameters):
         " the model sees a class wanted.",
     )
     method: Method = Field("margin", description="How the uncertainty of a pixel is measured.")
-    candidates: int = Field(50_000, ge=1, le=1_000_000, description="Pictures that are looked at, at most.")
+    candidates: int = Field(50_000, ge=1, le=10_000_000, description="Pictures that are looked at, at most.")
     per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")
     gap_frames: int = Field(5, ge=0, description="Least distance of two pictures of a track, in points of it.")
     gap_seconds: float = Field(0, ge=0, allow_inf_nan=False, description="The same in seconds, where times are known.")
@@ -68,6 +68,13 @@ class Mining(Parameters):
         ge=0,
         allow_inf_nan=False,
         description="The same in metres, where places are known; their datum must be declared (docs/mining.md).",
+    )
+    memory_mib: int = Field(
+        2048,
+        ge=1,
+        le=2**20,
+        description="Memory for embeddings while pictures are picked, MiB. What does not fit is picked in parts, which"
+        " takes other pictures (docs/mining.md).",
     )
 
     @field_validator("gap_seconds", "gap_metres")

@@ -88,6 +88,7 @@ function numbers(report) {
     [t("随机对照组", "Random control arm"), some(summary.control)],
     [t("来自轨迹", "From tracks"), count(summary.tracks)],
     [t("候选图片", "Candidates"), some(summary.candidates)],
+    [t("挑选批数", "Picked in parts"), some(report.parts)],
     [t("与已标注图片近似", "Like labelled pictures"), some(summary.labelled_already)],
     [t("离已选图片太近", "Too close to a picture taken"), some(ruled?.gap)],
     [t("与已选图片近似", "Near-duplicates of pictures taken"), some(ruled?.near_duplicate)],
