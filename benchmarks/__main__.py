@@ -280,6 +280,29 @@ def mining_pays(
 
 
 @app.command()
+def scale(
+    gpus: Annotated[str, typer.Option(help="Sizes of sites, with commas.")] = "5,100,2000",
+    hours: Annotated[float, typer.Option(min=0.01, help="Of virtual time.")] = 8.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    databases: Annotated[
+        str, typer.Option(help="Empty PostgreSQL databases, one a site, with commas; absent: SQLite.")
+    ] = "",
+) -> None:
+    """Sites of many GPUs in virtual time, with the real queue: what each step costs, and what is full first.
+
+    Milliseconds of one transaction, median and 99th percentile; turns and beats are shares of one second.
+    """
+    from benchmarks import scale as sites  # noqa: PLC0415
+
+    sizes = [int(text) for text in split_numbers(gpus)]
+    urls = read_names(databases) or [""] * len(sizes)
+    found = []
+    for size, url in zip(sizes, urls, strict=True):
+        found.append(sites.simulate(size, hours, seed, url))
+    say(sites.table(found))
+
+
+@app.command()
 def gpu(
     camvid: CamVid = None,
     number: Annotated[int, typer.Option("--gpu", min=0, help="Which one.")] = 0,

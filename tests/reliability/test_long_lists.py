@@ -12,8 +12,11 @@ import sqlalchemy as sa
 
 from benchmarks.api import free_port, own_server, serving
 from benchmarks.rows import KINDS, fill
+from postgres import Cluster
 from roadloop.settings import Settings
 from roadloop.storage import search
+from roadloop.storage.database import Database
+from roadloop.storage.move import move
 from roadloop.storage.platform import open_platform
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdist_group("long-lists")]
@@ -32,14 +35,24 @@ def rows(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="module")
-def home(rows: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with one long list, and others shorter than one answer."""
+def home(rows: int, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster | None) -> Iterator[Settings]:
+    """A workspace with one long list, and others shorter than one answer; with PostgreSQL it was moved there."""
     folder = tmp_path_factory.mktemp("long") / "home"
     platform = open_platform(Settings(home=folder, port=0), upgrade=True)
     fill(platform, rows, (LONG,))
     fill(platform, 500, tuple(kind for kind in KINDS if kind != LONG))
-    platform.database.close()
-    return folder
+    url = "" if cluster is None else cluster.create("long")
+    with pytest.MonkeyPatch.context() as patch:
+        if url:
+            target = Database(url)
+            began = time.monotonic()
+            counts = move(platform.database, target, folder)
+            target.analyze()
+            target.close()
+            print(f"moved {sum(counts.values())} rows in {time.monotonic() - began:.0f} s")
+            patch.setenv("ROADLOOP_DATABASE_URL", url)
+        platform.database.close()
+        yield Settings(home=folder, port=0, database_url=url)
 
 
 class Asked:
@@ -62,10 +75,10 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def server(home: Path) -> Iterator[Asked]:
+def server(home: Settings) -> Iterator[Asked]:
     port = free_port()
     with (
-        serving(own_server(home, port), port) as process,
+        serving(own_server(home.home, port), port) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client,
     ):
         yield Asked(client, psutil.Process(process.pid))
@@ -115,13 +128,14 @@ def test_all__streams_in_little_memory(server: Asked, rows: int) -> None:
     assert peak < MOST_MIB
 
 
-def test_no_request__walks_over_a_long_table(home: Path) -> None:
+@pytest.mark.sqlite
+def test_no_request__walks_over_a_long_table(home: Settings) -> None:
     """What SQLite says it would do for every list: a walk is over one answer at most."""
     from fastapi.testclient import TestClient  # noqa: PLC0415
 
     from roadloop.server import create_app  # noqa: PLC0415
 
-    platform = open_platform(Settings(home=home, port=0))
+    platform = open_platform(home)
     plans: list[tuple[str, str]] = []
 
     def note(connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
@@ -168,8 +182,8 @@ def test_no_request__walks_over_a_long_table(home: Path) -> None:
     assert {(plan, statement) for plan, statement in walks if " LIMIT " not in statement} == set()
 
 
-def test_numbers_and_tallies__are_those_of_the_rows(home: Path) -> None:
-    platform = open_platform(Settings(home=home, port=0))
+def test_numbers_and_tallies__are_those_of_the_rows(home: Settings) -> None:
+    platform = open_platform(home)
     with platform.database.reading() as db:
         assert list(search.problems(db)) == []
     platform.database.close()

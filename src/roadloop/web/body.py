@@ -4,6 +4,7 @@ All of one direction together have a budget of memory, so that many half-sent re
 reads, cost no more than that.
 """
 
+import asyncio
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -18,6 +19,8 @@ FREE_BYTES: Final = 64 * 1024  #: a body up to this size, of which there is one 
 REQUESTS_BYTES: Final = 64 * 2**20
 ANSWERS_BYTES: Final = 512 * 2**20
 PIECE_BYTES: Final = 256 * 1024  #: of a large answer, written as the client reads
+#: So many large bodies get their next piece in one round of the loop. Every question waits some rounds for its answer.
+PIECES_A_ROUND: Final = 1
 
 
 @dataclass
@@ -63,6 +66,26 @@ class Claim:
         self._bytes = 0
 
 
+class Rounds:
+    """Spreads work over rounds of the loop, so that none is long."""
+
+    def __init__(self, most: int) -> None:
+        self._most: Final = most
+        self._done = 0
+
+    async def turn(self) -> None:
+        """Wait until a round has room for one more."""
+        while self._done == self._most:  # noqa: ASYNC110 - it is over with the round, whoever else waits
+            await asyncio.sleep(0)
+        if not self._done:
+            asyncio.get_running_loop().call_soon(self._begin)
+        self._done += 1
+
+    def _begin(self) -> None:
+        self._done = 0
+
+
+_pieces: Final = Rounds(PIECES_A_ROUND)
 requests: Final = Budget(REQUESTS_BYTES)
 answers: Final = Budget(ANSWERS_BYTES)
 
@@ -91,6 +114,8 @@ async def read_body(request: Request, longest: int, claim: Claim) -> bytes:
                 raise _too_large(longest)
             claim.grow(size)
             chunks.append(chunk)
+            if size > FREE_BYTES:
+                await _pieces.turn()  # before the next piece is read
     except ClientDisconnect as error:
         raise MalformedRequestError(
             Text(
