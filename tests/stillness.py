@@ -1,7 +1,7 @@
 """Watches every transaction: nothing is opened, walked or waited for inside, and none computes for long.
 
 While one is open nobody else can write. The events are Python's audit events; SQLite's own files raise none; imports
-are passed over, and the migration of a database, which comes before anybody's work. How long one computes is the thread's own processor time, without the garbage of others that it happens
+are passed over, and the migration or the move of a database, which come before anybody's work. How long one computes is the thread's own processor time, without the garbage of others that it happens
 to collect: a busy machine makes that no longer, and what a transaction waits for shows as an event. What a test does by itself inside a transaction of its own does not count.
 
 As a program it runs a module under watch, as `python -m` would: `python stillness.py MODULE ARGUMENTS`.
@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import roadloop
 from roadloop.jobs import processes
-from roadloop.storage import migrate
+from roadloop.storage import migrate, move
 from roadloop.storage.database import Database
 
 MOST_SECONDS: Final = 0.25  #: of processor time
@@ -32,7 +32,7 @@ _EVENTS: Final = (
     "socket.getaddrinfo", "fcntl.", "mmap.",
 )  # fmt: skip
 _PRODUCT: Final = str(Path(roadloop.__file__).parent)
-_MIGRATION: Final = migrate.__file__
+_ALONE: Final = (migrate.__file__, move.__file__)  #: nobody else is at work on what these fill
 _read = 0  # bytes of the report that `found` has given
 
 
@@ -134,11 +134,11 @@ def _inside(frame: FrameType | None, owner: FrameType) -> Iterator[FrameType]:
 
 
 def _caller() -> FrameType | None:
-    """The frame with the `with` statement; None for a migration's."""
+    """The frame with the `with` statement; None for a migration's, or a move's."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and (frame.f_code.co_filename == __file__ or "contextlib" in frame.f_code.co_filename):
         frame = frame.f_back
-    return None if frame is None or frame.f_code.co_filename == _MIGRATION else frame
+    return None if frame is None or frame.f_code.co_filename in _ALONE else frame
 
 
 def _of_product(frame: FrameType) -> bool:

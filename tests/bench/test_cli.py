@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
+from benchmarks.scale import simulate, table
 from benchmarks.scripts import CHECKOUT
 from roadloop.errors import InvalidValueError
 from roadloop.models import backend
@@ -154,3 +155,17 @@ def test_command__says_what_is_wrong_in_one_sentence() -> None:
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("✗ --size looks like 480x360")
+
+
+def test_scale__a_site_in_virtual_time() -> None:
+    """What comes and goes is what was drawn: nobody runs on a GPU twice, and all that has ended was claimed."""
+    one, same = (simulate(6, 6.0, seed) for seed in (1, 1))
+    assert (one.submitted, one.running, one.waiting, one.events) == (
+        same.submitted, same.running, same.waiting, same.events,
+    )  # fmt: skip
+    ended = one.submitted - one.running - one.waiting
+    assert ended > 0
+    assert one.events == one.submitted + len(one.times["claim"]) + len(one.times["end"])
+    assert (len(one.times["submit"]), len(one.times["claim"])) == (one.submitted, ended + one.running)
+    assert len(one.times["end"]) == ended
+    assert table([one]).splitlines()[2].startswith(f"| 6 | 6 | {one.submitted} |")
