@@ -159,7 +159,7 @@ def test_command__says_what_is_wrong_in_one_sentence() -> None:
 
 def test_scale__a_site_in_virtual_time() -> None:
     """What comes and goes is what was drawn: nobody runs on a GPU twice, and all that has ended was claimed."""
-    one, same = (simulate(6, 6.0, seed) for seed in (1, 1))
+    one, same = (simulate(6, 24.0, seed) for seed in (1, 1))
     assert (one.submitted, one.running, one.waiting, one.events) == (
         same.submitted, same.running, same.waiting, same.events,
     )  # fmt: skip
@@ -168,4 +168,4 @@ def test_scale__a_site_in_virtual_time() -> None:
     assert one.events == one.submitted + len(one.times["claim"]) + len(one.times["end"])
     assert (len(one.times["submit"]), len(one.times["claim"])) == (one.submitted, ended + one.running)
     assert len(one.times["end"]) == ended
-    assert table([one]).splitlines()[2].startswith(f"| 6 | 6 | {one.submitted} |")
+    assert table([one]).splitlines()[2].startswith(f"| 6 | 24 | {one.submitted} |")
