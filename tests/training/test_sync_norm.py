@@ -30,10 +30,10 @@ SHARES = (3, 2)  #: pictures of each rank
 
 
 class Own(nn.BatchNorm2d):
-    """Has a `forward` of its own."""
+    """Answers otherwise than torch's."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x)
+        return 2 * super().forward(x)
 
 
 def constant(group: Group) -> dict[str, Tensor]:
@@ -231,11 +231,11 @@ def test_share_norms__converts_what_it_can_and_says_what_it_cannot(bench: Any) -
     assert shared(nn.Sequential(nn.BatchNorm2d(1), nn.ReLU(), Own(1)), two, notes) == [True, False, False]
     assert shared(nn.Sequential(nn.BatchNorm2d(1), nn.ReLU(), Own(1)), second, silent) == [True, False, False]
     ((zh, en),) = notes.warnings
-    assert "sync_norm: 2 have a forward of their own" in en
-    assert "2 有自己的 forward" in zh
+    assert "sync_norm: 2 answer otherwise than batch norm" in en
+    assert "2 的结果与批归一化不同" in zh
     assert (silent.warnings, silent.lines) == ([], [])
     assert shared(nn.Sequential(*(Own(1) for _ in range(7))), two, notes) == [False] * 7
-    assert "sync_norm: 0, 1, 2, 3, 4, ... have" in notes.warnings[-1].en
+    assert "sync_norm: 0, 1, 2, 3, 4, ... answer" in notes.warnings[-1].en
 
 
 def test_share_norms__where_nothing_is_shared_it_is_a_line_of_the_log(bench: Any) -> None:

@@ -174,9 +174,9 @@ def share_norms(config: TrainConfig, learner: Learner, group: Group, reporter: R
         names = [*left[:5], "..."] if len(left) > 5 else left
         reporter.warn(
             Text(
-                f"sync_norm：{'、'.join(names)} 有自己的 forward，各设备仍只用自己的图片计算统计量。",
-                f"sync_norm: {', '.join(names)} have a forward of their own, and still take the statistics of each device's"
-                " own pictures.",
+                f"sync_norm：{'、'.join(names)} 的结果与批归一化不同，各设备仍只用自己的图片计算统计量。",
+                f"sync_norm: {', '.join(names)} answer otherwise than batch norm, and still take the statistics of each"
+                " device's own pictures.",
             )
         )
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from roadloop.networks.norms import answers_as_batch_norm
 from roadloop.training.group import Group
 
 
@@ -122,7 +123,7 @@ def synchronise(network: nn.Module, group: Group) -> list[str]:
         group: The devices that share each batch.
 
     Returns:
-        The names of batch norms with a `forward` of their own: they stay as they are.
+        The names of batch norms that answer otherwise than torch's: they stay as they are.
     """
     left = []
     kinds: dict[type, type] = {}
@@ -130,7 +131,7 @@ def synchronise(network: nn.Module, group: Group) -> list[str]:
         kind = type(module)
         if not isinstance(module, _BatchNorm):
             continue
-        if kind.forward is not _BatchNorm.forward:
+        if not answers_as_batch_norm(module):
             left.append(name)
             continue
         module.__class__ = kinds.setdefault(kind, type(f"Sync{kind.__name__}", (SyncNorm, kind), {"group": group}))
