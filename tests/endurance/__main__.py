@@ -1,8 +1,8 @@
 """The reliability programmes at their long figures: `make endurance`, which can be stopped and goes on where it was.
 
 The programmes are run in turn at their first figures, each time with another seed, until the runs of the present commit
-reach their long figures. Each run adds a line to `.endurance/runs.jsonl`; the table of docs/endurance.md is written
-from all lines of that file after every run.
+reach their long figures. Each run adds a line to `docs/endurance.jsonl`, which is committed; the table of docs/endurance.md
+is written from all lines of that file after every run. What a failed run said is in `.endurance/`.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[2]
-RUNS: Final = ROOT / ".endurance" / "runs.jsonl"
+RUNS: Final = ROOT / "docs" / "endurance.jsonl"
+SAID: Final = ROOT / ".endurance"
 DOCUMENT: Final = ROOT / "docs" / "endurance.md"
 
 
@@ -62,7 +63,6 @@ def main() -> int:
     parser.add_argument("--only", help="ids of programmes, comma-separated", default=",".join(PROGRAMMES))
     parser.add_argument("--hours", type=float, default=1e9, help="begin no run after so many hours")
     options = parser.parse_args()
-    RUNS.parent.mkdir(exist_ok=True)
     names = [name.strip() for name in options.only.split(",")]
     return _complete(names, _commit(), time.monotonic() + 3600 * options.hours)
 
@@ -108,7 +108,8 @@ def _run(programme: Programme, seed: int) -> dict[str, Any]:
     seconds = round(time.monotonic() - began)
     if done.returncode == 0:
         return {"date": date, "count": programme.first, "passed": True, "seconds": seconds}
-    output = RUNS.parent / f"failed-{test or Path(file).stem}-{seed}.txt"
+    SAID.mkdir(exist_ok=True)
+    output = SAID / f"failed-{test or Path(file).stem}-{seed}.txt"
     output.write_text(done.stdout + done.stderr, encoding="utf-8")
     print(f"FAILED, see {output}", flush=True)
     return {"date": date, "count": programme.first, "passed": False, "seconds": seconds, "output": output.name}
