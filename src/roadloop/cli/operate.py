@@ -27,6 +27,7 @@ from roadloop.console import Home, language, on_one_line, settings_of, start_log
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import confine, queue
 from roadloop.jobs.history import status_text
+from roadloop.jobs.hosts import OneHost
 from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.lock import alone
 from roadloop.jobs.metrics import Metrics
@@ -78,7 +79,7 @@ def serve(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
     platform = _open_upgraded(settings)
-    supervisor = Supervisor(platform, confine.settle())
+    supervisor = Supervisor(platform, OneHost(platform, confine.settle()))
     try:
         with contextlib.suppress(KeyboardInterrupt):
             _serve_until_stopped(platform, supervisor, listener)
