@@ -37,7 +37,7 @@ def jobs(platform: Platform, *wanted: tuple[str, str]) -> list[Job]:
 def decided(waiting: Sequence[Job], hosts: Sequence[Machine], **held: str) -> list[tuple[str, str, tuple[str, ...]]]:
     room = room_left(Settings(), hosts, [])
     found = []
-    for one in place(waiting, hosts, room, held):
+    for one in place(waiting, hosts, room, held, "a"):
         match one:
             case Start(job, host, gpus):
                 found.append((job.title, host.name, gpus))
@@ -83,3 +83,16 @@ def test_room__counts_cpu_jobs_of_the_host_and_is_never_below_the_first(platform
     ]
     room["b"]["other"] = 0
     assert most(Line("other", "", 0), room) == 1
+
+
+def test_place__gpus_of_a_named_machine_or_of_whichever_has_enough(platform: Platform) -> None:
+    hosts = [Machine("a", "GPU-a0"), Machine("b", "GPU-b0", "GPU-b1", "GPU-b2")]
+    waiting = jobs(platform, *(("training", gpus) for gpus in ("b:1", "any:2", "any:1", "any:1", "c:0", "b:3")))
+    assert decided(waiting, hosts) == [
+        ("job 0", "b", ("GPU-b1",)),
+        ("job 1", "b", ("GPU-b0", "GPU-b2")),
+        ("job 2", "a", ("GPU-a0",)),
+        ("job 3", "Waiting for 1 free GPUs on one machine.", ()),
+        ("job 4", "The machine c does not answer; waiting for it.", ()),
+        ("job 5", "GPU [3] is not there on b (or its driver does not answer); waiting for it.", ()),
+    ]

@@ -114,14 +114,20 @@ class LocalHost:
         """What the driver says."""
         return devices.inventory(self._settings)
 
-    def start(self, job: Job, gpu_uuids: Sequence[str]) -> None:
+    def start(self, job: Job, gpu_uuids: Sequence[str], settings: Settings | None = None) -> None:
         """Start the job's keeper.
+
+        Args:
+            job: As it was claimed.
+            gpu_uuids: Its GPUs.
+            settings: What it is told, where that is not what this host was told.
 
         Raises:
             OSError: The system starts no more processes.
         """
         log = self._home / job.log
-        self._children[job.id] = processes.start(self._settings, job, gpu_uuids, log, self._confinement)
+        told = settings or self._settings
+        self._children[job.id] = processes.start(told, job, gpu_uuids, log, self._confinement)
 
     def exit_code(self, job: Job) -> int | None:
         """Of the keeper, if it is a child of this process."""

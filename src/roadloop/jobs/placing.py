@@ -47,17 +47,19 @@ def room_left(settings: Settings, hosts: Sequence[Host], running: Sequence[tuple
     """
     room = {host.name: {"training": settings.training_slots, "other": settings.other_slots} for host in hosts}
     for job, name in running:
-        if name in room and not devices.wanted(job.gpus):
+        if name in room and not devices.wish(job.gpus):
             room[name][job.pool] -= 1
     return room
 
 
 def most(line: Line, room: Room) -> int:
     """How many jobs of one queue may start at once, and at least the first one, to say what it waits for."""
-    return 1 if devices.wanted(line.gpus) else max(1, sum(max(0, left[line.pool]) for left in room.values()))
+    return 1 if devices.wish(line.gpus) else max(1, sum(max(0, left[line.pool]) for left in room.values()))
 
 
-def place(waiting: Sequence[Job], hosts: Sequence[Host], room: Room, held: Mapping[str, str]) -> Iterator[Start | Wait]:
+def place(
+    waiting: Sequence[Job], hosts: Sequence[Host], room: Room, held: Mapping[str, str], here: str
+) -> Iterator[Start | Wait]:
     """Decide about jobs in their order; the room and the GPUs of those that start are taken from the later ones.
 
     Args:
@@ -65,11 +67,12 @@ def place(waiting: Sequence[Job], hosts: Sequence[Host], room: Room, held: Mappi
         hosts: Those that are ready, at least one.
         room: What `room_left` says; changed.
         held: Leased GPUs, uuid -> title of the job that holds it.
+        here: The machine whose GPUs are meant where none is named.
     """
     held = dict(held)
     for job in waiting:
-        if devices.wanted(job.gpus):
-            decision = _on_gpus(job, hosts[0], held)
+        if devices.wish(job.gpus):
+            decision = _on_gpus(job, hosts, held, here)
             if isinstance(decision, Start):
                 held |= dict.fromkeys(decision.gpu_uuids, job.title)
             yield decision
@@ -80,19 +83,40 @@ def place(waiting: Sequence[Job], hosts: Sequence[Host], room: Room, held: Mappi
             yield Start(job, host)
 
 
-def _on_gpus(job: Job, host: Host, held: Mapping[str, str]) -> Start | Wait:
+def _on_any(job: Job, number: int, hosts: Sequence[Host], held: Mapping[str, str]) -> Start | Wait:
+    free = [(host, [gpu.uuid for gpu in host.gpus() if gpu.uuid not in held]) for host in hosts]
+    host, uuids = max(free, key=lambda one: len(one[1]))
+    if len(uuids) >= number:
+        return Start(job, host, tuple(uuids[:number]))
+    return Wait(
+        job,
+        Text(f"等待同一台机器上有 {number} 块空闲的 GPU。", f"Waiting for {number} free GPUs on one machine."),
+    )
+
+
+def _on_gpus(job: Job, hosts: Sequence[Host], held: Mapping[str, str], here: str) -> Start | Wait:
+    wish = devices.wish(job.gpus)
+    if wish.any:
+        return _on_any(job, wish.any, hosts, held)
+    name = wish.host or here
+    host = next((host for host in hosts if host.name == name), None)
+    if host is None:
+        return Wait(
+            job,
+            Text(f"机器 {name} 没有响应，等待其恢复。", f"The machine {name} does not answer; waiting for it."),
+        )
     present = {gpu.index: gpu.uuid for gpu in host.gpus()}
-    wanted = devices.wanted(job.gpus)
-    missing = [i for i in wanted if i not in present]
+    missing = [i for i in wish.indices if i not in present]
     if missing:
+        on = Text(wish.host or "本机", f" on {wish.host}" if wish.host else "")
         return Wait(
             job,
             Text(
-                f"GPU {missing} 不在本机上（或驱动无响应），等待其出现。",
-                f"GPU {missing} is not there (or its driver does not answer); waiting for it.",
+                f"GPU {missing} 不在{on.zh}上（或驱动无响应），等待其出现。",
+                f"GPU {missing} is not there{on.en} (or its driver does not answer); waiting for it.",
             ),
         )
-    uuids = tuple(present[i] for i in wanted)
+    uuids = tuple(present[i] for i in wish.indices)
     names = "、".join(sorted({held[uuid] for uuid in uuids if uuid in held}))
     if any(uuid in held for uuid in uuids):
         return Wait(job, Text(f"等待 GPU：正被任务“{names}”使用。", f"Waiting for a GPU that job '{names}' is using."))

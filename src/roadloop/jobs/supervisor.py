@@ -8,6 +8,7 @@ holds nothing that the next supervisor could not read from the rows: stopping th
 
 import logging
 import shutil
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -220,13 +221,14 @@ class Supervisor:
         alive = host.is_alive(job)
         if job.pid is not None and alive is False and not host.is_watched(job):
             self._recover(job, endings.unseen(job))
-        elif self._silence.of(job.id) > self._patience(job):
+        elif self._silence.of(job.id) > self._patience(job, alive):
             self._recover(job, host.why_silent(job))
 
-    def _patience(self, job: Job) -> float:
-        """How long a job may be silent; a process that is still being loaded gets longer."""
+    def _patience(self, job: Job, alive: bool | None) -> float:  # noqa: FBT001 - as a host says it
+        """How long a job may be silent; a process that is still being loaded gets longer, unless its host is silent, too."""
         lease = self.platform.settings.lease_seconds
-        return lease if job.beat else max(lease, START_SECONDS)
+        begun = job.beat or (job.pid is not None and alive is None)
+        return lease if begun else max(lease, START_SECONDS)
 
     def _recover(self, job: Job, loss: Loss) -> None:
         """End what is left of a worker, then complete, end or requeue its job; what happened is kept until then."""
@@ -269,7 +271,7 @@ class Supervisor:
             job = self._watched[task_id]
             host = self._hosts.of(job)
             since = self._ended.setdefault(task_id, now)
-            if job.pid is None or not host.is_alive(job) or now - since > LEAVE_SECONDS:
+            if job.pid is None or host.is_alive(job) is False or now - since > LEAVE_SECONDS:
                 host.kill_tree(job)
                 host.forget(task_id)
                 del self._watched[task_id], self._ended[task_id]
@@ -310,7 +312,7 @@ class Supervisor:
         if not hosts:
             self._explain(waiting[0], self._hosts.why_none())
             return
-        for decision in placing.place(waiting, hosts, room, held):
+        for decision in placing.place(waiting, hosts, room, held, socket.gethostname()):
             if isinstance(decision, placing.Start):
                 self._launch(decision)
             else:
@@ -337,4 +339,5 @@ class Supervisor:
             start.host.start(claimed, start.gpu_uuids)
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
-            self._recover(claimed, Loss(Cause.NOT_STARTED, reason, counts=True))
+            away = isinstance(error, TimeoutError | ConnectionError)  # the host, which is no fault of the job's
+            self._recover(claimed, Loss(Cause.NOT_STARTED, reason, counts=not away))
