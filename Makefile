@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PAGE := src/roadloop/web/static/js src/roadloop/web/static/css tests/web/page
 
-.PHONY: setup demo test test-postgresql test-gpu gpu test-services check check-page format format-page reliability endurance coverage mutate clean
+.PHONY: setup demo test test-postgresql test-gpu gpu test-services test-cluster check check-page format format-page reliability endurance coverage mutate clean
 
 setup: .venv/ready
 
@@ -68,6 +68,16 @@ endurance: setup
 
 test-services: setup .services/label-studio/ready .services/mxnet/ready .services/mlflow/ready
 	$(PYTEST) -m services $(PYTEST_ARGS)
+
+# A real Ray cluster of three nodes in network namespaces of their own: needs root, and the distribution's package postgresql.
+.services/ray/ready: pyproject.toml
+	$(PYTHON) -m venv .services/ray
+	.services/ray/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH)
+	.services/ray/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,ray,dev]'
+	@touch $@
+
+test-cluster: .services/ray/ready
+	.services/ray/bin/python -m pytest -p no:cacheprovider -m cluster tests/cluster $(PYTEST_ARGS)
 
 # Of the run before, `make test PYTEST_ARGS="--cov --cov-report=xml"`: how many lines ran in the processes of the tests, and
 # whether 90 % of those did that the newest 20 commits added. BASE=COMMIT looks at those since another one.

@@ -58,12 +58,13 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Some tests run only when asked for (make test-services, make reliability), or on SQLite alone."""
+    """Some tests run only when asked for (make test-services, test-cluster, reliability), or on SQLite alone."""
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.reliability)
     asked = {
         "services": "services" in str(config.option.markexpr),
+        "cluster": "cluster" in str(config.option.markexpr),
         "slow": bool(config.getoption("--full")),
         "sqlite": config.getoption("--database") == "sqlite",
     }

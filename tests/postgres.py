@@ -27,20 +27,24 @@ class Cluster:
 
     Args:
         durable: As people run it. Else nothing is written through, which is several times as fast.
+        address: Where it listens; who comes to another one than loopback, from its /24 network, is let in.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, address: str = "127.0.0.1") -> None:
+        self._address: Final = address
         self._folder: Final = Path(tempfile.mkdtemp(prefix="roadloop-postgresql-"))
         self._data: Final = self._folder / "data"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: Final[int] = probe.getsockname()[1]
         lazy = "" if durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off "
-        self._options: Final = f"{lazy}-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1"
+        self._options: Final = f"{lazy}-p {self.port} -k {self._folder} -c listen_addresses={address}"
         if os.geteuid() == 0:
             shutil.chown(self._folder, USER)
         try:
             self._run("initdb", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", "-D", self._data)
+            with (self._data / "pg_hba.conf").open("a") as allowed:
+                allowed.write(f"host all all {address}/24 trust\n")
             self.start()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -48,7 +52,7 @@ class Cluster:
 
     def url(self, name: str) -> str:
         """The URL of one of its databases."""
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://{USER}@{self._address}:{self.port}/{name}"
 
     def create(self, name: str, template: str = "template0") -> str:
         """Make a database, in the place of one of that name; its URL."""

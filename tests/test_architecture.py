@@ -71,7 +71,7 @@ def test_http__is_known_at_the_edges_only() -> None:
 def test_server__starts_without_torch() -> None:
     program = (
         "import sys, roadloop.server, roadloop.cli.main;"
-        " sys.exit(len({'torch', 'onnx', 'onnxruntime', 'pyarrow'} & set(sys.modules)))"
+        " sys.exit(len({'torch', 'onnx', 'onnxruntime', 'pyarrow', 'ray'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -110,7 +110,7 @@ def test_modules__are_short_and_have_real_names() -> None:
 
 def test_files_of_people__are_opened_in_one_module_that_never_waits_for_a_pipe() -> None:
     # Left: what roadloop alone writes (logs, checkpoints), the kernel's files, and packaged tables.
-    own = {"demo", "training", "cli", "web", "labels/table.py"}
+    own = {"demo", "training", "cli", "web", "labels/table.py", "settings.py"}
     own |= {f"jobs/{name}.py" for name in ("confine", "identity", "logs", "processes")}
     opening = re.compile(
         r"""(?<!reading)\.read_(bytes|text)\(|(?<!\bos)(?<!\bImage)\.open\((?!["'][wax])|(?<![.\w])open\("""
@@ -124,8 +124,8 @@ def test_files_of_people__are_opened_in_one_module_that_never_waits_for_a_pipe()
 
 
 def test_lists__are_taken_apart_in_one_module_that_knows_chinese_commas() -> None:
-    """Not what people send: a header, the arguments of a job's process, what other programs write, a stored recipe."""
-    others = {"web/errors.py", "jobs/run.py", "sources/importers/shapes.py", "training/recipe.py"}
+    """Not what people send: a header, the arguments of a job's process, what other programs write."""
+    others = {"web/errors.py", "jobs/run.py", "sources/importers/shapes.py"}
     splitting = re.compile(r"""split\(["'],|replace\(["'],?，""")
     found = {path.relative_to(SOURCE).as_posix() for path in modules() if splitting.search(path.read_text())}
     assert found == others

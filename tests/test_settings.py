@@ -1,6 +1,9 @@
 """What a job is told, and what it inherits."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -47,3 +50,29 @@ def test_secrets__every_address_and_token_is_in_the_table_of_who_is_told() -> No
     suspects = {name for name in Settings.model_fields if name.endswith(("_url", "_token", "_password", "_key"))}
     assert suspects - {"database_url"} == set(SECRETS)  # every job has rows to write
     assert frozenset().union(*SECRETS.values()) <= set(TASKS)
+
+
+ADDED = """
+import os
+from roadloop.settings import Settings, forget_additions
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OTHER"] = "1"
+forget_additions()
+print(os.environ.get("OMP_NUM_THREADS"), os.environ.get("MKL_NUM_THREADS"), os.environ.get("OTHER"))
+"""
+
+
+@pytest.mark.parametrize(("given", "left"), [({}, "None 2 1"), ({"OMP_NUM_THREADS": "4"}, "1 2 1")])
+def test_forget_additions__leaves_what_the_process_was_started_with(given: dict[str, str], left: str) -> None:
+    """A variable that was there at the start stays, whatever it says now."""
+    environment = {"PATH": os.environ["PATH"], "MKL_NUM_THREADS": "2", **given}
+    done = subprocess.run([sys.executable, "-c", ADDED], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == left
+
+
+def test_driver_environment__with_the_cluster_s_token_or_as_one_who_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "planted")
+    monkeypatch.setenv("RAY_ADDRESS", "kept")
+    assert Settings().driver_environment()["RAY_AUTH_TOKEN"] == "planted"
+    assert "planted" not in Settings().driver_environment(token=False).values()
+    assert Settings().driver_environment(token=False)["RAY_ADDRESS"] == "kept"

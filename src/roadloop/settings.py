@@ -5,6 +5,7 @@ then passed on. Every field can be set as `ROADLOOP_<FIELD>`; `child_environment
 server, `job_environment` hands a job's process what it needs.
 """
 
+import functools
 import json
 import os
 import tempfile
@@ -44,6 +45,13 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "", description="postgresql://user@host/name, for several machines; empty means SQLite in the workspace."
+    )
+    ray_address: str = Field(
+        "", description="Head of the Ray cluster whose nodes run the jobs, host:port; empty: this machine runs them."
+    )
+    ray_insecure: bool = Field(
+        False,
+        description="Use a Ray cluster that lets in everybody, without token authentication.",
     )
     roots: tuple[str, ...] = Field(
         (), description="Folders outside the workspace that requests may name; `path:ro` makes one read-only."
@@ -134,14 +142,17 @@ class Settings(BaseSettings):
         """The whole environment of another server, with these settings in it."""
         return {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)} | self._as_variables(())
 
+    def driver_environment(self, *, token: bool = True) -> dict[str, str]:
+        """The environment of the process that talks to a Ray cluster: with the cluster's token, or as one who has none."""
+        return {k: v for k, v in os.environ.items() if token or not k.startswith("RAY_AUTH")}
+
     def job_environment(self, withheld: Collection[str]) -> dict[str, str]:
         """The environment of a job's process: what any program may know, and these settings without some.
 
         Args:
             withheld: Settings that this job does not need and other people should not see.
         """
-        names = (*INHERITED, *self.job_variables)
-        exact, beginnings = frozenset(names), tuple(name[:-1] for name in names if name.endswith("*"))
+        exact, beginnings = _matching((*INHERITED, *self.job_variables))
         inherited = {k: v for k, v in os.environ.items() if k in exact or k.startswith(beginnings)}
         return {k: v for k, v in inherited.items() if not k.startswith(PREFIX)} | self._as_variables(withheld)
 
@@ -152,6 +163,28 @@ class Settings(BaseSettings):
             if name not in withheld:
                 variables[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
         return variables
+
+
+def forget_additions() -> None:
+    """Take out of this process's environment what jobs would inherit and what it was not started with.
+
+    Other code in the process has added it: Ray sets OMP_NUM_THREADS, which would slow down a training.
+    """
+    exact, beginnings = _matching(INHERITED)
+    added = os.environ.keys() - _given()
+    for name in added:
+        if name in exact or name.startswith(beginnings):
+            del os.environ[name]
+
+
+def _matching(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    return frozenset(names), tuple(name[:-1] for name in names if name.endswith("*"))
+
+
+@functools.cache
+def _given() -> frozenset[str]:
+    entries = Path("/proc/self/environ").read_bytes().split(b"\0")
+    return frozenset(os.fsdecode(entry.partition(b"=")[0]) for entry in entries)
 
 
 def set_temporary(folder: Path) -> None:

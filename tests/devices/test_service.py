@@ -108,21 +108,44 @@ def test_inventory__no_driver_at_all(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "indices"), [("", []), ("cpu", []), ("0,1,2", [0, 1, 2]), (" 1 ", [1]), ("0，2、1", [0, 2, 1])]
+    ("text", "wish", "spelling"),
+    [
+        ("", service.Wish(), ""),
+        ("cpu", service.Wish(), ""),
+        ("0,1,2", service.Wish("", (0, 1, 2)), "0,1,2"),
+        (" 1 ", service.Wish("", (1,)), "1"),
+        ("0，2、1", service.Wish("", (0, 2, 1)), "0,2,1"),
+        ("node2: 0, 1", service.Wish("node2", (0, 1)), "node2:0,1"),
+        ("node2：0，1", service.Wish("node2", (0, 1)), "node2:0,1"),
+        ("Any:2", service.Wish(any=2), "any:2"),
+    ],
 )
-def test_wanted__texts(text: str, indices: list[int]) -> None:
-    assert service.wanted(text) == indices
+def test_wish__texts(text: str, wish: service.Wish, spelling: str) -> None:
+    found = service.wish(text)
+    assert (found, str(found), found.count) == (wish, spelling, len(wish.indices) or wish.any)
+    assert service.wish(spelling) == wish
 
 
-@pytest.mark.parametrize("text", ["a", "0,,1", "0,0", "-2", "1;2", "99999"])
-def test_wanted__nonsense(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["a", "0,,1", "0,0", "-2", "1;2", "99999", ":0", "node2:", "any:0", "any:1,2", "any:x"]
+)
+def test_wish__nonsense(text: str) -> None:
     with pytest.raises(InvalidValueError):
-        service.wanted(text)
+        service.wish(text)
 
 
 def test_check__says_which_gpus_there_are(settings: Settings, tmp_path: Path) -> None:
-    two = with_probe(settings, tmp_path, TWO)
-    assert service.check(two, "1") == [1]
-    with pytest.raises(InvalidValueError, match="There are: 0, 1") as caught:
-        service.check(two, "0,5")
+    two = {"here": service.inventory(with_probe(settings, tmp_path, TWO))}
+    assert service.check(two, "here", "1") == "1"
+    with pytest.raises(InvalidValueError, match=r"this host has no GPU \[5\]. There are: 0, 1") as caught:
+        service.check(two, "here", "0,5")
     assert caught.value.details["available"] == [0, 1]
+    more = {**two, "node2": two["here"][:1], "node3": ()}
+    assert [service.check(more, "here", text) for text in ("node2:0", "any:2", "cpu")] == ["node2:0", "any:2", ""]
+    for text, said in (
+        ("node2:1", r"node2 has no GPU \[1\]. There are: here: 0, 1; node2: 0\."),
+        ("node9:0", r"node9 has no GPU \[0\]"),
+        ("any:3", "no machine has 3 GPUs"),
+    ):
+        with pytest.raises(InvalidValueError, match=said):
+            service.check(more, "here", text)

@@ -13,6 +13,7 @@ import pytest
 from daemons import daemon_of, in_group, is_gone, is_hidden, lent_cgroup, until
 from roadloop.jobs import confine, processes, queue
 from roadloop.jobs.confine import Confinement
+from roadloop.jobs.hosts import OneHost
 from roadloop.jobs.states import JobState
 from roadloop.jobs.supervisor import Supervisor
 from roadloop.settings import Settings
@@ -48,7 +49,7 @@ def confinement(request: pytest.FixtureRequest) -> Iterator[Confinement]:
 
 @pytest.fixture
 def supervisor(platform: Platform, confinement: Confinement) -> Iterator[Supervisor]:
-    one = Supervisor(platform, confinement)
+    one = Supervisor(platform, OneHost(platform, confinement))
     one.start()
     yield one
     one.close(stop_jobs=True)
@@ -65,7 +66,7 @@ def test_daemon__ends_with_a_job_that_succeeds_or_fails(platform: Platform, supe
 
 def test_daemon__ends_with_a_job_that_is_stopped(settings: Settings, confinement: Confinement) -> None:
     platform = open_platform(settings.model_copy(update={"stop_seconds": 2.0}), upgrade=True)
-    one = Supervisor(platform, confinement)
+    one = Supervisor(platform, OneHost(platform, confinement))
     one.start()
     task_id = submit(platform, daemon=True, steps=1, pause=600)
     daemon = daemon_of(platform, read(platform, task_id))
@@ -85,7 +86,7 @@ def test_daemon__ends_with_a_job_that_is_stopped(settings: Settings, confinement
 
 def test_cgroup__what_is_left_in_one_ends_at_the_next_start_and_nothing_else(platform: Platform) -> None:
     with lent_cgroup() as group:
-        first = Supervisor(platform, Confinement(group))
+        first = Supervisor(platform, OneHost(platform, Confinement(group)))
         first.start()
         lost = read(platform, submit(platform, daemon=True, pause=600))
         daemon = daemon_of(platform, lost)
@@ -102,7 +103,7 @@ def test_cgroup__what_is_left_in_one_ends_at_the_next_start_and_nothing_else(pla
         with platform.database.transaction() as db:
             queue.cancel(db, job.id)
             queue.finish(db, job, JobState.CANCELLED)
-        second = Supervisor(platform, Confinement(group))
+        second = Supervisor(platform, OneHost(platform, Confinement(group)))
         second.start()
         second.close()
         assert is_gone(daemon)
@@ -124,7 +125,7 @@ def test_keeper__leaves_with_the_workers_exit_and_passes_signals_on(platform: Pl
 def test_limits__are_the_workers_where_no_cgroup_keeps_them(settings: Settings, confinement: Confinement) -> None:
     limits = {"job_memory_mib": 1000, "job_processes": 500, "stop_seconds": 2.0}
     platform = open_platform(settings.model_copy(update=limits), upgrade=True)
-    one = Supervisor(platform, confinement)
+    one = Supervisor(platform, OneHost(platform, confinement))
     one.start()
     task_id = submit(platform, pause=600)
     until(lambda: read(platform, task_id).pid, "it does not start")
@@ -165,7 +166,7 @@ def test_limits__of_a_cgroup_count_all_processes_of_a_job(settings: Settings) ->
         if set(done.stdout.split()[1:]) != confine.LIMITS:
             pytest.skip("needs a cgroup that may limit memory and processes")
         held = Confinement(group, confine.LIMITS)
-        one = Supervisor(platform, held)
+        one = Supervisor(platform, OneHost(platform, held))
         one.start()
         job = finished(platform, submit(platform, memory=600, pause=600))
         place, *told = held.prepare(job, platform.settings)

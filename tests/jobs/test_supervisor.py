@@ -14,6 +14,7 @@ import pytest
 from live import stop_between_transactions
 from roadloop.errors import ConflictError, StaleRunError, Text
 from roadloop.jobs import processes, queue
+from roadloop.jobs.hosts import OneHost
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.states import JobState
 from roadloop.jobs.supervisor import DISK_LOW, Supervisor
@@ -107,10 +108,11 @@ def test_supervisor__what_ended_a_job_is_kept_until_it_is_written(
     """The database is locked when a worker ends; another job, which is cancelled, does not wait for that."""
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     platform = open_platform(settings, upgrade=True)
-    one = Supervisor(platform)
+    hosts = OneHost(platform)
+    one = Supervisor(platform, hosts)
     task_id = submit(platform, steps=1, fail="leave")
     one.tick()
-    child = one._children[task_id]
+    child = hosts._here._children[task_id]
     assert child.wait(timeout=60) == 3
     other = sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

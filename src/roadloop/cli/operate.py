@@ -23,13 +23,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from sqlalchemy import make_url
 
+from roadloop.cluster.hosts import Cluster
 from roadloop.console import Home, language, on_one_line, settings_of, start_log, terminal
 from roadloop.errors import AccessRefusedError, ConflictError, Text
-from roadloop.jobs import confine, queue
+from roadloop.jobs import confine, nodes, queue
 from roadloop.jobs.history import status_text
+from roadloop.jobs.hosts import Hosts, OneHost
 from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.lock import alone
 from roadloop.jobs.metrics import Metrics
+from roadloop.jobs.nodes import NodeRow
 from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import from_row, jobs
@@ -78,7 +81,7 @@ def serve(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = _listen(settings)
     platform = _open_upgraded(settings)
-    supervisor = Supervisor(platform, confine.settle())
+    supervisor = Supervisor(platform, _hosts(platform))
     try:
         with contextlib.suppress(KeyboardInterrupt):
             _serve_until_stopped(platform, supervisor, listener)
@@ -87,6 +90,11 @@ def serve(
         listener.close()
         platform.database.close()
     _say_goodbye(left, stopped=stop_jobs)
+
+
+def _hosts(platform: Platform) -> Hosts:
+    confinement = confine.settle()
+    return Cluster(platform, confinement) if platform.settings.ray_address else OneHost(platform, confinement)
 
 
 def _open_upgraded(settings: Settings, *, anew: bool = False) -> Platform:
@@ -181,6 +189,7 @@ def status(
 def _job_table(platform: Platform, rows: int) -> Group:
     with platform.database.reading() as db:
         newest = [from_row(row) for row in db.execute(jobs.select().order_by(jobs.c.seq.desc()).limit(rows))]
+        known, running = nodes.all_nodes(db), queue.running(db)
     table, reasons = Table(box=box.SIMPLE, padding=(0, 1, 0, 0)), list[str]()
     for column in ("task_id", "kind", "state, left 状态, 剩余", "created 创建"):
         table.add_column(column, no_wrap=True)
@@ -194,7 +203,21 @@ def _job_table(platform: Platform, rows: int) -> Group:
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%m-%d %H:%M")
         state = f"[{color}]{status_text(job)}{left}[/]"
         table.add_row(job.id[:8], job.kind, state, created, escape(on_one_line(job.title)))
-    return Group(table, *reasons, f"{platform.workspace.home}")
+    cluster = [_node_table(known, running)] if known else []
+    return Group(table, *reasons, *cluster, f"{platform.workspace.home}")
+
+
+def _node_table(known: list[NodeRow], running: list[queue.Job]) -> Table:
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("node 节点", "address 地址", "CPU", "GPU"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("runs, or what is wrong 运行中，或问题", overflow="fold")
+    for node in known:
+        names = ", ".join(f"{job.id[:8]} {job.title}" for job in running if job.host == node.name)
+        problem = "" if node.problem is None else f"[red]{escape(on_one_line(node.problem.pick(language())))}[/] "
+        cells = (escape(node.name), node.address, f"{node.cpus:g}", str(len(node.gpus)))
+        table.add_row(*cells, problem + escape(on_one_line(names)))
+    return table
 
 
 def tidy(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +32,27 @@ class Gpu:
     total_mib: int
     free_mib: int
     host: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a `gpus` text asks for; false for the CPU."""
+
+    host: str = ""  #: the machine that has them; empty: this one
+    indices: tuple[int, ...] = ()  #: numbers there
+    any: int = 0  #: instead: so many, of whichever machine has them free
+
+    @property
+    def count(self) -> int:
+        """How many GPUs."""
+        return self.any or len(self.indices)
+
+    def __bool__(self) -> bool:
+        return bool(self.count)
+
+    def __str__(self) -> str:
+        numbers = ",".join(map(str, self.indices))
+        return f"any:{self.any}" if self.any else f"{self.host}:{numbers}" if self.host else numbers
 
 
 class _Probe:
@@ -95,52 +116,72 @@ def last_known(settings: Settings) -> tuple[Gpu, ...]:
         return _asked(settings).gpus
 
 
-def wanted(gpus: str) -> list[int]:
-    """The indices in a `gpus` text; none for CPU.
+def wish(gpus: str) -> Wish:
+    """What a `gpus` text asks for.
 
     Raises:
-        InvalidValueError: It is neither empty, `cpu`, nor numbers separated by commas.
+        InvalidValueError: It is neither empty, `cpu`, numbers separated by commas with a machine's name and a colon before
+            them or not, nor `any:` and how many.
     """
-    text = gpus.strip().lower()
-    if text in {"", "cpu", "-1"}:
-        return []
-    parts = split_numbers(text)
-    if not all(part.isdecimal() and len(part) < 4 for part in parts) or len(set(parts)) != len(parts):
-        raise InvalidValueError(
-            Text(
-                f"gpus 的值 {gpus[:80]!r} 无效：请用逗号分隔的 GPU 编号（如 0,1），或 cpu。",
-                f"gpus: {gpus[:80]!r} is not valid; use GPU numbers separated by commas (such as 0,1), or cpu.",
-            ),
-            parameter="gpus",
-        )
-    return [int(part) for part in parts]
+    text = gpus.strip()
+    if text.lower() in {"", "cpu", "-1"}:
+        return Wish()
+    host, colon, numbers = text.replace("：", ":").rpartition(":")
+    host = host.strip()
+    parts = split_numbers(numbers)
+    valid = all(part.isdecimal() and len(part) < 4 for part in parts) and len(set(parts)) == len(parts)
+    if host.lower() == "any":
+        if valid and len(parts) == 1 and int(parts[0]) > 0:
+            return Wish(any=int(parts[0]))
+    elif valid and bool(colon) == bool(host):
+        return Wish(host, tuple(int(part) for part in parts))
+    raise InvalidValueError(
+        Text(
+            f"gpus 的值 {gpus[:80]!r} 无效：请用逗号分隔的 GPU 编号（如 0,1；另一台机器上的写作 node2:0,1）、any:2（任一台有两块"
+            "空闲的机器），或 cpu。",
+            f"gpus: {gpus[:80]!r} is not valid; use GPU numbers separated by commas (such as 0,1, or node2:0,1 on another"
+            " machine), any:2 (whichever machine has two free), or cpu.",
+        ),
+        parameter="gpus",
+    )
 
 
-def check(settings: Settings, gpus: str) -> list[int]:
-    """The indices in a `gpus` text, each of them present on this host.
+def check(known: Mapping[str, Sequence[Gpu]], here: str, gpus: str) -> str:
+    """A `gpus` text in its one spelling, if there are such GPUs; empty for the CPU.
+
+    Args:
+        known: The GPUs of each machine.
+        here: The machine whose GPUs are meant where none is named.
+        gpus: The text.
 
     Raises:
         InvalidValueError: Not a valid text, or a GPU that is not there; says which are.
     """
-    indices = wanted(gpus)
-    if indices:
-        present = [gpu.index for gpu in inventory(settings)]
-        missing = [i for i in indices if i not in present]
-        if missing:
-            there = ", ".join(map(str, present))
-            raise InvalidValueError(
-                Text(
-                    f"gpus：本机没有 GPU {missing}。"
-                    + (f"可用的是 {there}；" if there else "本机没有可用的 GPU；")
-                    + "用 cpu 可在 CPU 上运行。",
-                    f"gpus: this host has no GPU {missing}. "
-                    + (f"There are: {there}." if there else "It has none that answers.")
-                    + " Use cpu to run on the CPU.",
-                ),
-                parameter="gpus",
-                available=present,
-            )
-    return indices
+    asked = wish(gpus)
+    if not asked:
+        return ""
+    present = [gpu.index for gpu in known.get(asked.host or here, ())]
+    missing = [i for i in asked.indices if i not in present]
+    if not missing and asked.any <= max(map(len, known.values()), default=0):
+        return str(asked)
+    lists = {name: ", ".join(str(gpu.index) for gpu in known[name]) for name in sorted(known) if known[name]}
+    there = (
+        lists.get(here, "") if lists.keys() <= {here} else "; ".join(f"{name}: {said}" for name, said in lists.items())
+    )
+    what_zh = f"没有一台机器有 {asked.any} 块 GPU。" if asked.any else f"{asked.host or '本机'}没有 GPU {missing}。"
+    what_en = (
+        f"no machine has {asked.any} GPUs. " if asked.any else f"{asked.host or 'this host'} has no GPU {missing}. "
+    )
+    raise InvalidValueError(
+        Text(
+            f"gpus：{what_zh}" + (f"可用的是 {there}；" if there else "没有可用的 GPU；") + "用 cpu 可在 CPU 上运行。",
+            f"gpus: {what_en}"
+            + (f"There are: {there}." if there else "There is none that answers.")
+            + " Use cpu to run on the CPU.",
+        ),
+        parameter="gpus",
+        available=present,
+    )
 
 
 def _command(settings: Settings) -> tuple[str, ...]:

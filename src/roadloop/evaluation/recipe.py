@@ -62,7 +62,11 @@ class StartEvaluation(Prediction):
     dest_dir: str = Field(
         "", description="Output folder, new or empty; absent: `evaluations/<task id>`.", examples=["label_dir"]
     )
-    gpus: str = Field("", max_length=200, description="GPU numbers separated by commas; absent or cpu: CPU.")
+    gpus: str = Field(
+        "",
+        max_length=200,
+        description="GPU numbers separated by commas (`0,1`; `node2:0,1` on another machine; `any:2`: whichever has two free); absent or cpu: CPU.",
+    )
     mapping: JsonObject = Field(
         default_factory=dict,
         description="Only where the labels' class table and the model's give one id different meanings: raw id of the"

@@ -5,7 +5,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.choice import ModelChoice, choose_models, find_model
 from roadloop.evaluation.destination import EVALUATION, check_destination, require_free
@@ -14,6 +13,7 @@ from roadloop.evaluation.pictures import DATASET, open_source
 from roadloop.evaluation.recipe import ChosenModel, EvaluationRecipe, Prediction, StartEvaluation
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
+from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.states import JobState
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
@@ -42,7 +42,7 @@ def start(platform: Platform, request: StartEvaluation) -> Write[str]:
         ConflictError: `dest_dir` cannot be used.
         PathOutsideError: A folder lies outside the workspace, or `dest_dir` is read-only.
     """
-    devices.check(platform.settings, request.gpus)
+    check_gpus(platform, request.gpus)
     request.manner.check()
     store_path = platform.workspace.store_path
     places = {"sour_dir": store_path(request.sour_dir), "dest_dir": store_path(request.dest_dir)}

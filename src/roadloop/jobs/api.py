@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from roadloop import __version__
 from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, Language, NotFoundError, Text
-from roadloop.jobs import logs, queue
+from roadloop.jobs import logs, nodes, queue
 from roadloop.jobs.history import JobFields, JobRows, format_time, history
 from roadloop.jobs.metrics import CONTENT_TYPE, Metrics
 from roadloop.jobs.states import ENDED, JobState
@@ -67,6 +67,7 @@ class JobRow(JobFields):
     kind: str
     title: str
     gpus: str
+    host: str | None = Field(description="The machine that it runs on, or ran on last.")
     attempt: int
     result: dict[str, Any] | None = Field(description="Facts of a finished job.")
 
@@ -173,7 +174,10 @@ def gpu_routes(platform: Platform) -> APIRouter:
     def gpu_list(call: Call, _: NoParameters) -> dict[str, Any]:
         with call.platform.database.reading() as db:
             held = queue.held_gpus(db)
-        return {"data": [_render_gpu(gpu, held.get(gpu.uuid)) for gpu in devices.inventory(call.platform.settings)]}
+            known = [gpu for node in nodes.all_nodes(db) for gpu in node.gpus]
+        settings = call.platform.settings
+        present = known if settings.ray_address else devices.inventory(settings)
+        return {"data": [_render_gpu(gpu, held.get(gpu.uuid)) for gpu in present]}
 
     @router.get("/gups_info", NoParameters, reply=GpuList)
     def gups_info(call: Call, p: NoParameters) -> dict[str, Any]:
@@ -190,7 +194,7 @@ def gpu_routes(platform: Platform) -> APIRouter:
 
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     job: queue.Job = row["job"]
-    return {"kind": job.kind, "title": job.title, "gpus": job.gpus, "attempt": job.attempt, "result": job.result}
+    return {name: getattr(job, name) for name in ("kind", "title", "gpus", "host", "attempt", "result")}
 
 
 def _render_event(row: sa.Row[Any], language: Language) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Cause(StrEnum):
     CRASHED = "crashed"  # SIGSEGV and the like
     EXITED = "exited"  # by itself, without a word in its row
     KILLED = "killed"  # kill -9: an operator, the system out of memory
+    NODE_LOST = "node_lost"  # silent, on a machine that does not answer
     NOT_STARTED = "not_started"
     OVER_MEMORY = "over_memory"  # the setting job_memory_mib
     RANKS = "ranks"  # it lost processes that it needs
@@ -194,6 +195,14 @@ RESTARTED: Final = Loss(
     Cause.RESTARTED,
     Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."),
     counts=False,
+)
+NODE_LOST: Final = Loss(
+    Cause.NODE_LOST,
+    Text(
+        "任务所在的节点没有响应，任务会在别处从最新的检查点继续。",
+        "The node that the job ran on does not answer; the job goes on elsewhere, from its newest checkpoint.",
+    ),
+    counts=True,  # a job may be what ends its nodes
 )
 STOPPED: Final = Loss(Cause.STOPPED, Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
 SILENT: Final = Loss(

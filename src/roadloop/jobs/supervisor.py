@@ -9,20 +9,17 @@ holds nothing that the next supervisor could not read from the rows: stopping th
 import logging
 import shutil
 import socket
-import subprocess
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from roadloop.devices import service as devices
 from roadloop.errors import BrokenDatabaseError, BusyError, InvalidTransitionError, StaleRunError, Text
-from roadloop.jobs import endings, processes, queue, totals
-from roadloop.jobs.confine import OVER_MEMORY, Confinement
+from roadloop.jobs import endings, placing, queue, totals
+from roadloop.jobs.confine import OVER_MEMORY
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.endings import Cause, Loss
-from roadloop.jobs.identity import boot_id
+from roadloop.jobs.hosts import Hosts, OneHost
 from roadloop.jobs.keeping import keep_tidy
 from roadloop.jobs.lock import lead
 from roadloop.jobs.silence import Silence
@@ -41,7 +38,6 @@ DISK_LOW: Final = Text(
 START_SECONDS: Final = 60  # a new process has so long until its first sign of life
 PROBE_SECONDS: Final = 0.2  # a write that waits longer says that the way is blocked
 LEAVE_SECONDS: Final = 5  # an ended job's process may take so long to leave
-_left_running: Final[list[subprocess.Popen[bytes]]] = []
 
 
 class Supervisor:
@@ -49,16 +45,15 @@ class Supervisor:
 
     Args:
         platform: The installation.
-        confinement: How its jobs are held together.
+        hosts: Where its jobs run; this machine by default.
 
     Raises:
         ConflictError: Another server already supervises this workspace, and its database is this machine's.
     """
 
-    def __init__(self, platform: Platform, confinement: Confinement = processes.ALONE) -> None:
+    def __init__(self, platform: Platform, hosts: Hosts | None = None) -> None:
         self.platform: Final = platform
-        self._confinement: Final = confinement
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._hosts: Final = hosts or OneHost(platform)
         self._silence = Silence(platform.settings.lease_seconds)
         self._losses: dict[str, Loss] = {}  # not yet written
         self._cancel_seen: dict[str, float] = {}
@@ -110,7 +105,7 @@ class Supervisor:
             self._stop_all()
         with self.platform.database.reading() as db:
             left = queue.running(db)
-        self._let_go({job.id for job in left})
+        self._hosts.let_go({job.id for job in left})
         self._lead.close()
         return left
 
@@ -126,23 +121,15 @@ class Supervisor:
         return held
 
     def _take_over(self) -> None:
-        processes.end_left(self.platform.database, self._confinement)
+        self._hosts.take_over()
         self._losses, self._cancel_seen = {}, {}
         self._silence = Silence(self.platform.settings.lease_seconds)
         with self.platform.database.reading() as db:
             left = queue.running(db)
         for job in left:
-            if not self._has_process(job):
+            if self._hosts.of(job).is_alive(job) is False:
                 with suppress(BusyError):  # then the first round does it
                     self._recover(job, endings.RESTARTED)
-
-    def _let_go(self, left: set[str]) -> None:
-        """Reap the ended children; keep the others' handles, for they outlive this supervisor on purpose."""
-        for task_id in list(self._children):
-            if task_id in left:
-                _left_running.append(self._children.pop(task_id))
-            else:
-                self._reap(task_id)
 
     def _stop_all(self) -> None:
         deadline = time.monotonic() + self.platform.settings.stop_seconds
@@ -186,7 +173,7 @@ class Supervisor:
         sweep = now >= self._next_sweep
         if sweep:
             self._next_sweep = now + self.platform.settings.sweep_seconds
-            self._confinement.end_orphans({child.pid for child in self._children.values()})
+            self._hosts.sweep()
         for job in active:
             try:
                 self._look_after(job, now, sweep=sweep)
@@ -212,49 +199,47 @@ class Supervisor:
         return True
 
     def _look_after(self, job: Job, now: float, *, sweep: bool) -> None:
-        child = self._children.get(job.id)
+        host = self._hosts.of(job)
         if job.id in self._losses:
             self._recover(job, self._losses[job.id])
             return
-        if child is not None and child.poll() is not None:
+        code = host.exit_code(job)
+        if code is not None:
             with self.platform.database.reading() as db:
                 job = queue.get(db, job.id)  # its last words count
             log_file = self.platform.workspace.home / job.log
-            self._recover(job, endings.after_exit(child.returncode, job, log_file))
+            self._recover(job, endings.after_exit(code, job, log_file))
             return
         if job.cancel_requested:
             asked = self._cancel_seen.setdefault(job.id, now)
             if now - asked > self.platform.settings.stop_seconds * 0.7:
-                processes.kill_tree(
-                    job, seconds=self.platform.settings.stop_seconds * 0.2, confinement=self._confinement
-                )
+                host.kill_tree(job, seconds=self.platform.settings.stop_seconds * 0.2)
                 self._recover(job, endings.STOPPED)
                 return
         if not sweep:
             return
-        if child is None and job.pid is not None and not self._has_process(job):
+        alive = host.is_alive(job)
+        if job.pid is not None and alive is False and not host.is_watched(job):
             self._recover(job, endings.unseen(job))
-        elif self._silence.of(job.id) > self._patience(job):
-            self._recover(job, endings.SILENT if _is_here(job) else endings.RESTARTED)
+        elif self._silence.of(job.id) > self._patience(job, alive):
+            self._recover(job, host.why_silent(job))
 
-    def _patience(self, job: Job) -> float:
-        """How long a job may be silent; a process that is still being loaded gets longer."""
+    def _patience(self, job: Job, alive: bool | None) -> float:  # noqa: FBT001 - as a host says it
+        """How long a job may be silent; a process that is still being loaded gets longer, unless its host is silent, too."""
         lease = self.platform.settings.lease_seconds
-        return lease if job.beat else max(lease, START_SECONDS)
-
-    def _has_process(self, job: Job) -> bool:
-        """Whether a job has a process, or may have one where only signs of life tell."""
-        return not _is_here(job) or processes.is_alive(job)
+        begun = job.beat or (job.pid is not None and alive is None)
+        return lease if begun else max(lease, START_SECONDS)
 
     def _recover(self, job: Job, loss: Loss) -> None:
         """End what is left of a worker, then complete, end or requeue its job; what happened is kept until then."""
-        if self._confinement.went_over(job):
+        host = self._hosts.of(job)
+        if host.went_over(job):
             loss = Loss(Cause.OVER_MEMORY, OVER_MEMORY, counts=True)
         self._losses[job.id] = loss
-        if not processes.kill_tree(job, confinement=self._confinement):
+        if not host.kill_tree(job):
             log.error("supervisor: processes of job %s do not end", job.id)
             return
-        self._reap(job.id)
+        host.forget(job.id)
         with self.platform.database.reading() as db:
             job = queue.get(db, job.id)  # its last writes count
         if job.state is JobState.RUNNING:
@@ -284,10 +269,11 @@ class Supervisor:
         """Clear up behind jobs that have ended: processes that they left, and what was remembered about them."""
         for task_id in [t for t in self._watched if t not in active]:
             job = self._watched[task_id]
+            host = self._hosts.of(job)
             since = self._ended.setdefault(task_id, now)
-            if job.pid is None or not processes.is_alive(job) or now - since > LEAVE_SECONDS:
-                processes.kill_tree(job, confinement=self._confinement)
-                self._reap(task_id)
+            if job.pid is None or host.is_alive(job) is False or now - since > LEAVE_SECONDS:
+                host.kill_tree(job)
+                host.forget(task_id)
                 del self._watched[task_id], self._ended[task_id]
         self._watched |= active
         self._silence.keep(active)
@@ -305,58 +291,32 @@ class Supervisor:
         own = {t: j for t, j in active.items() if t in self._watched and j.token == self._watched[t].token}
         self._tidy(own, now)
 
-    def _reap(self, task_id: str) -> None:
-        child = self._children.pop(task_id, None)
-        if child is not None:
-            child.wait()
-
     # --- queued jobs -------------------------------------------------------------------------------------------
 
     def _start_queued(self) -> None:
-        settings = self.platform.settings
-        room = {"training": settings.training_slots, "other": settings.other_slots}
+        hosts = self._hosts.ready()
         with self.platform.database.reading() as db:
             lines = queue.lines(db)
-            for job in queue.running(db) if lines else []:
-                if not devices.wanted(job.gpus):
-                    room[job.pool] -= 1
-            waiting = [job for line in lines for job in queue.queued(db, _most(line, room), line)]
-        if not waiting:
-            return
+            if not lines:
+                return
+            running = queue.running(db)
+            names = [(job, self._hosts.of(job).name) for job in running]
+            room = placing.room_left(self.platform.settings, hosts, names)
+            waiting = [job for line in lines for job in queue.queued(db, placing.most(line, room), line)]
+            titles = {job.id: job.title for job in running}
+            held = {uuid: titles.get(holder, holder) for uuid, holder in queue.held_gpus(db).items()}
         waiting.sort(key=lambda job: (-job.priority, job.queued_seq))
-        if shutil.disk_usage(self.platform.workspace.home).free < settings.min_free_mib * 2**20:
+        if shutil.disk_usage(self.platform.workspace.home).free < self.platform.settings.min_free_mib * 2**20:
             self._explain(waiting[0], DISK_LOW)
             return
-        for job in waiting:
-            if devices.wanted(job.gpus):
-                self._start_on_gpus(job)
-            elif room[job.pool] > 0:
-                room[job.pool] -= 1
-                self._launch(job, ())
-
-    def _start_on_gpus(self, job: Job) -> None:
-        present = {gpu.index: gpu.uuid for gpu in devices.inventory(self.platform.settings)}
-        missing = [i for i in devices.wanted(job.gpus) if i not in present]
-        if missing:
-            self._explain(
-                job,
-                Text(
-                    f"GPU {missing} 不在本机上（或驱动无响应），等待其出现。",
-                    f"GPU {missing} is not there (or its driver does not answer); waiting for it.",
-                ),
-            )
+        if not hosts:
+            self._explain(waiting[0], self._hosts.why_none())
             return
-        uuids = [present[i] for i in devices.wanted(job.gpus)]
-        with self.platform.database.reading() as db:
-            held = queue.held_gpus(db)
-            holders = {held[u] for u in uuids if u in held}
-            names = "、".join(sorted(queue.get(db, h).title for h in holders))
-        if holders:
-            self._explain(
-                job, Text(f"等待 GPU：正被任务“{names}”使用。", f"Waiting for a GPU that job '{names}' is using.")
-            )
-            return
-        self._launch(job, uuids)
+        for decision in placing.place(waiting, hosts, room, held, socket.gethostname()):
+            if isinstance(decision, placing.Start):
+                self._launch(decision)
+            else:
+                self._explain(decision.job, decision.reason)
 
     def _explain(self, job: Job, reason: Text) -> None:
         if job.reason == reason:
@@ -368,31 +328,16 @@ class Supervisor:
                 .values(reason=list(reason))
             )
 
-    def _launch(self, job: Job, uuids: list[str] | tuple[()]) -> None:
+    def _launch(self, start: placing.Start) -> None:
         try:
             with self.platform.database.transaction() as db:
-                claimed = queue.claim(db, job.id, uuids, socket.gethostname())
+                claimed = queue.claim(db, start.job.id, start.gpu_uuids, start.host.name)
         except InvalidTransitionError:
             return  # cancelled a moment ago
-        self._watched[job.id] = claimed
-        log_file = self.platform.workspace.home / claimed.log
+        self._watched[claimed.id] = claimed
         try:
-            self._children[job.id] = processes.start(
-                self.platform.settings, claimed, uuids, log_file, self._confinement
-            )
+            start.host.start(claimed, start.gpu_uuids)
         except OSError as error:
             reason = Text(f"无法启动进程：{error}。", f"The process could not be started: {error}.")
-            self._recover(claimed, Loss(Cause.NOT_STARTED, reason, counts=True))
-
-
-def _is_here(job: Job) -> bool:
-    """Whether a job's process is, or was, one of this host's: of this boot, whatever the host is called, or of its name.
-
-    A container has another name after a restart, and the machine's boot.
-    """
-    return job.boot_id == boot_id() or job.host in {None, socket.gethostname()}
-
-
-def _most(line: queue.Line, room: Mapping[str, int]) -> int:
-    """How many jobs of one queue may start at once, and at least the first one, to say what it waits for."""
-    return 1 if devices.wanted(line.gpus) else max(1, room[line.pool])
+            away = isinstance(error, TimeoutError | ConnectionError)  # the host, which is no fault of the job's
+            self._recover(claimed, Loss(Cause.NOT_STARTED, reason, counts=not away))

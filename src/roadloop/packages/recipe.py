@@ -45,7 +45,11 @@ class Divide(Division):
     roadelement: str = Field(
         "", description="Class table to paint with; absent: that of gold_set, else of pre_model, else hd-road."
     )
-    gpus: str = Field("", max_length=200, description="GPU numbers for pre_model; absent or cpu: CPU.")
+    gpus: str = Field(
+        "",
+        max_length=200,
+        description="GPU numbers for pre_model (`0,1`; `node2:0,1` on another machine; `any:1`); absent or cpu: CPU.",
+    )
 
 
 class PreModel(Parameters):

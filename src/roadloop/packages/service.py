@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from roadloop.devices import service as devices
 from roadloop.errors import BrokenFileError, ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.service import find_model
 from roadloop.jobs import queue
+from roadloop.jobs.nodes import check_gpus
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable, different_meanings, from_rows, shipped
 from roadloop.models.files import load_description
@@ -49,7 +49,7 @@ def divide(platform: Platform, request: Divide) -> Write[str]:
     for parameter in ("overlap", "gold"):
         parse_amount(getattr(request, parameter), parameter)
     table = _class_table(platform, request)
-    devices.check(platform.settings, request.gpus)
+    check_gpus(platform, request.gpus)
     recipe = DivideRecipe(
         **request.part(Division) | {"version": version},
         pre_model=_model_file(platform, request.pre_model, table),

@@ -87,7 +87,11 @@ class Mining(Parameters):
 class Mine(Mining, Sample):
     """What `/sele_value` takes."""
 
-    gpus: str = Field("", max_length=200, description="GPU numbers separated by commas; absent or cpu: CPU.")
+    gpus: str = Field(
+        "",
+        max_length=200,
+        description="GPU numbers separated by commas (`0,1`; `node2:0,1` on another machine; `any:2`: whichever has two free); absent or cpu: CPU.",
+    )
     classes: str = Field(
         "",
         max_length=2000,

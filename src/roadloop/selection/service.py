@@ -7,10 +7,10 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
-from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.destination import check_destination, require_free
 from roadloop.jobs import queue
+from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.states import JobState
 from roadloop.lists import read_names
 from roadloop.models.files import load_description
@@ -65,7 +65,7 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
-    devices.check(platform.settings, request.gpus)
+    check_gpus(platform, request.gpus)
     request = _portable(platform.workspace, request)
     request = request.model_copy(update={"weights_dir": platform.workspace.store_path(request.weights_dir)})
     drawn = _check(platform, request)

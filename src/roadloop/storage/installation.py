@@ -71,7 +71,7 @@ def settle(database: Database, home: Path, *, inside: bool) -> None:
     Raises:
         ConflictError: The two belong to different installations; names both.
     """
-    here, there = _read(home), _stored(database)
+    here, there = _read(home), stored(database)
     if here is None and (there is None or inside):
         here = there or uuid.uuid4().hex
         publish.write_text(home / FILE, f"{here}\n")  # the file first: a kill in between leaves what the next one takes
@@ -91,10 +91,11 @@ def check(database: Database, home: Path, *, inside: bool) -> None:
     """
     here = _read(home)
     if here is not None or not inside:
-        _compare(home, database, here, _stored(database))
+        _compare(home, database, here, stored(database))
 
 
-def _stored(database: Database) -> str | None:
+def stored(database: Database) -> str | None:
+    """The id that a database holds; None before its first start."""
     with database.reading() as db:
         return db.scalar(sa.select(installation.c.id))
 

@@ -69,7 +69,11 @@ class StartTask(TaskId):
     num_classes: int | None = Field(None, description="Must be the label map's number.", examples=[13])
     num_epoch: int | None = Field(None, description="Passes over the training pictures.", examples=[13])
     batch_size: int | None = Field(None, description="Pictures per step, all devices together.", examples=[24])
-    gpus: str = Field("", description="GPU indices on this host; empty or cpu = CPU.", examples=["0,1,2"])
+    gpus: str = Field(
+        "",
+        description="GPU indices on this host, `node2:0,1` on another one, or `any:2`: whichever has two free; empty or cpu = CPU.",
+        examples=["0,1,2"],
+    )
     model: str | None = Field(None, description="Prefix of the model files.", examples=["kd_suzhou"])
     steps: str | None = Field(None, description="Iterations at which the rate falls.", examples=["10000,20000,30000"])
     base_lr: float | None = Field(None, description="First learning rate.", examples=[0.014])
@@ -106,7 +110,7 @@ class ContinueTask(TaskId):
     """What `/continue_task` takes."""
 
     gpus: str | None = Field(
-        None, description="GPU indices on this host to go on with, or cpu; empty = those it had.", examples=["0,1"]
+        None, description="GPUs to go on with, as for /starttask, or cpu; empty = those it had.", examples=["0,1"]
     )
 
 

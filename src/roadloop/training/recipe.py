@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 
+from roadloop.devices.service import wish
 from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import NUMBERS, read_names, read_numbers
 from roadloop.parameters import Parameters, Record
@@ -255,14 +256,14 @@ class TrainingRecipe(Record):
     network: Named = Field(description="The network's folder, copied into the task.")
     start_weights: Named | None = Field(description="The file whose tensors training begins from.")
     label_map: dict[str, JsonValue] = Field(description="Raw id -> train id, as `LabelMap.to_json` writes it.")
-    gpus: str = Field(description="GPU indices on the host, separated by commas; empty = CPU.")
+    gpus: str = Field(description="GPU indices on a host, `node2:0,1` on another one, or `any:2`; empty = CPU.")
     train: TrainConfig = Field(description="train_con, complete.")
     data: DataConfig = Field(description="data_con, complete.")
 
     @property
     def devices(self) -> int:
         """How many processes share each batch."""
-        return len(self.gpus.split(",")) if self.gpus else self.train.cpu_processes
+        return wish(self.gpus).count or self.train.cpu_processes
 
     @property
     def num_classes(self) -> int:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, NotFoundError, Text
 from roadloop.jobs import queue
+from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.queue import JobState
 from roadloop.models.files import is_described, load_description
 from roadloop.models.service import find_weights
@@ -81,7 +82,7 @@ def plan(
         network=Named(name=network.name, digest=digest(source)),
         start_weights=weights,
         label_map=facts.label_map.to_json(),
-        gpus=",".join(map(str, devices.check(platform.settings, request.gpus))),
+        gpus=check_gpus(platform, request.gpus),
         train=train.model_copy(update={"weights": weights.name if weights else ""}),
         data=data,
     )
@@ -220,11 +221,10 @@ def resume(platform: Platform, task_id: str, gpus: str | None = None) -> Write[N
         )
     _check_can_go_on(task)
     facts = facts_of(platform, task)
-    indices = devices.check(platform.settings, task.job.gpus if gpus is None else gpus)
+    text = check_gpus(platform, task.job.gpus if gpus is None else gpus)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
-    size = len(indices) or recipe.train.cpu_processes
-    check_devices(recipe.train, facts.pictures(recipe.data), size, gpus=bool(indices))
-    text = ",".join(map(str, indices))
+    size = devices.wish(text).count or recipe.train.cpu_processes
+    check_devices(recipe.train, facts.pictures(recipe.data), size, gpus=bool(text))
 
     def write(db: sa.Connection) -> None:
         now = require(db, task_id)

@@ -1,12 +1,12 @@
 // @ts-check
-/** Where work runs: the CPU, or GPUs of this host by their numbers. */
+/** Where work runs: the CPU, or GPUs of this host by their numbers, or of one node of a cluster, whose name stands first. */
 
 import { get } from "../api.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
 
-/** @param {{form: import("./form.js").Form<any>}} props  Writes `gpus`: numbers separated by commas, empty = CPU. */
+/** @param {{form: import("./form.js").Form<any>}} props  Writes `gpus`: `0,1` or `node2:0,1`, empty = CPU. */
 export function GpuField({ form }) {
   const { data } = usePoll(
     (signal) => get("/gpus_info", {}, signal),
@@ -14,13 +14,22 @@ export function GpuField({ form }) {
     () => 5000,
   );
   const gpus = data?.data ?? [];
-  const chosen = form.values.gpus.split(",").filter(Boolean);
-  /** @param {string} id */
-  const toggle = (id) =>
-    form.set(
-      "gpus",
-      (chosen.includes(id) ? chosen.filter((/** @type {string} */ n) => n !== id) : [...chosen, id]).sort().join(","),
-    );
+  const several = new Set(gpus.map((/** @type {any} */ g) => g["pc-name"])).size > 1;
+  const colon = form.values.gpus.lastIndexOf(":");
+  const machine = form.values.gpus.slice(0, Math.max(0, colon));
+  const chosen = form.values.gpus
+    .slice(colon + 1)
+    .split(",")
+    .filter(Boolean);
+  /** @param {any} g */
+  const isChosen = (g) => machine === (several ? g["pc-name"] : "") && chosen.includes(String(g.id));
+  /** Work has GPUs of one machine: choosing one of another machine lets go of the others. @param {any} g */
+  const toggle = (g) => {
+    const on = several ? g["pc-name"] : "";
+    const kept = on === machine ? chosen.filter((/** @type {string} */ n) => n !== String(g.id)) : [];
+    const ids = (isChosen(g) ? kept : [...kept, String(g.id)]).sort();
+    form.set("gpus", ids.length && on ? `${on}:${ids.join(",")}` : ids.join(","));
+  };
   return html`
     <fieldset class=${`field ${form.errorOf("gpus") ? "wrong" : ""}`}>
       <legend class="label">${t("运行在", "Runs on")}</legend>
@@ -38,10 +47,9 @@ export function GpuField({ form }) {
               ${gpus.map(
                 (/** @type {any} */ g) => html`
                   <label class="check">
-                    <input type="checkbox" checked=${chosen.includes(String(g.id))}
-                      onChange=${() => toggle(String(g.id))} />
+                    <input type="checkbox" checked=${isChosen(g)} onChange=${() => toggle(g)} />
                     <span>
-                      GPU ${g.id} · ${g.name}
+                      ${several ? `${g["pc-name"]} · ` : ""}GPU ${g.id} · ${g.name}
                       <span class="hint">
                         ${
                           g.isLock
