@@ -73,7 +73,7 @@ class Machine:
     def wait_for_head(self) -> None:
         """Wait until a head answers, more or less."""
         deadline = time.monotonic() + 60
-        while not any("raylet/raylet" in " ".join(p.cmdline()) for p in self.processes()):
+        while not any(process.name() == "raylet" for process in self.processes()):
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
@@ -87,7 +87,7 @@ class Machine:
     def kill(self, what: str = "") -> None:
         """`kill -9` of the machine, or of its processes with these words in their command."""
         for process in self.processes():
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess):  # or a zombie
                 if what in " ".join(process.cmdline()):
                     process.kill()
         if not what and self._process is not None:
