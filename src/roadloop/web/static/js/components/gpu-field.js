@@ -1,5 +1,5 @@
 // @ts-check
-/** Where work runs: the CPU, or GPUs of this host by their numbers, or of one node of a cluster, whose name stands first. */
+/** Where work runs: the CPU, GPUs of this host by their numbers, or of a node of a cluster, whose name stands first. */
 
 import { get } from "../api.js";
 import { count, t } from "../i18n.js";
