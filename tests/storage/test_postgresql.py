@@ -225,8 +225,9 @@ def _until(platform: Platform, task_id: str, condition: Callable[[queue.Job], bo
 
 
 @pytest.fixture
-def old(settings: Settings) -> Settings:
-    """A workspace on SQLite with some rows, one with both kinds of nothing in it."""
+def old(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A workspace on SQLite with some rows, one with both kinds of nothing in it, whatever the other tests run on."""
+    monkeypatch.delenv("ROADLOOP_DATABASE_URL", raising=False)
     settings = settings.model_copy(update={"database_url": ""})
     platform = open_platform(settings, upgrade=True)
     for number in range(3):
