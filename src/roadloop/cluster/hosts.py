@@ -160,14 +160,13 @@ class Cluster:
             return self._alone.of(job)
         return NodeHost(self, job.host)
 
-    def ready(self) -> Sequence[Host]:
-        """The nodes that answer, have this roadloop and see the workspace, by name."""
+    def ready(self) -> Sequence[Host] | Text:
+        """The nodes that answer, have this roadloop and see the workspace, by name; else what is wrong with each."""
         seen = self._seen()
-        return [NodeHost(self, name) for name in sorted(seen) if seen[name].problem is None]
+        found = [NodeHost(self, name) for name in sorted(seen) if seen[name].problem is None]
+        return found or self._why_none([node.problem for node in seen.values() if node.problem is not None])
 
-    def why_none(self) -> Text:
-        """The cluster is away, or what is wrong with each node."""
-        problems = [problem for node in self._seen().values() if (problem := node.problem) is not None]
+    def _why_none(self, problems: Sequence[Text]) -> Text:
         if not problems:
             return self._away()
         said = " ".join(problem.en for problem in problems)

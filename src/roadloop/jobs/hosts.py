@@ -74,11 +74,8 @@ class Hosts(Protocol):
     def of(self, job: Job) -> Host:
         """Where a job runs; what stands for it when that is no machine of ours, or cannot be reached."""
 
-    def ready(self) -> Sequence[Host]:
-        """Where jobs may start now."""
-
-    def why_none(self) -> Text:
-        """For a job that waits because no host is ready."""
+    def ready(self) -> "Sequence[Host] | Text":
+        """Where jobs may start now; where there is no such host, the reason for those that wait."""
 
     def take_over(self) -> None:
         """This server begins to supervise: end what an earlier one's jobs have left."""
@@ -213,10 +210,6 @@ class OneHost:
     def ready(self) -> Sequence[LocalHost]:
         """This one, always."""
         return (self._here,)
-
-    def why_none(self) -> Text:
-        """Never asked."""
-        raise NotImplementedError
 
     def take_over(self) -> None:
         """End what an earlier server's jobs left."""

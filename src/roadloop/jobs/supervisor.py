@@ -294,7 +294,8 @@ class Supervisor:
     # --- queued jobs -------------------------------------------------------------------------------------------
 
     def _start_queued(self) -> None:
-        hosts = self._hosts.ready()
+        found = self._hosts.ready()
+        hosts = [] if isinstance(found, Text) else found
         with self.platform.database.reading() as db:
             lines = queue.lines(db)
             if not lines:
@@ -309,8 +310,8 @@ class Supervisor:
         if shutil.disk_usage(self.platform.workspace.home).free < self.platform.settings.min_free_mib * 2**20:
             self._explain(waiting[0], DISK_LOW)
             return
-        if not hosts:
-            self._explain(waiting[0], self._hosts.why_none())
+        if isinstance(found, Text):
+            self._explain(waiting[0], found)
             return
         for decision in placing.place(waiting, hosts, room, held, socket.gethostname()):
             if isinstance(decision, placing.Start):
