@@ -16,6 +16,7 @@ from roadloop.datasets import api as datasets
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
 from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
+from roadloop.jobs.feed import Feed
 from roadloop.jobs.metrics import Metrics
 from roadloop.models import api as models
 from roadloop.networks import api as networks
@@ -48,13 +49,14 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
 )
 
 
-def create_app(platform: Platform, port: int, metrics: Metrics | None = None) -> FastAPI:
+def create_app(platform: Platform, port: int, metrics: Metrics | None = None, feed: Feed | None = None) -> FastAPI:
     """Build the application.
 
     Args:
         platform: The installation.
         port: The port it is reached at; the Host header must name it.
         metrics: What it tells of itself and the installation; None: its own.
+        feed: What it tells of changes; None: its own.
     """
     metrics = metrics or Metrics(platform)
     app = _Application(
@@ -67,6 +69,7 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None) ->
     for routes in ROUTES:
         app.include_router(routes(platform))
     app.include_router(jobs.metrics_routes(platform, metrics))
+    app.include_router(jobs.event_routes(platform, feed or Feed(platform, platform.settings.max_connections // 2)))
     app.add_exception_handler(RoadloopError, _deliberate)
     app.add_exception_handler(RoutingProblem, _routing)
     app.add_exception_handler(Exception, errors.internal)

@@ -1,4 +1,4 @@
-"""Three nodes at work; a job, a node, the server and the head are killed, each once. `make test-cluster` runs it."""
+"""Three nodes at work; a job, a node, the server, the database and the head are killed, each once. `make test-cluster` runs it."""
 
 import random
 import shutil
@@ -169,6 +169,16 @@ def test_server__is_killed_and_finds_the_jobs_again(site: Site) -> None:
     assert whole(site, task_id).attempt == 1
 
 
+def test_database__is_killed_and_every_job_goes_on(site: Site) -> None:
+    tasks = [submit(site, f"rows-{number}") for number in range(3)]
+    for task_id in tasks:
+        until(site, task_id, under_way)
+    site.rows.stop("immediate")
+    time.sleep(7)  # longer than the lease
+    site.rows.start()
+    assert [whole(site, task_id).attempt for task_id in tasks] == [1, 1, 1]
+
+
 def test_head__is_killed_jobs_go_on_and_new_ones_start_when_it_is_back(site: Site) -> None:
     tasks = [submit(site, f"head-{number}") for number in range(3)]
     jobs = [until(site, task_id, under_way) for task_id in tasks]
@@ -185,33 +195,35 @@ def test_head__is_killed_jobs_go_on_and_new_ones_start_when_it_is_back(site: Sit
     print(f"a head that was killed: a new job had ended after {time.monotonic() - began:.1f} s")
 
 
-@pytest.mark.slow
-def test_kills__at_random_moments(site: Site, times: Callable[[int], int], rng: random.Random) -> None:
-    """60 kills with --full, of whatever there is; every job counts to its end, each number once."""
-
-    def job() -> None:
+def strike(site: Site, what: str, tasks: list[str], rng: random.Random) -> None:
+    """Kill one thing; whatever keeps others going is started again."""
+    if what == "job":
         marked = [p for p in psutil.process_iter() if mark_in(p.pid).partition(":")[0] in tasks]
         for process in rng.sample(marked, min(1, len(marked))):
             process.kill()
-
-    def machine(numbers: list[int], what: str = "") -> None:
-        one = site.machines[rng.choice(numbers)]
-        one.kill(what)
-        if not what:
-            time.sleep(rng.uniform(0, 10))
-            one.start()
-
-    def server() -> None:
+    elif what == "server":
         site.server.kill()
         site.server.start()
+    elif what == "database":
+        site.rows.stop("immediate")
+        time.sleep(rng.uniform(0, 7))
+        site.rows.start()
+    elif what == "ray":
+        rng.choice(site.machines[1:]).kill("raylet/")
+    else:
+        machine = site.machines[0] if what == "head" else rng.choice(site.machines[1:])
+        machine.kill()
+        time.sleep(rng.uniform(0, 10))
+        machine.start()
 
-    kinds: list[Callable[[], None]] = [
-        job, server, lambda: machine([1, 2]), lambda: machine([0]), lambda: machine([1, 2], "raylet/"),
-    ]  # fmt: skip
+
+@pytest.mark.slow
+def test_kills__at_random_moments(site: Site, times: Callable[[int], int], rng: random.Random) -> None:
+    """60 kills with --full, of whatever there is; every job counts to its end, each number once."""
     tasks: list[str] = []
     for number in range(times(60)):
         tasks.append(submit(site, f"random-{number}"))
         time.sleep(rng.uniform(0, 15))
-        rng.choice(kinds)()
+        strike(site, rng.choice(["job", "server", "database", "ray", "node", "head"]), tasks, rng)
     for task_id in tasks:
         whole(site, task_id, 600)

@@ -27,6 +27,7 @@ from roadloop.cluster.hosts import Cluster
 from roadloop.console import Home, language, on_one_line, settings_of, start_log, terminal
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import confine, nodes, queue
+from roadloop.jobs.feed import Feed
 from roadloop.jobs.history import status_text
 from roadloop.jobs.hosts import Hosts, OneHost
 from roadloop.jobs.keeping import remove_old
@@ -129,7 +130,9 @@ def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: s
     sys.setswitchinterval(0.0005)
     connections = connections_within(platform.settings.max_connections, raise_file_limit())
     metrics = Metrics(platform)
-    server = DoorServer(create_app(platform, port, metrics), connections, timeout_graceful_shutdown=3)
+    feed = Feed(platform, connections // 2)
+    app = create_app(platform, port, metrics, feed)
+    server = DoorServer(app, connections, leaving=feed.close, timeout_graceful_shutdown=3)
     metrics.watch(server.open_connections, connections, supervisor.silent_for)
     supervisor.start()
     address = platform.settings.host, port

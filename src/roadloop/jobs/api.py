@@ -9,12 +9,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, Field
 
 from roadloop import __version__
 from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, nodes, queue
+from roadloop.jobs.feed import Feed
 from roadloop.jobs.history import JobFields, JobRows, format_time, history
 from roadloop.jobs.metrics import CONTENT_TYPE, Metrics
 from roadloop.jobs.states import ENDED, JobState
@@ -49,6 +51,14 @@ class ListJobs(History):
     """Which jobs to list."""
 
     active: bool = Field(False, description="Only jobs that have not ended.")
+
+
+class Follow(Parameters):
+    """How to be told."""
+
+    language: Language | None = Field(
+        None, description="Of the notes; a browser's EventSource cannot say it by a header. Absent: Accept-Language."
+    )
 
 
 class LogReply(Success):
@@ -163,6 +173,22 @@ def metrics_routes(platform: Platform, metrics: Metrics) -> APIRouter:
     def metrics_text(_call: Call, _: NoParameters) -> Response:
         """What a monitoring system is told, in Prometheus' text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    return router.api
+
+
+def event_routes(platform: Platform, feed: Feed) -> APIRouter:
+    """The endpoint that pages listen to."""
+    router = Endpoints(platform, tag="jobs")
+
+    @router.get("/v1/events", Follow, reply="text/event-stream")
+    def events(call: Call, p: Follow) -> Response:
+        """Follow what changes, as server-sent events: jobs that change their state, progress of those that run.
+
+        `ready` comes first; `jobs` names what has changed since (`many`: and more); `progress` has what moved, by task id.
+        """
+        told = feed.listen(p.language or call.language)
+        return EventSourceResponse(told, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
 
     return router.api
 

@@ -10,6 +10,7 @@ import enum
 import logging
 import resource
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -63,11 +64,13 @@ class DoorServer(uvicorn.Server):
     Args:
         app: The application.
         connections: How many there may be at once.
+        leaving: Called when the server begins to stop, to end what would go on for ever.
         options: More options of `uvicorn.Config`.
     """
 
-    def __init__(self, app: Any, connections: int, **options: Any) -> None:
+    def __init__(self, app: Any, connections: int, leaving: Callable[[], None] = lambda: None, **options: Any) -> None:
         self._door: Final = _Door(connections)
+        self._leaving: Final = leaving
         super().__init__(
             uvicorn.Config(
                 app,
@@ -97,6 +100,11 @@ class DoorServer(uvicorn.Server):
         await super().startup([listener.dup() for listener in sockets or () for _ in range(ACCEPTED_A_ROUND)])
         for listener in sockets or ():
             listener.listen(IN_KERNEL)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: end the streams first, which others would wait for."""
+        self._leaving()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Once a second, close who keeps us waiting for too long."""

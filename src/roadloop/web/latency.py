@@ -30,11 +30,13 @@ class Latency:
             await self.app(scope, receive, send)
             return
         began, status = time.monotonic(), "none"  # as long as nothing was answered, and when the client left before
+        follows = False
 
         async def send_and_note(message: Message) -> None:
-            nonlocal status
+            nonlocal status, follows
             if message["type"] == "http.response.start":
                 status = f"{message['status'] // 100}xx"
+                follows = any(value.startswith(b"text/event-stream") for _, value in message["headers"])
             await send(message)
 
         try:
@@ -43,8 +45,9 @@ class Latency:
             status = "5xx"
             raise
         finally:
-            route, method = _route_of(scope)
-            self._requests.labels(route, method, status).observe(time.monotonic() - began)
+            if not follows:  # its length is how long somebody looked
+                route, method = _route_of(scope)
+                self._requests.labels(route, method, status).observe(time.monotonic() - began)
 
 
 def _route_of(scope: Scope) -> tuple[str, str]:
