@@ -43,6 +43,30 @@ def test_curves__are_thinned_but_keep_the_last_point(tmp_path: Path) -> None:
     assert found["epochs"] == []
 
 
+def test_curves__go_on_where_an_answer_ended_and_begin_anew_with_a_new_file(tmp_path: Path, bench: Any) -> None:
+    path = tmp_path / "m.jsonl"
+    assert curves(path, 50, "7-7") == {"steps": [], "epochs": [], "next": "", "whole": True}
+    first = MetricsLog(path, b"", bench.notes(1))
+    first.append({"kind": "step", "step": 1})
+    with path.open("ab") as unfinished:
+        unfinished.write(b'{"kind": "st')
+    begun = curves(path, 50)
+    assert (begun["steps"], begun["whole"]) == ([{"step": 1}], True)
+    with path.open("ab") as finished:
+        finished.write(b'ep", "step": 2}\n')
+    more = curves(path, 50, begun["next"])
+    assert (more["steps"], more["whole"]) == ([{"step": 2}], False)
+    assert curves(path, 50, more["next"]) == {"steps": [], "epochs": [], "next": more["next"], "whole": False}
+    second = MetricsLog(path, first.contents(), bench.notes(2))
+    second.append({"kind": "step", "step": 3})
+    anew = curves(path, 50, more["next"])
+    assert ([point["step"] for point in anew["steps"]], anew["whole"]) == ([1, 2, 3], True)
+    for odd in ("x", "1-", f"{path.stat().st_ino}-999999", "-1", "1-٣"):
+        assert curves(path, 50, odd) == anew
+    first.close()
+    second.close()
+
+
 def test_thinned__few_items_stay_all() -> None:
     thinned = Thinned(10)
     for i in range(7):

@@ -73,16 +73,22 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
                 "steps": [{"step": 10, "epoch": 1, "loss": 0.7, "lr": 0.01}],
                 "epochs": [{"epoch": 1, "step": 50, "loss": 0.6, "miou": 0.51, "iou": [0.5, None]}],
                 "classes": [{"train_id": 0, "name_en": "road", "name_zh": "道路", "color": [192, 192, 192]}],
+                "next": "1311-2048",
+                "whole": True,
             }
         },
         errors=(NotFoundError,),
     )
     def task_metrics(_call: Call, p: Metrics) -> Answer:
-        """The curves of a training task: loss and learning rate by step, scores by epoch."""
+        """The curves of a training task: loss and learning rate by step, scores by epoch.
+
+        With `since` only what came after an earlier answer, without the classes; `whole` tells when it is everything after all,
+        because a resumed attempt has begun its file anew.
+        """
         task = service.read_task(platform, p.task_id)
-        classes = service.classes_of(platform, task)
         path = platform.workspace.task(task.name) / "log" / "metrics.jsonl"
-        return {"data": {**curves(path, p.points), "classes": classes}}
+        found = curves(path, p.points, p.since)
+        return {"data": {**found, "classes": service.classes_of(platform, task) if found["whole"] else []}}
 
 
 def _configurations(router: Endpoints, platform: Platform) -> None:

@@ -118,6 +118,7 @@ class Metrics(TaskId):
     """What the curves take."""
 
     points: int = Field(500, ge=10, le=5000, description="About how many steps, and how many epochs.")
+    since: str = Field("", max_length=60, description="`next` of an earlier answer: only what came after it.")
 
 
 class BestModel(BaseModel):

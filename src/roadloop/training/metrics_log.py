@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from roadloop.storage import publish
 from roadloop.training.reporting import Reporter
@@ -59,9 +59,12 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     with stream:
-        for line in stream:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+        yield from map(json.loads, whole_lines(stream))
+
+
+def whole_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of an open metrics file that are whole; the last one may just be written."""
+    return (line for line in stream if line.endswith(b"\n"))
 
 
 def plain(value: Any) -> Any:

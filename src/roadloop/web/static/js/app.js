@@ -5,7 +5,8 @@ import { get } from "./api.js";
 import { Tray } from "./components/tray.js";
 import { count, setServerNow, t } from "./i18n.js";
 import { html, render, useEffect } from "./lib.js";
-import { usePoll } from "./poll.js";
+import { listen } from "./live.js";
+import { ofKinds, usePoll } from "./poll.js";
 import { language, setLanguage, setTheme, theme, usePreferences } from "./preferences.js";
 import { to, useRoute } from "./router.js";
 import { PLACES, pageOf } from "./places.js";
@@ -20,8 +21,9 @@ function App() {
   const active = usePoll(
     (signal) => get("/v1/jobs", { active: 1, page: 1, page_size: 200 }, signal),
     [],
-    (reply) => (reply.data.length > 0 ? 1500 : 2500),
+    (reply) => ofKinds()(reply.data),
   );
+  useEffect(() => listen(language()), [language()]);
   const health = usePoll(loadHealth, [], () => 60_000);
   /** @type {Active} */
   const jobs = /** @type {any} */ (active.data ?? NOTHING).data;

@@ -11,7 +11,7 @@ export function GpuField({ form }) {
   const { data } = usePoll(
     (signal) => get("/gpus_info", {}, signal),
     [],
-    () => 5000,
+    () => ({}),
   );
   const gpus = data?.data ?? [];
   const several = new Set(gpus.map((/** @type {any} */ g) => g["pc-name"])).size > 1;

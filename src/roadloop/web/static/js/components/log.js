@@ -24,7 +24,7 @@ export function Log({ task, live }) {
   const { data, error, reload } = usePoll(
     (signal) => readOn(task, part, signal),
     [task, live],
-    () => (live ? 1000 : 0),
+    () => (live ? { task, every: 10_000 } : 0),
   );
   useEffect(() => () => void (part.current = undefined), [task]);
   useLayoutEffect(() => {

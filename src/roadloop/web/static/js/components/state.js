@@ -4,6 +4,7 @@
 import { act } from "../api.js";
 import { duration, percent, t } from "../i18n.js";
 import { html } from "../lib.js";
+import { upToDate, useMoves } from "../live.js";
 import { isLive } from "../poll.js";
 import { ConfirmButton } from "./layout.js";
 
@@ -45,7 +46,9 @@ const ProgressBar = ({ share, label }) => html`
 `;
 
 /** How far, how long still, and why not further. @param {{job: JobFields, wide?: boolean}} props */
-export function JobState({ job, wide = false }) {
+export function JobState({ job: row, wide = false }) {
+  useMoves(row.state === "running" ? [row.task_id] : []);
+  const job = upToDate(row);
   const running = job.state === "running";
   const words = job.reason ?? (running ? job.note : null);
   return html`

@@ -3,6 +3,7 @@
 
 import { t } from "../i18n.js";
 import { html, useEffect, useRef, useState } from "../lib.js";
+import { upToDate, useMoves } from "../live.js";
 import { to } from "../router.js";
 import { Empty } from "./layout.js";
 import { addressOf, kindName } from "./kinds.js";
@@ -27,7 +28,8 @@ export function Tray({ jobs }) {
       removeEventListener("keydown", escape);
     };
   }, [open]);
-  const running = jobs.filter((job) => job.state === "running");
+  const running = jobs.filter((job) => job.state === "running").map(upToDate);
+  useMoves(running.map((job) => job.task_id));
   const share = running.length ? running.reduce((sum, job) => sum + job.progress, 0) / running.length : 0;
   return html`
     <div class="tray" ref=${box}>

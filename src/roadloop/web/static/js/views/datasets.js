@@ -9,7 +9,7 @@ import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, listPause, usePoll } from "../poll.js";
+import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { ClassTable } from "./dataset-classes.js";
 import { Samples } from "./dataset-samples.js";
@@ -24,7 +24,7 @@ export function DatasetList() {
   const { data, error, reload } = usePoll(
     (signal) => query("/data_history", {}, signal),
     [],
-    /** @type {any} */ (listPause),
+    (reply) => ofKinds("create_data")(reply.data),
   );
   return html`
     <${Head} title=${t("数据", "Datasets")}
@@ -83,7 +83,7 @@ export function DatasetPage({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => query("/data_history", { task_id: task }, signal),
     [task],
-    (reply) => (isLive(reply.data) ? 1000 : 0),
+    (reply) => whileLive(reply.data),
   );
   if (!data)
     return error

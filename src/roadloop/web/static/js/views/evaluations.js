@@ -10,7 +10,7 @@ import { Table } from "../components/table.js";
 import { count, score, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, listPause, usePoll } from "../poll.js";
+import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { Confusion } from "./evaluation-confusion.js";
 import { Report } from "./evaluation-report.js";
@@ -30,7 +30,7 @@ export function EvaluationList() {
   const { data, error, reload } = usePoll(
     (signal) => query("/eva_rate", {}, signal),
     [],
-    /** @type {any} */ (listPause),
+    (reply) => ofKinds("evaluate")(reply.data),
   );
   return html`
     <${Head} title=${t("评估", "Evaluation")}
@@ -85,7 +85,7 @@ export function EvaluationPage({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => query("/eva_rate", { task_id: task }, signal),
     [task],
-    (reply) => (isLive(reply.data) ? 1000 : 0),
+    (reply) => whileLive(reply.data),
   );
   if (!data)
     return error

@@ -14,7 +14,7 @@ export function GpuPage() {
   const { data, error, reload } = usePoll(
     (signal) => get("/gpus_info", {}, signal),
     [],
-    () => 2000,
+    () => 5000,
   );
   return html`
     <${Head} title="GPU"

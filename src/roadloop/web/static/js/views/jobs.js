@@ -11,7 +11,7 @@ import { Table } from "../components/table.js";
 import { count, duration, seconds, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, listPause, usePoll } from "../poll.js";
+import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { Selection, SELECTIONS } from "./selection.js";
 
@@ -23,7 +23,7 @@ export function JobList({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => get("/v1/jobs", { page, page_size: PAGE, q: route.query.q }, signal),
     [page, route.query.q],
-    /** @type {any} */ (listPause),
+    (reply) => ofKinds()(reply.data),
   );
   return html`
     <${Head} title=${t("任务", "Jobs")} sub=${t("所有长时间运行的工作，最新的在前。", "All long work, newest first.")}
@@ -98,7 +98,7 @@ export function JobPage({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => get("/v1/jobs", { task_id: task }, signal),
     [task],
-    (reply) => (isLive(reply.data) ? 1000 : 0),
+    (reply) => whileLive(reply.data),
   );
   const job = data?.data;
   const events = usePoll((signal) => get(`/v1/jobs/${task}/events`, {}, signal), [task, job?.state]);

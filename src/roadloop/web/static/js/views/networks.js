@@ -10,7 +10,7 @@ import { Table } from "../components/table.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, listPause, usePoll } from "../poll.js";
+import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
 import { go, to } from "../router.js";
 
 /** @typedef {any} Row  A row of /network_history. */
@@ -23,12 +23,12 @@ export function NetworkList() {
   const { data, error, reload } = usePoll(
     (signal) => get("/network_history", {}, signal),
     [],
-    /** @type {any} */ (listPause),
+    (reply) => ofKinds("create_net", "add_net")(reply.data),
   );
   const folders = usePoll(
     (signal) => get("/v1/networks", {}, signal),
     [data?.total],
-    /** @type {any} */ (() => 10_000),
+    () => 30_000,
   );
   return html`
     <${Head} title=${t("网络", "Networks")}
@@ -126,7 +126,7 @@ export function NetworkPage({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => get("/network_history", { task_id: task }, signal),
     [task],
-    (reply) => (isLive(reply.data) ? 1000 : 0),
+    (reply) => whileLive(reply.data),
   );
   if (!data)
     return error

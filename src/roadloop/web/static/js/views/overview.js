@@ -5,7 +5,7 @@ import { get, query } from "../api.js";
 import { Failure, Head, Panel } from "../components/layout.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
-import { listPause, usePoll } from "../poll.js";
+import { ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
 import { JobTable } from "./jobs.js";
 import { loadCategories } from "./releases.js";
@@ -14,11 +14,11 @@ import { loadCategories } from "./releases.js";
 
 /** @param {{active: import("../places.js").Active}} props */
 export function Overview({ active }) {
-  const stages = usePoll(loadStages, [active.length], () => 10_000);
+  const stages = usePoll(loadStages, [active.length], () => 60_000);
   const recent = usePoll(
     (signal) => get("/v1/jobs", { page: 1, page_size: 20 }, signal),
     [active.length],
-    /** @type {any} */ (listPause),
+    (reply) => ofKinds()(reply.data),
   );
   const next = stages.data?.find((stage) => stage.number === 0);
   return html`

@@ -19,7 +19,7 @@ export async function loadCategories(signal) {
 }
 
 export function ReleasePage() {
-  const { data, error, reload } = usePoll(loadCategories, [], () => 5000);
+  const { data, error, reload } = usePoll(loadCategories, [], () => ({ kinds: ["release"] }));
   return html`
     <${Head} title=${t("发布", "Release")}
       sub=${t(

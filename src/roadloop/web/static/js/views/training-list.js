@@ -7,7 +7,7 @@ import { JobState } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { score, t } from "../i18n.js";
 import { html } from "../lib.js";
-import { listPause, usePoll } from "../poll.js";
+import { ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
 
 /** @typedef {any} Row  A row of /train_history. */
@@ -16,7 +16,7 @@ export function TrainingList() {
   const { data, error, reload } = usePoll(
     (signal) => query("/train_history", {}, signal),
     [],
-    /** @type {any} */ (listPause),
+    (reply) => ofKinds("train")(reply.data),
   );
   return html`
     <${Head} title=${t("训练", "Training")}

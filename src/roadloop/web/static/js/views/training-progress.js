@@ -8,8 +8,9 @@ import { Empty, Facts, Failure, Loading, Panel } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { Table } from "../components/table.js";
 import { duration, percent, score, seconds, t } from "../i18n.js";
-import { html } from "../lib.js";
-import { isLive, usePoll } from "../poll.js";
+import { html, useEffect, useRef } from "../lib.js";
+import { upToDate, useMoves } from "../live.js";
+import { isLive, usePoll, whileLive } from "../poll.js";
 
 /** @typedef {{step: number, epoch: number, loss: number | null, lr: number}} Step */
 /**
@@ -18,16 +19,45 @@ import { isLive, usePoll } from "../poll.js";
  *   iou?: (number | null)[]}} Epoch
  */
 
+/** @typedef {{task: string, steps: Step[], epochs: Epoch[], classes: any[], next: string}} Curves */
+
+const MOST_STEPS = 2000; // then they are read anew, thinned out
+
+/**
+ * What the curves have got since the last time.
+ * @param {string} task @param {{current: Curves | undefined}} known @param {AbortSignal} signal
+ * @returns {Promise<Curves>}
+ */
+async function readOn(task, known, signal) {
+  const before = known.current?.task === task && known.current.steps.length < MOST_STEPS ? known.current : undefined;
+  const { data } = await get(`/v1/tasks/${task}/metrics`, { since: before?.next }, signal);
+  known.current =
+    before && !data.whole
+      ? {
+          ...before,
+          steps: [...before.steps, ...data.steps],
+          epochs: [...before.epochs, ...data.epochs],
+          next: data.next,
+        }
+      : { task, ...data };
+  return /** @type {Curves} */ (known.current);
+}
+
 /** @param {{row: any}} props */
-export function Progress({ row }) {
+export function Progress({ row: asked }) {
+  useMoves(asked.state === "running" ? [asked.task_id] : []);
+  const row = upToDate(asked);
   const live = isLive(row);
+  const known = useRef(/** @type {Curves | undefined} */ (undefined));
   const { data, error, reload } = usePoll(
-    (signal) => get(`/v1/tasks/${row.task_id}/metrics`, {}, signal),
+    (signal) => readOn(row.task_id, known, signal),
     [row.task_id, live],
-    () => (live ? 1500 : 0),
+    () => whileLive(row),
   );
+  useEffect(() => () => void (known.current = undefined), [row.task_id]);
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
-  const { steps, epochs, classes } = data.data;
+  const { steps, epochs, classes } = data;
+  const newest = epochs.at(-1);
   return html`
     <div class="stack">
       <${Panel}><${Facts} of=${strip(row, steps, epochs)} /><//>
@@ -38,8 +68,7 @@ export function Progress({ row }) {
       <div class="two">
         <${Panel} title=${t("各类 IoU", "IoU by class")} flush
           aside=${
-            epochs.length > 0 &&
-            html`<span class="small faint">${t(`第 ${epochs.at(-1).epoch} 轮`, `epoch ${epochs.at(-1).epoch}`)}</span>`
+            newest && html`<span class="small faint">${t(`第 ${newest.epoch} 轮`, `epoch ${newest.epoch}`)}</span>`
           }>
           <${Classes} epochs=${epochs} classes=${classes} />
         <//>

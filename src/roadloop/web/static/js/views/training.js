@@ -7,7 +7,7 @@ import { JobState, StateChip } from "../components/state.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, usePoll } from "../poll.js";
+import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { LabelMap } from "./label-map.js";
 import { Config } from "./training-config.js";
@@ -22,7 +22,7 @@ export function TrainingPage({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => query("/train_history", { task_id: task }, signal),
     [task],
-    (reply) => (isLive(reply.data) ? 1000 : 5000),
+    (reply) => whileLive(reply.data),
   );
   const name = data?.data.data;
   const dataset = usePoll(
