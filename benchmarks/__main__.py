@@ -330,6 +330,23 @@ def gpu(
     console.print(str(write(report, out)))
 
 
+@app.command()
+def page(
+    url: Annotated[str, typer.Option(help="A server that runs.")] = "http://127.0.0.1:8000",
+    task: Annotated[str, typer.Option(help="A running training, whose page is looked at, too.")] = "",
+    seconds: Annotated[float, typer.Option(min=1, help="How long each page is looked at.")] = 60,
+    pages: Annotated[int, typer.Option(min=1, help="How many look at the training at once.")] = 200,
+    rounds: Rounds = 5,
+) -> None:
+    """What the page weighs, and what it asks for while somebody looks at it, in a real Chromium (selenium)."""
+    from benchmarks.page import measure  # noqa: PLC0415 - selenium is among the developers' packages
+
+    table = Table("", "measured", "goal")
+    for one in measure(url, task, seconds, pages, rounds):
+        table.add_row(one.what, f"{one.value:.1f} {one.unit}", f"{one.goal:g}")
+    console.print(table)
+
+
 def _show(result: Result, as_json: bool) -> None:
     if as_json:
         say(json.dumps(result.to_json(), ensure_ascii=False))

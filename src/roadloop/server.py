@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as RoutingProblem  # noqa: TID251 - what starlette's router raises
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from roadloop import __version__
@@ -30,6 +30,7 @@ from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
 from roadloop.web.head import HeadAsGet
 from roadloop.web.latency import Latency
+from roadloop.web.page import Page
 
 STATIC: Final = Path(__file__).parent / "web" / "static"
 
@@ -73,8 +74,9 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None, fe
     app.add_exception_handler(RoadloopError, _deliberate)
     app.add_exception_handler(RoutingProblem, _routing)
     app.add_exception_handler(Exception, errors.internal)
-    app.add_api_route("/", _page, include_in_schema=False)
-    app.add_api_route("/docs", _docs, include_in_schema=False)
+    page = Page(STATIC)
+    for path in ("/", "/docs", "/page/{path:path}"):
+        app.add_api_route(path, page.answer, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_middleware(Latency, requests=metrics.requests)  # inside of the others: they copy what names the route
     app.add_middleware(HeadAsGet)
@@ -93,21 +95,13 @@ class _Application(FastAPI):
 
 
 class _Static(StaticFiles):
-    """The page's files; asked for again each time, so that no browser mixes the modules of two versions."""
+    """The page's files as they were written; asked for again each time, so that no browser mixes two versions."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """One file, or 304 when the browser has it."""
         response = await super().get_response(path, scope)
         response.headers["cache-control"] = "no-cache"
         return response
-
-
-def _page() -> Response:
-    return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
-
-
-def _docs() -> Response:
-    return FileResponse(STATIC / "docs.html")
 
 
 def _deliberate(request: Request, error: Exception) -> Response:

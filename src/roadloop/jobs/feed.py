@@ -2,12 +2,9 @@
 
 A page that listens asks for lists again only when something in them has changed. What a stream says is small and stays
 small, however long a job runs: which jobs have changed their state, and the progress of those that run.
-
-Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import asyncio
-import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -16,12 +13,12 @@ from typing import Any, Final, get_args
 
 import anyio.to_thread
 import sqlalchemy as sa
-from fastapi.sse import format_sse_event
 
 from roadloop.errors import BusyError, Language, RoadloopError, Text
 from roadloop.jobs.store import job_events, jobs
 from roadloop.jobs.store import to_text as text_of
 from roadloop.storage.platform import Platform
+from roadloop.web.events import SILENCE, begin, event
 
 log: Final = logging.getLogger(__name__)
 
@@ -41,12 +38,12 @@ class _Listener:
     language: Language
     events: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(BEHIND))
 
-    def tell(self, event: bytes | None) -> None:
+    def tell(self, said: bytes | None) -> None:
         if self.events.full():  # it does not read
             while not self.events.empty():
                 self.events.get_nowait()
-            event = None
-        self.events.put_nowait(event)
+            said = None
+        self.events.put_nowait(said)
 
 
 class Feed:
@@ -94,9 +91,9 @@ class Feed:
         try:
             if self._watch is None:
                 self._watch = asyncio.create_task(self._look_on())
-            yield format_sse_event(event="ready", data_str="{}", retry=3000)
-            while (event := await listener.events.get()) is not None:
-                yield event
+            yield begin()
+            while (said := await listener.events.get()) is not None:
+                yield said
         finally:
             self._listeners.discard(listener)
 
@@ -139,17 +136,17 @@ class Feed:
             self._progress = progress
         events = {language: self._written(changed, moved, language) for language in LANGUAGES}
         for listener in self._listeners:
-            for event in events[listener.language]:
-                listener.tell(event)
+            for one in events[listener.language]:
+                listener.tell(one)
 
     def _written(self, changed: list[Mapping[str, Any]], moved: Progress, language: Language) -> list[bytes]:
         events = []
         if changed:
-            events.append(_event("jobs", {"changed": changed[:MOST_CHANGES], "many": len(changed) > MOST_CHANGES}))
+            events.append(event("jobs", {"changed": changed[:MOST_CHANGES], "many": len(changed) > MOST_CHANGES}))
         if moved:
-            events.append(_event("progress", {one: _said(now, language) for one, now in moved.items()}))
+            events.append(event("progress", {one: _said(now, language) for one, now in moved.items()}))
         if not events and self._looks % PING_EVERY == 0:
-            events.append(format_sse_event(comment=""))
+            events.append(SILENCE)
         return events
 
 
@@ -160,7 +157,3 @@ def _shown(row: Any) -> dict[str, Any]:
 
 def _said(shown: Mapping[str, Any], language: Language) -> dict[str, Any]:
     return {**shown, "note": shown["note"] and shown["note"].pick(language)}
-
-
-def _event(name: str, data: Mapping[str, Any]) -> bytes:
-    return format_sse_event(event=name, data_str=json.dumps(data, ensure_ascii=False, separators=(",", ":")))

@@ -27,6 +27,7 @@ from roadloop.web import body
 from roadloop.web.body import Claim, LargeAnswer, read_body
 from roadloop.web.call import Call
 from roadloop.web.errors import language_of, status_of
+from roadloop.web.packing import packed
 from roadloop.web.parameters import read_parameters
 from roadloop.web.share import Share, Waiting
 
@@ -138,15 +139,17 @@ def _answer(
         )
         raise InvalidValueError(text) from error
     if not isinstance(answer, Waiting):
-        return _rendered(answer)
+        return _rendered(request, answer)
     look = answer.look
-    return Waiting(lambda: None if (found := look()) is None else _rendered(found), answer.seconds, answer.late)
+    return Waiting(
+        lambda: None if (found := look()) is None else _rendered(request, found), answer.seconds, answer.late
+    )
 
 
-def _rendered(answer: Answer) -> Response:
+def _rendered(request: Request, answer: Answer) -> Response:
     if isinstance(answer, Iterator):
         return StreamingResponse(answer, media_type="application/json")
-    response = answer if isinstance(answer, Response) else JSONResponse({"errno": 1, **answer})
+    response = answer if isinstance(answer, Response) else packed(request, JSONResponse({"errno": 1, **answer}))
     return LargeAnswer(response) if len(getattr(response, "body", b"")) > body.FREE_BYTES else response
 
 

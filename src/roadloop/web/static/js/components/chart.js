@@ -1,14 +1,18 @@
 // @ts-check
 /** Curves: one line over steps or epochs, the value under the pointer beside its name. */
 
-import uPlot from "../../vendor/uplot-1.6.32.js";
-import { html, useLayoutEffect, useRef } from "../lib.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { theme } from "../preferences.js";
 
 /**
  * `color` names a token.
  * @typedef {{name: string, color: string, values: (number | null)[], dash?: number[]}} Curve
  */
+
+/** @typedef {import("../../vendor/uplot-1.6.32.js").default} uPlot */
+
+/** @type {typeof import("../../vendor/uplot-1.6.32.js").default | undefined} */
+let Plot; // a third of the page's weight: it comes where there are curves
 
 /**
  * @param {{x: number[], curves: Curve[], xName: string, range?: [number, number], height?: number,
@@ -18,11 +22,15 @@ import { theme } from "../preferences.js";
 export function Chart({ x, curves, xName, range, height = 220, label }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
+  const [ready, setReady] = useState(Plot !== undefined);
+  useEffect(() => {
+    if (!ready) load().then(() => setReady(true));
+  }, [ready]);
   const shape = JSON.stringify([curves.map((curve) => [curve.name, curve.color]), xName, range, height, theme()]);
   useLayoutEffect(() => {
     const element = box.current;
-    if (!element) return undefined;
-    const made = new uPlot(
+    if (!element || !Plot) return undefined;
+    const made = new Plot(
       options(element.clientWidth, height, curves, xName, range),
       [x, ...curves.map((c) => c.values)],
       element,
@@ -37,12 +45,22 @@ export function Chart({ x, curves, xName, range, height = 220, label }) {
       made.destroy();
       plot.current = null;
     };
-  }, [shape]);
+  }, [shape, ready]);
   useLayoutEffect(
     () => plot.current?.setData([x, ...curves.map((curve) => curve.values)]),
-    [x.length, x.at(-1), shape],
+    [x.length, x.at(-1), shape, ready],
   );
-  return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
+  return html`<div
+    class="chart"
+    ref=${box}
+    role="img"
+    aria-label=${label}
+    style=${{ minHeight: `${height}px` }}
+  ></div>`;
+}
+
+async function load() {
+  Plot = (await import("../../vendor/uplot-1.6.32.js")).default;
 }
 
 /** @param {string} name */

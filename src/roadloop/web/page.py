@@ -1,0 +1,196 @@
+"""The page's files as a browser gets them: few, compressed, and kept for ever under a name that changes with them.
+
+What people write stays what is served, module by module, below `/static/`; no tool builds it. For a browser the modules of
+an entry are put one after another into a single file, each in a function of its own, in the order in which they need each
+other. So modules import and export in a few forms only, on lines of their own, and do not go in rings; `compose` refuses
+everything else by name.
+"""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from roadloop.web.packing import LEAST_BYTES, takes_gzip
+
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_AGAIN: Final = "no-cache"
+VENDOR: Final = "vendor/"
+
+_IMPORT: Final = re.compile(r'^import ([\w$]+|\{[\w$\s,]*\}) from "([^"]+)";$', re.MULTILINE)
+_PASSED_ON: Final = re.compile(r'^export (\{\s*[\w$]+(?:,\s*[\w$]+)*,?\s*\}) from "([^"]+)";$', re.MULTILINE)
+_LISTED: Final = re.compile(r"^export (\{\s*[\w$]+(?:,\s*[\w$]+)*,?\s*\});$", re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (?=(?:async function|function|const|class) ([\w$]+))", re.MULTILINE)
+_DYNAMIC: Final = re.compile(r'(?<=\bawait import\()"([^"]+)"')
+_LEFT: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_LINK: Final = re.compile(r'^  <link rel="stylesheet" href="/static/([^"]+)">\n', re.MULTILINE)
+
+
+class File(NamedTuple):
+    """What is sent for an address.
+
+    Attributes:
+        kind: Its media type.
+        plain: Its bytes.
+        packed: The same by gzip, where that is worth it.
+    """
+
+    kind: str
+    plain: bytes
+    packed: bytes | None
+
+
+class Page:
+    """The page's files.
+
+    Args:
+        static: The folder that is served as `/static/`.
+    """
+
+    def __init__(self, static: Path) -> None:
+        self._static: Final = static
+        self._seen: object = None
+        self._files: Mapping[str, File] = {}
+
+    def answer(self, request: Request) -> Response:
+        """The document of `/` or `/docs`, or one of the files that they name: `/page/<version>/<name>`.
+
+        Nothing is answered that somebody has changed meanwhile: who edits the page loads it again, and sees it.
+        """
+        path = request.url.path
+        files = self._up_to_date()
+        name = {"/": "index.html", "/docs": "docs.html"}.get(path, path.removeprefix("/page/"))
+        found = files.get(name)
+        if found is None:
+            return Response(status_code=404, headers={"cache-control": "no-store"})
+        headers = {"cache-control": ASK_AGAIN if name.endswith(".html") else FOR_EVER, "vary": "accept-encoding"}
+        if found.packed is not None and takes_gzip(request):
+            return Response(found.packed, media_type=found.kind, headers=headers | {"content-encoding": "gzip"})
+        return Response(found.plain, media_type=found.kind, headers=headers)
+
+    def _up_to_date(self) -> Mapping[str, File]:
+        paths = sorted(p for p in self._static.rglob("*") if p.suffix in {".js", ".css", ".html", ".svg"})
+        stats = [p.stat() for p in paths]
+        seen = [(p, s.st_mtime_ns, s.st_size) for p, s in zip(paths, stats, strict=True)]
+        if seen != self._seen:
+            texts = {p.relative_to(self._static).as_posix(): p.read_text(encoding="utf-8") for p in paths}
+            self._files, self._seen = _made(texts), seen
+        return self._files
+
+
+def _made(texts: Mapping[str, str]) -> dict[str, File]:
+    """All files by name. They have a version in their names, of everything that they were made from."""
+    version = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in texts.items()).encode()).hexdigest()[:12]
+    found = {f"{version}/{name}": text for name, text in texts.items() if name.startswith(VENDOR)}
+    for document in ("index.html", "docs.html"):
+        text = texts[document]
+        sheets = _LINK.findall(text)
+        entry = document.replace("index", "app").removesuffix(".html")
+        found[f"{version}/{entry}.css"] = "".join(texts[sheet] for sheet in sheets)
+        found[f"{version}/{entry}.js"] = compose(texts, f"js/{entry}.js", f"/page/{version}/")
+        link = f'  <link rel="stylesheet" href="/page/{version}/{entry}.css">\n'
+        first = text.index('  <link rel="stylesheet"')
+        bare = _LINK.sub("", text)
+        text = bare[:first] + link + bare[first:]
+        found[document] = text.replace(f"/static/js/{entry}.js", f"/page/{version}/{entry}.js").replace(
+            "/static/js/boot.js", f"/page/{version}/boot.js"
+        )
+    found[f"{version}/boot.js"] = texts["js/boot.js"]
+    return {name: _file(name, text) for name, text in found.items()}
+
+
+def _file(name: str, text: str) -> File:
+    kinds = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+    plain = text.encode()
+    packed = gzip.compress(plain, 9, mtime=0) if len(plain) >= LEAST_BYTES else None
+    return File(f"{kinds[PurePosixPath(name).suffix]}; charset=utf-8", plain, packed)
+
+
+def compose(texts: Mapping[str, str], entry: str, base: str) -> str:
+    """A module and all that it needs as one module.
+
+    Args:
+        texts: All modules, by their paths.
+        entry: The one that is to run.
+        base: Where the vendored libraries are; they stay as they are.
+
+    Raises:
+        ValueError: A module imports or exports in another form, or needs itself.
+    """
+    composed = _Composed(texts, base)
+    composed.add(entry)
+    return composed.text()
+
+
+class _Composed:
+    """Modules one after another; see `compose`."""
+
+    def __init__(self, texts: Mapping[str, str], base: str) -> None:
+        self._texts: Final = texts
+        self._base: Final = base
+        self._heads: Final[dict[str, None]] = {}  # imports of libraries
+        self._bodies: Final[dict[str, str]] = {}
+
+    def text(self) -> str:
+        parts = (f"// {path}\n$[{path!r}] = (() => {{\n{body}}})();\n" for path, body in self._bodies.items())
+        return "".join([*self._heads, "const $ = {};\n", *parts])
+
+    def add(self, path: str, above: tuple[str, ...] = ()) -> None:
+        if path in above:
+            raise ValueError(f"these modules need each other: {' -> '.join((*above, path))}")
+        if path in self._bodies:
+            return
+        text = self._texts[path]
+        for what, named in _IMPORT.findall(text) + _PASSED_ON.findall(text):
+            other = _place(path, named)
+            if other.startswith(VENDOR):
+                self._heads[f'import {" ".join(what.split())} from "{self._base}{other}";\n'] = None
+            else:
+                self.add(other, (*above, path))
+        self._bodies[path] = self._body(path, text)
+
+    def _body(self, path: str, text: str) -> str:
+        """The module as the body of a function that returns what it exports."""
+        exports = {name: name for name in _EXPORT.findall(text)}
+        exports |= {name: name for braces in _LISTED.findall(text) for name in _names(braces)}
+        for braces, named in _PASSED_ON.findall(text):
+            other = _place(path, named)
+            own = "{}" if other.startswith(VENDOR) else f"$[{other!r}].{{}}"
+            exports |= {name: own.format(name) for name in _names(braces)}
+        text = _IMPORT.sub(lambda found: _brought(_place(path, found[2]), found[1]), text)
+        text = _EXPORT.sub("", _LISTED.sub("", _PASSED_ON.sub("", text)))
+        text = _DYNAMIC.sub(lambda found: f'"{self._base}{_place(path, found[1])}"', text)
+        if left := _LEFT.search(text):
+            raise ValueError(f"{path}: a form that cannot be composed: {left[0]}")
+        given = ", ".join(name if name == value else f"{name}: {value}" for name, value in exports.items())
+        return f"{text}return {{ {given} }};\n"
+
+
+def _brought(other: str, what: str) -> str:
+    """An import as a declaration; nothing for a library, which is imported above all."""
+    return "" if other.startswith(VENDOR) else f"const {_renamed(what)} = $[{other!r}];"
+
+
+def _place(path: str, named: str) -> str:
+    """Where a module lies that another one names."""
+    parts: list[str] = list(PurePosixPath(path).parent.parts)
+    for part in PurePosixPath(named).parts:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _names(braces: str) -> list[str]:
+    return re.findall(r"[\w$]+(?: as [\w$]+)?", braces)
+
+
+def _renamed(braces: str) -> str:
+    """`{ a, b as c }` of an import as the `{ a, b: c }` of a declaration."""
+    return "{ " + ", ".join(name.replace(" as ", ": ") for name in _names(braces)) + " }"
