@@ -39,7 +39,7 @@ class Machine:
     """A host on which no process is started: what it says of one is set, what it is asked to do is written down."""
 
     def __init__(self, name: str, *uuids: str) -> None:
-        self.name = name
+        self.name, self.address = name, "127.0.0.1"
         self.code: int | None = None
         self.watched = True
         self.alive: bool | None = True
@@ -55,7 +55,7 @@ class Machine:
         self.when_asked()
         return self._gpus
 
-    def start(self, job: Job, gpu_uuids: Sequence[str]) -> None:
+    def start(self, job: Job, gpu_uuids: Sequence[str], place: int = 0) -> None:  # noqa: ARG002 - as the others'
         self.done.append(("start", job.title, job.token, tuple(gpu_uuids)))
         if self.refuses is not None:
             raise self.refuses
