@@ -35,6 +35,7 @@ def test_disguise__a_known_picture_reads_like_its_neighbour() -> None:
     assert hidden.name.endswith(".png")  # its bytes are what they are
     assert len(stem) == len("drive_000007")
     assert stem != "drive_000007"
+    assert int(stem[-6:]) > 60  # of a million
     assert (hidden.track, hidden.point, hidden.facts) == ("drive", stem[-6:], FACTS)
     assert [picture.name for picture, _ in package] == sorted(picture.name for picture, _ in package)
     assert names(plan, 3) == names(plan, 3) != names(plan, 4)
@@ -42,9 +43,9 @@ def test_disguise__a_known_picture_reads_like_its_neighbour() -> None:
 
 def test_disguise__names_stay_unique_and_the_last_number_alone_changes() -> None:
     taken = [ordinary(f"v2_a{n}b.jpg", point=str(n)) for n in range(9)]
-    found = names([[*taken, gold()], [ordinary("other.jpg"), gold("x.jpg")]])
+    found = names([[*taken, gold()], [ordinary("other.jpg"), gold("x.jpg"), gold("y.jpg")]])
     assert sorted(found[:10]) == [*(f"v2_a{n}b.jpg" for n in range(9)), "v2_a9b.png"]
-    assert sorted(found[10:]) == ["other.jpg", "other_0.jpg"]  # which has no number
+    assert sorted(found[10:]) == ["other.jpg", "other_0.jpg", "other_1.jpg"]  # which has no number
 
 
 def test_disguise__where_no_number_is_left_one_is_added() -> None:
