@@ -1,9 +1,11 @@
 """Rounds of the supervisor, one by one: hand-made hosts say what is there, a hand-made clock when, and it decides."""
 
 import dataclasses
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +13,14 @@ import pytest
 
 from roadloop.devices.service import Gpu
 from roadloop.errors import BusyError, Text
-from roadloop.jobs import endings, queue, supervisor, totals
+from roadloop.jobs import endings, keeping, queue, supervisor, totals
 from roadloop.jobs.confine import OVER_MEMORY
 from roadloop.jobs.endings import Loss
 from roadloop.jobs.queue import Job
 from roadloop.jobs.states import JobState
 from roadloop.jobs.supervisor import Supervisor
-from roadloop.storage.platform import Platform
+from roadloop.storage import sqlite
+from roadloop.storage.platform import Platform, open_platform
 
 AWAY = Text("没有节点", "No node is there.")
 
@@ -159,6 +162,13 @@ class Site:
             return [(row.outcome, row.number) for row in totals.read(db) if row.measure == "loss"]
 
 
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
@@ -244,6 +254,27 @@ def test_tick__how_a_lost_job_ends(site: Site, row: dict[str, bool], state: JobS
     site.tick()
     assert site.job(task_id).state is state
     assert site.losses() == ([("exited", 1)] if state is JobState.QUEUED else [])
+
+
+def test_tick__a_publication_that_was_chosen_is_completed_or_fails_in_words(site: Site) -> None:
+    logs = site.platform.workspace.logs
+    ids = []
+    for name in ("free", "taken"):
+        (logs / f".{name}.partial").mkdir()
+        (logs / f".{name}.partial" / "a").write_text(name)
+        moves = [[str(logs / f".{name}.partial"), str(logs / name)]]
+        ids.append(site.running(name, moves=moves, finishing=True))
+    (logs / "taken").mkdir()
+    (logs / "taken" / "b").write_text("somebody's")
+    site.a.code = -9
+    site.tick()
+    whole, failed = (site.job(task_id) for task_id in ids)
+    assert (whole.state, (logs / "free" / "a").read_text()) == (JobState.SUCCEEDED, "free")
+    assert (failed.state, failed.error, site.losses()) == (JobState.FAILED, "publish_failed", [])
+    assert failed.reason is not None
+    assert failed.reason.en.startswith("The result could not be put in place: ")
+    assert failed.reason.zh.startswith("无法放置结果：")
+    assert (logs / "taken" / "b").read_text() == "somebody's"
 
 
 def test_tick__who_was_asked_to_stop_has_seven_tenths_of_the_time_for_it(site: Site) -> None:
@@ -381,6 +412,16 @@ def test_tidy_own__who_does_not_lead_ends_what_was_given_to_somebody_else(site: 
     site.clock.now += 0.1
     site.one._tidy_own()
     assert site.a.done[2:] == [("kill", "kept", 1, 5), ("forget", kept)]
+
+
+def test_tidy_own__who_does_not_lead_waits_five_seconds_for_what_leaves_by_itself(site: Site) -> None:
+    task_id = site.running(pid=7)
+    site.tick()
+    site.change(task_id, token=2)
+    for seconds, done in ((1, 0), (5, 0), (1, 2)):
+        site.clock.now += seconds
+        site.one._tidy_own()
+        assert len(site.a.done) == done
 
 
 # --- queued jobs ---------------------------------------------------------------------------------------------------
@@ -532,14 +573,58 @@ def test_close__with_its_jobs_takes_no_longer_than_it_may(site: Site, ends: bool
     assert site.clock.now - 1000 == pytest.approx(7.2 if ends else 10, abs=0.15)
 
 
+def test_start__waits_for_a_database_that_is_away(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first round takes over, then."""
+    task_id = site.running(pid=7)
+    site.a.alive = False
+    site.hosts.found = AWAY
+    away = [BusyError(AWAY)]
+
+    def take_over() -> None:
+        if away:
+            raise away.pop()
+        site.hosts.taken_over += 1
+
+    monkeypatch.setattr(site.hosts, "take_over", take_over)
+    site.one.start()
+    until(lambda: site.hosts.taken_over == 1)
+    until(lambda: site.job(task_id).state is JobState.QUEUED)
+
+
+@pytest.mark.sqlite
+def test_take_over__what_cannot_be_written_waits_for_a_round(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    again = open_platform(site.platform.settings)
+    monkeypatch.setattr(site.one, "platform", again)
+    task_id = site.running(pid=7)
+    site.a.alive = False
+    with closing(sqlite3.connect(again.workspace.home / "roadloop.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert site.one._ask_for_lead()
+        assert site.job(task_id).state is JobState.RUNNING
+    site.tick()
+    assert (site.job(task_id).state, site.losses()) == (JobState.QUEUED, [("restarted", 1)])
+    again.database.close()
+
+
+def test_start__a_server_that_leads_tidies(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "ROUND_SECONDS", 0.01)
+    task_id = site.running()
+    with site.platform.database.transaction() as db:
+        queue.finish(db, queue.get(db, task_id), JobState.SUCCEEDED)
+    log = site.platform.workspace.home / site.job(task_id).log
+    log.touch()
+    os.utime(log, (0, 0))
+    site.hosts.found = AWAY
+    monkeypatch.setattr(site.one, "_ask_for_lead", lambda: False)
+    site.one.start()
+    time.sleep(0.1)
+    assert log.exists()
+    monkeypatch.setattr(site.one, "_leads", True)
+    until(lambda: not log.exists())
+
+
 def test_loop__outlives_what_fails_and_says_since_when_no_round_was_whole(site: Site) -> None:
-    deadline = time.monotonic() + 10
-
-    def until(condition: Callable[[], bool]) -> None:
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
     task_id = site.submit()
     for error in (RuntimeError("a bug"), BusyError(AWAY)):
         site.hosts.found = error
