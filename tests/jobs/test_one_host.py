@@ -48,7 +48,7 @@ class Held(Confinement):
 def claimed(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, Job]:
     """Two jobs, and something that runs in their keepers' place: the first leaves with 3, the second stays."""
     monkeypatch.setattr(
-        processes, "COMMAND", ("sh", "-c", 'echo "$@"; test "$3" != leaves && exec sleep 60; exit 3', "sh")
+        processes, "COMMAND", ("sh", "-c", 'echo "$@"; test "$3" != leaves && exec sleep 20; exit 3', "sh")
     )
     made = []
     for _ in range(2):

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -22,6 +24,19 @@ def job(platform: Platform) -> queue.Job:
     with platform.database.transaction() as db:
         task_id = queue.submit(db, queue.Submission("rehearsal", {}, "x"))
         return queue.claim(db, task_id, (), "here")
+
+
+@contextmanager
+def alone(*command: str, mark: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process in a session of its own, until the end of the block at the latest."""
+    environment = {"PATH": os.environ["PATH"]} | ({MARK: mark} if mark else {})
+    with subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 # --- start ---------------------------------------------------------------------------------------------------------
@@ -84,7 +99,7 @@ def test_is_alive__by_ticks_and_boot(job: queue.Job) -> None:
 
 def test_is_alive__by_its_mark_where_ticks_say_nothing(job: queue.Job) -> None:
     mark = processes.mark_of(job.id, job.token)
-    with subprocess.Popen(["sleep", "60"], env={MARK: mark}) as process:
+    with alone("sleep", "60", mark=mark) as process:
         for ticks in (None, 1):
             assert processes.is_alive(dataclasses.replace(job, pid=process.pid, pid_ticks=ticks, boot_id=boot_id()))
         assert not processes.is_alive(dataclasses.replace(job, pid=process.pid, token=2))
@@ -94,12 +109,6 @@ def test_is_alive__by_its_mark_where_ticks_say_nothing(job: queue.Job) -> None:
 
 
 # --- kill_tree -----------------------------------------------------------------------------------------------------
-
-
-def alone(*command: str, mark: str = "", **more: object) -> subprocess.Popen[str]:
-    """A process in a session of its own."""
-    environment = {"PATH": os.environ["PATH"]} | ({MARK: mark} if mark else {})
-    return subprocess.Popen(command, env=environment, start_new_session=True, text=True, **more)  # type: ignore[call-overload, no-any-return]
 
 
 def number(process: subprocess.Popen[str]) -> int:
@@ -119,18 +128,17 @@ def goes(pid: int) -> bool:
 def test_kill_tree__ends_earlier_attempts_but_no_later_one(job: queue.Job) -> None:
     second = dataclasses.replace(job, token=2)
     marks = [*(processes.mark_of(job.id, token) for token in (1, 2, 3)), f"{job.id}:", f"{job.id}0:1"]
-    started = [subprocess.Popen(["sleep", "60"], env={MARK: mark}) for mark in marks]
-    assert processes.kill_tree(second)
-    assert [process.poll() is None for process in started] == [False, False, True, False, True]
-    for process in started:
-        process.kill()
-        process.wait()
+    with ExitStack() as stack:
+        started = [stack.enter_context(alone("sleep", "60", mark=mark)) for mark in marks]
+        assert {one.pid for one in processes._next_to_end(second)} == {started[n].pid for n in (0, 1, 3)}
+        assert processes.kill_tree(second)
+        assert [process.poll() is None for process in started] == [False, False, True, False, True]
 
 
 def test_kill_tree__ends_the_group_also_who_has_neither_mark_nor_parent(job: queue.Job) -> None:
     """A worker's grandchild that cleared its environment, and whose parent has left."""
     script = "(env -i sleep 60 & echo $!); exec sleep 60"
-    with alone("sh", "-c", script, mark=processes.mark_of(job.id, 1), stdout=subprocess.PIPE) as worker:
+    with alone("sh", "-c", script, mark=processes.mark_of(job.id, 1)) as worker:
         left = number(worker)
         assert processes.kill_tree(dataclasses.replace(job, pid=worker.pid))
         assert goes(left)
@@ -142,7 +150,6 @@ def test_kill_tree__never_ends_who_only_has_the_number_of_a_worker(job: queue.Jo
         assert processes.kill_tree(dataclasses.replace(job, pid=bystander.pid, pid_ticks=1, boot_id=boot_id()))
         time.sleep(0.05)
         assert bystander.poll() is None
-        bystander.kill()
 
 
 def test_kill_tree__ends_what_is_below_a_keeper_first(job: queue.Job) -> None:
@@ -150,7 +157,7 @@ def test_kill_tree__ends_what_is_below_a_keeper_first(job: queue.Job) -> None:
     keeper = "import os, subprocess, time; a = subprocess.Popen(['env', '-i', 'sleep', '60'], start_new_session=True)"
     zombie = "b = subprocess.Popen(['true']); os.waitid(os.P_PID, b.pid, os.WEXITED | os.WNOWAIT)"
     command = (sys.executable, "-c", f"{keeper}; {zombie}; print(a.pid, flush=True); time.sleep(60)")
-    with alone(*command, mark=processes.mark_of(job.id, 1), stdout=subprocess.PIPE) as process:
+    with alone(*command, mark=processes.mark_of(job.id, 1)) as process:
         hidden = number(process)
         assert [one.pid for one in processes._next_to_end(job)] == [hidden]
         psutil.Process(hidden).kill()
@@ -162,13 +169,22 @@ def test_kill_tree__ends_what_is_below_a_keeper_first(job: queue.Job) -> None:
 
 def test_kill_tree__marked_children_are_found_below_their_marked_parent(job: queue.Job) -> None:
     script = "sleep 60 & echo $!; wait"
-    with alone("sh", "-c", script, mark=processes.mark_of(job.id, 1), stdout=subprocess.PIPE) as parent:
+    with alone("sh", "-c", script, mark=processes.mark_of(job.id, 1)) as parent:
         child = number(parent)
         os.kill(parent.pid, signal.SIGSTOP)
         assert [one.pid for one in processes._next_to_end(job)] == [child]
         assert psutil.Process(parent.pid).status() != psutil.STATUS_STOPPED  # it must be able to adopt
         assert processes.kill_tree(job)
         assert goes(parent.pid)
+
+
+def test_kill_tree__ends_all_that_is_below_however_deep(job: queue.Job) -> None:
+    script = "env -i sh -c 'sleep 60 & echo $!; wait' & echo $!; wait"
+    with alone("sh", "-c", script, mark=processes.mark_of(job.id, 1)) as parent:
+        below = {number(parent), number(parent)}
+        assert {one.pid for one in processes._next_to_end(job)} == below
+        assert processes.kill_tree(job)
+        assert [goes(pid) for pid in (*below, parent.pid)] == [True] * 3
 
 
 class Unending(Confinement):
@@ -185,12 +201,11 @@ def test_kill_tree__says_what_its_cgroup_says(job: queue.Job) -> None:
 
 def test_kill_tree__gives_up_after_its_seconds(job: queue.Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may not end a process that waits for a disk; here nobody asks it to."""
-    with alone("sleep", "60", mark=processes.mark_of(job.id, 1)) as process:
+    with alone("sleep", "60", mark=processes.mark_of(job.id, 1)):
         monkeypatch.setattr(psutil.Process, "kill", lambda _process: None)
         begun = time.monotonic()
         assert not processes.kill_tree(job, seconds=0.5)
         assert 0.5 <= time.monotonic() - begun < 5
-        process.kill()
 
 
 def test_job_of__is_the_task_in_the_mark(job: queue.Job) -> None:
@@ -198,5 +213,3 @@ def test_job_of__is_the_task_in_the_mark(job: queue.Job) -> None:
         assert [processes.job_of(psutil.Process(one.pid)) for one in (marked, other)] == [job.id, ""]
         assert [one.pid for one in processes.find(f"{job.id}:7")] == [marked.pid]
         assert {one.pid for one in processes.find("")} & {marked.pid, other.pid} == {marked.pid}
-        marked.kill()
-        other.kill()
