@@ -85,6 +85,15 @@ def test_room__counts_cpu_jobs_of_the_host_and_is_never_below_the_first(platform
     assert most(Line("other", "", 0), room) == 1
 
 
+def test_most__of_jobs_for_gpus_one_is_asked_at_a_time_whatever_the_processors_have_room_for() -> None:
+    room = {"a": {"training": 3, "other": 1}, "b": {"training": 2, "other": -1}}
+    assert [most(Line(pool, gpus, 0), room) for pool, gpus in (("training", ""), ("training", "0"), ("other", ""))] == [
+        5,
+        1,
+        1,
+    ]
+
+
 def test_place__gpus_of_a_named_machine_or_of_whichever_has_enough(platform: Platform) -> None:
     hosts = [Machine("a", "GPU-a0"), Machine("b", "GPU-b0", "GPU-b1", "GPU-b2")]
     waiting = jobs(platform, *(("training", gpus) for gpus in ("b:1", "any:2", "any:1", "any:1", "c:0", "b:3")))

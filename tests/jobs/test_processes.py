@@ -54,6 +54,8 @@ def test_start__tells_the_keeper_what_it_needs_and_nothing_more(
 ) -> None:
     monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", TELL))
     monkeypatch.setenv("AWS_SECRET", "no job's business")
+    for name in ("PYTHONUNBUFFERED", "PYTHONFAULTHANDLER", "PYTHONUTF8"):
+        monkeypatch.delenv(name, raising=False)
     secrets = {"label_studio_token": "t", "job_memory_mib": 3, "job_processes": 9}
     settings = platform.settings.model_copy(update=secrets)
     log = platform.workspace.home / "logs" / "deep" / "x.log"

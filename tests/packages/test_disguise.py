@@ -1,10 +1,12 @@
 """Known pictures among the others: which are drawn, and that nothing shows which they are."""
 
 from pathlib import PurePath
+from types import SimpleNamespace
 
 import pytest
 
-from roadloop.errors import BrokenFileError, JobError, PathOutsideError
+from package_data import write_images
+from roadloop.errors import BrokenFileError, JobError, NotFoundError, PathOutsideError
 from roadloop.packages import choose
 from roadloop.packages.listing import Candidate
 from roadloop.packages.plan import Role
@@ -79,8 +81,25 @@ def test_draw_gold__only_good_pictures_and_as_many_as_wanted(platform: Platform,
     assert good == {f"p/k_{n:03d}" for n in range(1, 8)}
     with pytest.raises(JobError, match="has only 7 pictures that can be tests, 8 are asked for"):
         choose.draw_gold(platform.workspace, gold_set, 8, 0, 10**6)
+    with pytest.raises(NotFoundError) as refused:
+        choose.draw_gold(platform.workspace, "none such", 1, 0, 10**6)
+    assert refused.value.details["parameter"] == "gold_set"
     with pytest.raises(JobError, match="only 0 pictures"):
         choose.draw_gold(platform.workspace, gold_set, 1, 0, 10)  # all are larger
+
+
+def test_of_version__what_is_not_in_a_package_yet(platform: Platform) -> None:
+    write_images(platform, "v", ["a_1.jpg", "a_2.jpg", "b.bmp"])
+    found, problems = choose.of_version(platform.workspace, "v", {"images/v/a_1.jpg"})
+    assert [one.origin for one in found] == ["images/v/a_2.jpg"]
+    assert [one.file for one in problems] == ["b.bmp"]
+    with pytest.raises(NotFoundError, match="images/none"):
+        choose.of_version(platform.workspace, "none", set())
+
+
+def test_again__pictures_as_they_were_sent_out_before() -> None:
+    row = SimpleNamespace(origin="images/v/a_1.jpg", name="ext-a_1.jpg", track="a", point="1", facts=FACTS)
+    assert choose.again([row]) == [Candidate("images/v/a_1.jpg", "a_1.jpg", "a", "1", FACTS)]
 
 
 def test_read_whole__a_picture_inside_the_workspace(platform: Platform, gold_set: str) -> None:
