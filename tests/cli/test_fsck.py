@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from damaged_database import change_id
 from roadloop.cli.main import app
 from roadloop.errors import ConflictError
 from roadloop.jobs import queue, store
@@ -64,6 +65,9 @@ def test_fsck__says_what_is_wrong_in_the_language_and_changes_nothing(platform: 
         1, "✗ 数据库里没有 datasets/x[red] 的记录。", "roadloop fsck --repair 会逐个询问如何处理。",
     )  # fmt: skip
     assert list(platform.workspace.quarantine.glob("*")) == []
+    code, lines = fsck("--repair", answers="n\n", lang="zh_CN.UTF-8")
+    assert (code, lines[0]) == (1, "✗ 数据库里没有 datasets/x[red] 的记录。")
+    assert lines[1].startswith("  → 把 datasets/x[red] 移到 quarantine/（不删除）?")
 
 
 def test_fsck__quick_reads_no_content(platform: Platform, fsck: Fsck) -> None:
@@ -107,6 +111,19 @@ def test_repair__also_offers_what_a_cure_brings_to_light(platform: Platform, fsc
     assert (code, lines[-3:]) == (1, [wrong, "0 jobs, 2 files checked: 1 problems, 0 notes", HINT])
     assert fsck("--repair", "--yes")[0] == 0
     assert read_json(models / INDEX) == index_of(models)
+
+
+@pytest.mark.sqlite
+def test_repair__a_cure_that_fails_says_so_and_the_problem_stays(platform: Platform, fsck: Fsck) -> None:
+    with platform.database.transaction() as db:
+        ids = [queue.submit(db, queue.Submission("rehearsal", {}, "x")) for _ in range(2)]
+    platform.database.close()
+    change_id(platform.workspace.home, ids[1], ids[0])
+    code, lines = fsck("--repair", "--yes")
+    assert code == 1
+    assert "  → make the database's indexes anew from its rows" in lines
+    assert any(line.startswith("  ✗ Two rows of the database are the same (UNIQUE") for line in lines)
+    assert lines[-1] == HINT
 
 
 def test_repair__waits_for_no_server_and_lets_none_begin(platform: Platform, fsck: Fsck) -> None:
