@@ -85,6 +85,28 @@ def test_room__counts_cpu_jobs_of_the_host_and_is_never_below_the_first(platform
     assert most(Line("other", "", 0), room) == 1
 
 
+def test_most__of_jobs_for_gpus_one_is_asked_at_a_time_whatever_the_processors_have_room_for() -> None:
+    room = {"a": {"training": 3, "other": 1}, "b": {"training": 2, "other": -1}}
+    assert [most(Line(pool, gpus, 0), room) for pool, gpus in (("training", ""), ("training", "0"), ("other", ""))] == [
+        5,
+        1,
+        1,
+    ]
+
+
+def test_place__why_a_job_waits_is_said_in_chinese_too(platform: Platform) -> None:
+    waiting = jobs(platform, *(("training", gpus) for gpus in ("7", "b:7", "c:0", "0", "any:9")))
+    hosts, held = [Machine("a", "GPU-a0"), Machine("b", "GPU-b0")], {"GPU-a0": "苏州"}
+    found = list(place(waiting, hosts, room_left(Settings(), hosts, []), held, "a"))
+    assert [one.reason.zh for one in found if isinstance(one, Wait)] == [
+        "GPU [7] 不在本机上（或驱动无响应），等待其出现。",
+        "GPU [7] 不在b上（或驱动无响应），等待其出现。",
+        "机器 c 没有响应，等待其恢复。",
+        "等待 GPU：正被任务“苏州”使用。",
+        "等待同一台机器上有 9 块空闲的 GPU。",
+    ]
+
+
 def test_place__gpus_of_a_named_machine_or_of_whichever_has_enough(platform: Platform) -> None:
     hosts = [Machine("a", "GPU-a0"), Machine("b", "GPU-b0", "GPU-b1", "GPU-b2")]
     waiting = jobs(platform, *(("training", gpus) for gpus in ("b:1", "any:2", "any:1", "any:1", "c:0", "b:3")))

@@ -23,3 +23,21 @@ def test_agreement__without_pixels_is_null() -> None:
     agreement.add(np.full((2, 2), 255, np.uint8), np.zeros((2, 2), np.uint8))
     found = agreement.summary(TABLE)
     assert (found["pixel_agreement"], found["miou"], found["classes"]) == (None, None, [])
+
+
+def test_agreement__names_and_pixels_of_every_class_that_one_of_them_has() -> None:
+    """Also of one that both have as often, and of one that the table does not know."""
+    agreement = Agreement()
+    agreement.add(np.array([[1, 1, 9, 2]], np.uint8), np.array([[1, 1, 3, 2]], np.uint8))
+    names = {1: ("road", "道路"), 2: ("line", "车道线"), 3: ("line", "虚线"), 9: ("", "")}
+    pixels = {1: (1.0, 2, 2), 2: (1.0, 1, 1), 3: (0.0, 0, 1), 9: (0.0, 1, 0)}
+    assert agreement.summary(TABLE)["classes"] == [
+        dict(
+            zip(
+                ("raw_id", "name_en", "name_zh", "iou", "pixels_first", "pixels_second"),
+                (n, *names[n], *pixels[n]),
+                strict=True,
+            )
+        )
+        for n in (1, 2, 3, 9)
+    ]

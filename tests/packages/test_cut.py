@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from package_data import picture
+from roadloop.errors import BrokenFileError
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color, encode_jpeg
-from roadloop.packages.cut import BORDER, Size, for_package, framed, half_of, inner, lower_half, packed_size
+from roadloop.packages.cut import BORDER, Size, border_of, for_package, framed, half_of, inner, lower_half, packed_size
 
 
 @pytest.mark.parametrize(("height", "rows"), [(8, 4), (9, 5), (1, 1)])
@@ -34,3 +35,12 @@ def test_half_of__bordered_file_and_jpeg() -> None:
     bordered = for_package(encode_color(picture(2)), "remote", 1000)
     assert (decode_image(half_of(bordered, 20_000, 50)) == picture(2)[4:]).all()
     assert half_of(encode_jpeg(picture(2)), 1000).startswith(b"\xff\xd8")
+
+
+def test_cut__full_pictures_stay_as_they_are_and_large_ones_are_not_decoded() -> None:
+    assert (border_of("full"), border_of("remote"), packed_size(Size(7, 9), "full")) == (0, 50, Size(7, 9))
+    data = encode_color(picture(2))  # 12 x 9 = 108 pixels
+    for cut in (lambda limit: for_package(data, "remote", limit), lambda limit: half_of(data, limit)):
+        assert cut(108)
+        with pytest.raises(BrokenFileError):
+            cut(107)

@@ -46,7 +46,7 @@ def test_list_pictures__twins_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "a/b.jpg", "a_b.png", "w_1.jpg")
     found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
     assert [p.origin for p in found] == ["images/v/a_b.png", "images/v/w_1.jpg"]
-    assert [(p.file, "a_b.png" in p.reason.en) for p in problems] == [("a/b.jpg", True)]
+    assert [(p.file, p.reason) for p in problems] == [("a/b.jpg", ("与 a_b.png 重名", "The same name as a_b.png"))]
 
 
 def test_list_pictures__links_are_followed_or_named_and_other_kinds_too(tmp_path: Path) -> None:
@@ -74,3 +74,38 @@ def test_list_pictures__a_table_counts_up_to_what_is_no_csv(tmp_path: Path) -> N
     found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
     assert [(p.track, p.point) for p in found] == [("t", "9"), ("x", "2")]
     assert problems == []
+
+
+def test_list_pictures__a_name_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a_1.jpg", "b\n1.jpg", f"{'x' * 100}.jpg")
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
+    assert [p.name for p in found] == ["a_1.jpg"]
+    assert [(p.file, p.reason.en, p.reason.zh) for p in problems] == [
+        (name, "The file's name cannot be used", "文件名不可用") for name in ("b\n1.jpg", f"{'x' * 100}.jpg")
+    ]
+
+
+def test_list_pictures__a_table_of_a_spreadsheet_names_pictures_by_path_or_name(tmp_path: Path) -> None:
+    """Windows marks UTF-8 at its beginning; what is no UTF-8 spoils its own row alone."""
+    touch(tmp_path, "t1/a/1.jpg", "t1/2.jpg", "3.jpg", "4.jpg", "5.jpg")
+    rows = [
+        "file,name,picture,image,track,point",
+        "t1/a/1.jpg,,,,A,",
+        ",2.jpg,,,B,7",
+        ",,3.jpg,,C,",
+        ",,,4.jpg,D,",
+        "x",
+        "5.jpg,,,,E,,too,many",
+    ]
+    (tmp_path / "selection.csv").write_bytes("\n".join(rows).encode("utf-8-sig") + b"\n\xb0\xa1.jpg,,,,F,")
+    found, problems = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
+    assert problems == []
+    assert [(p.name, p.track, p.point) for p in found] == [
+        ("t1_a_1.jpg", "A", "1"), ("t1_2.jpg", "B", "7"), ("3.jpg", "C", "3"), ("4.jpg", "D", "4"), ("5.jpg", "E", "5"),
+    ]  # fmt: skip
+
+
+def test_list_pictures__without_a_table_the_track_is_the_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b/p_1.jpg")
+    (found,), _ = list_pictures(tmp_path, Workspace(tmp_path).holds, "images/v")
+    assert (found.origin, found.name, found.track, found.point) == ("images/v/a/b/p_1.jpg", "a_b_p_1.jpg", "a_b", "p_1")

@@ -6,7 +6,7 @@ from roadloop.imaging.encode import encode_color, encode_jpeg
 from roadloop.labels.colors import ColorCoder
 from roadloop.packages.cut import framed
 from roadloop.packages.manifest import PackageManifest, PackedPicture
-from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, check_label
+from roadloop.packages.returned import Accepted, Rejected, ResultType, UInt8, accepts, check_label
 
 CODER = ColorCoder(TABLE)
 
@@ -91,3 +91,29 @@ def test_check_label__lane_reads_the_bottom_half_only() -> None:
     assert isinstance(found, Rejected)
     assert found.spots[0].box == (4, 7, 8, 7)
     assert np.array(found.to_json()["colors"][0]["samples"]).shape == (5, 2)
+
+
+def test_check_label__names_the_three_most_frequent_colours_and_five_places_of_each() -> None:
+    colors = CODER.to_rgb(mask(6, 20, 10, TABLE))
+    for row, value in enumerate((1, 2, 3, 4)):
+        colors[row, : 20 - row] = (value, 9, 9)
+    found = check_label(encode_color(colors), *packed(), "union", 200)
+    assert isinstance(found, Rejected)
+    assert found.unknown_pixels == 20 + 19 + 18 + 17
+    listed = "; ".join(f"RGB({n + 1},9,9) x {20 - n} [0,{n}-{19 - n},{n}] (0,{n})" for n in range(3))
+    assert found.reason.en.startswith("37.0 % of the pixels have a colour that the class table does not have")
+    assert found.reason.en.endswith(f"(x,y of one)): {listed}")
+    assert [spot.samples for spot in found.spots[:1]] == [((0, 0), (4, 0), (9, 0), (14, 0), (19, 0))]
+    assert len(found.spots) == 4
+    told = found.to_json()
+    assert (told["reason"], told["unknown_pixels"], len(told["colors"])) == (found.reason._asdict(), 74, 4)
+
+
+def test_check_label__a_large_label_is_not_decoded() -> None:
+    data = encode_color(CODER.to_rgb(mask(1, 20, 10, TABLE)))
+    assert isinstance(check_label(data, *packed(), "union", 200), Accepted)
+    assert isinstance(check_label(data, *packed(), "union", 199), Rejected)
+
+
+def test_accepts__what_can_be_made_of_a_package() -> None:
+    assert (accepts("remote"), accepts("full")) == (("remote",), ("lane", "union"))

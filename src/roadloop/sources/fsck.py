@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from roadloop.errors import BrokenFileError
+from roadloop.errors import BrokenFileError, Text
 from roadloop.jobs.findings import Problem
 from roadloop.sources.manifest import Row, read_manifest
 from roadloop.sources.service import list_sets
@@ -18,11 +18,12 @@ def referred_files(platform: Platform, *, hashes: bool) -> Iterator[Problem]:
     """
     workspace = platform.workspace
     for name in list_sets(workspace):
+        folder = workspace.find_path(f"{workspace.sources.name}/{name}")
         try:
-            rows = read_manifest(workspace.find_path(f"{workspace.sources.name}/{name}")).values()
+            rows = read_manifest(folder).values()
         except (BrokenFileError, OSError) as error:
             if isinstance(error, BrokenFileError):
-                yield Problem(error.text)
+                yield Problem(Text(f"{folder}：{error.text.zh}", f"{folder}: {error.text.en}"))
             continue
         for row in rows:
             if row.image:
