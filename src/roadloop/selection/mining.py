@@ -29,6 +29,7 @@ from roadloop.selection.scoring import load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import publish, reading
 from roadloop.storage.ahead import overlapped
+from roadloop.storage.objects import Place
 from roadloop.tracks.service import TrackPoint, check_distances
 
 MiningRun = Run[MineRecipe]
@@ -196,7 +197,7 @@ def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np
     return near_any(pool.traits.prints, prints)
 
 
-def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Path]]:
+def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Place]]:
     workspace = run.context.platform.workspace
     names = run.recipe.labelled
     for name in list_sets(workspace) if names is None else names:

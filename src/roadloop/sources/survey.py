@@ -90,8 +90,9 @@ def survey(workspace: Workspace, recipe: ImportRecipe, check_stop: Callable[[], 
         JobError: The layout is not the one that was named, or documents contradict each other.
         ConflictError: The data's own table is not `roadelement`, or what pixel values mean is undecided.
         LabelMapError: A class table cannot be read, or has none of the data's classes.
+        ObjectStoreError: The pictures lie in a store that refuses all that is asked, or does not answer.
     """
-    tree = list_tree(workspace.resolve(recipe.src, "src"), workspace.holds, check_stop)
+    tree = list_tree(workspace.resolve_place(recipe.src, "src"), workspace.holds, check_stop)
     origin = read_origin(workspace.sources / recipe.dest)
     layout, found = recognise(tree, origin.layout if origin else recipe.layout)
     legend = find_legend(tree)
