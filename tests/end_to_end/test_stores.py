@@ -38,7 +38,8 @@ def test_stores__a_dataset_is_the_same_and_tracks_are_fetched(server: LiveServer
         name = f"d{len(sums)}"
         data = {"data_name": name, "sour_data": "苏州", "train": "1", "val": "0", "test": "0"}
         task_id = client.post("/create_data", json=data).json()["data"]
-        assert server.wait("/data_history", task_id, client=client)["counts"]["train"] == 6
+        row = server.wait("/data_history", task_id, client=client)
+        assert (row["state"], row["counts"]) == ("succeeded", {"train": 6, "val": 0, "test": 0}), {**row}
         shards = sorted((server.home / "datasets" / name).rglob("*.arrow"))
         sums.append([hashlib.sha256(shard.read_bytes()).hexdigest() for shard in shards])
         (server.home / "sources" / "苏州").rename(server.home / "sources" / f"苏州{len(sums)}")
@@ -48,7 +49,7 @@ def test_stores__a_dataset_is_the_same_and_tracks_are_fetched(server: LiveServer
     (server.home / "list.txt").write_text("t0\nt3\nt9\n")
     body = {"track_file": "list.txt", "output_dir": "out", "ratio": "100%", "isshuffle": "false"}
     task_id = client.post("/sam_value", json=body).json()["data"]
-    assert server.wait("/sam_history", task_id, client=client)["state"] == "succeeded"
+    assert server.wait("/auto_sam", task_id, client=client)["state"] == "succeeded"
     fetched = {path.name: path.read_bytes() for path in (server.home / "out").rglob("*.jpg")}
     assert fetched == {"t0_1.jpg": jpeg(0), "t3_1.jpg": jpeg(3)}
 

@@ -13,6 +13,7 @@ from roadloop.imaging.encode import encode_label
 from roadloop.jobs.queue import Job
 from roadloop.settings import Settings
 from roadloop.sources.check import Checked, check_sample
+from roadloop.sources.export_set import export_set
 from roadloop.sources.fsck import referred_files
 from roadloop.sources.health.examine import examine
 from roadloop.sources.health.recipe import HealthRecipe
@@ -64,6 +65,18 @@ def test_offimport__what_lies_in_a_store_comes_in_as_from_a_folder(
     assert rows
     assert all(row.image.startswith(f"{src}/") for row in rows)
     assert not any(p.suffix in {".jpg", ".jpeg"} for p in (platform.workspace.sources / "stored-reference").rglob("*"))
+
+
+def test_export__pictures_of_a_store_are_copied_where_others_are_linked(
+    platform: Platform, bucket: Bucket, bring: Import, tmp_path: Path
+) -> None:
+    bucket.put("team/in/1/t_1.jpg", jpeg(1))
+    bucket.put("team/in/1/t_1.png", encode_label(ids(2, 0)))
+    bring(src=f"s3://{bucket.name}/team/in", **{"import": "reference"})
+    source, out = open_set(platform.workspace, "苏州"), tmp_path / "out"
+    done = export_set(source, "pairs", out, link=True, max_pixels=10**6, progress=lambda _done, _total: None)
+    assert (done.pictures, done.problems) == (1, ())
+    assert next(out.rglob("t_1.jpg")).read_bytes() == jpeg(1)
 
 
 def test_offimport__again_adds_what_is_new_in_the_store(platform: Platform, bucket: Bucket, bring: Import) -> None:

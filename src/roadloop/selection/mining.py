@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.errors import JobError, ObjectStoreError, RoadloopError, Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
@@ -174,10 +174,12 @@ def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np
     known = dict(book.labelled())
     pictures = [(name, path) for name, path in _labelled_pictures(run) if name not in known]
 
-    def read(picture: tuple[str, Path]) -> tuple[str, NDArray[np.uint64] | None]:
+    def read(picture: tuple[str, Place]) -> tuple[str, NDArray[np.uint64] | None]:
         name, path = picture
         try:
             return name, fingerprint_of(reading.read_bytes(path), run.max_pixels)
+        except ObjectStoreError:
+            raise
         except (OSError, RoadloopError):  # broken pictures of a source set are reported when a dataset is built
             return name, None
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from roadloop.errors import Text
 from roadloop.imaging.endings import odd_picture
 from roadloop.sources.manifest import Row
-from roadloop.storage.objects import Place, place_of
+from roadloop.storage.objects import Place, is_object, place_of
 from roadloop.storage.paths import printable, readable
 
 LabelKind = Literal["id", "color"]
@@ -73,6 +73,11 @@ class Sample(NamedTuple):
     def key(self) -> str:
         """`<package>/<stem>`, unique in the set; what split lists hold."""
         return f"{self.package}/{self.stem}"
+
+    @property
+    def stored(self) -> bool:
+        """Whether the picture lies in an object store."""
+        return is_object(self.image_name)
 
     @property
     def image(self) -> Place:

@@ -23,7 +23,7 @@ BODIES: Final = 3  #: tries of an answer whose body breaks off
 CONNECT_SECONDS: Final = 5.0
 SILENT_SECONDS: Final = 30.0  #: without a byte, after which a try is given up
 MOST_BYTES: Final = 2**30  #: of one object that is read
-STREAMS: Final = 16  #: reads at once that are worth it: waiting for a store takes longer than decoding
+STREAMS: Final = 8  #: reads at once in a process: waiting for a store takes longer than decoding
 _MOST_KEY_BYTES: Final = 1024
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 
@@ -234,7 +234,7 @@ def _client() -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=SILENT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        max_pool_connections=4 * STREAMS,
+        max_pool_connections=64,
     )
     return Session().create_client("s3", config=config)
 
