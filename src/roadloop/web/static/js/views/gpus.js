@@ -20,7 +20,7 @@ export function GpuPage() {
   const nodes = usePoll(
     (signal) => get("/v1/nodes", {}, signal),
     [],
-    () => 2000,
+    () => 5000,
   );
   const known = nodes.data?.data ?? [];
   return html`
