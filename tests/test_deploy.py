@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from roadloop.cli.main import app
+from roadloop.jobs import confine
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted(path.name for path in (ROOT / "deploy").glob("*.service"))
@@ -20,7 +21,6 @@ NEWER = {"DelegateSubgroup"}  #: keys that an older systemd does not know, and i
 
 def read(unit: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign] - keys as they are
     parser.read_string((ROOT / "deploy" / unit).read_text(encoding="utf-8"))
     return parser
 
@@ -43,6 +43,12 @@ def test_unit__jobs_outlive_a_restart_and_programs_are_where_the_documents_insta
         options = re.findall(r"--[a-z-]+", found["Service"]["ExecStart"])
         known = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).output
         assert [option for option in options if option not in known] == []
+
+
+def test_unit__the_server_is_lent_what_it_takes() -> None:
+    service = read("roadloop.service")["Service"]
+    assert set(service["Delegate"].split()) == confine.LIMITS
+    assert service["DelegateSubgroup"] == confine.SERVER
 
 
 @pytest.mark.parametrize("unit", UNITS)

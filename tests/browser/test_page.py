@@ -1,6 +1,7 @@
 """The page in a real Chromium against a real server."""
 
 import socket
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -220,7 +221,7 @@ def test_gpus__shows_the_nodes_of_a_cluster_and_what_runs_there(browser: Browser
             nodes.write(db, found, away)
         browser.find(".facts a[href='#/gpus']", "").click()
         browser.find("h1", "节点与 GPU")
-        rows = browser.run("return [...document.querySelectorAll('tbody tr')].map((row) => row.innerText)")
+        rows: Any = browser.run("return [...document.querySelectorAll('tbody tr')].map((row) => row.innerText)")
         assert {tuple(row.split("\t")[:2]) for row in rows} == {("gpu2", "10.0.0.2"), (host, "10.0.0.1")}
         assert "▲ 看不到工作区" in str(rows)
         browser.find("td a.link", "▶ 数到六百")

@@ -112,7 +112,6 @@ def test_walk__holds_one_page_of_a_listing_however_long_it_is(script: Script) ->
         if len(peaks) == 2:
             break
     tracemalloc.stop()
-    listing.close()  # type: ignore[attr-defined] - a generator
     assert peaks[1] < 1.2 * peaks[0]
 
 
