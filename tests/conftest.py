@@ -181,9 +181,9 @@ def use_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Calla
             monkeypatch.setenv(name, value)
 
     def forget() -> None:
-        if objects._client.cache_info().currsize:
+        if objects._made.cache_info().currsize:
             objects._client().close()
-        objects._client.cache_clear()
+        objects._made.cache_clear()
 
     yield use
     forget()

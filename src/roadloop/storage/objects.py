@@ -8,6 +8,7 @@ import errno
 import functools
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ _WRONG_KEYS: Final = frozenset(
 _WRONG_REGION: Final = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "301", "IllegalLocationConstraint"}
 )
+_MISSING: Final = Text(
+    "读取它需要 botocore，此环境没有：请执行 pip install 'roadloop[s3]'，然后重新提交",
+    "it is read with botocore, which is not installed here: pip install 'roadloop[s3]', then submit again",
+)
+_making: Final = threading.Lock()
 _GONE: Final = frozenset({"NoSuchKey", "404"})
 _DENIED: Final = frozenset({"AccessDenied", "AllAccessDisabled", "403"})
 
@@ -71,6 +77,15 @@ class ObjectPath:
 
 
 Place = Path | ObjectPath
+
+
+class ArchivedError(OSError):
+    """An object lies in an archive, and must be fetched back before it can be read."""
+
+    kind: Final = Text("已归档，请先在存储中恢复", "archived; restore it in the store first")
+
+    def __init__(self, place: ObjectPath) -> None:
+        super().__init__(errno.EIO, self.kind.en, str(place))
 
 
 class Entry(NamedTuple):
@@ -142,18 +157,6 @@ def head(place: ObjectPath, number: int) -> bytes:
     return _body(place, {"Range": f"bytes=0-{number - 1}"})
 
 
-def size(place: ObjectPath) -> int:
-    """How many bytes an object has.
-
-    Raises:
-        OSError, ObjectStoreError: As `read`.
-    """
-    with _asked(place):
-        answer = _client().get_object(Bucket=place.bucket, Key=place.key)
-        with closing(answer["Body"]):
-            return int(answer["ContentLength"])
-
-
 def walk(place: ObjectPath) -> Iterator[Entry]:
     """All objects in a place, in order of their keys' bytes; one page of them is held at a time.
 
@@ -194,9 +197,9 @@ def _pages(place: ObjectPath, **more: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _body(place: ObjectPath, more: Mapping[str, str]) -> bytes:
-    from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError  # noqa: PLC0415
-
     with _asked(place):
+        from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError  # noqa: PLC0415
+
         for attempt in range(1, BODIES + 1):
             answer = _client().get_object(Bucket=place.bucket, Key=place.key, **more)
             with closing(answer["Body"]) as body:
@@ -212,24 +215,17 @@ def _body(place: ObjectPath, more: Mapping[str, str]) -> bytes:
     raise AssertionError
 
 
-@functools.cache
 def _client() -> Any:
-    """This process's client; its calls may run in several threads.
+    """This process's client; its calls may run in several threads, and the first of them makes it."""
+    with _making:
+        return _made()
 
-    Raises:
-        ObjectStoreError: botocore is not installed.
-    """
-    try:
-        from botocore.config import Config  # noqa: PLC0415 - takes half a second, and is an extra
-        from botocore.session import Session  # noqa: PLC0415
-    except ImportError as error:
-        raise ObjectStoreError(
-            Text(
-                "读取对象存储（s3://）需要 botocore，此环境没有：请执行 pip install 'roadloop[s3]'，然后重新提交。",
-                "Object stores (s3://) are read with botocore, which is not installed here: pip install 'roadloop[s3]',"
-                " then submit again.",
-            )
-        ) from error
+
+@functools.cache
+def _made() -> Any:
+    from botocore.config import Config  # noqa: PLC0415 - takes half a second, and is an extra
+    from botocore.session import Session  # noqa: PLC0415
+
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=SILENT_SECONDS,
@@ -242,10 +238,12 @@ def _client() -> Any:
 @contextmanager
 def _asked(place: ObjectPath, *, listing: bool = False) -> Iterator[None]:
     """Turn what botocore raises into what readers of files know, or into the trouble that the whole store has."""
-    _client()  # it says by itself when botocore is not there
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
     try:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    except ImportError as error:
+        raise _error(place, _MISSING) from error
+    try:
+        _client()
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -254,11 +252,11 @@ def _asked(place: ObjectPath, *, listing: bool = False) -> Iterator[None]:
         if not listing and code in _DENIED:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place)) from error
         if code == "InvalidObjectState":
-            raise OSError(errno.EIO, "archived; restore it in the store first", str(place)) from error
+            raise ArchivedError(place) from error
         if code == "InvalidRange":  # the head of an empty object
             raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), str(place)) from error
         raise _refused(place, code, str(error)) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:  # ValueError: AWS_ENDPOINT_URL is no address
         raise _away(place, error) from error
 
 

@@ -13,7 +13,7 @@ from typing import Final, TextIO
 
 from roadloop.errors import RoadloopError, Text
 from roadloop.storage import objects
-from roadloop.storage.objects import ObjectPath, Place
+from roadloop.storage.objects import ArchivedError, ObjectPath, Place
 
 _KINDS: Final = {
     stat.S_IFIFO: Text("是命名管道，不是文件", "a named pipe instead of a file"),
@@ -33,7 +33,7 @@ class NotFileError(OSError):
 
 def why(error: OSError) -> Text:
     """What keeps a file from being read, in both languages; the system's own words have only one."""
-    if isinstance(error, NotFileError):
+    if isinstance(error, (NotFileError, ArchivedError)):
         return error.kind
     what = error.strerror or type(error).__name__
     return Text(what, what)
@@ -88,15 +88,6 @@ def read_head(place: Place, number: int) -> bytes:
         return objects.head(place, number)
     with open_file(place) as stream:
         return stream.read(number)
-
-
-def size_of(place: Place) -> int:
-    """How many bytes a file, or an object, has.
-
-    Raises:
-        OSError, ObjectStoreError: As `read_bytes`.
-    """
-    return objects.size(place) if isinstance(place, ObjectPath) else place.stat().st_size
 
 
 def open_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> TextIO:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -47,6 +47,7 @@ class Tree:
         lost: What could not be listed.
         hidden: Hidden files and folders: passed over.
         links: Links to folders: not followed.
+        sizes: Bytes of the files of an object store, which its listing has told.
         unreadable: JSON files that could not be read, and why.
     """
 
@@ -56,6 +57,7 @@ class Tree:
     lost: Sequence[Lost] = ()
     hidden: Sequence[str] = ()
     links: Sequence[str] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
     unreadable: dict[str, Text] = field(default_factory=dict, init=False)
     _documents: dict[str, Any] | None = field(default=None, init=False)
     _pictures: tuple[str, ...] | None = field(default=None, init=False)
@@ -74,9 +76,10 @@ class Tree:
         """How many bytes a file has.
 
         Raises:
-            OSError, ObjectStoreError: As `read`.
+            OSError: It has gone, or its folder may not be read.
         """
-        return reading.size_of(self._place(file))
+        path = self.root / file
+        return self.sizes[file] if isinstance(path, ObjectPath) else path.stat().st_size
 
     def head(self, file: str) -> bytes:
         """The first bytes of a file, 4 KiB; empty when it cannot be read.
@@ -181,7 +184,7 @@ def list_tree(root: Place, inside: Callable[[Path], bool], check_stop: Callable[
 
 
 def _list_store(root: ObjectPath, inside: Callable[[Path], bool], check_stop: Callable[[], None]) -> Tree:
-    files: list[str] = []
+    sizes: dict[str, int] = {}
     lost: list[Lost] = []
     hidden: dict[str, None] = {}
     for number, (name, size) in enumerate(objects.walk(root)):
@@ -196,9 +199,9 @@ def _list_store(root: ObjectPath, inside: Callable[[Path], bool], check_stop: Ca
         elif secret:
             hidden["/".join(parts[:secret])] = None
         else:
-            files.append(name)
-    files.sort(key=lambda file: (file.split("/")[:-1], file))
-    return Tree(root, inside, files, lost, list(hidden))
+            sizes[name] = size
+    files = sorted(sizes, key=lambda file: (file.split("/")[:-1], file))
+    return Tree(root, inside, files, lost, list(hidden), sizes=sizes)
 
 
 def is_labelme(value: Any) -> bool:
