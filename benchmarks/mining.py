@@ -26,7 +26,8 @@ from roadloop.demo.write import Drives, write_source_set
 from roadloop.errors import InvalidValueError, Language, Text
 from roadloop.imaging.decode import decode_label
 from roadloop.sources.service import open_set, scan
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
+from roadloop.storage.objects import Place
 from roadloop.storage.paths import Workspace
 
 Kind = Literal["random", "seen"]  # of a control arm
@@ -264,5 +265,5 @@ def write_report(home: Path, contest: Contest, runs: Sequence[MiningRun], found:
     return path
 
 
-def _pixels(label: Path, raws: Sequence[int]) -> int:
-    return int(np.isin(decode_label(label.read_bytes()), raws).sum())
+def _pixels(label: Place, raws: Sequence[int]) -> int:
+    return int(np.isin(decode_label(reading.read_bytes(label)), raws).sum())

@@ -27,8 +27,10 @@ from roadloop.errors import RoadloopError
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
 from roadloop.settings import PREFIX, Settings
+from roadloop.storage import objects
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.web import errors
+from s3_server import KEYS, Bucket, S3Server
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -158,6 +160,42 @@ def database_url(cluster: Cluster | None, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv(f"{PREFIX}DATABASE_URL", url)
     yield url
     cluster.drop(name)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An object store that speaks S3."""
+    server = S3Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def use_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[dict[str, str]], None]]:
+    """Lets this process, and what it starts, find another object store, by variables of the environment."""
+    nobody = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
+
+    def use(variables: dict[str, str]) -> None:
+        forget()
+        for name, value in (KEYS | nobody | {"AWS_EC2_METADATA_DISABLED": "true"} | variables).items():
+            monkeypatch.setenv(name, value)
+
+    def forget() -> None:
+        if objects._made.cache_info().currsize:
+            objects._client().close()
+        objects._made.cache_clear()
+
+    yield use
+    forget()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, use_store: Callable[[dict[str, str]], None]) -> Iterator[Bucket]:
+    """An empty bucket in a store that this process finds."""
+    made = s3_server.bucket()
+    use_store(made.environment)
+    yield made
+    made.client.close()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The documents are true: what they name exists, and what exists is named."""
 
-import configparser
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +10,6 @@ import typer.main
 from typer.testing import CliRunner
 
 from roadloop.cli.main import app
-from roadloop.jobs import confine
 from roadloop.labels.table import SHIPPED
 from roadloop.networks.folder import TEMPLATES, list_templates
 from roadloop.parameters import names
@@ -39,24 +36,6 @@ def test_settings__each_is_documented(name: str) -> None:
 def test_settings__no_others_are_documented() -> None:
     named = set(re.findall(r"^\| `ROADLOOP_([A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
     assert named == {name.upper() for name in Settings.model_fields}
-
-
-def test_operation__the_unit_file_is_one_and_lends_what_the_server_takes(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "operation.md").read_text().split("```ini\n")[1].split("```")[0]
-    unit = configparser.ConfigParser()
-    unit.read_string(text)
-    service = unit["Service"]
-    assert set(service["Delegate"].split()) == confine.LIMITS
-    assert (service["DelegateSubgroup"], service["KillMode"]) == (confine.SERVER, "process")
-    program, command = service["ExecStart"].split()[:2]
-    assert command in COMMANDS
-    if shutil.which("systemd-analyze"):
-        file = tmp_path / "roadloop.service"
-        file.write_text(text.replace(program, sys.executable))
-        done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, check=False)
-        said = [line for line in done.stderr.splitlines() if "Unknown key 'DelegateSubgroup'" not in line]
-        assert [line for line in said if file.name in line] == []
-        assert done.returncode == 0
 
 
 @pytest.mark.parametrize(("name", "kind"), [("train_con", TrainConfig), ("data_con", DataConfig)])

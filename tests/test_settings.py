@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from roadloop.jobs.registry import SECRETS, TASKS, withheld
+from roadloop.jobs.registry import READERS, SECRETS, TASKS, keys, withheld
 from roadloop.settings import Settings
 
 
@@ -44,6 +44,18 @@ def test_job_environment__gives_the_same_settings_without_those_withheld(monkeyp
         assert ("ROADLOOP_LABEL_STUDIO_TOKEN" in told) == (kind in {"linedown", "push_package"})
         assert ("ROADLOOP_MLFLOW_URL" in told) == (kind == "train")
         assert json.loads(told["ROADLOOP_ROOTS"]) == ["/data:ro"]
+
+
+def test_job_environment__keys_of_object_stores_reach_jobs_that_read_pictures_where_they_lie(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted")
+    assert set(TASKS) >= READERS
+    for kind in TASKS:
+        for roots, told in ((("/data:ro", "s3://roads/team"), kind in READERS), (("/data:ro",), False)):
+            environment = Settings(roots=roots).job_environment(withheld(kind), keys(kind, roots))
+            assert ("planted" in environment.values()) == told
+    assert {"train", "linedown", "release", "create_net"}.isdisjoint(READERS)
 
 
 def test_secrets__every_address_and_token_is_in_the_table_of_who_is_told() -> None:

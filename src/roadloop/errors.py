@@ -23,6 +23,7 @@
     + OutOfMemoryError         GPU or host memory
     + NonFiniteLossError       the loss is NaN or infinite
     + OtherVersionError        another version of roadloop wrote it
+    + ObjectStoreError         an object store refuses, or does not answer
 
 `web/errors.py` maps the classes to HTTP statuses; nothing here knows HTTP.
 """
@@ -225,3 +226,9 @@ class OtherVersionError(JobError):
     """Another version of roadloop wrote this job, and this one cannot read it; `details` has the fields."""
 
     code = "other_version"
+
+
+class ObjectStoreError(JobError):
+    """An object store refuses whatever is asked, or does not answer: no single object is to blame."""
+
+    code = "object_store"

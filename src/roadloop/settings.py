@@ -54,7 +54,9 @@ class Settings(BaseSettings):
         description="Use a Ray cluster that lets in everybody, without token authentication.",
     )
     roots: tuple[str, ...] = Field(
-        (), description="Folders outside the workspace that requests may name; `path:ro` makes one read-only."
+        (),
+        description="Folders outside the workspace that requests may name; `path:ro` makes one read-only."
+        " `s3://bucket/prefix`: what lies there in an object store, only for reading.",
     )
     lease_seconds: float = Field(15, gt=0, description="A running job that shows no life for this long is lost.")
     sweep_seconds: float = Field(5, gt=0, description="How often the supervisor looks for lost jobs.")
@@ -146,13 +148,14 @@ class Settings(BaseSettings):
         """The environment of the process that talks to a Ray cluster: with the cluster's token, or as one who has none."""
         return {k: v for k, v in os.environ.items() if token or not k.startswith("RAY_AUTH")}
 
-    def job_environment(self, withheld: Collection[str]) -> dict[str, str]:
+    def job_environment(self, withheld: Collection[str], keys: Collection[str] = ()) -> dict[str, str]:
         """The environment of a job's process: what any program may know, and these settings without some.
 
         Args:
             withheld: Settings that this job does not need and other people should not see.
+            keys: Variables that other jobs do not receive; a name with a star stands for all that begin so.
         """
-        exact, beginnings = _matching((*INHERITED, *self.job_variables))
+        exact, beginnings = _matching((*INHERITED, *self.job_variables, *keys))
         inherited = {k: v for k, v in os.environ.items() if k in exact or k.startswith(beginnings)}
         return {k: v for k, v in inherited.items() if not k.startswith(PREFIX)} | self._as_variables(withheld)
 

@@ -1,11 +1,16 @@
 """The page in a real Chromium against a real server."""
 
+import socket
+from typing import Any
+
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from chromium import Browser, resize
 from live import LiveServer
-from roadloop.jobs import queue
+from roadloop.errors import Text
+from roadloop.jobs import nodes, queue
+from roadloop.jobs.nodes import NodeRow
 from roadloop.storage.platform import open_platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -196,3 +201,34 @@ def test_networks__a_folder_of_one_s_own_is_checked_by_a_button(browser: Browser
     browser.find("td", "lane_net")
     assert "networks/ 中尚不能训练的文件夹" not in browser.text()
     assert browser.problems() == []
+
+
+def test_gpus__shows_the_nodes_of_a_cluster_and_what_runs_there(browser: Browser, site: LiveServer) -> None:
+    task_id = count_slowly(site, "数到六百")
+    browser.open(f"/#/jobs/{task_id}")
+    browser.find("h1", "数到六百")
+    host = browser.find(".facts a[href='#/gpus']", "").text
+    assert host == socket.gethostname()
+    assert task_id in str(browser.find(".facts a[href^='/output_log']", "").get_attribute("href"))
+    away = Text("看不到工作区", "does not see the workspace")
+    found = (
+        NodeRow(host, "10.0.0.1", "0.1.0", None, 16, 64_000, ()),
+        NodeRow("gpu2", "10.0.0.2", "", away, 8, 32_000, ()),
+    )
+    platform = open_platform(site.settings)
+    try:
+        with platform.database.transaction() as db:
+            nodes.write(db, found, away)
+        browser.find(".facts a[href='#/gpus']", "").click()
+        browser.find("h1", "节点与 GPU")
+        rows: Any = browser.run("return [...document.querySelectorAll('tbody tr')].map((row) => row.innerText)")
+        assert {tuple(row.split("\t")[:2]) for row in rows} == {("gpu2", "10.0.0.2"), (host, "10.0.0.1")}
+        assert "▲ 看不到工作区" in str(rows)
+        browser.find("td a.link", "▶ 数到六百")
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        assert browser.problems() == []
+    finally:
+        with platform.database.transaction() as db:
+            nodes.forget(db)
+        platform.database.close()
+        site.client().post(f"/v1/jobs/{task_id}/cancel")

@@ -17,8 +17,9 @@ from roadloop.cluster.link import Link, refuse_open
 from roadloop.devices.service import Gpu
 from roadloop.errors import ConflictError, InvalidValueError, Text
 from roadloop.jobs import nodes, queue
-from roadloop.jobs.api import gpu_routes
+from roadloop.jobs.api import gpu_routes, routes
 from roadloop.jobs.confine import Confinement
+from roadloop.jobs.hosts import OneHost
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform
 
@@ -74,6 +75,25 @@ def test_nodes__are_as_seen_last_and_stay_while_the_cluster_is_away(platform: Pl
     assert write(platform, N2, ill) == [ill, N2]
     assert [node.problem for node in write(platform)] == [AWAY, AWAY]
     assert write(platform, N2) == [N2]
+
+
+def test_nodes__are_answered_with_what_runs_there_and_forgotten_without_a_cluster(platform: Platform) -> None:
+    write(platform, dataclasses.replace(N1, problem=AWAY), N2)
+    with platform.database.transaction() as db:
+        task_id = queue.submit(db, queue.Submission("rehearsal", {}, "counts"))
+        queue.claim(db, task_id, (), "n2")
+    app = FastAPI()
+    app.include_router(gpu_routes(platform))
+    app.include_router(routes(platform))
+    with TestClient(app) as client:
+        one, two = client.get("/v1/nodes", headers={"accept-language": "en"}).json()["data"]
+        job = client.get("/v1/jobs", params={"task_id": task_id}).json()["data"]
+        assert (one["name"], one["state"], one["problem"], one["jobs"]) == ("n1", "unusable", AWAY.en, [])
+        assert (two["name"], two["state"], two["problem"], two["gpus"]) == ("n2", "ready", None, 2)
+        assert two["jobs"] == [{"task_id": task_id, "kind": "rehearsal", "title": "counts"}]
+        assert (job["host"], job["log_url"]) == ("n2", f"/output_log?task_id={task_id}")
+        OneHost(platform).take_over()
+        assert client.get("/v1/nodes").json()["data"] == []
 
 
 def test_gpus__of_all_nodes_are_listed_and_asked_for_by_name(platform: Platform) -> None:

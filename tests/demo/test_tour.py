@@ -23,6 +23,7 @@ from roadloop.errors import InvalidValueError, JobError
 from roadloop.imaging.decode import decode_label
 from roadloop.settings import Settings
 from roadloop.sources.service import open_set, read_splits, scan
+from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
 
 TINY = Script(
@@ -144,7 +145,7 @@ def check_second_lap(found: Found, home: Path) -> None:
         track, index = place.split("_")
         assert int(track) in {4, 5}  # tracks 0 to 3 were the first lap's
         truth = World(0, city, (96, 72)).frame(int(track), int(index)).label
-        changed += int(np.count_nonzero(decode_label(sample.label.read_bytes()) != truth))
+        changed += int(np.count_nonzero(decode_label(reading.read_bytes(sample.label)) != truth))
     assert changed == 0
 
     first = DatasetReader(home / "datasets" / "demo-data")

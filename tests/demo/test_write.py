@@ -11,6 +11,7 @@ from roadloop.demo.write import Drives, write_source_set
 from roadloop.errors import InvalidValueError, NameTakenError
 from roadloop.imaging.decode import decode_image, decode_label
 from roadloop.sources import service
+from roadloop.storage import reading
 from roadloop.storage.platform import Platform
 
 SIZE = (96, 72)
@@ -37,8 +38,8 @@ def test_write_source_set__round_trip(platform: Platform) -> None:
     }
     frame = World(5, "suzhou", SIZE).frame(4, 2)
     sample = next(s for s in scan.samples if s.stem == frame.stem)
-    assert np.array_equal(decode_label(sample.label.read_bytes()), frame.label)
-    picture = decode_image(sample.image.read_bytes()).astype(float)
+    assert np.array_equal(decode_label(reading.read_bytes(sample.label)), frame.label)
+    picture = decode_image(reading.read_bytes(sample.image)).astype(float)
     assert abs(picture - frame.image).mean() < 6
     with (platform.workspace.sources / "合成-1" / "manifest.csv").open(encoding="utf-8") as stream:
         row = next(row for row in csv.DictReader(stream) if row["stem"] == frame.stem)

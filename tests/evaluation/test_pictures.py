@@ -17,6 +17,7 @@ from roadloop.sources.layout import pair_files
 from roadloop.sources.manifest import MANIFEST, Row, format_manifest
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
+from s3_server import Bucket
 
 TABLE = ClassTable("t", (LabelClass(5, "road", "路", (9, 9, 9)), LabelClass(6, "sky", "天", (7, 7, 7))))
 MAP = LabelMap({5: MapEntry(0, "road", "路"), 6: MapEntry(1, "sky", "天")})
@@ -134,6 +135,39 @@ def test_read__a_picture_that_is_not_what_was_imported_is_named(workspace: Works
     for picture in sources[0].pictures():
         with pytest.raises(BrokenFileError, match="not what was imported"):
             sources[0].read(picture)
+
+
+def test_read__pictures_and_labels_in_an_object_store(tmp_path: Path, bucket: Bucket) -> None:
+    workspace = Workspace(tmp_path / "home", (f"s3://{bucket.name}/team",))
+    package = workspace.sources / "set" / "1"
+    package.mkdir(parents=True)
+    write_table(package.parent, "5,road,路,9,9,9,0")
+    sums = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("a.jpg", "a.png", "b.jpg", "gone.jpg")}
+    place = f"s3://{bucket.name}/team"
+    rows = [
+        Row("1", "a_1", image_sha256=sums["a.jpg"], label_sha256=sums["a.png"], image=f"{place}/a.jpg",
+            label=f"{place}/a.png", label_kind="color"),
+        Row("1", "b_1", image_sha256=sums["b.jpg"], image=f"{place}/b.jpg", label_kind="id"),
+        Row("1", "c_1", image_sha256=sums["gone.jpg"], image=f"{place}/gone.jpg", label_kind="id"),
+    ]  # fmt: skip
+    publish.write_bytes(package.parent / MANIFEST, format_manifest(rows))
+    for stem in ("b_1", "c_1"):
+        (package / f"{stem}.png").write_bytes(b"label")
+    for name in sums:
+        bucket.put(f"team/{name}", name.encode())
+    source = open_source(workspace, str(package.parent))
+    one, two, three = source.pictures()
+    assert (one.name, one.file, one.label) == ("1/a_1", f"{place}/a.jpg", f"{place}/a.png")
+    assert source.read(one) == (b"a.jpg", b"a.png", "color")
+    assert source.read(two) == (b"b.jpg", b"label", "id")
+    bucket.remove("team/gone.jpg")
+    bucket.put("team/a.png", b"other")
+    bucket.put("team/b.jpg", b"other")
+    for picture, said in ((one, "label_sha256"), (two, "image_sha256")):
+        with pytest.raises(BrokenFileError, match=said):
+            source.read(picture)
+    with pytest.raises(NotFoundError, match=r"gone.jpg: No such file"):
+        source.read(three)
 
 
 def test_read__missing_or_outside(workspace: Workspace, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from roadloop.packages.returned import ResultType
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.service import open_set, scan
+from roadloop.storage import reading
 from roadloop.storage.platform import Platform
 
 Job = queue.Job
@@ -256,7 +257,7 @@ def test_process__overlap_and_gold_are_scored(
     write_images(platform, "v1", [f"d_{n:04d}.jpg" for n in range(6)])
     divide("v1", 5, gold="2", gold_set=gold_set, overlap="2")
     known = {s.point: s for s in scan(open_set(platform.workspace, gold_set)).samples}
-    by_image = {hashlib.sha256(s.image.read_bytes()).hexdigest(): s for s in known.values()}
+    by_image = {hashlib.sha256(reading.read_bytes(s.image)).hexdigest(): s for s in known.values()}
     home = platform.workspace.home
 
     def paint(number: int) -> Callable[[str], UInt8]:

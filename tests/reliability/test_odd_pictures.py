@@ -32,6 +32,7 @@ from roadloop.selection import service as selection
 from roadloop.selection.recipe import Mine
 from roadloop.settings import Settings
 from roadloop.sources.service import open_set, scan
+from roadloop.storage import reading
 from roadloop.storage.platform import Platform, open_platform
 from workers import Workers
 
@@ -145,7 +146,7 @@ def test_r17__preview_and_import(site: Site, odd: list[Odd]) -> None:
     samples = scan(open_set(site.platform.workspace, "苏州")).samples
     assert {sample.stem for sample in samples} == pixels.keys()
     for sample in samples:
-        assert np.array_equal(decode_image(sample.image.read_bytes()), pixels[sample.stem]), sample.stem
+        assert np.array_equal(decode_image(reading.read_bytes(sample.image)), pixels[sample.stem]), sample.stem
 
 
 def test_r17__evaluation(site: Site, odd: list[Odd]) -> None:

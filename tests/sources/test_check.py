@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from places import on_disk
 from roadloop.imaging.encode import encode_color, encode_jpeg, encode_label
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable, LabelClass
@@ -42,7 +43,7 @@ def _good(sample: Sample, table: ClassTable = TABLE) -> Checked:
 
 def test_check_sample__good(sample: Sample) -> None:
     checked = _good(sample)
-    assert checked.image == sample.image.read_bytes()
+    assert checked.image == on_disk(sample.image).read_bytes()
     assert (checked.width, checked.height, checked.image_format) == (30, 20, "jpeg")
     assert np.array_equal(checked.ids, IDS)
     assert checked.counts[[0, 7]].tolist() == [450, 150]
@@ -50,18 +51,18 @@ def test_check_sample__good(sample: Sample) -> None:
 
 
 def test_check_sample__a_flipped_bit_in_the_picture_is_named(sample: Sample) -> None:
-    data = sample.image.read_bytes()
+    data = on_disk(sample.image).read_bytes()
     known = sample._replace(facts=Row("p", "x", image_sha256=hashlib.sha256(data).hexdigest()))
     assert _good(known).image == data
     damaged = bytearray(data)
     damaged[len(data) // 2] ^= 1  # it still decodes
-    sample.image.write_bytes(damaged)
+    on_disk(sample.image).write_bytes(damaged)
     assert _good(sample).image == damaged
     assert _reason(known).startswith("The picture is not what was imported (image_sha256 in manifest.csv does not fit)")
 
 
 def test_check_sample__colour_label(sample: Sample) -> None:
-    sample.label.write_bytes(encode_color(ColorCoder(TABLE).to_rgb(IDS)))
+    on_disk(sample.label).write_bytes(encode_color(ColorCoder(TABLE).to_rgb(IDS)))
     checked = _good(sample._replace(label_kind="color"))
     assert np.array_equal(checked.ids, IDS)
 
@@ -71,14 +72,14 @@ def test_check_sample__rotated_picture_fits_its_upright_label(sample: Sample) ->
     exif[0x0112] = 6
     out = io.BytesIO()
     Image.fromarray(RGB.transpose(1, 0, 2)).save(out, "JPEG", exif=exif.tobytes())
-    sample.image.write_bytes(out.getvalue())
+    on_disk(sample.image).write_bytes(out.getvalue())
     assert (_good(sample).width, _good(sample).height) == (30, 20)
 
 
 def test_check_sample__six_unknown_pixels_of_600_are_ignored(sample: Sample) -> None:
     ids = IDS.copy()
     ids[0, :6] = 200
-    sample.label.write_bytes(encode_label(ids))
+    on_disk(sample.label).write_bytes(encode_label(ids))
     checked = _good(sample)
     assert checked.ids[0, :7].tolist() == [255] * 6 + [7]
     assert checked.counts[[0, 7, 200, 255]].tolist() == [450, 144, 0, 6]
@@ -88,46 +89,46 @@ def test_check_sample__six_unknown_pixels_of_600_are_ignored(sample: Sample) -> 
 def test_check_sample__seven_unknown_pixels_of_600_are_too_many(sample: Sample) -> None:
     ids = IDS.copy()
     ids[0, :7] = 200
-    sample.label.write_bytes(encode_label(ids))
+    on_disk(sample.label).write_bytes(encode_label(ids))
     assert "200 x 7" in _reason(sample)
 
 
 def test_check_sample__255_is_always_known(sample: Sample) -> None:
-    sample.label.write_bytes(encode_label(np.full_like(IDS, 255)))
+    on_disk(sample.label).write_bytes(encode_label(np.full_like(IDS, 255)))
     assert _good(sample).unknown_pixels == 0
 
 
 def test_check_sample__unknown_colours_are_named(sample: Sample) -> None:
     rgb = ColorCoder(TABLE).to_rgb(IDS)
     rgb[:10] = (3, 2, 1)
-    sample.label.write_bytes(encode_color(rgb))
+    on_disk(sample.label).write_bytes(encode_color(rgb))
     assert "(3,2,1) x 300" in _reason(sample._replace(label_kind="color"))
 
 
 def test_check_sample__shared_colours_cannot_be_told_apart(sample: Sample) -> None:
     table = ClassTable("t", (LabelClass(0, "a", "甲", (1, 1, 1), 0), LabelClass(7, "b", "乙", (1, 1, 1), 1)))
-    sample.label.write_bytes(encode_color(ColorCoder(TABLE).to_rgb(IDS)))
+    on_disk(sample.label).write_bytes(encode_color(ColorCoder(TABLE).to_rgb(IDS)))
     assert isinstance(check_sample(sample._replace(label_kind="color"), table), Problem)
-    sample.label.write_bytes(encode_label(IDS))
+    on_disk(sample.label).write_bytes(encode_label(IDS))
     assert isinstance(check_sample(sample, table), Checked)
 
 
 def test_check_sample__bad_files(sample: Sample) -> None:
-    label, image = sample.label.read_bytes(), sample.image.read_bytes()
-    sample.label.write_bytes(encode_label(IDS[:19]))
+    label, image = on_disk(sample.label).read_bytes(), on_disk(sample.image).read_bytes()
+    on_disk(sample.label).write_bytes(encode_label(IDS[:19]))
     assert "30x19" in _reason(sample)
-    sample.label.write_bytes(encode_color(RGB))
+    on_disk(sample.label).write_bytes(encode_color(RGB))
     assert "8-bit grey" in _reason(sample)
-    sample.label.write_bytes(label[:-20])
+    on_disk(sample.label).write_bytes(label[:-20])
     assert "incomplete" in _reason(sample)
-    sample.label.write_bytes(label)
-    sample.image.write_bytes(image[:-20])
+    on_disk(sample.label).write_bytes(label)
+    on_disk(sample.image).write_bytes(image[:-20])
     assert "incomplete" in _reason(sample)
-    sample.image.write_bytes(b"")
+    on_disk(sample.image).write_bytes(b"")
     assert "empty" in _reason(sample)
-    sample.image.unlink()
+    on_disk(sample.image).unlink()
     assert "Cannot be read" in _reason(sample)
-    sample.image.write_bytes(image)
+    on_disk(sample.image).write_bytes(image)
     assert isinstance(check_sample(sample, TABLE, max_pixels=599), Problem)
 
 

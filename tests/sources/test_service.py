@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from places import on_disk
 from roadloop.errors import (
     BrokenFileError,
     InvalidNameError,
@@ -110,8 +111,8 @@ def test_scan__file_names_that_are_not_utf8(workspace: Workspace) -> None:
     _touch(workspace.sources / town / town, f"{car}.jpg", f"{car}.png", "\udcff.jpg", "\udcff.png")
     found = scan(open_set(workspace, "镇"))
     assert [s.key for s in found.samples] == ["镇/车"]
-    assert found.samples[0].image.is_file()
-    assert found.samples[0].label.is_file()
+    assert on_disk(found.samples[0].image).is_file()
+    assert on_disk(found.samples[0].label).is_file()
     assert [p.file for p in found.problems] == ["镇/镇/\\xff.jpg"]
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import wait
 from multiprocessing.process import parent_process
 from pathlib import Path
@@ -25,6 +25,8 @@ from roadloop.labels.table import IGNORE, ClassTable
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.layout import Problem, Sample
 from roadloop.storage import publish
+from roadloop.storage.ahead import overlapped
+from roadloop.storage.objects import STREAMS, ObjectPath, Place
 
 
 class ShardPlan(NamedTuple):
@@ -117,10 +119,10 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
     tally = Tally()
     learned = {name: [c.raw_id for c in table.classes if c.train_id != IGNORE] for name, table in tables.items()}
     with writing_shard(path) as shard:
-        for sample, name in zip(plan.samples, plan.names, strict=True):
+        checks = _checked(plan, tables, max_pixels)
+        for sample, name, checked in zip(plan.samples, plan.names, checks, strict=True):
             if signals.stop.is_set():
                 raise StoppedError
-            checked = check_sample(sample, tables[sample.source], max_pixels)
             if isinstance(checked, Problem):
                 problems.append(checked)
             else:
@@ -161,9 +163,23 @@ def read_report(value: Mapping[str, Any]) -> ShardReport:
     return ShardReport(value["split"], value["file"], value["key"], value["sha256"], value["rows"], problems, tally)
 
 
-def _stat(path: Path) -> list[int]:
+def _checked(plan: ShardPlan, tables: Mapping[str, ClassTable], max_pixels: int) -> Iterator[Checked | Problem]:
+    """Every sample read and checked, in order; several at once where waiting for an object store takes the time."""
+
+    def check(sample: Sample) -> Checked | Problem:
+        return check_sample(sample, tables[sample.source], max_pixels)
+
+    if any(sample.stored for sample in plan.samples):
+        return overlapped(check, plan.samples, STREAMS)
+    return map(check, plan.samples)
+
+
+def _stat(place: Place) -> list[int]:
+    """What changes with a file; nothing for an object, which must have the sum that the sample's facts name."""
+    if isinstance(place, ObjectPath):
+        return []
     try:
-        status = path.stat()
+        status = place.stat()
     except OSError:
         return []
     return [status.st_size, status.st_mtime_ns]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.errors import RoadloopError
+from roadloop.errors import ObjectStoreError, RoadloopError
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.meaning import UNKNOWN, Labels
 from roadloop.evaluation.metrics import Counts, count
@@ -99,10 +99,16 @@ class Loaded:
 
 
 def load(source: PictureSource, picture: Picture, max_pixels: int) -> Loaded | BadPicture:
-    """Read and decode one picture; what is wrong becomes a line, never an exception."""
+    """Read and decode one picture; what is wrong becomes a line, never an exception.
+
+    Raises:
+        ObjectStoreError: It lies in a store that refuses all that is asked, or does not answer.
+    """
     try:
         raw = source.read(picture)
         image = decode_image(raw.image, max_pixels)
+    except ObjectStoreError:
+        raise
     except RoadloopError as error:
         return BadPicture(picture.number, picture.name, error.text)
     if not raw.kind:

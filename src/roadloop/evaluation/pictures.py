@@ -17,13 +17,14 @@ from roadloop.datasets.info import SPLITS
 from roadloop.datasets.reader import DatasetReader
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.labels.table import ClassTable, shipped
-from roadloop.sources.check import check_unchanged
+from roadloop.sources.check import check_label_unchanged, check_unchanged
 from roadloop.sources.importers.legend import is_table, read_legend
 from roadloop.sources.layout import CLASSES, LABEL_PREFIX, Paired, Problem, Sample, pair_files, track_of
 from roadloop.sources.manifest import read_manifest
 from roadloop.sources.service import SourceSet, open_set, scan_referred
 from roadloop.storage import reading
 from roadloop.storage.listing import Folder, list_folder, walk
+from roadloop.storage.objects import ObjectPath, place_of
 from roadloop.storage.paths import Workspace, check_name, printable, spoken
 
 LabelKind = Literal["id", "color", ""]
@@ -200,33 +201,36 @@ class FolderSource:
     def read(self, picture: Picture) -> Raw:
         """The bytes of one picture and of its label."""
         label = self._bytes(picture.label) if picture.kind else b""
+        check_label_unchanged(label, place_of(picture.label, self._folder), self._sums.get(picture.label, ""))
         image = self._bytes(picture.file)
         check_unchanged(image, self._sums.get(self._key(picture.file), ""))
         return Raw(image, label, picture.kind)
 
     @cached_property
     def _sums(self) -> dict[str, str]:
-        """sha256 of the set's pictures when they were imported, by `_key`."""
+        """sha256 of the set's pictures when they were imported, by `_key`; of its labels in object stores, too."""
         if self._set is None:
             return {}
         here = {row.key: row.image_sha256 for row in read_manifest(self._set.path).values() if not row.image}
-        return here | {str(sample.image): sample.facts.image_sha256 for sample in self._referred()}
+        referred = self._referred()
+        labels = {str(s.label): s.facts.label_sha256 for s in referred if isinstance(s.label, ObjectPath)}
+        return here | labels | {str(sample.image): sample.facts.image_sha256 for sample in referred}
 
     def _key(self, file: str) -> str:
         """`<package>/<stem>` of a picture that stands in its package, the path of one that stands elsewhere."""
-        path = self._folder / file
-        if path.is_relative_to(self._folder):
+        path = place_of(file, self._folder)
+        if isinstance(path, Path) and path.is_relative_to(self._folder):
             return unicodedata.normalize("NFC", f"{path.parent.name}/{path.stem}")
         return file
 
     def _bytes(self, file: str) -> bytes:
-        path = self._folder / file  # an absolute one stays as it is
+        place = place_of(file, self._folder)
         try:
-            return reading.read_bytes(self._workspace.follow(path))
+            return reading.read_bytes(self._workspace.follow_place(place))
         except OSError as error:
             what = reading.why(error)
             raise NotFoundError(
-                Text(f"读不到文件 {path.name}：{what.zh}。", f"Cannot read the file {path.name}: {what.en}.")
+                Text(f"读不到文件 {place.name}：{what.zh}。", f"Cannot read the file {place.name}: {what.en}.")
             ) from error
 
 

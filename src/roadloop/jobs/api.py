@@ -2,9 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter
@@ -79,11 +79,40 @@ class JobRow(JobFields):
     gpus: str
     host: str | None = Field(description="The machine that it runs on, or ran on last.")
     attempt: int
+    log_url: str = Field(description="Where its log is read, wherever it runs.")
     result: dict[str, Any] | None = Field(description="Facts of a finished job.")
 
 
 class JobList(JobRows[JobRow]):
     """Jobs, newest first; one object with a task id."""
+
+
+class JobOnNode(BaseModel):
+    """A job that runs on a node."""
+
+    task_id: str
+    kind: str
+    title: str
+
+
+class NodeFields(BaseModel):
+    """One node."""
+
+    name: str = Field(description="What `pc-name` and `host` call it.")
+    address: str
+    state: Literal["ready", "unusable"] = Field(description="Whether it gets jobs.")
+    problem: str | None = Field(description="Why it gets none.")
+    version: str = Field(description="Of its roadloop; empty where it has not said.")
+    cpus: float
+    memory_mib: int = Field(description="MiB")
+    gpus: int = Field(description="How many it has.")
+    jobs: list[JobOnNode] = Field(description="What runs there.")
+
+
+class NodeList(Success):
+    """The nodes of the cluster; none without one."""
+
+    data: list[NodeFields]
 
 
 class Health(Success):
@@ -194,8 +223,15 @@ def event_routes(platform: Platform, feed: Feed) -> APIRouter:
 
 
 def gpu_routes(platform: Platform) -> APIRouter:
-    """The endpoints of GPUs."""
+    """The endpoints of nodes and GPUs."""
     router = Endpoints(platform, tag="devices")
+
+    @router.get("/v1/nodes", NoParameters, reply=NodeList)
+    def node_list(call: Call, _: NoParameters) -> dict[str, Any]:
+        """List the nodes of the cluster: what each has, what runs there, and why one gets no jobs."""
+        with call.platform.database.reading() as db:
+            known, running = nodes.all_nodes(db), queue.running(db)
+        return {"data": [_render_node(node, running, call.language) for node in known]}
 
     def gpu_list(call: Call, _: NoParameters) -> dict[str, Any]:
         with call.platform.database.reading() as db:
@@ -220,7 +256,8 @@ def gpu_routes(platform: Platform) -> APIRouter:
 
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     job: queue.Job = row["job"]
-    return {name: getattr(job, name) for name in ("kind", "title", "gpus", "host", "attempt", "result")}
+    said = {name: getattr(job, name) for name in ("kind", "title", "gpus", "host", "attempt", "result")}
+    return {**said, "log_url": f"/output_log?task_id={job.id}"}
 
 
 def _render_event(row: sa.Row[Any], language: Language) -> dict[str, Any]:
@@ -230,6 +267,17 @@ def _render_event(row: sa.Row[Any], language: Language) -> dict[str, Any]:
         "attempt_token": row.token,
         "text": text.pick(language) if text else None,
         "at": format_time(row.at),
+    }
+
+
+def _render_node(node: nodes.NodeRow, running: Sequence[queue.Job], language: Language) -> dict[str, Any]:
+    there = [{"task_id": job.id, "kind": job.kind, "title": job.title} for job in running if job.host == node.name]
+    return {
+        **{name: getattr(node, name) for name in ("name", "address", "version", "cpus", "memory_mib")},
+        "state": "ready" if node.problem is None else "unusable",
+        "problem": None if node.problem is None else node.problem.pick(language),
+        "gpus": len(node.gpus),
+        "jobs": there,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from roadloop.devices import service as devices
 from roadloop.errors import Text
-from roadloop.jobs import processes
+from roadloop.jobs import nodes, processes
 from roadloop.jobs.confine import Confinement
 from roadloop.jobs.endings import RESTARTED, SILENT, Loss
 from roadloop.jobs.identity import boot_id
@@ -212,7 +212,9 @@ class OneHost:
         return (self._here,)
 
     def take_over(self) -> None:
-        """End what an earlier server's jobs left."""
+        """End what an earlier server's jobs left, and forget the nodes of a cluster that it had."""
+        with self._database.transaction() as db:
+            nodes.forget(db)
         self._here.take_over(self._database)
 
     def sweep(self) -> None:

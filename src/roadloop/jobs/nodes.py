@@ -79,6 +79,11 @@ def check_gpus(platform: Platform, gpus: str) -> str:
     return devices.check(known, here, gpus)
 
 
+def forget(db: sa.Connection) -> None:
+    """There is no cluster any more."""
+    db.execute(nodes.delete())
+
+
 def write(db: sa.Connection, seen: Sequence[NodeRow], away: Text) -> None:
     """Write what was seen.
 

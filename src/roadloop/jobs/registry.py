@@ -1,10 +1,13 @@
 """What a job can be: kind -> the function that its process runs, as text, because loading some of them is dear.
 
-And which settings with passwords, tokens or addresses that may hold them which kinds are told.
+And which settings, and variables of the environment, with passwords, tokens or addresses that may hold them which kinds are
+told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from roadloop.storage.objects import is_object
 
 TASKS: Final[Mapping[str, str]] = {
     "create_data": "roadloop.datasets.tasks:build",
@@ -32,6 +35,26 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "mlflow_url": frozenset({"train"}),
     "track_service_url": frozenset({"sample", "select"}),
 }
+
+#: Kinds that read pictures where they lie, in object stores too; the others are not told the stores' keys.
+READERS: Final = frozenset(
+    {
+        "create_data",
+        "offimport",
+        "import_preview",
+        "health",
+        "evaluate",
+        "task_divide",
+        "process_label",
+        "sample",
+        "select",
+    }
+)
+
+
+def keys(kind: str, roots: Sequence[str]) -> tuple[str, ...]:
+    """The variables of the environment that a job of this kind receives because roots lie in object stores."""
+    return ("AWS_*",) if kind in READERS and any(is_object(root) for root in roots) else ()
 
 
 def withheld(kind: str) -> frozenset[str]:

@@ -16,6 +16,7 @@ from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.layout import Problem, point_of
 from roadloop.sources.service import open_set, scan
 from roadloop.storage import reading
+from roadloop.storage.objects import ObjectPath
 from roadloop.storage.paths import Workspace
 
 
@@ -54,8 +55,9 @@ def draw_gold(workspace: Workspace, name: str, wanted: int, seed: int, max_pixel
     for sample in samples:
         checked = check_sample(sample, source.table, max_pixels)
         if isinstance(checked, Checked) and not checked.unknown_pixels:
-            origin = workspace.store_path(sample.image.resolve())
-            drawn.append(Candidate(origin, sample.image.name, "", "", {}, sample.key))
+            image = sample.image
+            origin = str(image) if isinstance(image, ObjectPath) else workspace.store_path(image.resolve())
+            drawn.append(Candidate(origin, image.name, "", "", {}, sample.key))
         if len(drawn) == wanted:
             return drawn
     raise JobError(
@@ -109,7 +111,8 @@ def read_whole(workspace: Workspace, origin: str) -> bytes:
         OSError: It cannot be read.
         BrokenFileError: It is neither JPEG nor PNG.
         PathOutsideError: Its links lead out of the workspace and its roots by now.
+        ObjectStoreError: It lies in a store that refuses all that is asked, or does not answer.
     """
-    data = reading.read_bytes(workspace.follow(workspace.find_path(origin)))
+    data = reading.read_bytes(workspace.follow_place(workspace.find_place(origin)))
     read_header(data)
     return data

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import DiskFullError, RoadloopError
+from roadloop.errors import DiskFullError, ObjectStoreError, RoadloopError
 from roadloop.imaging.decode import check_image, decode_image
 from roadloop.imaging.encode import encode_color
 from roadloop.labels.colors import ColorCoder
@@ -76,7 +76,7 @@ def fill(
     for row in rows:
         try:
             pictures.append(_add(workspace, folder, brief, row))
-        except DiskFullError:
+        except (DiskFullError, ObjectStoreError):
             raise
         except (RoadloopError, OSError) as error:
             problems.append(Problem(row.origin, reading.complaint(error)))

@@ -1,6 +1,7 @@
 """A returned label and what belongs to it: its picture, and for some pictures the true label."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.layout import Sample
 from roadloop.sources.service import open_set, scan
 from roadloop.storage import reading
+from roadloop.storage.objects import Place
 from roadloop.storage.paths import Workspace
 
 
@@ -52,12 +54,14 @@ def load_image(workspace: Workspace, label: Returned, wanted: ResultType, max_pi
         PathOutsideError: Links of one lead out of the workspace and its roots.
     """
     picture = label.picture
-    files = [label.package / picture.name, label.file.parent / picture.name]
+    files: list[Place] = [label.package / picture.name, label.file.parent / picture.name]
     if label.row is not None:
-        files.insert(0, workspace.find_path(label.row.origin))
+        files.insert(0, workspace.find_place(label.row.origin))
     for file in files:
-        if file.is_file():
-            data = reading.read_bytes(workspace.follow(file))
+        if isinstance(file, Path) and not file.is_file():
+            continue
+        with suppress(FileNotFoundError):  # an object that is gone
+            data = reading.read_bytes(workspace.follow_place(file))
             if hashlib.sha256(data).hexdigest() == picture.source_sha256:
                 return data if wanted == "union" else half_of(data, max_pixels)
     framed = label.package / picture.name

@@ -17,6 +17,7 @@ from roadloop.errors import (
     JobError,
     LabelMapError,
     NameTakenError,
+    ObjectStoreError,
     PathOutsideError,
     RoadloopError,
     Text,
@@ -166,7 +167,7 @@ class LabelRun:
         if isinstance(verdict, Accepted) and label.origin not in self._published:
             try:
                 self._write(label, verdict, writer)
-            except DiskFullError:
+            except (DiskFullError, ObjectStoreError):
                 raise
             except (RoadloopError, OSError) as error:
                 verdict = Rejected(_reason(error))

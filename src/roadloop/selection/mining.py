@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.errors import JobError, ObjectStoreError, RoadloopError, Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
@@ -29,6 +29,7 @@ from roadloop.selection.scoring import load_scorers, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import publish, reading
 from roadloop.storage.ahead import overlapped
+from roadloop.storage.objects import Place
 from roadloop.tracks.service import TrackPoint, check_distances
 
 MiningRun = Run[MineRecipe]
@@ -173,10 +174,12 @@ def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np
     known = dict(book.labelled())
     pictures = [(name, path) for name, path in _labelled_pictures(run) if name not in known]
 
-    def read(picture: tuple[str, Path]) -> tuple[str, NDArray[np.uint64] | None]:
+    def read(picture: tuple[str, Place]) -> tuple[str, NDArray[np.uint64] | None]:
         name, path = picture
         try:
             return name, fingerprint_of(reading.read_bytes(path), run.max_pixels)
+        except ObjectStoreError:
+            raise
         except (OSError, RoadloopError):  # broken pictures of a source set are reported when a dataset is built
             return name, None
 
@@ -196,7 +199,7 @@ def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np
     return near_any(pool.traits.prints, prints)
 
 
-def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Path]]:
+def _labelled_pictures(run: MiningRun) -> Iterator[tuple[str, Place]]:
     workspace = run.context.platform.workspace
     names = run.recipe.labelled
     for name in list_sets(workspace) if names is None else names:

@@ -2,14 +2,14 @@
 
 import hashlib
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import BrokenFileError, LabelMapError, RoadloopError, Text
+from roadloop.errors import BrokenFileError, LabelMapError, ObjectStoreError, RoadloopError, Text
 from roadloop.imaging.decode import MAX_PIXELS, check_image, decode_color_label, decode_label
 from roadloop.imaging.header import Format, broken
 from roadloop.labels.colors import ColorCoder, describe_unknown
@@ -17,6 +17,7 @@ from roadloop.labels.table import IGNORE, ClassTable
 from roadloop.sources.layout import Problem, Sample
 from roadloop.sources.manifest import MANIFEST
 from roadloop.storage import reading
+from roadloop.storage.objects import ObjectPath, Place
 from roadloop.storage.paths import printable
 
 MAX_UNKNOWN: Final = 0.01  # of a picture's pixels
@@ -53,6 +54,9 @@ def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS
         sample: What to read.
         table: Class table of its set.
         max_pixels: Larger pictures are left out.
+
+    Raises:
+        ObjectStoreError: It lies in a store that refuses all that is asked, or does not answer.
     """
     place = f"{sample.source}/{sample.package}"
     file = sample.image_name
@@ -64,10 +68,28 @@ def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS
         ids, counts, unknown = _read_ids(sample, table, max_pixels)
         if ids.shape != header.size[::-1]:
             raise BrokenFileError(other_size(ids, header.size))
+    except ObjectStoreError:
+        raise
     except RoadloopError as error:
         return Problem(f"{place}/{printable(PurePath(file).name)}", error.text)
     width, height = header.size
     return Checked(image, header.format, width, height, ids, counts, unknown)
+
+
+def check_label_unchanged(label: bytes, place: Place, sha256: str) -> None:
+    """`check_unchanged` for a label in an object store, where nothing else tells that it was replaced.
+
+    Labels on the disk may be mended in place.
+
+    Raises:
+        BrokenFileError: They differ.
+    """
+    if isinstance(place, ObjectPath) and sha256 and hashlib.sha256(label).hexdigest() != sha256:
+        raise broken(
+            f"标注与导入时不同（{MANIFEST} 的 label_sha256 不符）：请恢复它，或把新的标注导入为另一个源数据",
+            f"The label is not what was imported (label_sha256 in {MANIFEST} does not fit): put it back, or import the"
+            " new labels into another source set",
+        )
 
 
 def check_unchanged(image: bytes, sha256: str) -> None:
@@ -88,9 +110,9 @@ def check_unchanged(image: bytes, sha256: str) -> None:
         )
 
 
-def _read(path: Path) -> bytes:
+def _read(place: Place) -> bytes:
     try:
-        return reading.read_bytes(path)
+        return reading.read_bytes(place)
     except OSError as error:
         what = reading.why(error)
         raise broken(f"无法读取：{what.zh}", f"Cannot be read: {what.en}") from error
@@ -98,6 +120,7 @@ def _read(path: Path) -> bytes:
 
 def _read_ids(sample: Sample, table: ClassTable, max_pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
     data = _read(sample.label)
+    check_label_unchanged(data, sample.label, sample.facts.label_sha256)
     if sample.label_kind == "color":
         decoded = _coder(table).to_ids(decode_color_label(data, max_pixels))
         _check_share(decoded.unknown_pixels, decoded.ids.size, "颜色", "colours", describe_unknown(decoded.unknown))

@@ -25,13 +25,17 @@ from roadloop.sources.recipe import ImportRecipe
 from roadloop.sources.service import open_set
 from roadloop.sources.terminal import Terminal, foresee_here, import_here
 from roadloop.storage import publish
+from roadloop.storage.objects import is_object, parse
 from roadloop.storage.platform import Platform, opened
 
 LAYOUT_HELP: Final = f"auto, or one of: {', '.join(LAYOUTS)}."
 
 
 def import_folder(
-    folder: Annotated[Path, typer.Argument(help="Folder of labelled pictures, in any layout that is known 目录.")],
+    folder: Annotated[
+        str,
+        typer.Argument(help="Folder of labelled pictures, in any layout that is known, or s3://bucket/prefix 目录."),
+    ],
     name: Annotated[str, typer.Option(help="Name of the source set; without it, the folder's 源数据名称.")] = "",
     layout: Annotated[str, typer.Option(help=LAYOUT_HELP)] = AUTO,
     roadelement: Annotated[str, typer.Option(help="Class table; without it, the one that comes with the data.")] = "",
@@ -50,8 +54,9 @@ def import_folder(
     Every file and every statement about a picture has one outcome; the report names them all. A copy may come from any
     folder that you can read. The same folder again adds what is new.
     """
+    place = parse(folder, "folder") if is_object(folder) else Path(folder).absolute()
     request = ImportRecipe(
-        src=str(folder.absolute()), dest=name or folder.absolute().name, roadelement=roadelement, layout=layout,
+        src=str(place), dest=name or place.name, roadelement=roadelement, layout=layout,
         values=values, mode="reference" if reference else "copy",
     )  # fmt: skip
     with opened(settings_of(home)) as platform, Progress(console=terminal()) as bar:

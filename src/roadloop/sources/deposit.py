@@ -21,6 +21,7 @@ from roadloop.sources.recipe import ORIGIN, ImportRecipe, Origin, format_origin
 from roadloop.sources.survey import Survey
 from roadloop.sources.writer import files_of_picture
 from roadloop.storage import publish, reading
+from roadloop.storage.objects import ObjectPath
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.tracks.service import UNKNOWN
 
@@ -153,7 +154,8 @@ class Deposit:
 
     def _locate(self, file: str) -> str:
         """What the manifest calls a file of the imported folder."""
-        return self._workspace.store_path(self._survey.tree.root / file, raw=True)
+        place = self._survey.tree.root / file
+        return str(place) if isinstance(place, ObjectPath) else self._workspace.store_path(place, raw=True)
 
     def _written(self, ready: Ready, row: Row) -> Row:
         files = files_of_picture(

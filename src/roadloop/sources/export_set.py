@@ -76,7 +76,8 @@ def export_set(
     with publish.publishing_folder(out) as scratch:
         folder = Folder(scratch, source.table, link=link)
         exporter = EXPORTERS[layout](folder)
-        for number, (sample, checked) in enumerate(read_ahead(read, found.samples), 1):
+        stored = any(sample.stored for sample in found.samples)
+        for number, (sample, checked) in enumerate(read_ahead(read, found.samples, stored=stored), 1):
             if isinstance(checked, Problem):
                 problems.append(checked)
             else:

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from roadloop.errors import Text
 from roadloop.imaging.endings import odd_picture
 from roadloop.sources.manifest import Row
+from roadloop.storage.objects import Place, is_object, place_of
 from roadloop.storage.paths import printable, readable
 
 LabelKind = Literal["id", "color"]
@@ -42,7 +43,8 @@ class Sample(NamedTuple):
         source: Name of the source set.
         folder: Its package's folder.
         stem: Name without ending, NFC; `package/stem` is unique in a set.
-        image_name: File name of the picture, as on the disk; an absolute path where the set only refers to it.
+        image_name: File name of the picture, as on the disk; an absolute path, or `s3://<bucket>/<key>`, where the set
+            only refers to it.
         label_name: File name of the label, likewise.
         label_kind: `id` (pixel = raw id) or `color` (colours of the class table).
         track: Track id.
@@ -73,14 +75,19 @@ class Sample(NamedTuple):
         return f"{self.package}/{self.stem}"
 
     @property
-    def image(self) -> Path:
-        """The picture's file."""
-        return self.folder / self.image_name
+    def stored(self) -> bool:
+        """Whether the picture lies in an object store."""
+        return is_object(self.image_name)
 
     @property
-    def label(self) -> Path:
+    def image(self) -> Place:
+        """The picture's file."""
+        return place_of(self.image_name, self.folder)
+
+    @property
+    def label(self) -> Place:
         """The label's file."""
-        return self.folder / self.label_name
+        return place_of(self.label_name, self.folder)
 
 
 class Pair(NamedTuple):

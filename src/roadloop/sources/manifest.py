@@ -40,7 +40,8 @@ class Row(NamedTuple):
         origin: Where it was imported from, relative to the imported folder.
         image_sha256: Of the picture when it was imported.
         label_sha256: Of what its label was made from.
-        image: Where the picture is: relative to the workspace, or absolute in a root; empty = in the package.
+        image: Where the picture is: relative to the workspace, absolute in a root, or `s3://<bucket>/<key>`; empty = in
+            the package.
         label: Where the label is, likewise; empty = `<package>/<stem>.png` or `label-<stem>.png`.
         label_kind: `id` or `color`, for a label that is not in the package.
     """

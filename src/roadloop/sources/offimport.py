@@ -28,6 +28,7 @@ from roadloop.sources.recipe import ImportJob, ImportRecipe, read_origin
 from roadloop.sources.service import check_dest, open_set
 from roadloop.sources.survey import legend_near
 from roadloop.storage.database import Write
+from roadloop.storage.objects import ObjectPath, Place
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
 
@@ -41,7 +42,7 @@ CODES: Final[Mapping[str, Mapping[str, Text]]] = {
 
 
 def prepare(workspace: Workspace, request: ImportRecipe) -> ImportRecipe:
-    """Check a request and resolve it; the folder's class table is looked at, no picture.
+    """Check a request and resolve it; the folder's class table is looked at, no picture, and no object store.
 
     Raises:
         NotFoundError: The folder or the class table is not there.
@@ -61,6 +62,8 @@ def prepare(workspace: Workspace, request: ImportRecipe) -> ImportRecipe:
     dest = check_dest(workspace, request.dest)
     table = find_table(workspace, request.roadelement) if request.roadelement else None
     folder = find_folder(workspace, request.src)
+    if isinstance(folder, ObjectPath):
+        return request.model_copy(update={"dest": dest, "src": str(folder)})
     if table is not None and not (workspace.sources / dest).exists():
         _check_table(workspace, folder, table)
     return request.model_copy(update={"dest": dest, "src": workspace.store_path(folder)})
@@ -105,15 +108,17 @@ def _check_table(workspace: Workspace, folder: Path, table: ClassTable) -> None:
         check_tables(legend, table)
 
 
-def find_folder(workspace: Workspace, text: str) -> Path:
-    """The folder that `src` names: under `imports/`, with or without that word, or absolute in a root.
+def find_folder(workspace: Workspace, text: str) -> Place:
+    """The folder that `src` names: under `imports/`, with or without that word, or absolute in a root; or `s3://` in one.
 
     Raises:
-        NotFoundError: It is not there.
+        NotFoundError: It is not there; of an object store the job says so.
         PathOutsideError: It is in another part of the workspace, or outside.
         InvalidValueError: It holds the workspace itself, or is not a path.
     """
-    path = workspace.resolve(text, "src")
+    path = workspace.resolve_place(text, "src")
+    if isinstance(path, ObjectPath):
+        return path
     if not path.exists() and not Path(text).is_absolute():
         path = workspace.resolve(f"{workspace.imports.name}/{text}", "src")
     if workspace.home.is_relative_to(path):

@@ -37,7 +37,10 @@ def _name_layouts(schema: dict[str, Any]) -> None:
 class ImportRecipe(Parameters):
     """Parameters of /offimport; resolved, one import."""
 
-    src: str = Field(description="Folder under imports/, or absolute in a root.", examples=["imports/suzhou"])
+    src: str = Field(
+        description="Folder under imports/, or absolute in a root, or s3://bucket/prefix in one.",
+        examples=["imports/suzhou"],
+    )
     dest: str = Field(description="Name of the source set.", examples=["lane-suzhou-20180710"])
     roadelement: str = Field(
         "",

@@ -29,6 +29,7 @@ from roadloop.sources.manifest import MANIFEST, Row, read_manifest
 from roadloop.sources.recipe import ORIGIN
 from roadloop.storage import reading
 from roadloop.storage.listing import Left, list_folder
+from roadloop.storage.objects import ObjectPath, Place, is_object, place_of
 from roadloop.storage.paths import Workspace, check_name, check_new_name, is_text, printable, readable, spoken
 
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -141,6 +142,7 @@ def scan(source: SourceSet) -> Scan:
     """Pair up all pictures and labels of a set, in order of package and stem; no file is decoded.
 
     Pictures that the manifest only refers to are looked for where it says; they must lie in the workspace or a root.
+    What lies in an object store is not looked for: whoever reads it finds out.
     """
     rows = read_manifest(source.path)
     top = list_folder(source.path, source.workspace.holds)
@@ -211,15 +213,15 @@ def _local(
 
 
 def _referred(
-    source: SourceSet, folder: Path, rows: list[Row], locate: Callable[[str], Path | None], problems: list[Problem]
+    source: SourceSet, folder: Path, rows: list[Row], locate: Callable[[str], Place | None], problems: list[Problem]
 ) -> list[Sample]:
     """The samples of a package whose pictures stand elsewhere; their labels stand there too, or in the package."""
     samples = []
     for row in rows:
         image = locate(row.image)
         label = locate(row.label) if row.label else folder / f"{row.stem}.png"
-        if image is None or label is None or not image.is_file() or not label.is_file():
-            lost = row.image if image is None or not image.is_file() else row.label or f"{row.stem}.png"
+        if image is None or label is None or not _is_there(image) or not _is_there(label):
+            lost = row.image if image is None or not _is_there(image) else row.label or f"{row.stem}.png"
             shown = printable(lost)
             why = Text(
                 f"引用的文件不在了，或不在工作区与配置的根目录内：{shown}",
@@ -233,14 +235,20 @@ def _referred(
     return samples
 
 
-def _locator(workspace: Workspace) -> Callable[[str], Path | None]:
+def _is_there(place: Place) -> bool:
+    return isinstance(place, ObjectPath) or place.is_file()
+
+
+def _locator(workspace: Workspace) -> Callable[[str], Place | None]:
     """Finds the file that a manifest's path means; None outside the workspace and its roots. Follows links first."""
     resolve = cache(Path.resolve)
 
-    def locate(text: str) -> Path | None:
+    def locate(text: str) -> Place | None:
         if "\0" in text:
             return None
-        place = workspace.home / text
+        place = place_of(text, workspace.home)
+        if isinstance(place, ObjectPath):
+            return place if workspace.holds(place) else None
         path = resolve(place.parent) / place.name
         if path.is_symlink():
             path = path.resolve()
@@ -290,7 +298,7 @@ def _is_name(text: str) -> bool:
 
 
 def claims(db: sa.Connection, workspace: Workspace) -> Iterator[Claim]:
-    """The imported source sets, and the folders of pictures that sets have left where they were."""
+    """The imported source sets, and the folders of this disk where sets have left pictures."""
     names: dict[str, list[str]] = {}
     for row in succeeded(db, store.imports):
         names.setdefault(row.dest, []).append(row.task_id)
@@ -302,5 +310,7 @@ def claims(db: sa.Connection, workspace: Workspace) -> Iterator[Claim]:
             rows = list(read_manifest(workspace.find_path(f"{workspace.sources.name}/{name}")).values())
         except (BrokenFileError, OSError):  # it is reported where the set is read
             continue
-        for folder in sorted({str(PurePath(row.image).parent) for row in rows if row.image}):
+        for folder in sorted(
+            {str(PurePath(row.image).parent) for row in rows if row.image and not is_object(row.image)}
+        ):
             yield Claim(owner, folder)

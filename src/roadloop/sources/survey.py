@@ -22,6 +22,7 @@ from roadloop.sources.importers.report import Report
 from roadloop.sources.importers.tree import Tree, list_tree
 from roadloop.sources.recipe import ImportRecipe, read_origin
 from roadloop.sources.service import open_set
+from roadloop.storage.objects import ObjectPath
 from roadloop.storage.paths import Workspace
 
 _HIDDEN: Final = Text("隐藏文件或目录，已跳过", "A hidden file or folder")
@@ -90,8 +91,9 @@ def survey(workspace: Workspace, recipe: ImportRecipe, check_stop: Callable[[], 
         JobError: The layout is not the one that was named, or documents contradict each other.
         ConflictError: The data's own table is not `roadelement`, or what pixel values mean is undecided.
         LabelMapError: A class table cannot be read, or has none of the data's classes.
+        ObjectStoreError: The pictures lie in a store that refuses all that is asked, or does not answer.
     """
-    tree = list_tree(workspace.resolve(recipe.src, "src"), workspace.holds, check_stop)
+    tree = list_tree(workspace.resolve_place(recipe.src, "src"), workspace.holds, check_stop)
     origin = read_origin(workspace.sources / recipe.dest)
     layout, found = recognise(tree, origin.layout if origin else recipe.layout)
     legend = find_legend(tree)
@@ -186,7 +188,8 @@ def take(
     def read(item: Item) -> Ready | list[Line]:
         return reader.read(item, place.known(item.image))
 
-    for number, (item, result) in enumerate(zip(items, read_ahead(read, items), strict=True), 1):
+    results = read_ahead(read, items, stored=isinstance(done.tree.root, ObjectPath))
+    for number, (item, result) in enumerate(zip(items, results, strict=True), 1):
         lines = place.add(result) if isinstance(result, Ready) else result
         report.add(lines)
         report.conclude(item)

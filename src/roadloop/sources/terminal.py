@@ -13,6 +13,7 @@ from roadloop.sources.bringing import Brought, bring, foresee, judge, write_repo
 from roadloop.sources.offimport import check_idle, check_origin, prepare
 from roadloop.sources.recipe import ImportRecipe
 from roadloop.storage import publish
+from roadloop.storage.objects import is_object
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
@@ -68,7 +69,7 @@ def import_here(platform: Platform, request: ImportRecipe, terminal: Terminal) -
 
     Args:
         platform: The installation.
-        request: `src` is an absolute path.
+        request: `src` is an absolute path, or a place in an object store.
         terminal: Shows it.
 
     Returns:
@@ -113,7 +114,7 @@ def foresee_here(platform: Platform, request: ImportRecipe, terminal: Terminal) 
 def _planned(platform: Platform, request: ImportRecipe) -> tuple[Workspace, ImportRecipe]:
     """The workspace and the checked import. Who may use the command line may copy from any folder that he can read."""
     settings = platform.settings
-    if not (Path(request.src).exists() or (settings.home / request.src).exists()):
+    if not (is_object(request.src) or Path(request.src).exists() or (settings.home / request.src).exists()):
         raise NotFoundError(Text(f"没有目录 {request.src}", f"There is no folder {request.src}"), parameter="src")
     given = (f"{request.src}:ro",) if request.mode == "copy" else ()
     workspace = Workspace(settings.home, (*settings.roots, *given))

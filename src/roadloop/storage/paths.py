@@ -16,6 +16,7 @@ from typing import Final
 from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError, Text
 from roadloop.lists import NAME_COMMAS
 from roadloop.storage.folders import FOLDERS, Folders
+from roadloop.storage.objects import ObjectPath, Place, is_object, is_plain, parse, place_of
 
 MAX_NAME: Final = 100
 MAX_NAME_BYTES: Final = 240
@@ -164,12 +165,17 @@ class Workspace(Folders):
 
     Args:
         home: The workspace folder.
-        roots: Texts of further folders, `path` or `path:ro`.
+        roots: Texts of further folders, `path` or `path:ro`, and of places in object stores, `s3://bucket/prefix`, which
+            are only read.
+
+    Raises:
+        InvalidValueError: One of the latter is no such place.
     """
 
     def __init__(self, home: Path, roots: tuple[str, ...] = ()) -> None:
         super().__init__(home.expanduser().resolve())
-        self.roots: Final = (Root(self.home, True), *(parse_root(text) for text in roots))
+        self.roots: Final = (Root(self.home, True), *(parse_root(text) for text in roots if not is_object(text)))
+        self.stores: Final = tuple(parse(text.removesuffix(":ro"), "roots") for text in roots if is_object(text))
 
     def create_folders(self) -> None:
         """Make the folders that a workspace begins with."""
@@ -189,10 +195,19 @@ class Workspace(Folders):
             An absolute path without symbolic links. It need not exist.
 
         Raises:
-            InvalidValueError: Empty, too long, or not a path at all.
+            InvalidValueError: Empty, too long, not a path at all, or a place in an object store.
             InvalidNameError: Several entries of the disk read like a part of it.
             PathOutsideError: Outside every root, inside `..`, or in a read-only root although `write`.
         """
+        if is_object(text):
+            raise InvalidValueError(
+                Text(
+                    f"{parameter}：{text[:200]} 在对象存储中，此处需要磁盘上的目录或文件；对象存储可以用 /offimport 按引用导入，也可以存放轨迹。",
+                    f"{parameter}: {text[:200]} is in an object store; here a place on the disk is needed. What lies in a"
+                    " store can be imported by reference with /offimport, and tracks are found there.",
+                ),
+                parameter=parameter,
+            )
         self._check_path(text, parameter)
         given = Path(text)
         if ".." in given.parts:
@@ -217,6 +232,20 @@ class Workspace(Folders):
                 parameter=parameter,
             )
         return path
+
+    def resolve_place(self, text: str, parameter: str) -> Place:
+        """`resolve` for what is only read, and may lie in an object store as well; nobody is asked whether it is there.
+
+        Raises:
+            InvalidValueError, InvalidNameError: As `resolve`; or no place in an object store.
+            PathOutsideError: Outside every root.
+        """
+        if not is_object(text):
+            return self.resolve(text, parameter)
+        place = parse(text, parameter)
+        if not any(place.is_relative_to(store) for store in self.stores):
+            raise self._outside(text, parameter)
+        return place
 
     def dataset(self, name: str) -> Path:
         """The folder of a dataset, however its name is written on the disk; it need not exist."""
@@ -277,9 +306,31 @@ class Workspace(Folders):
         """
         return self._spelled(self.home / text, "path")
 
-    def holds(self, path: Path) -> bool:
-        """Whether a path without symbolic links lies in the workspace or one of the roots."""
-        return any(path.is_relative_to(root.path) for root in self.roots)
+    def find_place(self, text: str) -> Place:
+        """`find_path` for what may lie in an object store as well.
+
+        Raises:
+            InvalidNameError: Several entries of the disk read like a part of it.
+        """
+        return place_of(text, self.home) if is_object(text) else self.find_path(text)
+
+    def holds(self, place: Place) -> bool:
+        """Whether a path without symbolic links, or an object, lies in the workspace or one of the roots."""
+        if isinstance(place, ObjectPath):
+            return is_plain(place.key) and any(place.is_relative_to(store) for store in self.stores)
+        return any(place.is_relative_to(root.path) for root in self.roots)
+
+    def follow_place(self, place: Place) -> Place:
+        """`follow` for what may lie in an object store as well.
+
+        Raises:
+            PathOutsideError: It lies outside, or its links lead out of, the workspace and its roots.
+        """
+        if not isinstance(place, ObjectPath):
+            return self.follow(place)
+        if not self.holds(place):
+            raise self._outside(str(place), place.name)
+        return place
 
     def follow(self, path: Path) -> Path:
         """A file's real path, for files that stand in folders which people fill.
@@ -330,7 +381,7 @@ class Workspace(Folders):
             )
 
     def _outside(self, text: str, parameter: str) -> PathOutsideError:
-        allowed = "、".join(str(r.path) for r in self.roots)
+        allowed = "、".join((*(str(r.path) for r in self.roots), *map(str, self.stores)))
         return PathOutsideError(
             Text(
                 f"{parameter}：{text[:200]!r} 不在工作区内。请用相对于工作区的路径，或这些目录内的绝对路径：{allowed}。",

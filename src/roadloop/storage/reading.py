@@ -1,4 +1,4 @@
-"""Opening what other people put into a folder: files only.
+"""Opening what other people put into a folder, files only, or into an object store.
 
 A named pipe blocks whoever opens it until somebody writes, a device may never end. So everything that comes from folders
 that people fill is opened here, without waiting, and what is no file is refused as a file that cannot be read is.
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from roadloop.errors import RoadloopError, Text
+from roadloop.storage import objects
+from roadloop.storage.objects import ArchivedError, ObjectPath, Place
 
 _KINDS: Final = {
     stat.S_IFIFO: Text("是命名管道，不是文件", "a named pipe instead of a file"),
@@ -31,7 +33,7 @@ class NotFileError(OSError):
 
 def why(error: OSError) -> Text:
     """What keeps a file from being read, in both languages; the system's own words have only one."""
-    if isinstance(error, NotFileError):
+    if isinstance(error, (NotFileError, ArchivedError)):
         return error.kind
     what = error.strerror or type(error).__name__
     return Text(what, what)
@@ -62,15 +64,30 @@ def open_file(path: Path) -> io.FileIO:
     return io.FileIO(handle)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file.
+def read_bytes(place: Place) -> bytes:
+    """The bytes of a file, or of an object.
 
     Raises:
         NotFileError: It is a pipe, a socket or a device.
         OSError: It cannot be read.
+        ObjectStoreError: The store refuses all that is asked, or does not answer.
     """
-    with open_file(path) as stream:
+    if isinstance(place, ObjectPath):
+        return objects.read(place)
+    with open_file(place) as stream:
         return stream.read()
+
+
+def read_head(place: Place, number: int) -> bytes:
+    """The first bytes of a file, or of an object.
+
+    Raises:
+        OSError, ObjectStoreError: As `read_bytes`.
+    """
+    if isinstance(place, ObjectPath):
+        return objects.head(place, number)
+    with open_file(place) as stream:
+        return stream.read(number)
 
 
 def open_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> TextIO:

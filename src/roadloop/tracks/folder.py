@@ -8,7 +8,7 @@ import csv
 import io
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -56,22 +56,9 @@ class FolderStore:
             NotFoundError: There is no such track, its folder is a link that leads out, or it cannot be listed.
         """
         folder = self._find(track)
-        facts = _read_facts(folder / FACTS) if self._inside(folder / FACTS) else {}
-        points: dict[str, TrackPoint] = {}
+        facts = facts_in(_read_file(folder / FACTS)) if self._inside(folder / FACTS) else {}
         names, problems = self._picture_names(folder)
-        for name in names:
-            try:
-                point = _point_id(name)
-            except InvalidNameError as error:
-                problems.append(Problem(printable(name), error.text))
-                continue
-            if point in points:
-                problems.append(
-                    Problem(name, Text(f"与 {points[point].file} 重名。", f"A twin of {points[point].file}."))
-                )
-                continue
-            points[point] = self._described(TrackPoint(track, point, file=name), facts.get(point, {}), problems)
-        return Listing([points[point] for point in sorted(points)], problems)
+        return list_points(track, names, facts, self._datum, problems)
 
     def picture(self, point: TrackPoint) -> bytes:
         """The bytes of a point's picture.
@@ -109,36 +96,13 @@ class FolderStore:
         """
         found: dict[str, None] = {}
         for folder in filter(lambda place: self._inside(place / TASKS), self._folders):
-            for row in _read_table(folder / TASKS):
-                if (row.get("task") or "").strip() == task and (row.get("track") or "").strip():
-                    found[(row["track"] or "").strip()] = None
+            found |= dict.fromkeys(tracks_in(_read_file(folder / TASKS), task))
         if not found:
-            raise NotFoundError(
-                Text(
-                    f"没有采集任务 {task[:80]}：tracks/{TASKS}（task,track 两列）中没有它，也没有配置轨迹服务。",
-                    f"There is no survey task {task[:80]}: tracks/{TASKS} (columns task,track) does not name it, and"
-                    " no track service is configured.",
-                ),
-                task=task[:80],
-            )
+            raise no_task(task)
         return list(found)
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def _described(self, point: TrackPoint, row: Mapping[str, str], problems: list[Problem]) -> TrackPoint:
-        """The point with what `track.csv` says about it."""
-        if not row:
-            return point
-        return point._replace(
-            time=(row.get("time") or "").strip()[:40],
-            city=(row.get("city") or "").strip()[:100],
-            adcode=(row.get("adcode") or "").strip()[:20],
-        ).at(
-            degrees(row.get("longitude"), 180),
-            degrees(row.get("latitude"), 90),
-            declared(row.get("datum") or "", self._datum, FACTS, problems),
-        )
 
     def _find(self, track: str) -> Path:
         """The folder of a track, whichever way its name is written on the disk.
@@ -162,7 +126,7 @@ class FolderStore:
             raise NotFoundError(
                 Text(f"轨迹 {shown}：{LEADS_OUT.zh}。", f"The track {shown} is {LEADS_OUT.en}."), track=shown
             )
-        raise NotFoundError(Text(f"没有轨迹 {track[:100]}。", f"There is no track {track[:100]}."), track=track[:100])
+        raise no_track(track)
 
     def _picture_names(self, folder: Path) -> tuple[list[str], list[Problem]]:
         """The picture files of a track in order of their bytes, and pictures that no track can have.
@@ -180,12 +144,7 @@ class FolderStore:
                 )
             ) from error
         problems = [Problem(printable(name), reason) for name, reason in found.left_out]
-        for name in found.files:
-            reason = _PNG if name.lower().endswith(".png") else odd_picture(name)
-            if reason is not None:
-                problems.append(Problem(printable(name), reason))
-        names = [name for name in found.files if name.lower().endswith(_ENDINGS)]
-        return sorted(names, key=os.fsencode), problems
+        return pictures_of(found.files, problems), problems
 
     def _inside(self, path: Path) -> bool:
         try:
@@ -196,6 +155,76 @@ class FolderStore:
 
     def _holds(self, real: Path) -> bool:
         return any(real.is_relative_to(root) for root in self._roots)
+
+
+def pictures_of(files: Iterable[str], problems: list[Problem]) -> list[str]:
+    """The pictures among the files of a track, in order of their bytes; `problems` learns of those that no track can have."""
+    names = []
+    for name in files:
+        reason = _PNG if name.lower().endswith(".png") else odd_picture(name)
+        if reason is not None:
+            problems.append(Problem(printable(name), reason))
+        if name.lower().endswith(_ENDINGS):
+            names.append(name)
+    return sorted(names, key=os.fsencode)
+
+
+def list_points(
+    track: str, names: Iterable[str], facts: Mapping[str, Mapping[str, str]], datum: Datum, problems: list[Problem]
+) -> Listing:
+    """The points of a track's pictures, in text order.
+
+    Args:
+        track: Track id.
+        names: The pictures' files.
+        facts: What `track.csv` says, by point.
+        datum: Of positions for which it names none.
+        problems: What was left out so far; learns of names that cannot be points, and of twins.
+    """
+    points: dict[str, TrackPoint] = {}
+    for name in names:
+        try:
+            point = _point_id(name)
+        except InvalidNameError as error:
+            problems.append(Problem(printable(name), error.text))
+            continue
+        if point in points:
+            problems.append(Problem(name, Text(f"与 {points[point].file} 重名。", f"A twin of {points[point].file}.")))
+            continue
+        points[point] = _described(TrackPoint(track, point, file=name), facts.get(point, {}), datum, problems)
+    return Listing([points[point] for point in sorted(points)], problems)
+
+
+def no_track(track: str) -> NotFoundError:
+    """What is said of a track that is not there."""
+    return NotFoundError(Text(f"没有轨迹 {track[:100]}。", f"There is no track {track[:100]}."), track=track[:100])
+
+
+def no_task(task: str) -> NotFoundError:
+    """What is said of a survey task that no table names."""
+    return NotFoundError(
+        Text(
+            f"没有采集任务 {task[:80]}：tracks/{TASKS}（task,track 两列）中没有它，也没有配置轨迹服务。",
+            f"There is no survey task {task[:80]}: tracks/{TASKS} (columns task,track) does not name it, and"
+            " no track service is configured.",
+        ),
+        task=task[:80],
+    )
+
+
+def _described(point: TrackPoint, row: Mapping[str, str], datum: Datum, problems: list[Problem]) -> TrackPoint:
+    """The point with what `track.csv` says about it."""
+    if not row:
+        return point
+    return point._replace(
+        time=(row.get("time") or "").strip()[:40],
+        city=(row.get("city") or "").strip()[:100],
+        adcode=(row.get("adcode") or "").strip()[:20],
+    ).at(
+        degrees(row.get("longitude"), 180),
+        degrees(row.get("latitude"), 90),
+        declared(row.get("datum") or "", datum, FACTS, problems),
+    )
 
 
 def _point_id(name: str) -> str:
@@ -216,9 +245,10 @@ def _point_id(name: str) -> str:
     return check_name(stem, "point")
 
 
-def _read_facts(path: Path) -> dict[str, Mapping[str, str]]:
+def facts_in(table: bytes) -> dict[str, Mapping[str, str]]:
+    """The rows of a `track.csv` by point."""
     facts: dict[str, Mapping[str, str]] = {}
-    for row in _read_table(path):
+    for row in _rows(table):
         key = next((row[c] for c in ("point", "trackPointId", "name", "file") if row.get(c)), "")
         key = unicodedata.normalize("NFC", key.strip())
         if key.lower().endswith(_ENDINGS):
@@ -227,14 +257,23 @@ def _read_facts(path: Path) -> dict[str, Mapping[str, str]]:
     return facts
 
 
-def _read_table(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file in UTF-8 or GBK, up to one that is no CSV; none where it is missing, unreadable or huge."""
+def tracks_in(table: bytes, task: str) -> Iterator[str]:
+    """The tracks that a `tasks.csv` gives a survey task."""
+    for row in _rows(table):
+        if (row.get("task") or "").strip() == task and (row.get("track") or "").strip():
+            yield (row["track"] or "").strip()
+
+
+def _read_file(path: Path) -> bytes:
+    """A table; nothing where it is missing, unreadable or huge."""
     try:
-        if path.stat().st_size > MAX_TABLE:
-            return
-        data = reading.read_bytes(path)
+        return reading.read_bytes(path) if path.stat().st_size <= MAX_TABLE else b""
     except OSError:
-        return
+        return b""
+
+
+def _rows(data: bytes) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file in UTF-8 or GBK, up to one that is no CSV."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -10,6 +10,7 @@ from roadloop.storage.folders import Folders
 from roadloop.storage.platform import Platform
 from roadloop.tracks.datum import DATUMS, check_distances, parse_datum
 from roadloop.tracks.folder import FolderStore
+from roadloop.tracks.objects import BucketStore
 from roadloop.tracks.records import UNKNOWN, Listing, Problem, TrackPoint, TrackStore
 from roadloop.tracks.remote import HttpStore, ServiceOptions
 
@@ -43,15 +44,18 @@ def open_folders(platform: Platform) -> FolderStore:
 
 
 def open_store(platform: Platform) -> TrackStore:
-    """The track store of an installation: its folders first, then the HTTP service if one is configured.
+    """The track store of an installation: its folders first, then object stores among its roots, then the HTTP service.
 
     Raises:
         InvalidValueError: `track_service_url` is no http or https address.
     """
     settings = platform.settings
-    folders = open_folders(platform)
+    found: list[TrackStore] = [open_folders(platform)]
+    if platform.workspace.stores:
+        places = [store / Folders.tracks.name for store in platform.workspace.stores]
+        found.append(BucketStore(places, settings.max_picture_mpix * 1_000_000, settings.track_datum))
     if not settings.track_service_url:
-        return folders
+        return ChainStore(found)
     if not settings.track_service_url.lower().startswith(("http://", "https://")):
         raise InvalidValueError(
             Text(
@@ -73,7 +77,7 @@ def open_store(platform: Platform) -> TrackStore:
         max_pixels=settings.max_picture_mpix * 1_000_000,
         datum=settings.track_service_datum,
     )
-    return ChainStore([folders, HttpStore(options)])
+    return ChainStore([*found, HttpStore(options)])
 
 
 class ChainStore:

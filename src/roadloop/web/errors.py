@@ -27,6 +27,7 @@ STATUS: Final[Mapping[type[RoadloopError], HTTPStatus]] = {
     errors.BrokenDatabaseError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.JobError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ObjectStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -15,6 +15,7 @@ from roadloop.labels.colors import ColorCoder, palette, with_ignore
 from roadloop.labels.forms import Declared
 from roadloop.labels.table import IGNORE, ClassTable
 from roadloop.sources.importers.legend import agree, read_legend
+from roadloop.storage.objects import Place
 
 UInt8 = NDArray[np.uint8]
 
@@ -36,7 +37,7 @@ class Picture(NamedTuple):
     stem: str
     ending: str
     split: str
-    file: Path
+    file: Place
     data: bytes
     ids: UInt8
 
@@ -101,7 +102,7 @@ class Folder:
     def put_picture(self, file: str, picture: Picture) -> None:
         """Link or copy a picture."""
         path = self._make_room(file)
-        if self._link:
+        if self._link and isinstance(picture.file, Path):
             with suppress(OSError):  # another file system, or one without links
                 os.link(picture.file.resolve(), path)
                 return

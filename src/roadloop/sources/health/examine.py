@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from roadloop.errors import RoadloopError
+from roadloop.errors import ObjectStoreError, RoadloopError
 from roadloop.imaging.decode import check_image, decode_image
 from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
@@ -89,13 +89,10 @@ def examine(
         return checked, (sample, fingerprint(checked.image, (checked.width, checked.height)))
 
     def look(sample: Sample) -> _Seen | None:
-        try:
-            data = reading.read_bytes(sample.image)
-            return sample, fingerprint(data, check_image(data, max_pixels).size)
-        except (OSError, RoadloopError):  # that is its own set's trouble
-            return None
+        return _look(sample, max_pixels)
 
-    for done, result in enumerate(read_ahead(check, found.samples), 1):
+    stored = any(sample.stored for sample in (*found.samples, *strangers))
+    for done, result in enumerate(read_ahead(check, found.samples, stored=stored), 1):
         if isinstance(result, Problem):
             health.problems.append(result)
         else:
@@ -104,12 +101,23 @@ def examine(
             _count(health, known[0], checked, recipe, max_pixels, judge)
         watch(done, total)
     own = len(seen)
-    for done, stranger in enumerate(read_ahead(look, strangers), len(found.samples) + 1):
+    for done, stranger in enumerate(read_ahead(look, strangers, stored=stored), len(found.samples) + 1):
         seen += [stranger] if stranger is not None else []
         watch(done, total)
     _compare(health, seen, own, recipe.distance)
     health.leaking_tracks = _leaking_tracks(recipe.name, [sample for sample, _ in seen])
     return health
+
+
+def _look(sample: Sample, max_pixels: int) -> _Seen | None:
+    """A picture of another set; None where it cannot be read, which is that set's trouble."""
+    try:
+        data = reading.read_bytes(sample.image)
+        return sample, fingerprint(data, check_image(data, max_pixels).size)
+    except ObjectStoreError:
+        raise
+    except (OSError, RoadloopError):
+        return None
 
 
 def _count(

@@ -143,7 +143,7 @@ def _parse(tree: Tree, file: str, *, first_only: bool = False) -> tuple[_Documen
     parser.EndElementHandler = document.end
     parser.CharacterDataHandler = document.text
     try:
-        if (tree.root / file).stat().st_size > _MOST_BYTES:
+        if tree.size(file) > _MOST_BYTES:
             most = f"{_MOST_BYTES >> 30} GiB"
             return document, (Fate.UNSUPPORTED, Text(f"大于 {most}，请分成几个文件", f"Above {most}: split it"))
         data = tree.read(file)

@@ -214,7 +214,7 @@ class Gathered:
             self._sizes = {}
             for file in self._tree.pictures():
                 with suppress(OSError):
-                    self._sizes.setdefault((self._tree.root / file).stat().st_size, []).append(file)
+                    self._sizes.setdefault(self._tree.size(file), []).append(file)
         same = [file for file in self._sizes.get(len(data), ()) if self._tree.peek(file) == data]
         return Match(same[0], _BYTES) if len(same) == 1 else Doubt(tuple(same)) if same else None
 

@@ -1,15 +1,16 @@
-"""The folder that is imported: its files, listed once, and reading them when they may have gone."""
+"""The folder, or part of an object store, that is imported: its files, listed once, and reading them when they may have gone."""
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from roadloop.errors import Text
 from roadloop.labels.table import decode
-from roadloop.storage import reading
+from roadloop.storage import objects, reading
+from roadloop.storage.objects import ObjectPath, Place
 from roadloop.storage.paths import readable
 
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"})
@@ -46,15 +47,17 @@ class Tree:
         lost: What could not be listed.
         hidden: Hidden files and folders: passed over.
         links: Links to folders: not followed.
+        sizes: Bytes of the files of an object store, which its listing has told.
         unreadable: JSON files that could not be read, and why.
     """
 
-    root: Path
+    root: Place
     inside: Callable[[Path], bool]
     files: Sequence[str]
     lost: Sequence[Lost] = ()
     hidden: Sequence[str] = ()
     links: Sequence[str] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
     unreadable: dict[str, Text] = field(default_factory=dict, init=False)
     _documents: dict[str, Any] | None = field(default=None, init=False)
     _pictures: tuple[str, ...] | None = field(default=None, init=False)
@@ -65,19 +68,34 @@ class Tree:
         Raises:
             OutsideError: It is a link out of the workspace and its roots.
             OSError: It cannot be read.
+            ObjectStoreError: The store refuses all that is asked, or does not answer.
         """
-        return reading.read_bytes(self._path(file))
+        return reading.read_bytes(self._place(file))
+
+    def size(self, file: str) -> int:
+        """How many bytes a file has.
+
+        Raises:
+            OSError: It has gone, or its folder may not be read.
+        """
+        path = self.root / file
+        return self.sizes[file] if isinstance(path, ObjectPath) else path.stat().st_size
 
     def head(self, file: str) -> bytes:
-        """The first bytes of a file, 4 KiB; empty when it cannot be read."""
+        """The first bytes of a file, 4 KiB; empty when it cannot be read.
+
+        Raises:
+            ObjectStoreError: As `read`.
+        """
         try:
-            with reading.open_file(self._path(file)) as stream:
-                return stream.read(4096)
+            return reading.read_head(self._place(file), 4096)
         except OSError:
             return b""
 
-    def _path(self, file: str) -> Path:
+    def _place(self, file: str) -> Place:
         path = self.root / file
+        if isinstance(path, ObjectPath):
+            return path
         if path.is_symlink() and not self.inside(path.resolve()):
             raise OutsideError
         return path
@@ -112,7 +130,7 @@ class Tree:
     def json(self, file: str) -> Any:
         """The value of a JSON file; None when it cannot be read, `unreadable` then says why."""
         try:
-            if (self.root / file).stat().st_size > _MOST_JSON_BYTES:
+            if self.size(file) > _MOST_JSON_BYTES:
                 most = f"{_MOST_JSON_BYTES >> 30} GiB"
                 self.unreadable[file] = Text(
                     f"大于 {most}，未读取；请分成几个文件", f"Above {most}, not read: split it"
@@ -127,14 +145,21 @@ class Tree:
         return None
 
 
-def list_tree(root: Path, inside: Callable[[Path], bool], check_stop: Callable[[], None]) -> Tree:
-    """List a folder. Links to folders are not followed; what cannot be listed is kept as `lost`.
+def list_tree(root: Place, inside: Callable[[Path], bool], check_stop: Callable[[], None]) -> Tree:
+    """List a folder, or what lies in a place of an object store, in the same order.
+
+    Links to folders are not followed; what cannot be listed is kept as `lost`.
 
     Args:
-        root: The folder.
+        root: The folder, or the place.
         inside: Whether a path, links followed, may be read.
-        check_stop: Called for each folder; raises to stop.
+        check_stop: Called for each folder, or page of a listing; raises to stop.
+
+    Raises:
+        ObjectStoreError: The store cannot be listed.
     """
+    if isinstance(root, ObjectPath):
+        return _list_store(root, inside, check_stop)
     files: list[str] = []
     lost: list[Lost] = []
     hidden: list[str] = []
@@ -156,6 +181,27 @@ def list_tree(root: Path, inside: Callable[[Path], bool], check_stop: Callable[[
         for name in sorted(names):
             (hidden if name.startswith(".") else files).append((place / name).as_posix())
     return Tree(root, inside, files, lost, hidden, links)
+
+
+def _list_store(root: ObjectPath, inside: Callable[[Path], bool], check_stop: Callable[[], None]) -> Tree:
+    sizes: dict[str, int] = {}
+    lost: list[Lost] = []
+    hidden: dict[str, None] = {}
+    for number, (name, size) in enumerate(objects.walk(root)):
+        if number % objects.PAGE == 0:
+            check_stop()
+        parts = name.split("/")
+        secret = next((i for i, part in enumerate(parts, 1) if part.startswith(".") and part not in {".", ".."}), 0)
+        if name.endswith("/") and not size:
+            continue  # the mark that some programs leave for a folder
+        if not objects.is_plain(name):
+            lost.append(Lost(name, "no file can have this key", gone=False))
+        elif secret:
+            hidden["/".join(parts[:secret])] = None
+        else:
+            sizes[name] = size
+    files = sorted(sizes, key=lambda file: (file.split("/")[:-1], file))
+    return Tree(root, inside, files, lost, list(hidden), sizes=sizes)
 
 
 def is_labelme(value: Any) -> bool:

@@ -146,6 +146,11 @@ const jobFacts = (job) => [
   [t("结束", "Ended"), job.finished_at],
   [t("用时", "Took"), took(job)],
   [t("第几次", "Attempt"), job.attempt],
+  [t("机器", "Machine"), job.host && html`<a class="link" href=${to("gpus")}>${job.host}</a>`],
+  [
+    t("日志", "Log"),
+    html`<a class="link" href=${job.log_url} target="_blank" rel="noreferrer">${t("最后 100 行", "Last 100 lines")}</a>`,
+  ],
 ];
 
 /** @param {{job: any}} props */
