@@ -223,6 +223,49 @@ def test_inspect__what_no_row_knows_is_named(used: Platform) -> None:
     assert len(list(home.glob("quarantine/*/evaluations/e/manifest.json"))) == 1
 
 
+def test_inspect__which_folders_are_somebodys_output(used: Platform) -> None:
+    """Evaluations stand where people like, and are known by their report; a checkpoint by its place."""
+    home = used.workspace.home
+    reported, other = '{"files": {"report.json": {"sha256": "0", "bytes": 2}}}', '{"version": 3}'
+    for place, manifest in (
+        ("mine/e", reported),
+        ("mine/other", other),
+        ("mine/quarantine/q", reported),
+        ("imports/e", reported),
+    ):
+        (home / place).mkdir(parents=True)
+        (home / place / "report.json").write_text("{}")
+        (home / place / publish.MANIFEST).write_text(manifest)
+    for place in (
+        "mine/plain",
+        "tasks/t/checkpoints/ep-0001",
+        "tasks/t/output/x",
+        "tasks/t/checkpoints/ep-0001/deeper",
+    ):
+        (home / place).mkdir(parents=True)
+        (home / place / "a").write_text("1")
+    publish.seal(home / "mine" / "plain")
+    assert said(inspect(used, hashes=False).problems, home) == [
+        "tasks/t/checkpoints/ep-0001 has no valid manifest.json.",
+        "No row of the database knows mine/e.",
+        "No row of the database knows mine/quarantine/q.",
+    ]
+    assert [line for line in said(inspect(used).problems, home) if "changed" in line] == [
+        "mine/e/report.json has changed.", "mine/quarantine/q/report.json has changed.",
+    ]  # fmt: skip
+
+
+def test_inspect__a_claim_says_whether_its_place_must_be_there(used: Platform) -> None:
+    """A job at work names places that need not exist yet; below a folder that is gone nothing more is asked for."""
+    with used.database.transaction() as db:
+        queue.submit(db, queue.Submission("rehearsal", {"out": str(used.workspace.home / "later")}, "x"))
+    assert inspect(used).problems == []
+    shutil.rmtree(used.workspace.sources / SET)
+    (problem,) = inspect(used).problems
+    assert f"its folder sources/{SET} is gone; put it back from a backup" in problem.text.en
+    assert "不见了；请从备份恢复它" in problem.text.zh
+
+
 def test_inspect__a_folder_whose_name_is_no_text(used: Platform) -> None:
     place = used.workspace.datasets / os.fsdecode("苏州".encode("gb18030"))
     place.mkdir()

@@ -123,7 +123,7 @@ def test_let_go__reaps_who_has_ended_and_leaves_the_others_running(
 def test_one_host__knows_its_own_by_name_or_boot(
     platform: Platform, claimed: tuple[Job, Job], monkeypatch: pytest.MonkeyPatch, host: str | None, boot: str | None, is_here: bool
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(hosts.socket, "gethostname", lambda: "here")
+    monkeypatch.setattr("socket.gethostname", lambda: "here")
     machines = OneHost(platform)
     job = dataclasses.replace(claimed[0], host=host, boot_id=boot_id() if boot == "this" else boot)
     found = machines.of(job)

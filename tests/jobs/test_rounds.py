@@ -248,7 +248,7 @@ def test_tick__what_a_worker_writes_while_it_is_ended_counts(site: Site) -> None
         ({}, JobState.QUEUED),
     ],
 )
-def test_tick__how_a_lost_job_ends(site: Site, row: dict[str, bool], state: JobState) -> None:
+def test_tick__how_a_lost_job_ends(site: Site, row: dict[str, Any], state: JobState) -> None:
     task_id = site.running(**row)
     site.a.code = 3
     site.tick()
@@ -321,7 +321,7 @@ def test_tick__a_process_that_has_not_said_its_pid_may_be_about_to_start(site: S
         ({}, None, 60),
     ],
 )
-def test_tick__how_long_a_job_may_be_silent(site: Site, row: dict[str, int], alive: bool | None, seconds: int) -> None:
+def test_tick__how_long_a_job_may_be_silent(site: Site, row: dict[str, Any], alive: bool | None, seconds: int) -> None:
     task_id = site.running(**row)
     site.a.alive, site.a.silence = alive, endings.RESTARTED
     site.tick()
@@ -377,7 +377,7 @@ def test_tick__nobody_is_silent_while_the_database_is_locked(site: Site, monkeyp
     [({"pid": 7}, False, 0), ({}, True, 0), ({"pid": 7}, True, 5), ({"pid": 7}, None, 5)],
 )
 def test_tidy__an_ended_job_may_leave_by_itself_for_five_seconds(
-    site: Site, row: dict[str, int], alive: bool | None, seconds: float
+    site: Site, row: dict[str, Any], alive: bool | None, seconds: float
 ) -> None:
     task_id = site.running(**row)
     site.a.alive = alive
