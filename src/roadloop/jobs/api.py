@@ -194,6 +194,14 @@ def routes(platform: Platform) -> APIRouter:
     return router.api
 
 
+def newest_jobs(call: Call, most: int) -> list[dict[str, Any]]:
+    """The newest jobs of every kind, as `/v1/jobs` lists them."""
+    found = history(call, History(page=1, page_size=most), table=None, render=_render)
+    assert isinstance(found, Mapping)  # a page is never streamed
+    rows: list[dict[str, Any]] = found["data"]
+    return rows
+
+
 def metrics_routes(platform: Platform, metrics: Metrics) -> APIRouter:
     """The endpoint that Prometheus asks."""
     router = Endpoints(platform, tag="jobs")
