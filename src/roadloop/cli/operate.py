@@ -49,7 +49,9 @@ console = terminal()
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 Roots = Annotated[
     list[str] | None,
-    typer.Option(help="A folder outside the workspace that requests may name; `DIR:ro` read-only."),
+    typer.Option(
+        help="A folder outside the workspace that requests may name; `DIR:ro` read-only; or `s3://bucket/prefix`."
+    ),
 ]
 STATE_COLORS = {"running": "blue", "succeeded": "green", "failed": "red", "queued": "bright_black"}
 
