@@ -40,6 +40,7 @@ from roadloop.jobs.supervisor import Supervisor
 from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.storage import migrate as schema
+from roadloop.storage import objects
 from roadloop.storage.database import Database
 from roadloop.storage.move import move
 from roadloop.storage.platform import Platform, open_platform, opened
@@ -81,6 +82,7 @@ def serve(
         )
     start_log()
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    objects.BRIEFLY.set()
     listener = _listen(settings)
     platform = _open_upgraded(settings)
     supervisor = Supervisor(platform, _hosts(platform))
