@@ -88,6 +88,8 @@ def test_create_data__document_s_example(
         "created_at": 0,
         "started_at": 0,
         "finished_at": 0,
+        "host": "test",
+        "log_url": f"/output_log?task_id={task_id}",
         "warnings": 0,
     }
     assert "1.05" in row["warnings"][0]

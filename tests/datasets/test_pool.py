@@ -1,10 +1,13 @@
 import json
+import multiprocessing
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from roadloop.datasets.pack import ShardPlan, ShardReport
+from roadloop.datasets import pack
+from roadloop.datasets.pack import ShardPlan, ShardReport, pack_shard, read_report
 from roadloop.datasets.plan import Plan
 from roadloop.datasets.pool import pack_all, take_over
 from roadloop.errors import JobError, Text
@@ -12,6 +15,7 @@ from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.sources.layout import Pair, make_sample
 from roadloop.sources.manifest import Row
+from s3_server import Bucket
 
 TABLE = ClassTable("t", (LabelClass(0, "road", "道路", (1, 1, 1), 0),))
 LIMIT = 10_000
@@ -90,3 +94,29 @@ def test_pack_all__reports_are_plain_files_of_the_same_content(plan: Plan, tmp_p
     assert report["rows"] == 2
     assert report["tally"]["pixels"] == {"0": 128}
     assert report["tally"]["tracks"] == {"a1": [2, [0]]}
+
+
+def test_pack_shard__pictures_of_a_store_give_the_bytes_that_files_give(
+    plan: Plan, tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    done = context.Value("q", 0)
+    monkeypatch.setattr(pack, "_signals", [pack._Signals(done, threading.Event())])
+    bucket.put_folder(tmp_path / "set", "set")
+    place = f"s3://{bucket.name}/set/1"
+    stored = []
+    for sample in plan.shards[0].samples:
+        pair = Pair(sample.stem, f"{place}/{sample.image_name}", f"{place}/{sample.label_name}", "id")
+        stored.append(make_sample("set", sample.folder, pair, sample.facts))
+    here, there = plan.shards[0], plan.shards[0]._replace(samples=tuple(stored))
+    sums = []
+    for name, shard in (("here", here), ("there", there), ("again", there)):
+        (tmp_path / name).mkdir()
+        report = read_report(pack_shard(shard, plan.tables, tmp_path / name, LIMIT))
+        sums.append((report.rows, report.sha256))
+    assert sums == [(2, sums[0][1])] * 3
+    assert done.value == 6
+    bucket.remove(f"set/1/{here.samples[0].image_name}")
+    (tmp_path / "gone").mkdir()
+    report = read_report(pack_shard(there, plan.tables, tmp_path / "gone", LIMIT))
+    assert (report.rows, [problem.file for problem in report.problems]) == (1, [f"set/1/{here.samples[0].image_name}"])

@@ -22,6 +22,7 @@ def server(settings: Settings, bucket: Bucket) -> Iterator[LiveServer]:
     live.close()
 
 
+@pytest.mark.slow
 def test_stores__a_dataset_is_the_same_and_tracks_are_fetched(server: LiveServer, bucket: Bucket) -> None:
     client = server.client()
     for number in range(6):

@@ -103,12 +103,13 @@ def test_job_fields__everything_in_the_language_asked_for(platform: Platform) ->
     at = time.mktime((2026, 11, 23, 7, 8, 9, 0, 0, -1))
     ended = job(
         platform, state="failed", progress=0.5, eta_seconds=1.26, note=["读", "reads"], reason=["坏", "bad"],
-        error="job_failed", created_at=at, started_at=at + 1, finished_at=at + 2,
+        error="job_failed", created_at=at, started_at=at + 1, finished_at=at + 2, host="gpu2",
     )  # fmt: skip
     assert history.job_fields(ended, "en") == {
         "task_id": ended.id, "status": "failed", "state": "failed", "progress": 0.5, "eta_seconds": 1.3,
         "note": "reads", "reason": "bad", "error": "job_failed", "warnings": ["slow"],
         "created_at": "2026-11-23 07:08:09", "started_at": "2026-11-23 07:08:10", "finished_at": "2026-11-23 07:08:11",
+        "host": "gpu2", "log_url": f"/output_log?task_id={ended.id}",
     }  # fmt: skip
     chinese = history.job_fields(ended, "zh")
     assert (chinese["note"], chinese["reason"], chinese["warnings"]) == ("读", "坏", ["慢"])
@@ -117,7 +118,7 @@ def test_job_fields__everything_in_the_language_asked_for(platform: Platform) ->
 def test_job_fields__one_that_waits_says_so_and_knows_nothing_else(platform: Platform) -> None:
     fields = history.job_fields(job(platform), "en")
     assert fields["reason"] == history.WAITING.en
-    for name in ("eta_seconds", "note", "error", "started_at", "finished_at"):
+    for name in ("eta_seconds", "note", "error", "started_at", "finished_at", "host"):
         assert fields[name] is None
     assert history.job_fields(job(platform, reason=["等", "for a GPU"]), "zh")["reason"] == "等"
     assert history.job_fields(job(platform, state="cancelled"), "en")["reason"] is None

@@ -1,13 +1,16 @@
 """Imports from object stores: as from a folder, to the byte; and what is said when a store, or an object, is not as it was."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import import_folders as folders
 from import_folders import ids, jpeg
 from imported import labels_of, report_rows
+from roadloop.cli.main import app
 from roadloop.errors import ObjectStoreError, PathOutsideError
 from roadloop.imaging.encode import encode_label
 from roadloop.jobs.queue import Job
@@ -77,6 +80,24 @@ def test_export__pictures_of_a_store_are_copied_where_others_are_linked(
     done = export_set(source, "pairs", out, link=True, max_pixels=10**6, progress=lambda _done, _total: None)
     assert (done.pictures, done.problems) == (1, ())
     assert next(out.rglob("t_1.jpg")).read_bytes() == jpeg(1)
+
+
+def test_import__at_the_terminal_a_copy_comes_from_any_prefix_and_a_reference_from_the_roots(
+    platform: Platform, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROADLOOP_HOME", str(platform.workspace.home))
+    monkeypatch.setenv("ROADLOOP_ROOTS", json.dumps(platform.settings.roots))
+    for place in ("team/in", "other/in"):
+        bucket.put(f"{place}/1/t_1.jpg", jpeg(1))
+        bucket.put(f"{place}/1/t_1.png", encode_label(ids(2, 0)))
+    for place, name, more in (("other/in", "copied", ()), ("team/in", "referred", ("--reference",))):
+        done = CliRunner().invoke(app, ["import", f"s3://{bucket.name}/{place}", "--name", name, *more])
+        assert f"1 pictures -> source set {name}" in done.output, done.output
+        assert len(scan(open_set(platform.workspace, name)).samples) == 1
+    with pytest.raises(PathOutsideError):
+        CliRunner().invoke(
+            app, ["import", f"s3://{bucket.name}/other/in", "--name", "x", "--reference"], catch_exceptions=False
+        )
 
 
 def test_offimport__again_adds_what_is_new_in_the_store(platform: Platform, bucket: Bucket, bring: Import) -> None:

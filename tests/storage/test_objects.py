@@ -1,6 +1,7 @@
 """Objects in stores: places, listings, readings, and what is said of a store that refuses or does not answer."""
 
 import sys
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,6 +163,15 @@ def test_read__goes_on_after_a_busy_answer_and_a_body_that_breaks_off(
     store = script(lambda _path, _query, number: replies[number - 1])
     assert reading.read_bytes(ObjectPath("roads", "a")) == b"0123456789"
     assert store.requests == 3
+
+
+def test_read__who_must_answer_asks_once(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "BRIEFLY", threading.Event())
+    objects.BRIEFLY.set()
+    store = script(lambda *_: failure(503, "SlowDown"))
+    with pytest.raises(ObjectStoreError, match="SlowDown"):
+        reading.read_bytes(ObjectPath("roads", "a"))
+    assert store.requests == 1
 
 
 def test_read__a_body_that_always_breaks_off_ends(script: Script) -> None:

@@ -41,6 +41,7 @@ from roadloop.jobs.supervisor import Supervisor
 from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.storage import migrate as schema
+from roadloop.storage import objects
 from roadloop.storage.database import Database
 from roadloop.storage.move import move
 from roadloop.storage.platform import Platform, open_platform, opened
@@ -50,7 +51,9 @@ console = terminal()
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 Roots = Annotated[
     list[str] | None,
-    typer.Option(help="A folder outside the workspace that requests may name; `DIR:ro` read-only."),
+    typer.Option(
+        help="A folder outside the workspace that requests may name; `DIR:ro` read-only; or `s3://bucket/prefix`."
+    ),
 ]
 STATE_COLORS = {"running": "blue", "succeeded": "green", "failed": "red", "queued": "bright_black"}
 
@@ -80,6 +83,7 @@ def serve(
         )
     start_log()
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    objects.BRIEFLY.set()
     listener = _listen(settings)
     platform = _open_upgraded(settings)
     supervisor = Supervisor(platform, _hosts(platform))

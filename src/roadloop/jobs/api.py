@@ -77,9 +77,7 @@ class JobRow(JobFields):
     kind: str
     title: str
     gpus: str
-    host: str | None = Field(description="The machine that it runs on, or ran on last.")
     attempt: int
-    log_url: str = Field(description="Where its log is read, wherever it runs.")
     result: dict[str, Any] | None = Field(description="Facts of a finished job.")
 
 
@@ -264,8 +262,7 @@ def gpu_routes(platform: Platform) -> APIRouter:
 
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     job: queue.Job = row["job"]
-    said = {name: getattr(job, name) for name in ("kind", "title", "gpus", "host", "attempt", "result")}
-    return {**said, "log_url": f"/output_log?task_id={job.id}"}
+    return {name: getattr(job, name) for name in ("kind", "title", "gpus", "attempt", "result")}
 
 
 def _render_event(row: sa.Row[Any], language: Language) -> dict[str, Any]:

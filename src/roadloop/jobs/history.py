@@ -44,6 +44,8 @@ class JobFields(BaseModel):
     created_at: str | None
     started_at: str | None
     finished_at: str | None
+    host: str | None = Field(description="The machine that it runs on, or ran on last.")
+    log_url: str = Field(description="Where its log is read, wherever it runs.")
 
 
 R = TypeVar("R", bound=JobFields)
@@ -93,6 +95,8 @@ def job_fields(job: Job, language: Language) -> dict[str, Any]:
         "created_at": format_time(job.created_at),
         "started_at": format_time(job.started_at),
         "finished_at": format_time(job.finished_at),
+        "host": job.host,
+        "log_url": f"/output_log?task_id={job.id}",
     }
 
 

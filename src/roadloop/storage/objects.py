@@ -22,7 +22,10 @@ PAGE: Final = 1000  #: objects of one answer to a listing, which is what S3 give
 ATTEMPTS: Final = 8  #: tries of a request, with botocore's growing pauses between them: some 35 s on average in all
 BODIES: Final = 3  #: tries of an answer whose body breaks off
 CONNECT_SECONDS: Final = 5.0
-SILENT_SECONDS: Final = 30.0  #: without a byte, after which a try is given up
+SILENT_SECONDS: Final = 15.0  #: without a byte, after which a try is given up
+BRIEF_SECONDS: Final = 3.0  #: the same of both, where somebody waits for the answer
+#: Set in a process where somebody waits for every answer, the server: one try, so that its threads are soon free again.
+BRIEFLY: Final = threading.Event()
 MOST_BYTES: Final = 2**30  #: of one object that is read
 STREAMS: Final = 8  #: reads at once in a process: waiting for a store takes longer than decoding
 _MOST_KEY_BYTES: Final = 1024
@@ -226,10 +229,11 @@ def _made() -> Any:
     from botocore.config import Config  # noqa: PLC0415 - takes half a second, and is an extra
     from botocore.session import Session  # noqa: PLC0415
 
+    brief = BRIEFLY.is_set()
     config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=SILENT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=BRIEF_SECONDS if brief else CONNECT_SECONDS,
+        read_timeout=BRIEF_SECONDS if brief else SILENT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1 if brief else ATTEMPTS},
         max_pool_connections=64,
     )
     return Session().create_client("s3", config=config)

@@ -12,7 +12,7 @@ import { ConfirmButton } from "./layout.js";
  * What every row of a history says about its job.
  * @typedef {{task_id: string, state: string, progress: number, eta_seconds: number | null, note: string | null,
  *   reason: string | null, warnings: string[], created_at: string, started_at: string | null,
- *   finished_at: string | null}} JobFields
+ *   finished_at: string | null, host: string | null}} JobFields
  */
 
 /** @type {Record<string, () => [string, string, string]>} sign, word, colour */
@@ -57,6 +57,7 @@ export function JobState({ job: row, wide = false }) {
         <${StateChip} state=${job.state} />
         ${running && html`<${ProgressBar} share=${job.progress} label=${t("进度", "Progress")} />`}
         ${running && html`<span class="small nowrap"><b>${percent(job.progress)}</b>${left(job)}</span>`}
+        ${wide && job.host && html`<span class="small quiet">${t(`在 ${job.host} 上`, `on ${job.host}`)}</span>`}
         ${!running && job.warnings.length > 0 && html`<${WarningCount} texts=${job.warnings} />`}
       </div>
       ${
