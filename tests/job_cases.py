@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 import import_folders
+from archives import zipped
 from mining_data import write_drives, write_network
 from package_data import annotate, mask, write_images
 from roadloop.annotators import service as annotators
@@ -46,6 +47,8 @@ from roadloop.storage.platform import Platform, open_platform
 from roadloop.training import create as creating
 from roadloop.training import start as starting
 from roadloop.training.forms import CreateTrain, StartTask
+from roadloop.uploads import service as uploads
+from roadloop.uploads.files import Inlet, all_uploads
 from workers import Workers
 
 TABLE: Final = ClassTable(
@@ -207,6 +210,19 @@ def _import(platform: Platform) -> str:
     return platform.database.write(lambda: offimport.create(platform, recipe))
 
 
+def _sent(platform: Platform, _finish: Finish) -> None:
+    """A zip of a folder has come whole."""
+    data = zipped({"s/1/t_1.jpg": import_folders.jpeg(1), "s/1/t_1.png": encode_label(import_folders.ids(3, 0))})
+    upload = uploads.begin(platform, {"name": "上传"}, len(data))
+    with Inlet(platform.workspace, upload, 0, 0) as inlet:
+        inlet.write(data)
+
+
+def _unpack(platform: Platform) -> str:
+    (upload,) = all_uploads(platform.workspace)
+    return platform.database.write(lambda: uploads.unpack(platform, upload.id))
+
+
 def _preview(platform: Platform) -> str:
     recipe = _recipe(
         platform, "预览"
@@ -247,6 +263,7 @@ CASES: Final = {
     "offimport": Case(_to_import, _import),
     "offimport-grows": Case(_to_grow, _import),
     "import_preview": Case(_to_import, _preview),
+    "unpack": Case(_sent, _unpack),
     "health": Case(_set, _examine),
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),
@@ -282,6 +299,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "process_label": ("process.package", *_FINISH),
     "offimport": ("offimport.listed", "offimport.written", *_FINISH),
     "import_preview": ("preview.written", *_FINISH),
+    "unpack": ("unpack.written", *_PUBLISH, "unpack.cleared", *_FINISH),
     "health": ("health.written", *_FINISH),
     "push_package": ("push.picture", *_FINISH),
     "linedown": (*_PUBLISH, "pull.batch", *_FINISH),
@@ -298,6 +316,7 @@ def prepare_all(platform: Platform, finish: Finish) -> None:
     shutil.copytree(home / "released" / "v1", platform.workspace.imports / "annotations")
     write_images(platform, "v2", [f"b_{n}.jpg" for n in range(5)])
     _to_import(platform, finish)
+    _sent(platform, finish)
 
 
 def submit_all(platform: Platform) -> dict[str, str]:
@@ -306,7 +325,7 @@ def submit_all(platform: Platform) -> dict[str, str]:
         "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
         "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
         "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
-        "process_label": _process, "offimport": _import, "import_preview": _preview, "health": _examine,
+        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "health": _examine,
         "push_package": _push, "linedown": _pull,
     }  # fmt: skip
     assert set(submits) == set(POINTS)

@@ -25,6 +25,7 @@ from roadloop.selection import api as selection
 from roadloop.sources import api as sources
 from roadloop.storage.platform import Platform
 from roadloop.training import api as training
+from roadloop.uploads import api as uploads
 from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
 from roadloop.web.head import HeadAsGet
@@ -34,6 +35,7 @@ STATIC: Final = Path(__file__).parent / "web" / "static"
 
 ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     sources.routes,
+    uploads.routes,
     datasets.routes,
     networks.routes,
     training.routes,

@@ -23,6 +23,7 @@ from roadloop.selection.recipe import MineRecipe, SampleRecipe
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.recipe import ImportJob
 from roadloop.training.recipe import TrainingJob
+from roadloop.uploads.recipe import Unpack
 
 RECORDS: Final[dict[str, type[Parameters]]] = {
     "add_net": AddNet,
@@ -41,6 +42,7 @@ RECORDS: Final[dict[str, type[Parameters]]] = {
     "select": MineRecipe,
     "task_divide": DivideRecipe,
     "train": TrainingJob,
+    "unpack": Unpack,
 }
 ROWS: Final[list[dict[str, Any]]] = json.loads((Path(__file__).parent / "payloads.json").read_text())
 #: What the first rows of a kind did not have yet.

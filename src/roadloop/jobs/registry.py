@@ -12,6 +12,7 @@ TASKS: Final[Mapping[str, str]] = {
     "add_net": "roadloop.training.tasks:add_network",
     "offimport": "roadloop.sources.tasks:offimport",
     "import_preview": "roadloop.sources.tasks:preview",
+    "unpack": "roadloop.uploads.tasks:unpack",
     "health": "roadloop.sources.tasks:health",
     "train": "roadloop.training.tasks:train",
     "evaluate": "roadloop.evaluation.tasks:evaluate",

@@ -13,6 +13,7 @@ const KINDS = {
   evaluate: ["evaluation", () => t("评估", "Evaluation")],
   release: ["jobs", () => t("发布", "Release")],
   offimport: ["jobs", () => t("导入", "Import")],
+  unpack: ["jobs", () => t("解包上传", "Unpacking of an upload")],
   import_preview: ["jobs", () => t("导入预览", "Preview of an import")],
   health: ["jobs", () => t("源数据体检", "Health of a source set")],
   sample: ["jobs", () => t("随机抽图", "Random selection")],
