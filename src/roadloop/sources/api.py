@@ -19,8 +19,9 @@ from roadloop.errors import (
 from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
-from roadloop.parameters import History, NoParameters, Parameters
-from roadloop.sources import offimport, service, store
+from roadloop.parameters import NEWEST, History, NoParameters, Parameters
+from roadloop.sources import offimport, outcomes, service, store
+from roadloop.sources.browse import browse
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
 from roadloop.sources.recipe import ImportRecipe, PreviewImport
@@ -29,7 +30,13 @@ from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
 
-PREVIEW: Final = "import_preview"  #: kind of job
+BROWSED: Final[dict[str, Any]] = {
+    "data": {"path": "imports", "above": "", "folders": [{"name": "苏州", "path": "imports/苏州"}]}
+}
+OUTCOMES: Final[dict[str, Any]] = {
+    "data": [{"file": "a.jpg", "outcome": "broken", "reason": "", "url": None}],
+    "total": 1,
+}
 _MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png", ".jpg": "image/jpeg"}
 
 
@@ -38,6 +45,28 @@ class PreviewFile(Parameters):
 
     task_id: str = Field(description="Task id of the preview.")
     file: str = Field(description="A picture of `pairs`, or report.csv.")
+
+
+class Browse(Parameters):
+    """Names a folder that could be imported."""
+
+    path: str = Field("", description="Folder under imports/, or absolute in a root; absent: where folders can be.")
+
+
+class Outcomes(Parameters):
+    """Which rows of a report."""
+
+    task_id: str = Field(description="Task id of an import, or a preview.")
+    outcome: str = Field("", description="Only files of this outcome; absent: those that somebody should look at.")
+    page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
+    page_size: int = Field(24, ge=1, le=NEWEST, description="Rows a page.")
+
+
+class ImportPicture(Parameters):
+    """Names a picture of an imported folder."""
+
+    task_id: str = Field(description="Task id of an import, or a preview.")
+    file: str = Field(description="Its path below the folder.")
 
 
 class PreviewRow(JobFields):
@@ -139,6 +168,7 @@ def routes(platform: Platform) -> APIRouter:
         return {"data": [_describe_table(workspace, name, call.language) for name in list_tables(workspace)]}
 
     _import_routes(router, platform)
+    _look_routes(router, platform)
     _health_routes(router, platform)
     return router.api
 
@@ -173,6 +203,8 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         """List imports, or show one with its progress (离线导入进度)."""
         return history(call, p, table=store.imports, render=_render)
 
+
+def _look_routes(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/v1/imports/preview",
         PreviewImport,
@@ -189,13 +221,33 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     @router.get("/v1/imports/preview", History, reply=PreviewHistory, errors=(NotFoundError,))
     def import_previews(call: Call, p: History) -> Answer:
         """List previews of imports, or show one: what would become of the folder."""
-        return history(call, p, table=None, render=_render_preview, part=PREVIEW, where=jobs.c.kind == PREVIEW)
+        return history(
+            call, p, table=None, render=_render_preview, part=outcomes.PREVIEW, where=jobs.c.kind == outcomes.PREVIEW
+        )
 
     @router.get("/v1/imports/preview/{task_id}/{file}", PreviewFile, reply="image/jpeg", errors=(NotFoundError,))
     def import_preview_file(_call: Call, p: PreviewFile) -> Answer:
         """A picture of a preview, the photograph beside its label, or its report as csv."""
         path = offimport.find_preview(platform, p.task_id, p.file)
         return FileResponse(path, media_type=_MEDIA[path.suffix])
+
+    @router.get("/v1/imports/folders", Browse, reply=BROWSED, errors=(NotFoundError, PathOutsideError))
+    def import_folders(_call: Call, p: Browse) -> Answer:
+        """The folders that could be imported, one level at a time: those under imports/ and in the roots."""
+        return {"data": browse(platform.workspace, p.path)}
+
+    @router.get("/v1/imports/{task_id}/files", Outcomes, reply=OUTCOMES, errors=(NotFoundError,))
+    def import_outcomes(call: Call, p: Outcomes) -> Answer:
+        """What became of the files of an import, or would become of those of a preview, page by page."""
+        return outcomes.list_outcomes(platform, p.task_id, p.outcome, p.page, p.page_size, call.language)
+
+    @router.get(
+        "/v1/imports/{task_id}/picture", ImportPicture, reply="image/jpeg", errors=(NotFoundError, PathOutsideError)
+    )
+    def import_picture(_call: Call, p: ImportPicture) -> Answer:
+        """A picture of the folder that was imported, or looked at, as it is there now."""
+        path = outcomes.find_picture(platform, p.task_id, p.file)
+        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
 
     @router.get("/v1/imports/{task_id}/report", Task, reply="text/csv", errors=(NotFoundError,))
     def import_report(_call: Call, p: Task) -> Answer:

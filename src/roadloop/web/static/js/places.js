@@ -7,6 +7,9 @@ import { to } from "./router.js";
 import { DatasetList, DatasetNew, DatasetPage } from "./views/datasets.js";
 import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluations.js";
 import { GpuPage } from "./views/gpus.js";
+import { ImportList } from "./views/import-list.js";
+import { ImportLook } from "./views/import-look.js";
+import { ImportOne } from "./views/import-one.js";
 import { JobList, JobPage } from "./views/jobs.js";
 import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
 import { Nowhere } from "./views/nowhere.js";
@@ -35,6 +38,16 @@ import { TrainingPage } from "./views/training.js";
 
 /** @type {Place[]} */
 export const PLACES = [
+  {
+    path: "import",
+    loop: true,
+    kinds: ["offimport", "import_preview", "unpack"],
+    name: () => t("导入", "Import"),
+    list: ImportList,
+    make: ImportLook,
+    making: () => t("导入之前", "Before the import"),
+    one: ImportOne,
+  },
   {
     path: "datasets",
     loop: true,
