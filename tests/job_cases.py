@@ -21,6 +21,8 @@ from roadloop.annotators import service as annotators
 from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets import service as datasets
 from roadloop.datasets.recipe import CreateData
+from roadloop.demo import service as demo
+from roadloop.demo.recipe import DrawPictures
 from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
@@ -223,6 +225,10 @@ def _unpack(platform: Platform) -> str:
     return platform.database.write(lambda: uploads.unpack(platform, upload.id))
 
 
+def _draw(platform: Platform) -> str:
+    return platform.database.write(lambda: demo.create(platform, DrawPictures(name="演示", tracks=1, frames=1)))
+
+
 def _preview(platform: Platform) -> str:
     recipe = _recipe(
         platform, "预览"
@@ -264,6 +270,7 @@ CASES: Final = {
     "offimport-grows": Case(_to_grow, _import),
     "import_preview": Case(_to_import, _preview),
     "unpack": Case(_sent, _unpack),
+    "demo_pictures": Case(lambda _platform, _finish: None, _draw),
     "health": Case(_set, _examine),
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),
@@ -300,6 +307,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "offimport": ("offimport.listed", "offimport.written", *_FINISH),
     "import_preview": ("preview.written", *_FINISH),
     "unpack": ("unpack.written", *_PUBLISH, "unpack.cleared", *_FINISH),
+    "demo_pictures": ("demo.drawn", *_FINISH),
     "health": ("health.written", *_FINISH),
     "push_package": ("push.picture", *_FINISH),
     "linedown": (*_PUBLISH, "pull.batch", *_FINISH),
@@ -325,7 +333,7 @@ def submit_all(platform: Platform) -> dict[str, str]:
         "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
         "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
         "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
-        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "health": _examine,
+        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "health": _examine,
         "push_package": _push, "linedown": _pull,
     }  # fmt: skip
     assert set(submits) == set(POINTS)

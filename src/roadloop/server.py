@@ -13,6 +13,7 @@ from starlette.types import Scope
 from roadloop import __version__
 from roadloop.annotators import api as annotators
 from roadloop.datasets import api as datasets
+from roadloop.demo import api as demo
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
 from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
@@ -45,6 +46,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     selection.routes,
     packages.routes,
     annotators.routes,
+    demo.routes,
     jobs.routes,
     jobs.gpu_routes,
 )

@@ -144,10 +144,10 @@ def test_page__an_unknown_place_says_so(browser: Browser) -> None:
     browser.shows("从标注图片到发布的模型")
 
 
-def test_page__lists_what_is_there_to_do_first(browser: Browser) -> None:
+def test_page__lists_what_is_there_to_do_first(browser: Browser, site: LiveServer) -> None:
     browser.open("/")
-    browser.shows("下一步")
-    browser.shows("roadloop demo")
+    browser.shows("从这里开始")
+    browser.find("code", str(site.home))
     browser.open("/#/datasets/new")
     browser.shows("还没有源数据")
 

@@ -11,6 +11,7 @@ import pytest
 
 from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets.recipe import DatasetJob
+from roadloop.demo.recipe import DrawPictures
 from roadloop.errors import OtherVersionError
 from roadloop.evaluation.recipe import EvaluationRecipe
 from roadloop.jobs.registry import TASKS
@@ -29,6 +30,7 @@ RECORDS: Final[dict[str, type[Parameters]]] = {
     "add_net": AddNet,
     "create_data": DatasetJob,
     "create_net": CreateNet,
+    "demo_pictures": DrawPictures,
     "evaluate": EvaluationRecipe,
     "health": HealthRecipe,
     "import_preview": ImportJob,

@@ -23,6 +23,7 @@ TASKS: Final[Mapping[str, str]] = {
     "select": "roadloop.selection.mining:select",
     "linedown": "roadloop.annotators.tasks:pull",
     "push_package": "roadloop.annotators.tasks:push",
+    "demo_pictures": "roadloop.demo.tasks:pictures",
     "rehearsal": "roadloop.jobs.rehearsal:count",
 }
 

@@ -22,6 +22,7 @@ const KINDS = {
   process_label: ["jobs", () => t("任务包发布", "Returned labels")],
   linedown: ["jobs", () => t("在线下载", "Download of labels")],
   push_package: ["jobs", () => t("任务包交付", "Handing over of a package")],
+  demo_pictures: ["jobs", () => t("绘制演示图片", "Demo pictures")],
   rehearsal: ["jobs", () => t("自检", "Rehearsal")],
 };
 
