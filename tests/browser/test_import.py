@@ -15,12 +15,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 def drawn(browser: Browser, selector: str) -> list[int]:
     """The widths of pictures, once all of them are there."""
-    program = (
-        f"return [...document.querySelectorAll('{selector}')].map((image) => image.complete && image.naturalWidth)"
-    )
-    browser.until(lambda: all(browser.run(program)))  # type: ignore[call-overload]
-    widths: Any = browser.run(program)
-    return [int(width) for width in widths]
+    program = f"return [...document.querySelectorAll('{selector}')].map((i) => i.complete && i.naturalWidth)"
+
+    def widths() -> list[int]:
+        found: Any = browser.run(program)
+        return list(found)
+
+    browser.until(lambda: all(widths()))
+    return widths()
 
 
 def write(root: Path) -> None:

@@ -10,7 +10,7 @@ from roadloop.storage.platform import open_platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-PLACES = ("/", "/#/import", "/#/import/new", "/#/datasets", "/#/datasets/new", "/#/networks", "/#/networks/new", "/#/training", "/#/training/new",
+PLACES = ("/", "/#/import", "/#/import/new", "/#/sources", "/#/datasets", "/#/datasets/new", "/#/networks", "/#/networks/new", "/#/training", "/#/training/new",
           "/#/evaluation", "/#/evaluation/new", "/#/release", "/#/release/new", "/#/gpus", "/#/jobs")  # fmt: skip
 EVIL = "<img src=x onerror=window.pwned=1><b>粗</b>"
 
@@ -116,6 +116,7 @@ def test_page__a_refusal_stands_at_its_field_with_the_cure(browser: Browser) -> 
     ("place", "zh", "en"),
     [
         ("import", "没有这个导入", "There is no such import"),
+        ("sources", "没有这份源数据", "There is no such source set"),
         ("datasets", "没有这个数据", "There is no such dataset"),
         ("networks", "没有这个网络", "There is no such network"),
         ("training", "没有这个训练任务", "There is no such training task"),

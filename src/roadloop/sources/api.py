@@ -5,22 +5,24 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import Field
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from roadloop.errors import (
+    BrokenFileError,
     ConflictError,
     InvalidValueError,
     Language,
     NameTakenError,
     NotFoundError,
     PathOutsideError,
+    Text,
     UntrustedCodeError,
 )
 from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
 from roadloop.parameters import NEWEST, History, NoParameters, Parameters
-from roadloop.sources import offimport, outcomes, service, store
+from roadloop.sources import contents, offimport, outcomes, service, store
 from roadloop.sources.browse import browse
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
@@ -121,6 +123,23 @@ class OneSet(Parameters):
     name: str = Field(description="Name of a source set.")
 
 
+class SetPictures(OneSet):
+    """Which pictures of a source set."""
+
+    package: str = Field("", description="Only pictures of this package; absent: of all.")
+    city: str = Field("", description="Only pictures from this city; absent: from all.")
+    month: str = Field("", description="Only pictures of this month, YYYY-MM; absent: of all.")
+    page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
+    page_size: int = Field(24, ge=1, le=NEWEST, description="Rows a page.")
+
+
+class SetPicture(OneSet):
+    """Names one picture of a source set."""
+
+    package: str = Field(description="Its package.")
+    stem: str = Field(description="Its name without ending.")
+
+
 class HealthFile(Parameters):
     """Names one file of an examination."""
 
@@ -167,6 +186,7 @@ def routes(platform: Platform) -> APIRouter:
         workspace = platform.workspace
         return {"data": [_describe_table(workspace, name, call.language) for name in list_tables(workspace)]}
 
+    _set_routes(router, platform)
     _import_routes(router, platform)
     _look_routes(router, platform)
     _health_routes(router, platform)
@@ -178,6 +198,47 @@ def _describe_table(workspace: Workspace, name: str, language: Language) -> dict
         return {"name": name, "classes": find_table(workspace, name).to_rows()}
     except (InvalidValueError, PathOutsideError) as error:
         return {"name": name, "classes": [], "problem": error.text.pick(language)}
+
+
+def _set_routes(router: Endpoints, platform: Platform) -> None:
+    errors = (NotFoundError,)
+
+    @router.get("/v1/sources", NoParameters, reply={"data": [{"name": "lane-suzhou", "src": "imports/suzhou"}]})
+    def sources(_call: Call, _p: NoParameters) -> Answer:
+        """The source sets, each with where it was imported from."""
+        return {"data": contents.list_described(platform.workspace)}
+
+    @router.get("/v1/sources/{name}", OneSet, reply={"data": {"name": "lane-suzhou", "pictures": 2}}, errors=errors)
+    def source(call: Call, p: OneSet) -> Answer:
+        """What a source set holds: packages, classes, cities, months, and files that are left out."""
+        found = contents.describe(platform.workspace, p.name)
+        problems = [{**one, "reason": Text(*one["reason"]).pick(call.language)} for one in found["problems"]]
+        return {"data": {**found, "problems": problems}}
+
+    @router.get(
+        "/v1/sources/{name}/pictures", SetPictures, reply={"data": [{"name": "a_1"}], "total": 1}, errors=errors
+    )
+    def source_pictures(_call: Call, p: SetPictures) -> Answer:
+        """The pictures of a source set, page by page, with the addresses of picture and label."""
+        return contents.list_pictures(
+            platform.workspace, p.name, contents.Which(p.package, p.city, p.month), p.page, p.page_size
+        )
+
+    @router.get("/v1/sources/{name}/pictures/{package}/{stem}/image", SetPicture, reply="image/jpeg", errors=errors)
+    def source_image(_call: Call, p: SetPicture) -> Answer:
+        """A picture of a source set."""
+        path = contents.find_picture(platform.workspace, p.name, p.package, p.stem)
+        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
+
+    @router.get(
+        "/v1/sources/{name}/pictures/{package}/{stem}/label",
+        SetPicture,
+        reply="image/png",
+        errors=(NotFoundError, BrokenFileError),
+    )
+    def source_label(_call: Call, p: SetPicture) -> Answer:
+        """Its label: a palette PNG whose indices are the raw ids and whose colours are the class table's."""
+        return Response(contents.draw_label(platform, p.name, p.package, p.stem), media_type="image/png")
 
 
 def _import_routes(router: Endpoints, platform: Platform) -> None:

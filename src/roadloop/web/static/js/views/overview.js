@@ -76,7 +76,7 @@ async function loadStages(signal) {
   return [
     {
       name: t("源数据", "Source sets"),
-      address: to("import"),
+      address: to("sources"),
       number: sources,
       unit: t("份", "sets"),
       next: html`<a class="link" href=${to("import")}>${t("导入带标注的图片", "Import labelled pictures")} →</a>`,
