@@ -104,8 +104,14 @@ async function send(path, options) {
   const response = await request(path, options);
   const reply = await response.json().catch(() => null);
   if (reply !== null && (reply.errno === 1 || !("errno" in reply))) return reply;
-  throw unreadable(response.status);
+  throw failureOf(response.status, reply);
 }
+
+/** @param {number} status @param {any} reply The body of a failure; null when it cannot be read. */
+const failureOf = (status, reply) =>
+  reply === null || reply.errno !== 0
+    ? unreadable(status)
+    : new ApiError(status, reply.error, reply.message, reply.details ?? {});
 
 /** A successful answer. @param {string} path @param {RequestInit} options @returns {Promise<Response>} */
 async function request(path, options) {
@@ -118,9 +124,7 @@ async function request(path, options) {
     throw unreachable();
   }
   if (response.ok) return response;
-  const reply = await response.json().catch(() => null);
-  if (reply === null || reply.errno !== 0) throw unreadable(response.status);
-  throw new ApiError(response.status, reply.error, reply.message, reply.details ?? {});
+  throw failureOf(response.status, await response.json().catch(() => null));
 }
 
 function unreachable() {

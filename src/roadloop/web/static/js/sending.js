@@ -2,6 +2,7 @@
 /** What this browser sends to the server: it goes on while one looks at other pages, and after a broken connection. */
 
 import { act, ApiError, beginUpload, get, removeUpload, sendBytes } from "./api.js";
+import { t } from "./i18n.js";
 import { useEffect, useState } from "./lib.js";
 import { fingerprintOf, tarOf } from "./tar.js";
 
@@ -112,7 +113,7 @@ async function sendAll(one, blob, fingerprint) {
         one.sent = (await get(one.address, {}, one.abort.signal)).data.offset;
         known = true;
       } else {
-        const piece = blob.slice(one.sent, one.sent + PIECE);
+        const piece = await readPiece(blob, one.sent);
         await sendBytes(one.address, one.sent, piece, one.abort.signal);
         one.sent += piece.size;
       }
@@ -132,11 +133,43 @@ async function sendAll(one, blob, fingerprint) {
   }
 }
 
-/** The upload of the same files that was cut off, or a new one. @param {Send} one @param {string} fingerprint */
+/**
+ * Read before it is sent: what the browser cannot read any more is no failure of the server.
+ * @param {Blob} blob @param {number} from
+ */
+async function readPiece(blob, from) {
+  try {
+    return new Blob([await blob.slice(from, from + PIECE).arrayBuffer()]);
+  } catch {
+    throw new Error(
+      t(
+        "有文件在上传期间被改动或移走；请重新选择。",
+        "A file was changed or moved while it was sent; choose it again.",
+      ),
+    );
+  }
+}
+
+/**
+ * The upload of the same files that was cut off, or a new one; where the name is taken, with a number behind it.
+ * @param {Send} one @param {string} fingerprint
+ */
 async function addressOf(one, fingerprint) {
   const { data } = await get("/v1/uploads", {}, one.abort.signal);
-  const found = data.find((/** @type {any} */ row) => row.name === one.name && row.fingerprint === fingerprint);
-  return found ? `/v1/uploads/${found.id}` : beginUpload(one.size, { name: one.name, filename: one.name, fingerprint });
+  const found = data.find((/** @type {any} */ row) => row.fingerprint === fingerprint);
+  if (found) {
+    one.name = found.name;
+    return `/v1/uploads/${found.id}`;
+  }
+  const filename = one.name;
+  for (let number = 2; ; number += 1) {
+    try {
+      return await beginUpload(one.size, { name: one.name, filename, fingerprint });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== "name_taken" || number > 99) throw error;
+      one.name = `${filename}-${number}`;
+    }
+  }
 }
 
 /** @param {string} address @returns {Promise<string>} The job. */

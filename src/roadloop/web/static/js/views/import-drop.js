@@ -1,7 +1,7 @@
 // @ts-check
 /** Where folders and archives are dropped, and how far each has come. */
 
-import { get, removeUpload } from "../api.js";
+import { act, get, removeUpload } from "../api.js";
 import { ConfirmButton, Panel } from "../components/layout.js";
 import { percent, t } from "../i18n.js";
 import { html, useRef, useState } from "../lib.js";
@@ -66,7 +66,7 @@ export function Sends() {
   const { data, reload } = usePoll(
     (signal) => get("/v1/uploads", {}, signal),
     [sends.length],
-    () => 4000,
+    (reply) => (reply.data.length > 0 ? 4000 : 20_000),
   );
   const mine = new Set(sends.map((one) => one.address));
   const others = (data?.data ?? []).filter((/** @type {any} */ row) => !mine.has(`/v1/uploads/${row.id}`));
@@ -129,6 +129,15 @@ const Other = ({ row, reload }) => html`
             : t("已传完，尚未解包", "Sent, not yet unpacked")
       }
     </span>
+    ${
+      row.offset === row.length &&
+      html`
+        <button type="button" class="button small-button"
+          onClick=${() => act(`/v1/uploads/${row.id}/unpack`).then(reload, reload)}>
+          ${t("解包", "Unpack")}
+        </button>
+      `
+    }
     <${ConfirmButton} class="small-button" label=${t("删除", "Remove")}
       sure=${t("删除已上传的部分？", "Remove what was sent?")}
       run=${() => removeUpload(`/v1/uploads/${row.id}`).then(reload)} />

@@ -37,7 +37,7 @@ function Browser({ path }) {
   const { data, error, reload } = usePoll(
     (signal) => get("/v1/imports/folders", { path: path === "/" ? "" : path }, signal),
     [path],
-    () => 5000,
+    () => 15_000,
   );
   const here = data?.data;
   /** @param {string} next */

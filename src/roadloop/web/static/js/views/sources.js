@@ -18,7 +18,7 @@ export function SourceList() {
   const { data, error, reload } = usePoll(
     (signal) => get("/v1/sources", {}, signal),
     [],
-    () => 5000,
+    () => 15_000,
   );
   return html`
     <${Head} title=${t("源数据", "Source sets")}
