@@ -39,10 +39,10 @@ from roadloop.releases.recipe import Release
 from roadloop.selection import service as selection
 from roadloop.selection.recipe import Mine, Sample
 from roadloop.settings import Settings
-from roadloop.sources import offimport
+from roadloop.sources import offimport, rework
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
-from roadloop.sources.recipe import ImportRecipe
+from roadloop.sources.recipe import ImportRecipe, Rework
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
@@ -225,6 +225,11 @@ def _unpack(platform: Platform) -> str:
     return platform.database.write(lambda: uploads.unpack(platform, upload.id))
 
 
+def _rework(platform: Platform) -> str:
+    request = Rework(name="镇", version="返工", pictures=("1/t0_000", "1/t3_007"))
+    return platform.database.write(lambda: rework.create(platform, request))
+
+
 def _draw(platform: Platform) -> str:
     return platform.database.write(lambda: demo.create(platform, DrawPictures(name="演示", tracks=1, frames=1)))
 
@@ -271,6 +276,7 @@ CASES: Final = {
     "import_preview": Case(_to_import, _preview),
     "unpack": Case(_sent, _unpack),
     "demo_pictures": Case(lambda _platform, _finish: None, _draw),
+    "rework": Case(_set, _rework),
     "health": Case(_set, _examine),
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),
@@ -308,6 +314,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "import_preview": ("preview.written", *_FINISH),
     "unpack": ("unpack.written", *_PUBLISH, "unpack.cleared", *_FINISH),
     "demo_pictures": ("demo.drawn", *_FINISH),
+    "rework": ("rework.copied", *_PUBLISH, *_FINISH),
     "health": ("health.written", *_FINISH),
     "push_package": ("push.picture", *_FINISH),
     "linedown": (*_PUBLISH, "pull.batch", *_FINISH),
@@ -333,7 +340,7 @@ def submit_all(platform: Platform) -> dict[str, str]:
         "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
         "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
         "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
-        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "health": _examine,
+        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "rework": _rework, "health": _examine,
         "push_package": _push, "linedown": _pull,
     }  # fmt: skip
     assert set(submits) == set(POINTS)

@@ -22,7 +22,7 @@ from roadloop.parameters import Parameters, stored
 from roadloop.releases.recipe import ReleaseRecipe
 from roadloop.selection.recipe import MineRecipe, SampleRecipe
 from roadloop.sources.health.recipe import HealthRecipe
-from roadloop.sources.recipe import ImportJob
+from roadloop.sources.recipe import ImportJob, Rework
 from roadloop.training.recipe import TrainingJob
 from roadloop.uploads.recipe import Unpack
 
@@ -40,6 +40,7 @@ RECORDS: Final[dict[str, type[Parameters]]] = {
     "push_package": Push,
     "rehearsal": Rehearsal,
     "release": ReleaseRecipe,
+    "rework": Rework,
     "sample": SampleRecipe,
     "select": MineRecipe,
     "task_divide": DivideRecipe,

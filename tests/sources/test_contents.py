@@ -1,5 +1,8 @@
 """What a source set holds, over HTTP: counts by hand, pages, pictures and labels."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -7,6 +10,7 @@ from fastapi.testclient import TestClient
 import import_folders as folders
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_label
+from roadloop.jobs.queue import Job
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage.platform import Platform
@@ -14,6 +18,12 @@ from roadloop.storage.platform import Platform
 TABLE = ClassTable(
     "town", (LabelClass(0, "road", "道路", (128, 64, 128), 0), LabelClass(3, "car", "车", (0, 0, 142), 1))
 )
+
+
+@pytest.fixture
+def served() -> tuple[str, ...]:
+    """And the routes that cut packages."""
+    return "sources", "packages"
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +53,7 @@ def test_source__counts(client: TestClient) -> None:
 
 
 def test_pictures__pages_filters_and_files(client: TestClient, platform: Platform) -> None:
-    def names(**which: object) -> list[str]:
+    def names(**which: str | int) -> list[str]:
         answer = client.get("/v1/sources/镇/pictures", params=which).json()
         return [f"{row['package']}/{row['name']}" for row in answer["data"]] + [str(answer["total"])]
 
@@ -62,3 +72,28 @@ def test_pictures__pages_filters_and_files(client: TestClient, platform: Platfor
     assert names(package="1") == ["1/a_1", "1/a_2", "1/a_3", "3"]  # what is known of it is not what was
     assert client.get("/v1/sources/镇/pictures/1/a_3/label").json()["error"] == "broken_file"
     assert client.get("/v1/sources/镇/pictures/1/nobody/image").json()["error"] == "not_found"
+
+
+def test_rework__pictures_become_a_version_that_can_be_cut(
+    client: TestClient, platform: Platform, run_job: Callable[[Platform, str], Job]
+) -> None:
+    def ask(*pictures: str, version: str = "返工") -> dict[str, Any]:
+        body = {"version": version, "pictures": list(pictures)}
+        answer: dict[str, Any] = client.post("/v1/sources/镇/rework", json=body).json()
+        return answer
+
+    assert ask("1/a_1", "1/nobody")["details"]["parameter"] == "pictures"
+    assert ask()["error"] == "invalid_value"
+    assert ask("1/a_1", version="a,b")["error"] == "invalid_name"
+    task_id = ask("1/a_1", "1/a_2", "二 2/b#1")["data"]
+    assert ask("1/a_1")["details"]["task_id"] == task_id
+    job = run_job(platform, task_id)
+    assert (job.state, job.result) == ("succeeded", {"version": "返工", "pictures": 3}), job.reason
+    folder = platform.workspace.images / "返工"
+    assert {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == {
+        "a/1.jpg": folders.jpeg(1), "a/2.png": folders.png(2), "b#1/b#1.jpg": folders.jpeg(3)
+    }  # fmt: skip
+    assert ask("1/a_1")["error"] == "name_taken"
+    task_id = client.post("/task_divide", json={"version": "返工", "step": 5}).json()["data"]
+    assert run_job(platform, task_id).state == "succeeded"
+    assert len(list((platform.workspace.packages / "返工" / "1").glob("ext-*.*g"))) == 3

@@ -13,6 +13,7 @@ TASKS: Final[Mapping[str, str]] = {
     "offimport": "roadloop.sources.tasks:offimport",
     "import_preview": "roadloop.sources.tasks:preview",
     "unpack": "roadloop.uploads.tasks:unpack",
+    "rework": "roadloop.sources.tasks:rework",
     "health": "roadloop.sources.tasks:health",
     "train": "roadloop.training.tasks:train",
     "evaluate": "roadloop.evaluation.tasks:evaluate",

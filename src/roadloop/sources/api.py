@@ -22,11 +22,11 @@ from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
 from roadloop.parameters import NEWEST, History, NoParameters, Parameters
-from roadloop.sources import contents, offimport, outcomes, service, store
+from roadloop.sources import contents, offimport, outcomes, rework, service, store
 from roadloop.sources.browse import browse
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
-from roadloop.sources.recipe import ImportRecipe, PreviewImport
+from roadloop.sources.recipe import ImportRecipe, PreviewImport, Rework
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
@@ -239,6 +239,16 @@ def _set_routes(router: Endpoints, platform: Platform) -> None:
     def source_label(_call: Call, p: SetPicture) -> Answer:
         """Its label: a palette PNG whose indices are the raw ids and whose colours are the class table's."""
         return Response(contents.draw_label(platform, p.name, p.package, p.stem), media_type="image/png")
+
+    @router.post(
+        "/v1/sources/{name}/rework",
+        Rework,
+        reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
+        errors=(NotFoundError, NameTakenError),
+    )
+    def send_to_rework(call: Call, p: Rework) -> Answer:
+        """Copy pictures that are to be labelled anew to images/<version>, for /task_divide. Answers with the task id."""
+        return call.submit(lambda: rework.create(platform, p))
 
 
 def _import_routes(router: Endpoints, platform: Platform) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -100,6 +100,14 @@ def list_pictures(workspace: Workspace, name: str, which: Which, page: int, size
     ]
     shown = itertools.islice(chosen, (page - 1) * size, page * size)
     return {"data": [_described(source.name, sample) for sample in shown], "total": len(chosen)}
+
+
+def find_samples(workspace: Workspace, name: str, keys: Iterable[str]) -> dict[str, Sample]:
+    """Those of some pictures, `<package>/<stem>` each, that a set has."""
+    wanted = set(keys)
+    return {
+        sample.key: sample for sample in _scanned(open_set(workspace, name, "name")).samples if sample.key in wanted
+    }
 
 
 def find_picture(workspace: Workspace, name: str, package: str, stem: str) -> Path:

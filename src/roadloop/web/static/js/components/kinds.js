@@ -16,6 +16,7 @@ const KINDS = {
   unpack: ["jobs", () => t("解包上传", "Unpacking of an upload")],
   import_preview: ["jobs", () => t("导入预览", "Preview of an import")],
   health: ["jobs", () => t("源数据体检", "Health of a source set")],
+  rework: ["jobs", () => t("送返工", "Sending to rework")],
   sample: ["jobs", () => t("随机抽图", "Random selection")],
   select: ["jobs", () => t("自动挑图", "Selection")],
   task_divide: ["jobs", () => t("任务包生成", "Packages")],
