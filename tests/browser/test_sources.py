@@ -72,6 +72,11 @@ def test_source__pictures_counts_and_doubtful_labels(
         )
     )
     assert boxes == [["0%", "50%"]] * 2
+    browser.find(".compare figcaption input").click()
+    browser.find("button.primary", "把 1 张图片作为任务包送去重新标注").click()
+    browser.until((site.home / "packages" / "三色-rework" / "1" / "manifest.json").exists)
+    browser.find("h1", "三色-rework")
+    browser.run("history.back()")
     browser.find(".compare figcaption", "逐字节相同")
     browser.until(lambda: all(browser.run(program.replace(".samples", ".compare"))))  # type: ignore[arg-type]
     assert browser.problems() == []

@@ -74,6 +74,23 @@ const asJson = (body) => ({
 const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** Wait for the end of a job; an error says why it did not succeed. @param {string} task */
+export async function ended(task) {
+  for (;;) {
+    const job = await get("/v1/jobs", { task_id: task }).then(
+      (reply) => reply.data,
+      (error) => {
+        if (error instanceof ApiError && error.passing) return undefined;
+        throw error;
+      },
+    );
+    if (job?.state === "succeeded") return;
+    if (job?.state === "failed" || job?.state === "cancelled")
+      throw new ApiError(422, job.error ?? "job_failed", job.reason ?? job.status, { task_id: task });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+}
+
 /** What every request of tus carries. */
 const TUS = { "Tus-Resumable": "1.0.0" };
 

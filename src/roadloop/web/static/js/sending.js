@@ -1,7 +1,7 @@
 // @ts-check
 /** What this browser sends to the server: it goes on while one looks at other pages, and after a broken connection. */
 
-import { act, ApiError, beginUpload, get, removeUpload, sendBytes } from "./api.js";
+import { act, ApiError, beginUpload, ended, get, removeUpload, sendBytes } from "./api.js";
 import { t } from "./i18n.js";
 import { useEffect, useState } from "./lib.js";
 import { fingerprintOf, tarOf } from "./tar.js";
@@ -179,22 +179,6 @@ async function unpack(address) {
   } catch (error) {
     if (error instanceof ApiError && error.details.task_id) return error.details.task_id; // it was asked for already
     throw error;
-  }
-}
-
-/** @param {string} task */
-async function ended(task) {
-  for (;;) {
-    const job = await get("/v1/jobs", { task_id: task }).then(
-      (reply) => reply.data,
-      (error) => {
-        if (error instanceof ApiError && error.passing) return undefined;
-        throw error;
-      },
-    );
-    if (job?.state === "succeeded") return;
-    if (job?.state === "failed" || job?.state === "cancelled") throw new Error(job.reason ?? job.status);
-    await new Promise((resolve) => setTimeout(resolve, 400));
   }
 }
 

@@ -6,9 +6,10 @@ import { Empty, Facts, Failure, Loading, Panel } from "../components/layout.js";
 import { FormBox, Select, useForm } from "../components/form.js";
 import { JobState, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
-import { count, percent, t } from "../i18n.js";
-import { html, useState } from "../lib.js";
+import { count, t } from "../i18n.js";
+import { html } from "../lib.js";
 import { isLive, usePoll } from "../poll.js";
+import { Doubts, pictureOf } from "./source-doubts.js";
 import { Labelled } from "./source-pictures.js";
 import { pathOf } from "./sources.js";
 
@@ -96,13 +97,7 @@ function Found({ set }) {
           `
           : noise.length === 0
             ? html`<${Empty}>${t("✓ 没有找到。", "✓ None was found.")}<//>`
-            : html`<div class="compare">
-              ${noise.slice(0, MOST).map(
-                (/** @type {any} */ one) => html`
-                <${Doubtful} key=${`${one.picture} ${one.x} ${one.y}`} set=${set} of=${one} />
-              `,
-              )}
-            </div>`
+            : html`<${Doubts} set=${set} noise=${noise.slice(0, MOST)} />`
       }
     <//>
     <${Doubles} set=${set} title=${t("重复的图片", "Duplicates")} pairs=${duplicates} />
@@ -123,43 +118,6 @@ const facts = (totals) => [
   [t("跨源数据的轨迹", "Tracks in other sets"), count(totals.leaking_tracks)],
   [t("可能的标注错误", "Likely label errors"), totals.label_noise == null ? null : count(totals.label_noise)],
 ];
-
-/** A picture of a set by its key. @param {string} set @param {string} key `<package>/<name>` */
-function pictureOf(set, key) {
-  const [folder, ...name] = key.split("/");
-  const at = `${pathOf(set)}/pictures/${encodeURIComponent(folder)}/${encodeURIComponent(name.join("/"))}`;
-  return { name: key, image_url: `${at}/image`, label_url: `${at}/label` };
-}
-
-/** The photograph and its label, the doubtful piece framed in both. @param {{set: any, of: any}} props */
-function Doubtful({ set, of }) {
-  const [size, setSize] = useState(/** @type {[number, number] | undefined} */ (undefined));
-  const picture = pictureOf(set.name, of.picture);
-  const frame = size && {
-    left: `${(100 * of.x) / size[0]}%`,
-    top: `${(100 * of.y) / size[1]}%`,
-    width: `${(100 * of.width) / size[0]}%`,
-    height: `${(100 * of.height) / size[1]}%`,
-  };
-  const box = frame && html`<span class="piece" style=${frame}></span>`;
-  /** @param {any} event */
-  const loaded = (event) => setSize([event.target.naturalWidth, event.target.naturalHeight]);
-  return html`
-    <figure>
-      <div class="side" onLoadCapture=${loaded}>
-        <${Labelled} picture=${picture} opacity=${0}>${box}<//>
-        <${Labelled} picture=${picture} opacity=${0.7}>${box}<//>
-      </div>
-      <figcaption class="small wrap">
-        <span class="mono">${of.picture}</span> ·
-        ${t(
-          `标注 ${of.labelled_zh || of.labelled}，模型认为 ${of.predicted_zh || of.predicted}`,
-          `labelled ${of.labelled_en || of.labelled}, the model says ${of.predicted_en || of.predicted}`,
-        )} · ${percent(of.confidence)} · ${count(of.pixels)} px
-      </figcaption>
-    </figure>
-  `;
-}
 
 /** @param {{set: any, title: string, pairs: any[], foreign?: boolean}} props */
 const Doubles = ({ set, title, pairs, foreign }) =>
