@@ -17,6 +17,12 @@ export function Doubts({ set, noise }) {
     setChosen(chosen.includes(picture) ? chosen.filter((one) => one !== picture) : [...chosen, picture]);
   return html`
     <div class="stack">
+      <p class="small quiet">
+        ${t(
+          "左边是照片，右边叠加了标注；勾选要重新标注的图片，它们会成为一个任务包。",
+          "The photograph, and with its label laid over. Tick what is to be labelled again: it becomes a package.",
+        )}
+      </p>
       <div class="compare">
         ${noise.map(
           (one) => html`

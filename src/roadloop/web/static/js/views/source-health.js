@@ -134,7 +134,7 @@ const Doubles = ({ set, title, pairs, foreign }) =>
                 <${Labelled} picture=${pictureOf(other, rest.join("/"))} opacity=${0} />
               </div>
               <figcaption class="small wrap">
-                <span class="mono">${pair.first}</span> = <span class="mono">${pair.second}</span> ·
+                <span class="mono">${pair.first}</span> = <span class="mono">${pair.second}</span> ·${" "}
                 ${
                   pair.distance < 0
                     ? t("逐字节相同", "byte for byte the same")
