@@ -14,12 +14,15 @@ import psutil
 import pytest
 
 import import_folders
+from archives import zipped
 from mining_data import write_drives, write_network
 from package_data import annotate, mask, write_images
 from roadloop.annotators import service as annotators
 from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets import service as datasets
 from roadloop.datasets.recipe import CreateData
+from roadloop.demo import service as demo
+from roadloop.demo.recipe import DrawPictures
 from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
@@ -36,16 +39,18 @@ from roadloop.releases.recipe import Release
 from roadloop.selection import service as selection
 from roadloop.selection.recipe import Mine, Sample
 from roadloop.settings import Settings
-from roadloop.sources import offimport
+from roadloop.sources import offimport, rework
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
-from roadloop.sources.recipe import ImportRecipe
+from roadloop.sources.recipe import ImportRecipe, Rework
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.training import create as creating
 from roadloop.training import start as starting
 from roadloop.training.forms import CreateTrain, StartTask
+from roadloop.uploads import service as uploads
+from roadloop.uploads.files import Inlet, all_uploads
 from workers import Workers
 
 TABLE: Final = ClassTable(
@@ -207,6 +212,28 @@ def _import(platform: Platform) -> str:
     return platform.database.write(lambda: offimport.create(platform, recipe))
 
 
+def _sent(platform: Platform, _finish: Finish) -> None:
+    """A zip of a folder has come whole."""
+    data = zipped({"s/1/t_1.jpg": import_folders.jpeg(1), "s/1/t_1.png": encode_label(import_folders.ids(3, 0))})
+    upload = uploads.begin(platform, {"name": "上传"}, len(data))
+    with Inlet(platform.workspace, upload, 0, 0) as inlet:
+        inlet.write(data)
+
+
+def _unpack(platform: Platform) -> str:
+    (upload,) = all_uploads(platform.workspace)
+    return platform.database.write(lambda: uploads.unpack(platform, upload.id))
+
+
+def _rework(platform: Platform) -> str:
+    request = Rework(name="镇", version="返工", pictures=("1/t0_000", "1/t3_007"))
+    return platform.database.write(lambda: rework.create(platform, request))
+
+
+def _draw(platform: Platform) -> str:
+    return platform.database.write(lambda: demo.create(platform, DrawPictures(name="演示", tracks=1, frames=1)))
+
+
 def _preview(platform: Platform) -> str:
     recipe = _recipe(
         platform, "预览"
@@ -247,6 +274,9 @@ CASES: Final = {
     "offimport": Case(_to_import, _import),
     "offimport-grows": Case(_to_grow, _import),
     "import_preview": Case(_to_import, _preview),
+    "unpack": Case(_sent, _unpack),
+    "demo_pictures": Case(lambda _platform, _finish: None, _draw),
+    "rework": Case(_set, _rework),
     "health": Case(_set, _examine),
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),
@@ -282,6 +312,9 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "process_label": ("process.package", *_FINISH),
     "offimport": ("offimport.listed", "offimport.written", *_FINISH),
     "import_preview": ("preview.written", *_FINISH),
+    "unpack": ("unpack.written", *_PUBLISH, "unpack.cleared", *_FINISH),
+    "demo_pictures": ("demo.drawn", *_FINISH),
+    "rework": ("rework.copied", *_PUBLISH, *_FINISH),
     "health": ("health.written", *_FINISH),
     "push_package": ("push.picture", *_FINISH),
     "linedown": (*_PUBLISH, "pull.batch", *_FINISH),
@@ -298,6 +331,7 @@ def prepare_all(platform: Platform, finish: Finish) -> None:
     shutil.copytree(home / "released" / "v1", platform.workspace.imports / "annotations")
     write_images(platform, "v2", [f"b_{n}.jpg" for n in range(5)])
     _to_import(platform, finish)
+    _sent(platform, finish)
 
 
 def submit_all(platform: Platform) -> dict[str, str]:
@@ -306,7 +340,7 @@ def submit_all(platform: Platform) -> dict[str, str]:
         "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
         "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
         "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
-        "process_label": _process, "offimport": _import, "import_preview": _preview, "health": _examine,
+        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "rework": _rework, "health": _examine,
         "push_package": _push, "linedown": _pull,
     }  # fmt: skip
     assert set(submits) == set(POINTS)

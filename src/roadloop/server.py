@@ -13,6 +13,7 @@ from starlette.types import Scope
 from roadloop import __version__
 from roadloop.annotators import api as annotators
 from roadloop.datasets import api as datasets
+from roadloop.demo import api as demo
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
 from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
@@ -26,6 +27,7 @@ from roadloop.selection import api as selection
 from roadloop.sources import api as sources
 from roadloop.storage.platform import Platform
 from roadloop.training import api as training
+from roadloop.uploads import api as uploads
 from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
 from roadloop.web.head import HeadAsGet
@@ -36,6 +38,7 @@ STATIC: Final = Path(__file__).parent / "web" / "static"
 
 ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     sources.routes,
+    uploads.routes,
     datasets.routes,
     networks.routes,
     training.routes,
@@ -45,6 +48,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     selection.routes,
     packages.routes,
     annotators.routes,
+    demo.routes,
     jobs.routes,
     jobs.gpu_routes,
 )

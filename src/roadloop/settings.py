@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Of logs that are larger together, the oldest of ended jobs are removed, MiB; 0: never.",
     )
+    upload_keep_days: float = Field(
+        7, ge=0, description="Uploads are removed so many days after their last byte; 0: never."
+    )
     release_categories: tuple[str, ...] = Field(
         ("车道线", "路牌", "灯杆"), description="Model categories, in the order of /release_tab pages."
     )

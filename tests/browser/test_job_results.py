@@ -150,8 +150,8 @@ def test_preview__pairs_as_pictures_and_how_classes_were_matched(browser: Browse
     assert (shown["可导入的图片"], shown["布局"]) == ("2", "camvid：有 <目录>annot/ 或 X_L.png")
     assert shown["类别表"] == "label_colors.txt（数据自带 label_colors.txt）"
     assert shown["已加入"] == "4 个文件"
-    widths: Any = browser.run("return [...document.querySelectorAll('.pairs img')].map((image) => image.naturalWidth)")
-    assert widths == [960, 960]
+    program = "return [...document.querySelectorAll('.pairs img')].map((image) => image.naturalWidth)"
+    browser.until(lambda: browser.run(program) == [960] * 4)
     browser.find("summary", "类别的对应（3）").click()
     browser.find("td", "Road")
     assert browser.problems() == []

@@ -15,7 +15,7 @@ from roadloop.storage.platform import open_platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-PLACES = ("/", "/#/datasets", "/#/datasets/new", "/#/networks", "/#/networks/new", "/#/training", "/#/training/new",
+PLACES = ("/", "/#/import", "/#/import/new", "/#/sources", "/#/datasets", "/#/datasets/new", "/#/networks", "/#/networks/new", "/#/training", "/#/training/new",
           "/#/evaluation", "/#/evaluation/new", "/#/release", "/#/release/new", "/#/gpus", "/#/jobs")  # fmt: skip
 EVIL = "<img src=x onerror=window.pwned=1><b>粗</b>"
 
@@ -120,6 +120,8 @@ def test_page__a_refusal_stands_at_its_field_with_the_cure(browser: Browser) -> 
 @pytest.mark.parametrize(
     ("place", "zh", "en"),
     [
+        ("import", "没有这个导入", "There is no such import"),
+        ("sources", "没有这份源数据", "There is no such source set"),
         ("datasets", "没有这个数据", "There is no such dataset"),
         ("networks", "没有这个网络", "There is no such network"),
         ("training", "没有这个训练任务", "There is no such training task"),
@@ -148,10 +150,10 @@ def test_page__an_unknown_place_says_so(browser: Browser) -> None:
     browser.shows("从标注图片到发布的模型")
 
 
-def test_page__lists_what_is_there_to_do_first(browser: Browser) -> None:
+def test_page__lists_what_is_there_to_do_first(browser: Browser, site: LiveServer) -> None:
     browser.open("/")
-    browser.shows("下一步")
-    browser.shows("roadloop demo")
+    browser.shows("从这里开始")
+    browser.find("code", str(site.home))
     browser.open("/#/datasets/new")
     browser.shows("还没有源数据")
 

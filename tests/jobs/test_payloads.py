@@ -11,6 +11,7 @@ import pytest
 
 from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets.recipe import DatasetJob
+from roadloop.demo.recipe import DrawPictures
 from roadloop.errors import OtherVersionError
 from roadloop.evaluation.recipe import EvaluationRecipe
 from roadloop.jobs.registry import TASKS
@@ -21,13 +22,15 @@ from roadloop.parameters import Parameters, stored
 from roadloop.releases.recipe import ReleaseRecipe
 from roadloop.selection.recipe import MineRecipe, SampleRecipe
 from roadloop.sources.health.recipe import HealthRecipe
-from roadloop.sources.recipe import ImportJob
+from roadloop.sources.recipe import ImportJob, Rework
 from roadloop.training.recipe import TrainingJob
+from roadloop.uploads.recipe import Unpack
 
 RECORDS: Final[dict[str, type[Parameters]]] = {
     "add_net": AddNet,
     "create_data": DatasetJob,
     "create_net": CreateNet,
+    "demo_pictures": DrawPictures,
     "evaluate": EvaluationRecipe,
     "health": HealthRecipe,
     "import_preview": ImportJob,
@@ -37,10 +40,12 @@ RECORDS: Final[dict[str, type[Parameters]]] = {
     "push_package": Push,
     "rehearsal": Rehearsal,
     "release": ReleaseRecipe,
+    "rework": Rework,
     "sample": SampleRecipe,
     "select": MineRecipe,
     "task_divide": DivideRecipe,
     "train": TrainingJob,
+    "unpack": Unpack,
 }
 ROWS: Final[list[dict[str, Any]]] = json.loads((Path(__file__).parent / "payloads.json").read_text())
 #: What the first rows of a kind did not have yet.

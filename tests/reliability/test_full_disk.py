@@ -19,7 +19,7 @@ from roadloop.storage.platform import Platform, open_platform
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(900), pytest.mark.xdist_group("jobs")]
 
 #: They publish while they go on: what was whole before the disk was full stays.
-STEPWISE = {"train", "release", "linedown"}
+STEPWISE = {"train", "release", "linedown", "unpack", "rework"}
 
 
 def spread(total: int, count: int) -> list[int]:

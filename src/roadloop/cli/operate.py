@@ -240,7 +240,7 @@ def tidy(
         found = remove_old(platform, dry_run=dry_run)
     console.print(
         f"{'would be removed 将删除' if dry_run else 'removed 已删除'}: {found.replies} replies, {found.logs} logs"
-        f" ({found.log_bytes / 2**20:.1f} MiB), {found.temporary} temporary folders"
+        f" ({found.log_bytes / 2**20:.1f} MiB), {found.temporary} temporary folders, {found.uploads} abandoned uploads"
     )
 
 

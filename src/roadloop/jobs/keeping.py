@@ -1,4 +1,4 @@
-"""What is kept for how long: first replies under their Idempotency-Key, logs of ended jobs, and temporary files.
+"""What is kept for how long: first replies under their Idempotency-Key, logs of ended jobs, uploads, temporary files.
 
 Logs are those in `logs/`; a training's stands in its task's folder and stays with it. Everything is done in small steps, so
 that nobody waits: a thread of the supervisor does one now and then, `roadloop tidy` all at once.
@@ -29,6 +29,7 @@ DAY: Final = 86_400.0
 BATCH: Final = 500  #: rows, and files, of one step
 PAUSE_SECONDS: Final = 1.0  #: between two steps
 ROUND_SECONDS: Final = 3600.0  #: between two rounds
+UNPACK: Final = "unpack"  #: kind of job that needs an upload
 
 log: Final = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Removed:
     logs: int = 0
     log_bytes: int = 0
     temporary: int = 0
+    uploads: int = 0
 
 
 def remove_old(platform: Platform, *, dry_run: bool = False, stop: threading.Event | None = None) -> Removed:
@@ -71,11 +73,15 @@ def remove_old(platform: Platform, *, dry_run: bool = False, stop: threading.Eve
             one.path.unlink(missing_ok=True)
         if number % BATCH == 0 and not dry_run:
             stop.wait(PAUSE_SECONDS)
-    for folder in _left_temporary(platform):
-        found.temporary += 1
-        if not dry_run:
-            shutil.rmtree(folder, ignore_errors=True)
+    found.temporary = _remove(_left_temporary(platform), dry_run=dry_run)
+    found.uploads = _remove(_left_uploads(platform, now), dry_run=dry_run)
     return found
+
+
+def _remove(folders: list[Path], *, dry_run: bool) -> int:
+    for folder in folders if not dry_run else ():
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(folders)
 
 
 def _replies(platform: Platform, before: float, stop: threading.Event, *, dry_run: bool) -> int:
@@ -130,6 +136,20 @@ def _left_temporary(platform: Platform) -> list[Path]:
     folders = list(Path(tempfile.gettempdir()).glob(f"{temporary_name('?' * 12)}*"))
     with platform.database.reading() as db:
         return [folder for folder in folders if _is_over(db, folder.name.split("-")[1])]
+
+
+def _left_uploads(platform: Platform, now: float) -> list[Path]:
+    """Uploads with which nobody has gone on for long, other than those that jobs are to unpack."""
+    days, old = platform.settings.upload_keep_days, list[Path]()
+    before = now - days * DAY if days else 0.0
+    for folder in platform.workspace.uploads.glob("*"):
+        with suppress(OSError):  # it goes just now
+            if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < before:
+                old.append(folder)
+    with platform.database.reading() as db:
+        asked = sa.select(jobs.c.payload).where(jobs.c.kind == UNPACK, jobs.c.state.not_in(ENDED))
+        needed = {payload.get("upload") for payload in db.scalars(asked)}
+    return [folder for folder in old if folder.name not in needed]
 
 
 def _is_over(db: sa.Connection, beginning: str) -> bool:

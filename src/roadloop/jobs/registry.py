@@ -15,6 +15,8 @@ TASKS: Final[Mapping[str, str]] = {
     "add_net": "roadloop.training.tasks:add_network",
     "offimport": "roadloop.sources.tasks:offimport",
     "import_preview": "roadloop.sources.tasks:preview",
+    "unpack": "roadloop.uploads.tasks:unpack",
+    "rework": "roadloop.sources.tasks:rework",
     "health": "roadloop.sources.tasks:health",
     "train": "roadloop.training.tasks:train",
     "evaluate": "roadloop.evaluation.tasks:evaluate",
@@ -25,6 +27,7 @@ TASKS: Final[Mapping[str, str]] = {
     "select": "roadloop.selection.mining:select",
     "linedown": "roadloop.annotators.tasks:pull",
     "push_package": "roadloop.annotators.tasks:push",
+    "demo_pictures": "roadloop.demo.tasks:pictures",
     "rehearsal": "roadloop.jobs.rehearsal:count",
 }
 

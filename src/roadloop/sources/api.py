@@ -5,31 +5,40 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import Field
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from roadloop.errors import (
+    BrokenFileError,
     ConflictError,
     InvalidValueError,
     Language,
     NameTakenError,
     NotFoundError,
     PathOutsideError,
+    Text,
     UntrustedCodeError,
 )
 from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
-from roadloop.parameters import History, NoParameters, Parameters
-from roadloop.sources import offimport, service, store
+from roadloop.parameters import NEWEST, History, NoParameters, Parameters
+from roadloop.sources import contents, offimport, outcomes, rework, service, store
+from roadloop.sources.browse import browse
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
-from roadloop.sources.recipe import ImportRecipe, PreviewImport
+from roadloop.sources.recipe import ImportRecipe, PreviewImport, Rework
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
 
-PREVIEW: Final = "import_preview"  #: kind of job
+BROWSED: Final[dict[str, Any]] = {
+    "data": {"path": "imports", "above": "", "folders": [{"name": "苏州", "path": "imports/苏州"}]}
+}
+OUTCOMES: Final[dict[str, Any]] = {
+    "data": [{"file": "a.jpg", "outcome": "broken", "reason": "", "url": None}],
+    "total": 1,
+}
 _MEDIA: Final = {".csv": "text/csv", ".json": "application/json", ".png": "image/png", ".jpg": "image/jpeg"}
 
 
@@ -38,6 +47,28 @@ class PreviewFile(Parameters):
 
     task_id: str = Field(description="Task id of the preview.")
     file: str = Field(description="A picture of `pairs`, or report.csv.")
+
+
+class Browse(Parameters):
+    """Names a folder that could be imported."""
+
+    path: str = Field("", description="Folder under imports/, or absolute in a root; absent: where folders can be.")
+
+
+class Outcomes(Parameters):
+    """Which rows of a report."""
+
+    task_id: str = Field(description="Task id of an import, or a preview.")
+    outcome: str = Field("", description="Only files of this outcome; absent: those that somebody should look at.")
+    page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
+    page_size: int = Field(24, ge=1, le=NEWEST, description="Rows a page.")
+
+
+class ImportPicture(Parameters):
+    """Names a picture of an imported folder."""
+
+    task_id: str = Field(description="Task id of an import, or a preview.")
+    file: str = Field(description="Its path below the folder.")
 
 
 class PreviewRow(JobFields):
@@ -92,6 +123,23 @@ class OneSet(Parameters):
     name: str = Field(description="Name of a source set.")
 
 
+class SetPictures(OneSet):
+    """Which pictures of a source set."""
+
+    package: str = Field("", description="Only pictures of this package; absent: of all.")
+    city: str = Field("", description="Only pictures from this city; absent: from all.")
+    month: str = Field("", description="Only pictures of this month, YYYY-MM; absent: of all.")
+    page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
+    page_size: int = Field(24, ge=1, le=NEWEST, description="Rows a page.")
+
+
+class SetPicture(OneSet):
+    """Names one picture of a source set."""
+
+    package: str = Field(description="Its package.")
+    stem: str = Field(description="Its name without ending.")
+
+
 class HealthFile(Parameters):
     """Names one file of an examination."""
 
@@ -138,7 +186,9 @@ def routes(platform: Platform) -> APIRouter:
         workspace = platform.workspace
         return {"data": [_describe_table(workspace, name, call.language) for name in list_tables(workspace)]}
 
+    _set_routes(router, platform)
     _import_routes(router, platform)
+    _look_routes(router, platform)
     _health_routes(router, platform)
     return router.api
 
@@ -148,6 +198,57 @@ def _describe_table(workspace: Workspace, name: str, language: Language) -> dict
         return {"name": name, "classes": find_table(workspace, name).to_rows()}
     except (InvalidValueError, PathOutsideError) as error:
         return {"name": name, "classes": [], "problem": error.text.pick(language)}
+
+
+def _set_routes(router: Endpoints, platform: Platform) -> None:
+    errors = (NotFoundError,)
+
+    @router.get("/v1/sources", NoParameters, reply={"data": [{"name": "lane-suzhou", "src": "imports/suzhou"}]})
+    def sources(_call: Call, _p: NoParameters) -> Answer:
+        """The source sets, each with where it was imported from."""
+        return {"data": contents.list_described(platform.workspace)}
+
+    @router.get("/v1/sources/{name}", OneSet, reply={"data": {"name": "lane-suzhou", "pictures": 2}}, errors=errors)
+    def source(call: Call, p: OneSet) -> Answer:
+        """What a source set holds: packages, classes, cities, months, and files that are left out."""
+        found = contents.describe(platform.workspace, p.name)
+        problems = [{**one, "reason": Text(*one["reason"]).pick(call.language)} for one in found["problems"]]
+        return {"data": {**found, "problems": problems}}
+
+    @router.get(
+        "/v1/sources/{name}/pictures", SetPictures, reply={"data": [{"name": "a_1"}], "total": 1}, errors=errors
+    )
+    def source_pictures(_call: Call, p: SetPictures) -> Answer:
+        """The pictures of a source set, page by page, with the addresses of picture and label."""
+        return contents.list_pictures(
+            platform.workspace, p.name, contents.Which(p.package, p.city, p.month), p.page, p.page_size
+        )
+
+    @router.get("/v1/sources/{name}/pictures/{package}/{stem}/image", SetPicture, reply="image/jpeg", errors=errors)
+    def source_image(_call: Call, p: SetPicture) -> Answer:
+        """A picture of a source set."""
+        path = contents.find_picture(platform.workspace, p.name, p.package, p.stem)
+        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
+
+    @router.get(
+        "/v1/sources/{name}/pictures/{package}/{stem}/label",
+        SetPicture,
+        reply="image/png",
+        errors=(NotFoundError, BrokenFileError),
+    )
+    def source_label(_call: Call, p: SetPicture) -> Answer:
+        """Its label: a palette PNG whose indices are the raw ids and whose colours are the class table's."""
+        return Response(contents.draw_label(platform, p.name, p.package, p.stem), media_type="image/png")
+
+    @router.post(
+        "/v1/sources/{name}/rework",
+        Rework,
+        reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
+        errors=(NotFoundError, NameTakenError),
+    )
+    def send_to_rework(call: Call, p: Rework) -> Answer:
+        """Copy pictures that are to be labelled anew to images/<version>, for /task_divide. Answers with the task id."""
+        return call.submit(lambda: rework.create(platform, p))
 
 
 def _import_routes(router: Endpoints, platform: Platform) -> None:
@@ -173,6 +274,8 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
         """List imports, or show one with its progress (离线导入进度)."""
         return history(call, p, table=store.imports, render=_render)
 
+
+def _look_routes(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/v1/imports/preview",
         PreviewImport,
@@ -189,13 +292,33 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     @router.get("/v1/imports/preview", History, reply=PreviewHistory, errors=(NotFoundError,))
     def import_previews(call: Call, p: History) -> Answer:
         """List previews of imports, or show one: what would become of the folder."""
-        return history(call, p, table=None, render=_render_preview, part=PREVIEW, where=jobs.c.kind == PREVIEW)
+        return history(
+            call, p, table=None, render=_render_preview, part=outcomes.PREVIEW, where=jobs.c.kind == outcomes.PREVIEW
+        )
 
     @router.get("/v1/imports/preview/{task_id}/{file}", PreviewFile, reply="image/jpeg", errors=(NotFoundError,))
     def import_preview_file(_call: Call, p: PreviewFile) -> Answer:
         """A picture of a preview, the photograph beside its label, or its report as csv."""
         path = offimport.find_preview(platform, p.task_id, p.file)
         return FileResponse(path, media_type=_MEDIA[path.suffix])
+
+    @router.get("/v1/imports/folders", Browse, reply=BROWSED, errors=(NotFoundError, PathOutsideError))
+    def import_folders(_call: Call, p: Browse) -> Answer:
+        """The folders that could be imported, one level at a time: those under imports/ and in the roots."""
+        return {"data": browse(platform.workspace, p.path)}
+
+    @router.get("/v1/imports/{task_id}/files", Outcomes, reply=OUTCOMES, errors=(NotFoundError,))
+    def import_outcomes(call: Call, p: Outcomes) -> Answer:
+        """What became of the files of an import, or would become of those of a preview, page by page."""
+        return outcomes.list_outcomes(platform, p.task_id, p.outcome, p.page, p.page_size, call.language)
+
+    @router.get(
+        "/v1/imports/{task_id}/picture", ImportPicture, reply="image/jpeg", errors=(NotFoundError, PathOutsideError)
+    )
+    def import_picture(_call: Call, p: ImportPicture) -> Answer:
+        """A picture of the folder that was imported, or looked at, as it is there now."""
+        path = outcomes.find_picture(platform, p.task_id, p.file)
+        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
 
     @router.get("/v1/imports/{task_id}/report", Task, reply="text/csv", errors=(NotFoundError,))
     def import_report(_call: Call, p: Task) -> Answer:

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, ValidationError
 from pydantic_core import core_schema
 
-from roadloop.parameters import Parameters
+from roadloop.parameters import Parameters, from_json_text
 from roadloop.settings import Datum
 from roadloop.storage import reading
 from roadloop.tracks.datum import parse_datum
@@ -83,6 +83,16 @@ class ImportJob(Parameters):
     """What the jobs of /offimport and of a preview carry."""
 
     recipe: ImportRecipe
+
+
+class Rework(Parameters):
+    """Parameters of a rework, which its job carries."""
+
+    name: str = Field(description="Name of a source set.")
+    version: str = Field(description="Folder under images/ to be.", examples=["20180801-rework"])
+    pictures: Annotated[tuple[str, ...], BeforeValidator(from_json_text)] = Field(
+        min_length=1, max_length=1000, description="The pictures, `<package>/<name>` each.", examples=[["1/a_1"]]
+    )
 
 
 class Origin(BaseModel):

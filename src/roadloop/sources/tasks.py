@@ -14,7 +14,8 @@ from roadloop.sources.health.write import write_health
 from roadloop.sources.layout import SPLITS
 from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.preview import Samples
-from roadloop.sources.recipe import ImportJob
+from roadloop.sources.recipe import ImportJob, Rework
+from roadloop.sources.rework import choose, copy, taken
 from roadloop.sources.service import open_set
 from roadloop.sources.survey import Survey
 
@@ -68,6 +69,34 @@ def preview(context: TaskContext) -> Outcome:
 
 def _max_pixels(context: TaskContext) -> int:
     return context.platform.settings.max_picture_mpix * 1_000_000
+
+
+def rework(context: TaskContext) -> Outcome:
+    """Copy pictures of a source set that are to be labelled anew to images/<version>, which appears as a whole.
+
+    Raises:
+        NotFoundError: The set, or one of the pictures, is gone.
+        NameTakenError: There is such a version by now.
+        DiskFullError: No space is left; there is no such version.
+    """
+    recipe = context.recipe(Rework)
+    target = context.platform.workspace.images / recipe.version
+    result = {"version": recipe.version, "pictures": len(recipe.pictures)}
+    if "copied" in context.memo:
+        return Outcome(result)
+    if target.exists():
+        raise taken(recipe.version)
+    samples = choose(context.platform.workspace, recipe)
+
+    def watch(done: int, total: int) -> None:
+        context.progress(done, total, Text("复制图片", "Copying pictures"))
+        context.check_stop()
+
+    with context.filling(target, sealed=False) as scratch:
+        copy(samples, scratch, watch)
+    context.reach("rework.copied")
+    context.publish([(scratch, target)], {"copied": True})  # it belongs to people from now on, and has no seals
+    return Outcome(result)
 
 
 def health(context: TaskContext) -> Outcome:

@@ -49,6 +49,7 @@ class Folders:
     weights = Folder("weights", "people")
     models = Folder("models", "jobs")
     imports = Folder("imports", "people", inbox=True)
+    uploads = Folder("uploads", "people", begun=False, inbox=True)
     tracks = Folder("tracks", "people", inbox=True)
     selections = Folder("selections", "jobs")
     sweeps = Folder("sweeps", "jobs")

@@ -5,6 +5,7 @@ reads, cost no more than that.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -103,9 +104,7 @@ async def read_body(request: Request, longest: int, claim: Claim) -> bytes:
         BusyError: There is no room for it now.
         MalformedRequestError: The client broke off.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and len(declared) < 20 and int(declared) > longest:
-        raise _too_large(longest)
+    _check_declared(request, longest)
     chunks, size = [], 0
     try:
         async for chunk in request.stream():
@@ -117,13 +116,57 @@ async def read_body(request: Request, longest: int, claim: Claim) -> bytes:
             if size > FREE_BYTES:
                 await _pieces.turn()  # before the next piece is read
     except ClientDisconnect as error:
-        raise MalformedRequestError(
-            Text(
-                "无法读取请求：请求在发送途中中断。",
-                "The request cannot be read: the request broke off while it was sent.",
-            )
-        ) from error
+        raise _broken_off() from error
     return b"".join(chunks)
+
+
+async def read_pieces(request: Request, longest: int, claim: Claim) -> AsyncIterator[bytes]:
+    """The body of a request in pieces of some 256 KiB, for those who keep none of it in memory.
+
+    Args:
+        request: Nothing of it has been read.
+        longest: Bytes.
+        claim: One piece's worth.
+
+    Raises:
+        TooLargeError: It is longer; where the request says so itself, nothing is read.
+        BusyError: There is no room for it now.
+        MalformedRequestError: The client broke off; what had come was handed on.
+    """
+    _check_declared(request, longest)
+    claim.grow(PIECE_BYTES)
+    held, size, broken = bytearray(), 0, None
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > longest:
+                raise _too_large(longest)
+            held += chunk
+            if len(held) >= PIECE_BYTES:
+                yield bytes(held)
+                held.clear()
+            await _pieces.turn()
+    except ClientDisconnect as error:
+        broken = error
+    if held:
+        yield bytes(held)
+    if broken is not None:
+        raise _broken_off() from broken
+
+
+def _check_declared(request: Request, longest: int) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > longest:
+        raise _too_large(longest)
+
+
+def _broken_off() -> MalformedRequestError:
+    return MalformedRequestError(
+        Text(
+            "无法读取请求：请求在发送途中中断。",
+            "The request cannot be read: the request broke off while it was sent.",
+        )
+    )
 
 
 class LargeAnswer(Response):

@@ -9,7 +9,8 @@ import errno
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -37,6 +38,7 @@ P = TypeVar("P", bound=Parameters)
 #: Text in pieces is JSON that is streamed.
 Answer = Mapping[str, Any] | Iterator[str] | Response
 Handler = Callable[[Call, P], Answer | Waiting[Answer]]
+RawHandler = Callable[[Request], Awaitable[Response]]
 Reply = type[BaseModel] | Mapping[str, Any] | str
 
 ALWAYS: Final = (
@@ -71,6 +73,49 @@ class Endpoints:
     ) -> Callable[[Handler[P]], Handler[P]]:
         """Register a function that answers POST `path`."""
         return self._register("POST", path, parameters, reply, errors)
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        status: HTTPStatus,
+        errors: Sequence[type[RoadloopError]],
+    ) -> Callable[[RawHandler], RawHandler]:
+        """Register a coroutine that reads a request itself, such as a body that may be longer than memory.
+
+        Args:
+            method: HTTP's.
+            path: Parameters in it are texts.
+            headers: What the request's own headers mean, by name.
+            status: Of success; its answer has headers and no body.
+            errors: What it may raise.
+        """
+        named = [{"name": name, "in": "path", "description": "Its id."} for name in re.findall(r"{(\w+)}", path)]
+        named += [{"name": name, "in": "header", "description": text} for name, text in headers.items()]
+        answers = _describe_answers("application/octet-stream", (*ALWAYS, *errors))
+        del answers[200]
+        answers[int(status)] = {"description": "Success."}
+        described = [{**one, "required": one["in"] == "path", "schema": {"type": "string"}} for one in named]
+
+        def decorate(handler: RawHandler) -> RawHandler:
+            self.api.add_api_route(
+                path,
+                handler,
+                methods=[method],
+                name=handler.__name__,
+                operation_id=handler.__name__,
+                summary=(handler.__doc__ or handler.__name__).partition("\n")[0],
+                description=handler.__doc__,
+                openapi_extra={"parameters": described},
+                responses=answers,
+                response_model=None,
+                status_code=int(status),
+            )
+            return handler
+
+        return decorate
 
     def _register(
         self,

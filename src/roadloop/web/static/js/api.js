@@ -74,8 +74,64 @@ const asJson = (body) => ({
 const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** Wait for the end of a job; an error says why it did not succeed. @param {string} task */
+export async function ended(task) {
+  for (;;) {
+    const job = await get("/v1/jobs", { task_id: task }).then(
+      (reply) => reply.data,
+      (error) => {
+        if (error instanceof ApiError && error.passing) return undefined;
+        throw error;
+      },
+    );
+    if (job?.state === "succeeded") return;
+    if (job?.state === "failed" || job?.state === "cancelled")
+      throw new ApiError(422, job.error ?? "job_failed", job.reason ?? job.status, { task_id: task });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+}
+
+/** What every request of tus carries. */
+const TUS = { "Tus-Resumable": "1.0.0" };
+
+/**
+ * Begin to send a file. @param {number} length Bytes. @param {Record<string, string>} said What it is called.
+ * @returns {Promise<string>} Its address.
+ */
+export async function beginUpload(length, said) {
+  const metadata = Object.entries(said).map(([name, value]) => `${name} ${base64(value)}`);
+  const headers = { ...TUS, "Upload-Length": String(length), "Upload-Metadata": metadata.join(",") };
+  return (await request("/v1/uploads", { method: "POST", headers })).headers.get("Location") ?? "";
+}
+
+/** Send bytes of it. @param {string} address @param {number} offset @param {Blob} piece @param {AbortSignal} signal */
+export function sendBytes(address, offset, piece, signal) {
+  const headers = { ...TUS, "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
+  return request(address, { method: "PATCH", headers, body: piece, signal });
+}
+
+/** @param {string} address */
+export const removeUpload = (address) => request(address, { method: "DELETE", headers: TUS });
+
+/** UTF-8 in base64. @param {string} text */
+const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+
 /** @param {string} path @param {RequestInit} options @returns {Promise<Reply>} */
 async function send(path, options) {
+  const response = await request(path, options);
+  const reply = await response.json().catch(() => null);
+  if (reply !== null && (reply.errno === 1 || !("errno" in reply))) return reply;
+  throw failureOf(response.status, reply);
+}
+
+/** @param {number} status @param {any} reply The body of a failure; null when it cannot be read. */
+const failureOf = (status, reply) =>
+  reply === null || reply.errno !== 0
+    ? unreadable(status)
+    : new ApiError(status, reply.error, reply.message, reply.details ?? {});
+
+/** A successful answer. @param {string} path @param {RequestInit} options @returns {Promise<Response>} */
+async function request(path, options) {
   const headers = { Accept: "application/json", "Accept-Language": language(), ...options.headers };
   let response;
   try {
@@ -84,10 +140,8 @@ async function send(path, options) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw unreachable();
   }
-  const reply = await response.json().catch(() => null);
-  if (response.ok && reply !== null && (reply.errno === 1 || !("errno" in reply))) return reply;
-  if (reply === null || reply.errno !== 0) throw unreadable(response.status);
-  throw new ApiError(response.status, reply.error, reply.message, reply.details ?? {});
+  if (response.ok) return response;
+  throw failureOf(response.status, await response.json().catch(() => null));
 }
 
 function unreachable() {

@@ -33,7 +33,7 @@ function App() {
   useEffect(() => scrollTo(0, 0), [key]);
   return html`
     <div class="frame">
-      <${Rail} jobs=${jobs} place=${route.path[0] ?? ""} health=${health.data?.data} />
+      <${Rail} jobs=${jobs} place=${placeOf(route)} health=${health.data?.data} />
       <div>
         <header class="topbar">
           <${Crumbs} of=${crumbs} />
@@ -58,6 +58,9 @@ function App() {
     </div>
   `;
 }
+
+/** The entry of the rail that stands for where one is. @param {import("./router.js").Route} route */
+const placeOf = (route) => PLACES.find((p) => p.path === route.path[0])?.under ?? route.path[0] ?? "";
 
 /** @param {AbortSignal} signal */
 async function loadHealth(signal) {
@@ -87,7 +90,9 @@ const Rail = ({ jobs, place, health }) => html`
         ${PLACES.filter((p) => p.loop).map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
       </div>
       <hr />
-      ${PLACES.filter((p) => !p.loop).map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
+      ${PLACES.filter((p) => !p.loop && !p.under).map(
+        (p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`,
+      )}
       <a class="plain" href="/docs">
         <span class="node"></span>
         <span class="grow">${t("接口文档", "API reference")}</span>

@@ -7,11 +7,15 @@ import { to } from "./router.js";
 import { DatasetList, DatasetNew, DatasetPage } from "./views/datasets.js";
 import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluations.js";
 import { GpuPage } from "./views/gpus.js";
+import { ImportList } from "./views/import-list.js";
+import { ImportLook } from "./views/import-look.js";
+import { ImportOne } from "./views/import-one.js";
 import { JobList, JobPage } from "./views/jobs.js";
 import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
 import { Nowhere } from "./views/nowhere.js";
 import { Overview } from "./views/overview.js";
 import { ReleaseNew, ReleasePage } from "./views/releases.js";
+import { SourceList, SourcePage } from "./views/sources.js";
 import { TrainingList } from "./views/training-list.js";
 import { TrainingNew } from "./views/training-new.js";
 import { TrainingPage } from "./views/training.js";
@@ -31,10 +35,30 @@ import { TrainingPage } from "./views/training.js";
  * @property {() => string} [making]
  * @property {any} [one] What stands at `<path>/<id>`.
  * @property {boolean} [wide]
+ * @property {string} [under] The place whose entry of the rail stands for this one too.
  */
 
 /** @type {Place[]} */
 export const PLACES = [
+  {
+    path: "import",
+    loop: true,
+    kinds: ["offimport", "import_preview", "unpack", "health", "demo_pictures"],
+    name: () => t("导入", "Import"),
+    list: ImportList,
+    make: ImportLook,
+    making: () => t("导入之前", "Before the import"),
+    one: ImportOne,
+  },
+  {
+    path: "sources",
+    loop: false,
+    kinds: [],
+    name: () => t("源数据", "Source sets"),
+    list: SourceList,
+    one: SourcePage,
+    under: "import",
+  },
   {
     path: "datasets",
     loop: true,
@@ -103,6 +127,8 @@ export function pageOf(route) {
   if (!place) return { view: Overview, crumbs: [[t("总览", "Overview"), "#/"]], key, wide: false };
   /** @type {[string, string][]} */
   const crumbs = [[place.name(), to(place.path)]];
+  const above = PLACES.find((p) => p.path === place.under);
+  if (above) crumbs.unshift([above.name(), to(above.path)]);
   if (second === "new" && place.make) {
     return { view: place.make, crumbs: [...crumbs, [place.making?.() ?? "", ""]], key, wide: false };
   }

@@ -2,7 +2,7 @@
 /** What an import did, or a preview says it would do: outcomes, pairs as pictures, classes as they were matched. */
 
 import { count, t } from "../i18n.js";
-import { html } from "../lib.js";
+import { html, useState } from "../lib.js";
 import { Table } from "./table.js";
 
 /**
@@ -33,46 +33,71 @@ const FATES = {
 };
 
 /** @param {string} fate */
-const fateName = (fate) => FATES[fate]?.() ?? fate;
+export const fateName = (fate) => FATES[fate]?.() ?? fate;
 
 /** Files and statements by what became of them. @param {any} result @returns {[any, any][]} */
 export function outcomes({ counts, statements = {} }) {
   return Object.keys({ ...counts, ...statements }).map((fate) => [
     fateName(fate),
     [
-      counts[fate] && t(`${count(counts[fate])} 个文件`, `${count(counts[fate])} files`),
-      statements[fate] && t(`${count(statements[fate])} 个条目`, `${count(statements[fate])} statements`),
+      counts[fate] &&
+        t(`${count(counts[fate])} 个文件`, `${count(counts[fate])} ${counts[fate] === 1 ? "file" : "files"}`),
+      statements[fate] &&
+        t(
+          `${count(statements[fate])} 个条目`,
+          `${count(statements[fate])} ${statements[fate] === 1 ? "statement" : "statements"}`,
+        ),
     ]
       .filter(Boolean)
       .join(t("，", ", ")),
   ]);
 }
 
-/** Pictures beside their labels: the first pairs and the oddest. @param {{pairs: any[], task: string}} props */
+/**
+ * Pictures with their labels laid over: the first pairs and the oddest. A pair's file is the picture beside its label.
+ * @param {{pairs: any[], task: string}} props
+ */
 export function PreviewPairs({ pairs, task }) {
-  return html`<div class="pairs">
-    ${pairs.map(
-      (pair) => html`
-        <figure>
-          <img src=${`/v1/imports/preview/${task}/${pair.file}`} alt=${pair.picture} loading="lazy" />
-          <figcaption>
-            <div class="mono small wrap">${pair.picture}</div>
-            <div class="mono small faint wrap">${pair.label}</div>
-            <div class="small">
-              ${fateName(pair.outcome)}
-              ${pair.outcome === "added" && pair.note[0] === "已加入" ? "" : html` · ${t(pair.note[0], pair.note[1])}`}
-            </div>
-          </figcaption>
-        </figure>`,
-    )}
-  </div>`;
+  const [opacity, setOpacity] = useState(0.55);
+  if (pairs.length === 0) return null;
+  return html`
+    <label class="row slider">
+      ${t("标注不透明度", "Label opacity")}
+      <input type="range" min="0" max="1" step="0.01" value=${opacity}
+        onInput=${(/** @type {any} */ e) => setOpacity(Number(e.target.value))} />
+      <output class="num">${Math.round(opacity * 100)} %</output>
+    </label>
+    <div class="pairs">
+      ${pairs.map(
+        (pair) => html`
+          <figure key=${pair.file}>
+            <a class="halves" href=${addressOf(pair, task)} target="_blank" rel="noreferrer">
+              <img src=${addressOf(pair, task)} alt=${pair.picture} loading="lazy" />
+              <img class="label" src=${addressOf(pair, task)} alt="" loading="lazy"
+                style=${{ opacity: String(pair.outcome === "added" ? opacity : 0) }} />
+            </a>
+            <figcaption>
+              <div class="mono small wrap">${pair.picture}</div>
+              <div class="mono small faint wrap">${pair.label}</div>
+              <div class="small">
+                ${fateName(pair.outcome)}
+                ${pair.note[0] !== "已加入" && html` · ${t(pair.note[0], pair.note[1])}`}
+              </div>
+            </figcaption>
+          </figure>`,
+      )}
+    </div>
+  `;
 }
 
-/** The data's classes and what they became. @param {{classes?: any[]}} props */
-export function ClassesMatched({ classes }) {
+/** @param {any} pair @param {string} task */
+const addressOf = (pair, task) => `/v1/imports/preview/${task}/${pair.file}`;
+
+/** The data's classes and what they became. @param {{classes?: any[], open?: boolean}} props */
+export function ClassesMatched({ classes, open }) {
   if (!classes?.length) return null;
   return html`
-    <details>
+    <details open=${open}>
       <summary>${t(`类别的对应（${classes.length}）`, `How the classes were matched (${classes.length})`)}</summary>
       <${Table} rows=${classes}
         columns=${[

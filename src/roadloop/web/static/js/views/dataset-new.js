@@ -191,20 +191,7 @@ function effective(values, split) {
   return t("实际 ", "In effect ") + percent((Number(values[split]) || 0) / Math.max(1, sum));
 }
 
-const noSets = () =>
-  t(
-    html`
-      还没有源数据。把标注图片放到工作区的 <code>
-        sources/${"<名称>"}/${"<包>"}/
-      </code>，或运行 <code>
-        roadloop import 目录 --name 名称
-      </code>。
-    `,
-    html`
-      There are no source sets yet. Put labelled pictures into <code>
-        sources/${"<set>"}/${"<package>"}/
-      </code> of the workspace, or run <code>
-        roadloop import DIR --name NAME
-      </code>.
-    `,
-  );
+const noSets = () => html`
+  ${t("还没有源数据。", "There are no source sets yet.")}${" "}
+  <a class="link" href=${to("import")}>${t("导入带标注的图片", "Import labelled pictures")} →</a>
+`;

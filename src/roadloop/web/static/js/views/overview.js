@@ -7,6 +7,7 @@ import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
+import { Begin } from "./begin.js";
 import { JobTable } from "./jobs.js";
 import { loadCategories } from "./releases.js";
 
@@ -39,8 +40,10 @@ export function Overview({ active }) {
           `,
         )}
       </ol>
+      ${stages.data?.[0].number === 0 && html`<${Begin} active=${active} />`}
       ${
         next &&
+        next !== stages.data?.[0] &&
         html`
           <${Panel}>
             <div class="row">
@@ -73,10 +76,10 @@ async function loadStages(signal) {
   return [
     {
       name: t("源数据", "Source sets"),
-      address: to("datasets", "new"),
+      address: to("sources"),
       number: sources,
-      unit: t("个目录", "folders"),
-      next: firstSources(),
+      unit: t("份", "sets"),
+      next: html`<a class="link" href=${to("import")}>${t("导入带标注的图片", "Import labelled pictures")} →</a>`,
     },
     {
       name: t("数据", "Datasets"),
@@ -118,25 +121,3 @@ async function loadStages(signal) {
 
 /** @param {string} place @param {string} words */
 const link = (place, words) => html`<a class="link" href=${to(place, "new")}>${words} →</a>`;
-
-const firstSources = () =>
-  t(
-    html`
-      把标注图片放到工作区的 <code>
-        sources/${"<名称>"}/${"<包>"}/
-      </code>，或运行 <code>
-        roadloop import 目录 --name 名称
-      </code>；想先试试：<code>
-        roadloop demo
-      </code>。
-    `,
-    html`
-      Put labelled pictures into <code>
-        sources/${"<set>"}/${"<package>"}/
-      </code> of the workspace, or run <code>
-        roadloop import DIR --name NAME
-      </code>. To try it out: <code>
-        roadloop demo
-      </code>.
-    `,
-  );
