@@ -91,7 +91,7 @@ def test_inspect__what_no_life_can_be(platform: Platform) -> None:
 
 
 def test_inspect__processes_of_an_ended_job_that_stay(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lives, "ENDING_SECONDS", 0.3)
+    monkeypatch.setattr(lives, "ENDING_SECONDS", 1.5)
     with platform.database.transaction() as db:
         ended, runs = (queue.claim(db, submitted(db), (), "here") for _ in range(2))
         queue.finish(db, ended, JobState.SUCCEEDED)
