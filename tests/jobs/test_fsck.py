@@ -177,6 +177,18 @@ def test_inspect__what_a_source_set_lacks_can_be_taken_as_it_is(used: Platform) 
     assert report.unverified == [other]
 
 
+def test_repair__a_set_that_was_changed_on_purpose_is_taken_as_it_is(used: Platform) -> None:
+    """Its row's sum of the manifest, too."""
+    flip(used.workspace.sources / SET / "1" / "a_1.jpg")
+    repair(used, inspect(used))
+    assert inspect(used).problems == []
+    said_so = f"{used.workspace.sources / SET}: its manifest was written anew, of what stands there | "
+    log = (used.workspace.logs / "repairs.log").read_text()
+    assert said_so in log
+    assert f"{used.workspace.sources / SET} 按现状重写了清单" in log
+    assert not list(used.workspace.quarantine.glob("*"))
+
+
 def test_inspect__a_file_of_a_job_that_is_gone_or_changed(used: Platform) -> None:
     note_sum(used, "health/x/health.json", b"1")
     note_sum(used, "health/y/health.json", b"1")

@@ -170,13 +170,15 @@ def test_kill_tree__ends_what_is_below_a_keeper_first(job: queue.Job) -> None:
 
 
 def test_kill_tree__marked_children_are_found_below_their_marked_parent(job: queue.Job) -> None:
-    script = "sleep 60 & echo $!; wait"
-    with alone("sh", "-c", script, mark=processes.mark_of(job.id, 1)) as parent:
+    script, mark = "sleep 60 & echo $!; wait", processes.mark_of(job.id, 1)
+    with alone("sh", "-c", script, mark=mark) as parent:
         child = number(parent)
         os.kill(parent.pid, signal.SIGSTOP)
-        assert [one.pid for one in processes._next_to_end(job)] == [child]
-        assert psutil.Process(parent.pid).status() != psutil.STATUS_STOPPED  # it must be able to adopt
-        assert processes.kill_tree(job)
+        with alone("sleep", "60", mark=mark) as other:
+            assert {one.pid for one in processes._next_to_end(job)} == {child, other.pid}
+            assert psutil.Process(parent.pid).status() != psutil.STATUS_STOPPED  # it must be able to adopt
+            assert processes.kill_tree(job)
+            assert goes(other.pid)
         assert goes(parent.pid)
 
 
