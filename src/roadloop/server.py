@@ -21,6 +21,7 @@ from roadloop.jobs.feed import Feed
 from roadloop.jobs.metrics import Metrics
 from roadloop.models import api as models
 from roadloop.networks import api as networks
+from roadloop.overview import api as overview
 from roadloop.packages import api as packages
 from roadloop.releases import api as releases
 from roadloop.selection import api as selection
@@ -49,6 +50,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     packages.routes,
     annotators.routes,
     demo.routes,
+    overview.routes,
     jobs.routes,
     jobs.gpu_routes,
 )

@@ -7,7 +7,7 @@ import { JobState, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
-import { listPause, usePoll } from "../poll.js";
+import { ofKinds, usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { badCount } from "../components/left-out.js";
 import { Drop, lookAt, Sends } from "./import-drop.js";
@@ -113,7 +113,7 @@ function Imports() {
   const { data, error, reload } = usePoll(
     (signal) => query("/off_status", { page: 1, page_size: 50 }, signal),
     [],
-    /** @type {any} */ (listPause),
+    (reply) => ofKinds("offimport")(reply.data),
   );
   return html`
     <${Panel} title=${t("导入记录", "Imports")} flush>

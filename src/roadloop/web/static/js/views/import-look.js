@@ -9,7 +9,7 @@ import { badCount, LeftOut } from "../components/left-out.js";
 import { JobState, StopButton } from "../components/state.js";
 import { count, t } from "../i18n.js";
 import { html, useEffect, useState } from "../lib.js";
-import { isLive, usePoll } from "../poll.js";
+import { isLive, usePoll, whileLive } from "../poll.js";
 import { go, setQuery, to } from "../router.js";
 
 /** @typedef {{layout: string, roadelement: string, values: string}} Reading How the folder is to be read. */
@@ -64,7 +64,7 @@ function Preview({ route, look }) {
   const { data, error, reload } = usePoll(
     (signal) => get("/v1/imports/preview", { task_id: task }, signal),
     [task],
-    (reply) => (isLive(reply.data) ? 700 : 0),
+    (reply) => whileLive(reply.data),
   );
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   const row = data.data;

@@ -10,7 +10,7 @@ import { JobState, StateChip, StopButton } from "../components/state.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, usePoll } from "../poll.js";
+import { isLive, usePoll, whileLive } from "../poll.js";
 import { to } from "../router.js";
 import { lookAt } from "./import-drop.js";
 
@@ -20,7 +20,7 @@ export function ImportOne({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => query("/off_status", { task_id: task }, signal),
     [task],
-    (reply) => (isLive(reply.data) ? 1000 : 0),
+    (reply) => whileLive(reply.data),
   );
   if (!data)
     return error

@@ -1,7 +1,7 @@
 // @ts-check
 /** The overview: the loop with what each stage holds and what comes next, and what runs just now. */
 
-import { get, query } from "../api.js";
+import { get } from "../api.js";
 import { Failure, Head, Panel } from "../components/layout.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
@@ -9,26 +9,25 @@ import { ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
 import { Begin } from "./begin.js";
 import { JobTable } from "./jobs.js";
-import { loadCategories } from "./releases.js";
 
 /** @typedef {{name: string, address: string, number: number, unit: string, next: any}} Stage */
 
 /** @param {{active: import("../places.js").Active}} props */
 export function Overview({ active }) {
-  const stages = usePoll(loadStages, [active.length], () => 60_000);
-  const recent = usePoll(
-    (signal) => get("/v1/jobs", { page: 1, page_size: 20 }, signal),
-    [active.length],
-    (reply) => ofKinds()(reply.data),
+  const { data, error, reload } = usePoll(
+    (signal) => get("/v1/overview", {}, signal),
+    [],
+    (reply) => ofKinds()(reply.data.jobs),
   );
-  const next = stages.data?.find((stage) => stage.number === 0);
+  const stages = data ? stagesOf(data.data.stages) : [];
+  const next = stages.find((stage) => stage.number === 0);
   return html`
     <${Head} title=${t("数据闭环", "The loop")}
       sub=${t("从标注图片到发布的模型。", "From labelled pictures to a released model.")} />
-    <${Failure} error=${stages.error ?? recent.error} retry=${() => (stages.reload(), recent.reload())} />
+    <${Failure} error=${error} retry=${reload} />
     <div class="stack">
       <ol class="stages">
-        ${(stages.data ?? []).map(
+        ${stages.map(
           (stage) => html`
             <li class=${stage === next ? "next" : ""}>
               <a href=${stage.address}>
@@ -40,10 +39,10 @@ export function Overview({ active }) {
           `,
         )}
       </ol>
-      ${stages.data?.[0].number === 0 && html`<${Begin} active=${active} />`}
+      ${stages[0]?.number === 0 && html`<${Begin} active=${active} />`}
       ${
         next &&
-        next !== stages.data?.[0] &&
+        next !== stages[0] &&
         html`
           <${Panel}>
             <div class="row">
@@ -55,64 +54,55 @@ export function Overview({ active }) {
       }
       <${Panel} title=${t("任务", "Jobs")} flush
         aside=${html`<a class="link" href=${to("jobs")}>${t("全部", "All")}</a>`}>
-        <${JobTable} jobs=${recent.data?.data ?? []} reload=${recent.reload}
-          empty=${recent.data ? t("还没有任务。", "No jobs yet.") : " "} />
+        <${JobTable} jobs=${data?.data.jobs ?? []} reload=${reload}
+          empty=${data ? t("还没有任务。", "No jobs yet.") : " "} />
       <//>
     </div>
   `;
 }
 
-/** @param {AbortSignal} signal @returns {Promise<Stage[]>} */
-async function loadStages(signal) {
-  const one = { page: 1, page_size: 1 };
-  const [sources, datasets, networks, training, evaluations, releases] = await Promise.all([
-    get("/data", {}, signal).then((reply) => reply.data.length),
-    get("/sour_datas", {}, signal).then((reply) => reply.data.length),
-    get("/network", {}, signal).then((reply) => reply.data.length),
-    query("/train_history", one, signal).then((reply) => reply.total),
-    query("/eva_rate", one, signal).then((reply) => reply.total),
-    loadCategories(signal).then((categories) => categories.reduce((sum, category) => sum + category.items.length, 0)),
-  ]);
+/** @param {Record<string, number>} held @returns {Stage[]} */
+function stagesOf(held) {
   return [
     {
       name: t("源数据", "Source sets"),
       address: to("sources"),
-      number: sources,
+      number: held.sources,
       unit: t("份", "sets"),
       next: html`<a class="link" href=${to("import")}>${t("导入带标注的图片", "Import labelled pictures")} →</a>`,
     },
     {
       name: t("数据", "Datasets"),
       address: to("datasets"),
-      number: datasets,
-      unit: t("个可用", "ready"),
+      number: held.datasets,
+      unit: t("份", "datasets"),
       next: link("datasets", t("用源数据生成一份数据", "Build a dataset from the source sets")),
     },
     {
       name: t("网络", "Networks"),
       address: to("networks"),
-      number: networks,
-      unit: t("个可用", "ready"),
+      number: held.networks,
+      unit: t("个", "networks"),
       next: link("networks", t("从模板创建一个网络", "Create a network from a template")),
     },
     {
       name: t("训练", "Training"),
       address: to("training"),
-      number: training,
+      number: held.training,
       unit: t("个任务", "tasks"),
       next: link("training", t("创建训练任务", "Create a training task")),
     },
     {
       name: t("评估", "Evaluation"),
       address: to("evaluation"),
-      number: evaluations,
+      number: held.evaluation,
       unit: t("次", "runs"),
       next: link("evaluation", t("评估训练得到的模型", "Evaluate a trained model")),
     },
     {
       name: t("发布", "Release"),
       address: to("release"),
-      number: releases,
+      number: held.release,
       unit: t("个模型", "models"),
       next: link("release", t("发布一个模型", "Release a model")),
     },

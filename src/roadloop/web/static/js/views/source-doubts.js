@@ -7,7 +7,7 @@ import { count, percent, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { go, to } from "../router.js";
 import { Labelled } from "./source-pictures.js";
-import { pathOf } from "./sources.js";
+import { pathOf } from "../source-path.js";
 
 /** @param {{set: any, noise: any[]}} props */
 export function Doubts({ set, noise }) {

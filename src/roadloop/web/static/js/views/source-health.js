@@ -8,10 +8,10 @@ import { JobState, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
-import { isLive, usePoll } from "../poll.js";
+import { isLive, ofKinds, usePoll } from "../poll.js";
 import { Doubts, pictureOf } from "./source-doubts.js";
 import { Labelled } from "./source-pictures.js";
-import { pathOf } from "./sources.js";
+import { pathOf } from "../source-path.js";
 
 const MOST = 24; // pairs that are shown; the lists have all
 
@@ -20,7 +20,7 @@ export function SourceHealth({ set }) {
   const rows = usePoll(
     (signal) => get("/v1/source_health", { q: set.name, page: 1, page_size: 20 }, signal),
     [set.name],
-    (reply) => (reply.data.some(isLive) ? 1000 : 0),
+    (reply) => ofKinds("health")(reply.data),
   );
   const mine = (rows.data?.data ?? []).filter((/** @type {any} */ row) => row.name === set.name);
   const newest = mine[0];

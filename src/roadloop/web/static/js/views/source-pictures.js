@@ -6,7 +6,7 @@ import { Empty, Failure, Loading } from "../components/layout.js";
 import { count, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
-import { pathOf } from "./sources.js";
+import { pathOf } from "../source-path.js";
 
 const PAGE = 24;
 

@@ -7,6 +7,7 @@ import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
+import { pathOf } from "../source-path.js";
 import { usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { SourceHealth } from "./source-health.js";
@@ -107,9 +108,6 @@ export function SourcePage({ route }) {
     </div>
   `;
 }
-
-/** The address of a set in the interface. @param {string} name */
-export const pathOf = (name) => `/v1/sources/${encodeURIComponent(name)}`;
 
 /** @param {any} set @returns {[any, any][]} */
 const facts = (set) => [
