@@ -77,6 +77,12 @@ def test_evaluate__outputs_and_scores_are_those_of_the_hand_calculation(platform
     color = np.asarray(Image.open(outputs / "color/a/t1_001.png").convert("RGB"))
     assert color[0, 0].tolist() == [255, 0, 0]
     assert color[7, 0].tolist() == [0, 0, 255]
+    # Logits of 250, 10 and 10 255ths: e^0.98 / (e^0.98 + 2 e^0.04).
+    share = 1 / (1 + 2 * np.exp(-240 / 255))
+    assert np.unique(ids_of(outputs / "confidence/a/t1_001.png")).tolist() == [round(100 * share)]
+    assert np.unique(ids_of(outputs / "confidence/b/t2_001.png")).tolist() == [
+        round(100 * share)
+    ]  # without a label, too
 
     # 64 pixels of the first picture right; of 256 green ones of the second half are taken for red.
     (scored,) = report["models"]
@@ -106,6 +112,8 @@ def test_evaluate__remote_predicts_and_counts_the_bottom_half(platform: Platform
     folder, report = evaluated(platform, run_job, type="remote")
     ids = ids_of(folder / "苏州/kd_suzhou_ep-0005/id/a/t1_001.png")
     assert ids[:, 0].tolist() == [255] * 4 + [2] * 4
+    confidence = ids_of(folder / "苏州/kd_suzhou_ep-0005/confidence/a/t1_001.png")
+    assert (confidence == 255)[:, 0].tolist() == [True] * 4 + [False] * 4
     assert report["models"][0]["pixel_accuracy"] == 1.0
 
 
