@@ -32,13 +32,14 @@ export function go(address) {
 }
 
 /**
- * Change the query of the present place without a new step in the browser's history.
+ * Change the query of the present place without a new step in the browser's history; "" takes a part of it away.
  * @param {Record<string, string>} query
  */
 export function setQuery(query) {
   const { path, query: now } = parse(location.hash);
-  const next = new URLSearchParams({ ...now, ...query }).toString();
-  history.replaceState(null, "", `${to(...path)}${next ? `?${next}` : ""}`);
+  const given = Object.entries({ ...now, ...query }).filter(([, value]) => value !== "");
+  const next = new URLSearchParams(given).toString();
+  history.replaceState(history.state, "", `${to(...path)}${next ? `?${next}` : ""}`);
   dispatchEvent(new HashChangeEvent("hashchange"));
 }
 

@@ -14,7 +14,7 @@ import { isLive, listPause, usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { Confusion } from "./evaluation-confusion.js";
 import { Report } from "./evaluation-report.js";
-import { Viewer } from "./evaluation-viewer.js";
+import { EvaluationViewer } from "./evaluation-viewer.js";
 
 export { EvaluationNew } from "./evaluation-new.js";
 
@@ -154,10 +154,7 @@ function Finished({ row, route }) {
         ["about", t("说明与日志", "About and log")],
       ]}
     />
-    ${
-      tab === "pictures" &&
-      html`<${Viewer} task=${task} report=${report} number=${Number(route.query.n ?? 1)} show=${show} />`
-    }
+    ${tab === "pictures" && html`<${EvaluationViewer} task=${task} report=${report} query=${route.query} />`}
     ${tab === "report" && html`<${Report} report=${report} />`}
     ${tab === "confusion" && html`<${Confusion} task=${task} report=${report} show=${show} />`}
     ${
