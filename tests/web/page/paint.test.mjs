@@ -38,7 +38,7 @@ test("paint: errors are shown in the colour of the true class; ignored truth is 
   assert.deepEqual(pixels(paint(ids(0, 1, 1, 255), palette(), ids(0, 0, 255, 1))), [CLEAR, RED, CLEAR, GREEN]);
 });
 
-test("confidencePalette: from dark where it is certain to bright where it is not; nothing where nothing was said", () => {
+test("confidencePalette: dark where it is certain, bright where it is not; nothing where nothing was said", () => {
   const shown = pixels(paint(ids(100, 75, 50, 0, 255), confidencePalette()));
   assert.deepEqual(shown, [[13, 8, 135, 255], [126, 3, 168, 255], [204, 71, 120, 255], [240, 249, 33, 255], CLEAR]);
 });

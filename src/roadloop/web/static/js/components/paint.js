@@ -4,7 +4,7 @@
 /** Ignored, unknown or outside the model's half of the picture. */
 export const NOTHING = 255;
 
-/** Colours of 100 %, 75 %, 50 %, 25 % and 0 %: plasma, by N. Smith and S. van der Walt (matplotlib, CC0), turned round. */
+/** Colours of 100 %, 75 %, 50 %, 25 % and 0 %: plasma, by N. Smith and S. van der Walt (CC0), turned round. */
 const DOUBT = [
   [13, 8, 135],
   [126, 3, 168],

@@ -1,5 +1,5 @@
 // @ts-check
-/** The viewer's stage: panes of one picture with its masks, under one view. The worker draws; here are hands and eyes. */
+/** The viewer's stage: panes of one picture with its masks, under one view. The worker draws them. */
 
 import { t } from "../i18n.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";

@@ -5,7 +5,7 @@
 /** @typedef {{x: number, y: number}} Point */
 /** @typedef {Point & Size} Box */
 /**
- * The point of the picture, in its pixels, that stands in the middle of a pane; `zoom` CSS pixels to one of the picture.
+ * The point of the picture, in its pixels, that stands in the middle of a pane; `zoom` CSS pixels to one of those.
  * @typedef {Point & {zoom: number}} View
  */
 

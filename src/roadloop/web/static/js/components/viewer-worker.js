@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The viewer's worker: fetches and decodes pictures and masks, paints them and draws the panes, so that the page is never
- * kept waiting. Pictures that may come next are loaded ahead, within a bound.
+ * The viewer's worker: fetches and decodes pictures and masks, paints them and draws the panes, so that the page is
+ * never kept waiting. Pictures that may come next are loaded ahead, within a bound.
  */
 
 import { paint, toIds } from "./paint.js";

@@ -33,8 +33,8 @@ const ZOOMS = [0.5, 1, 2, 4, 8, 16, 32];
 /**
  * @param {{shown: Shown, near: Shown[], keys?: Record<string, () => void>, help?: [string, any][], bar?: any,
  *   children?: any}} props
- *   `near`: pictures that may come next. `keys`: what else keys do, with `help` about them. `bar`: what else stands above
- *   the picture; children stand below it.
+ *   `near`: pictures that may come next. `keys`: what else keys do, with `help` about them. `bar`: what else stands
+ *   above the picture; children stand below it.
  */
 export function Viewer({ shown, near, keys = {}, help = [], bar, children }) {
   const [look, setLook] = useState(kept);
@@ -234,7 +234,10 @@ function layerOf(mask, look) {
   return look.errors && mask.truth ? { ...layer, truth: mask.truth } : layer;
 }
 
-/** Keys, unless somebody is typing; a second press finds what the first one did. @param {Record<string, () => void>} keys */
+/**
+ * Keys, unless somebody is typing; a second press finds what the first one did.
+ * @param {Record<string, () => void>} keys
+ */
 function useKeys(keys) {
   useLayoutEffect(() => {
     const press = (/** @type {KeyboardEvent} */ event) => {
@@ -251,7 +254,10 @@ function useKeys(keys) {
   });
 }
 
-/** The viewer over the whole window, everything else out of reach. @param {{current: HTMLElement | null}} box @param {boolean} full */
+/**
+ * The viewer over the whole window, everything else out of reach.
+ * @param {{current: HTMLElement | null}} box @param {boolean} full
+ */
 function useFull(box, full) {
   useEffect(() => {
     if (!full) return undefined;

@@ -7,9 +7,9 @@ import { Film } from "../components/film.js";
 import { Failure, Loading } from "../components/layout.js";
 import { Viewer } from "../components/viewer.js";
 import { count, percent, score, t } from "../i18n.js";
-import { html, useMemo, useRef } from "../lib.js";
+import { html, useEffect, useMemo, useRef } from "../lib.js";
 import { usePoll } from "../poll.js";
-import { setQuery } from "../router.js";
+import { setQuery, to } from "../router.js";
 
 /**
  * @typedef {{number: number, name: string, track: string, width: number, height: number, labelled: boolean,
@@ -22,9 +22,18 @@ const WORST = 1000;
 const AROUND = 40;
 
 /**
+ * The address of an evaluation's pictures; without `n` the first of the worst.
+ * @param {string} task @param {Record<string, string | number>} query As `EvaluationViewer` takes it.
+ */
+export function picturesOf(task, query) {
+  const given = Object.entries(query).map(([name, value]) => [name, String(value)]);
+  return `${to("evaluation", task)}?${new URLSearchParams([["tab", "pictures"], ...given])}`;
+}
+
+/**
  * @param {{task: string, report: Report, query: Record<string, string>}} props
- *   `query`: `n` picture; `m` the model A whose figures count and `v` the model B beside it, from 1; `c` class, `p` what it
- *   was taken for, `tr` track: what the worst pictures are listed by.
+ *   `query`: `n` picture; `m` the model A whose figures count and `v` the model B beside it, from 1; `c` class, `p`
+ *   what it was taken for, `tr` track: what the worst pictures are listed by.
  */
 export function EvaluationViewer({ task, report, query }) {
   const models = report.models.length;
@@ -36,6 +45,9 @@ export function EvaluationViewer({ task, report, query }) {
     ? Math.min(report.total_img, Math.max(1, Number(query.n) || 1))
     : (listed.rows?.[0]?.number ?? 1);
   const rows = useRows(task, report, number, listed.rows);
+  useEffect(() => {
+    if (!begun && listed.rows) setQuery({ n: String(number) }); // it stays when the list changes
+  }, [begun, listed.rows]);
   const row = rows.of(number);
   const film = useFilm(task, row, a, b, query.c);
   const show = (/** @type {number} */ n) => n >= 1 && n <= report.total_img && setQuery({ n: String(n) });
@@ -90,18 +102,24 @@ const help = () => [
   ["w W", t("下一张最差的图片；W 退回", "next of the worst pictures; W goes back")],
 ];
 
-/** The pictures that are listed the worst first. @param {string} task @param {Report} report @param {number} a @param {Record<string, string>} query */
+/**
+ * The pictures that are listed the worst first.
+ * @param {string} task @param {Report} report @param {number} a @param {Record<string, string>} query
+ */
 function useWorst(task, report, a, query) {
   const wanted = { model: a, order: "worst", train_id: query.c, predicted: query.p, track: query.tr, limit: WORST };
   const labelled = report.models[a - 1].labelled_pictures > 0;
+  const asked = JSON.stringify(wanted);
   const { data, error, reload } = usePoll(
-    (signal) =>
-      labelled
-        ? get(`/v1/evaluations/${task}/pictures`, wanted, signal)
-        : Promise.resolve({ data: /** @type {Row[]} */ ([]), total: 0 }),
-    [task, JSON.stringify(wanted)],
+    async (signal) => {
+      const none = { data: /** @type {Row[]} */ ([]), total: 0 };
+      const { data: rows, total } = labelled ? await get(`/v1/evaluations/${task}/pictures`, wanted, signal) : none;
+      return { asked, rows: /** @type {Row[]} */ (rows), total };
+    },
+    [task, asked],
   );
-  return { rows: /** @type {Row[] | undefined} */ (data?.data), total: data?.total ?? 0, error, reload };
+  const found = data?.asked === asked ? data : undefined; // not the answer to what was asked before
+  return { rows: found?.rows, total: found?.total ?? 0, error, reload };
 }
 
 /**
@@ -230,7 +248,8 @@ const Steps = ({ number, total, show }) => html`
   <label class="row tight">
     <input class="page-number num" type="number" min="1" max=${total} value=${number}
       aria-label=${t("第几张", "Picture number")}
-      onChange=${(/** @type {any} */ e) => show(Math.min(total, Math.max(1, Math.round(Number(e.target.value)) || 1)))} />
+      onChange=${(/** @type {any} */ e) =>
+        show(Math.min(total, Math.max(1, Math.round(Number(e.target.value)) || 1)))} />
     <span class="quiet nowrap">/ ${count(total)}</span>
   </label>
   <button type="button" class="button" disabled=${number >= total} aria-keyshortcuts="ArrowRight"
@@ -247,7 +266,8 @@ const Pair = ({ report, a, b }) => html`
       <label class="row tight">
         <span class="small">${letter}</span>
         <select class="short" aria-label=${t(`模型 ${letter}`, `Model ${letter}`)} value=${String(chosen)}
-          onChange=${(/** @type {any} */ e) => setQuery({ [String(name)]: e.target.value, ...(name === "m" ? { c: "", p: "" } : {}) })}>
+          onChange=${(/** @type {any} */ e) =>
+            setQuery({ [String(name)]: e.target.value, ...(name === "m" ? { c: "", p: "" } : {}) })}>
           ${report.models.map(
             (/** @type {any} */ model, /** @type {number} */ k) => html`
               <option value=${String(k + 1)} disabled=${k + 1 === (letter === "A" ? b : a)}>
