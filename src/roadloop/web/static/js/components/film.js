@@ -21,7 +21,7 @@ export function Film({ frames, now, show, models, label }) {
     <div class="film">
       <div class="row small film-head">
         <span class="wrap">${label}</span>
-        ${models.map((name, k) => html`<span class="faint"><span class=${`key key-${k}`}></span>${name}</span>`)}
+        ${models.map((name, k) => html`<span class="quiet"><span class=${`key key-${k}`}></span>${name}</span>`)}
       </div>
       <div class="frames" role="group" aria-label=${label} ref=${strip}>
         ${frames.map(

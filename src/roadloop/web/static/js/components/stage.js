@@ -40,12 +40,14 @@ import { bounded, fit, layout, pan, pixelAt, toPane, zoomAt } from "./view.js";
 const last = { size: "", view: /** @type {View | null} */ (null) };
 
 /**
- * @param {{shown: Shown, near: Shown[], panes: PaneOf[], swipe: number | null, opacity: number,
+ * @param {{shown: Shown, near: Shown[], layersOf: (shown: Shown) => import("./viewer-worker.js").Layer[],
+ *   panes: PaneOf[], swipe: number | null, opacity: number,
  *   control: {current: Control | null}, zoomed: (zoom: number, whole: boolean) => void,
  *   setSwipe: (at: number) => void}} props
- *   `near`: pictures that may come next. `swipe`: where the first pane ends and the second begins, 0..1; null = apart.
+ *   `near`: pictures that may come next, and `layersOf` what would be seen of one. `swipe`: where the first pane ends
+ *   and the second begins, 0..1; null = apart.
  */
-export function Stage({ shown, near, panes, swipe, opacity, control, zoomed, setSwipe }) {
+export function Stage({ shown, near, layersOf, panes, swipe, opacity, control, zoomed, setSwipe }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const worker = useWorker(box);
   const [size, setSize] = useState({ width: 0, height: 0 });
@@ -85,7 +87,8 @@ export function Stage({ shown, near, panes, swipe, opacity, control, zoomed, set
     return () => watch.disconnect();
   }, []);
   useEffect(() => zoomed(view.zoom, !last.view || last.size !== sizeOf(shown)), [view.zoom, last.view, shown.key]);
-  useEffect(() => worker.send({ wanted: [shown, ...near].map(files) }), [[shown, ...near].map(names).join("\n")]);
+  const wanted = [shown, ...near].map((one, i) => files(one, i === 0 ? [] : layersOf(one)));
+  useEffect(() => worker.send({ wanted }), [wanted.map(names).join("\n")]);
   useEffect(() => {
     if (size.width === 0) return;
     const wiped = { ...pane, width: Math.round(pane.width * (swipe ?? 1)) };
@@ -99,7 +102,6 @@ export function Stage({ shown, near, panes, swipe, opacity, control, zoomed, set
         layers,
       })),
       ...{ view, opacity, ...size, ratio: devicePixelRatio },
-      background: getComputedStyle(/** @type {Element} */ (box.current)).backgroundColor,
     };
     worker.send({ scene });
   });
@@ -111,7 +113,7 @@ export function Stage({ shown, near, panes, swipe, opacity, control, zoomed, set
     }
   });
   useGestures(box, { view, pane, boxes, picture, look, point: setAt, swipe, setSwipe });
-  const busy = worker.drawn?.picture !== shown.key || !worker.drawn.whole;
+  const busy = worker.drawn !== shown.key;
   const failed = worker.failed.filter((one) => one.picture === shown.key);
   const label = t(
     `${shown.name}：${panes.map((one) => one.name).join("、")}`,
@@ -152,7 +154,7 @@ export function Stage({ shown, near, panes, swipe, opacity, control, zoomed, set
       ${
         at && words.length
           ? html`
-            <span class="faint mono">x ${at.x} y ${at.y}</span>
+            <span class="quiet mono">x ${at.x} y ${at.y}</span>
             ${words.map(
               ({ name, text, sure, wrong }) => html`
                 <span>
@@ -162,7 +164,7 @@ export function Stage({ shown, near, panes, swipe, opacity, control, zoomed, set
               `,
             )}
           `
-          : html`<span class="faint">${hint()}</span>`
+          : html`<span class="quiet">${hint()}</span>`
       }
     </div>
     <div class="unseen" role="status">${spoken === "…" ? "" : spoken}</div>
@@ -191,8 +193,12 @@ function nameOf(shown, url) {
 /** @param {Shown} shown */
 const sizeOf = (shown) => `${shown.width}x${shown.height}`;
 
-/** What is to be fetched of a picture. @param {Shown} shown @returns {import("./viewer-worker.js").Picture} */
-function files({ key, image, masks }) {
+/**
+ * What is to be fetched of a picture.
+ * @param {Shown} shown @param {import("./viewer-worker.js").Layer[]} layers
+ * @returns {import("./viewer-worker.js").Picture}
+ */
+function files({ key, image, masks }, layers) {
   /** @type {Map<string, import("./viewer-worker.js").MaskFile>} */
   const found = new Map();
   for (const mask of masks) {
@@ -202,11 +208,12 @@ function files({ key, image, masks }) {
     found.set(mask.url, mask.painted ? { url: mask.url, colors } : { url: mask.url });
     for (const url of [mask.truth, mask.confidence]) if (url) found.set(url, { url });
   }
-  return { key, image, masks: [...found.values()] };
+  return { key, image, masks: [...found.values()], layers };
 }
 
-/** @param {Shown} shown */
-const names = (shown) => [shown.key, ...files(shown).masks.map((mask) => mask.url)].join(" ");
+/** @param {import("./viewer-worker.js").Picture} picture */
+const names = ({ key, masks, layers }) =>
+  [key, ...masks.map((mask) => mask.url), ...layers.map((one) => `${one.url} ${one.truth} ${one.paletteName}`)].join();
 
 /** What every mask says at a pixel. @param {Shown} shown @param {{values: Record<string, number>}} reading */
 function read(shown, { values }) {
@@ -254,7 +261,7 @@ const Divider = ({ at, pane, set }) => html`
 function useWorker(box) {
   const worker = useRef(/** @type {Worker | null} */ (null));
   const [said, setSaid] = useState(
-    /** @type {{reading?: any, drawn?: any, failed: {picture: string, url: string}[]}} */ ({ failed: [] }),
+    /** @type {{reading?: any, drawn?: string, failed: {picture: string, url: string}[]}} */ ({ failed: [] }),
   );
   useLayoutEffect(() => {
     const made = new Worker(new URL("./viewer-worker.js", import.meta.url), { type: "module" });
@@ -262,10 +269,7 @@ function useWorker(box) {
       const { reading, drawn, failed } = data;
       if (reading) setSaid((now) => ({ ...now, reading }));
       else if (failed) setSaid((now) => ({ ...now, failed: [...now.failed, failed] }));
-      else
-        setSaid((now) =>
-          now.drawn?.picture === drawn.picture && now.drawn.whole === drawn.whole ? now : { ...now, drawn },
-        );
+      else setSaid((now) => (now.drawn === drawn ? now : { ...now, drawn }));
     });
     const canvas = box.current?.querySelector("canvas")?.transferControlToOffscreen();
     if (canvas) made.postMessage({ canvas }, [canvas]);

@@ -7,26 +7,31 @@
 import { paint, toIds } from "./paint.js";
 
 /** @typedef {{url: string, colors?: number[][]}} MaskFile  `colors`: the PNG is painted in them, by class number. */
-/** @typedef {{key: string, image: string, masks: MaskFile[]}} Picture */
+/**
+ * `layers`: what is likely to be seen of it.
+ * @typedef {{key: string, image: string, masks: MaskFile[], layers: Layer[]}} Picture
+ */
 /** @typedef {{url: string, truth?: string, palette: Uint32Array, paletteName: string}} Layer */
 /** @typedef {import("./view.js").Box} Box */
 /** @typedef {{box: Box, clip: Box, picture: boolean, layers: Layer[]}} Pane */
 /**
  * What is to be seen; boxes in CSS pixels.
  * @typedef {{picture: string, panes: Pane[], view: import("./view.js").View, opacity: number, ratio: number,
- *   width: number, height: number, background: string}} Scene
+ *   width: number, height: number}} Scene
  */
 /**
  * @typedef {object} Loaded
  * @property {AbortController} abort
  * @property {ImageBitmap} [image]
  * @property {Map<string, Uint8Array>} ids By address.
- * @property {Map<string, ImageBitmap>} painted By address, truth and palette.
+ * @property {Map<string, ImageBitmap | null>} painted By address, truth and palette; null while it is being made.
  * @property {boolean} done Everything was tried.
  */
 
 /** Bytes of pictures kept; the one that is shown is kept whatever it takes. */
 const ROOM = 384 * 2 ** 20;
+/** As in viewer.css, in both themes. */
+const GROUND = "#2a2a28";
 /** Up to this zoom a picture is smooth; beyond, its pixels are squares. */
 const SMOOTH = 2;
 /** Layers of one picture that are kept in colours: truth, two models, their errors and confidence, a hidden class. */
@@ -41,6 +46,8 @@ const kept = new Map();
 /** @type {Picture[]} */
 let wanted = [];
 let drawing = false;
+/** @type {OffscreenCanvas | undefined} Where masks are read from. */
+let scratch;
 
 addEventListener("message", ({ data }) => {
   if (data.canvas) canvas = data.canvas;
@@ -74,6 +81,7 @@ function load(pictures) {
 /** Load the first picture that is wanted and not there. */
 function next() {
   const picture = wanted.find((one) => !kept.get(one.key)?.done);
+  if (wanted.length > 1) paintAhead(wanted[1]);
   if (!picture || kept.has(picture.key)) return;
   if (picture !== wanted[0] && size() > ROOM) return;
   /** @type {Loaded} */
@@ -96,6 +104,12 @@ function next() {
   });
 }
 
+/** Colour the picture that is most likely the next one, once the present one is drawn. @param {Picture} picture */
+function paintAhead({ key, layers }) {
+  const one = kept.get(key);
+  if (one?.done && kept.get(wanted[0].key)?.done) for (const layer of layers) painted(one, layer);
+}
+
 /**
  * @param {Loaded} one @param {Picture} picture @param {string} url @param {(blob: Blob) => Promise<void>} take
  */
@@ -115,10 +129,13 @@ async function part(one, picture, url, take) {
 async function pixels(blob) {
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const { width, height } = bitmap;
-  const scratch = new OffscreenCanvas(width, height);
+  scratch ??= new OffscreenCanvas(width, height);
+  if (scratch.width !== width) scratch.width = width;
+  if (scratch.height !== height) scratch.height = height;
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
     scratch.getContext("2d", { willReadFrequently: true })
   );
+  context.globalCompositeOperation = "copy";
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return context.getImageData(0, 0, width, height).data;
@@ -141,11 +158,11 @@ function makeRoom() {
   }
 }
 
-/** @param {Map<string, ImageBitmap>} painted @param {number} [most] How many of the newest stay. */
+/** @param {Map<string, ImageBitmap | null>} painted @param {number} [most] How many of the newest stay. */
 function forget(painted, most = 0) {
   for (const [name, bitmap] of painted) {
     if (painted.size <= most) return;
-    bitmap.close();
+    bitmap?.close();
     painted.delete(name);
   }
 }
@@ -159,17 +176,19 @@ function drawSoon() {
   });
 }
 
-/** Draw the scene; until its picture is there, what was drawn before stays. */
+/** Draw the scene; until everything of it is there, or was tried, what was drawn before stays. */
 function draw() {
   const one = scene && kept.get(scene.picture);
   if (!canvas || !scene || !one?.image) return;
+  const layers = scene.panes.flatMap((pane) => pane.layers);
+  const bitmaps = new Map(layers.map((layer) => [layer, painted(one, layer)]));
+  if ([...bitmaps.values()].includes(null) || (!one.done && [...bitmaps.values()].includes(undefined))) return;
   const [width, height] = [Math.round(scene.width * scene.ratio), Math.round(scene.height * scene.ratio)];
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
-  context.fillStyle = scene.background;
+  context.fillStyle = GROUND;
   context.fillRect(0, 0, width, height);
-  let whole = true;
   for (const pane of scene.panes) {
     context.save();
     const clip = scaled(pane.clip, scene.ratio);
@@ -179,13 +198,12 @@ function draw() {
     if (pane.picture) put(context, one.image, pane, scene.view.zoom <= SMOOTH);
     context.globalAlpha = scene.opacity;
     for (const layer of pane.layers) {
-      const bitmap = painted(one, layer);
+      const bitmap = bitmaps.get(layer);
       if (bitmap) put(context, bitmap, pane, false);
-      else whole = whole && one.done;
     }
     context.restore();
   }
-  postMessage({ drawn: { picture: scene.picture, whole } });
+  postMessage({ drawn: scene.picture });
 }
 
 /** @param {Box} box @param {number} by @returns {Box} */
@@ -212,7 +230,10 @@ function put(context, bitmap, pane, smooth) {
   return context.drawImage(bitmap, x, y, width, height, left + x * zoom, top + y * zoom, width * zoom, height * zoom);
 }
 
-/** A layer in its colours; undefined while its numbers are not there. @param {Loaded} one @param {Layer} layer */
+/**
+ * A layer in its colours; null while they are being made, undefined while its numbers are not there.
+ * @param {Loaded} one @param {Layer} layer
+ */
 function painted(one, layer) {
   const [ids, truth] = [one.ids.get(layer.url), layer.truth ? one.ids.get(layer.truth) : undefined];
   if (!ids || !one.image || (layer.truth && !truth)) return undefined;
@@ -220,14 +241,15 @@ function painted(one, layer) {
   if (ids.length !== width * height || (truth && truth.length !== ids.length)) return undefined;
   const name = `${layer.url} ${layer.truth ?? ""} ${layer.paletteName}`;
   const before = one.painted.get(name);
-  if (before) return before;
-  const scratch = new OffscreenCanvas(width, height);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (scratch.getContext("2d"));
-  context.putImageData(new ImageData(paint(ids, layer.palette, truth), width, height), 0, 0);
-  const bitmap = scratch.transferToImageBitmap();
+  if (before !== undefined) return before;
   forget(one.painted, MOST_PAINTED - 1);
-  one.painted.set(name, bitmap);
-  return bitmap;
+  one.painted.set(name, null);
+  createImageBitmap(new ImageData(paint(ids, layer.palette, truth), width, height)).then((bitmap) => {
+    if (!one.painted.has(name)) return bitmap.close(); // nobody wants it any more
+    one.painted.set(name, bitmap);
+    return drawSoon();
+  });
+  return null;
 }
 
 /** The numbers of every mask at a pixel. @param {{x: number, y: number}} at */

@@ -31,12 +31,12 @@ const MODES = /** @type {const} */ (["side", "over", "swipe"]);
 const ZOOMS = [0.5, 1, 2, 4, 8, 16, 32];
 
 /**
- * @param {{shown: Shown, near: Shown[], keys?: Record<string, () => void>, help?: [string, any][], bar?: any,
- *   children?: any}} props
- *   `near`: pictures that may come next. `keys`: what else keys do, with `help` about them. `bar`: what else stands
- *   above the picture; children stand below it.
+ * @param {{shown: Shown, near: Shown[], keys?: Record<string, () => void>, help?: [string, any][], title?: any,
+ *   bar?: any, children?: any}} props
+ *   `near`: pictures that may come next. `keys`: what else keys do, with `help` about them. `title` and `bar`
+ *   stand above the picture, children below it.
  */
-export function Viewer({ shown, near, keys = {}, help = [], bar, children }) {
+export function Viewer({ shown, near, keys = {}, help = [], title, bar, children }) {
   const [look, setLook] = useState(kept);
   const [zoom, setZoom] = useState({ zoom: 1, whole: true });
   const [full, setFull] = useState(false);
@@ -48,6 +48,8 @@ export function Viewer({ shown, near, keys = {}, help = [], bar, children }) {
   const switches = switchesOf(shown, { ...look, mode }, change);
   const on = new Set(switches.filter((one) => one.on).map((one) => one.key));
   const panes = panesOf(shown, { ...look, mode }, on);
+  /** @param {Shown} one */
+  const layersOf = (one) => panesOf(one, { ...look, mode }, on).flatMap((pane) => pane.layers);
   useFull(box, full);
   /** @type {Record<string, () => void>} */
   const own = {
@@ -72,6 +74,7 @@ export function Viewer({ shown, near, keys = {}, help = [], bar, children }) {
   const classes = unique(shown.masks.flatMap((mask) => mask.classes));
   return html`
     <section class=${`viewer ${full ? "full" : ""}`} ref=${box} aria-label=${t("看图", "Viewer")}>
+      ${title}
       <div class="row viewer-bar">
         ${bar}
         <div class="segmented" role="group" aria-label=${t("图层", "Layers")}>
@@ -121,8 +124,9 @@ export function Viewer({ shown, near, keys = {}, help = [], bar, children }) {
         </button>
         <${Help} of=${help} />
       </div>
-      <${Stage} shown=${shown} near=${near} panes=${panes} swipe=${mode === "swipe" ? look.swipe : null}
-        opacity=${look.opacity} control=${control} setSwipe=${(/** @type {number} */ at) => change({ swipe: at })}
+      <${Stage} shown=${shown} near=${near} layersOf=${layersOf} panes=${panes}
+        swipe=${mode === "swipe" ? look.swipe : null} opacity=${look.opacity} control=${control}
+        setSwipe=${(/** @type {number} */ at) => change({ swipe: at })}
         zoomed=${(/** @type {number} */ value, /** @type {boolean} */ whole) => setZoom({ zoom: value, whole })} />
       ${children}
       <div class="legend" role="group" aria-label=${t("显示的类别", "Classes shown")}>

@@ -163,7 +163,7 @@ function step(event, table) {
 function Cell({ value, of, same, title, address, place, reached }) {
   const share = of ? value / of : 0;
   const color = same ? "var(--good)" : "var(--failed)";
-  const strength = value === 0 ? 0 : 8 + 62 * Math.sqrt(share);
+  const strength = value === 0 ? 0 : 8 + 37 * Math.sqrt(share);
   const words = `${title}: ${t(`${count(value)} 像素`, `${count(value)} pixels`)} (${percent(share, 2)})`;
   const text = share >= 0.005 ? (share * 100).toFixed(share >= 0.0995 ? 0 : 1) : "";
   return html`
@@ -171,7 +171,10 @@ function Cell({ value, of, same, title, address, place, reached }) {
       style=${{ background: strength ? `color-mix(in srgb, ${color} ${strength.toFixed(0)}%, var(--surface))` : "" }}>
       ${
         value > 0 &&
-        html`<a href=${address} aria-label=${words} data-place=${place} tabindex=${reached ? 0 : -1}>${text}</a>`
+        html`
+          <a href=${address} aria-label=${`${text} ${words}`.trim()} data-place=${place}
+            tabindex=${reached ? 0 : -1}>${text}</a>
+        `
       }
     </td>
   `;

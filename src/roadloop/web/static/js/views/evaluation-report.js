@@ -41,7 +41,7 @@ const best = (models) => Math.max(...models.map((m) => m.miou ?? 0));
 /** @param {{model: any, first: any, best: number}} props */
 const Headline = ({ model, first, best: top }) => html`
   <${Panel} class="headline">
-    <h3 class="wrap">${shortModel(model.name)}</h3>
+    <h2 class="wrap">${shortModel(model.name)}</h2>
     <div class="row">
       <span class="big">${score(model.miou)}</span>
       <span class="quiet">mIoU</span>
@@ -217,12 +217,12 @@ function Iou({ task, models, row, k }) {
   const meter = html`<${Meter} value=${one.iou} text=${score(one.iou)} />`;
   if (k === 0) return meter;
   const label = t(
-    `${className(row.of)}：${shortModel(models[k].name)} 最差的图片`,
-    `${className(row.of)}: worst pictures of ${shortModel(models[k].name)}`,
+    `${score(one.iou)} ${className(row.of)}：${shortModel(models[k].name)} 最差的图片`,
+    `${score(one.iou)} ${className(row.of)}: worst pictures of ${shortModel(models[k].name)}`,
   );
   return html`
     <${Difference} value=${one.iou} from=${row.by[0]?.iou} />
-    ${" "}<a href=${worstOf(task, models, row, k)} aria-label=${`${label} (${score(one.iou)})`}>${meter}</a>
+    ${" "}<a href=${worstOf(task, models, row, k)} aria-label=${label}>${meter}</a>
   `;
 }
 

@@ -72,23 +72,28 @@ export function EvaluationViewer({ task, report, query }) {
         worst=${worst} />`
     }
   `;
-  const names = [a, b].filter(Boolean).map((k) => shortModel(report.models[k - 1].name));
+  const names = [a, b].filter(Boolean).map((k, i) => {
+    const name = shortModel(report.models[k - 1].name);
+    return b > 0 ? `${"AB"[i]} ${name}` : name;
+  });
   const what = query.c ? className(classOf(report, a, query.c)) : "mIoU";
-  return html`
-    <${Failure} error=${listed.error} retry=${listed.reload} />
+  const title = html`
     <div class="row viewer-name">
       <b class="wrap">${row.name}</b>
-      <span class="faint wrap">${t("轨迹", "track")} ${row.track} · ${row.width} × ${row.height}</span>
-      ${!row.labelled && html`<span class="faint">${t("没有标注", "no label")}</span>`}
+      <span class="quiet wrap">${t("轨迹", "track")} ${row.track} · ${row.width} × ${row.height}</span>
+      ${!row.labelled && html`<span class="quiet">${t("没有标注", "no label")}</span>`}
       ${place >= 0 && html`<span class="quiet">${placeOf(report, a, query, listed, place)}</span>`}
     </div>
+  `;
+  return html`
+    <${Failure} error=${listed.error} retry=${listed.reload} />
     <${Viewer} shown=${shownOf(task, report, row, a, b)} near=${near.map((one) => shownOf(task, report, one, a, b))}
-      keys=${keys} help=${help()} bar=${bar}>
+      keys=${keys} help=${help()} title=${title} bar=${bar}>
       <${Failure} error=${film.error} retry=${film.reload} />
       ${
         film.frames &&
         html`
-          <${Film} frames=${film.frames} now=${number} show=${show} models=${names.map((n, k) => `${"AB"[k]} ${n}`)}
+          <${Film} frames=${film.frames} now=${number} show=${show} models=${names}
             label=${t(`轨迹 ${row.track}：${what}`, `Track ${row.track}: ${what}`)} />
         `
       }
