@@ -235,7 +235,7 @@ def test_viewer__next_worst_of_a_class_and_film(eyes: Eyes, evaluation: str) -> 
     browser.find(".viewer-name b", "t_2")
     browser.find(".viewer-name", "最差第 3 张")
     frames = browser.driver.find_elements(By.CSS_SELECTOR, ".film button")
-    assert [f.get_attribute("aria-label").split("，")[0] for f in frames] == ["t_1", "t_2", "t_3"]
+    assert [str(f.get_attribute("aria-label")).split("，")[0] for f in frames] == ["t_1", "t_2", "t_3"]
     heights = browser.run(
         "return [...document.querySelectorAll('.film button .of-0')].map((e) => parseFloat(e.style.height))"
     )

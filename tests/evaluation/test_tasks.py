@@ -2,7 +2,9 @@
 
 import csv
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +200,8 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
 ) -> None:
     first, _ = evaluated(platform, run_job, dest_dir="one")
     task_id = start(platform, dest_dir="two")
-    # What a killed attempt leaves: the scratch folder of token 1 with its ledger; one output is damaged.
+    # What a killed attempt leaves: the scratch folder of token 1 with its ledger; one output is damaged, and one picture
+    # is of a version that wrote two files for each.
     with platform.database.transaction() as db:
         job = queue.claim(db, task_id, (), "test")
     context = TaskContext(platform, job)
@@ -209,11 +212,14 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
     monkeypatch.undo()
     damaged = scratch / "苏州/kd_suzhou_ep-0005/id/a/t1_001.png"
     damaged.write_bytes(b"torn")
+    with closing(sqlite3.connect(scratch / ".ledger")) as notes, notes:
+        older = notes.execute("UPDATE results SET digests = substr(digests, 1, 129) WHERE number = 3")
+        assert older.rowcount == 1
     with platform.database.transaction() as db:
         queue.requeue(db, job, Text("", ""), counts=False)
     done = run_job(platform, task_id)
     assert done.state is JobState.SUCCEEDED
-    assert "2 pictures of an earlier attempt are taken over" in capsys.readouterr().out
+    assert "1 pictures of an earlier attempt are taken over" in capsys.readouterr().out
     assert not list(platform.workspace.home.glob(".*.partial"))
     second = platform.workspace.home / "two"
     same = [

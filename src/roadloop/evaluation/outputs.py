@@ -243,7 +243,7 @@ class Outputs:
 def percent(prediction: Prediction) -> UInt8:
     """How probable the class of each pixel is: uint8 [H, W], whole percent; 255 where nothing was predicted."""
     assert prediction.certainty is not None
-    shares = _PERCENT[prediction.certainty]
+    shares: UInt8 = _PERCENT[prediction.certainty]
     shares[prediction.ids == IGNORE] = IGNORE
     return shares
 

@@ -138,6 +138,15 @@ export function Stage({ shown, near, layersOf, panes, swipe, opacity, control, z
       ${at && boxes.map((place) => html`<${Spot} at=${at} view=${view} box=${place} />`)}
       ${swipe !== null && html`<${Divider} at=${swipe} pane=${pane} set=${setSwipe} />`}
       ${
+        worker.broken &&
+        html`
+          <div class="failure stage-failure" role="alert">
+            <span class="mark" aria-hidden="true">✕</span>
+            <span class="grow">${tooOld()}</span>
+          </div>
+        `
+      }
+      ${
         failed.length > 0 &&
         html`
           <div class="failure stage-failure" role="alert">
@@ -175,6 +184,12 @@ const hint = () =>
   t(
     "指向图片可读出每一层的类别；c 键读出画面中心。",
     "Point at the picture to read each layer's class; c reads the middle.",
+  );
+
+const tooOld = () =>
+  t(
+    "这个浏览器画不出图片；请用 Chromium 80、Firefox 114、Safari 16.4 或更新的版本。",
+    "This browser cannot draw the pictures; Chromium 80, Firefox 114, Safari 16.4 and newer can.",
   );
 
 /** @param {string[]} names */
@@ -261,7 +276,9 @@ const Divider = ({ at, pane, set }) => html`
 function useWorker(box) {
   const worker = useRef(/** @type {Worker | null} */ (null));
   const [said, setSaid] = useState(
-    /** @type {{reading?: any, drawn?: string, failed: {picture: string, url: string}[]}} */ ({ failed: [] }),
+    /** @type {{reading?: any, drawn?: string, broken?: boolean, failed: {picture: string, url: string}[]}} */ ({
+      failed: [],
+    }),
   );
   useLayoutEffect(() => {
     const made = new Worker(new URL("./viewer-worker.js", import.meta.url), { type: "module" });
@@ -271,6 +288,7 @@ function useWorker(box) {
       else if (failed) setSaid((now) => ({ ...now, failed: [...now.failed, failed] }));
       else setSaid((now) => (now.drawn === drawn ? now : { ...now, drawn }));
     });
+    made.addEventListener("error", () => setSaid((now) => ({ ...now, broken: true })));
     const canvas = box.current?.querySelector("canvas")?.transferControlToOffscreen();
     if (canvas) made.postMessage({ canvas }, [canvas]);
     worker.current = made;

@@ -104,7 +104,7 @@ export function Viewer({ shown, near, keys = {}, help = [], title, bar, children
               const { value } = event.target;
               if (value === "fit") control.current?.fit();
               else control.current?.zoomTo(Number(value));
-              event.target.blur(); // the keys are the viewer's again
+              letGo(event.target);
             }}>
             <option value="fit">${t("适合窗口", "Fit")} ${zoom.whole ? `${percent(zoom.zoom)}` : ""}</option>
             ${(zoom.whole || ZOOMS.includes(zoom.zoom) ? ZOOMS : [...ZOOMS, zoom.zoom].sort((a, b) => a - b)).map(
@@ -153,6 +153,14 @@ export function Viewer({ shown, near, keys = {}, help = [], title, bar, children
       </div>
     </section>
   `;
+}
+
+/**
+ * After a choice by mouse the keys are the viewer's again; who chooses by keys stays where he is.
+ * @param {HTMLElement} list
+ */
+export function letGo(list) {
+  if (!list.matches(":focus-visible")) list.blur();
 }
 
 const MODE_NAMES = () => ({

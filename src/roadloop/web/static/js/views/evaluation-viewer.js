@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { className, shortModel } from "../components/classes.js";
 import { Film } from "../components/film.js";
 import { Failure, Loading } from "../components/layout.js";
-import { Viewer } from "../components/viewer.js";
+import { letGo, Viewer } from "../components/viewer.js";
 import { count, percent, score, t } from "../i18n.js";
 import { html, useEffect, useMemo, useRef } from "../lib.js";
 import { usePoll } from "../poll.js";
@@ -37,8 +37,11 @@ export function picturesOf(task, query) {
  */
 export function EvaluationViewer({ task, report, query }) {
   const models = report.models.length;
-  const a = Math.min(models, Math.max(1, Number(query.m) || 1));
-  const b = models === 1 ? 0 : Number(query.v) && Number(query.v) !== a ? Number(query.v) : a === 1 ? 2 : 1;
+  /** @param {string | undefined} asked */
+  const model = (asked) => (Number(asked) >= 1 && Number(asked) <= models ? Math.floor(Number(asked)) : 0);
+  const a = model(query.m) || 1;
+  const other = a === 1 ? 2 : 1;
+  const b = models === 1 ? 0 : model(query.v) === a ? other : model(query.v) || other;
   const listed = useWorst(task, report, a, query);
   const begun = query.n !== undefined || !(query.c || query.tr);
   const number = begun
@@ -300,7 +303,7 @@ function Order({ report, a, query, listed, place, worst, show }) {
       <select class="short" data-order value=${query.c ?? ""}
         onChange=${(/** @type {any} */ event) => {
           setQuery({ c: event.target.value, p: "" });
-          event.target.blur(); // the keys are the viewer's again
+          letGo(event.target);
         }}>
         <option value="">mIoU</option>
         ${[...classes]
