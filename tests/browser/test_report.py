@@ -121,3 +121,21 @@ def test_journey__worst_pictures_of_the_weakest_class_of_two_models_at_400_perce
         ActionChains(browser.driver).send_keys("w").perform()
     assert seen == ["t_1", "t_2", "t_3", "u_1"]  # equally bad, as they are listed
     assert browser.problems() == []
+
+
+@pytest.mark.parametrize(("language", "theme"), [("zh", "dark"), ("en", "light")])
+def test_report__fits_a_narrow_screen(browser: Browser, evaluation: str, language: str, theme: str) -> None:
+    browser.run(
+        f"localStorage.setItem('roadloop.language', '{language}'); localStorage.setItem('roadloop.theme', '{theme}')"
+    )
+    resize(browser.driver, 390, 844)
+    for tab, part in (
+        ("pictures", ".film button"),
+        ("report", ".headline"),
+        ("confusion", ".matrix a"),
+        ("about", ".facts"),
+    ):
+        browser.open(f"/#/evaluation/{evaluation}?tab={tab}")
+        browser.find(part)
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), tab
+    assert browser.problems() == []
