@@ -67,10 +67,10 @@ addEventListener("message", ({ data }) => {
 function load(pictures) {
   wanted = pictures;
   const keys = new Set(wanted.map((one) => one.key));
+  const coloured = wanted.slice(0, 2).map((one) => one.key);
   for (const [key, one] of kept) {
-    if (keys.has(key)) continue;
-    forget(one.painted);
-    if (!one.done) {
+    if (!coloured.includes(key)) forget(one.painted);
+    if (!keys.has(key) && !one.done) {
       one.abort.abort();
       kept.delete(key);
     }
@@ -83,6 +83,7 @@ function next() {
   const picture = wanted.find((one) => !kept.get(one.key)?.done);
   if (wanted.length > 1) paintAhead(wanted[1]);
   if (!picture || kept.has(picture.key)) return;
+  makeRoom();
   if (picture !== wanted[0] && size() > ROOM) return;
   /** @type {Loaded} */
   const one = { abort: new AbortController(), ids: new Map(), painted: new Map(), done: false };
@@ -99,7 +100,6 @@ function next() {
   ]).then(() => {
     if (one.abort.signal.aborted) return;
     one.done = true;
-    makeRoom();
     next();
   });
 }
