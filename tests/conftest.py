@@ -295,7 +295,7 @@ BRIGHTEST = "import torch\n\n\ndef build(num_classes):\n    return torch.nn.Conv
 WriteModel = Callable[..., Path]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_model() -> WriteModel:
     """Write a model file pair, approved where it is in a workspace, whose prediction is the brightest of red, green and blue: train ids 0, 1 and 2.
 

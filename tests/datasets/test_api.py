@@ -165,7 +165,7 @@ def test_dataset__details_and_pictures(
     assert [p["file"] for p in found["problems"]] == ["苏州/1/a_0000.jpg"]
     assert found["table"]["classes"][0]["name_zh"] == "道路"
     first = found["pictures"]["train"][0]
-    assert first["name"] == "1/a_0001"
+    assert (first["name"], first["track"], first["width"], first["height"]) == ("1/a_0001", "a", 24, 16)
     image = client.get(first["image_url"])
     assert image.headers["content-type"] == "image/jpeg"
     assert decode_image(image.content).shape == (16, 24, 3)

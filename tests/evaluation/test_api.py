@@ -234,6 +234,59 @@ def test_evaluation_model__confusion_tracks_and_worst_pictures(client: TestClien
     assert client.get(f"/v1/evaluations/{finished}/models/2").status_code == 404
 
 
+def listed(client: TestClient, task_id: str, **values: Any) -> tuple[list[tuple[Any, ...]], int]:
+    """(number, iou, pixels) of the pictures listed, and how many there are."""
+    reply = client.get(f"/v1/evaluations/{task_id}/pictures", params=values).json()
+    return [(row["number"], row["iou"], row["pixels"]) for row in reply["data"]], reply["total"]
+
+
+def test_evaluation_pictures__in_their_order(client: TestClient, finished: str) -> None:
+    reply = client.get(f"/v1/evaluations/{finished}/pictures").json()
+    assert reply["total"] == 3
+    assert reply["data"][1] == {
+        "number": 2, "name": "a/t1_002", "track": "t1", "width": 16, "height": 16, "labelled": True, "mious": [0.25],
+        "iou": None, "pixels": None,
+    }  # fmt: skip
+    assert [row["labelled"] for row in reply["data"]] == [True, True, False]
+    assert listed(client, finished, track="t1") == ([(1, None, None), (2, None, None)], 2)
+    assert listed(client, finished, around=3, limit=1) == ([(3, None, None)], 3)
+    assert listed(client, finished, around=1, limit=2) == ([(1, None, None), (2, None, None)], 3)
+    assert listed(client, finished, track="t9") == ([], 0)
+
+
+def test_evaluation_pictures__the_worst_of_a_model_a_class_or_a_confusion_first(
+    client: TestClient, finished: str
+) -> None:
+    # Picture 1 is right: red and blue. Of the 256 green pixels of picture 2 half are taken for red.
+    assert listed(client, finished, order="worst") == ([(2, None, None), (1, None, None)], 2)
+    assert listed(client, finished, order="worst", train_id=0) == ([(2, 0.0, None), (1, 1.0, None)], 2)
+    assert listed(client, finished, order="worst", train_id=0, limit=1) == ([(2, 0.0, None)], 2)
+    assert listed(client, finished, order="worst", train_id=2) == ([(1, 1.0, None)], 1)
+    assert listed(client, finished, order="worst", train_id=1, predicted=0) == ([(2, 0.5, 128)], 1)
+    assert listed(client, finished, order="worst", train_id=2, predicted=0) == ([], 0)
+    assert listed(client, finished, train_id=1) == ([(1, None, None), (2, 0.5, None), (3, None, None)], 3)
+
+
+def test_evaluation_pictures__what_cannot_be_listed(client: TestClient, platform: Platform, finished: str) -> None:
+    path = f"/v1/evaluations/{finished}/pictures"
+    assert client.get(path, params={"model": 2}).status_code == 404
+    assert client.get(path, params={"order": "best"}).status_code == 422
+    (platform.workspace.home / "label_dir/苏州/kd_suzhou_ep-0005/cells.npy").unlink()
+    reply = client.get(path, params={"train_id": 1}, headers={"accept-language": "en"})
+    assert (reply.status_code, reply.json()["error"]) == (404, "not_found")
+    assert "Evaluate again" in reply.json()["message"]
+    assert client.get(path, params={"order": "worst"}).status_code == 200
+
+
+def test_evaluation_picture__ids_of_the_label_and_confidence(client: TestClient, finished: str) -> None:
+    base = f"/v1/evaluations/{finished}/pictures"
+    ids = np.asarray(Image.open(io.BytesIO(client.get(f"{base}/1/truth_id").content)))
+    assert ids[:, 0].tolist() == [0] * 4 + [2] * 4
+    assert client.get(f"{base}/3/truth_id").status_code == 404
+    confidence = np.asarray(Image.open(io.BytesIO(client.get(f"{base}/1/confidence").content)))
+    assert np.unique(confidence).tolist() == [56]
+
+
 def test_picture__what_must_be_decoded_waits_for_room(
     client: TestClient, finished: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

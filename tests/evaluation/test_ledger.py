@@ -29,6 +29,11 @@ def test_ledger__tables_in_every_order(tmp_path: Path) -> None:
         assert [b.reason.en for b in ledger.bad()] == ["bad", "torn"]
         ((track, pictures, total),) = ledger.by_track(0)
         assert (track, pictures, total.matrix.tolist(), total.void.tolist()) == ("b", 2, [[3, 0], [0, 1]], [14, 0])
+        assert [(place, counts.matrix.tolist()) for place, counts in ledger.counted(0)] == [
+            (1, [[2, 0], [0, 0]]),
+            (3, [[1, 0], [0, 1]]),
+        ]
+        assert ledger.count_cells(0) == 5  # 2 and 3, with one of ignored pixels each
         assert ledger.image_miou(0) == 0.5
         assert ledger.sizes() == {"8x4": 3}
         assert ledger.count() == 3

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,12 @@ def test_evaluate__outputs_and_scores_are_those_of_the_hand_calculation(platform
     color = np.asarray(Image.open(outputs / "color/a/t1_001.png").convert("RGB"))
     assert color[0, 0].tolist() == [255, 0, 0]
     assert color[7, 0].tolist() == [0, 0, 255]
+    # Logits of 250, 10 and 10 255ths: e^0.98 / (e^0.98 + 2 e^0.04).
+    share = 1 / (1 + 2 * np.exp(-240 / 255))
+    assert np.unique(ids_of(outputs / "confidence/a/t1_001.png")).tolist() == [round(100 * share)]
+    assert np.unique(ids_of(outputs / "confidence/b/t2_001.png")).tolist() == [
+        round(100 * share)
+    ]  # without a label, too
 
     # 64 pixels of the first picture right; of 256 green ones of the second half are taken for red.
     (scored,) = report["models"]
@@ -106,6 +114,8 @@ def test_evaluate__remote_predicts_and_counts_the_bottom_half(platform: Platform
     folder, report = evaluated(platform, run_job, type="remote")
     ids = ids_of(folder / "苏州/kd_suzhou_ep-0005/id/a/t1_001.png")
     assert ids[:, 0].tolist() == [255] * 4 + [2] * 4
+    confidence = ids_of(folder / "苏州/kd_suzhou_ep-0005/confidence/a/t1_001.png")
+    assert (confidence == 255)[:, 0].tolist() == [True] * 4 + [False] * 4
     assert report["models"][0]["pixel_accuracy"] == 1.0
 
 
@@ -190,7 +200,8 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
 ) -> None:
     first, _ = evaluated(platform, run_job, dest_dir="one")
     task_id = start(platform, dest_dir="two")
-    # What a killed attempt leaves: the scratch folder of token 1 with its ledger; one output is damaged.
+    # What a killed attempt leaves: the scratch folder of token 1 with its ledger; one output is damaged, and one picture
+    # is of a version that wrote two files for each.
     with platform.database.transaction() as db:
         job = queue.claim(db, task_id, (), "test")
     context = TaskContext(platform, job)
@@ -201,11 +212,14 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
     monkeypatch.undo()
     damaged = scratch / "苏州/kd_suzhou_ep-0005/id/a/t1_001.png"
     damaged.write_bytes(b"torn")
+    with closing(sqlite3.connect(scratch / ".ledger")) as notes, notes:
+        older = notes.execute("UPDATE results SET digests = substr(digests, 1, 129) WHERE number = 3")
+        assert older.rowcount == 1
     with platform.database.transaction() as db:
         queue.requeue(db, job, Text("", ""), counts=False)
     done = run_job(platform, task_id)
     assert done.state is JobState.SUCCEEDED
-    assert "2 pictures of an earlier attempt are taken over" in capsys.readouterr().out
+    assert "1 pictures of an earlier attempt are taken over" in capsys.readouterr().out
     assert not list(platform.workspace.home.glob(".*.partial"))
     second = platform.workspace.home / "two"
     same = [

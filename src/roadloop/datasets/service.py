@@ -37,6 +37,7 @@ from roadloop.storage.platform import Platform
 
 DEFAULT_SHARES: Final = {"train": 0.8, "val": 0.1, "test": 0.1}
 NEWEST_ONES: Final = Choices()
+_SHOWN: Final = ("name", "track", "width", "height")  #: of a sample, in the details of its dataset
 _FREE: Final = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
 
 
@@ -182,10 +183,8 @@ def details(platform: Platform, name: str, language: Language, first: int) -> di
     value["problems"] = [{"file": p.file, "reason": p.reason.pick(language)} for p in read_report(folder, first)]
     value["pictures"] = {
         split: [
-            {"index": i, "name": name, "track": track}
-            for i, name, track in zip(
-                range(first), reader.split(split).column("name"), reader.split(split).column("track"), strict=False
-            )
+            {"index": i, **dict(zip(_SHOWN, values, strict=True))}
+            for i, *values in zip(range(first), *(reader.split(split).column(name) for name in _SHOWN), strict=False)
         ]
         for split in SPLITS
     }

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -17,6 +17,7 @@ from roadloop.errors import (
     UntrustedCodeError,
 )
 from roadloop.evaluation import service
+from roadloop.evaluation.listing import Wanted, list_pictures
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.report import read_tables
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
@@ -49,8 +50,32 @@ class OnePicture(OneEvaluation):
     """Names one view of one picture."""
 
     number: int = Field(description="Number of the picture, from 1.")
-    kind: Kind = Field(description="image, overlay, errors (JPEG); truth, id, color (PNG).")
+    kind: Kind = Field(
+        description="image, overlay, errors (JPEG); truth, id, color, truth_id (train ids of the label), confidence (whole"
+        " percent, 255 where nothing was predicted) (PNG)."
+    )
     model: int = Field(1, description="Which model, from 1, in the order of `la_data`.")
+
+
+class ListPictures(OneEvaluation):
+    """Which pictures of an evaluation, and in which order."""
+
+    model: int = Field(1, ge=1, description="Which model's figures count, from 1, in the order of the report.")
+    order: Literal["listed", "worst"] = Field(
+        "listed", description="worst: the worst first, without pictures that have no figure."
+    )
+    track: str = Field("", max_length=1000, description="Only pictures of this track.")
+    train_id: int | None = Field(None, ge=0, le=255, description="The class that counts; absent: the picture's mIoU.")
+    predicted: int | None = Field(
+        None,
+        ge=0,
+        le=255,
+        description="With `train_id`: what its pixels were taken for, 255 = none; the picture with most of them comes first.",
+    )
+    around: int = Field(
+        0, ge=0, le=10**9, description="Number of the picture that stands in the middle of those listed."
+    )
+    limit: int = Field(200, ge=1, le=1000, description="How many pictures at most.")
 
 
 class OneModel(OneEvaluation):
@@ -118,6 +143,27 @@ class ShownPicture(Success):
     height: int
 
 
+class ListedPicture(BaseModel):
+    """One picture of an evaluation."""
+
+    number: int = Field(description="Number of the picture, from 1.")
+    name: str
+    track: str
+    width: int
+    height: int
+    labelled: bool = Field(description="Whether a label stands beside it.")
+    mious: list[float | None] = Field(description="Each model's mIoU of this picture; null without labelled pixels.")
+    iou: float | None = Field(description="Of the class asked for; null where it is neither true nor predicted.")
+    pixels: int | None = Field(description="Of the class asked for that were taken for the other; null if not asked.")
+
+
+class ListedPictures(Success):
+    """Pictures of an evaluation."""
+
+    data: list[ListedPicture]
+    total: int = Field(description="How many there are, without the limit.")
+
+
 def routes(platform: Platform) -> APIRouter:
     """The router of this feature."""
     router = Endpoints(platform, tag="evaluation")
@@ -151,6 +197,18 @@ def routes(platform: Platform) -> APIRouter:
         """One picture of a finished evaluation with every model's prediction (展示评估后的数据)."""
         finished = open_finished(platform, p.task_id)
         return _shown(p.task_id, finished, finished.picture(p.cur_img))
+
+    @router.get(
+        "/v1/evaluations/{task_id}/pictures",
+        ListPictures,
+        reply=ListedPictures,
+        errors=(NotFoundError, ConflictError),
+    )
+    def evaluation_pictures(_call: Call, p: ListPictures) -> Answer:
+        """The pictures of a finished evaluation: of a track, or the worst of a model, a class or a confusion first."""
+        wanted = Wanted(**p.model_dump(exclude={"task_id"}))
+        rows, total = list_pictures(open_finished(platform, p.task_id), wanted)
+        return {"data": rows, "total": total}
 
     @router.get(
         "/v1/evaluations/{task_id}/pictures/{number}/{kind}",

@@ -53,7 +53,7 @@ class Result(NamedTuple):
         counts: Pixels counted, None without a label.
         miou: Of this picture, None without labelled pixels.
         accuracy: Pixel accuracy of this picture, None without labelled pixels.
-        digests: sha256 of the id PNG and of the colour PNG.
+        digests: sha256 of each PNG, in the order of `outputs.KINDS`.
         quality: What boundary IoU and ECE are made of, None without a label.
     """
 
@@ -176,6 +176,23 @@ class Ledger(Notes):
             for _, counts in of_track:
                 pictures, total = pictures + 1, total + self._counts(counts, model)
             yield track, pictures, total
+
+    def counted(self, model: int) -> Iterator[tuple[int, Counts]]:
+        """(place among the predicted pictures from 1, counts) of one model; only pictures with labels."""
+        rows = self._db.execute(
+            "SELECT counts FROM pictures LEFT JOIN results ON results.number = pictures.number AND model = ?"
+            " ORDER BY pictures.number",
+            (model,),
+        )
+        for place, (counts,) in enumerate(rows, start=1):
+            if counts is not None:
+                yield place, self._counts(counts, model)
+
+    def count_cells(self, model: int) -> int:
+        """How many counts of one model are not zero, of all pictures together."""
+        query = "SELECT coalesce(sum(length(counts)), 0) FROM results WHERE model = ?"
+        (size,) = self._db.execute(query, (model,)).fetchone()
+        return int(size) // CELL.itemsize
 
     def image_miou(self, model: int) -> float | None:
         """Mean over the pictures with labelled pixels of each one's own mIoU; None when there is none."""

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from roadloop.errors import ObjectStoreError, RoadloopError
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.meaning import UNKNOWN, Labels
-from roadloop.evaluation.metrics import Counts, count
+from roadloop.evaluation.metrics import IGNORE, Counts, count
 from roadloop.evaluation.pictures import Picture, PictureSource
 from roadloop.evaluation.quality import Quality, measure
 from roadloop.evaluation.render import colorize, errors, overlay, palette, sheet
@@ -25,13 +27,16 @@ from roadloop.labels.label_map import LabelMap, TrainClass
 from roadloop.labels.matching import Matching, match_tables
 from roadloop.labels.table import from_rows
 from roadloop.models.files import ModelFile
-from roadloop.models.prediction import Prediction
+from roadloop.models.prediction import CERTAIN, Prediction
 from roadloop.parameters import stored
 from roadloop.storage import publish, reading
 
 ID: Final = "id"
 COLOR: Final = "color"
+CONFIDENCE: Final = "confidence"
+KINDS: Final = (ID, COLOR, CONFIDENCE)  #: of PNGs, one for each picture
 MODEL_FILE: Final = "model.json"
+_PERCENT: Final = np.rint(np.arange(CERTAIN + 1) * (100 / CERTAIN)).astype(np.uint8)
 WORST: Final = 12  #: pictures with a comparison sheet, for each model
 
 
@@ -150,7 +155,7 @@ class Outputs:
         for model, prediction in zip(self._models, predictions, strict=True):
             counts, quality, problem = self._count(model.view, loaded, prediction)
             bad += [] if problem is None or problem in bad else [problem]
-            digests = self._write(model, picture.name, prediction.ids)
+            digests = self._write(model, picture.name, prediction)
             found = counts.scores() if counts is not None and counts.labelled else None
             miou, accuracy = (found.miou, found.pixel_accuracy) if found else (None, None)
             results.append(Result(counts, miou, accuracy, digests, quality))
@@ -174,8 +179,9 @@ class Outputs:
         quality = measure(ids[top:], truth[top:], used[-1] + 1, None if certainty is None else certainty[top:])
         return counts.of_classes(used), quality.of_classes(used), None
 
-    def _write(self, model: Model, name: str, ids: UInt8) -> tuple[str, ...]:
-        pngs = {ID: encode_label(ids), COLOR: encode_palette(ids, model.view.palette)}
+    def _write(self, model: Model, name: str, prediction: Prediction) -> tuple[str, ...]:
+        ids, confidence = prediction.ids, encode_label(percent(prediction))
+        pngs = {ID: encode_label(ids), COLOR: encode_palette(ids, model.view.palette), CONFIDENCE: confidence}
         for kind, data in pngs.items():
             path = output_path(self.folder, model.card.folder, kind, name)
             with publish.disk_errors(path):
@@ -202,8 +208,10 @@ class Outputs:
                     continue
                 results = found.results(picture.number)
                 moves = []
+                if any(len(result.digests) != len(KINDS) for result in results):
+                    continue  # of a version that wrote fewer
                 for model, result in zip(self._models, results, strict=True):
-                    for kind, digest in zip((ID, COLOR), result.digests, strict=True):
+                    for kind, digest in zip(KINDS, result.digests, strict=True):
                         old, new = (output_path(f, model.card.folder, kind, done.name) for f in (older, self.folder))
                         moves.append((old, new, digest))
                 if not all(old.is_file() and publish.sha256_file(old) == digest for old, _new, digest in moves):
@@ -236,6 +244,14 @@ class Outputs:
                 last = done.name.rpartition("/")[2]
                 path = self.folder / model.card.folder / "worst" / f"{place:02d}-{last[:60]}.jpg"
                 publish.write_bytes(path, encode_jpeg(sheet(tiles)))
+
+
+def percent(prediction: Prediction) -> UInt8:
+    """How probable the class of each pixel is: uint8 [H, W], whole percent; 255 where nothing was predicted."""
+    assert prediction.certainty is not None
+    shares: UInt8 = _PERCENT[prediction.certainty]
+    shares[prediction.ids == IGNORE] = IGNORE
+    return shares
 
 
 def output_path(folder: Path, model_folder: str, kind: str, name: str) -> Path:

@@ -6,6 +6,8 @@ pictures.csv            the pictures in the order of /show, with each model's im
 bad_pictures.csv        what was left out, and why, in both languages
 <source>/<model file without ending>/
     id/  color/         one PNG for each picture (written while predicting)
+    confidence/         the same: how probable each pixel's class is, in whole percent; 255 where nothing was predicted
+    cells.npy           pixels by picture, true and predicted class
     matching.csv        how the classes of the labels and the model's belong together
     classes.csv  confusion.csv  confusion.png  pictures.csv (worst first)  tracks.csv  worst/*.jpg
 ```
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import NotFoundError, Text
+from roadloop.evaluation.cells import CELLS, write_cells
 from roadloop.evaluation.destination import EVALUATION, REPORT
 from roadloop.evaluation.ledger import Ledger
 from roadloop.evaluation.metrics import Counts, Scores, Shares, mean
@@ -119,8 +122,15 @@ def write_reports(folder: Path, ledger: Ledger, cards: Sequence[ModelCard], abou
 def read_pictures(path: Path, number: int) -> PictureRow | None:
     """One line of `pictures.csv`; None when there are fewer."""
     row = next(islice(_rows(path), number - 1, None), None)
-    if row is None:
-        return None
+    return None if row is None else _picture_row(row)
+
+
+def picture_rows(path: Path) -> Iterator[PictureRow]:
+    """The lines of `pictures.csv`, one after the other."""
+    return map(_picture_row, _rows(path))
+
+
+def _picture_row(row: Mapping[str, str]) -> PictureRow:
     mious = tuple(float(value) if value else None for name, value in row.items() if name.startswith("image_miou"))
     kind: LabelKind = "id" if row.get("kind") == "id" else "color" if row.get("kind") == "color" else ""
     size = int(row["width"]), int(row["height"])
@@ -227,6 +237,8 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
     _write_csv(folder / "tracks.csv", ("track", "pictures", "labelled_pixels", *figures(found)), rows)
     _write_csv(folder / "classes.csv", columns, ([row[name] for name in columns] for row in classes))
     _write_confusion(folder, total, card.classes)
+    train_ids = [c.train_id for c in card.classes]
+    write_cells(folder / CELLS, ledger.counted(model), ledger.count_cells(model), train_ids)
     _write_csv(
         folder / PICTURES,
         ("name", "track", "image_miou", "pixel_accuracy"),

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from roadloop.errors import ConflictError, NotFoundError, Text
 from roadloop.evaluation.destination import EVALUATION
-from roadloop.evaluation.outputs import COLOR, ID, MODEL_FILE, ModelView, output_path
+from roadloop.evaluation.outputs import ID, KINDS, MODEL_FILE, ModelView, output_path
 from roadloop.evaluation.pictures import Picture, PictureSource, Raw, open_source
 from roadloop.evaluation.render import errors, overlay
 from roadloop.evaluation.report import PICTURES, PictureRow, read_pictures
 from roadloop.evaluation.store import evaluations
 from roadloop.evaluation.truth import decode_truth
 from roadloop.imaging.decode import UInt8, decode_image, decode_label
-from roadloop.imaging.encode import encode_jpeg, encode_palette
+from roadloop.imaging.encode import encode_jpeg, encode_label, encode_palette
 from roadloop.imaging.header import read_header
 from roadloop.imaging.room import room
 from roadloop.jobs import queue
@@ -26,7 +26,7 @@ from roadloop.jobs.states import JobState
 from roadloop.storage import reading
 from roadloop.storage.platform import Platform
 
-Kind = Literal["image", "truth", "id", "color", "overlay", "errors"]
+Kind = Literal["image", "truth", "truth_id", "id", "color", "confidence", "overlay", "errors"]
 
 BAND: Final = 256  #: rows that are drawn at once
 JPEG: Final = "image/jpeg"
@@ -134,26 +134,27 @@ class Shown:
         """One view of the picture.
 
         Args:
-            kind: image (JPEG), truth, id, color (PNG), overlay, errors (JPEG).
+            kind: image (JPEG), truth, truth_id, id, color, confidence (PNG), overlay, errors (JPEG).
             model: 1..n; its palette, its label map, its prediction.
 
         Returns:
             The bytes and their media type.
 
         Raises:
-            NotFoundError: No such model, a file is gone, or truth and errors without a label.
+            NotFoundError: No such model, a file is gone or was not written when this was evaluated, or truth and errors
+                without a label.
             BrokenFileError: The picture or its label was damaged since.
         """
         if kind == "image":
             return self._jpeg(), JPEG
-        if kind == "id":
-            return self.evaluation.output(model, ID, self.row.name), PNG
-        if kind == "color":
-            return self.evaluation.output(model, COLOR, self.row.name), PNG
+        if kind in KINDS:
+            return self.evaluation.output(model, kind, self.row.name), PNG
         view = self.evaluation.view(model)
         with room.take(self._pixels):
             if kind == "truth":
                 return encode_palette(self._truth(view), view.palette), PNG
+            if kind == "truth_id":
+                return encode_label(self._truth(view)), PNG
             image = np.require(decode_image(self._raw.image, self.evaluation.max_pixels), requirements="W")
             ids = decode_label(self.evaluation.output(model, ID, self.row.name), self.evaluation.max_pixels)
             truth = self._truth(view) if kind == "errors" else ids

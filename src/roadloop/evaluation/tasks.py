@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
@@ -93,6 +92,7 @@ def _fill(
             "sour_dir": recipe.sour_dir,
             "labels": labels["table"],
             "mapping": labels["mapping"],
+            "confidence": True,  # is kept for each picture; reports from before have no such line
             "prediction": {**recipe.manner.record, "models": [choice.record for choice in choices]},
         }
         report = write_reports(scratch, ledger, [m.card for m in models], about)
@@ -196,15 +196,11 @@ def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
     """Predict what the ledger does not have yet; returns how each model did it."""
     settings = context.platform.settings
     places = devices(context.gpus, settings.torch_threads or os.cpu_count() or 1)
-    certain = work.source.labelled()
     total = sum(1 for _ in work.source.pictures())
     choices, networks = _settled(context, work, total - ledger.count(), len(places))
     recipe = work.recipe
     predictors = [
-        [
-            partial(Predictor(n, place, remote=recipe.remote, manner=recipe.manner).predict, certain=certain)
-            for n in of_place
-        ]
+        [Predictor(n, place, remote=recipe.remote, manner=recipe.manner).predict for n in of_place]
         for place, of_place in zip(places, zip(*(on_each(n, places) for n in networks), strict=True), strict=True)
     ]
     bad: SimpleQueue[BadPicture] = SimpleQueue()

@@ -113,15 +113,15 @@ export function DatasetPage({ route }) {
       ${!done && html`<${Panel}><${JobState} job=${row} wide /><//>`}
       ${
         done
-          ? html`<${Finished} row=${row} tab=${tab} />`
+          ? html`<${Finished} row=${row} tab=${tab} query=${route.query} />`
           : html`<${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${isLive(row)} /><//>`
       }
     </div>
   `;
 }
 
-/** @param {{row: Row, tab: string}} props */
-function Finished({ row, tab }) {
+/** @param {{row: Row, tab: string, query: Record<string, string>}} props */
+function Finished({ row, tab, query }) {
   const { data, error, reload } = usePoll(
     (signal) => get(`/v1/datasets/${encodeURIComponent(row.data_name)}`, {}, signal),
     [row.data_name],
@@ -156,7 +156,7 @@ function Finished({ row, tab }) {
           ["log", t("日志", "Log")],
         ]} />
       ${tab === "classes" && html`<${Panel} flush><${ClassTable} info=${info} /><//>`}
-      ${tab === "pictures" && html`<${Samples} pictures=${info.pictures} />`}
+      ${tab === "pictures" && html`<${Samples} task=${row.task_id} info=${info} query=${query} />`}
       ${tab === "leaks" && html`<${Leaks} info=${info} />`}
       ${tab === "problems" && html`<${Problems} info=${info} />`}
       ${tab === "log" && html`<${Panel} flush><${Log} task=${row.task_id} live=${false} /><//>`}

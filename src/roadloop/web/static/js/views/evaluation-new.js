@@ -1,24 +1,33 @@
 // @ts-check
 /** The form that starts an evaluation. */
 
-import { act, get } from "../api.js";
+import { act, get, query } from "../api.js";
 import { Check, FormBox, Input, Select, useForm } from "../components/form.js";
 import { devices, GpuField } from "../components/gpu-field.js";
 import { Empty, Failure, Head, Loading, Panel } from "../components/layout.js";
-import { t } from "../i18n.js";
-import { html } from "../lib.js";
+import { score, t } from "../i18n.js";
+import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 
+/** @typedef {{data: string, best: {file: string, miou: number | null, epoch: number} | null}} Training  Of a task. */
+
+/** Tasks from which a list of them needs a search. */
+const MANY = 8;
 const FIELDS = ["dicts", "type", "sour_dir", "dest_dir", "gpus", "single_gpu", "mapping"];
 
 /** @param {{route: import("../router.js").Route}} props */
 export function EvaluationNew({ route }) {
   const { data, error, reload } = usePoll(
     (signal) =>
-      Promise.all([get("/model", {}, signal), get("/sour_datas", {}, signal)]).then(([models, built]) => ({
+      Promise.all([
+        get("/model", {}, signal),
+        get("/sour_datas", {}, signal),
+        query("/train_history", {}, signal),
+      ]).then(([models, built, tasks]) => ({
         models: models.data,
         built: built.data,
+        tasks: new Map(tasks.data.map((/** @type {any} */ row) => [row.task_name, row])),
       })),
     [],
   );
@@ -30,20 +39,41 @@ export function EvaluationNew({ route }) {
       !data
         ? !error && html`<${Loading} />`
         : html`
-          <${Panel}><${EvaluationForm} models=${data.models} built=${data.built} task=${route.query.task ?? ""} /><//>
+          <${Panel}>
+            <${EvaluationForm} models=${data.models} built=${data.built} tasks=${data.tasks}
+              task=${route.query.task ?? ""} />
+          <//>
         `
     }
   `;
 }
 
-/** @param {{models: Record<string, string[]>, built: string[], task: string}} props */
-function EvaluationForm({ models, built, task }) {
-  const newest = models[task]?.find((file) => file.endsWith(".params"));
+/**
+ * The file that a task did best with, else its newest.
+ * @param {string[]} files @param {Training | undefined} training
+ */
+function bestOf(files, training) {
+  const found = files.filter((file) => file.endsWith(".params"));
+  return found.find((file) => file === training?.best?.file) ?? found[0];
+}
+
+/**
+ * @param {{models: Record<string, string[]>, built: string[], tasks: Map<string, Training>, task: string}} props
+ *   `task`: the one to begin with; without it, the newest that has a model.
+ */
+function EvaluationForm({ models, built, tasks, task }) {
+  const begun = models[task] ? task : Object.keys(models)[0];
+  /** What the models were trained on, if it is there: the first one's. @param {string[]} dicts */
+  const own = (dicts) => {
+    const data = dicts.map((name) => tasks.get(name.slice(0, name.lastIndexOf("/")))?.data);
+    return data.find((name) => name !== undefined && built.includes(name));
+  };
+  const first = begun ? [`${begun}/${bestOf(models[begun], tasks.get(begun))}`] : [];
   const form = useForm(
     {
-      dicts: /** @type {string[]} */ (newest ? [`${task}/${newest}`] : []),
+      dicts: first,
       kind: built.length ? "dataset" : "folder",
-      data: built[0] ?? "",
+      data: own(first) ?? built[0] ?? "",
       split: "val",
       sour_dir: "",
       dest_dir: "",
@@ -79,6 +109,13 @@ function EvaluationForm({ models, built, task }) {
   }
   const { values } = form;
   const n = values.dicts.length;
+  const trained = own(values.dicts);
+  /** @param {string[]} dicts The dataset follows, unless somebody chose another one. */
+  const choose = (dicts) => {
+    const next = own(dicts);
+    if (next && (values.data === trained || (!trained && values.data === built[0]))) form.set("data", next);
+    form.set("dicts", dicts);
+  };
   return html`
     <${FormBox} form=${form} fields=${FIELDS} cancel=${to("evaluation")} disabled=${n === 0}
       go=${
@@ -89,7 +126,7 @@ function EvaluationForm({ models, built, task }) {
               `Evaluate ${n} model${n === 1 ? "" : "s"} on ${devices(values.gpus)}`,
             )
       }>
-      <div class="wide"><${Models} form=${form} models=${models} /></div>
+      <div class="wide"><${Models} form=${form} models=${models} tasks=${tasks} choose=${choose} open=${begun} /></div>
       <${Select} form=${form} name="kind" label=${t("图片来自", "Pictures from")}
         options=${[
           ...(built.length ? [["dataset", t("数据的一个划分", "A split of a dataset")]] : []),
@@ -99,7 +136,7 @@ function EvaluationForm({ models, built, task }) {
         values.kind === "dataset"
           ? html`
             <${Select} form=${form} name="data" label=${t("数据", "Dataset")}
-              options=${built.map((name) => [name, name])} />
+              options=${built.map((name) => [name, name])} hint=${dataHint(values.data, trained)} />
             <${Select} form=${form} name="split" label=${t("划分", "Split")}
               options=${["val", "test", "train"].map((s) => [s, s])}
               hint=${
@@ -158,39 +195,100 @@ function asDicts(chosen) {
   return dicts;
 }
 
-/** @param {{form: import("../components/form.js").Form<any>, models: Record<string, string[]>}} props */
-function Models({ form, models }) {
-  const chosen = form.values.dicts;
-  /** @param {string} name */
-  const toggle = (name) =>
-    form.set(
-      "dicts",
-      chosen.includes(name) ? chosen.filter((/** @type {string} */ n) => n !== name) : [...chosen, name],
-    );
+/** @param {string} chosen @param {string | undefined} trained */
+function dataHint(chosen, trained) {
+  if (!trained) return "";
+  if (chosen === trained) return t("训练该模型所用的数据。", "The dataset that the model was trained on.");
+  return t(
+    `训练所用的是 ${trained}；在别的数据上，成绩不能直接与训练时相比。`,
+    `It was trained on ${trained}; scores on another dataset do not compare with those while training.`,
+  );
+}
+
+/**
+ * @param {{form: import("../components/form.js").Form<any>, models: Record<string, string[]>,
+ *   tasks: Map<string, Training>, choose: (dicts: string[]) => void, open: string}} props
+ *   `open`: the task whose files are seen at first.
+ */
+function Models({ form, models, tasks, choose, open }) {
+  const [words, setWords] = useState("");
+  const chosen = /** @type {string[]} */ (form.values.dicts);
+  const names = Object.keys(models);
+  const wanted = words.trim().toLowerCase();
+  const found = names.filter(
+    (task) =>
+      task.toLowerCase().includes(wanted) ||
+      models[task].some((file) => file.toLowerCase().includes(wanted) || chosen.includes(`${task}/${file}`)),
+  );
   return html`
     <fieldset class=${`field ${form.errorOf("dicts") ? "wrong" : ""}`}>
       <legend class="label">
         ${t("模型", "Models")} <span class="faint small">${t(`已选 ${chosen.length}`, `${chosen.length} chosen`)}</span>
       </legend>
+      ${
+        names.length > MANY &&
+        html`
+          <input type="search" value=${words} aria-label=${t("搜索任务或文件", "Search tasks or files")}
+            placeholder=${t(`在 ${names.length} 个任务中搜索`, `Search ${names.length} tasks`)}
+            onInput=${(/** @type {any} */ e) => setWords(e.target.value)}
+            onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === "Enter" && e.preventDefault()} />
+        `
+      }
       <div class="choices">
-        ${Object.entries(models).map(
-          ([task, files]) => html`
-            <b class="group">${task}</b>
-            ${files
-              .filter((file) => file.endsWith(".params"))
-              .map(
-                (file) => html`
-                  <label class="check">
-                    <input type="checkbox" checked=${chosen.includes(`${task}/${file}`)}
-                      onChange=${() => toggle(`${task}/${file}`)} />
-                    <span class="wrap">${file}</span>
-                  </label>
-                `,
-              )}
+        ${found.map(
+          (task) => html`
+            <${TaskModels} key=${task} task=${task} files=${models[task]} training=${tasks.get(task)} chosen=${chosen}
+              choose=${choose} open=${task === open || (wanted !== "" && found.length <= MANY)} />
           `,
         )}
+        ${found.length === 0 && html`<span class="faint">${t("没有找到。", "Nothing found.")}</span>`}
       </div>
       ${form.errorOf("dicts") && html`<span class="hint bad" role="alert">✕ ${form.errorOf("dicts")}</span>`}
     </fieldset>
+  `;
+}
+
+/**
+ * The model files of one task, the best one marked and first.
+ * @param {{task: string, files: string[], training: Training | undefined, chosen: string[],
+ *   choose: (dicts: string[]) => void, open: boolean}} props
+ */
+function TaskModels({ task, files, training, chosen, choose, open }) {
+  const best = training?.best;
+  const found = files
+    .filter((file) => file.endsWith(".params"))
+    .sort((x, y) => Number(y === best?.file) - Number(x === best?.file));
+  const mine = found.filter((file) => chosen.includes(`${task}/${file}`)).length;
+  /** @param {string} name */
+  const toggle = (name) => choose(chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]);
+  return html`
+    <details class="task-models" open=${open || mine > 0}>
+      <summary>
+        <b class="wrap">${task}</b>
+        <span class="faint small">
+          ${t(`${found.length} 个文件`, `${found.length} ${found.length === 1 ? "file" : "files"}`)}
+          ${best?.miou != null && t(`，最好 mIoU ${score(best.miou)}`, `, best mIoU ${score(best.miou)}`)}
+          ${training && t(`，数据 ${training.data}`, `, dataset ${training.data}`)}
+        </span>
+      </summary>
+      ${found.map(
+        (file) => html`
+          <label class="check">
+            <input type="checkbox" checked=${chosen.includes(`${task}/${file}`)}
+              onChange=${() => toggle(`${task}/${file}`)} />
+            <span class="wrap">${file}</span>
+            ${
+              file === best?.file &&
+              html`
+                <span class="chip good">
+                  <span aria-hidden="true">✓</span>${t("最好", "best")}
+                  ${best.miou != null && ` mIoU ${score(best.miou)}`}
+                </span>
+              `
+            }
+          </label>
+        `,
+      )}
+    </details>
   `;
 }

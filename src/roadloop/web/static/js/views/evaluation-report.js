@@ -1,24 +1,33 @@
 // @ts-check
-/** The report of an evaluation: a headline for each model, then every class. */
+/** The report of an evaluation: a headline for each model, then every class, the models beside each other. */
 
-import { ClassName, Meter, shortModel } from "../components/classes.js";
+import { className, ClassName, Meter, shortModel } from "../components/classes.js";
 import { Panel } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { count, percent, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { useReturn } from "../router.js";
+import { picturesOf } from "./evaluation-viewer.js";
 
-/** @param {{report: any}} props */
-export function Report({ report }) {
-  const models = report.models.filter((/** @type {any} */ m) => m.labelled_pictures > 0);
+/** A difference of scores below which two models are the same, to the digits that are shown. */
+const SAME = 0.0005;
+
+/** @typedef {{of: any, by: any[], truth: number}} Row  A class, what each model's report says of it, true pixels. */
+
+/** @param {{task: string, report: any}} props */
+export function Report({ task, report }) {
+  const models = report.models
+    .map((/** @type {any} */ m, /** @type {number} */ k) => ({ ...m, number: k + 1 }))
+    .filter((/** @type {any} */ m) => m.labelled_pictures > 0);
+  useReturn(true);
   return html`
     <div class="stack">
       <div class="cards">
-        ${models.map((/** @type {any} */ m) => html`<${Headline} model=${m} best=${best(models)} />`)}
+        ${models.map(
+          (/** @type {any} */ m) => html`<${Headline} model=${m} first=${models[0]} best=${best(models)} />`,
+        )}
       </div>
-      ${models.map(
-        (/** @type {any} */ m) =>
-          html`<${Classes} model=${m} others=${models.filter((/** @type {any} */ o) => o !== m)} />`,
-      )}
+      <${Classes} task=${task} models=${models} />
       ${models
         .filter((/** @type {any} */ m) => m.matching)
         .map((/** @type {any} */ m) => html`<${Matching} model=${m} />`)}
@@ -29,13 +38,14 @@ export function Report({ report }) {
 /** @param {any[]} models */
 const best = (models) => Math.max(...models.map((m) => m.miou ?? 0));
 
-/** @param {{model: any, best: number}} props */
-const Headline = ({ model, best: top }) => html`
+/** @param {{model: any, first: any, best: number}} props */
+const Headline = ({ model, first, best: top }) => html`
   <${Panel} class="headline">
-    <h3 class="wrap">${shortModel(model.name)}</h3>
+    <h2 class="wrap">${shortModel(model.name)}</h2>
     <div class="row">
       <span class="big">${score(model.miou)}</span>
       <span class="quiet">mIoU</span>
+      ${model !== first && html`<${Difference} value=${model.miou} from=${first.miou} />`}
       ${
         model.miou === top && html`<span class="chip good"><span aria-hidden="true">✓</span>${t("最好", "best")}</span>`
       }
@@ -67,53 +77,154 @@ const Headline = ({ model, best: top }) => html`
   <//>
 `;
 
-/** @param {{model: any, others: any[]}} props */
-function Classes({ model, others }) {
+/**
+ * How much better or worse a score is; by sign and arrow, not by colour alone.
+ * @param {{value: any, from: any}} props
+ */
+function Difference({ value, from }) {
+  if (value == null || from == null) return html`<span class="faint">–</span>`;
+  const change = value - from;
+  if (Math.abs(change) < SAME) return html`<span class="difference faint">±0.000</span>`;
+  const [mark, kind] = change > 0 ? ["▲", "better"] : ["▼", "bad"];
+  return html`
+    <span class=${`difference nowrap ${kind}`}>
+      <span aria-hidden="true">${mark}</span> ${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(3)}
+    </span>
+  `;
+}
+
+/** @param {{task: string, models: any[]}} props */
+function Classes({ task, models }) {
   const [order, setOrder] = useState("id");
-  const total = model.classes.reduce((/** @type {number} */ sum, /** @type {any} */ c) => sum + c.truth_pixels, 0);
-  const rows = order === "id" ? model.classes : [...model.classes].sort((a, b) => (a.iou ?? 2) - (b.iou ?? 2));
+  const [more, setMore] = useState(models.length === 1);
+  const rows = rowsOf(models);
+  const orders = [
+    ["id", t("按编号", "By id")],
+    ["iou", t("最差在前", "Worst first")],
+    ...(models.length > 1 ? [["change", t("变化大的在前", "Most changed first")]] : []),
+  ];
   const aside = html`
     <div class="segmented" role="group" aria-label=${t("排序", "Order")}>
-      <button type="button" aria-pressed=${String(order === "id")} onClick=${() => setOrder("id")}>
-        ${t("按编号", "By id")}
-      </button>
-      <button type="button" aria-pressed=${String(order === "iou")} onClick=${() => setOrder("iou")}>
-        ${t("最差在前", "Worst first")}
-      </button>
+      ${orders.map(
+        ([name, words]) => html`
+          <button type="button" data-order=${name} aria-pressed=${String(order === name)}
+            onClick=${() => setOrder(name)}>
+            ${words}
+          </button>
+        `,
+      )}
     </div>
+    <button type="button" class="button" aria-pressed=${String(more)} onClick=${() => setMore(!more)}>
+      ${t("精确率、召回率与像素", "Precision, recall and pixels")}
+    </button>
   `;
   return html`
-    <${Panel} title=${shortModel(model.name)} aside=${aside} flush>
-      <div class="dense"><${Table} rows=${rows} columns=${columns(total, others)} /></div>
+    <${Panel} title=${t("各类成绩", "Scores of the classes")} aside=${aside} flush>
+      <div class="dense">
+        <${Table} rows=${sorted(rows, order)} columns=${columns(task, models, rows, more)}
+          address=${(/** @type {Row} */ row) => worstOf(task, models, row, row.by.findIndex(Boolean))} />
+      </div>
+      <p class="panel-text small faint">
+        ${t("点开一类，从最差的图片看起。", "Open a class to see its pictures, the worst first.")}
+        ${
+          models.length > 1 &&
+          t(` 差值相对于 ${shortModel(models[0].name)}。`, ` Differences are from ${shortModel(models[0].name)}.`)
+        }
+      </p>
     <//>
   `;
 }
 
-/** @param {number} total @param {any[]} others */
-const columns = (total, others) => [
-  { head: "train id", num: true, cell: (/** @type {any} */ c) => c.train_id },
-  { head: t("类别", "Class"), cell: (/** @type {any} */ c) => html`<${ClassName} of=${c} />`, class: "nowrap" },
-  { head: "IoU", num: true, cell: (/** @type {any} */ c) => html`<${Meter} value=${c.iou} text=${score(c.iou)} />` },
-  ...others.map((other) => ({
-    head: t(`相对 ${shortModel(other.name)}`, `vs ${shortModel(other.name)}`),
-    num: true,
-    cell: (/** @type {any} */ c) => difference(c, other),
-  })),
-  { head: t("精确率", "Precision"), num: true, cell: (/** @type {any} */ c) => score(c.precision) },
-  { head: t("召回率", "Recall"), num: true, cell: (/** @type {any} */ c) => score(c.recall) },
-  {
-    head: t("真值像素", "True pixels"),
-    num: true,
-    cell: (/** @type {any} */ c) =>
-      c.truth_pixels ? count(c.truth_pixels) : html`<span class="faint">${t("没有", "none")}</span>`,
-  },
-  {
-    head: t("占比", "Share"),
-    num: true,
-    cell: (/** @type {any} */ c) => percent(c.truth_pixels / Math.max(1, total), 2),
-  },
-  { head: t("预测像素", "Predicted pixels"), num: true, cell: (/** @type {any} */ c) => count(c.predicted_pixels) },
-];
+/** The classes of all models, those of the same name in one row. @param {any[]} models @returns {Row[]} */
+function rowsOf(models) {
+  /** @type {Map<string, Row>} */
+  const rows = new Map();
+  models.forEach((model, k) => {
+    for (const one of model.classes) {
+      const name = JSON.stringify([one.name_en, one.name_zh]);
+      const row = rows.get(name) ?? { of: one, by: models.map(() => null), truth: 0 };
+      row.by[k] = one;
+      row.truth = Math.max(row.truth, one.truth_pixels);
+      rows.set(name, row);
+    }
+  });
+  return [...rows.values()];
+}
+
+/** @param {Row[]} rows @param {string} order */
+function sorted(rows, order) {
+  const iou = (/** @type {Row} */ { by }) => Math.min(...by.map((one) => one?.iou ?? 2));
+  const change = (/** @type {Row} */ { by }) =>
+    Math.max(...by.map((one) => (one?.iou == null || by[0]?.iou == null ? -1 : Math.abs(one.iou - by[0].iou))));
+  if (order === "iou") return [...rows].sort((x, y) => iou(x) - iou(y));
+  return order === "change" ? [...rows].sort((x, y) => change(y) - change(x)) : rows;
+}
+
+/**
+ * The worst pictures of a class in one of the models.
+ * @param {string} task @param {any[]} models @param {Row} row @param {number} k
+ */
+const worstOf = (task, models, row, k) =>
+  picturesOf(task, { m: models[k].number, c: row.by[k].train_id, ...(k > 0 ? { v: models[0].number } : {}) });
+
+/** @param {string} task @param {any[]} models @param {Row[]} rows @param {boolean} more */
+function columns(task, models, rows, more) {
+  const total = rows.reduce((sum, row) => sum + row.truth, 0);
+  const several = models.length > 1;
+  /** @param {any} model @param {any} words */
+  const head = (model, words) => (several ? html`${shortModel(model.name)}<br />${words}` : words);
+  /** @param {string} words @param {(one: any) => any} cell */
+  const figures = (words, cell) =>
+    models.map((model, k) => ({
+      head: head(model, words),
+      num: true,
+      cell: (/** @type {Row} */ { by }) => (by[k] ? cell(by[k]) : html`<span class="faint">–</span>`),
+    }));
+  return [
+    {
+      head: t("类别", "Class"),
+      cell: (/** @type {Row} */ row) => html`<${ClassName} of=${row.of} />`,
+      class: "nowrap",
+    },
+    { head: "train id", num: true, cell: (/** @type {Row} */ row) => row.of.train_id },
+    {
+      head: t("占比", "Share"),
+      num: true,
+      cell: (/** @type {Row} */ row) =>
+        row.truth ? percent(row.truth / Math.max(1, total), 2) : html`<span class="faint">${t("没有", "none")}</span>`,
+    },
+    ...models.map((model, k) => ({
+      head: head(model, "IoU"),
+      num: true,
+      cell: (/** @type {Row} */ row) => html`<${Iou} task=${task} models=${models} row=${row} k=${k} />`,
+    })),
+    ...(more
+      ? [
+          ...figures(t("轮廓 IoU", "Boundary IoU"), (one) => score(one.boundary_iou)),
+          ...figures(t("精确率", "Precision"), (one) => score(one.precision)),
+          ...figures(t("召回率", "Recall"), (one) => score(one.recall)),
+          { head: t("真值像素", "True pixels"), num: true, cell: (/** @type {Row} */ row) => count(row.truth) },
+          ...figures(t("预测像素", "Predicted pixels"), (one) => count(one.predicted_pixels)),
+        ]
+      : []),
+  ];
+}
+
+/** @param {{task: string, models: any[], row: Row, k: number}} props */
+function Iou({ task, models, row, k }) {
+  const one = row.by[k];
+  if (!one) return html`<span class="faint">–</span>`;
+  const meter = html`<${Meter} value=${one.iou} text=${score(one.iou)} />`;
+  if (k === 0) return meter;
+  const label = t(
+    `${score(one.iou)} ${className(row.of)}：${shortModel(models[k].name)} 最差的图片`,
+    `${score(one.iou)} ${className(row.of)}: worst pictures of ${shortModel(models[k].name)}`,
+  );
+  return html`
+    <${Difference} value=${one.iou} from=${row.by[0]?.iou} />
+    ${" "}<a href=${worstOf(task, models, row, k)} aria-label=${label}>${meter}</a>
+  `;
+}
 
 /**
  * How the classes of the labels and the model's belong together; those that are the same last.
@@ -152,15 +263,3 @@ const HOW = () => ({
 /** @param {number | null} id @param {string} zh @param {string} en */
 const side = (id, zh, en) =>
   id == null ? html`<span class="faint">–</span>` : html`<span class="mono">${id}</span> ${t(zh || en, en || zh)}`;
-
-/** How much better or worse than another model. @param {any} c @param {any} other */
-function difference(c, other) {
-  const same = other.classes.find((/** @type {any} */ o) => o.name_en === c.name_en && o.name_zh === c.name_zh);
-  if (c.iou == null || same?.iou == null) return html`<span class="faint">–</span>`;
-  const change = c.iou - same.iou;
-  return html`
-    <span class=${change < -0.0005 ? "bad" : change > 0.0005 ? "better" : "faint"}>
-      ${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(3)}
-    </span>
-  `;
-}

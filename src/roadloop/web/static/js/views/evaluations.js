@@ -14,7 +14,7 @@ import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { Confusion } from "./evaluation-confusion.js";
 import { Report } from "./evaluation-report.js";
-import { Viewer } from "./evaluation-viewer.js";
+import { EvaluationViewer } from "./evaluation-viewer.js";
 
 export { EvaluationNew } from "./evaluation-new.js";
 
@@ -60,6 +60,21 @@ const none = () => html`
   ${" "}<a class="link" href=${to("evaluation", "new")}>${t("评估训练得到的模型", "Evaluate a trained model")} →</a>
 `;
 
+/** Each model's mIoU, the best one marked. @param {any[]} models */
+const scores = (models) =>
+  models.map(
+    ({ miou }) => html`
+      <div>
+        ${
+          models.length > 1 &&
+          miou != null &&
+          miou === Math.max(...models.map((m) => m.miou ?? 0)) &&
+          html`<span class="better" role="img" aria-label=${t("最好", "best")}>✓</span>${" "}`
+        }${score(miou)}
+      </div>
+    `,
+  );
+
 /** @param {() => void} reload */
 const columns = (reload) => [
   {
@@ -72,7 +87,7 @@ const columns = (reload) => [
   {
     head: "mIoU",
     num: true,
-    cell: (/** @type {Row} */ r) => (r.report ?? []).map((/** @type {any} */ m) => html`<div>${score(m.miou)}</div>`),
+    cell: (/** @type {Row} */ r) => scores(r.report ?? []),
   },
   { head: t("张数", "Count"), num: true, cell: (/** @type {Row} */ r) => count(r.total_img) },
   { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />` },
@@ -136,8 +151,6 @@ function Finished({ row, route }) {
   const report = data.data;
   const labelled = report.models.some((/** @type {any} */ m) => m.labelled_pictures > 0);
   const tab = route.query.tab ?? "pictures";
-  /** @param {number} number */
-  const show = (number) => setQuery({ tab: "pictures", n: String(number) });
   return html`
     <${Warnings} texts=${row.warnings} />
     <${Tabs}
@@ -154,12 +167,9 @@ function Finished({ row, route }) {
         ["about", t("说明与日志", "About and log")],
       ]}
     />
-    ${
-      tab === "pictures" &&
-      html`<${Viewer} task=${task} report=${report} number=${Number(route.query.n ?? 1)} show=${show} />`
-    }
-    ${tab === "report" && html`<${Report} report=${report} />`}
-    ${tab === "confusion" && html`<${Confusion} task=${task} report=${report} show=${show} />`}
+    ${tab === "pictures" && html`<${EvaluationViewer} task=${task} report=${report} query=${route.query} />`}
+    ${tab === "report" && html`<${Report} task=${task} report=${report} />`}
+    ${tab === "confusion" && html`<${Confusion} task=${task} report=${report} query=${route.query} />`}
     ${
       tab === "about" &&
       html`
