@@ -83,6 +83,12 @@ def test_compose__names_what_it_cannot_do(text: str) -> None:
         compose({ENTRY: text + "\n", "js/one.js": ""}, ENTRY, "/")
 
 
+def test_compose__a_worker_has_an_address_of_its_own() -> None:
+    texts = {ENTRY: 'const w = new Worker(new URL("./parts/draw.js", import.meta.url), { type: "module" });\n'}
+    said = 'const w = new Worker(new URL("/page/1/draw.js", location.origin), { type: "module" });\n'
+    assert said in compose(texts, ENTRY, "/page/1/")
+
+
 def test_compose__names_modules_that_need_each_other() -> None:
     texts = {ENTRY: 'import { b } from "./b.js";\n', "js/b.js": 'import { c } from "./app.js";\n'}
     with pytest.raises(ValueError, match=r"need each other: js/app\.js -> js/b\.js -> js/app\.js"):

@@ -1,6 +1,7 @@
 """Routes of source sets: /data, /offimport, /off_status, and the pages' own."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -27,6 +28,8 @@ from roadloop.sources.browse import browse
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
 from roadloop.sources.recipe import ImportRecipe, PreviewImport, Rework
+from roadloop.storage import reading
+from roadloop.storage.objects import Place
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
@@ -227,8 +230,7 @@ def _set_routes(router: Endpoints, platform: Platform) -> None:
     @router.get("/v1/sources/{name}/pictures/{package}/{stem}/image", SetPicture, reply="image/jpeg", errors=errors)
     def source_image(_call: Call, p: SetPicture) -> Answer:
         """A picture of a source set."""
-        path = contents.find_picture(platform.workspace, p.name, p.package, p.stem)
-        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
+        return _picture(contents.find_picture(platform.workspace, p.name, p.package, p.stem))
 
     @router.get(
         "/v1/sources/{name}/pictures/{package}/{stem}/label",
@@ -317,14 +319,22 @@ def _look_routes(router: Endpoints, platform: Platform) -> None:
     )
     def import_picture(_call: Call, p: ImportPicture) -> Answer:
         """A picture of the folder that was imported, or looked at, as it is there now."""
-        path = outcomes.find_picture(platform, p.task_id, p.file)
-        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
+        return _picture(outcomes.find_picture(platform, p.task_id, p.file))
 
     @router.get("/v1/imports/{task_id}/report", Task, reply="text/csv", errors=(NotFoundError,))
     def import_report(_call: Call, p: Task) -> Answer:
         """What became of every file of an import, as csv: file, outcome, reason in Chinese and English."""
         path = offimport.find_report(platform, p.task_id)
         return FileResponse(path, media_type="text/csv", filename=f"import-{p.task_id[:8]}.csv")
+
+
+def _picture(place: Place) -> Response:
+    kind = "image/png" if place.name.lower().endswith(".png") else "image/jpeg"
+    return (
+        FileResponse(place, media_type=kind)
+        if isinstance(place, Path)
+        else Response(reading.read_bytes(place), media_type=kind)
+    )
 
 
 def _health_routes(router: Endpoints, platform: Platform) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from roadloop.sources.importers.tree import ARCHIVES, PICTURES
 from roadloop.sources.offimport import find_folder
 from roadloop.storage.listing import list_folder
+from roadloop.storage.objects import ObjectPath
 from roadloop.storage.paths import Workspace, spoken
 
 MOST: Final = 1000  #: folders in one answer
@@ -34,6 +35,8 @@ def browse(workspace: Workspace, path: str) -> dict[str, Any]:
         folders = [{"name": workspace.store_path(top), "path": workspace.store_path(top)} for top in tops]
         return {**answer, "folders": folders, "total": len(folders)}
     folder = find_folder(workspace, path)
+    if isinstance(folder, ObjectPath):  # is looked at by the job; a listing may take as long as it
+        return {**answer, "path": str(folder), "folders": [], "total": 0}
     found = list_folder(folder, workspace.holds)
     endings = [PurePosixPath(name).suffix.lower() for name in found.files]
     return {

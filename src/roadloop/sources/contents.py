@@ -19,6 +19,7 @@ from roadloop.sources.manifest import MANIFEST
 from roadloop.sources.recipe import read_origin
 from roadloop.sources.service import Scan, SourceSet, list_sets, open_set, scan
 from roadloop.storage import reading
+from roadloop.storage.objects import Place
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
@@ -110,17 +111,17 @@ def find_samples(workspace: Workspace, name: str, keys: Iterable[str]) -> dict[s
     }
 
 
-def find_picture(workspace: Workspace, name: str, package: str, stem: str) -> Path:
-    """The file of a picture.
+def find_picture(workspace: Workspace, name: str, package: str, stem: str) -> Place:
+    """The file, or the object, of a picture.
 
     Raises:
         NotFoundError: The set has no such picture.
     """
     source = open_set(workspace, name, "name")
-    path = _find(source, package, stem).image
-    if not path.is_file():
+    place = _find(source, package, stem).image
+    if isinstance(place, Path) and not place.is_file():
         raise _absent(source.name, f"{package}/{stem}")
-    return path
+    return place
 
 
 def draw_label(platform: Platform, name: str, package: str, stem: str) -> bytes:

@@ -15,6 +15,7 @@ from roadloop.sources.importers.tree import PICTURES
 from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.recipe import ImportJob
 from roadloop.storage import reading
+from roadloop.storage.objects import Place
 from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.storage.sheets import plain
@@ -50,7 +51,7 @@ def list_outcomes(
     return {"data": [_described(row, task_id, language) for row in shown], "total": len(chosen)}
 
 
-def find_picture(platform: Platform, task_id: str, file: str) -> Path:
+def find_picture(platform: Platform, task_id: str, file: str) -> Place:
     """A picture of the folder that was imported, or looked at, as it is there now.
 
     Args:
@@ -62,14 +63,14 @@ def find_picture(platform: Platform, task_id: str, file: str) -> Path:
         NotFoundError: No such job or picture.
         PathOutsideError: It leads out of the folder, or of the workspace and its roots.
     """
-    folder = platform.workspace.find_path(_recipe(platform, task_id).recipe.src)
+    folder = platform.workspace.find_place(_recipe(platform, task_id).recipe.src)
     path = folder / file
     outside = PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts
-    if outside or not platform.workspace.holds(platform.workspace.follow(path)):
+    if outside or not platform.workspace.holds(platform.workspace.follow_place(path)):
         raise PathOutsideError(
             Text("这个路径不在导入的目录内", "That path is not in the imported folder"), parameter="file"
         )
-    if path.suffix.lower() not in PICTURES or not path.is_file():
+    if PurePosixPath(file).suffix.lower() not in PICTURES or (isinstance(path, Path) and not path.is_file()):
         raise NotFoundError(
             Text("导入的目录里没有这张图片（可能已移走）", "The imported folder has no such picture (any more)"),
             parameter="file",

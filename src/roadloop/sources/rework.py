@@ -1,8 +1,7 @@
 """Pictures of a source set that are to be labelled anew: copied to images/<version>, which /task_divide cuts into packages."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from roadloop.sources.contents import find_samples
 from roadloop.sources.layout import Sample
 from roadloop.sources.recipe import Rework
 from roadloop.sources.service import open_set
-from roadloop.storage import publish
+from roadloop.storage import publish, reading
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_new_name
 from roadloop.storage.platform import Platform
@@ -80,11 +79,11 @@ def copy(samples: list[Sample], folder: Path, watch: Callable[[int, int], None])
         watch(done, len(samples))
         track = folder / sample.track.replace("/", "-")
         track.mkdir(exist_ok=True)
-        ending = sample.image.suffix.lower()
+        ending = PurePosixPath(sample.image.name).suffix.lower()
         target = track / f"{sample.point}{ending}"
         if target.exists():  # two packages have a picture of one name
             target = track / f"{sample.package}-{sample.point}{ending}"
-        shutil.copyfile(sample.image, target)
+        target.write_bytes(reading.read_bytes(sample.image))
         publish.fsync(target)
 
 

@@ -27,6 +27,7 @@ _PASSED_ON: Final = re.compile(r'^export (\{\s*[\w$]+(?:,\s*[\w$]+)*,?\s*\}) fro
 _LISTED: Final = re.compile(r"^export (\{\s*[\w$]+(?:,\s*[\w$]+)*,?\s*\});$", re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async function|function|const|class) ([\w$]+))", re.MULTILINE)
 _DYNAMIC: Final = re.compile(r'(?<=\bawait import\()"([^"]+)"')
+_WORKER: Final = re.compile(r'\bnew URL\("([^"]+)", import\.meta\.url\)')
 _LEFT: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _LINK: Final = re.compile(r'^  <link rel="stylesheet" href="/static/([^"]+)">\n', re.MULTILINE)
 
@@ -100,6 +101,10 @@ def _made(texts: Mapping[str, str]) -> dict[str, File]:
         found[document] = text.replace(f"/static/js/{entry}.js", f"/page/{version}/{entry}.js").replace(
             "/static/js/boot.js", f"/page/{version}/boot.js"
         )
+    for path, text in texts.items():
+        for named in _WORKER.findall(text):
+            place = _place(path, named)
+            found[f"{version}/{PurePosixPath(place).name}"] = compose(texts, place, f"/page/{version}/")
     found[f"{version}/boot.js"] = texts["js/boot.js"]
     return {name: _file(name, text) for name, text in found.items()}
 
@@ -164,6 +169,9 @@ class _Composed:
             exports |= {name: own.format(name) for name in _names(braces)}
         text = _IMPORT.sub(lambda found: _brought(_place(path, found[2]), found[1]), text)
         text = _EXPORT.sub("", _LISTED.sub("", _PASSED_ON.sub("", text)))
+        text = _WORKER.sub(
+            lambda found: f'new URL("{self._base}{PurePosixPath(found[1]).name}", location.origin)', text
+        )
         text = _DYNAMIC.sub(lambda found: f'"{self._base}{_place(path, found[1])}"', text)
         if left := _LEFT.search(text):
             raise ValueError(f"{path}: a form that cannot be composed: {left[0]}")

@@ -149,7 +149,11 @@ const jobFacts = (job) => [
   [t("机器", "Machine"), job.host && html`<a class="link" href=${to("gpus")}>${job.host}</a>`],
   [
     t("日志", "Log"),
-    html`<a class="link" href=${job.log_url} target="_blank" rel="noreferrer">${t("最后 100 行", "Last 100 lines")}</a>`,
+    html`
+      <a class="link" href=${job.log_url} target="_blank" rel="noreferrer">
+        ${t("最后 100 行", "Last 100 lines")}
+      </a>
+    `,
   ],
 ];
 
