@@ -71,4 +71,4 @@ export function GpuField({ form }) {
 }
 
 /** The devices in words, for a button. @param {string} gpus */
-export const devices = (gpus) => (gpus ? `GPU ${gpus}` : "CPU");
+export const devices = (gpus) => (!gpus ? "CPU" : gpus.includes("cpu") ? gpus : `GPU ${gpus}`);
