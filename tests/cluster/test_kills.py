@@ -103,8 +103,7 @@ def test_cancel__ends_a_job_on_a_node(site: Site) -> None:
     until(site, task_id, lambda job: job.pid is not None)
     print(f"a job on a node: its process was there after {time.monotonic() - began:.1f} s")
     until(site, task_id, under_way)
-    with site.platform.database.transaction() as db:
-        queue.cancel(db, task_id)
+    site.platform.database.write(lambda: lambda db: queue.cancel(db, task_id))
     assert until(site, task_id, lambda job: job.state in ENDED, 15).state is JobState.CANCELLED
 
 
