@@ -87,7 +87,7 @@ def place(
         if isinstance(decision, Start):
             held |= dict.fromkeys(decision.gpu_uuids, job.title)
             for name in [seat.host for seat in decision.seats] or [decision.host.name]:
-                room[name][job.pool] -= not wish.count
+                room[name][job.pool] -= 0 if wish.count else 1
         yield decision
 
 
@@ -110,7 +110,7 @@ def _on_named(
     chosen, seats = [], []
     for part in parts:
         name = part.host or here
-        if name not in known:
+        if name not in known or not known[name].address:
             return Wait(
                 job,
                 Text(f"机器 {name} 没有响应，等待其恢复。", f"The machine {name} does not answer; waiting for it."),
