@@ -135,12 +135,14 @@ def choose_interface(address: str | None) -> None:
     """Have the ranks speak over the network interface that has this address; over none where all are on this machine.
 
     What the machine's environment says of several machines counts more.
+
+    Source: NVIDIA, NCCL documentation, "Environment Variables", NCCL_SOCKET_IFNAME.
     """
-    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+    for name, exactly in (("GLOO_SOCKET_IFNAME", ""), ("NCCL_SOCKET_IFNAME", "=")):
         if address is None:
             os.putenv(name, "lo")
         elif interface := interface_of(address):
-            prefer_variable(name, interface)
+            prefer_variable(name, exactly + interface)  # to NCCL a bare name is also the beginning of others
 
 
 def work(line: Line) -> bool:
