@@ -132,7 +132,7 @@ def is_severed(error: Exception) -> bool:
 
 
 def choose_interface(address: str | None) -> None:
-    """Have the ranks speak over the network interface that has this address; over none where all are on this machine.
+    """Have the ranks speak over the network interface that has this address; over the loopback where all are on this machine.
 
     What the machine's environment says of several machines counts more.
 
