@@ -22,10 +22,10 @@ from roadloop.training.configure import TaskFacts, warnings
 from roadloop.training.create import defaults
 from roadloop.training.crew import Crew
 from roadloop.training.group import Group
+from roadloop.training.machines import SeveralMachines, divided
 from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.service import facts_of, read_task
-from roadloop.training.spread import SeveralMachines, divided
 from roadloop.training.work import Work
 
 

@@ -20,9 +20,9 @@ from roadloop.jobs.store import Job, Seat
 from roadloop.storage.platform import Platform
 from roadloop.training import checkpoint
 from roadloop.training.crew import Crew
+from roadloop.training.machines import SeveralMachines, divided
 from roadloop.training.meeting import Meeting, Wire
 from roadloop.training.ranks import Hear
-from roadloop.training.spread import SeveralMachines, divided
 
 HERE = "127.0.0.1"
 LOST = Text("丢失", "lost")
@@ -69,7 +69,7 @@ def test_divided__ranks_over_seats() -> None:
 
 
 @pytest.mark.slow
-def test_spread__ends_in_the_bytes_of_one_machine(platform: Platform, bench: Any) -> None:
+def test_machines__ends_in_the_bytes_of_one_machine(platform: Platform, bench: Any) -> None:
     whole, work, job = bench.work("whole", **VALUES), bench.work("spread", **VALUES), claimed(platform)
     assert Crew(whole, 2, bench.notes(), cuda=False).run(silent_seconds=120)
     with following(platform, job) as keeper:
