@@ -115,6 +115,8 @@ def test_place__a_job_on_several_machines_has_all_of_them_at_once_or_waits(platf
     assert isinstance(start, Start)
     assert start.seats == (Seat("b", "10.0.0.2", ("GPU-b1", "GPU-b0")), Seat("a", "10.0.0.1", ("GPU-a1",)))
     assert (start.host.name, start.host.address, len(start.host.gpus())) == ("b", "10.0.0.2", 4)
+    hosts[0].address = ""  # it has just gone
+    assert decided(waiting[:1], hosts) == [("job 0", "The machine a does not answer; waiting for it.", ())]
 
 
 def test_place__on_the_processors_of_several_machines_a_job_takes_room_on_each(platform: Platform) -> None:
