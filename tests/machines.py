@@ -14,7 +14,10 @@ import psutil
 
 from live import LiveServer
 from postgres import Cluster
-from roadloop.jobs import nodes
+from roadloop.jobs import nodes, queue
+from roadloop.jobs.identity import mark_in
+from roadloop.jobs.states import ENDED, JobState
+from roadloop.jobs.store import Job
 from roadloop.storage.platform import Platform
 
 PREFIX: Final = f"rl{os.getpid():x}"
@@ -151,9 +154,32 @@ print(json.dumps([gpu]))
 """
 
 
+def until(site: Site, task_id: str, condition: Callable[[Job], bool], seconds: float = 90) -> Job:
+    """Wait for something that a job's row says."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with site.platform.database.reading() as db:
+            job = queue.get(db, task_id)
+        if condition(job):
+            return job
+        assert time.monotonic() < deadline, job
+        time.sleep(0.1)
+
+
+def ended(site: Site, task_id: str, seconds: float = 90) -> Job:
+    """Wait for a job's good end; no process of it is left anywhere."""
+    job = until(site, task_id, lambda job: job.state in ENDED, seconds)
+    assert job.state is JobState.SUCCEEDED, job
+    deadline = time.monotonic() + 30
+    while found := [p for p in psutil.process_iter() if mark_in(p.pid).startswith(job.id)]:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    return job
+
+
 def wait_for_nodes(platform: Platform) -> None:
     """Wait until all three nodes take jobs."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180  # a busy machine's
     while True:
         with platform.database.reading() as db:
             known = nodes.all_nodes(db)

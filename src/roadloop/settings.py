@@ -183,6 +183,11 @@ def forget_additions() -> None:
             del os.environ[name]
 
 
+def prefer_variable(name: str, value: str) -> None:
+    """Set a variable that a library reads, unless this process was told another value."""
+    os.environ.setdefault(name, value)
+
+
 def _matching(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(names), tuple(name[:-1] for name in names if name.endswith("*"))
 

@@ -15,11 +15,12 @@ from live import LiveServer
 from machines import NETWORK, PORT, PREFIX, PROBE, Machine, Site, ip, stop, wait_for_nodes, within
 from postgres import Cluster as Rows
 from postgres import installed
+from roadloop.jobs import fsck
 from roadloop.settings import Settings
 from roadloop.storage.platform import open_platform
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A head and two more nodes, and a server on the head's network."""
     if os.geteuid() or not (shutil.which("ip") and shutil.which("unshare")):
@@ -52,3 +53,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stack.callback(stop, server)
         wait_for_nodes(platform)
         yield Site(machines, rows, platform, server)
+
+
+@pytest.fixture
+def sound(site: Site) -> Iterator[None]:
+    """Nothing is lost and nothing is there twice, whatever happened before."""
+    wait_for_nodes(site.platform)
+    yield
+    assert fsck.inspect(site.platform, hashes=True).problems == []

@@ -20,11 +20,13 @@ from roadloop.jobs import nodes, queue
 from roadloop.jobs.api import gpu_routes, routes
 from roadloop.jobs.confine import Confinement
 from roadloop.jobs.hosts import OneHost
+from roadloop.jobs.store import Seat
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform
 
 AWAY = Text("没有响应", "does not answer")
 GPUS = tuple(Gpu(index, f"GPU-{index}", "H100", 0.25, 1000, 750, "n2") for index in range(2))
+SEATS = (Seat("n2", "10.0.0.2", ("GPU-0",)), Seat("n1", "10.0.0.1", ()))
 N1 = nodes.NodeRow("n1", "10.0.0.1", "0.1.0", None, 4.0, 1000, ())
 N2 = nodes.NodeRow("n2", "10.0.0.2", "0.1.0", None, 8.0, 2000, GPUS)
 
@@ -60,10 +62,11 @@ def test_link__a_driver_that_ends_or_does_not_answer_is_told(capfd: pytest.Captu
 def test_wire__a_job_and_a_sight_arrive_as_they_were_sent_and_payloads_stay(platform: Platform) -> None:
     with platform.database.transaction() as db:
         task_id = queue.submit(db, queue.Submission("rehearsal", {"secret": "planted"}, "数数", warnings=(AWAY,)))
-        job = queue.fenced(db, task_id, queue.claim(db, task_id, (), "n2").token, {"note": list(AWAY), "pid": 7})
+        job = queue.fenced(db, task_id, queue.claim(db, task_id, (), "n2", SEATS).token, {"note": list(AWAY), "pid": 7})
+        job = queue.fenced(db, task_id, job.token, {"meeting": {"port": 1, "key": "planted"}})
     told = json.dumps(wire.job_to(job))
     assert "planted" not in told
-    assert wire.job_from(json.loads(told)) == dataclasses.replace(job, payload={}, warnings=())
+    assert wire.job_from(json.loads(told)) == dataclasses.replace(job, payload={}, warnings=(), meeting=None)
     sight = wire.Sight("0.1.0", "proof", GPUS, {wire.attempt(job): wire.Trace(-9, True, False, False)})
     assert wire.sight_from(json.loads(json.dumps(wire.sight_to(sight)))) == sight
 
@@ -105,6 +108,10 @@ def test_gpus__of_all_nodes_are_listed_and_asked_for_by_name(platform: Platform)
         rows = client.get("/gups_info").json()["data"]
     assert [(row["pc-name"], row["id"], row["uuid"]) for row in rows] == [("n2", 0, "GPU-0"), ("n2", 1, "GPU-1")]
     assert [nodes.check_gpus(clustered, text) for text in ("n2:1，0", "any:2", "cpu")] == ["n2:1,0", "any:2", ""]
+    together = f"n2:cpu;{socket.gethostname()}:cpu"
+    assert nodes.check_gpus(clustered, together, several=True) == together
+    with pytest.raises(InvalidValueError, match="several machines, which only a training can use"):
+        nodes.check_gpus(clustered, together)
     for text, said in (("0", r"this host has no GPU \[0\]. There are: n2: 0, 1"), ("n2:2", r"n2 has no GPU \[2\]")):
         with pytest.raises(InvalidValueError, match=said):
             nodes.check_gpus(clustered, text)
@@ -114,8 +121,8 @@ def test_status__shows_nodes_and_what_runs_there(platform: Platform) -> None:
     write(platform, dataclasses.replace(N1, problem=AWAY), N2)
     with platform.database.transaction() as db:
         task_id = queue.submit(db, queue.Submission("rehearsal", {}, "counts"))
-        queue.claim(db, task_id, (), "n2")
+        queue.claim(db, task_id, (), "n2", SEATS)
     said = CliRunner().invoke(app, ["status", "--once", "--home", str(platform.workspace.home)]).output
-    assert f"{task_id[:8]} counts" in said
+    assert said.count(f"{task_id[:8]} counts") == 2  # on each node
     assert "10.0.0.2" in said
     assert AWAY.en in said or AWAY.zh in said

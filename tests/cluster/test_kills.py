@@ -1,10 +1,11 @@
 """Three nodes at work; a job, a node, the server, the database and the head are killed, each once. `make test-cluster` runs it."""
 
+import functools
 import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,22 +13,14 @@ import pytest
 
 from job_cases import CASES
 from live import LiveServer
-from machines import PORT, Machine, Site, wait_for_nodes, within
-from roadloop.jobs import fsck, queue
+from machines import PORT, Machine, Site, ended, until, within
+from roadloop.jobs import queue
 from roadloop.jobs.identity import mark_in
 from roadloop.jobs.states import ENDED, JobState
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600), pytest.mark.usefixtures("sound")]
 
 STEPS = 400  # of 0.05 s
-
-
-@pytest.fixture(autouse=True)
-def sound(site: Site) -> Iterator[None]:
-    """Nothing is lost and nothing is there twice, whatever happened before."""
-    wait_for_nodes(site.platform)
-    yield
-    assert fsck.inspect(site.platform, hashes=True).problems == []
 
 
 def submit(site: Site, name: str, steps: int = STEPS, gpus: str = "") -> str:
@@ -36,32 +29,16 @@ def submit(site: Site, name: str, steps: int = STEPS, gpus: str = "") -> str:
         return queue.submit(db, queue.Submission("rehearsal", payload, name, gpus=gpus))
 
 
-def until(site: Site, task_id: str, condition: Callable[[queue.Job], bool], seconds: float = 90) -> queue.Job:
-    deadline = time.monotonic() + seconds
-    while True:
-        with site.platform.database.reading() as db:
-            job = queue.get(db, task_id)
-        if condition(job):
-            return job
-        assert time.monotonic() < deadline, job
-        time.sleep(0.1)
-
-
 def under_way(job: queue.Job) -> bool:
     return int(job.memo.get("step", 0)) >= 10
 
 
 def whole(site: Site, task_id: str, seconds: float = 90) -> queue.Job:
     """Wait for the end; all was counted, each number once, and no process of it is left anywhere."""
-    job = until(site, task_id, lambda job: job.state in ENDED, seconds)
-    assert job.state is JobState.SUCCEEDED, job
+    job = ended(site, task_id, seconds)
     counted = (site.platform.workspace.logs / f"{job.title}.txt").read_text().split()
     assert counted == [str(number) for number in range(STEPS)]
     assert list(site.platform.workspace.logs.glob("*.partial")) == []
-    deadline = time.monotonic() + 30
-    while found := [p for p in psutil.process_iter() if mark_in(p.pid).startswith(job.id)]:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.2)
     return job
 
 
@@ -74,9 +51,9 @@ def test_jobs__run_on_every_node_and_one_that_is_killed_goes_on(site: Site) -> N
     with site.platform.database.reading() as db:
         assert queue.get(db, late).state is JobState.QUEUED
     worker.kill()
-    ended = [whole(site, task_id) for task_id in tasks]
-    assert [job.attempt for job in ended] == [2, 1, 1]
-    assert ended[0].losses == 0  # it got further since
+    done = [whole(site, task_id) for task_id in tasks]
+    assert [job.attempt for job in done] == [2, 1, 1]
+    assert done[0].losses == 0  # it got further since
     assert until(site, late, lambda job: job.state in ENDED).state is JobState.SUCCEEDED
 
 
@@ -115,14 +92,9 @@ def test_gpus__on_whichever_node_has_a_gpu_free_and_on_another_by_name(site: Sit
 
 
 def test_training__to_its_end_on_a_node(site: Site) -> None:
-    def finish(task_id: str) -> queue.Job:
-        job = until(site, task_id, lambda job: job.state in ENDED)
-        assert job.state is JobState.SUCCEEDED, job
-        return job
-
     case = CASES["train"]
-    case.prepare(site.platform, finish)
-    assert finish(case.submit(site.platform)).host in {"n1", "n2", "n3"}
+    case.prepare(site.platform, functools.partial(ended, site))
+    assert ended(site, case.submit(site.platform)).host in {"n1", "n2", "n3"}
 
 
 def test_cancel__ends_a_job_on_a_node(site: Site) -> None:
@@ -131,8 +103,7 @@ def test_cancel__ends_a_job_on_a_node(site: Site) -> None:
     until(site, task_id, lambda job: job.pid is not None)
     print(f"a job on a node: its process was there after {time.monotonic() - began:.1f} s")
     until(site, task_id, under_way)
-    with site.platform.database.transaction() as db:
-        queue.cancel(db, task_id)
+    site.platform.database.write(lambda: lambda db: queue.cancel(db, task_id))
     assert until(site, task_id, lambda job: job.state in ENDED, 15).state is JobState.CANCELLED
 
 
@@ -189,8 +160,8 @@ def test_head__is_killed_jobs_go_on_and_new_ones_start_when_it_is_back(site: Sit
     waits = until(site, lost, lambda job: job.reason is not None and "does not answer; jobs wait" in job.reason.en)
     assert (waits.state, waits.attempt) == (JobState.QUEUED, 1)
     site.machines[0].start()
-    ended = [whole(site, task_id, 180) for task_id in tasks]
-    assert [job.attempt for job in ended] == [2 if job.host == "n1" else 1 for job in jobs]
+    done = [whole(site, task_id, 180) for task_id in tasks]
+    assert [job.attempt for job in done] == [2 if job.host == "n1" else 1 for job in jobs]
     assert until(site, new, lambda job: job.state in ENDED, 120).state is JobState.SUCCEEDED
     print(f"a head that was killed: a new job had ended after {time.monotonic() - began:.1f} s")
 

@@ -107,28 +107,44 @@ def test_inventory__no_driver_at_all(settings: Settings) -> None:
     assert isinstance(service.inventory(settings), tuple)
 
 
+def on(indices: tuple[int, ...], host: str = "") -> service.Wish:
+    return service.Wish((service.Part(host, indices),))
+
+
+TOGETHER = service.Wish((service.Part("node1", (0, 1)), service.Part("node2", (3,))))
+PROCESSORS = service.Wish((service.Part("node1"), service.Part("node2")))
+
+
 @pytest.mark.parametrize(
-    ("text", "wish", "spelling"),
+    ("text", "wish", "spelling", "count"),
     [
-        ("", service.Wish(), ""),
-        ("cpu", service.Wish(), ""),
-        ("0,1,2", service.Wish("", (0, 1, 2)), "0,1,2"),
-        (" 1 ", service.Wish("", (1,)), "1"),
-        ("0，2、1", service.Wish("", (0, 2, 1)), "0,2,1"),
-        ("node2: 0, 1", service.Wish("node2", (0, 1)), "node2:0,1"),
-        ("node2：0，1", service.Wish("node2", (0, 1)), "node2:0,1"),
-        ("Any:2", service.Wish(any=2), "any:2"),
+        ("", service.Wish(), "", 0),
+        ("cpu", service.Wish(), "", 0),
+        ("0,1,2", on((0, 1, 2)), "0,1,2", 3),
+        (" 1 ", on((1,)), "1", 1),
+        ("0，2、1", on((0, 2, 1)), "0,2,1", 3),
+        ("node2: 0, 1", on((0, 1), "node2"), "node2:0,1", 2),
+        ("node2：0，1", on((0, 1), "node2"), "node2:0,1", 2),
+        ("Any:2", service.Wish(any=2), "any:2", 2),
+        ("node2:CPU", on((), "node2"), "node2:cpu", 0),
+        ("node1:0,1; node2：3", TOGETHER, "node1:0,1;node2:3", 3),
+        ("node1:cpu；node2:cpu", PROCESSORS, "node1:cpu;node2:cpu", 0),
     ],
 )
-def test_wish__texts(text: str, wish: service.Wish, spelling: str) -> None:
+def test_wish__texts(text: str, wish: service.Wish, spelling: str, count: int) -> None:
     found = service.wish(text)
-    assert (found, str(found), found.count) == (wish, spelling, len(wish.indices) or wish.any)
+    assert (found, str(found), found.count) == (wish, spelling, count)
     assert service.wish(spelling) == wish
+    assert bool(found) == bool(spelling)
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "0,,1", "0,0", "-2", "1;2", "99999", ":0", "node2:", "any:0", "any:1,2", "any:x"]
-)
+    "text",
+    [
+        "a", "0,,1", "0,0", "-2", "1;2", "99999", ":0", "node2:", "any:0", "any:1,2", "any:x", "any:cpu",
+        "n1:0;n1:1", "n1:0;", "n1:0;n2", "n1:0;n2:cpu", "0;n2:0", "n1:0;any:1", "cpu;n1:cpu",
+    ],
+)  # fmt: skip
 def test_wish__nonsense(text: str) -> None:
     with pytest.raises(InvalidValueError):
         service.wish(text)
@@ -142,10 +158,14 @@ def test_check__says_which_gpus_there_are(settings: Settings, tmp_path: Path) ->
     assert caught.value.details["available"] == [0, 1]
     more = {**two, "node2": two["here"][:1], "node3": ()}
     assert [service.check(more, "here", text) for text in ("node2:0", "any:2", "cpu")] == ["node2:0", "any:2", ""]
+    assert service.check(more, "here", "node2：0；here:0,1") == "node2:0;here:0,1"
+    assert service.check(more, "here", "node3:cpu") == "node3:cpu"
     for text, said in (
         ("node2:1", r"node2 has no GPU \[1\]. There are: here: 0, 1; node2: 0\."),
         ("node9:0", r"node9 has no GPU \[0\]"),
         ("any:3", "no machine has 3 GPUs"),
+        ("here:0;node2:1", r"node2 has no GPU \[1\]"),
+        ("here:cpu;node9:cpu", "there is no machine node9; there are here, node2, node3"),
     ):
         with pytest.raises(InvalidValueError, match=said):
             service.check(more, "here", text)

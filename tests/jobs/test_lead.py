@@ -69,8 +69,7 @@ def test_supervisor__one_of_two_leads_and_the_other_takes_over(platform: Platfor
     while not two.leads and time.monotonic() < deadline:
         time.sleep(0.05)
     assert two.leads
-    with platform.database.transaction() as db:
-        queue.cancel(db, running)
+    platform.database.write(lambda: lambda db: queue.cancel(db, running))
     job = until(platform, running, lambda job: job.state in ENDED)
     assert (job.state, job.attempt) == (JobState.CANCELLED, 1)
     next_one = until(platform, submit(platform, steps=1), lambda job: job.state in ENDED)
@@ -101,8 +100,7 @@ def test_servers__the_one_that_supervises_is_killed(
             assert time.monotonic() - began < 10 * (there.lease_seconds + there.sweep_seconds)
             leader.start()
             servers.reverse()
-        with platform.database.transaction() as db:
-            queue.cancel(db, long)
+        platform.database.write(lambda: lambda db: queue.cancel(db, long))
         job = until(platform, long, lambda job: job.state in ENDED)
         assert (job.state, job.attempt, job.losses) == (JobState.CANCELLED, 1, 0)
         jobs = [until(platform, task_id, lambda job: job.state in ENDED) for task_id in short]

@@ -7,6 +7,7 @@ from roadloop.devices.service import Gpu
 from roadloop.jobs import queue
 from roadloop.jobs.placing import Start, Wait, most, place, room_left
 from roadloop.jobs.queue import Job, Line
+from roadloop.jobs.store import Seat
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform
 
@@ -16,6 +17,7 @@ class Machine:
 
     def __init__(self, name: str, *uuids: str) -> None:
         self.name = name
+        self.address = f"10.0.0.{ord(name) - 96}"
         self._gpus = tuple(Gpu(i, uuid, "x", 0.0, 10, 9, name) for i, uuid in enumerate(uuids))
 
     def gpus(self) -> tuple[Gpu, ...]:
@@ -39,8 +41,8 @@ def decided(waiting: Sequence[Job], hosts: Sequence[Machine], **held: str) -> li
     found = []
     for one in place(waiting, hosts, room, held, "a"):
         match one:
-            case Start(job, host, gpus):
-                found.append((job.title, host.name, gpus))
+            case Start(job, host, gpus, seats):
+                found.append((job.title, "+".join(seat.host for seat in seats) or host.name, gpus))
             case Wait(job, reason):
                 found.append((job.title, reason.en, ()))
     return found
@@ -118,3 +120,36 @@ def test_place__gpus_of_a_named_machine_or_of_whichever_has_enough(platform: Pla
         ("job 4", "The machine c does not answer; waiting for it.", ()),
         ("job 5", "GPU [3] is not there on b (or its driver does not answer); waiting for it.", ()),
     ]
+
+
+def test_place__a_job_on_several_machines_has_all_of_them_at_once_or_waits(platform: Platform) -> None:
+    hosts = [Machine("a", "GPU-a0", "GPU-a1"), Machine("b", "GPU-b0", "GPU-b1")]
+    texts = ("b:1,0;a:1", "a:0;b:0", "a:0", "a:0;c:0", "b:0;a:2")
+    waiting = jobs(platform, *(("training", gpus) for gpus in texts))
+    assert decided(waiting, hosts) == [
+        ("job 0", "b+a", ("GPU-b1", "GPU-b0", "GPU-a1")),
+        ("job 1", "Waiting for a GPU that job 'job 0' is using.", ()),
+        ("job 2", "a", ("GPU-a0",)),
+        ("job 3", "Waiting for a GPU that job 'job 2' is using.", ()),
+        ("job 4", "Waiting for a GPU that job 'job 0' is using.", ()),
+    ]
+    start = next(place(waiting[:1], hosts, room_left(Settings(), hosts, []), {}, "a"))
+    assert isinstance(start, Start)
+    assert start.seats == (Seat("b", "10.0.0.2", ("GPU-b1", "GPU-b0")), Seat("a", "10.0.0.1", ("GPU-a1",)))
+    assert (start.host.name, start.host.address, len(start.host.gpus())) == ("b", "10.0.0.2", 4)
+    hosts[0].address = ""  # it has just gone
+    assert decided(waiting[:1], hosts) == [("job 0", "The machine a does not answer; waiting for it.", ())]
+
+
+def test_place__on_the_processors_of_several_machines_a_job_takes_room_on_each(platform: Platform) -> None:
+    hosts = [Machine("a"), Machine("b"), Machine("c")]
+    waiting = jobs(platform, *(("training", gpus) for gpus in ("a:cpu;b:cpu", "c:cpu;b:cpu", "b:cpu", "", "")))
+    assert decided(waiting, hosts) == [
+        ("job 0", "a+b", ()),
+        ("job 1", "Waiting for a job on the machine b to end.", ()),
+        ("job 2", "Waiting for a job on the machine b to end.", ()),
+        ("job 3", "c", ()),
+    ]
+    room = room_left(Settings(), hosts, [(waiting[0], "a"), (waiting[0], "b")])
+    assert [room[name]["training"] for name in "abc"] == [0, 0, 1]
+    assert most(Line("training", "a:cpu;b:cpu", 0), room_left(Settings(), hosts, [])) == 1

@@ -248,6 +248,7 @@ def test_calculate__about_ten_thousand_updates(site: Any) -> None:
     [
         ({"gpus": "0,1,2"}, 422, "gpus"),
         ({"gpus": "sad"}, 422, "gpus"),
+        ({"gpus": "n1:cpu;n2:cpu", "train_con": {"cpu_processes": 2}}, 422, "n1"),
         ({"weights": "cityscapes_rna-a1_cls19_s8_ep-0001.params"}, 404, "cityscapes"),
         ({"weights": "../x"}, 422, "weights"),
         ({"train_con": {"ss": "sdas"}}, 422, "ss"),

@@ -3,12 +3,13 @@ from typing import Any
 
 import pytest
 
+from roadloop.devices.service import wish
 from roadloop.errors import InvalidValueError
 from roadloop.labels.label_map import default_map
 from roadloop.training.configure import (
     TaskFacts,
     check,
-    check_devices,
+    check_places,
     epochs_for,
     fill_data,
     fill_train,
@@ -98,19 +99,33 @@ def test_fill_train__median_frequency_asks_for_the_pictures_that_show_a_class(fa
     assert train.class_weights == pytest.approx([(road + sky) / 2 / road, (road + sky) / 2 / sky], abs=1e-6)
 
 
-def test_check_devices__each_needs_a_picture() -> None:
-    check_devices(TrainConfig(batch_size=2), 8, 2, gpus=False)
-    for train, pictures in ((TrainConfig(batch_size=1), 8), (TrainConfig(batch_size=8), 1)):
+TWO_CPU, ONE_GPU, TWO_GPUS = TrainConfig(cpu_processes=2), wish("0"), wish("n1:0;n2:0")
+
+
+def test_check_places__each_device_needs_a_picture() -> None:
+    check_places(TWO_CPU.model_copy(update={"batch_size": 2}), 8, wish(""))
+    for train, pictures in (({"batch_size": 1}, 8), ({"batch_size": 8}, 1)):
         with pytest.raises(InvalidValueError, match="batch_size"):
-            check_devices(train, pictures, 2, gpus=False)
+            check_places(TWO_CPU.model_copy(update=train), pictures, wish(""))
 
 
-def test_check_devices__each_part_needs_a_picture_and_fp16_a_gpu() -> None:
-    check_devices(TrainConfig(batch_size=8, accumulate=4, precision="fp16"), 8, 2, gpus=True)
+def test_check_places__each_part_needs_a_picture_and_fp16_a_gpu() -> None:
+    check_places(TrainConfig(batch_size=8, accumulate=4, precision="fp16"), 8, TWO_GPUS)
     with pytest.raises(InvalidValueError, match="accumulate: 5"):
-        check_devices(TrainConfig(batch_size=8, accumulate=5), 8, 2, gpus=False)
-    with pytest.raises(InvalidValueError, match="fp16"):
-        check_devices(TrainConfig(precision="fp16"), 8, 1, gpus=False)
+        check_places(TrainConfig(batch_size=8, accumulate=5), 8, TWO_GPUS)
+    check_places(TrainConfig(precision="fp16"), 8, ONE_GPU)
+    for text in ("", "n1:cpu"):
+        with pytest.raises(InvalidValueError, match="fp16"):
+            check_places(TrainConfig(precision="fp16"), 8, wish(text))
+
+
+def test_check_places__each_machine_needs_a_process() -> None:
+    check_places(TWO_CPU, 8, wish("n1:cpu;n2:cpu"))
+    check_places(TrainConfig(), 8, TWO_GPUS)
+    with pytest.raises(
+        InvalidValueError, match="cpu_processes: 2 does not fit this task: each of 3 machines needs one process"
+    ):
+        check_places(TWO_CPU, 8, wish("n1:cpu;n2:cpu;n3:cpu"))
 
 
 def test_check__another_number_of_class_weights_says_both_numbers(facts: TaskFacts) -> None:

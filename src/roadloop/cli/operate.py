@@ -220,7 +220,7 @@ def _node_table(known: list[NodeRow], running: list[queue.Job]) -> Table:
         table.add_column(column, no_wrap=True)
     table.add_column("runs, or what is wrong 运行中，或问题", overflow="fold")
     for node in known:
-        names = ", ".join(f"{job.id[:8]} {job.title}" for job in running if job.host == node.name)
+        names = ", ".join(f"{job.id[:8]} {job.title}" for job in running if node.name in job.hosts)
         problem = "" if node.problem is None else f"[red]{escape(on_one_line(node.problem.pick(language())))}[/] "
         cells = (escape(node.name), node.address, f"{node.cpus:g}", str(len(node.gpus)))
         table.add_row(*cells, problem + escape(on_one_line(names)))

@@ -23,7 +23,7 @@ from roadloop.errors import AccessRefusedError, BusyError, ConflictError, Text
 from roadloop.jobs import nodes, queue
 from roadloop.jobs.confine import Confinement
 from roadloop.jobs.endings import NODE_LOST, SILENT, Loss
-from roadloop.jobs.hosts import Host, OneHost
+from roadloop.jobs.hosts import Host, Joint, OneHost
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.registry import withheld
 from roadloop.jobs.store import Job
@@ -56,20 +56,26 @@ class NodeHost:
         """Of the node."""
         return self._name
 
+    @property
+    def address(self) -> str:
+        """As Ray has it; empty where the node is not there."""
+        node = self._cluster.node(self._name)
+        return "" if node is None else node.address
+
     def gpus(self) -> tuple[Gpu, ...]:
         """As the node has answered."""
         node = self._cluster.node(self._name)
         return () if node is None else node.gpus
 
-    def start(self, job: Job, gpu_uuids: Sequence[str]) -> None:
-        """Have the job started.
+    def start(self, job: Job, gpu_uuids: Sequence[str], place: int = 0) -> None:
+        """Have the job, or its follower, started.
 
         Raises:
             TimeoutError: Nobody can say whether it was.
             OSError: It was not.
         """
         told = self._cluster.settings_for(job.kind)
-        self._cluster.call(self._name, "start", [told, wire.job_to(job), list(gpu_uuids)])
+        self._cluster.call(self._name, "start", [told, wire.job_to(job), list(gpu_uuids), place])
 
     def exit_code(self, job: Job) -> int | None:
         """As the node has answered."""
@@ -154,7 +160,9 @@ class Cluster:
     # --- what the supervisor asks ----------------------------------------------------------------------------------
 
     def of(self, job: Job) -> Host:
-        """The node of that name; this machine where it started the job itself, before there was a cluster."""
+        """The node of that name, or several; this machine where it started the job itself, before there was a cluster."""
+        if job.seats:
+            return Joint([NodeHost(self, name) for name in job.hosts])
         here = job.host == socket.gethostname() and job.boot_id == boot_id()
         if job.host is None or (here and job.host not in self._nodes):
             return self._alone.of(job)
@@ -277,7 +285,8 @@ class Cluster:
         wanted, self._wanted = self._wanted, {}
         jobs: dict[str, list[Any]] = {}
         for job in {**wanted, **{wire.attempt(job): job for job in running}}.values():
-            jobs.setdefault(job.host or "", []).append(wire.job_to(job))
+            for name in job.hosts:
+                jobs.setdefault(name, []).append(wire.job_to(job))
         told = self._settings.model_dump(mode="json", include={"home", "gpu_probe"})
         found = self._link.ask("look", [told, jobs, wire.proof_of(self._platform.workspace)], seconds)
         self._nodes = {node.name: node for node in map(self._judged, found)}

@@ -49,19 +49,20 @@ class NodeHost:
             seen = reading.read_text(Path(proof)).strip()
         return wire.sight_to(wire.Sight(__version__, seen, devices.inventory(self._settings), traces))
 
-    def start(self, settings: Mapping[str, Any], job: Mapping[str, Any], gpu_uuids: Sequence[str]) -> None:
-        """Start a claimed job.
+    def start(self, settings: Mapping[str, Any], job: Mapping[str, Any], gpu_uuids: Sequence[str], place: int) -> None:
+        """Start a claimed job, or its follower.
 
         Args:
             settings: Those that it is told.
             job: As it was claimed.
-            gpu_uuids: Its GPUs.
+            gpu_uuids: Its GPUs here.
+            place: Of this node among those of the job.
 
         Raises:
             OSError: The system starts no more processes.
         """
         forget_additions()  # Ray adds OMP_NUM_THREADS=1 before each call
-        self._host.start(wire.job_from(job), gpu_uuids, Settings(**settings))
+        self._host.start(wire.job_from(job), gpu_uuids, place, Settings(**settings))
 
     def kill_tree(self, job: Mapping[str, Any], seconds: float) -> bool:
         """End every process of a job's attempts up to its token; whether all were gone in time."""

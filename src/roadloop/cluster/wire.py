@@ -12,7 +12,14 @@ from roadloop.jobs.store import Job, from_row
 from roadloop.storage.paths import Workspace
 
 #: What a host needs to know of a job is little; these may be large, or nobody's business.
-_UNTOLD: Final[Mapping[str, Any]] = {"payload": {}, "memo": {}, "result": None, "warnings": (), "moves": ()}
+_UNTOLD: Final[Mapping[str, Any]] = {
+    "payload": {},
+    "memo": {},
+    "result": None,
+    "warnings": (),
+    "moves": (),
+    "meeting": None,
+}
 
 OPEN: Final = 3  #: exit status of a driver that was let in without a token
 

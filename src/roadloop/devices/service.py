@@ -1,6 +1,7 @@
 """GPUs of this host: asked for in a process of its own, so that a hung driver never hangs the server."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ CACHE_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 0.9
 HUNG_SECONDS: Final = 30.0  # a driver that needs longer hangs; after a broken answer, do not ask again for so long
 ANSWER_BYTES: Final = 2**20
+CPU: Final = "cpu"
 MOST_LEFT: Final = 8  # processes that do not even die, as inside a hung driver; then nobody else is sent there
 
 
@@ -35,24 +37,34 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a `gpus` text asks for; false for the CPU."""
+class Part:
+    """What a `gpus` text asks of one machine."""
 
-    host: str = ""  #: the machine that has them; empty: this one
-    indices: tuple[int, ...] = ()  #: numbers there
-    any: int = 0  #: instead: so many, of whichever machine has them free
+    host: str = ""  #: its name; empty: this one
+    indices: tuple[int, ...] = ()  #: numbers of its GPUs; none: its processors
+
+    def __str__(self) -> str:
+        numbers = ",".join(map(str, self.indices)) or CPU
+        return f"{self.host}:{numbers}" if self.host else numbers
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a `gpus` text asks for; neither of both: the processors of whichever machine."""
+
+    parts: tuple[Part, ...] = ()  #: of each machine, the first one's first
+    any: int = 0  #: instead: so many GPUs, of whichever machine has them free
 
     @property
     def count(self) -> int:
         """How many GPUs."""
-        return self.any or len(self.indices)
+        return self.any or sum(len(part.indices) for part in self.parts)
 
     def __bool__(self) -> bool:
-        return bool(self.count)
+        return bool(self.parts or self.any)
 
     def __str__(self) -> str:
-        numbers = ",".join(map(str, self.indices))
-        return f"any:{self.any}" if self.any else f"{self.host}:{numbers}" if self.host else numbers
+        return f"any:{self.any}" if self.any else ";".join(map(str, self.parts))
 
 
 class _Probe:
@@ -121,33 +133,50 @@ def wish(gpus: str) -> Wish:
 
     Raises:
         InvalidValueError: It is neither empty, `cpu`, numbers separated by commas with a machine's name and a colon before
-            them or not, nor `any:` and how many.
+            them or not, several such with semicolons between them, nor `any:` and how many.
     """
-    text = gpus.strip()
-    if text.lower() in {"", "cpu", "-1"}:
+    text = gpus.strip().replace("：", ":").replace("；", ";")
+    if text.lower() in {"", CPU, "-1"}:
         return Wish()
-    host, colon, numbers = text.replace("：", ":").rpartition(":")
-    host = host.strip()
-    parts = split_numbers(numbers)
-    valid = all(part.isdecimal() and len(part) < 4 for part in parts) and len(set(parts)) == len(parts)
-    if host.lower() == "any":
-        if valid and len(parts) == 1 and int(parts[0]) > 0:
-            return Wish(any=int(parts[0]))
-    elif valid and bool(colon) == bool(host):
-        return Wish(host, tuple(int(part) for part in parts))
+    if found := re.fullmatch(r"any\s*:\s*(\d{1,3})", text, re.IGNORECASE):
+        if int(found[1]) > 0:
+            return Wish(any=int(found[1]))
+    else:
+        parts = [part for one in text.split(";") if (part := _part(one)) is not None]
+        if len(parts) == text.count(";") + 1 and (len(parts) == 1 or _are_together(parts)):
+            return Wish(tuple(parts))
     raise InvalidValueError(
         Text(
-            f"gpus 的值 {gpus[:80]!r} 无效：请用逗号分隔的 GPU 编号（如 0,1；另一台机器上的写作 node2:0,1）、any:2（任一台有两块"
-            "空闲的机器），或 cpu。",
+            f"gpus 的值 {gpus[:80]!r} 无效：请用逗号分隔的 GPU 编号（如 0,1；另一台机器上的写作 node2:0,1；多台机器上的写作"
+            " node1:0,1;node2:0,1，各机器写一次，用 CPU 则写 node1:cpu;node2:cpu）、any:2（任一台有两块空闲的机器），或 cpu。",
             f"gpus: {gpus[:80]!r} is not valid; use GPU numbers separated by commas (such as 0,1, or node2:0,1 on another"
-            " machine), any:2 (whichever machine has two free), or cpu.",
+            " machine, or node1:0,1;node2:0,1 on several, each named once, or their CPUs: node1:cpu;node2:cpu), any:2"
+            " (whichever machine has two free), or cpu.",
         ),
         parameter="gpus",
     )
 
 
+def _part(text: str) -> Part | None:
+    """What is asked of one machine; None where it makes no sense."""
+    host, colon, numbers = (part.strip() for part in text.rpartition(":"))
+    if bool(colon) != bool(host) or host.lower() == "any":
+        return None
+    if host and numbers.lower() == CPU:
+        return Part(host)
+    parts = split_numbers(numbers)
+    valid = all(part.isdecimal() and len(part) < 4 for part in parts) and len(set(parts)) == len(parts)
+    return Part(host, tuple(int(part) for part in parts)) if valid else None
+
+
+def _are_together(parts: Sequence[Part]) -> bool:
+    """Whether each of several has a machine of its own, and all of them GPUs, or none."""
+    names = {part.host for part in parts}
+    return "" not in names and len(names) == len(parts) and len({bool(part.indices) for part in parts}) == 1
+
+
 def check(known: Mapping[str, Sequence[Gpu]], here: str, gpus: str) -> str:
-    """A `gpus` text in its one spelling, if there are such GPUs; empty for the CPU.
+    """A `gpus` text in its one spelling, if there are such machines and GPUs; empty for whichever machine's processors.
 
     Args:
         known: The GPUs of each machine.
@@ -155,32 +184,46 @@ def check(known: Mapping[str, Sequence[Gpu]], here: str, gpus: str) -> str:
         gpus: The text.
 
     Raises:
-        InvalidValueError: Not a valid text, or a GPU that is not there; says which are.
+        InvalidValueError: Not a valid text, or a machine or GPU that is not there; says which are.
     """
     asked = wish(gpus)
-    if not asked:
-        return ""
-    present = [gpu.index for gpu in known.get(asked.host or here, ())]
-    missing = [i for i in asked.indices if i not in present]
-    if not missing and asked.any <= max(map(len, known.values()), default=0):
-        return str(asked)
+    if asked.any > max(map(len, known.values()), default=0):
+        raise _absent(known, here, f"没有一台机器有 {asked.any} 块 GPU", f"no machine has {asked.any} GPUs")
+    for part in asked.parts:
+        name = part.host or here
+        present = [gpu.index for gpu in known.get(name, ())]
+        missing = [i for i in part.indices if i not in present]
+        if missing:
+            what = Text(f"{part.host or '本机'}没有 GPU {missing}", f"{part.host or 'this host'} has no GPU {missing}")
+            raise _absent(known, here, *what, present)
+        if name not in known:
+            names = ", ".join(sorted(known))
+            raise InvalidValueError(
+                Text(
+                    f"gpus：没有机器 {name}；有的是 {names}。", f"gpus: there is no machine {name}; there are {names}."
+                ),
+                parameter="gpus",
+            )
+    return str(asked)
+
+
+def _absent(
+    known: Mapping[str, Sequence[Gpu]], here: str, zh: str, en: str, present: Sequence[int] = ()
+) -> InvalidValueError:
+    """GPUs that are not there: says which are."""
     lists = {name: ", ".join(str(gpu.index) for gpu in known[name]) for name in sorted(known) if known[name]}
     there = (
         lists.get(here, "") if lists.keys() <= {here} else "; ".join(f"{name}: {said}" for name, said in lists.items())
     )
-    what_zh = f"没有一台机器有 {asked.any} 块 GPU。" if asked.any else f"{asked.host or '本机'}没有 GPU {missing}。"
-    what_en = (
-        f"no machine has {asked.any} GPUs. " if asked.any else f"{asked.host or 'this host'} has no GPU {missing}. "
-    )
-    raise InvalidValueError(
+    return InvalidValueError(
         Text(
-            f"gpus：{what_zh}" + (f"可用的是 {there}；" if there else "没有可用的 GPU；") + "用 cpu 可在 CPU 上运行。",
-            f"gpus: {what_en}"
+            f"gpus：{zh}。" + (f"可用的是 {there}；" if there else "没有可用的 GPU；") + "用 cpu 可在 CPU 上运行。",
+            f"gpus: {en}. "
             + (f"There are: {there}." if there else "There is none that answers.")
             + " Use cpu to run on the CPU.",
         ),
         parameter="gpus",
-        available=present,
+        available=list(present),
     )
 
 

@@ -77,6 +77,7 @@ class JobRow(JobFields):
     kind: str
     title: str
     gpus: str
+    hosts: list[str] = Field(description="All such machines; the first one has its process.")
     attempt: int
     result: dict[str, Any] | None = Field(description="Facts of a finished job.")
 
@@ -262,7 +263,8 @@ def gpu_routes(platform: Platform) -> APIRouter:
 
 def _render(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     job: queue.Job = row["job"]
-    return {name: getattr(job, name) for name in ("kind", "title", "gpus", "attempt", "result")}
+    facts = {name: getattr(job, name) for name in ("kind", "title", "gpus", "attempt", "result")}
+    return facts | {"hosts": list(job.hosts)}
 
 
 def _render_event(row: sa.Row[Any], language: Language) -> dict[str, Any]:

@@ -299,6 +299,14 @@ class TaskContext:
         """Write why this process leaves where the supervisor looks for it."""
         self._write({"note": list(text)})
 
+    def meet(self, where: Mapping[str, Any]) -> None:
+        """Say where this process waits for its followers (`jobs.following`).
+
+        Raises:
+            StaleRunError: Another attempt owns the job.
+        """
+        self._write({"meeting": dict(where)})
+
     def beat(self) -> None:
         """Write one sign of life with the newest progress; learn whether to stop."""
         row = self._write({"beat": queue.jobs.c.beat + 1}, turn=False)

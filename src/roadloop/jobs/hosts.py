@@ -6,9 +6,10 @@ own signs of life tell about it, and nothing starts there.
 
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from roadloop.devices import service as devices
 from roadloop.errors import Text
@@ -21,6 +22,8 @@ from roadloop.settings import Settings
 from roadloop.storage.database import Database
 from roadloop.storage.platform import Platform
 
+R = TypeVar("R")
+
 _left_running: Final[list[subprocess.Popen[bytes]]] = []
 
 
@@ -31,11 +34,20 @@ class Host(Protocol):
     def name(self) -> str:
         """What a job's row and `pc-name` call it."""
 
+    @property
+    def address(self) -> str:
+        """Its IP address, where others reach it."""
+
     def gpus(self) -> tuple[devices.Gpu, ...]:
         """Its GPUs; takes no longer than a second."""
 
-    def start(self, job: Job, gpu_uuids: Sequence[str]) -> None:
-        """Start a claimed job.
+    def start(self, job: Job, gpu_uuids: Sequence[str], place: int = 0) -> None:
+        """Start a claimed job, or its follower.
+
+        Args:
+            job: As it was claimed.
+            gpu_uuids: Its GPUs here.
+            place: Of this host among those of the job; on the first one its own process runs.
 
         Raises:
             OSError: It could not be started, or nobody can say whether it was.
@@ -107,24 +119,30 @@ class LocalHost:
         """As the system calls it."""
         return socket.gethostname()
 
+    @property
+    def address(self) -> str:
+        """Nobody else has to reach it."""
+        return "127.0.0.1"
+
     def gpus(self) -> tuple[devices.Gpu, ...]:
         """What the driver says."""
         return devices.inventory(self._settings)
 
-    def start(self, job: Job, gpu_uuids: Sequence[str], settings: Settings | None = None) -> None:
+    def start(self, job: Job, gpu_uuids: Sequence[str], place: int = 0, settings: Settings | None = None) -> None:
         """Start the job's keeper.
 
         Args:
             job: As it was claimed.
-            gpu_uuids: Its GPUs.
+            gpu_uuids: Its GPUs here.
+            place: Of this host among those of the job.
             settings: What it is told, where that is not what this host was told.
 
         Raises:
             OSError: The system starts no more processes.
         """
-        log = self._home / job.log
+        log = self._home / processes.log_of(job, place)
         told = settings or self._settings
-        self._children[job.id] = processes.start(told, job, gpu_uuids, log, self._confinement)
+        self._children[job.id] = processes.start(told, job, gpu_uuids, log, self._confinement, place)
 
     def exit_code(self, job: Job) -> int | None:
         """Of the keeper, if it is a child of this process."""
@@ -184,6 +202,73 @@ class Elsewhere(LocalHost):
     def why_silent(self, job: Job) -> Loss:  # noqa: ARG002 - as the others'
         """Nobody can say more."""
         return RESTARTED
+
+
+class Joint:
+    """Several hosts with one job: the first one has its process, and speaks for all; the others have followers.
+
+    Args:
+        hosts: In the order of the job's seats.
+    """
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self._first: Final = hosts[0]
+        self._hosts: Final = hosts
+
+    @property
+    def name(self) -> str:
+        """The first one's."""
+        return self._first.name
+
+    @property
+    def address(self) -> str:
+        """The first one's."""
+        return self._first.address
+
+    def gpus(self) -> tuple[devices.Gpu, ...]:
+        """Those of all."""
+        return tuple(gpu for host in self._hosts for gpu in host.gpus())
+
+    def start(self, job: Job, gpu_uuids: Sequence[str], place: int = 0) -> None:  # noqa: ARG002 - the seats say it
+        """Start the followers, which wait, then the job's process.
+
+        Raises:
+            OSError: One was not started, or nobody can say whether it was.
+        """
+        for number, host in reversed(list(enumerate(self._hosts))):
+            host.start(job, job.seats[number].gpus, number)
+
+    def exit_code(self, job: Job) -> int | None:
+        """Of the job's process: it knows when followers are gone."""
+        return self._first.exit_code(job)
+
+    def is_watched(self, job: Job) -> bool:
+        """Whether that is, or will be, known."""
+        return self._first.is_watched(job)
+
+    def is_alive(self, job: Job) -> bool | None:
+        """Whether the job's process is there."""
+        return self._first.is_alive(job)
+
+    def kill_tree(self, job: Job, *, seconds: float = 5) -> bool:
+        """On all hosts at once."""
+        return all(self._each(lambda host: host.kill_tree(job, seconds=seconds)))
+
+    def went_over(self, job: Job) -> bool:
+        """On any of them."""
+        return any(self._each(lambda host: host.went_over(job)))
+
+    def why_silent(self, job: Job) -> Loss:
+        """As the first one says."""
+        return self._first.why_silent(job)
+
+    def forget(self, task_id: str) -> None:
+        """On all hosts."""
+        self._each(lambda host: host.forget(task_id))
+
+    def _each(self, ask: Callable[[Host], R]) -> list[R]:
+        with ThreadPoolExecutor(len(self._hosts)) as pool:
+            return list(pool.map(ask, self._hosts))
 
 
 class OneHost:

@@ -1,4 +1,4 @@
-"""The first process of a job: `python -m roadloop.jobs.keeper TASK_ID TOKEN GPU_UUIDS GROUP DATA_BYTES PROCESSES`.
+"""The first process of a job: `python -m roadloop.jobs.keeper TASK_ID TOKEN GPU_UUIDS PLACE GROUP DATA_BYTES PROCESSES`.
 
 It joins the job's cgroup where there is one, forks itself into the worker (`roadloop.jobs.run`) and stays, small, as
 the reaper of all that the worker's processes leave behind: a process that forks twice, begins a session of its own and
@@ -37,8 +37,8 @@ def prctl(option: int, value: int) -> None:
 
 def main() -> NoReturn:
     """Keep a job from its first process to its last."""
-    group, data_bytes, processes = sys.argv[4:7]
-    del sys.argv[4:]
+    group, data_bytes, processes = sys.argv[5:8]
+    del sys.argv[5:]
     if group:
         _join(group)
     prctl(SET_CHILD_SUBREAPER, 1)

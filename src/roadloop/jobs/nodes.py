@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from roadloop.devices import service as devices
 from roadloop.devices.service import Gpu
-from roadloop.errors import Text
+from roadloop.errors import InvalidValueError, Text
 from roadloop.jobs.store import to_text
 from roadloop.storage.database import metadata
 from roadloop.storage.platform import Platform
@@ -62,15 +62,29 @@ def all_nodes(db: sa.Connection) -> list[NodeRow]:
     ]
 
 
-def check_gpus(platform: Platform, gpus: str) -> str:
+def check_gpus(platform: Platform, gpus: str, *, several: bool = False) -> str:
     """A `gpus` text in its one spelling, if there are such GPUs on this machine or the nodes; empty for the CPU.
 
+    Args:
+        platform: The installation.
+        gpus: The text.
+        several: Whether the job may have several machines.
+
     Raises:
-        InvalidValueError: Not a valid text, or a GPU that is not there; says which are.
+        InvalidValueError: Not a valid text, or a GPU that is not there; says which are. Or several machines, unasked.
     """
     here, known = socket.gethostname(), dict[str, tuple[Gpu, ...]]()
-    if not devices.wish(gpus):
+    asked = devices.wish(gpus)
+    if not asked:
         return ""
+    if len(asked.parts) > 1 and not several:
+        raise InvalidValueError(
+            Text(
+                f"gpus 的值 {gpus[:80]!r} 含多台机器；只有训练可以用多台机器，请只写一台。",
+                f"gpus: {gpus[:80]!r} names several machines, which only a training can use; name one.",
+            ),
+            parameter="gpus",
+        )
     if platform.settings.ray_address:
         with platform.database.reading() as db:
             known = {node.name: node.gpus for node in all_nodes(db)}

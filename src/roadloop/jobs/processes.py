@@ -26,7 +26,7 @@ from roadloop.storage.database import Database
 ALONE: Final = Confinement()  #: no cgroup, only keepers
 LEFT_SECONDS: Final = 5.0
 
-#: How a job's keeper is started; the job's id, token and GPUs follow, and what its confinement says.
+#: How a job's keeper is started; the job's id, token, GPUs and place follow, and what its confinement says.
 COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "roadloop.jobs.keeper")
 
 
@@ -35,17 +35,23 @@ def mark_of(task_id: str, token: int) -> str:
     return f"{task_id}:{token}"
 
 
+def log_of(job: Job, place: int) -> str:
+    """A job's log, relative to the workspace; followers have their own: no two machines append to one file of NFS."""
+    return job.log if place == 0 else str(Path(job.log).with_suffix(f".{place}.log"))
+
+
 def start(
-    settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path, confinement: Confinement = ALONE
+    settings: Settings, job: Job, gpu_uuids: Sequence[str], log: Path, confinement: Confinement = ALONE, place: int = 0
 ) -> subprocess.Popen[bytes]:
     """Start a claimed job: own session, output appended to its log, only its GPUs and its secrets visible.
 
     Args:
         settings: Handed on.
         job: As it was claimed.
-        gpu_uuids: Its GPUs.
+        gpu_uuids: Its GPUs on this host.
         log: Its log.
         confinement: What the system allows.
+        place: Of this host among those of the job; not 0: the process is a follower.
 
     Returns:
         Its keeper, which ends after all of the job's processes, as the worker did.
@@ -61,7 +67,7 @@ def start(
     }
     with _open_log(log) as output:
         return subprocess.Popen(
-            [*COMMAND, job.id, str(job.token), ",".join(gpu_uuids), *told],
+            [*COMMAND, job.id, str(job.token), ",".join(gpu_uuids), str(place), *told],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

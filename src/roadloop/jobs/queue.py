@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from roadloop.errors import ConflictError, InvalidTransitionError, NotFoundError, StaleRunError, Text
 from roadloop.jobs import totals
 from roadloop.jobs.states import ENDED, JobState, check_transition
-from roadloop.jobs.store import Job, Submission, from_row, gpu_leases, job_events, jobs
+from roadloop.jobs.store import Job, Seat, Submission, from_row, gpu_leases, job_events, jobs
 from roadloop.jobs.totals import Measure
 from roadloop.storage.database import insert_new
 
@@ -160,8 +160,15 @@ def held_gpus(db: sa.Connection) -> dict[str, str]:
     return {row.uuid: row.job_id for row in db.execute(sa.select(gpu_leases))}
 
 
-def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str) -> Job:
+def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str, seats: Sequence[Seat] = ()) -> Job:
     """Take a queued job: raise its token and lease its GPUs.
+
+    Args:
+        db: An open transaction.
+        task_id: The job.
+        gpu_uuids: All of its GPUs.
+        host: Where its process is to run.
+        seats: What it has on each host, where there are several.
 
     Raises:
         InvalidTransitionError: Somebody else was faster: with the job, or with one of the GPUs.
@@ -179,6 +186,8 @@ def claim(db: sa.Connection, task_id: str, gpu_uuids: Sequence[str], host: str) 
             reason=None,
             beat=0,
             host=host,
+            seats=[list(seat) for seat in seats] or None,
+            meeting=None,
             **_NO_PROCESS,
             started_at=sa.func.coalesce(jobs.c.started_at, time.time()),
         )

@@ -31,6 +31,9 @@ TASKS: Final[Mapping[str, str]] = {
     "rehearsal": "roadloop.jobs.rehearsal:count",
 }
 
+#: Kinds that may run on several hosts, and what a follower does on each but the first.
+FOLLOWERS: Final[Mapping[str, str]] = {"train": "roadloop.training.follower:follow"}
+
 _ANNOTATORS: Final = frozenset({"linedown", "push_package"})
 SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "label_studio_token": _ANNOTATORS,

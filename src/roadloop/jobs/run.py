@@ -1,5 +1,7 @@
 """The worker, a job's main process: what `roadloop.jobs.keeper` forks, or `python -m roadloop.jobs.run TASK_ID TOKEN GPU_UUIDS`.
 
+With a fourth argument, its place among the job's hosts, it is a follower (`roadloop.jobs.following`).
+
 It has a session of its own, its settings in the environment and the job's log as its output. It ends with 0 whenever it
 could write the job's end into the row, with UNWRITTEN_EXIT when it could not, and with LOST_EXIT when it has lost processes
 that it needs.
@@ -26,8 +28,9 @@ from roadloop.errors import (
 from roadloop.jobs import confine, endings, logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
 from roadloop.jobs.endings import LOST_EXIT, STALE_EXIT, UNWRITTEN_EXIT
+from roadloop.jobs.following import Following
 from roadloop.jobs.identity import boot_id, start_ticks
-from roadloop.jobs.registry import TASKS
+from roadloop.jobs.registry import FOLLOWERS, TASKS
 from roadloop.jobs.states import JobState
 from roadloop.jobs.temporary import own_temporary
 from roadloop.settings import Settings
@@ -37,22 +40,15 @@ from roadloop.storage.platform import Platform, open_platform
 
 def main() -> int:
     """Run one claimed job to its end, with temporary files of its own."""
-    with own_temporary(sys.argv[1]):
-        return _run_claimed()
+    place = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    with own_temporary(sys.argv[1], place):
+        return _run(lambda: _run_follower(place) if place else _run_claimed())
 
 
-def _run_claimed() -> int:
-    task_id, token = sys.argv[1], int(sys.argv[2])
-    gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
-    process = {"pid": os.getpid(), "pid_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}
+def _run(work: Callable[[], None]) -> int:
     endings.say_who_exits()
     try:
-        platform = open_platform(Settings())
-        platform.database.patient = True  # a locked or absent database ends no job: its supervisor waits as well
-        job = platform.database.write(lambda: lambda db: queue.fenced(db, task_id, token, process))
-        now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        logs.write(f"--- {now} {job.kind} {job.title} attempt={job.attempt} ---")
-        run(platform, job, gpus)
+        work()
     except StaleRunError as error:
         logs.write(f"ERROR {error.text.en} Nothing more is written.")
         return STALE_EXIT
@@ -63,6 +59,34 @@ def _run_claimed() -> int:
         logs.write(f"WARNING {error.text.en} | {error.text.zh}")
         return LOST_EXIT
     return 0
+
+
+def _open() -> Platform:
+    platform = open_platform(Settings())
+    platform.database.patient = True  # a locked or absent database ends no job: its supervisor waits as well
+    return platform
+
+
+def _run_claimed() -> None:
+    task_id, token = sys.argv[1], int(sys.argv[2])
+    gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
+    process = {"pid": os.getpid(), "pid_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}
+    platform = _open()
+    job = platform.database.write(lambda: lambda db: queue.fenced(db, task_id, token, process))
+    _say_begins(job)
+    run(platform, job, gpus)
+
+
+def _run_follower(place: int) -> None:
+    following = Following(_open(), sys.argv[1], int(sys.argv[2]), place)
+    _say_begins(following.job)
+    follow: Callable[[Following], None] = pkgutil.resolve_name(FOLLOWERS[following.job.kind])
+    follow(following)
+
+
+def _say_begins(job: queue.Job) -> None:
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    logs.write(f"--- {now} {job.kind} {job.title} attempt={job.attempt} ---")
 
 
 def run(platform: Platform, job: queue.Job, gpus: tuple[str, ...] = ()) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -47,6 +47,8 @@ jobs: Final = sa.Table(
     sa.Column("beat", sa.Integer, nullable=False, default=0),  # signs of life
     sa.Column("queued_seq", sa.Integer, nullable=False, default=0),  # place in the queue
     sa.Column("host", sa.Text),
+    sa.Column("seats", sa.JSON(none_as_null=True)),  # of a job on several hosts, [[host, address, [gpu, ...]], ...]
+    sa.Column("meeting", sa.JSON(none_as_null=True)),  # where its process waits for the followers on the others
     sa.Column("pid", sa.Integer),
     sa.Column("pid_ticks", sa.BigInteger),  # see identity
     sa.Column("boot_id", sa.String(36)),
@@ -98,6 +100,20 @@ seals: Final = sa.Table(
 )
 
 
+class Seat(NamedTuple):
+    """What a job on several hosts has on one of them.
+
+    Attributes:
+        host: Its name.
+        address: Its IP address.
+        gpus: UUIDs of the GPUs there; none: its processors.
+    """
+
+    host: str
+    address: str
+    gpus: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Job:
     """One job as it stood when it was read."""
@@ -130,12 +146,19 @@ class Job:
     beat: int
     queued_seq: int
     host: str | None
+    seats: tuple[Seat, ...]
+    meeting: dict[str, Any] | None
     pid: int | None
     pid_ticks: int | None
     boot_id: str | None
     created_at: float
     started_at: float | None
     finished_at: float | None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Where it runs, or ran last; its own process's host first."""
+        return tuple(seat.host for seat in self.seats) or (() if self.host is None else (self.host,))
 
 
 @dataclass(frozen=True)
@@ -167,6 +190,7 @@ def from_row(row: sa.Row[Any] | Mapping[str, Any]) -> Job:
     values["note"] = to_text(values["note"])
     values["reason"] = to_text(values["reason"])
     values["warnings"] = tuple(Text(*w) for w in values["warnings"])
+    values["seats"] = tuple(Seat(host, address, tuple(gpus)) for host, address, gpus in values["seats"] or ())
     values["moves"] = tuple((a, b) for a, b in values["moves"] or ())
     job = object.__new__(Job)
     vars(job).update(values)  # as the columns are its fields; a frozen record sets them one by one, many times as slow

@@ -301,7 +301,7 @@ class Supervisor:
             if not lines:
                 return
             running = queue.running(db)
-            names = [(job, self._hosts.of(job).name) for job in running]
+            names = [(j, name) for j in running for name in (j.hosts if j.seats else [self._hosts.of(j).name])]
             room = placing.room_left(self.platform.settings, hosts, names)
             waiting = [job for line in lines for job in queue.queued(db, placing.most(line, room), line)]
             titles = {job.id: job.title for job in running}
@@ -332,7 +332,7 @@ class Supervisor:
     def _launch(self, start: placing.Start) -> None:
         try:
             with self.platform.database.transaction() as db:
-                claimed = queue.claim(db, start.job.id, start.gpu_uuids, start.host.name)
+                claimed = queue.claim(db, start.job.id, start.gpu_uuids, start.host.name, start.seats)
         except InvalidTransitionError:
             return  # cancelled a moment ago
         self._watched[claimed.id] = claimed

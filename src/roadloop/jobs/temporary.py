@@ -16,18 +16,18 @@ from roadloop.settings import set_temporary
 _MOST_SOCKET: Final = 66  # bytes; with what Python adds, the name of a socket in there has at most its 107
 
 
-def temporary_name(task_id: str) -> str:
-    """What the temporary folders of a job begin with."""
-    return f"roadloop-{task_id[:12]}-"
+def temporary_name(task_id: str, place: int = 0) -> str:
+    """What the temporary folders of a job begin with; those of its followers are others."""
+    return f"roadloop-{task_id[:12]}{f'.{place}' if place else ''}-"
 
 
 @contextmanager
-def own_temporary(task_id: str) -> Iterator[None]:
+def own_temporary(task_id: str, place: int = 0) -> Iterator[None]:
     """Give this process and its helpers a temporary folder of their own, in place of those of killed attempts.
 
     There is none where there is no room for it, or its name would be too long for the sockets that Python puts there.
     """
-    folder = _make(task_id)
+    folder = _make(temporary_name(task_id, place))
     try:
         yield
     finally:
@@ -35,8 +35,8 @@ def own_temporary(task_id: str) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make(task_id: str) -> Path | None:
-    base, name = Path(tempfile.gettempdir()), temporary_name(task_id)
+def _make(name: str) -> Path | None:
+    base = Path(tempfile.gettempdir())
     for left in base.glob(f"{name}*"):
         shutil.rmtree(left, ignore_errors=True)
     if len(bytes(base / name)) > _MOST_SOCKET:

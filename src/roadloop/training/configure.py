@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadloop.datasets.info import DatasetInfo
+from roadloop.devices.service import Wish
 from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap, mirrored_pairs
 from roadloop.networks.folder import CHECKPOINT
@@ -217,12 +218,25 @@ def _wrong(name: str, value: Any, zh: str, en: str) -> InvalidValueError:
     )
 
 
-def check_devices(train: TrainConfig, pictures: int, devices: int, *, gpus: bool) -> None:
-    """Each device needs a picture for every part of a batch, and half precision a GPU.
+def check_places(train: TrainConfig, pictures: int, asked: Wish) -> None:
+    """Each device needs a picture for every part of a batch, each machine a device, and half precision a GPU.
+
+    Args:
+        train: The configuration.
+        pictures: Training pictures.
+        asked: Where it is to run.
 
     Raises:
         InvalidValueError: Names the field, what it is, and what it must be.
     """
+    devices, machines = asked.count or train.cpu_processes, len(asked.parts)
+    if devices < machines:
+        raise _wrong(
+            "cpu_processes",
+            train.cpu_processes,
+            f"{machines} 台机器上每台至少一个进程",
+            f"each of {machines} machines needs one process",
+        )
     batch = min(train.batch_size, pictures)
     if batch < devices:
         raise _wrong(
@@ -238,7 +252,7 @@ def check_devices(train: TrainConfig, pictures: int, devices: int, *, gpus: bool
             f"每个设备每步只有 {batch // devices} 张图片，每份至少一张",
             f"a device has {batch // devices} pictures a step, and each part needs one",
         )
-    if train.precision == "fp16" and not gpus:
+    if train.precision == "fp16" and not asked.count:
         raise _wrong("precision", "fp16", "fp16 需要 GPU；CPU 上请用 fp32", "fp16 needs a GPU; use fp32 on the CPU")
 
 

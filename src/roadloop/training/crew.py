@@ -1,27 +1,24 @@
 """A training job on several devices: one process for each, watched and served from the job's own process.
 
-The first rank's reports and calls are passed to the job's context. When a rank is lost, by a signal or by silence,
-all are ended and the job's process leaves as lost with them: the supervisor starts the next attempt, which goes on from
-the newest good checkpoint. When the job's process dies, the ranks see the end of their input and go.
+The first rank's reports and calls are passed to the job's context. When a rank is lost, by a signal, by silence or with its
+machine, all are ended and the job's process leaves as lost with them: the supervisor starts the next attempt, which goes on
+from the newest good checkpoint. When the job's process dies, the ranks go, too.
 """
 
 import itertools
-import json
-import os
 import queue
 import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from roadloop import errors
 from roadloop.errors import JobError, RoadloopError, Text, WorkerLostError
 from roadloop.jobs.silence import Silence
+from roadloop.training.ranks import Hear, Ranks
 from roadloop.training.reporting import Reporter
 from roadloop.training.work import Work
 
@@ -35,6 +32,55 @@ _ERRORS: Final = {
 }
 
 
+class Machines(Protocol):
+    """Where the ranks of one attempt are."""
+
+    def gather(self, assignments: Sequence[Mapping[str, Any]]) -> None:
+        """Start all ranks, or have them started; each gets its assignment, and where it meets the others."""
+
+    def write(self, rank: int, message: Mapping[str, Any]) -> None:
+        """Tell a rank something; one that is gone does not hear it."""
+
+    def of(self, rank: int) -> str:
+        """The name of its machine; empty for this one, where there is no other."""
+
+    def end(self) -> None:
+        """End all ranks."""
+
+
+class OneMachine:
+    """All ranks are here; they meet in a file.
+
+    Args:
+        hear: Is told what the ranks say.
+    """
+
+    def __init__(self, hear: Hear) -> None:
+        self._ranks: Final = Ranks(hear)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def gather(self, assignments: Sequence[Mapping[str, Any]]) -> None:
+        """Start all ranks."""
+        self._folder = tempfile.TemporaryDirectory(prefix="roadloop-crew-")
+        here = {"store": str(Path(self._folder.name) / "store"), "beside": len(assignments)}
+        for rank, assignment in enumerate(assignments):
+            self._ranks.start(rank, {**assignment, **here, "device": rank})
+
+    def write(self, rank: int, message: Mapping[str, Any]) -> None:
+        """Tell a rank something."""
+        self._ranks.write(rank, message)
+
+    def of(self, rank: int) -> str:  # noqa: ARG002 - as the others'
+        """Here."""
+        return ""
+
+    def end(self) -> None:
+        """End all ranks."""
+        self._ranks.end()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
 class Crew:
     """The processes of one attempt.
 
@@ -43,17 +89,26 @@ class Crew:
         size: Number of ranks.
         reporter: The job's; the first rank speaks to it.
         cuda: Each rank has a GPU.
+        machines: Where they are; given what is to be told what they say.
     """
 
-    def __init__(self, work: Work, size: int, reporter: Reporter, *, cuda: bool) -> None:
-        self._work = work
-        self._size = size
-        self._cuda = cuda
-        self._reporter = reporter
-        self._inbox: queue.SimpleQueue[tuple[int, dict[str, Any] | None]] = queue.SimpleQueue()
-        self._ranks: list[subprocess.Popen[bytes]] = []
-        self._crashes: list[str] = []
-        self._ended: dict[int, bool] = {}
+    def __init__(
+        self,
+        work: Work,
+        size: int,
+        reporter: Reporter,
+        *,
+        cuda: bool,
+        machines: Callable[[Hear], Machines] = OneMachine,
+    ) -> None:
+        self._work: Final = work
+        self._size: Final = size
+        self._cuda: Final = cuda
+        self._reporter: Final = reporter
+        self._inbox: Final[queue.SimpleQueue[tuple[int, Mapping[str, Any]]]] = queue.SimpleQueue()
+        self._machines: Final = machines(lambda rank, message: self._inbox.put((rank, message)))
+        self._crashes: Final[dict[int, Mapping[str, Any]]] = {}
+        self._ended: Final[dict[int, bool]] = {}
 
     def run(self, silent_seconds: float = SILENT_SECONDS) -> bool:
         """Start all ranks, serve them to their end, and leave none behind.
@@ -65,37 +120,18 @@ class Crew:
             True at the end of the recipe; False when asked to stop.
 
         Raises:
-            WorkerLostError: A rank was killed or fell silent; the others have been ended.
+            WorkerLostError: A rank was killed, fell silent or went with its machine; the others have been ended.
             RoadloopError: What a rank raised.
         """
-        with tempfile.TemporaryDirectory(prefix="roadloop-crew-") as folder:
-            try:
-                for rank in range(self._size):
-                    self._start(rank, Path(folder) / "store")
-                return self._serve(silent_seconds)
-            finally:
-                self._end_all()
-
-    def _start(self, rank: int, store: Path) -> None:
-        read, write = os.pipe()
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "roadloop.training.rank", str(write)],
-                stdin=subprocess.PIPE,
-                pass_fds=[write],
-            )
+            self._machines.gather([self._assignment(rank) for rank in range(self._size)])
+            return self._serve(silent_seconds)
         finally:
-            os.close(write)
-        self._ranks.append(process)
-        threading.Thread(target=self._listen, args=(rank, read), daemon=True).start()
-        assignment = {"rank": rank, "size": self._size, "cuda": self._cuda, "store": str(store)}
-        self._write(rank, {**assignment, "work": self._work.to_json()})
+            self._machines.end()
 
-    def _listen(self, rank: int, pipe: int) -> None:
-        with os.fdopen(pipe, "rb") as stream:
-            for line in stream:
-                self._inbox.put((rank, json.loads(line)))
-        self._inbox.put((rank, None))
+    def _assignment(self, rank: int) -> dict[str, Any]:
+        work = self._work if rank == 0 else self._work.without_secrets()
+        return {"rank": rank, "size": self._size, "cuda": self._cuda, "work": work.to_json()}
 
     def _serve(self, silent_seconds: float) -> bool:
         silence, gone, signs = Silence(silent_seconds), set[int](), itertools.count()
@@ -110,29 +146,30 @@ class Crew:
                 silence.look(time.monotonic())
                 silent = [r for r in range(self._size) if r not in gone and silence.of(r) > patience[r]]
                 if silent:
-                    raise _lost(silent[0], "没有响应", "showed no life") from None
+                    raise self._lost(silent[0], "没有响应", "showed no life") from None
                 continue
             silence.hear(rank, next(signs))
             patience[rank] = silent_seconds
-            if message is None:
+            if "exit" in message:
                 gone.add(rank)
-                self._check_exit(rank)
+                if rank not in self._ended:
+                    raise self._loss(rank, message["exit"])
             else:
                 self._answer(rank, message)
         return self._ended[0]
 
-    def _answer(self, rank: int, message: dict[str, Any]) -> None:
+    def _answer(self, rank: int, message: Mapping[str, Any]) -> None:
         match message:
             case {"ask": call, "arguments": arguments}:
-                self._write(rank, {"answer": self._call(call, arguments)})
+                self._machines.write(rank, {"answer": self._call(call, arguments)})
             case {"tell": "progress", "arguments": [done, total, note]}:
                 self._reporter.progress(done, total, Text(*note) if note else None)
             case {"tell": "warn", "arguments": [text]}:
                 self._reporter.warn(Text(*text))
             case {"error": code, "text": text, "details": details}:
                 raise _ERRORS.get(code, JobError)(Text(*text), **details)
-            case {"crash": what}:
-                self._crashes.append(what)
+            case {"crash": _}:
+                self._crashes[rank] = message
             case {"end": finished}:
                 self._ended[rank] = finished
 
@@ -148,37 +185,54 @@ class Crew:
                 return self._reporter.publish([(Path(a), Path(b)) for a, b in moves], memo)
         raise ValueError(call)
 
-    def _check_exit(self, rank: int) -> None:
-        """A rank is gone: fine when it said so; otherwise find out which one began it."""
-        if rank in self._ended:
-            return
+    def _loss(self, rank: int, code: int | None) -> Exception:
+        """Why a rank is gone without having said so: find out which one began it."""
+        exits = self._exits(rank, code)
+        for number, left in exits.items():
+            if left is not None and left < 0:
+                name = signal.Signals(-left).name
+                return self._lost(number, f"被信号 {name} 终止", f"was killed by {name}")
+        for number, left in exits.items():
+            if left is None:
+                return self._lost(number, "所在的机器失去联系", "is gone with its machine")
+        for number, left in exits.items():
+            if number not in self._crashes:
+                return _left(number, left)
+        return self._fault(rank)
+
+    def _fault(self, rank: int) -> Exception:
+        """What the ranks say that have crashed; when they only miss each other, the network between them."""
+        for number, crash in self._crashes.items():
+            if not crash["severed"]:
+                return RuntimeError(f"rank {number}: {crash['crash']}")
+        return self._lost(rank, "与其他进程断开了连接", "lost its connection to the others")
+
+    def _exits(self, rank: int, code: int | None) -> dict[int, int | None]:
+        """The exit codes of all ranks that are gone when this one's end has settled, in their order."""
+        exits = {rank: code}
         deadline = time.monotonic() + SETTLE_SECONDS
-        while time.monotonic() < deadline and any(p.poll() is None for p in self._ranks):
-            time.sleep(0.05)
-        for number, process in enumerate(self._ranks):
-            code = process.poll()
-            if code is not None and code < 0:
-                name = signal.Signals(-code).name
-                raise _lost(number, f"被信号 {name} 终止", f"was killed by {name}")
-        if not self._crashes:
-            raise _left(rank, self._ranks[rank].poll())
-        raise RuntimeError(f"rank {rank}: {self._crashes[0]}")
+        while exits.keys() | self._ended.keys() != set(range(self._size)) and time.monotonic() < deadline:
+            with suppress(queue.Empty):
+                number, message = self._inbox.get(timeout=0.05)
+                if "exit" in message:
+                    exits.setdefault(number, message["exit"])
+                elif message.keys() & {"crash", "error", "end"}:
+                    self._answer(number, message)
+        return {number: exits[number] for number in sorted(exits.keys() - self._ended.keys())}
 
-    def _write(self, rank: int, message: dict[str, Any]) -> None:
-        stream = self._ranks[rank].stdin
-        assert stream is not None
-        with suppress(BrokenPipeError):  # it is gone; its listener says so
-            stream.write((json.dumps(message) + "\n").encode())
-            stream.flush()
-
-    def _end_all(self) -> None:
-        for process in self._ranks:
-            process.kill()
-        for process in self._ranks:
-            process.wait()
-            assert process.stdin is not None
-            with suppress(BrokenPipeError):
-                process.stdin.close()
+    def _lost(self, rank: int, zh: str, en: str) -> WorkerLostError:
+        name = self._machines.of(rank)
+        who = Text(
+            f"训练进程 {rank}" + (f"（机器 {name}）" if name else ""), f"Rank {rank}" + (f" on {name}" if name else "")
+        )
+        return WorkerLostError(
+            Text(
+                f"{who.zh} {zh}；所有进程已结束，从最新的检查点继续。多次发生时请检查内存、驱动与网络。",
+                f"{who.en} {en}; all ranks were ended and training goes on from the newest checkpoint."
+                " When it happens again and again, look at memory, driver and network.",
+            ),
+            rank=rank,
+        )
 
 
 def _left(rank: int, code: int | None) -> JobError:
@@ -187,17 +241,6 @@ def _left(rank: int, code: int | None) -> JobError:
             f"训练进程 {rank} 自行退出（退出码 {code}）：是网络的代码或它使用的库结束了进程；位置见日志。请改正后新建任务。",
             f"Rank {rank} ended itself (exit code {code}): the code of the network, or a library that it uses, did that; the"
             " log says where. Correct it and create a new task.",
-        ),
-        rank=rank,
-    )
-
-
-def _lost(rank: int, zh: str, en: str) -> WorkerLostError:
-    return WorkerLostError(
-        Text(
-            f"训练进程 {rank} {zh}；所有进程已结束，从最新的检查点继续。多次发生时请检查内存与驱动。",
-            f"Rank {rank} {en}; all ranks were ended and training goes on from the newest checkpoint."
-            " When it happens again and again, look at memory and driver.",
         ),
         rank=rank,
     )

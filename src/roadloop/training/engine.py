@@ -102,9 +102,9 @@ def prepare_torch(work: Work, group: Group) -> None:
     """Threads, and kernels that give the same bits each time."""
     cv2.setNumThreads(0)
     if work.threads:
-        torch.set_num_threads(max(1, work.threads // group.size))
-    elif group.size > 1 and group.device.type == "cpu":
-        torch.set_num_threads(max(1, torch.get_num_threads() // group.size))
+        torch.set_num_threads(max(1, work.threads // group.beside))
+    elif group.beside > 1 and group.device.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // group.beside))
     if group.device.type == "cuda":
         torch.cuda.set_device(group.device)
         torch.backends.cudnn.allow_tf32 = True  # PyTorch's default; validation goes without
@@ -230,7 +230,7 @@ def make_run(work: Work, reader: DatasetReader, learner: Learner, group: Group) 
     check_pictures(plan, group)
     augmentation = Augmentation(recipe.data, class_pixels(label_map, reader.info.pixels("train")))
     loaders = loader_processes(work, group)
-    keep = work.decoded_cache_mib * 2**20 // (group.size * max(1, loaders))
+    keep = work.decoded_cache_mib * 2**20 // (group.beside * max(1, loaders))
     samples = data.TrainingSamples(taken, augmentation, recipe.train.seed, keep)
     whole = data.WholePictures(Sampling(val_split, lut, max_pixels=work.max_pixels))
     mine = list(range(group.rank, len(val_split), group.size))
@@ -278,7 +278,7 @@ def loader_processes(work: Work, group: Group) -> int:
         return work.loaders
     if group.device.type == "cpu":
         return 0
-    return max(1, min(GPU_LOADERS, len(os.sched_getaffinity(0)) // group.size - 1))
+    return max(1, min(GPU_LOADERS, len(os.sched_getaffinity(0)) // group.beside - 1))
 
 
 def describe(work: Work, reader: DatasetReader) -> dict[str, Any]:

@@ -71,7 +71,8 @@ class StartTask(TaskId):
     batch_size: int | None = Field(None, description="Pictures per step, all devices together.", examples=[24])
     gpus: str = Field(
         "",
-        description="GPU indices on this host, `node2:0,1` on another one, or `any:2`: whichever has two free; empty or cpu = CPU.",
+        description="GPU indices on this host, `node2:0,1` on another one, `node1:0,1;node2:0,1` on several (`node1:cpu;node2:cpu`:"
+        " their CPUs), or `any:2`: whichever has two free; empty or cpu = CPU.",
         examples=["0,1,2"],
     )
     model: str | None = Field(None, description="Prefix of the model files.", examples=["kd_suzhou"])

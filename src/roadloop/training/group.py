@@ -19,11 +19,13 @@ class Group:
         device: Where its tensors are.
         rank: 0 publishes and speaks.
         size: How many share a batch.
+        beside: How many of them share this machine.
     """
 
     device: torch.device
     rank: int = 0
     size: int = 1
+    beside: int = 1
 
     @property
     def first(self) -> bool:

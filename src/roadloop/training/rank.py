@@ -1,8 +1,9 @@
-"""One rank of a training job on several devices: `python -m roadloop.training.rank PIPE`, started by `crew.py`.
+"""One rank of a training job on several devices: `python -m roadloop.training.rank PIPE`, started by `ranks.py`.
 
-The crew writes one JSON line with the assignment to the standard input, then the answers to this process's calls; the
-end of that stream is the end of the crew, and so of this process, whatever it is doing. What this process says goes
-as JSON lines into the pipe: signs of life, calls, its end. Its output is the job's log.
+The crew, or the follower that stands for it on another machine, writes one JSON line with the assignment to the standard
+input, then the answers to this process's calls; the end of that stream is the end of the crew, and so of this process,
+whatever it is doing. What this process says goes as JSON lines into the pipe: signs of life, calls, its end. Its output is the
+log.
 """
 
 import json
@@ -18,6 +19,8 @@ from typing import Any, Final
 
 from roadloop.errors import JobError, RoadloopError, Text
 from roadloop.jobs import endings
+from roadloop.settings import prefer_variable
+from roadloop.training.meeting import interface_of
 from roadloop.training.reporting import Move, Silent
 
 BEAT_SECONDS: Final = 1.0
@@ -116,16 +119,35 @@ def main() -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - the outermost frame
         traceback.print_exc()
-        line.say({"crash": f"{type(error).__name__}: {error}"[:2000]})
+        line.say({"crash": f"{type(error).__name__}: {error}"[:2000], "severed": is_severed(error)})
         return 1
     line.say({"end": finished})
     return 0
 
 
+def is_severed(error: Exception) -> bool:
+    """Whether an error says no more than that the other ranks cannot be reached: the fault lies elsewhere."""
+    dist = sys.modules.get("torch.distributed")  # which may be what could not be loaded
+    return dist is not None and (isinstance(error, dist.DistError) or "gloo" in str(error))  # gloo: RuntimeError
+
+
+def choose_interface(address: str | None) -> None:
+    """Have the ranks speak over the network interface that has this address; over the loopback where all are on this machine.
+
+    What the machine's environment says of several machines counts more.
+
+    Source: NVIDIA, NCCL documentation, "Environment Variables", NCCL_SOCKET_IFNAME.
+    """
+    for name, exactly in (("GLOO_SOCKET_IFNAME", ""), ("NCCL_SOCKET_IFNAME", "=")):
+        if address is None:
+            os.putenv(name, "lo")
+        elif interface := interface_of(address):
+            prefer_variable(name, exactly + interface)  # to NCCL a bare name is also the beginning of others
+
+
 def work(line: Line) -> bool:
     """Join the other ranks and train with them."""
-    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):  # all ranks are on this host
-        os.putenv(name, "lo")
+    choose_interface(line.assignment.get("address"))
     import torch  # noqa: PLC0415 - signs of life come first
     import torch.distributed as dist  # noqa: PLC0415
 
@@ -133,13 +155,18 @@ def work(line: Line) -> bool:
     from roadloop.training.group import Group  # noqa: PLC0415
     from roadloop.training.work import Work  # noqa: PLC0415
 
-    rank, size, cuda = (line.assignment[key] for key in ("rank", "size", "cuda"))
-    device = torch.device("cuda", rank) if cuda else torch.device("cpu")
-    store = dist.FileStore(line.assignment["store"], size)  # type: ignore[attr-defined]
-    backend, place = ("nccl", device) if cuda else ("gloo", None)
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size, device_id=place)
+    rank, size, cuda, beside, place = (line.assignment[key] for key in ("rank", "size", "cuda", "beside", "store"))
+    device = torch.device("cuda", line.assignment["device"]) if cuda else torch.device("cpu")
+    store: Any
+    if isinstance(place, str):
+        store = dist.FileStore(place, size)  # type: ignore[attr-defined]
+    else:
+        host, port = place
+        store = dist.TCPStore(host, port, is_master=False, wait_for_workers=False)  # type: ignore[attr-defined]
+    backend, bound = ("nccl", device) if cuda else ("gloo", None)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, device_id=bound)
     reporter = Speaking(line) if rank == 0 else Forwarding(line)
-    finished = run(Work.from_json(line.assignment["work"]), Group(device, rank, size), reporter)
+    finished = run(Work.from_json(line.assignment["work"]), Group(device, rank, size, beside), reporter)
     dist.barrier()  # nobody leaves while another still publishes; after an error nothing here may wait
     dist.destroy_process_group()
     return finished

@@ -256,7 +256,7 @@ class TrainingRecipe(Record):
     network: Named = Field(description="The network's folder, copied into the task.")
     start_weights: Named | None = Field(description="The file whose tensors training begins from.")
     label_map: dict[str, JsonValue] = Field(description="Raw id -> train id, as `LabelMap.to_json` writes it.")
-    gpus: str = Field(description="GPU indices on a host, `node2:0,1` on another one, or `any:2`; empty = CPU.")
+    gpus: str = Field(description="GPUs, or machines, as `/starttask` takes them; empty = CPU.")
     train: TrainConfig = Field(description="train_con, complete.")
     data: DataConfig = Field(description="data_con, complete.")
 

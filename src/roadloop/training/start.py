@@ -20,7 +20,7 @@ from roadloop.storage.paths import check_name
 from roadloop.storage.platform import Platform
 from roadloop.storage.publish import sha256_file
 from roadloop.training import store
-from roadloop.training.configure import TaskFacts, check, check_devices, fill_data, fill_train, merge_train, warnings
+from roadloop.training.configure import TaskFacts, check, check_places, fill_data, fill_train, merge_train, warnings
 from roadloop.training.forms import StartTask
 from roadloop.training.recipe import DataConfig, Named, R, TrainConfig, TrainingRecipe, parse
 from roadloop.training.service import Task, dump, facts_of, read_task, require, require_open, require_same, shown
@@ -82,11 +82,11 @@ def plan(
         network=Named(name=network.name, digest=digest(source)),
         start_weights=weights,
         label_map=facts.label_map.to_json(),
-        gpus=check_gpus(platform, request.gpus),
+        gpus=check_gpus(platform, request.gpus, several=True),
         train=train.model_copy(update={"weights": weights.name if weights else ""}),
         data=data,
     )
-    check_devices(train, facts.pictures(data), recipe.devices, gpus=bool(recipe.gpus))
+    check_places(train, facts.pictures(data), devices.wish(recipe.gpus))
     config = {
         "recipe": recipe.model_dump(mode="json"),
         "source": source,
@@ -221,10 +221,9 @@ def resume(platform: Platform, task_id: str, gpus: str | None = None) -> Write[N
         )
     _check_can_go_on(task)
     facts = facts_of(platform, task)
-    text = check_gpus(platform, task.job.gpus if gpus is None else gpus)
+    text = check_gpus(platform, task.job.gpus if gpus is None else gpus, several=True)
     recipe = TrainingRecipe.model_validate(task.row.recipe)
-    size = devices.wish(text).count or recipe.train.cpu_processes
-    check_devices(recipe.train, facts.pictures(recipe.data), size, gpus=bool(text))
+    check_places(recipe.train, facts.pictures(recipe.data), devices.wish(text))
 
     def write(db: sa.Connection) -> None:
         now = require(db, task_id)

@@ -1,5 +1,6 @@
 """What the job of a training task runs, and the one that checks whether a team's own network can be trained."""
 
+import functools
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from roadloop.training.configure import TaskFacts, warnings
 from roadloop.training.create import defaults
 from roadloop.training.crew import Crew
 from roadloop.training.group import Group
+from roadloop.training.machines import SeveralMachines, divided
 from roadloop.training.measured import TRAIN, settled
 from roadloop.training.recipe import TrainingRecipe
 from roadloop.training.service import facts_of, read_task
@@ -111,8 +113,12 @@ def load_work(context: TaskContext) -> tuple[Work, TaskFacts]:
 
 
 def train_here(context: TaskContext, work: Work) -> bool:
-    """Train in this process on one device, or with a process for each of several."""
-    cuda = bool(context.gpus)
+    """Train in this process on one device, or with a process for each of several, here or on several machines."""
+    cuda, seats = bool(context.gpus), context.job.seats
+    if seats:
+        sizes = divided(work.recipe.train.cpu_processes, seats)
+        machines = functools.partial(SeveralMachines, seats=seats, sizes=sizes, meet=context.meet)
+        return Crew(work, sum(sizes), context, cuda=cuda, machines=machines).run()
     size = len(context.gpus) if cuda else work.recipe.train.cpu_processes
     if size > 1:
         return Crew(work, size, context, cuda=cuda).run()

@@ -1,6 +1,6 @@
 """What one rank needs to know to train: plain values, so that they can be handed to another process as JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +25,10 @@ class Work:
         dataset: Folder of the dataset.
         base_dataset: Folder of the dataset that it extends, when only the increment is trained on.
         task: Folder of the training task.
-        threads: Threads of torch for all ranks together; 0 = as many as cores.
+        threads: Threads of torch for all ranks of a machine together; 0 = as many as cores.
         loaders: Processes that read pictures, for each rank; negative = as many as fit.
         max_pixels: Of the largest picture that is decoded.
-        decoded_cache_mib: Decoded pictures that all ranks and loaders together may keep.
+        decoded_cache_mib: Decoded pictures that all ranks and loaders of a machine together may keep.
         mlflow_url: Tracking server that hears of every epoch; empty = none.
         begin: Folder that the network's code begins from, where the recipe names one.
     """
@@ -49,6 +49,10 @@ class Work:
     def trust(self) -> Trust:
         """What may run: this source, which the job has asked about (`tasks.load_work`)."""
         return Trust.of(self.source)
+
+    def without_secrets(self) -> "Work":
+        """For all ranks but the first, which alone speaks to others."""
+        return replace(self, mlflow_url="")
 
     @property
     def network_settings(self) -> dict[str, Any]:

@@ -110,13 +110,16 @@ def test_health__finds_every_fault(
 
 
 @pytest.mark.usefixtures("sets")
-def test_health__failures(client: TestClient) -> None:
+def test_health__failures(client: TestClient, platform: Platform, write_model: Callable[..., Path]) -> None:
+    write_model(platform.workspace.weights)
     assert client.post("/v1/sources/sad/health").status_code == 404
     for body, status in (
         ({"against": "sad"}, 404),
         ({"against": "镇"}, 422),
         ({"model": "sad"}, 404),
         ({"confidence": "sad"}, 422),
+        ({"model": "tiny_ep-0001.params", "gpus": "sad"}, 422),
+        ({"model": "tiny_ep-0001.params", "gpus": "n1:cpu;n2:cpu"}, 422),
     ):
         assert client.post("/v1/sources/镇/health", json=body).status_code == status, body
     assert client.get("/v1/source_health/sad/health.json").status_code == 404

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
+from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.queue import Submission
 from roadloop.lists import read_names
 from roadloop.models.files import load_description
@@ -34,7 +35,7 @@ def create(platform: Platform, request: CheckHealth) -> Write[str]:
 
     Raises:
         NotFoundError: The set, one of the others, or the model file is not there.
-        InvalidValueError: The set is compared with itself.
+        InvalidValueError: The set is compared with itself, or a GPU is not there.
         BrokenFileError: The model file's description cannot be used.
         UntrustedCodeError: The model's network carries code that nobody has approved here.
         LabelMapError: The set's class table and the model's give one id different meanings.
@@ -47,7 +48,7 @@ def create(platform: Platform, request: CheckHealth) -> Write[str]:
         trust_of(platform).require(record.network.source, path)
         match_model(record, source.table)
     recipe = HealthRecipe(**request.part(Examination) | {"name": source.name}, against=against)
-    gpus = "" if request.gpus == "cpu" or not request.model else request.gpus
+    gpus = check_gpus(platform, request.gpus) if request.model else ""
 
     def write(db: sa.Connection) -> str:
         task_id = queue.submit(db, Submission(kind="health", payload=recipe.payload(), title=source.name, gpus=gpus))

@@ -1,13 +1,15 @@
 // @ts-check
-/** Where work runs: the CPU, GPUs of this host by their numbers, or of a node of a cluster, whose name stands first. */
+/** Where work runs: the CPU, GPUs of this host by their numbers, or of nodes of a cluster, whose names stand first. */
 
 import { get } from "../api.js";
+import { readGpus, toggled, writeGpus } from "../gpus.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
 
-/** @param {{form: import("./form.js").Form<any>}} props  Writes `gpus`: `0,1` or `node2:0,1`, empty = CPU. */
-export function GpuField({ form }) {
+/** @param {{form: import("./form.js").Form<any>, spread?: boolean}} props
+ * Writes `gpus`: `0,1`, `node2:0,1` or, with `spread`, those of several machines; empty = CPU. */
+export function GpuField({ form, spread = false }) {
   const { data } = usePoll(
     (signal) => get("/gpus_info", {}, signal),
     [],
@@ -15,21 +17,11 @@ export function GpuField({ form }) {
   );
   const gpus = data?.data ?? [];
   const several = new Set(gpus.map((/** @type {any} */ g) => g["pc-name"])).size > 1;
-  const colon = form.values.gpus.lastIndexOf(":");
-  const machine = form.values.gpus.slice(0, Math.max(0, colon));
-  const chosen = form.values.gpus
-    .slice(colon + 1)
-    .split(",")
-    .filter(Boolean);
+  const chosen = readGpus(form.values.gpus);
   /** @param {any} g */
-  const isChosen = (g) => machine === (several ? g["pc-name"] : "") && chosen.includes(String(g.id));
-  /** Work has GPUs of one machine: choosing one of another machine lets go of the others. @param {any} g */
-  const toggle = (g) => {
-    const on = several ? g["pc-name"] : "";
-    const kept = on === machine ? chosen.filter((/** @type {string} */ n) => n !== String(g.id)) : [];
-    const ids = (isChosen(g) ? kept : [...kept, String(g.id)]).sort();
-    form.set("gpus", ids.length && on ? `${on}:${ids.join(",")}` : ids.join(","));
-  };
+  const key = (g) => `${several ? g["pc-name"] : ""}:${g.id}`;
+  /** @param {any} g */
+  const toggle = (g) => form.set("gpus", writeGpus(toggled(chosen, key(g), spread)));
   return html`
     <fieldset class=${`field ${form.errorOf("gpus") ? "wrong" : ""}`}>
       <legend class="label">${t("运行在", "Runs on")}</legend>
@@ -47,7 +39,7 @@ export function GpuField({ form }) {
               ${gpus.map(
                 (/** @type {any} */ g) => html`
                   <label class="check">
-                    <input type="checkbox" checked=${isChosen(g)} onChange=${() => toggle(g)} />
+                    <input type="checkbox" checked=${chosen.includes(key(g))} onChange=${() => toggle(g)} />
                     <span>
                       ${several ? `${g["pc-name"]} · ` : ""}GPU ${g.id} · ${g.name}
                       <span class="hint">
@@ -71,4 +63,4 @@ export function GpuField({ form }) {
 }
 
 /** The devices in words, for a button. @param {string} gpus */
-export const devices = (gpus) => (gpus ? `GPU ${gpus}` : "CPU");
+export const devices = (gpus) => (!gpus ? "CPU" : gpus.includes("cpu") ? gpus : `GPU ${gpus}`);

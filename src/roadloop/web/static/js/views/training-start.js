@@ -90,7 +90,7 @@ function Start({ row, info, train, data, weights, started }) {
           ["aug", t("只用增量新加的", "Only those that the increment added")],
         ]} />`
       }
-      <${GpuField} form=${form} />
+      <${GpuField} form=${form} spread />
       <p class="wide small quiet">
         ${t(
           `共 ${row.category_num} 个类别，由标签映射决定。开始后配置和映射不再改变。`,
