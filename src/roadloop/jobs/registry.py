@@ -1,6 +1,6 @@
 """What a job can be: kind -> the function that its process runs, as text, because loading some of them is dear.
 
-And which settings with passwords, tokens or addresses that may hold them which kinds are told.
+And which settings with passwords, tokens or addresses that may hold them which kinds are told, and which kinds ask a cluster.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,9 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "mlflow_url": frozenset({"train"}),
     "track_service_url": frozenset({"sample", "select"}),
 }
+
+#: The kinds whose work is given to other nodes, too, where it is large.
+SPREAD: Final = frozenset({"create_data", "evaluate", "select", "health"})
 
 
 def withheld(kind: str) -> frozenset[str]:
