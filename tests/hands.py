@@ -49,7 +49,7 @@ class ProcessTeam:
     def hear(self, seconds: float) -> Iterator[Event]:
         nodes = {end: node for node, end in self._ends.items()}
         for end in wait(list(nodes), seconds):
-            node = nodes[end]  # type: ignore[index]
+            node = nodes[end]
             try:
                 number, answer = self._ends[node].recv()
             except (EOFError, OSError):

@@ -76,7 +76,7 @@ def test_shared__reads_no_further_than_the_slowest_chunk_allows(site: Site) -> N
         if len(site.said) == 2 and calls[-10:] == [len(read)] * 10:  # nothing moves any more
             (site.folder / "slow").touch()
 
-    found = []
+    found: list[int] = []
     for result in shared(replace(site.share(), check=check), stream()):
         if not found:
             assert len(read) <= AHEAD * AT_ONCE * 2 * 6  # two nodes, six items in the larger one's chunks

