@@ -55,7 +55,7 @@ def nodes(number: int) -> Iterator[str]:
     cores = sorted(os.sched_getaffinity(0))
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment = Settings().driver_environment(token=False)
     with ExitStack() as stack:
         for node in range(number):
             place = ["--head", "--port", address.rpartition(":")[2], "--include-dashboard=false"]

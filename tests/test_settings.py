@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from roadloop.jobs.registry import SECRETS, TASKS, withheld
+from roadloop.jobs.registry import SECRETS, SPREAD, TASKS, withheld
 from roadloop.settings import Settings
 
 
@@ -44,6 +44,15 @@ def test_job_environment__gives_the_same_settings_without_those_withheld(monkeyp
         assert ("ROADLOOP_LABEL_STUDIO_TOKEN" in told) == (kind in {"linedown", "push_package"})
         assert ("ROADLOOP_MLFLOW_URL" in told) == (kind == "train")
         assert json.loads(told["ROADLOOP_ROOTS"]) == ["/data:ro"]
+
+
+def test_job_environment__has_a_clusters_token_only_where_nodes_are_to_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t", "RAY_USE_TLS": "1", "RAY_TLS_CA_CERT": "/ca"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert not given.keys() & Settings().job_environment(()).keys()
+    assert given.items() <= Settings().job_environment((), cluster=True).items()
+    assert set(TASKS) >= SPREAD
 
 
 def test_secrets__every_address_and_token_is_in_the_table_of_who_is_told() -> None:

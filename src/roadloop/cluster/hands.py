@@ -1,7 +1,9 @@
 """The process of a job that talks to Ray: begins hands on nodes, hands them chunks, and says what came of them."""
 
 import os
+import queue
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,6 +49,9 @@ class Hands:
         self._opening: Final = opening
         self._hired: Final[dict[str, _Hired]] = {}
         self._calls: Final[dict[Any, tuple[str, str, int]]] = {}  # what, node, number of each call without an answer
+        self._events: Final = queue.SimpleQueue[tuple[Any, ...]]()
+        self._said = 0.0
+        threading.Thread(target=self._tell, name="tell", daemon=True).start()
 
     def serve(self) -> None:
         """Until the job says that it is over, or has ended."""
@@ -98,6 +103,9 @@ class Hands:
 
     def _beat(self) -> None:
         now = time.monotonic()
+        if now - self._said > BEAT_SECONDS:
+            self._said = now
+            self._say("alive", "")
         for node, hired in list(self._hired.items()):
             if now - hired.heard > hired.patience:
                 self._lost(node, "it shows no life")
@@ -129,7 +137,13 @@ class Hands:
         self._say("gone", node, 0, why)
 
     def _say(self, *event: Any) -> None:
-        self._connection.send(event)
+        self._events.put(event)
+
+    def _tell(self) -> None:
+        """A job that is busy reads late, and hands must hear of this process meanwhile."""
+        with suppress(OSError):  # the job has ended, which `serve` reads
+            while True:
+                self._connection.send(self._events.get())
 
 
 def talk(connection: "Connection[Any, Any]", address: str, mark: str, opening: bytes) -> NoReturn:

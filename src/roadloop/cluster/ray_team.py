@@ -1,6 +1,7 @@
 """Hands on the nodes of a Ray cluster, for one job. Ray ends who talks to it when its head dies, so a child process does that."""
 
 import multiprocessing
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 from roadloop.cluster.spread import Event, TeamLostError
 
 CLOSE_SECONDS: Final = 3.0
+HUNG_SECONDS: Final = 60.0  #: as Ray waits for a head that is away
 _AWAY: Final = (EOFError, OSError)
 
 
@@ -25,6 +27,7 @@ class RayTeam:
         self._connection, other = context.Pipe()
         self._process: Final = context.Process(target=_talk, args=(other, address, mark, opening), daemon=True)
         self._process.start()
+        self._heard = time.monotonic()
         other.close()
 
     def hire(self, node: str, cores: int) -> None:
@@ -43,14 +46,17 @@ class RayTeam:
         """What has happened.
 
         Raises:
-            TeamLostError: The process that talks to Ray has ended.
+            TeamLostError: The process that talks to Ray has ended, or hangs.
         """
         try:
             while self._connection.poll(seconds):
+                self._heard = time.monotonic()
                 yield Event(*self._connection.recv())
                 seconds = 0
         except _AWAY as error:
             raise TeamLostError("the cluster does not answer") from error
+        if time.monotonic() - self._heard > HUNG_SECONDS:
+            raise TeamLostError("the cluster has not answered for long")
 
     def close(self) -> None:
         """End the hands and the process that talks to Ray."""

@@ -50,9 +50,9 @@ class There(Generic[A, B]):
 
 
 class Event(NamedTuple):
-    """What is heard of a node: its hand is ready, or has done a chunk; or there is none any more, or never."""
+    """What is heard of a node: its hand is ready, or has done a chunk; there is none any more, or never; or of none: all is well."""
 
-    what: Literal["ready", "done", "gone", "unfit"]
+    what: Literal["ready", "done", "gone", "unfit", "alive"]
     node: str
     number: int = 0
     data: Any = None
