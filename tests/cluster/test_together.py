@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 RunJob = Callable[[Platform, str], queue.Job]
 Submit = Callable[[Platform], str]
 
-PICTURES = 400
+PICTURES = 200
 COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 TABLE = ClassTable(
     "rgb",
@@ -121,7 +121,8 @@ class Both:
         return job
 
     def log(self, task_id: str) -> str:
-        return (self.site.platform.workspace.home / self.job(task_id).log).read_text()
+        path = self.site.platform.workspace.home / self.job(task_id).log
+        return path.read_text() if path.exists() else ""
 
     def here(self, submit: Submit) -> str:
         task_id = submit(self.alone)
@@ -182,20 +183,27 @@ def test_jobs__of_every_kind_that_spreads_give_the_same_bytes_on_three_nodes(bot
 
 
 @pytest.mark.slow
-def test_nodes__that_die_half_way_cost_no_byte(both: Both) -> None:
-    for kill in ("a helper", "the job's"):
-        place = f"killed {kill[:1]}"
-        task_id = predict(both.site.platform, place)
-        while (job := both.job(task_id)).progress < 0.2 or both.log(task_id).count("works on it, too") < 3:
-            assert job.state not in ENDED, (job, both.log(task_id))
+def test_kills__half_way_cost_no_byte_and_leave_no_process(both: Both) -> None:
+    for what in ("the job", "a helper"):
+        task_id = predict(both.site.platform, what)
+        helpers = both.site.machines[1:]
+        while not (found := [m for m in helpers if f"node={m.name} works" in both.log(task_id)]):
+            assert both.job(task_id).state not in ENDED, both.log(task_id)
             time.sleep(0.1)
-        victim = next(m for m in both.site.machines[1:] if (m.name == job.host) == (kill == "the job's"))
-        victim.kill()
+        job = both.job(task_id)
+        victim = next(machine for machine in found if machine.name != job.host)
+        if what == "the job":
+            worker = next(p for p in psutil.process_iter() if mark_in(p.pid) == f"{task_id}:1" and p.ppid() != 1)
+            worker.kill()
+            print(f"a killed job: its last process was gone after {gone(f'{task_id}:1'):.1f} s")
+        else:
+            victim.kill()
         ended = both.end(task_id)
-        victim.start()
         assert ended.state is JobState.SUCCEEDED, (ended, both.log(task_id))
-        assert ended.attempt == (1 if kill == "a helper" else 2)
+        assert ended.attempt == (2 if what == "the job" else 1)
         gone(task_id)
-        together, alone = both.trees(place, task_id, both.here(partial(predict, place=place)))
+        if what == "a helper":
+            victim.start()
+        together, alone = both.trees(what, task_id, both.here(partial(predict, place=what)))
         assert together == alone
         wait_for_nodes(both.site.platform)
