@@ -11,7 +11,7 @@ from typing import Final
 from roadloop.datasets.assemble import assemble
 from roadloop.datasets.info import DatasetInfo
 from roadloop.datasets.plan import make_plan
-from roadloop.datasets.pool import pack_all
+from roadloop.datasets.pool import Packing, pack_all
 from roadloop.datasets.recipe import DatasetRecipe
 from roadloop.demo.world.world import World
 from roadloop.demo.write import QUALITY
@@ -87,7 +87,8 @@ def build(workspace: Workspace, name: str, processes: int) -> DatasetInfo:
     plan = make_plan(workspace, recipe)
     parts = workspace.datasets / f"{name}.parts"
     parts.mkdir()
-    reports = list(pack_all(plan, (), parts, processes, MAX_PIXELS, lambda _done: None))
+    packing = Packing(plan.tables, parts, processes, MAX_PIXELS)
+    reports = list(pack_all(plan.shards, packing, lambda _done: None))
     with publish.publishing_folder(workspace.datasets / name) as folder:
         info = assemble(folder, parts, recipe, plan, reports)
         publish.seal(folder)

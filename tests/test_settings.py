@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from roadloop.jobs.registry import READERS, SECRETS, TASKS, keys, withheld
+from roadloop.jobs.registry import READERS, SECRETS, SPREAD, TASKS, keys, withheld
 from roadloop.settings import Settings
 
 
@@ -56,6 +56,15 @@ def test_job_environment__keys_of_object_stores_reach_jobs_that_read_pictures_wh
             environment = Settings(roots=roots).job_environment(withheld(kind), keys(kind, roots))
             assert ("planted" in environment.values()) == told
     assert {"train", "linedown", "release", "create_net"}.isdisjoint(READERS)
+
+
+def test_job_environment__has_a_clusters_token_only_where_nodes_are_to_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t", "RAY_USE_TLS": "1", "RAY_TLS_CA_CERT": "/ca"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert not given.keys() & Settings().job_environment(()).keys()
+    assert given.items() <= Settings().job_environment((), cluster=True).items()
+    assert set(TASKS) >= SPREAD
 
 
 def test_secrets__every_address_and_token_is_in_the_table_of_who_is_told() -> None:

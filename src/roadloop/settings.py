@@ -31,6 +31,9 @@ INHERITED: Final = (
     "SSL_CERT_*", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
 )  # fmt: skip
 
+#: How a process is let into a Ray cluster.
+RAY_ENTRY: Final = ("RAY_AUTH_*", "RAY_USE_TLS", "RAY_TLS_*")
+
 
 class Settings(BaseSettings):
     """What one process needs to know about where it runs."""
@@ -52,6 +55,11 @@ class Settings(BaseSettings):
     ray_insecure: bool = Field(
         False,
         description="Use a Ray cluster that lets in everybody, without token authentication.",
+    )
+    spread_pictures: int = Field(
+        2000,
+        ge=0,
+        description="Work on so many pictures or more takes all nodes of the Ray cluster that are free; 0: never.",
     )
     roots: tuple[str, ...] = Field(
         (),
@@ -151,14 +159,17 @@ class Settings(BaseSettings):
         """The environment of the process that talks to a Ray cluster: with the cluster's token, or as one who has none."""
         return {k: v for k, v in os.environ.items() if token or not k.startswith("RAY_AUTH")}
 
-    def job_environment(self, withheld: Collection[str], keys: Collection[str] = ()) -> dict[str, str]:
+    def job_environment(
+        self, withheld: Collection[str], keys: Collection[str] = (), *, cluster: bool = False
+    ) -> dict[str, str]:
         """The environment of a job's process: what any program may know, and these settings without some.
 
         Args:
             withheld: Settings that this job does not need and other people should not see.
             keys: Variables that other jobs do not receive; a name with a star stands for all that begin so.
+            cluster: Whether it may ask the nodes of the Ray cluster to help, and so is told the cluster's token.
         """
-        exact, beginnings = _matching((*INHERITED, *self.job_variables, *keys))
+        exact, beginnings = _matching((*INHERITED, *self.job_variables, *keys, *(RAY_ENTRY if cluster else ())))
         inherited = {k: v for k, v in os.environ.items() if k in exact or k.startswith(beginnings)}
         return {k: v for k, v in inherited.items() if not k.startswith(PREFIX)} | self._as_variables(withheld)
 
@@ -169,6 +180,16 @@ class Settings(BaseSettings):
             if name not in withheld:
                 variables[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
         return variables
+
+
+def store_keys() -> dict[str, str]:
+    """The variables by which object stores are read, as this process was told them."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def learn_store_keys(keys: Mapping[str, str]) -> None:
+    """Let this process read object stores as the one can that says so."""
+    os.environ.update(keys)
 
 
 def forget_additions() -> None:

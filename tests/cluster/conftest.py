@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         home = tmp_path_factory.mktemp("shared") / "home"
         settings = Settings(
             home=home, database_url=rows.create("cluster"), port=0, sweep_seconds=1, lease_seconds=5, poll_seconds=0.1,
-            min_free_mib=0, torch_threads=1, gpu_probe=(sys.executable, "-c", PROBE), ray_address=f"{NETWORK}.1:{PORT}",
+            min_free_mib=0, torch_threads=1, spread_pictures=64, gpu_probe=(sys.executable, "-c", PROBE), ray_address=f"{NETWORK}.1:{PORT}",
         )  # fmt: skip
         platform = open_platform(settings, upgrade=True)
         stack.callback(platform.database.close)

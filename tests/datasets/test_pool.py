@@ -9,7 +9,7 @@ import pytest
 from roadloop.datasets import pack
 from roadloop.datasets.pack import ShardPlan, ShardReport, pack_shard, read_report
 from roadloop.datasets.plan import Plan
-from roadloop.datasets.pool import pack_all, take_over
+from roadloop.datasets.pool import Packing, pack_all, take_over
 from roadloop.errors import JobError, Text
 from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.labels.table import ClassTable, LabelClass
@@ -41,7 +41,9 @@ def plan(tmp_path: Path) -> Plan:
 
 def _pack(plan: Plan, done: list[ShardReport], folder: Path, processes: int = 1) -> list[ShardReport]:
     folder.mkdir(exist_ok=True)
-    return list(pack_all(plan, done, folder, processes, LIMIT, lambda _: None))
+    finished = {report.file for report in done}
+    todo = [shard for shard in plan.shards if shard.file not in finished]
+    return list(pack_all(todo, Packing(plan.tables, folder, processes, LIMIT), lambda _: None))
 
 
 def test_pack_all__every_shard_once_with_any_number_of_processes(plan: Plan, tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_pack_all__stops_when_asked(plan: Plan, tmp_path: Path) -> None:
         raise JobError(Text("停", "stop"))
 
     with pytest.raises(JobError):
-        list(pack_all(plan, [], tmp_path / "out", 1, LIMIT, watch))
+        list(pack_all(plan.shards, Packing(plan.tables, tmp_path / "out", 1, LIMIT), watch))
 
 
 def test_pack_all__reports_are_plain_files_of_the_same_content(plan: Plan, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
-from roadloop.evaluation import service, tasks
+from roadloop.evaluation import predicting, service, tasks
 from roadloop.evaluation.destination import EVALUATION
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.report import read_tables
@@ -385,7 +385,7 @@ def test_evaluate__a_resumed_job_keeps_its_predictor(
     with platform.database.transaction() as db:
         task_id = write(db)
         job = queue.claim(db, task_id, (), "test")
-    monkeypatch.setattr(tasks, "run", _killed)
+    monkeypatch.setattr(predicting, "run", _killed)
     with pytest.raises(KeyboardInterrupt):
         tasks.evaluate(TaskContext(platform, job))
     monkeypatch.undo()

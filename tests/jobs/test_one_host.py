@@ -68,7 +68,7 @@ def test_local_host__starts_watches_ends_and_reaps(platform: Platform, claimed: 
     leaves, stays = claimed
     assert (here.is_watched(stays), here.exit_code(stays)) == (False, None)
     here.start(stays, ("GPU-0", "GPU-1"))
-    here.start(leaves, ["leaves"], platform.settings.model_copy(update={"stop_seconds": 77}))
+    here.start(leaves, ["leaves"], settings=platform.settings.model_copy(update={"stop_seconds": 77}))
     assert held.asked == [("prepare", platform.settings.stop_seconds), ("prepare", 77)]
     child_of(here, leaves).wait(10)
     assert (here.exit_code(leaves), here.exit_code(stays), here.is_watched(stays)) == (3, None, True)

@@ -18,7 +18,8 @@ from roadloop.settings import Settings
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.export_set import export_set
 from roadloop.sources.fsck import referred_files
-from roadloop.sources.health.examine import examine
+from roadloop.sources.health.examine import examine, list_samples
+from roadloop.sources.health.look import Examiner
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.layout import Problem
 from roadloop.sources.manifest import read_manifest
@@ -132,7 +133,11 @@ def test_check__an_object_that_is_gone_or_was_replaced_is_a_named_broken_sample(
     assert [p.file for p in problems] == ["苏州/1/t_0.jpg", "苏州/1/t_1.jpg", "苏州/1/t_2.png"]
     for problem, said in zip(problems, ("No such file", "image_sha256", "label_sha256"), strict=True):
         assert said in problem.reason.en
-    health = examine(platform.workspace, HealthRecipe(name="苏州"), 10**6, None, lambda _done, _total: None)
+    recipe = HealthRecipe(name="苏州")
+    listed = list_samples(platform.workspace, recipe)
+    look = Examiner(recipe, listed.table, 10**6, None, stored=listed.stored)
+    assert listed.stored
+    health = examine(recipe, listed, look, lambda _done, _total: None)
     assert [p.file for p in health.problems] == [p.file for p in problems]
     assert list(referred_files(platform, hashes=False)) == []
     damaged = [problem.text.en for problem in referred_files(platform, hashes=True)]

@@ -56,7 +56,7 @@ class Driver:
         for gone in self._actors.keys() - nodes.keys():
             del self._actors[gone]
             self._asked.pop(gone, None)
-        found = {node_id: _describe(node) for node_id, node in nodes.items()}
+        found = {node_id: describe(node) for node_id, node in nodes.items()}
         asked = []
         for node_id, one in found.items():
             at, one["error"] = self._failed.get(node_id, (-AGAIN_SECONDS, ""))
@@ -130,7 +130,8 @@ class Driver:
             self._actors.pop(node_id, None)
 
 
-def _describe(node: Mapping[str, Any]) -> dict[str, Any]:
+def describe(node: Mapping[str, Any]) -> dict[str, Any]:
+    """What a server is told of a node of `ray.nodes()`, before it has answered."""
     address, resources = node["NodeManagerAddress"], node["Resources"]
     named = node["NodeName"] not in {"", address}  # by --node-name
     return {

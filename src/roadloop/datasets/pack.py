@@ -1,6 +1,6 @@
 """Pack one shard: read, check, count, write. Runs in worker processes; one shard is one unit of work.
 
-A shard's report is written after the shard itself is on the disk. A later attempt takes over every shard whose
+A shard appears whole, and its report is written after it is on the disk. A later attempt takes over every shard whose
 report is there, whose sources have not changed and whose sha256 fits.
 """
 
@@ -118,7 +118,7 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
     problems: list[Problem] = []
     tally = Tally()
     learned = {name: [c.raw_id for c in table.classes if c.train_id != IGNORE] for name, table in tables.items()}
-    with writing_shard(path) as shard:
+    with publish.publishing_file(path) as scratch, writing_shard(scratch) as shard:
         checks = _checked(plan, tables, max_pixels)
         for sample, name, checked in zip(plan.samples, plan.names, checks, strict=True):
             if signals.stop.is_set():
@@ -134,7 +134,6 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
                 signals.done.value += 1
     digest = ""
     if shard.rows:
-        publish.fsync(path)
         digest = publish.sha256_file(path)
     else:
         path.unlink()

@@ -3,14 +3,16 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from roadloop.cluster.hand import Post
+from roadloop.cluster.line import Work
 from roadloop.datasets.pack import (
     ShardPlan,
     ShardReport,
@@ -21,6 +23,7 @@ from roadloop.datasets.pack import (
 )
 from roadloop.datasets.plan import Plan
 from roadloop.errors import OutOfMemoryError, Text
+from roadloop.labels.table import ClassTable
 from roadloop.storage import publish, reading
 
 POLL_SECONDS: Final = 0.2
@@ -58,39 +61,52 @@ def take_over(plan: Plan, older: Iterable[Path], folder: Path) -> list[ShardRepo
     return taken
 
 
-def pack_all(
-    plan: Plan, done: Iterable[ShardReport], folder: Path, processes: int, max_pixels: int, watch: Watch
-) -> Iterator[ShardReport]:
-    """Pack every shard that is not done yet; yields reports as they come.
+class Packing(NamedTuple):
+    """How shards are packed.
 
-    Args:
-        plan: What to build.
-        done: Shards that need no work.
+    Attributes:
+        tables: Class table of each source set.
         folder: Where the shards go.
         processes: Worker processes, capped at the cores.
         max_pixels: Larger pictures are left out.
+    """
+
+    tables: Mapping[str, ClassTable]
+    folder: Path
+    processes: int
+    max_pixels: int
+
+
+def pack_all(shards: Iterable[ShardPlan], packing: Packing, watch: Watch) -> Iterator[ShardReport]:
+    """Pack shards; yields reports as they come.
+
+    Args:
+        shards: What to build.
+        packing: How.
         watch: Called several times a second with the number of pictures read; raises to stop the work.
 
     Raises:
         OutOfMemoryError: A worker process was killed.
     """
-    finished = {r.file for r in done}
-    todo = [p for p in plan.shards if p.file not in finished]
-    workers = max(1, min(processes, len(os.sched_getaffinity(0)), len(todo)))
-    if not todo:
-        return
+    workers = max(1, min(packing.processes, len(os.sched_getaffinity(0))))
     with _pool(workers) as (pool, counter):
         waiting: set[Future[dict[str, Any]]] = set()
-        queue = iter(todo)
+        queue = iter(shards)
         while True:
             for shard in islice(queue, workers * _AHEAD - len(waiting)):
-                waiting.add(pool.submit(pack_shard, shard, plan.tables, folder, max_pixels))
+                waiting.add(pool.submit(pack_shard, shard, packing.tables, packing.folder, packing.max_pixels))
             if not waiting:
                 return
             ended, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
             watch(counter.value)
             for future in ended:
                 yield read_report(future.result())
+
+
+def open_packing(post: Post, packing: Packing) -> Work[ShardPlan, ShardReport]:
+    """The same on another node."""
+    packing = packing._replace(processes=min(packing.processes, post.cores))
+    return lambda shards: pack_all(shards, packing, lambda _pictures: None)
 
 
 @contextmanager

@@ -1,13 +1,15 @@
 """What the job of /create_data runs."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from roadloop.cluster.spread import There, spread
 from roadloop.datasets.assemble import assemble
 from roadloop.datasets.info import format_report
 from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Plan, make_plan
-from roadloop.datasets.pool import pack_all, take_over
+from roadloop.datasets.pool import Packing, open_packing, pack_all, take_over
 from roadloop.datasets.recipe import DatasetJob, DatasetRecipe
 from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.jobs.context import Outcome, TaskContext
@@ -46,21 +48,31 @@ def _pack(context: TaskContext, plan: Plan, parts: Path, parts_target: Path, pro
     reports = take_over(plan, context.older_scratch(parts_target), parts)
     context.clear_older(parts_target.parent)
     context.keep(len(reports))
-    taken = sum(r.rows + len(r.problems) for r in reports)
     context.log(f"pictures={plan.pictures} shards={len(plan.shards)} taken_over={len(reports)}")
     note = Text("检查并打包图片", "Checking and packing pictures")
+    taken = read = sum(map(_pictures, reports))
 
-    def watch(done: int) -> None:
-        context.progress(taken + done, plan.pictures, note)
+    def tell(done: int) -> None:
+        context.progress(max(done, read), plan.pictures, note)
         context.check_stop()
 
-    limit = context.platform.settings.max_picture_mpix * 1_000_000
-    for report in pack_all(plan, tuple(reports), parts, processes, limit, watch):
-        reports.append(report)
-        context.keep(len(reports))
-        context.reach("build.shard")
-        context.log(f"shard={report.file} rows={report.rows} bad={len(report.problems)}")
+    finished = {r.file for r in reports}
+    todo = [shard for shard in plan.shards if shard.file not in finished]
+    packing = Packing(plan.tables, parts, processes, context.platform.settings.max_picture_mpix * 1_000_000)
+    here = partial(pack_all, packing=packing, watch=lambda done: tell(taken + done))
+    with spread(context, here, There(open_packing, packing, 1), plan.pictures - taken) as pack:
+        for report in pack(todo):
+            reports.append(report)
+            context.keep(len(reports))
+            context.reach("build.shard")
+            context.log(f"shard={report.file} rows={report.rows} bad={len(report.problems)}")
+            read += _pictures(report)
+            tell(read)
     return reports
+
+
+def _pictures(report: ShardReport) -> int:
+    return report.rows + len(report.problems)
 
 
 def _check(context: TaskContext, recipe: DatasetRecipe, plan: Plan, reports: Sequence[ShardReport]) -> None:

@@ -2,28 +2,27 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Final
 
+from roadloop.cluster.spread import There, spread
 from roadloop.errors import JobError, Text
 from roadloop.evaluation import ledger as ledgers
 from roadloop.evaluation.destination import EVALUATION, clear
 from roadloop.evaluation.ledger import BadPicture, Ledger
 from roadloop.evaluation.meaning import difference, since_built
-from roadloop.evaluation.outputs import MODEL_FILE, Loaded, Model, ModelView, Outputs, load
+from roadloop.evaluation.outputs import MODEL_FILE, ModelView, Outputs, load
 from roadloop.evaluation.pictures import Picture, PictureSource, open_source
+from roadloop.evaluation.predicting import Asked, Elsewhere, Opened, Predicting, open_models, open_predicting
 from roadloop.evaluation.recipe import EvaluationRecipe
-from roadloop.evaluation.report import ModelCard, write_reports
+from roadloop.evaluation.report import write_reports
 from roadloop.jobs.context import Outcome, TaskContext
-from roadloop.models.backend import Choice, Trial, pictures_to_try, settled
-from roadloop.models.load import load_model
-from roadloop.models.predict import Network, Predictor, on_each
+from roadloop.models.backend import Choice, pictures_to_try, settled
 from roadloop.models.prediction import UInt8
-from roadloop.models.stages import Stages, devices, run
-from roadloop.networks.trust import trust_of
+from roadloop.models.stages import devices
+from roadloop.networks.trust import Trust, trust_of
 from roadloop.storage import publish
 from roadloop.storage.notes import is_whole
 
@@ -64,7 +63,9 @@ def _fill(
         scratch: The folder.
         older: Those of killed attempts, oldest first.
     """
-    models, networks = _load_models(context, recipe, scratch)
+    trust = trust_of(context.platform)
+    opened = _load_models(context, recipe, scratch, trust)
+    models, networks = [one.model for one in opened], [one.network for one in opened]
     for text in since_built(context.platform.workspace, recipe.sour_dir):
         context.warn(text)
     outputs = Outputs(scratch, models, remote=recipe.remote)
@@ -77,7 +78,7 @@ def _fill(
             if taken:
                 context.log(f"{taken} pictures of an earlier attempt are taken over")
                 break
-        choices = _predict(context, _Work(recipe, source, outputs, networks, max_pixels), ledger)
+        choices = _predict(context, Asked(recipe, source, outputs, networks, trust), ledger)
         context.reach("evaluate.predicted")
         if not ledger.count():
             first = next((bad.reason for bad in ledger.bad()), _GONE)
@@ -126,40 +127,22 @@ def _warn(context: TaskContext, report: dict[str, Any]) -> None:
         )
 
 
+_EACH: Final = 8  #: pictures that another node gets at once for each of its cores; more where a batch is larger
 _GONE: Final = Text("提交之后图片都不见了", "the pictures have gone since the evaluation was submitted")
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What predicting needs, in one place."""
-
-    recipe: EvaluationRecipe
-    source: PictureSource
-    outputs: Outputs
-    networks: Sequence[Network]
-    max_pixels: int
-
-
-def _load_models(context: TaskContext, recipe: EvaluationRecipe, scratch: Path) -> tuple[list[Model], list[Network]]:
-    models, networks, tile, trust = [], [], recipe.tile, trust_of(context.platform)
-    for entry in recipe.models:
-        path = context.platform.workspace.find_path(entry.path)
-        module, record = load_model(path, trust, entry.sha256)
-        description = ModelView.record(record, recipe.labels)
-        view = ModelView.of(description)
-        lines = view.lines()
-        card = ModelCard(
-            entry.source, entry.file, entry.folder, record.params_sha256, record.epoch, view.classes, lines
-        )
-        publish.write_json(scratch / card.folder / MODEL_FILE, description)
-        models.append(Model(card, view))
+def _load_models(context: TaskContext, recipe: EvaluationRecipe, scratch: Path, trust: Trust) -> list[Opened]:
+    """Open the models, note their records with the outputs, and warn of what they do not share with the labels."""
+    opened, tile = open_models(context.platform.workspace, recipe, trust), recipe.tile
+    for model, _network, record in opened:
+        card = model.card
+        publish.write_json(scratch / card.folder / MODEL_FILE, ModelView.record(record, recipe.labels))
         note = difference(record, card.file, recipe.labels)
         if note is not None:
             context.warn(note)
         if tile and tile < min(record.input.crop):
             context.warn(small_tile(card.file, tile, record.input.crop))
-        networks.append(Network.of(module, record))
-    return models, networks
+    return opened
 
 
 def small_tile(file: str, tile: int, crop: Sequence[int]) -> Text:
@@ -173,57 +156,42 @@ def small_tile(file: str, tile: int, crop: Sequence[int]) -> Text:
     )
 
 
-def _settled(context: TaskContext, work: _Work, left: int, threads: int) -> tuple[list[Choice], list[Network]]:
-    """What predicts with each model, and how that was chosen."""
-    images = pictures_to_try(context, left, _images(work))
-    place, trust = work.outputs.folder / ".export.onnx", trust_of(context.platform)
-    paths = [context.platform.workspace.find_path(entry.path) for entry in work.recipe.models]
-    trials = [
-        Trial(network, path, trust, images, left, threads, work.recipe.remote, work.recipe.manner, place)
-        for network, path in zip(work.networks, paths, strict=True)
-    ]
-    return settled(context, trials)
-
-
-def _images(work: _Work) -> Iterator[UInt8]:
-    for picture in islice(work.source.pictures(), 40):
-        loaded = load(work.source, picture, work.max_pixels)
+def _images(source: PictureSource, max_pixels: int) -> Iterator[UInt8]:
+    for picture in islice(source.pictures(), 40):
+        loaded = load(source, picture, max_pixels)
         if not isinstance(loaded, BadPicture):
             yield loaded.image
 
 
-def _predict(context: TaskContext, work: _Work, ledger: Ledger) -> list[Choice]:
+def _predict(context: TaskContext, asked: Asked, ledger: Ledger) -> list[Choice]:
     """Predict what the ledger does not have yet; returns how each model did it."""
-    settings = context.platform.settings
+    settings, recipe, source, folder = context.platform.settings, asked.recipe, asked.source, asked.outputs.folder
+    max_pixels = settings.max_picture_mpix * 1_000_000
     places = devices(context.gpus, settings.torch_threads or os.cpu_count() or 1)
-    total = sum(1 for _ in work.source.pictures())
-    choices, networks = _settled(context, work, total - ledger.count(), len(places))
-    recipe = work.recipe
-    predictors = [
-        [Predictor(n, place, remote=recipe.remote, manner=recipe.manner).predict for n in of_place]
-        for place, of_place in zip(places, zip(*(on_each(n, places) for n in networks), strict=True), strict=True)
-    ]
-    bad: SimpleQueue[BadPicture] = SimpleQueue()
-
-    def read(picture: Picture) -> Loaded | None:
-        loaded = load(work.source, picture, work.max_pixels)
-        if isinstance(loaded, BadPicture):
-            bad.put(loaded)
-            return None
-        return loaded
-
-    todo = (p for p in work.source.pictures() if ledger.find(p.number) is None)
-    stages = Stages(read, lambda loaded: loaded.image, work.outputs.finish)
+    certain = source.labelled()
+    total = sum(1 for _ in source.pictures())
     done = kept = ledger.count()
+    left = total - done
+    images = pictures_to_try(context, left, _images(source, max_pixels))
+    trials = asked.trials(context.platform.workspace, folder / ".export.onnx", images, left, len(places))
+    choices, networks = settled(context, trials)
+    here = Predicting(replace(asked, networks=networks), places, max_pixels, certain=certain)
+    batch = recipe.single_gpu
+    told = Elsewhere(recipe, folder, asked.trust, choices, certain)
+    there = There(open_predicting, told, batch * -(-_EACH // batch))
+    todo = (p for p in source.pictures() if ledger.find(p.number) is None)
     context.keep(kept)
-    for picture, results, problems in run(_until_stopped(context, todo), stages, predictors, recipe.single_gpu):
-        ledger.add(picture, results, problems)
-        context.keep(kept := kept + 1)
-        done += 1 + _note_bad(ledger, bad)
-        context.progress(done, total)
-        if done == (total + 1) // 2:
-            context.reach("evaluate.half_predicted")
-    _note_bad(ledger, bad)
+    with spread(context, here, there, left) as predict:
+        for found in predict(_until_stopped(context, todo)):
+            if isinstance(found, BadPicture):
+                ledger.add_bad(found)
+            else:
+                ledger.add(*found)
+                context.keep(kept := kept + 1)
+            done += 1
+            context.progress(done, total)
+            if done == (total + 1) // 2:
+                context.reach("evaluate.half_predicted")
     context.check_stop()
     return choices
 
@@ -232,14 +200,6 @@ def _until_stopped(context: TaskContext, pictures: Iterator[Picture]) -> Iterato
     for picture in pictures:
         context.check_stop()
         yield picture
-
-
-def _note_bad(ledger: Ledger, bad: "SimpleQueue[BadPicture]") -> int:
-    count = 0
-    while not bad.empty():
-        ledger.add_bad(bad.get())
-        count += 1
-    return count
 
 
 def _result(report: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from roadloop.errors import NotFoundError
 from roadloop.jobs import queue
 from roadloop.jobs.confine import Confinement
 from roadloop.jobs.identity import MARK, boot_id, mark_in, start_ticks
-from roadloop.jobs.registry import keys, withheld
+from roadloop.jobs.registry import SPREAD, keys, withheld
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Job
 from roadloop.settings import Settings
@@ -57,7 +57,8 @@ def start(
         Its keeper, which ends after all of the job's processes, as the worker did.
     """
     told = confinement.prepare(job, settings)
-    environment = settings.job_environment(withheld(job.kind), keys(job.kind, settings.roots)) | {
+    helped = bool(settings.ray_address and settings.spread_pictures and not gpu_uuids) and job.kind in SPREAD
+    environment = settings.job_environment(withheld(job.kind), keys(job.kind, settings.roots), cluster=helped) | {
         MARK: mark_of(job.id, job.token),
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": ",".join(gpu_uuids),

@@ -1,7 +1,7 @@
 """What a job can be: kind -> the function that its process runs, as text, because loading some of them is dear.
 
 And which settings, and variables of the environment, with passwords, tokens or addresses that may hold them which kinds are
-told.
+told, and which kinds ask a cluster.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +41,9 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "mlflow_url": frozenset({"train"}),
     "track_service_url": frozenset({"sample", "select"}),
 }
+
+#: The kinds whose work is given to other nodes, too, where it is large.
+SPREAD: Final = frozenset({"create_data", "evaluate", "select", "health"})
 
 #: Kinds that read pictures where they lie, in object stores too; the others are not told the stores' keys.
 READERS: Final = frozenset(

@@ -167,11 +167,7 @@ def settled(context: TaskContext, trials: Sequence[Trial]) -> tuple[list[Choice]
     """
     if PREDICTORS in context.memo:
         choices = [Choice.of(values) for values in context.memo[PREDICTORS]]
-        networks = [
-            exported(trial, choice.size) if trial.left and choice.backend == "onnx" and choice.size else trial.network
-            for trial, choice in zip(trials, choices, strict=True)
-        ]
-        return choices, networks
+        return choices, as_chosen(trials, choices)
     setting = context.platform.settings.predictor
     why: Reason = "device" if context.gpus else "setting" if setting == "torch" else "few pictures"
     choices, networks = [], []
@@ -185,6 +181,19 @@ def settled(context: TaskContext, trials: Sequence[Trial]) -> tuple[list[Choice]
         networks.append(ready)
     context.publish([], {PREDICTORS: [choice.record for choice in choices]})
     return choices, networks
+
+
+def as_chosen(trials: Sequence[Trial], choices: Sequence[Choice]) -> list[Network]:
+    """The networks of a job as an earlier attempt, or another process of it, has them.
+
+    Args:
+        trials: Of all its models; they need no images.
+        choices: What was chosen for each.
+    """
+    return [
+        exported(trial, choice.size) if trial.left and choice.backend == "onnx" and choice.size else trial.network
+        for trial, choice in zip(trials, choices, strict=True)
+    ]
 
 
 def exported(trial: Trial, size: tuple[int, int]) -> Network:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roadloop.cluster.spread import There, spread
 from roadloop.errors import JobError, ObjectStoreError, RoadloopError, Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.prediction import UInt8
@@ -25,7 +27,7 @@ from roadloop.selection.rules import Rules
 from roadloop.selection.run import Run, nothing_to_take, publish_folder
 from roadloop.selection.sampling import Ratio, parse_ratio
 from roadloop.selection.scorebook import NAME, ScoreBook, take_over
-from roadloop.selection.scoring import load_scorers, score
+from roadloop.selection.scoring import load_scorers, open_scoring, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import publish, reading
 from roadloop.storage.ahead import overlapped
@@ -52,6 +54,7 @@ _CONTROL: Final = {
         "control arm, random among the pictures in which the model sees a class aimed at",
     ),
 }
+_EACH: Final = 8  #: candidates that another node gets at once for each of its cores; more where a batch is larger
 CONTROL: Final = 1  #: keeps the control arm's draw apart from all others
 
 
@@ -140,20 +143,23 @@ def _score(run: MiningRun, book: ScoreBook) -> None:
     left = count - done
     if not left:
         return
-    scorers = load_scorers(context, recipe, _images(run, book), left, run.scratch / ".export.onnx")
+    scorers, told = load_scorers(context, recipe, _images(run, book), left, run.scratch / ".export.onnx")
     kept = book.kept()
     context.keep(kept)
     note = Text(f"为 {count} 张图片打分", f"scoring {count} pictures")
-    for point, found in score(_until_stopped(run, book), run.image, scorers, recipe.single_gpu):
-        if isinstance(found, RoadloopError):
-            run.left_out.picture(point, found.text)
-        else:
-            book.add(point.track, point.point, found)
-            context.keep(kept := kept + 1)
-        done += 1
-        context.progress(done * SCORING, count, note)
-        if done == count - left // 2:
-            context.reach("select.half_scored")
+    batch = recipe.single_gpu
+    here = partial(score, image=run.image, scorers=scorers, batch=batch)
+    with spread(context, here, There(open_scoring, told, batch * -(-_EACH // batch)), left) as work:
+        for point, found in work(_until_stopped(run, book)):
+            if isinstance(found, RoadloopError):
+                run.left_out.picture(point, found.text)
+            else:
+                book.add(point.track, point.point, found)
+                context.keep(kept := kept + 1)
+            done += 1
+            context.progress(done * SCORING, count, note)
+            if done == count - left // 2:
+                context.reach("select.half_scored")
 
 
 def _images(run: MiningRun, book: ScoreBook) -> Iterator[UInt8]:

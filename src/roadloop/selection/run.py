@@ -48,14 +48,8 @@ class Run(Generic[R]):
         return self.context.platform.settings.track_service_parallel
 
     def image(self, point: TrackPoint) -> UInt8:
-        """A picture of the store, uint8 [H, W, 3].
-
-        Raises:
-            NotFoundError: The store does not have it.
-            BrokenFileError: It cannot be decoded.
-            JobError: The store has not answered for many requests in a row.
-        """
-        return decode_image(self.store.picture(point), self.max_pixels)
+        """A picture of the store; see `read_image`."""
+        return read_image(self.store, self.max_pixels, point)
 
     def tracks(self) -> Tracks:
         """The tracks of the request, as a file of ids.
@@ -111,6 +105,17 @@ class Run(Generic[R]):
                 )
             )
         return counts
+
+
+def read_image(store: TrackStore, max_pixels: int, point: TrackPoint) -> UInt8:
+    """A picture of a store, uint8 [H, W, 3].
+
+    Raises:
+        NotFoundError: The store does not have it.
+        BrokenFileError: It cannot be decoded.
+        JobError: The store has not answered for many requests in a row.
+    """
+    return decode_image(store.picture(point), max_pixels)
 
 
 def publish_folder(context: TaskContext, kind: type[R], fill: Callable[[Run[R]], dict[str, Any]]) -> Outcome:

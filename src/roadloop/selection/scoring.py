@@ -4,8 +4,10 @@ K classes aimed at, D numbers of an embedding, H, W pixels.
 """
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
@@ -14,21 +16,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from roadloop.cluster.hand import Post
+from roadloop.cluster.line import Work
 from roadloop.errors import RoadloopError
 from roadloop.jobs.context import TaskContext
-from roadloop.models.backend import Trial, pictures_to_try, settled
+from roadloop.models.backend import Choice, Trial, as_chosen, pictures_to_try, settled
 from roadloop.models.load import load_model
 from roadloop.models.manner import PLAIN
 from roadloop.models.predict import Network, Predictor, fitting, on_each
 from roadloop.models.prediction import UInt8
 from roadloop.models.stages import Stages, devices, run
-from roadloop.networks.trust import trust_of
+from roadloop.networks.trust import Trust, trust_of
 from roadloop.selection.acquisition import METHODS, class_doubts
 from roadloop.selection.fingerprint import fingerprint
 from roadloop.selection.left_out import tried
 from roadloop.selection.recipe import MineRecipe
+from roadloop.selection.run import read_image
 from roadloop.selection.scorebook import Scored
-from roadloop.tracks.service import TrackPoint
+from roadloop.storage.paths import Workspace
+from roadloop.tracks.service import TrackPoint, open_store
 
 Float32 = NDArray[np.float32]
 Outputs = tuple[Float32, Float32, Float32]  #: `classes`, `seen` and `vector` of a `Scored`
@@ -74,9 +80,23 @@ class Scorer:
         return list(zip(*columns, strict=True))
 
 
+class Elsewhere(NamedTuple):
+    """What another process needs to know to score the same.
+
+    Attributes:
+        recipe: Of the mining.
+        trust: What may run.
+        choices: What predicts.
+    """
+
+    recipe: MineRecipe
+    trust: Trust
+    choices: Sequence[Choice]
+
+
 def load_scorers(
     context: TaskContext, recipe: MineRecipe, images: Iterable[UInt8], left: int, place: Path
-) -> list[list[Scorer]]:
+) -> tuple[list[list[Scorer]], Elsewhere]:
     """The model of a mining, once for each device; on the CPU with PyTorch or ONNX Runtime.
 
     Args:
@@ -86,22 +106,47 @@ def load_scorers(
         left: How many candidates are to be scored.
         place: Where an exported file may stand for a moment.
 
+    Returns:
+        For each device a list of one scorer; and how another process has the same.
+
     Raises:
         UntrustedCodeError: The network's source may not run here.
         BrokenFileError: The model file is not the one that was chosen.
     """
     trust = trust_of(context.platform)
-    path = context.platform.workspace.find_path(recipe.model_path)
+    places = devices(context.gpus, context.platform.settings.torch_threads or os.cpu_count() or 1)
+    trial = replace(
+        _trial(context.platform.workspace, recipe, trust, place),
+        images=pictures_to_try(context, left, images),
+        left=left,
+        threads=len(places),
+    )
+    choices, (network,) = settled(context, [trial])
+    return _scorers(recipe, network, places), Elsewhere(recipe, trust, choices)
+
+
+def open_scoring(post: Post, told: Elsewhere) -> Work[TrackPoint, tuple[TrackPoint, Scored | RoadloopError]]:
+    """The same on another node."""
+    store, settings = open_store(post), post.settings
+    with tempfile.TemporaryDirectory(prefix="roadloop-") as folder:
+        trial = _trial(post.workspace, told.recipe, told.trust, Path(folder) / "export.onnx")
+        (network,) = as_chosen([trial], told.choices)
+    scorers = _scorers(told.recipe, network, devices((), settings.torch_threads or post.cores))
+    image = partial(read_image, store, settings.max_picture_mpix * 1_000_000)
+    return partial(score, image=image, scorers=scorers, batch=told.recipe.single_gpu)
+
+
+def _trial(workspace: Workspace, recipe: MineRecipe, trust: Trust, place: Path) -> Trial:
+    path = workspace.find_path(recipe.model_path)
     module, record = load_model(path, trust, recipe.model_sha256)
     network = replace(Network.of(module, record), predict_ignored=False, embedding=True)
-    places = devices(context.gpus, context.platform.settings.torch_threads or os.cpu_count() or 1)
-    tried = pictures_to_try(context, left, images)
-    _, (network,) = settled(context, [Trial(network, path, trust, tried, left, len(places), False, PLAIN, place)])
+    return Trial(network, path, trust, (), 1, 1, False, PLAIN, place)
+
+
+def _scorers(recipe: MineRecipe, network: Network, places: Sequence[torch.device]) -> list[list[Scorer]]:
     classes = [aim.train_id for aim in recipe.aims]
-    return [
-        [Scorer(one, classes, recipe.method, device)]
-        for one, device in zip(on_each(network, places), places, strict=True)
-    ]
+    networks = on_each(network, places)
+    return [[Scorer(one, classes, recipe.method, device)] for one, device in zip(networks, places, strict=True)]
 
 
 def score(

@@ -14,7 +14,8 @@ from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Brought
 from roadloop.sources.export_set import export_set
 from roadloop.sources.exporters.layouts import EXPORTERS
-from roadloop.sources.health.examine import examine
+from roadloop.sources.health.examine import examine, list_samples
+from roadloop.sources.health.look import Examiner
 from roadloop.sources.health.noise import Judge
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import choose_against
@@ -147,12 +148,17 @@ def health(
                 Text(f"{folder} 已存在，请换一个 --out", f"{folder} is there already; choose another --out")
             )
         judge, names = _judge(model, source.table, platform)
-        recipe = HealthRecipe(name=source.name, against=choose_against(workspace, source.name, against))
-        max_pixels = platform.settings.max_picture_mpix * 1_000_000
-        task = bar.add_task(f"health {name}")
-        found = examine(
-            workspace, recipe, max_pixels, judge, lambda done, of: bar.update(task, completed=done, total=of)
+        recipe = HealthRecipe(
+            name=source.name,
+            model="" if model is None else str(model),
+            against=choose_against(workspace, source.name, against),
         )
+        listed = list_samples(workspace, recipe)
+        look = Examiner(
+            recipe, listed.table, platform.settings.max_picture_mpix * 1_000_000, judge, stored=listed.stored
+        )
+        task = bar.add_task(f"health {name}")
+        found = examine(recipe, listed, look, lambda done, of: bar.update(task, completed=done, total=of))
     with publish.publishing_folder(folder) as scratch:
         value = write_health(scratch, found, names)
         publish.seal(scratch)

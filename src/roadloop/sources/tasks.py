@@ -1,12 +1,17 @@
 """What the jobs of source sets run: imports and examinations."""
 
+from pathlib import Path
+from typing import Final
+
+from roadloop.cluster.spread import There, spread
 from roadloop.errors import Text
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
-from roadloop.networks.trust import trust_of
+from roadloop.networks.trust import Trust, trust_of
 from roadloop.sources.bringing import Each, bring, foresee, judge, write_report
-from roadloop.sources.health.examine import examine
+from roadloop.sources.health.examine import examine, list_samples
+from roadloop.sources.health.look import Elsewhere, Examiner, open_examiner
 from roadloop.sources.health.noise import Judge
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.health.service import folder_of
@@ -16,8 +21,9 @@ from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.preview import Samples
 from roadloop.sources.recipe import ImportJob, Rework
 from roadloop.sources.rework import choose, copy, taken
-from roadloop.sources.service import open_set
 from roadloop.sources.survey import Survey
+
+_EACH: Final = 16  #: pictures that another node gets at once for each of its cores
 
 
 def offimport(context: TaskContext) -> Outcome:
@@ -109,15 +115,20 @@ def health(context: TaskContext) -> Outcome:
     recipe = context.recipe(HealthRecipe)
     workspace = context.platform.workspace
     target = folder_of(workspace, context.job.id)
-    table = open_set(workspace, recipe.name, "name").table
-    judge, names = _judge(context, recipe.model, table) if recipe.model else (None, {})
+    listed = list_samples(workspace, recipe)
+    params = find_weights(context.platform, recipe.model) if recipe.model else None
+    trust = trust_of(context.platform)
+    judge, names = _judge(context, params, listed.table, trust) if params else (None, {})
     note = Text("检查图片与标注", "Examining pictures and labels")
 
     def watch(done: int, total: int) -> None:
         context.progress(done, total, note)
         context.check_stop()
 
-    found = examine(workspace, recipe, _max_pixels(context), judge, watch)
+    here = Examiner(recipe, listed.table, _max_pixels(context), judge, stored=listed.stored)
+    there = There(open_examiner, Elsewhere(recipe, listed.table, params, trust, listed.stored), _EACH)
+    with spread(context, here, there, len(listed.samples) + len(listed.strangers)) as look:
+        found = examine(recipe, listed, look, watch)
     with context.filling(target) as scratch:
         value = write_health(scratch, found, names)
     context.reach("health.written")
@@ -125,7 +136,9 @@ def health(context: TaskContext) -> Outcome:
     return Outcome({"totals": value["totals"]}, [(scratch, target)])
 
 
-def _judge(context: TaskContext, model: str, table: ClassTable) -> tuple[Judge, dict[int, tuple[str, str]]]:
+def _judge(
+    context: TaskContext, params: Path, table: ClassTable, trust: Trust
+) -> tuple[Judge, dict[int, tuple[str, str]]]:
     """A model file as the judge of labels; torch is loaded here, because an import does not need it."""
     import torch  # noqa: PLC0415
 
@@ -135,4 +148,4 @@ def _judge(context: TaskContext, model: str, table: ClassTable) -> tuple[Judge, 
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda", 0) if context.gpus else torch.device("cpu")
-    return load_judge(find_weights(context.platform, model), table, device, trust_of(context.platform))
+    return load_judge(params, table, device, trust)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from roadloop.errors import NotFoundError, Text
 from roadloop.settings import Settings
@@ -18,6 +18,18 @@ from roadloop.storage.paths import Workspace
 from roadloop.storage.sqlite import broken, frozen_url, sqlite_url
 
 FILE: Final = "roadloop.db"
+
+
+class Place(Protocol):
+    """As much of an installation as can be had without its rows."""
+
+    @property
+    def settings(self) -> Settings:
+        """Where it runs."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """Its folders."""
 
 
 @dataclass(frozen=True)

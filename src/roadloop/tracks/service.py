@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.storage.folders import Folders
-from roadloop.storage.platform import Platform
+from roadloop.storage.platform import Place
 from roadloop.tracks.datum import DATUMS, check_distances, parse_datum
 from roadloop.tracks.folder import FolderStore
 from roadloop.tracks.objects import BucketStore
@@ -31,19 +31,19 @@ __all__ = [
 T = TypeVar("T")
 
 
-def track_folders(platform: Platform) -> list[Path]:
+def track_folders(platform: Place) -> list[Path]:
     """Where tracks may stand: `tracks/` below the workspace and below every configured root."""
     return [root.path / Folders.tracks.name for root in platform.workspace.roots]
 
 
-def open_folders(platform: Platform) -> FolderStore:
+def open_folders(platform: Place) -> FolderStore:
     """The tracks that stand in folders; nothing outside this machine is asked."""
     settings = platform.settings
     roots = [root.path for root in platform.workspace.roots]
     return FolderStore(track_folders(platform), roots, settings.max_picture_mpix * 1_000_000, settings.track_datum)
 
 
-def open_store(platform: Platform) -> TrackStore:
+def open_store(platform: Place) -> TrackStore:
     """The track store of an installation: its folders first, then object stores among its roots, then the HTTP service.
 
     Raises:

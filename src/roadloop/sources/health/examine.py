@@ -3,20 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from roadloop.errors import ObjectStoreError, RoadloopError
-from roadloop.imaging.decode import check_image, decode_image
+from roadloop.cluster.line import Work
 from roadloop.labels.table import ClassTable
-from roadloop.sources.ahead import read_ahead
-from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.health.coverage import Coverage
-from roadloop.sources.health.noise import Judge, Piece, find_pieces
+from roadloop.sources.health.look import Seen
+from roadloop.sources.health.noise import Piece
 from roadloop.sources.health.recipe import HealthRecipe
-from roadloop.sources.health.similar import Fingerprint, find_alike, fingerprint
+from roadloop.sources.health.similar import Fingerprint, find_alike
 from roadloop.sources.layout import Problem, Sample
 from roadloop.sources.service import open_set, scan
-from roadloop.storage import reading
 from roadloop.storage.paths import Workspace, printable
 
 MOST_LISTED: Final = 1000  #: of each kind in the JSON; the csv files hold more
@@ -55,20 +53,32 @@ class Health:
     noise_pieces: int = 0
 
 
-_Seen = tuple[Sample, Fingerprint]
+_Known = tuple[Sample, Fingerprint]
 
 
-def examine(
-    workspace: Workspace, recipe: HealthRecipe, max_pixels: int, judge: Judge | None, watch: Callable[[int, int], None]
-) -> Health:
-    """Examine one source set.
+class Listed(NamedTuple):
+    """What is going to be looked at.
 
-    Args:
-        workspace: Where it is.
-        recipe: Which set, and how.
-        max_pixels: Larger pictures are left out.
-        judge: A model for the search for label noise.
-        watch: Called with (pictures read, pictures in all); raises to stop.
+    Attributes:
+        table: The set's class table.
+        samples: Of the set.
+        strangers: Of the sets that it is compared with.
+        problems: What is left out before a picture is read.
+    """
+
+    table: ClassTable
+    samples: Sequence[Sample]
+    strangers: Sequence[Sample]
+    problems: Sequence[Problem]
+
+    @property
+    def stored(self) -> bool:
+        """Whether some lie in an object store."""
+        return any(sample.stored for sample in (*self.samples, *self.strangers))
+
+
+def list_samples(workspace: Workspace, recipe: HealthRecipe) -> Listed:
+    """The pictures of an examination.
 
     Raises:
         NotFoundError: There is no such set.
@@ -77,59 +87,49 @@ def examine(
     source = open_set(workspace, recipe.name, "name")
     found = scan(source)
     strangers = [s for other in recipe.against for s in scan(open_set(workspace, other, "against")).samples]
-    health = Health(recipe.name, source.table, recipe.against, list(found.problems))
-    health.noise = [] if judge else None
-    total = len(found.samples) + len(strangers)
-    seen: list[_Seen] = []
+    return Listed(source.table, found.samples, strangers, found.problems)
 
-    def check(sample: Sample) -> tuple[Checked, _Seen] | Problem:
-        checked = check_sample(sample, health.table, max_pixels)
-        if isinstance(checked, Problem):
-            return checked
-        return checked, (sample, fingerprint(checked.image, (checked.width, checked.height)))
 
-    def look(sample: Sample) -> _Seen | None:
-        return _look(sample, max_pixels)
+def examine(
+    recipe: HealthRecipe,
+    listed: Listed,
+    look: Work[Sample, Seen | Problem | None],
+    watch: Callable[[int, int], None],
+) -> Health:
+    """Examine one source set.
 
-    stored = any(sample.stored for sample in (*found.samples, *strangers))
-    for done, result in enumerate(read_ahead(check, found.samples, stored=stored), 1):
-        if isinstance(result, Problem):
-            health.problems.append(result)
-        else:
-            checked, known = result
-            seen.append(known)
-            _count(health, known[0], checked, recipe, max_pixels, judge)
-        watch(done, total)
-    own = len(seen)
-    for done, stranger in enumerate(read_ahead(look, strangers, stored=stored), len(found.samples) + 1):
-        seen += [stranger] if stranger is not None else []
+    Args:
+        recipe: Which set, and how.
+        listed: Its pictures, and those that it is compared with.
+        look: Sees each by itself, in order; an `Examiner`, here or on other nodes.
+        watch: Called with (pictures read, pictures in all); raises to stop.
+    """
+    health = Health(recipe.name, listed.table, recipe.against, list(listed.problems))
+    health.noise = [] if recipe.model else None
+    total = len(listed.samples) + len(listed.strangers)
+    seen: list[_Known] = []
+    own = 0
+    for done, found in enumerate(look(chain(listed.samples, listed.strangers)), 1):
+        if isinstance(found, Problem):
+            health.problems.append(found)
+        elif found is not None:
+            seen.append((found.sample, found.print))
+            own += found.counts is not None
+            _count(health, found)
         watch(done, total)
     _compare(health, seen, own, recipe.distance)
     health.leaking_tracks = _leaking_tracks(recipe.name, [sample for sample, _ in seen])
     return health
 
 
-def _look(sample: Sample, max_pixels: int) -> _Seen | None:
-    """A picture of another set; None where it cannot be read, which is that set's trouble."""
-    try:
-        data = reading.read_bytes(sample.image)
-        return sample, fingerprint(data, check_image(data, max_pixels).size)
-    except ObjectStoreError:
-        raise
-    except (OSError, RoadloopError):
-        return None
-
-
-def _count(
-    health: Health, sample: Sample, checked: Checked, recipe: HealthRecipe, max_pixels: int, judge: Judge | None
-) -> None:
-    health.coverage.add(sample.city, sample.facts.time, checked.counts)
-    if judge is None or health.noise is None:
+def _count(health: Health, seen: Seen) -> None:
+    if seen.counts is None:
         return
-    opinion = judge(decode_image(checked.image, max_pixels))
-    pieces = find_pieces(checked.ids, opinion, recipe.confidence, recipe.min_pixels)
-    health.noise_pieces += len(pieces)
-    health.noise += [Noise(sample.key, piece) for piece in pieces]
+    health.coverage.add(seen.sample.city, seen.sample.facts.time, seen.counts)
+    if health.noise is None:
+        return
+    health.noise_pieces += len(seen.pieces)
+    health.noise += [Noise(seen.sample.key, piece) for piece in seen.pieces]
     if len(health.noise) > 2 * MOST_KEPT:
         health.noise = most_doubtful(health.noise)[:MOST_KEPT]
 
@@ -139,7 +139,7 @@ def most_doubtful(noise: Sequence[Noise]) -> list[Noise]:
     return sorted(noise, key=lambda n: (-n.piece.pixels * n.piece.confidence, n.picture, n.piece.y, n.piece.x))
 
 
-def _compare(health: Health, seen: Sequence[_Seen], own: int, distance: int) -> None:
+def _compare(health: Health, seen: Sequence[_Known], own: int, distance: int) -> None:
     for first, second, bits in find_alike([known for _, known in seen], distance):
         a, b = seen[first][0], seen[second][0]
         if first >= own:
