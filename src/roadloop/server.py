@@ -26,6 +26,7 @@ from roadloop.packages import api as packages
 from roadloop.releases import api as releases
 from roadloop.selection import api as selection
 from roadloop.sources import api as sources
+from roadloop.sources.health import api as health
 from roadloop.storage.platform import Platform
 from roadloop.training import api as training
 from roadloop.uploads import api as uploads
@@ -39,6 +40,7 @@ STATIC: Final = Path(__file__).parent / "web" / "static"
 
 ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     sources.routes,
+    health.routes,
     uploads.routes,
     datasets.routes,
     networks.routes,

@@ -18,7 +18,7 @@ ROWS = 57
 
 @pytest.fixture
 def served() -> tuple[str, ...]:
-    return "jobs", "sources"
+    return "jobs", "sources", "sources.health"
 
 
 @pytest.fixture

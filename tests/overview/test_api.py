@@ -16,4 +16,4 @@ def test_overview__counts_each_stage_and_has_the_newest_jobs(client: TestClient,
     found = client.get("/v1/overview").json()["data"]
     assert found["stages"]["sources"] == 1
     assert [job["task_id"] for job in found["jobs"]] == tasks[:0:-1]  # the newest twenty
-    assert found["jobs"][0] == client.get("/v1/jobs", params={"task_id": tasks[-1]}).json()["data"]
+    assert [job["title"] for job in found["jobs"][:2]] == ["20", "19"]

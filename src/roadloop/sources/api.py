@@ -17,7 +17,6 @@ from roadloop.errors import (
     NotFoundError,
     PathOutsideError,
     Text,
-    UntrustedCodeError,
 )
 from roadloop.jobs.history import JobFields, history
 from roadloop.jobs.queue import jobs
@@ -25,8 +24,6 @@ from roadloop.labels.library import find_table, list_tables
 from roadloop.parameters import NEWEST, History, NoParameters, Parameters
 from roadloop.sources import contents, offimport, outcomes, rework, service, store
 from roadloop.sources.browse import browse
-from roadloop.sources.health import service as health
-from roadloop.sources.health.recipe import CheckHealth
 from roadloop.sources.recipe import ImportRecipe, PreviewImport, Rework
 from roadloop.storage import reading
 from roadloop.storage.objects import Place
@@ -143,28 +140,6 @@ class SetPicture(OneSet):
     stem: str = Field(description="Its name without ending.")
 
 
-class HealthFile(Parameters):
-    """Names one file of an examination."""
-
-    task_id: str = Field(description="Task id of the examination.")
-    file: str = Field(description="health.json, coverage.png or one of the csv files.")
-
-
-class HealthRow(JobFields):
-    """One examination."""
-
-    name: str = Field(description="The source set.")
-    model: str = Field(description="Model file; empty: none.")
-    totals: dict[str, int | None] | None = Field(description="What was found, in numbers; null before the end.")
-
-
-class HealthHistory(Success):
-    """Examinations; with task_id `data` is the one object."""
-
-    data: list[HealthRow] | HealthRow
-    total: int | None = None
-
-
 class Task(Parameters):
     """Names one job."""
 
@@ -192,7 +167,6 @@ def routes(platform: Platform) -> APIRouter:
     _set_routes(router, platform)
     _import_routes(router, platform)
     _look_routes(router, platform)
-    _health_routes(router, platform)
     return router.api
 
 
@@ -335,44 +309,6 @@ def _picture(place: Place) -> Response:
         if isinstance(place, Path)
         else Response(reading.read_bytes(place), media_type=kind)
     )
-
-
-def _health_routes(router: Endpoints, platform: Platform) -> None:
-    @router.post(
-        "/v1/sources/{name}/health",
-        CheckHealth,
-        reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
-        errors=(NotFoundError, UntrustedCodeError),
-    )
-    def check_health(call: Call, p: CheckHealth) -> Answer:
-        """Examine a source set: duplicates, coverage, leaks across sets, label noise. Answers with the task id."""
-        return call.write(
-            lambda: health.create(platform, p),
-            lambda task_id: {"message": "success", "data": task_id},
-        )
-
-    @router.get("/v1/sources/{name}/health", OneSet, reply={"data": {"task_id": "8a4f0c2e"}}, errors=(NotFoundError,))
-    def source_health(_call: Call, p: OneSet) -> Answer:
-        """The newest finished examination of a source set, with the URLs of its lists and its plot."""
-        found = health.newest(platform, p.name)
-        files = {file: f"/v1/source_health/{found['task_id']}/{file}" for file in found["files"]}
-        return {"data": {**found, "files": files}}
-
-    @router.get("/v1/source_health", History, reply=HealthHistory, errors=(NotFoundError,))
-    def health_history(call: Call, p: History) -> Answer:
-        """Examinations of source sets, newest first, or one with its progress."""
-        return history(call, p, table=store.health, render=_render_health)
-
-    @router.get("/v1/source_health/{task_id}/{file}", HealthFile, reply="text/csv", errors=(NotFoundError,))
-    def health_file(_call: Call, p: HealthFile) -> Answer:
-        """A file of an examination: health.json, coverage.png, or one of the csv lists."""
-        path = health.find_file(platform, p.task_id, p.file)
-        return FileResponse(path, media_type=_MEDIA[path.suffix])
-
-
-def _render_health(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
-    result = row["job"].result or {}
-    return {"name": row["name"], "model": row["model"], "totals": result.get("totals")}
 
 
 def _render_preview(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:

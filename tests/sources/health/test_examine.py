@@ -31,6 +31,11 @@ TABLE = ClassTable(
 SIZE = 160
 
 
+@pytest.fixture
+def served() -> tuple[str, ...]:
+    return ("sources.health",)
+
+
 def picture(seed: int, top: int = 10) -> tuple[bytes, bytes]:
     """Red above green with some blocks; the label says `top` for the red half and is right about the rest."""
     rng = np.random.default_rng(seed)
