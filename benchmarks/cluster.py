@@ -149,7 +149,7 @@ def predicting(workspace: Workspace, network: str, info: DatasetInfo) -> Course:
     )
     recipe = EvaluationRecipe(sour_dir=f"sources/{NAME}", dest_path="", models=(chosen,))
     folder = workspace.home / "predicted"
-    told = Elsewhere(recipe, folder, SHIPPED, [Backend("torch", "setting")], certain=True)
+    told = Elsewhere(recipe, folder, SHIPPED, [Backend("torch", "setting")])
     return Course(
         There(open_predicting, told, 8), list(open_source(workspace, recipe.sour_dir).pictures()), lambda _: 1
     )

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
@@ -92,10 +91,9 @@ class Predicting:
         asked: What, with the networks that were chosen.
         places: The devices.
         max_pixels: Larger pictures are left out.
-        certain: Whether to say how certain each pixel is, because some picture has a label.
     """
 
-    def __init__(self, asked: Asked, places: Sequence[torch.device], max_pixels: int, *, certain: bool) -> None:
+    def __init__(self, asked: Asked, places: Sequence[torch.device], max_pixels: int) -> None:
         recipe = asked.recipe
         self._source: Final = asked.source
         self._outputs: Final = asked.outputs
@@ -103,10 +101,7 @@ class Predicting:
         self._max_pixels: Final = max_pixels
         by_place = zip(*(on_each(network, places) for network in asked.networks), strict=True)
         self._predictors: Final = [
-            [
-                partial(Predictor(n, place, remote=recipe.remote, manner=recipe.manner).predict, certain=certain)
-                for n in of_place
-            ]
+            [Predictor(n, place, remote=recipe.remote, manner=recipe.manner).predict for n in of_place]
             for place, of_place in zip(places, by_place, strict=True)
         ]
 
@@ -146,14 +141,12 @@ class Elsewhere(NamedTuple):
         folder: Its scratch folder.
         trust: What may run.
         choices: What predicts with each model.
-        certain: As `Predicting` has it.
     """
 
     recipe: EvaluationRecipe
     folder: Path
     trust: Trust
     choices: Sequence[Choice]
-    certain: bool
 
 
 def open_predicting(post: Post, told: Elsewhere) -> Work[Picture, Finished | BadPicture]:
@@ -167,4 +160,4 @@ def open_predicting(post: Post, told: Elsewhere) -> Work[Picture, Finished | Bad
         made = asked.trials(post.workspace, Path(folder) / "export.onnx")
         asked = replace(asked, networks=as_chosen(made, told.choices))
     places = devices((), settings.torch_threads or post.cores)
-    return Predicting(asked, places, settings.max_picture_mpix * 1_000_000, certain=told.certain)
+    return Predicting(asked, places, settings.max_picture_mpix * 1_000_000)

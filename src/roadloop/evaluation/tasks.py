@@ -168,16 +168,15 @@ def _predict(context: TaskContext, asked: Asked, ledger: Ledger) -> list[Choice]
     settings, recipe, source, folder = context.platform.settings, asked.recipe, asked.source, asked.outputs.folder
     max_pixels = settings.max_picture_mpix * 1_000_000
     places = devices(context.gpus, settings.torch_threads or os.cpu_count() or 1)
-    certain = source.labelled()
     total = sum(1 for _ in source.pictures())
     done = kept = ledger.count()
     left = total - done
     images = pictures_to_try(context, left, _images(source, max_pixels))
     trials = asked.trials(context.platform.workspace, folder / ".export.onnx", images, left, len(places))
     choices, networks = settled(context, trials)
-    here = Predicting(replace(asked, networks=networks), places, max_pixels, certain=certain)
+    here = Predicting(replace(asked, networks=networks), places, max_pixels)
     batch = recipe.single_gpu
-    told = Elsewhere(recipe, folder, asked.trust, choices, certain)
+    told = Elsewhere(recipe, folder, asked.trust, choices)
     there = There(open_predicting, told, batch * -(-_EACH // batch))
     todo = (p for p in source.pictures() if ledger.find(p.number) is None)
     context.keep(kept)

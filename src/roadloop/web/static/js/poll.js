@@ -76,10 +76,12 @@ export function usePoll(load, inputs, again = () => 0) {
       if (old && when) within(0);
     }
     const stop = follow((told) => {
+      if (loading) {
+        old ||= told.what === "jobs"; // whether it concerns it is not known before there is an answer
+        return;
+      }
       const ms = dueIn(told, when, began);
-      if (ms === undefined) return;
-      if (loading) old = true;
-      else within(ms);
+      if (ms !== undefined) within(ms);
     });
     step();
     return () => {
