@@ -50,8 +50,10 @@ def test_source__pictures_counts_and_doubtful_labels(
     assert browser.find(".rail a[aria-current]").text == "导入"
     program = "return [...document.querySelectorAll('.samples img')].map((image) => image.naturalWidth)"
     browser.until(lambda: browser.run(program) == [40] * 6)
-    browser.run("document.querySelector('select[name=package]').value = '包 2'")
-    browser.run("document.querySelector('select[name=package]').dispatchEvent(new Event('change', {bubbles: true}))")
+    browser.run(
+        "const only = document.querySelector('select[name=package]'); only.value = '包 2';"
+        "only.dispatchEvent(new Event('change', { bubbles: true }))"
+    )
     browser.until(lambda: browser.run(program) == [40] * 2)
     browser.find("[data-tab=packages]").click()
     browser.find("td", "包 2")
