@@ -167,3 +167,14 @@ def test_server__stops_at_once_though_somebody_listens(platform: Platform) -> No
             stream.next("never")
         began = time.monotonic()
     assert time.monotonic() - began < 10  # of the 20 that it gives to others
+
+
+def test_events__say_every_ten_looks_that_somebody_is_there(platform: Platform) -> None:
+    with serving(platform) as (port, told, _), ExitStack() as stack:
+        stream = Stream(port)
+        stack.callback(stream.close)
+        stream.next("ready")
+        assert stream.next("alive") == {}
+        looks = told._looks
+        assert stream.next("alive") == {}
+        assert told._looks - looks <= feed.ALIVE_EVERY + 1

@@ -221,7 +221,8 @@ def event_routes(platform: Platform, feed: Feed) -> APIRouter:
     def events(call: Call, p: Follow) -> Response:
         """Follow what changes, as server-sent events: jobs that change their state, progress of those that run.
 
-        `ready` comes first; `jobs` names what has changed since (`many`: and more); `progress` has what moved, by task id.
+        `ready` comes first; `jobs` names what has changed since (`many`: and more); `progress` has what moved, by task id;
+        `alive` comes every ten seconds where nothing else does.
         """
         told = feed.listen(p.language or call.language)
         return EventSourceResponse(told, headers={"cache-control": "no-store", "x-accel-buffering": "no"})

@@ -18,14 +18,14 @@ from roadloop.errors import BusyError, Language, RoadloopError, Text
 from roadloop.jobs.store import job_events, jobs
 from roadloop.jobs.store import to_text as text_of
 from roadloop.storage.platform import Platform
-from roadloop.web.events import SILENCE, begin, event
+from roadloop.web.events import ALIVE, begin, event
 
 log: Final = logging.getLogger(__name__)
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 LOOK_SECONDS: Final = 1.0
 PROGRESS_EVERY: Final = 2  #: looks
-PING_EVERY: Final = 10  #: looks without a word; a listener that is gone is noticed then
+ALIVE_EVERY: Final = 10  #: looks; told where nothing else is
 MOST_CHANGES: Final = 100  #: named in one event; more are told as "many"
 MOST_RUNNING: Final = 200  #: whose progress is told
 BEHIND: Final = 32  #: events that a listener may be behind, then its stream ends and it begins anew
@@ -145,8 +145,8 @@ class Feed:
             events.append(event("jobs", {"changed": changed[:MOST_CHANGES], "many": len(changed) > MOST_CHANGES}))
         if moved:
             events.append(event("progress", {one: _said(now, language) for one, now in moved.items()}))
-        if not events and self._looks % PING_EVERY == 0:
-            events.append(SILENCE)
+        if not events and self._looks % ALIVE_EVERY == 0:
+            events.append(ALIVE)
         return events
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from fastapi.sse import format_sse_event
 
-SILENCE: Final = format_sse_event(comment="")  #: says nothing, and shows whether somebody listens still
+#: Nothing has happened: shows either end that the other one is there; a comment would not reach a page's code.
+ALIVE: Final = format_sse_event(event="alive", data_str="{}")
 AGAIN_AFTER: Final = 3000  #: milliseconds, until a browser comes back when its stream has ended
 
 

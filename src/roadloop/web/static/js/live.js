@@ -10,7 +10,8 @@ import { useEffect, useState } from "./lib.js";
  *   | {what: "progress", moved: Record<string, Moved>} | {what: "again"} | {what: "lost"}} Told
  */
 
-const AGAIN_AFTER = 15_000; // when the server has refused a stream; what is lost otherwise a browser opens again itself
+const SILENT = 30_000; // the server says every ten seconds that it is there
+const AGAIN_AFTER = 15_000;
 
 /** @type {Set<(told: Told) => void>} */
 const listeners = new Set();
@@ -45,6 +46,10 @@ export function listen(language) {
     open = false;
     if (had) tell({ what: "lost" });
   };
+  const alive = () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(start, SILENT);
+  };
   const stop = () => {
     clearTimeout(timer);
     source?.close();
@@ -56,6 +61,7 @@ export function listen(language) {
     if (document.hidden) return;
     const mine = new EventSource(`/v1/events?language=${language}`);
     source = mine;
+    for (const event of ["ready", "jobs", "progress", "alive"]) mine.addEventListener(event, alive);
     mine.addEventListener("ready", () => {
       open = true;
       moved.clear();
@@ -72,13 +78,18 @@ export function listen(language) {
     });
     mine.onerror = () => {
       lose();
-      if (mine.readyState === EventSource.CLOSED) timer = window.setTimeout(start, AGAIN_AFTER);
+      clearTimeout(timer);
+      timer = window.setTimeout(start, AGAIN_AFTER); // a browser opens again itself what was lost, not what was refused
     };
   };
   document.addEventListener("visibilitychange", start);
+  addEventListener("online", start);
+  addEventListener("offline", lose);
   start();
   return () => {
     document.removeEventListener("visibilitychange", start);
+    removeEventListener("online", start);
+    removeEventListener("offline", lose);
     stop();
   };
 }
