@@ -49,6 +49,18 @@ def test_seal__manifest_lists_every_file_and_verify_finds_each_kind_of_damage(tm
     ]  # fmt: skip
 
 
+def test_verify__a_flipped_bit_in_any_place_of_the_manifest_is_found(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"abc")
+    publish.seal(tmp_path)
+    path = tmp_path / publish.MANIFEST
+    good = path.read_bytes()
+    for at in range(good.index(b"sha256"), good.index(b"}")):
+        damaged = bytearray(good)
+        damaged[at] ^= 64
+        path.write_bytes(damaged)
+        assert publish.verify(tmp_path) or not damaged[at : at + 1].strip() or not good[at : at + 1].strip(), at
+
+
 def test_verify__without_a_manifest(tmp_path: Path) -> None:
     assert len(publish.verify(tmp_path)) == 1
     with pytest.raises(BrokenFileError):

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -92,8 +92,9 @@ class Ending:
         self.calls += 1
         if self.calls == 3:
             for process in of_job(self.job):
-                if self.which in process.cmdline():
-                    process.kill()
+                with suppress(psutil.NoSuchProcess):  # its keeper may have ended it by now, or be about to
+                    if self.which in process.cmdline():
+                        process.kill()
         return bool(self.notes.should_stop())
 
 
