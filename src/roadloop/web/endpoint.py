@@ -100,22 +100,27 @@ class Endpoints:
         described = [{**one, "required": one["in"] == "path", "schema": {"type": "string"}} for one in named]
 
         def decorate(handler: RawHandler) -> RawHandler:
-            self.api.add_api_route(
-                path,
-                handler,
-                methods=[method],
-                name=handler.__name__,
-                operation_id=handler.__name__,
-                summary=(handler.__doc__ or handler.__name__).partition("\n")[0],
-                description=handler.__doc__,
-                openapi_extra={"parameters": described},
-                responses=answers,
-                response_model=None,
-                status_code=int(status),
-            )
+            more = {"openapi_extra": {"parameters": described}, "responses": answers, "status_code": int(status)}
+            self._add(method, path, handler, handler, more)
             return handler
 
         return decorate
+
+    def _add(
+        self, method: str, path: str, named: Callable[..., Any], endpoint: Callable[..., Any], more: Mapping[str, Any]
+    ) -> None:
+        """Add a route that is called and described as a function says."""
+        self.api.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            name=named.__name__,
+            operation_id=named.__name__,
+            summary=(named.__doc__ or named.__name__).partition("\n")[0],
+            description=named.__doc__,
+            response_model=None,
+            **more,
+        )
 
     def _register(
         self,
@@ -137,18 +142,9 @@ class Endpoints:
                 awaited = await share.wait(request, answer)
                 return Response() if awaited is None else awaited  # the client has left
 
-            self.api.add_api_route(
-                path,
-                endpoint,
-                methods=[method],
-                name=handler.__name__,
-                operation_id=handler.__name__,
-                summary=(handler.__doc__ or handler.__name__).partition("\n")[0],
-                description=handler.__doc__,
-                openapi_extra=_describe_parameters(method, path, parameters),
-                responses=_describe_answers(reply, (*ALWAYS, *raised)),
-                response_model=None,
-            )
+            described = _describe_parameters(method, path, parameters)
+            answers = _describe_answers(reply, (*ALWAYS, *raised))
+            self._add(method, path, handler, endpoint, {"openapi_extra": described, "responses": answers})
             return handler
 
         return decorate
