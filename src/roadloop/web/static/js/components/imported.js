@@ -3,6 +3,7 @@
 
 import { count, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { Opacity } from "./opacity.js";
 import { Table } from "./table.js";
 
 /**
@@ -61,12 +62,7 @@ export function PreviewPairs({ pairs, task }) {
   const [opacity, setOpacity] = useState(0.55);
   if (pairs.length === 0) return null;
   return html`
-    <label class="row slider">
-      ${t("标注不透明度", "Label opacity")}
-      <input type="range" min="0" max="1" step="0.01" value=${opacity}
-        onInput=${(/** @type {any} */ e) => setOpacity(Number(e.target.value))} />
-      <output class="num">${Math.round(opacity * 100)} %</output>
-    </label>
+    <${Opacity} value=${opacity} set=${setOpacity} />
     <div class="pairs">
       ${pairs.map(
         (pair) => html`

@@ -2,6 +2,7 @@
 /** Sample pictures of a dataset with their labels laid over them; each opens in the viewer. */
 
 import { Empty } from "../components/layout.js";
+import { Opacity } from "../components/opacity.js";
 import { Viewer } from "../components/viewer.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
@@ -43,12 +44,7 @@ function Grid({ task, splits, split, pictures }) {
             `,
         )}
       </div>
-      <label class="row slider">
-        ${t("标注不透明度", "Label opacity")}
-        <input type="range" min="0" max="1" step="0.01" value=${opacity}
-          onInput=${(/** @type {any} */ e) => setOpacity(Number(e.target.value))} />
-        <output class="num">${Math.round(opacity * 100)} %</output>
-      </label>
+      <${Opacity} value=${opacity} set=${setOpacity} />
     </div>
     <div class="samples">
       ${pictures.map(

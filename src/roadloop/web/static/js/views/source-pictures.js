@@ -3,6 +3,7 @@
 
 import { get } from "../api.js";
 import { Empty, Failure, Loading } from "../components/layout.js";
+import { Opacity } from "../components/opacity.js";
 import { count, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
@@ -48,12 +49,7 @@ export function SourcePictures({ set }) {
             </select>
           `,
       )}
-      <label class="row slider">
-        ${t("标注不透明度", "Label opacity")}
-        <input type="range" min="0" max="1" step="0.01" value=${opacity}
-          onInput=${(/** @type {any} */ e) => setOpacity(Number(e.target.value))} />
-        <output class="num">${Math.round(opacity * 100)} %</output>
-      </label>
+      <${Opacity} value=${opacity} set=${setOpacity} />
     </div>
     <${Failure} error=${error} retry=${reload} />
     ${!data && !error && html`<${Loading} />`}
