@@ -202,7 +202,7 @@ def routes(platform: Platform) -> APIRouter:
         "/v1/evaluations/{task_id}/pictures",
         ListPictures,
         reply=ListedPictures,
-        errors=(NotFoundError, ConflictError),
+        errors=(NotFoundError, ConflictError, BrokenFileError),
     )
     def evaluation_pictures(_call: Call, p: ListPictures) -> Answer:
         """The pictures of a finished evaluation: of a track, or the worst of a model, a class or a confusion first."""
