@@ -35,6 +35,7 @@ from roadloop.web.access import Access, hosts_of
 from roadloop.web.head import HeadAsGet
 from roadloop.web.latency import Latency
 from roadloop.web.page import Page
+from roadloop.web.rounds import Turns
 
 STATIC: Final = Path(__file__).parent / "web" / "static"
 
@@ -89,6 +90,7 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None, fe
     app.add_middleware(Latency, requests=metrics.requests)  # inside of the others: they copy what names the route
     app.add_middleware(HeadAsGet)
     app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
+    app.add_middleware(Turns)
     return app
 
 

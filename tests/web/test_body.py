@@ -1,6 +1,5 @@
 """Budgets of bodies, and large answers."""
 
-import asyncio
 import contextlib
 from typing import Any
 
@@ -11,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from roadloop.errors import BusyError, TooLargeError
 from roadloop.web import body
-from roadloop.web.body import FREE_BYTES, PIECE_BYTES, Budget, Claim, LargeAnswer, Rounds, read_body
+from roadloop.web.body import FREE_BYTES, PIECE_BYTES, Budget, Claim, LargeAnswer, read_body
 
 
 def test_claim__bodies_share_a_budget_and_small_ones_need_none() -> None:
@@ -80,22 +79,3 @@ def test_large_answer__goes_out_in_pieces_within_the_budget(monkeypatch: pytest.
     assert sent[0]["headers"] == answer.raw_headers
     assert [message["more_body"] for message in sent[1:]] == [True, True, False]
     assert body.answers.held == 0
-
-
-def test_rounds__let_so_many_through_in_each() -> None:
-    async def work() -> list[int]:
-        rounds, count, through = Rounds(2), 0, list[int]()
-
-        async def one() -> None:
-            await rounds.turn()
-            through.append(count)
-
-        tasks = [asyncio.create_task(one()) for _ in range(7)]
-        while not all(task.done() for task in tasks):
-            await asyncio.sleep(0)
-            count += 1
-        return through
-
-    through = asyncio.run(work())
-    assert len(through) == 7
-    assert max(through.count(round_) for round_ in through) == 2

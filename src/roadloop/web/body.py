@@ -4,7 +4,6 @@ All of one direction together have a budget of memory, so that many half-sent re
 reads, cost no more than that.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from roadloop.errors import BusyError, MalformedRequestError, Text, TooLargeError
+from roadloop.web.rounds import Rounds
 
 FREE_BYTES: Final = 64 * 1024  #: a body up to this size, of which there is one a connection, needs no budget
 REQUESTS_BYTES: Final = 64 * 2**20
@@ -65,25 +65,6 @@ class Claim:
     ) -> None:
         self._budget.held -= self._bytes
         self._bytes = 0
-
-
-class Rounds:
-    """Spreads work over rounds of the loop, so that none is long."""
-
-    def __init__(self, most: int) -> None:
-        self._most: Final = most
-        self._done = 0
-
-    async def turn(self) -> None:
-        """Wait until a round has room for one more."""
-        while self._done == self._most:  # noqa: ASYNC110 - it is over with the round, whoever else waits
-            await asyncio.sleep(0)
-        if not self._done:
-            asyncio.get_running_loop().call_soon(self._begin)
-        self._done += 1
-
-    def _begin(self) -> None:
-        self._done = 0
 
 
 _pieces: Final = Rounds(PIECES_A_ROUND)
