@@ -7,7 +7,7 @@ record, or one made from it that holds what was pinned before the job was queued
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -86,6 +86,18 @@ class History(Parameters):
         " and paged; all=1 streams every one.",
     )
     all: bool = Field(False, description="Stream every row.")
+    state: Literal["", "created", "queued", "running", "succeeded", "failed", "cancelled"] = Field(
+        "", description="Only jobs in this state; of more than 2,000 rows or matches the newest 2,000 are looked at."
+    )
+    only: JsonObject = Field(
+        {}, description="Only rows with these values, by the name of a column of text; looked at as for state."
+    )
+    order: str = Field(
+        "",
+        max_length=40,
+        description="-created, the newest first, if absent; created, the oldest first; or the name of a column, with -"
+        " for the largest first; looked at as for state. A name that it has not is answered with those that it has.",
+    )
 
 
 def load_json(text: bytes | str) -> Any:

@@ -153,3 +153,41 @@ def test_history__the_rows_of_a_feature_have_numbers_of_their_own(client: TestCl
     assert ask(client, path, q="set-1") == ask(client, path, q="set-1", all=1) == ([2], 1)
     row = client.get(path, params={"task_id": ids[1]}).json()["data"]
     assert (row["id"], row["task_id"], row["name"], row["status"]) == (2, ids[1], "set-1", "starting")
+
+
+def test_history__rows_of_a_state_and_the_oldest_first(client: TestClient, platform: Platform) -> None:
+    with platform.database.transaction() as db:
+        db.execute(queue.jobs.update().where(queue.jobs.c.seq.in_([3, 10, 41])).values(state="failed"))
+    assert ask(client, state="failed") == ([41, 10, 3], 3)
+    assert ask(client, state="failed", order="created", page=1, page_size=2) == ([3, 10], 3)
+    assert ask(client, state="failed", q="苏州") == ([10], 1)  # odd numbers, which are even ids
+    assert ask(client, state="failed", active=1) == ([], 0)
+    assert ask(client, order="created", page=2, page_size=20) == (list(range(21, 41)), ROWS)
+    assert ask(client, order="created", page=3, page_size=20) == (list(range(41, ROWS + 1)), ROWS)
+    assert ask(client, order="created", page=9, page_size=20) == ([], ROWS)
+    assert ask(client, order="created", q="海 02") == ([21, 23, 25, 27, 29], 5)
+    assert ask(client, order="created", active=1, page=1, page_size=3) == ([1, 2, 4], ROWS - 3)
+    body = client.get("/v1/jobs", params={"state": "failed", "page_size": 1}).json()
+    assert (body["total"], body["out_of"]) == (3, ROWS)
+    assert "out_of" not in client.get("/v1/jobs", params={"page": 1}).json()
+
+
+def test_history__it_looks_at_so_many_of_the_newest(
+    client: TestClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST", 20)  # rows 57 to 38
+    with platform.database.transaction() as db:
+        db.execute(queue.jobs.update().where(queue.jobs.c.seq.in_([3, 40])).values(state="failed"))
+    body = client.get("/v1/jobs", params={"state": "failed"}).json()
+    assert ([row["id"] for row in body["data"]], body["total"], body["out_of"]) == ([40], 1, ROWS)
+
+
+def test_history__a_list_says_what_it_can_be_sorted_by(client: TestClient) -> None:
+    for wrong, parameter in (({"order": "-price"}, "order"), ({"only": '{"price": "1"}'}, "only")):
+        reply = client.get("/v1/jobs", params=wrong)
+        assert (reply.status_code, reply.json()["details"]["parameter"]) == (422, parameter)
+        assert "'price'" in reply.json()["message"]
+    for more in ({"state": "failed"}, {"order": "created"}):
+        reply = client.get("/v1/jobs", params={"all": 1, **more})
+        assert (reply.status_code, reply.json()["details"]["parameter"]) == (422, "all")
+    assert client.get("/v1/jobs", params={"state": "broken"}).status_code == 422

@@ -1,7 +1,7 @@
 """Routes of datasets: /create_data, /data_history, /sour_datas, and the pages' own /v1/datasets."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -9,17 +9,25 @@ from pydantic import Field
 from starlette.responses import Response
 
 from roadloop.datasets import service, store
+from roadloop.datasets.info import SPLITS
 from roadloop.datasets.recipe import CreateData
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.imaging.header import read_header
-from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.arrange import Fields
+from roadloop.jobs.history import JobFields, JobRows, history
+from roadloop.jobs.store import jobs
 from roadloop.parameters import Choices, History, Parameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints, Success
+from roadloop.web.endpoint import Answer, Endpoints
 
 SplitName = Literal["train", "val", "test"]
 _FIRST = 12
+_FIELDS: Final[Fields] = {
+    "data_name": store.datasets.c.name,
+    "data_type": store.datasets.c.data_type,
+    **{f"counts.{split}": jobs.c.result["counts"][split].as_integer() for split in SPLITS},
+}
 
 
 class DataRow(JobFields):
@@ -35,11 +43,8 @@ class DataRow(JobFields):
     counts: dict[str, int] | None = Field(description="Pictures by split; null before it is built.")
 
 
-class DataHistory(Success):
+class DataHistory(JobRows[DataRow]):
     """Reply of /data_history; with task_id `data` is the one object."""
-
-    data: list[DataRow] | DataRow
-    total: int | None = None
 
 
 class One(Parameters):
@@ -78,7 +83,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/data_history", History, reply=DataHistory, errors=(NotFoundError,))
     def data_history(call: Call, p: History) -> Answer:
         """List datasets, or show one with its progress (查询已存在data, 生成data进度)."""
-        return history(call, p, table=store.datasets, render=_render)
+        return history(call, p, table=store.datasets, render=_render, fields=_FIELDS)
 
     @router.get("/sour_datas", Choices, reply={"data": ["20180727"]}, errors=(NotFoundError,))
     def sour_datas(_call: Call, p: Choices) -> Answer:

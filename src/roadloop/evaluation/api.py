@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -23,7 +23,9 @@ from roadloop.evaluation.report import read_tables
 from roadloop.evaluation.show import Finished, Kind, Shown, open_finished
 from roadloop.evaluation.store import evaluations
 from roadloop.jobs import queue
-from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.arrange import Fields
+from roadloop.jobs.history import JobFields, JobRows, history
+from roadloop.jobs.store import jobs
 from roadloop.models.manner import Manner
 from roadloop.parameters import History, Parameters
 from roadloop.storage.platform import Platform
@@ -31,6 +33,11 @@ from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
 
 _CACHE = {"Cache-Control": "private, max-age=600"}
+_FIELDS: Final[Fields] = {
+    "sour_dir": evaluations.c.sour_dir,
+    "type": evaluations.c.type,
+    "total_img": jobs.c.result["total_img"].as_integer(),
+}
 
 
 class ShowPicture(Parameters):
@@ -109,11 +116,8 @@ class EvaluationRow(JobFields):
     )
 
 
-class EvaluationList(Success):
+class EvaluationList(JobRows[EvaluationRow]):
     """Evaluations, newest first; one object with a task id."""
-
-    data: list[EvaluationRow] | EvaluationRow
-    total: int = 0
 
 
 class ShownModel(BaseModel):
@@ -190,7 +194,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/eva_rate", History, reply=EvaluationList, errors=(NotFoundError,))
     def eva_rate(call: Call, p: History) -> Answer:
         """How far evaluations are, and what they found (评估进度)."""
-        return history(call, p, table=evaluations, render=_row)
+        return history(call, p, table=evaluations, render=_row, fields=_FIELDS)
 
     @router.post("/show", ShowPicture, reply=ShownPicture, errors=(NotFoundError, ConflictError, BrokenFileError))
     def show(_call: Call, p: ShowPicture) -> Answer:

@@ -17,7 +17,7 @@ from roadloop.devices import service as devices
 from roadloop.errors import ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, nodes, queue
 from roadloop.jobs.feed import Feed
-from roadloop.jobs.history import JobFields, JobRows, format_time, history
+from roadloop.jobs.history import WHOLE, JobFields, JobRows, Part, format_time, history
 from roadloop.jobs.metrics import CONTENT_TYPE, Metrics
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import ACTIVE, job_events, to_text
@@ -158,7 +158,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/jobs", ListJobs, reply=JobList, errors=(NotFoundError,))
     def list_jobs(call: Call, p: ListJobs) -> Answer:
         """List the jobs of every kind, newest first, or one."""
-        return history(call, p, table=None, render=_render, where=ACTIVE if p.active else None)
+        return history(call, p, table=None, render=_render, part=Part(where=ACTIVE) if p.active else WHOLE)
 
     @router.post("/v1/jobs/{task_id}/cancel", OneJob, reply={"data": "running"}, errors=(NotFoundError, ConflictError))
     def cancel_job(call: Call, p: OneJob) -> Mapping[str, Any]:

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
 
 from roadloop.errors import Language, NotFoundError, Text
+from roadloop.jobs.arrange import Arrangement, Fields, arrange, arrangement
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import LOST, NAMES, Job, from_row, jobs
 from roadloop.parameters import NEWEST, History
@@ -22,6 +24,8 @@ PAGE_SIZE: Final = 20
 CHUNK: Final = 500
 
 Render = Callable[[Mapping[str, Any], Language], Mapping[str, Any]]
+
+NO_FIELDS: Final[Fields] = MappingProxyType({})
 
 WAITING: Final = Text("排队等待中：前面的任务完成后自动开始。", "Waiting for its turn; it starts by itself.")
 
@@ -56,7 +60,27 @@ class JobRows(BaseModel, Generic[R]):
 
     errno: int = 1
     data: list[R] | R
-    total: int = 0
+    total: int = Field(0, description="Rows of the whole list, or those that were asked for.")
+    out_of: int | None = Field(
+        None,
+        description="With state, only or a column in order: how many rows there are without them. Of more than 2,000 the"
+        " newest 2,000 were looked at.",
+    )
+
+
+class Part(NamedTuple):
+    """Which rows of a table a history lists.
+
+    Attributes:
+        name: As `storage.search.LISTS` names the part; empty: all of it, or few rows, which `where` finds by an index.
+        where: Their condition; None: every one.
+    """
+
+    name: str = ""
+    where: sa.ColumnElement[bool] | None = None
+
+
+WHOLE: Final = Part()
 
 
 def format_time(seconds: float | None) -> str | None:
@@ -116,25 +140,25 @@ def history(
     *,
     table: sa.Table | None,
     render: Render,
-    part: str = "",
-    where: sa.ColumnElement[bool] | None = None,
+    part: Part = WHOLE,
+    fields: Fields = NO_FIELDS,
 ) -> Mapping[str, Any] | Iterator[str]:
     """Answer a history endpoint.
 
     Args:
         call: The request.
-        parameters: One task's id, or page, page_size, q, all.
+        parameters: One task's id, or page, page_size, q, all, state, only, order.
         table: Rows with an integer `id` and a `task_id`; None for the jobs themselves.
         render: Makes the documented keys from a row of `table`; finds the job's record under `job`.
-        part: Of the table, as `storage.search.LISTS` names it; empty: all of it.
-        where: Which rows are listed at all; None: every one. Without `part` there may be few of them only, for which
-            the condition has an index.
+        part: Which rows are listed at all.
+        fields: What it can be sorted by, and told apart by where it is text.
 
     Returns:
         `{"data": row}` for one task, else `{"data": rows, "total": n}`, or the text of the same in pieces with `all`.
 
     Raises:
         NotFoundError: No row has that task id.
+        InvalidValueError: It cannot be sorted or told apart by that.
     """
     rows = _Rows(table, render, call.language)
     if parameters.task_id:
@@ -143,14 +167,29 @@ def history(
         if row is None:
             raise _unknown(parameters.task_id)
         return {"data": rows.render(row)}
-    few = where is not None and not part
-    listing = _Few(rows, where, parameters.q) if few else _Numbered(rows, part, where, parameters.q)
+    asked = arrangement(parameters, fields)
+    few = part.where is not None and not part.name
+    listing = _Few(rows, part.where, parameters.q) if few else _Numbered(rows, part.name, part.where, parameters.q)
     if parameters.all:
         return rows.stream(call.platform, listing)
     size = parameters.page_size or (PAGE_SIZE if parameters.page else NEWEST)
+    offset = (max(parameters.page, 1) - 1) * size
     with call.platform.database.reading() as db:
-        found, total = listing.page(db, (max(parameters.page, 1) - 1) * size, size)
+        if asked.chooses or (not asked.descending and (few or parameters.q)):
+            return _arranged(db, rows, listing, asked, slice(offset, offset + size))
+        found, total = listing.page(db, offset, size, oldest=not asked.descending)
     return {"data": [rows.render(row) for row in found], "total": total}
+
+
+def _arranged(
+    db: sa.Connection, rows: "_Rows", listing: "_Few | _Numbered", asked: Arrangement, page: slice
+) -> Mapping[str, Any]:
+    """A page of the newest rows that were asked for, in the order asked for."""
+    newest, length = listing.newest(db)
+    ids = arrange(db, rows.key, rows.table, newest, asked)
+    found = {row[0]: row for row in db.execute(rows.statements.some, {"ids": ids[page]})}
+    shown = [rows.render(found[number]) for number in ids[page]]
+    return {"data": shown, "total": len(ids), "out_of": length}
 
 
 def _unknown(task_id: str) -> NotFoundError:
@@ -189,6 +228,7 @@ class _Rows:
         self._names = () if table is None else tuple(table.c.keys())
         self._show = render
         self._language = language
+        self.table = table
         self.name = "jobs" if table is None else table.name
         self.key: sa.Column[int] = jobs.c.seq if table is None else table.c.id
         self.statements = _statements(table)
@@ -234,8 +274,16 @@ class _Numbered:
     def _name(self) -> str:
         return f"{self.rows.name}:{self.part}" if self.part else self.rows.name
 
-    def page(self, db: sa.Connection, offset: int, size: int) -> tuple[Sequence[sa.Row[Any]], int]:
-        """`size` rows after the `offset` newest ones; and how many there are, of a search `search.MOST` at most."""
+    def page(
+        self, db: sa.Connection, offset: int, size: int, *, oldest: bool = False
+    ) -> tuple[Sequence[sa.Row[Any]], int]:
+        """`size` rows after the `offset` newest ones; and how many there are, of a search `search.MOST` at most.
+
+        `oldest`: from the other end of the list, of which a search has none.
+        """
+        if oldest:
+            ids = search.window(db, self._name, offset + size, size)
+            return db.execute(self.rows.statements.some, {"ids": ids}).all()[::-1], search.length(db, self._name)
         if self.text:
             found = search.find(db, self._name, self.text, search.MOST)
             ids, total = found[offset : offset + size], len(found)
@@ -243,6 +291,14 @@ class _Numbered:
             total = search.length(db, self._name)
             ids = search.window(db, self._name, total - offset, size)
         return db.execute(self.rows.statements.some, {"ids": ids}).all(), total
+
+    def newest(self, db: sa.Connection) -> tuple[list[int], int]:
+        """The newest ids, `search.MOST` at most, and how many there are."""
+        if self.text:
+            ids = search.find(db, self._name, self.text, search.MOST)
+            return ids, len(ids)
+        length = search.length(db, self._name)
+        return search.window(db, self._name, length, search.MOST), length
 
     def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
         """The next rows of a stream."""
@@ -269,11 +325,21 @@ class _Few:
         query = query if self.where is None else query.where(self.where)
         return query.where(jobs.c.title.icontains(self.text, autoescape=True)) if self.text else query
 
-    def page(self, db: sa.Connection, offset: int, size: int) -> tuple[Sequence[sa.Row[Any]], int]:
-        """`size` rows after the `offset` newest ones; and how many there are."""
+    def page(
+        self, db: sa.Connection, offset: int, size: int, *, oldest: bool = False
+    ) -> tuple[Sequence[sa.Row[Any]], int]:
+        """`size` rows after the `offset` newest ones; and how many there are. Oldest ones come from `newest`."""
+        assert not oldest
+        return db.execute(self._query.limit(size).offset(offset)).all(), self._count(db)
+
+    def newest(self, db: sa.Connection) -> tuple[list[int], int]:
+        """The newest ids, `search.MOST` at most, and how many there are."""
+        keys = self._query.with_only_columns(self.rows.key).limit(search.MOST)
+        return list(db.scalars(keys)), self._count(db)
+
+    def _count(self, db: sa.Connection) -> int:
         keys = self._query.with_only_columns(self.rows.key).order_by(None).subquery()
-        total = db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
-        return db.execute(self._query.limit(size).offset(offset)).all(), total
+        return db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
 
     def after(self, db: sa.Connection, last: int | None) -> Sequence[sa.Row[Any]]:
         """The next rows of a stream."""

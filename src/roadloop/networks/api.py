@@ -1,13 +1,15 @@
 """HTTP routes of networks: templates, creation, history, names."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from roadloop.errors import Language, NameTakenError, NotFoundError
-from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.arrange import Fields
+from roadloop.jobs.history import JobFields, JobRows, history
+from roadloop.jobs.store import jobs
 from roadloop.networks import service
 from roadloop.networks.folder import list_templates
 from roadloop.networks.recipe import AddNet, CreateNet
@@ -16,6 +18,13 @@ from roadloop.parameters import Choices, History, NoParameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints
+
+_FIELDS: Final[Fields] = {
+    "net_name": networks.c.name,
+    "src_net": networks.c.template,
+    "parameters": jobs.c.result["parameters"].as_integer(),
+    "multiply_adds": jobs.c.result["multiply_adds"].as_integer(),
+}
 
 
 class FolderRow(BaseModel):
@@ -46,12 +55,8 @@ class NetworkRow(JobFields):
     multiply_adds: int | None = Field(description="For one picture of 480 x 360; null until it is completed.")
 
 
-class NetworkRows(BaseModel):
+class NetworkRows(JobRows[NetworkRow]):
     """Networks, newest first; with `task_id`, `data` is the one row."""
-
-    errno: int = 1
-    data: list[NetworkRow] | NetworkRow
-    total: int = Field(0, description="Rows in all.")
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -127,7 +132,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/network_history", History, reply=NetworkRows, errors=(NotFoundError,))
     def network_history(call: Call, p: History) -> Answer:
         """List the networks and how their creation went (查询已存在network)."""
-        return history(call, p, table=networks, render=_row)
+        return history(call, p, table=networks, render=_row, fields=_FIELDS)
 
     return router.api
 

@@ -1,7 +1,7 @@
 """HTTP routes of releases."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -15,7 +15,8 @@ from roadloop.errors import (
     NotFoundError,
     UntrustedCodeError,
 )
-from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.arrange import Fields
+from roadloop.jobs.history import JobFields, JobRows, history
 from roadloop.parameters import History, Parameters
 from roadloop.releases import service
 from roadloop.releases.recipe import Release
@@ -25,6 +26,15 @@ from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
 from roadloop.web.share import Waiting
+
+_FIELDS: Final[Fields] = {
+    "type": releases.c.category,
+    "version": releases.c.version,
+    "env": releases.c.env,
+    "adcode": releases.c.adcode,
+    "source": releases.c.source,
+    "model": releases.c.file,
+}
 
 
 class ReleaseTab(Parameters):
@@ -81,11 +91,8 @@ class ReleaseRow(JobFields, ReleaseRecord):
     task_id: str
 
 
-class ReleaseList(Success):
+class ReleaseList(JobRows[ReleaseRow]):
     """Releases, newest first; one object with a task id."""
-
-    data: list[ReleaseRow] | ReleaseRow
-    total: int = 0
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -124,7 +131,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/releases", History, reply=ReleaseList, errors=(NotFoundError,))
     def release_history(call: Call, p: History) -> Answer:
         """List the releases of all categories and how their jobs went."""
-        return history(call, p, table=releases, render=_row)
+        return history(call, p, table=releases, render=_row, fields=_FIELDS)
 
     return router.api
 

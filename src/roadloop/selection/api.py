@@ -16,7 +16,7 @@ from roadloop.errors import (
     UntrustedCodeError,
 )
 from roadloop.jobs import queue
-from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.history import JobFields, Part, history
 from roadloop.lists import read_names
 from roadloop.parameters import History, Parameters
 from roadloop.selection import service
@@ -238,7 +238,8 @@ def in_language(found: Mapping[str, Any], language: Language) -> dict[str, Any]:
 
 
 def _history(call: Call, p: History, task_type: str) -> Answer:
-    return history(call, p, table=selections, render=_row, part=task_type, where=selections.c.task_type == task_type)
+    part = Part(task_type, selections.c.task_type == task_type)
+    return history(call, p, table=selections, render=_row, part=part)
 
 
 def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from roadloop.errors import (
     PathOutsideError,
     Text,
 )
-from roadloop.jobs.history import JobFields, history
+from roadloop.jobs.history import JobFields, Part, history
 from roadloop.jobs.queue import jobs
 from roadloop.labels.library import find_table, list_tables
 from roadloop.parameters import NEWEST, History, NoParameters, Parameters
@@ -269,7 +269,11 @@ def _look_routes(router: Endpoints, platform: Platform) -> None:
     def import_previews(call: Call, p: History) -> Answer:
         """List previews of imports, or show one: what would become of the folder."""
         return history(
-            call, p, table=None, render=_render_preview, part=outcomes.PREVIEW, where=jobs.c.kind == outcomes.PREVIEW
+            call,
+            p,
+            table=None,
+            render=_render_preview,
+            part=Part(outcomes.PREVIEW, jobs.c.kind == outcomes.PREVIEW),
         )
 
     @router.get("/v1/imports/preview/{task_id}/{file}", PreviewFile, reply="image/jpeg", errors=(NotFoundError,))

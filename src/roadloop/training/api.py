@@ -7,7 +7,9 @@ from typing import Any, Final
 from fastapi import APIRouter
 
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
+from roadloop.jobs.arrange import Fields
 from roadloop.jobs.history import history
+from roadloop.jobs.store import jobs
 from roadloop.parameters import History
 from roadloop.storage.platform import Platform
 from roadloop.training import create, service, start
@@ -31,6 +33,13 @@ from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints
 
 EXAMPLE_ID: Final = "0123456789abcdef0123456789abcdef"
+_FIELDS: Final[Fields] = {
+    "task_name": training_tasks.c.name,
+    "network": training_tasks.c.network,
+    "data": training_tasks.c.data,
+    "epoch": jobs.c.memo["epoch"].as_integer(),
+    "best.miou": jobs.c.memo["best"]["miou"].as_float(),
+}
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -63,7 +72,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
     @router.post("/train_history", History, reply=TrainingRows, errors=(NotFoundError,))
     def train_history(call: Call, p: History) -> Answer:
         """List the training tasks, or look at one (查询历史任务, 查询任务详情)."""
-        return history(call, p, table=training_tasks, render=_row)
+        return history(call, p, table=training_tasks, render=_row, fields=_FIELDS)
 
     @router.get(
         "/v1/tasks/{task_id}/metrics",

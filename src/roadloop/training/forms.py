@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from roadloop.jobs.history import JobFields
+from roadloop.jobs.history import JobFields, JobRows
 from roadloop.parameters import JsonObject, Parameters
 
 FLAT: Final = ("num_classes", "num_epoch", "batch_size", "model", "steps", "base_lr", "weights", "weights_pairing")
@@ -161,9 +161,5 @@ class TrainingRow(JobFields):
     )
 
 
-class TrainingRows(BaseModel):
+class TrainingRows(JobRows[TrainingRow]):
     """Training tasks, newest first; with `task_id`, `data` is the one row."""
-
-    errno: int = 1
-    data: list[TrainingRow] | TrainingRow
-    total: int = Field(0, description="Rows in all.")

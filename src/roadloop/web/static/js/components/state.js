@@ -16,7 +16,7 @@ import { ConfirmButton } from "./layout.js";
  */
 
 /** @type {Record<string, () => [string, string, string]>} sign, word, colour */
-const STATES = {
+export const STATES = {
   created: () => ["○", t("未开始", "not started"), "waiting"],
   queued: () => ["◔", t("等待中", "waiting"), "waiting"],
   running: () => ["▶", t("进行中", "running"), "running"],

@@ -7,16 +7,18 @@ import { Empty } from "./layout.js";
 
 /**
  * @template T
- * @typedef {{head: any, cell: (row: T) => any, num?: boolean, class?: string, title?: string}} Column
+ * @typedef {{head: any, cell: (row: T) => any, num?: boolean, class?: string, title?: string, sort?: string}} Column
+ *   `sort`: what the server calls it where it sorts by it.
  */
 
 /**
  * The first column is the human name; it carries the link, so that keyboards and middle clicks work too.
  * @template T
  * @param {{columns: Column<T>[], rows: T[], address?: (row: T) => string, empty?: any,
- *   chosen?: (row: T) => boolean}} props
+ *   chosen?: (row: T) => boolean, order?: string, sort?: (name: string, largest: boolean) => void}} props
+ *   `order`: what the rows are sorted by, with - before it the largest first; `sort` has them sorted otherwise.
  */
-export function Table({ columns, rows, address, empty, chosen }) {
+export function Table({ columns, rows, address, empty, chosen, order = "-created", sort }) {
   if (rows.length === 0 && empty) return html`<${Empty}>${empty}<//>`;
   return html`
     <div class="table-box">
@@ -24,7 +26,11 @@ export function Table({ columns, rows, address, empty, chosen }) {
         <thead>
           <tr>
             ${columns.map(
-              (column) => html`<th class=${cellClass(column)} scope="col" title=${column.title}>${column.head}</th>`,
+              (column) => html`
+                <th class=${cellClass(column)} scope="col" title=${column.title} aria-sort=${sortedAs(column, order, sort)}>
+                  ${sort && column.sort ? html`<${SortButton} column=${column} order=${order} sort=${sort} />` : column.head}
+                </th>
+              `,
             )}
           </tr>
         </thead>
@@ -50,6 +56,22 @@ export function Table({ columns, rows, address, empty, chosen }) {
     </div>
   `;
 }
+
+/** @param {{sort?: string}} column @param {string} order @param {unknown} sort */
+const sortedAs = (column, order, sort) =>
+  sort && column.sort
+    ? ({ [column.sort]: "ascending", [`-${column.sort}`]: "descending" }[order || "-created"] ?? "none")
+    : undefined;
+
+/** @param {{column: Column<any>, order: string, sort: (name: string, largest: boolean) => void}} props */
+const SortButton = ({ column, order, sort }) => html`
+  <button type="button" class="sort" onClick=${() => sort(column.sort ?? "", column.num ?? false)}>
+    ${column.head}
+    <span aria-hidden="true">
+      ${{ ascending: "↑", descending: "↓" }[sortedAs(column, order, sort) ?? ""] ?? "↕"}
+    </span>
+  </button>
+`;
 
 /** @param {{num?: boolean, class?: string}} column */
 const cellClass = (column) => `${column.num ? "num" : ""} ${column.class ?? ""}`;

@@ -4,12 +4,13 @@
 import { get, query } from "../api.js";
 import { Absent, Empty, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
+import { Listing } from "../components/listing.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
+import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { ClassTable } from "./dataset-classes.js";
 import { Samples } from "./dataset-samples.js";
@@ -20,31 +21,27 @@ const SPLITS = ["train", "val", "test"];
 
 /** @typedef {any} Row  A row of /data_history. */
 
-export function DatasetList() {
-  const { data, error, reload } = usePoll(
-    (signal) => query("/data_history", {}, signal),
-    [],
-    (reply) => ofKinds("create_data")(reply.data),
-  );
-  return html`
+/** @param {{route: import("../router.js").Route}} props */
+export const DatasetList = ({ route }) => html`
     <${Head} title=${t("数据", "Datasets")}
       sub=${t(
         "冻结、划分并打包好的图片；训练和评估从这里读取。",
         "Frozen, split and packed pictures; training and evaluation read them.",
       )}
       actions=${html`<a class="button primary" href=${to("datasets", "new")}>${t("生成数据", "New dataset")}</a>`} />
-    <${Failure} error=${error} retry=${reload} />
-    ${
-      !data
-        ? !error && html`<${Loading} />`
-        : html`
-          <${Panel} flush>
-            <${Table} rows=${data.data} columns=${columns(reload)} address=${address} empty=${none()} />
-          <//>
-        `
-    }
+    <${Listing} path="/data_history" method="post" query=${route.query} kinds=${["create_data"]} columns=${columns}
+      address=${address} empty=${none()} search=${t("搜索名称、描述、源数据", "Search names, descriptions, source sets")}
+      filters=${[
+        {
+          name: "data_type",
+          label: t("类型", "Type"),
+          values: [
+            ["all", t("全量", "all")],
+            ["aug", t("增量", "increment")],
+          ],
+        },
+      ]} />
   `;
-}
 
 /** @param {Row} row */
 const address = (row) => to("datasets", row.task_id);
@@ -58,22 +55,24 @@ const none = () => html`
 
 /** @param {() => void} reload */
 const columns = (reload) => [
-  { head: t("名称", "Name"), cell: (/** @type {Row} */ r) => r.data_name, class: "name-col" },
+  { head: t("名称", "Name"), cell: (/** @type {Row} */ r) => r.data_name, class: "name-col", sort: "data_name" },
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
   { head: t("源数据", "Source sets"), cell: (/** @type {Row} */ r) => r.sour_data, class: "text" },
   {
     head: t("类型", "Type"),
     cell: (/** @type {Row} */ r) => (r.data_type === "aug" ? t("增量", "increment") : t("全量", "all")),
     class: "nowrap",
+    sort: "data_type",
   },
   ...SPLITS.map((split) => ({
     head: split,
     num: true,
+    sort: `counts.${split}`,
     title: t("图片数", "Pictures"),
     cell: (/** @type {Row} */ r) => count(r.counts?.[split]),
   })),
   { head: t("描述", "Description"), cell: (/** @type {Row} */ r) => r.data_describe, class: "text" },
-  { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />` },
+  { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />`, sort: "created" },
   { head: "", class: "actions", cell: (/** @type {Row} */ r) => html`<${StopButton} job=${r} done=${reload} />` },
 ];
 

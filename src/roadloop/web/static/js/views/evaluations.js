@@ -4,13 +4,13 @@
 import { get, query } from "../api.js";
 import { shortModel } from "../components/classes.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
+import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
-import { Table } from "../components/table.js";
 import { count, score, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
+import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { Confusion } from "./evaluation-confusion.js";
 import { Report } from "./evaluation-report.js";
@@ -26,13 +26,8 @@ const modelsOf = (row) =>
     files.map((/** @type {string} */ file) => shortModel(`${source}/${file.replace(/\.params$/, "")}`)),
   );
 
-export function EvaluationList() {
-  const { data, error, reload } = usePoll(
-    (signal) => query("/eva_rate", {}, signal),
-    [],
-    (reply) => ofKinds("evaluate")(reply.data),
-  );
-  return html`
+/** @param {{route: import("../router.js").Route}} props */
+export const EvaluationList = ({ route }) => html`
     <${Head} title=${t("评估", "Evaluation")}
       sub=${t(
         "用一个或多个模型预测图片；有标注时给出成绩。",
@@ -41,19 +36,10 @@ export function EvaluationList() {
       actions=${html`
         <a class="button primary" href=${to("evaluation", "new")}>${t("开始评估", "New evaluation")}</a>
       `} />
-    <${Failure} error=${error} retry=${reload} />
-    ${
-      !data
-        ? !error && html`<${Loading} />`
-        : html`
-          <${Panel} flush>
-            <${Table} rows=${data.data} columns=${columns(reload)}
-              address=${(/** @type {Row} */ r) => to("evaluation", r.task_id)} empty=${none()} />
-          <//>
-        `
-    }
+    <${Listing} path="/eva_rate" method="post" query=${route.query} kinds=${["evaluate"]} columns=${columns}
+      address=${(/** @type {Row} */ r) => to("evaluation", r.task_id)} empty=${none()}
+      search=${t("搜索模型、图片、输出目录", "Search models, pictures, output folders")} />
   `;
-}
 
 const none = () => html`
   ${t("还没有评估。", "No evaluations yet.")}
@@ -82,15 +68,20 @@ const columns = (reload) => [
     cell: (/** @type {Row} */ r) => modelsOf(r).map((name) => html`<div>${name}</div>`),
     class: "name-col",
   },
-  { head: t("图片", "Pictures"), cell: (/** @type {Row} */ r) => r.sour_dir, class: "text" },
+  { head: t("图片", "Pictures"), cell: (/** @type {Row} */ r) => r.sour_dir, class: "text", sort: "sour_dir" },
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
   {
     head: "mIoU",
     num: true,
     cell: (/** @type {Row} */ r) => scores(r.report ?? []),
   },
-  { head: t("张数", "Count"), num: true, cell: (/** @type {Row} */ r) => count(r.total_img) },
-  { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />` },
+  {
+    head: t("张数", "Count"),
+    num: true,
+    cell: (/** @type {Row} */ r) => count(r.total_img),
+    sort: "total_img",
+  },
+  { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />`, sort: "created" },
   { head: "", class: "actions", cell: (/** @type {Row} */ r) => html`<${StopButton} job=${r} done=${reload} />` },
 ];
 

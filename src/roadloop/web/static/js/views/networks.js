@@ -4,13 +4,14 @@
 import { act, get } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
+import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
+import { isLive, usePoll, whileLive } from "../poll.js";
 import { go, to } from "../router.js";
 
 /** @typedef {any} Row  A row of /network_history. */
@@ -19,17 +20,14 @@ import { go, to } from "../router.js";
  * @typedef {{net_name: string, state: string, task_id: string | null, problem: string | null}} Folder
  */
 
-export function NetworkList() {
-  const { data, error, reload } = usePoll(
-    (signal) => get("/network_history", {}, signal),
-    [],
-    (reply) => ofKinds("create_net", "add_net")(reply.data),
-  );
+/** @param {{route: import("../router.js").Route}} props */
+export function NetworkList({ route }) {
   const folders = usePoll(
     (signal) => get("/v1/networks", {}, signal),
-    [data?.total],
-    () => 30_000,
+    [],
+    () => ({ kinds: ["create_net", "add_net"], within: 30_000 }),
   );
+  const templates = usePoll((signal) => get("/src_network", {}, signal), []);
   return html`
     <${Head} title=${t("网络", "Networks")}
       sub=${t(
@@ -38,17 +36,16 @@ export function NetworkList() {
           "the workspace.",
       )}
       actions=${html`<a class="button primary" href=${to("networks", "new")}>${t("创建网络", "New network")}</a>`} />
-    <${Failure} error=${error} retry=${reload} />
-    ${
-      !data
-        ? !error && html`<${Loading} />`
-        : html`
-          <${Panel} flush>
-            <${Table} rows=${data.data} columns=${columns(reload)}
-              address=${(/** @type {Row} */ r) => to("networks", r.task_id)} empty=${none()} />
-          <//>
-        `
-    }
+    <${Listing} path="/network_history" query=${route.query} kinds=${["create_net", "add_net"]} columns=${columns}
+      address=${(/** @type {Row} */ r) => to("networks", r.task_id)} empty=${none()}
+      search=${t("搜索名称、描述", "Search names, descriptions")}
+      filters=${[
+        {
+          name: "src_net",
+          label: t("模板", "Template"),
+          values: (templates.data?.data ?? []).map((/** @type {string} */ name) => [name, name]),
+        },
+      ]} />
     ${folders.data && html`<${Unchecked} folders=${folders.data.data} />`}
   `;
 }
@@ -105,18 +102,29 @@ const large = (value, unit, name) => (value == null ? "–" : `${(value / unit).
 
 /** @param {() => void} reload */
 const columns = (reload) => [
-  { head: t("名称", "Name"), cell: (/** @type {Row} */ r) => r.net_name, class: "name-col" },
+  { head: t("名称", "Name"), cell: (/** @type {Row} */ r) => r.net_name, class: "name-col", sort: "net_name" },
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
-  { head: t("模板", "Template"), cell: (/** @type {Row} */ r) => r.src_net || t("自有", "own"), class: "nowrap" },
-  { head: t("参数", "Parameters"), num: true, cell: (/** @type {Row} */ r) => large(r.parameters, 1e6, "M") },
+  {
+    head: t("模板", "Template"),
+    cell: (/** @type {Row} */ r) => r.src_net || t("自有", "own"),
+    class: "nowrap",
+    sort: "src_net",
+  },
+  {
+    head: t("参数", "Parameters"),
+    num: true,
+    cell: (/** @type {Row} */ r) => large(r.parameters, 1e6, "M"),
+    sort: "parameters",
+  },
   {
     head: t("乘加", "Multiply-adds"),
     num: true,
+    sort: "multiply_adds",
     title: t("一张 480 × 360 的图片", "For one picture of 480 x 360"),
     cell: (/** @type {Row} */ r) => large(r.multiply_adds, 1e9, "G"),
   },
   { head: t("描述", "Description"), cell: (/** @type {Row} */ r) => r.net_describe, class: "text" },
-  { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />` },
+  { head: t("创建", "Created"), cell: (/** @type {Row} */ r) => html`<${Time} at=${r.created_at} />`, sort: "created" },
   { head: "", class: "actions", cell: (/** @type {Row} */ r) => html`<${StopButton} job=${r} done=${reload} />` },
 ];
 

@@ -4,8 +4,9 @@
 import { act, get } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Empty, Facts, Failure, Head, Loading, Panel, Warnings } from "../components/layout.js";
+import { Listing } from "../components/listing.js";
 import { measuredOn, releasedMiou } from "../components/released.js";
-import { Table } from "../components/table.js";
+import { JobState } from "../components/state.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
@@ -18,8 +19,9 @@ export async function loadCategories(signal) {
   return [first, ...(await Promise.all(pages))];
 }
 
-export function ReleasePage() {
-  const { data, error, reload } = usePoll(loadCategories, [], () => ({ kinds: ["release"] }));
+/** @param {{route: import("../router.js").Route}} props */
+export function ReleasePage({ route }) {
+  const categories = usePoll(loadCategories, []);
   return html`
     <${Head} title=${t("发布", "Release")}
       sub=${t(
@@ -28,35 +30,44 @@ export function ReleasePage() {
           "and scores.",
       )}
       actions=${html`<a class="button primary" href=${to("release", "new")}>${t("发布模型", "Release a model")}</a>`} />
-    <${Failure} error=${error} retry=${reload} />
-    ${
-      !data
-        ? !error && html`<${Loading} />`
-        : html`
-          <div class="stack">
-            ${data.map(
-              (/** @type {any} */ category) => html`
-                <${Panel} title=${category.name} flush>
-                  <${Table} rows=${category.items} columns=${columns()}
-                    empty=${t("这个类别还没有发布过模型。", "Nothing has been released in this category.")} />
-                <//>
-              `,
-            )}
-          </div>
-        `
-    }
+    <${Listing} path="/v1/releases" query=${route.query} kinds=${["release"]} columns=${columns} empty=${none()}
+      search=${t("搜索类别、版本、环境、描述", "Search categories, versions, environments, descriptions")}
+      filters=${[
+        {
+          name: "type",
+          label: t("类别", "Category"),
+          values: (categories.data ?? []).map((/** @type {any} */ one) => [one.name, one.name]),
+        },
+      ]} />
   `;
 }
 
+const none = () => html`
+  ${t("还没有发布过模型。", "No model has been released yet.")}
+  ${" "}<a class="link" href=${to("release", "new")}>${t("发布第一个", "Release the first")} →</a>
+`;
+
 const columns = () => [
-  { head: t("版本", "Version"), cell: (/** @type {any} */ r) => html`<b>${r.version}</b>`, class: "name-col" },
-  { head: t("环境", "Environment"), cell: (/** @type {any} */ r) => r.env },
-  { head: "adcode", cell: (/** @type {any} */ r) => (r.adcode === "0" ? t("0（各地）", "0 (everywhere)") : r.adcode) },
+  {
+    head: t("版本", "Version"),
+    cell: (/** @type {any} */ r) => html`<b>${r.version}</b>`,
+    class: "name-col",
+    sort: "version",
+  },
+  { head: t("类别", "Category"), cell: (/** @type {any} */ r) => r.type, sort: "type", class: "nowrap" },
+  { head: t("状态", "State"), cell: (/** @type {any} */ r) => html`<${JobState} job=${r} />` },
+  { head: t("环境", "Environment"), cell: (/** @type {any} */ r) => r.env, sort: "env" },
+  {
+    head: "adcode",
+    cell: (/** @type {any} */ r) => (r.adcode === "0" ? t("0（各地）", "0 (everywhere)") : r.adcode),
+    sort: "adcode",
+  },
   {
     head: t("模型", "Model"),
     cell: (/** @type {any} */ r) =>
       html`<div>${r.model}</div><div class="small faint">${t("来自", "from")} ${r.source}</div>`,
     class: "text",
+    sort: "source",
   },
   {
     head: "mIoU",
@@ -65,7 +76,11 @@ const columns = () => [
       html`<div>${releasedMiou(r.metrics)}</div><div class="small faint wrap">${measuredOn(r.metrics)}</div>`,
   },
   { head: t("描述", "Description"), cell: (/** @type {any} */ r) => r.desc, class: "text" },
-  { head: t("发布时间", "Released"), cell: (/** @type {any} */ r) => html`<span class="nowrap">${r.time}</span>` },
+  {
+    head: t("发布时间", "Released"),
+    cell: (/** @type {any} */ r) => html`<span class="nowrap">${r.time}</span>`,
+    sort: "created",
+  },
   {
     head: t("目录", "Folder"),
     cell: (/** @type {any} */ r) =>
