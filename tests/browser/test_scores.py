@@ -6,10 +6,10 @@ import pytest
 
 from chromium import Browser
 from live import LiveServer
+from released import released
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.jobs.store import Submission, jobs
-from roadloop.releases.store import releases
 from roadloop.storage.platform import open_platform
 from roadloop.training import store
 
@@ -61,23 +61,10 @@ def test_releases__a_score_says_what_it_was_measured_on(browser: Browser, site: 
     measured = {"evaluation_sour_dir": "pictures/both", "evaluation_pictures": 468, "evaluation_task_id": "0123456789"}
     older = {"training": {}, "evaluation_miou": 0.655, "parity": None}
     platform = open_platform(site.settings)
-    with platform.database.transaction() as db:
-        for version, metrics in (("20180730", older), ("20180731", older | {"evaluation_miou": 0.795} | measured)):
-            task_id = queue.submit(db, Submission("release", {}, version, state=JobState.SUCCEEDED))
-            result = {"folder": f"models/车道线/{version}/北京-0", "files": ["kd.params"], "metrics": metrics}
-            db.execute(jobs.update().where(jobs.c.id == task_id).values(result=result))
-            row = {
-                "category": "车道线",
-                "version": version,
-                "env": "北京",
-                "adcode": "0",
-                "description": "",
-                "time": "",
-            }
-            row |= {"source": "suzhou", "file": "kd.params", "params_sha256": "0" * 64}
-            db.execute(releases.insert().values(task_id=task_id, live=True, answered=True, **row))
+    released(platform, "20180730", metrics=older)
+    released(platform, "20180731", metrics=older | {"evaluation_miou": 0.795} | measured)
     platform.database.close()
-    browser.open("/#/release")
+    browser.open("/#/release?tab=all")
     assert "评估 01234567：pictures/both，468 张" in browser.find("tbody tr", "0.795").text
     assert "最近一次评估" in browser.find("tbody tr", "0.655").text
     browser.find(".segmented button", "EN").click()

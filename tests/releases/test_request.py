@@ -39,6 +39,18 @@ def test_warnings_of__real_codes(adcode: str) -> None:
     assert warnings_of(adcode) == ()
 
 
+@pytest.mark.parametrize(("adcode", "inside"), [("320599", "江苏省苏州市"), ("810001", "香港特别行政区")])
+def test_warnings_of__a_county_that_the_list_lacks(adcode: str, inside: str) -> None:
+    (warning,) = warnings_of(adcode)
+    assert inside in warning.zh
+
+
+@pytest.mark.parametrize("adcode", ["990000", "329900", "110299"])
+def test_warnings_of__no_such_province_or_city(adcode: str) -> None:
+    with pytest.raises(InvalidValueError, match="no such province or city"):
+        warnings_of(adcode)
+
+
 @pytest.mark.parametrize("adcode", ["", "00", "12345", "1110001", "011000", "11000a", "１１００００"])
 def test_warnings_of__anything_else_is_refused(adcode: str) -> None:
     with pytest.raises(InvalidValueError):

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from starlette.responses import StreamingResponse
 
 from roadloop.errors import (
     BrokenFileError,
@@ -13,12 +15,13 @@ from roadloop.errors import (
     Language,
     NameTakenError,
     NotFoundError,
+    Text,
     UntrustedCodeError,
 )
 from roadloop.jobs.arrange import Fields
 from roadloop.jobs.history import JobFields, JobRows, history
 from roadloop.parameters import History, Parameters
-from roadloop.releases import service
+from roadloop.releases import adcodes, bundle, service, serving
 from roadloop.releases.recipe import Release
 from roadloop.releases.request import warnings_of
 from roadloop.releases.store import releases
@@ -55,6 +58,7 @@ class ReleaseRecord(BaseModel):
     version: str
     env: str
     adcode: str
+    place: str = Field(description="What the code is called, such as 江苏省苏州市; empty for 0 and for unknown codes.")
     desc: str
     time: str
     source: str = Field(description="Where the model came from: training task, or release.")
@@ -95,6 +99,76 @@ class ReleaseList(JobRows[ReleaseRow]):
     """Releases, newest first; one object with a task id."""
 
 
+class ServingPlaces(Parameters):
+    """Which places of a category."""
+
+    category: str = Field("", alias="type", description="Category; absent: the first one.", examples=["车道线"])
+    env: str = Field("", description="With `adcode`: only places behind this one; absent: from the first one on.")
+    adcode: str = Field("", description="With `env`.")
+    limit: int = Field(50, ge=1, le=200, description="How many at most.")
+
+
+class OnePlace(Parameters):
+    """Names one place of a category."""
+
+    category: str = Field(alias="type", description="Category.", examples=["车道线"])
+    env: str = Field(description="Environment.", examples=["北京"])
+    adcode: str = Field("0", description="Administrative code, or 0 for everywhere.", examples=["110000"])
+    before: int = Field(
+        0, ge=0, le=2**53, description="Only releases older than the one with this id; absent: the newest."
+    )
+    limit: int = Field(50, ge=1, le=200, description="How many at most.")
+
+
+class OneRelease(Parameters):
+    """Names one release."""
+
+    release: int = Field(ge=1, le=2**53, description="Its `id`.")
+
+
+class FindAdcodes(Parameters):
+    """Which administrative codes."""
+
+    q: str = Field(
+        "", max_length=100, description="The first digits of a code, or a part of its name.", examples=["苏州"]
+    )
+    limit: int = Field(20, ge=1, le=200, description="How many at most.")
+
+
+class AdcodeName(BaseModel):
+    """One administrative code."""
+
+    adcode: str
+    name: str = Field(description="Province, city and county in one.")
+
+
+class AdcodeList(Success):
+    """Administrative codes."""
+
+    data: list[AdcodeName]
+    as_of: str = Field(description="The date of the list.")
+
+
+class PlaceServed(BaseModel):
+    """What serves at one place."""
+
+    now: ReleaseRecord
+    before: ReleaseRecord | None = Field(description="What served there before; null when it is the first.")
+
+
+class PlacesServed(Success):
+    """What serves where."""
+
+    data: list[PlaceServed]
+    categories: list[str] = Field(description="All of them.")
+
+
+class PlaceHistory(Success):
+    """The releases at one place, newest first."""
+
+    data: list[ReleaseRecord]
+
+
 def routes(platform: Platform) -> APIRouter:
     """The router of this feature."""
     router = Endpoints(platform, tag="releases")
@@ -133,7 +207,53 @@ def routes(platform: Platform) -> APIRouter:
         """List the releases of all categories and how their jobs went."""
         return history(call, p, table=releases, render=_row, fields=_FIELDS)
 
+    _add_places(router, platform)
     return router.api
+
+
+def _add_places(router: Endpoints, platform: Platform) -> None:
+    @router.get("/v1/releases/serving", ServingPlaces, reply=PlacesServed)
+    def releases_serving(_call: Call, p: ServingPlaces) -> Answer:
+        """What serves in each environment and place of a category, and what served there before."""
+        categories = platform.settings.release_categories
+        found = serving.serving(platform, p.category or categories[0], serving.Place(p.env, p.adcode), p.limit)
+        shown = [{"now": _served(one.now), "before": one.before and _served(one.before)} for one in found]
+        return {"data": shown, "categories": list(categories)}
+
+    @router.get("/v1/releases/place", OnePlace, reply=PlaceHistory)
+    def releases_of_place(_call: Call, p: OnePlace) -> Answer:
+        """What has served at one place of a category, newest first."""
+        found = serving.history(platform, p.category, serving.Place(p.env, p.adcode), p.before, p.limit)
+        return {"data": list(map(_served, found))}
+
+    @router.get("/v1/releases/{release}/bundle", OneRelease, reply="application/zip", errors=(NotFoundError,))
+    def release_bundle(_call: Call, p: OneRelease) -> Answer:
+        """The bundle of a published release as a zip."""
+        found = _served(serving.published(platform, p.release))
+        folder = platform.workspace.home / found["folder"]
+        missing = [name for name in found["files"] if not (folder / name).is_file()]
+        if missing:
+            raise NotFoundError(
+                Text(
+                    f"{found['folder']} 缺少 {missing[0]}；请用 roadloop fsck 检查。",
+                    f"{found['folder']} lacks {missing[0]}; roadloop fsck says what is damaged.",
+                ),
+                folder=found["folder"],
+            )
+        name = f"{found['type']}-{found['version']}-{found['env']}-{found['adcode']}"
+        disposition = f"attachment; filename=\"release-{p.release}.zip\"; filename*=UTF-8''{quote(name)}.zip"
+        pieces = bundle.zipped(folder, found["files"], name)
+        return StreamingResponse(pieces, media_type="application/zip", headers={"content-disposition": disposition})
+
+    @router.get("/v1/adcodes", FindAdcodes, reply=AdcodeList)
+    def find_adcodes(_call: Call, p: FindAdcodes) -> Answer:
+        """Administrative codes of the People's Republic of China by their digits or their names."""
+        found = [{"adcode": code, "name": adcodes.full_name(code)} for code in adcodes.find(p.q, p.limit)]
+        return {"data": found, "as_of": adcodes.AS_OF}
+
+
+def _served(row: Mapping[str, Any]) -> dict[str, Any]:
+    return service.record(row, row["result"])
 
 
 def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from roadloop.errors import InvalidValueError, Text
+from roadloop.releases import adcodes
 from roadloop.releases.recipe import Release
 from roadloop.storage.paths import check_name
 
@@ -60,10 +61,12 @@ def choose_pair(dicts: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def warnings_of(adcode: str) -> tuple[Text, ...]:
-    """What is odd but accepted: six digits and 0 are right, the document's example is taken with a warning.
+    """What is odd but accepted: the document's example, and a county that the list does not have in a city that it has.
+
+    Counties come and go every year; provinces and cities hardly do.
 
     Raises:
-        InvalidValueError: Anything else.
+        InvalidValueError: Neither 0 nor six digits that begin with a city's.
     """
     if adcode == DOCUMENT_ADCODE:
         warning = Text(
@@ -79,7 +82,23 @@ def warnings_of(adcode: str) -> tuple[Text, ...]:
             ),
             parameter="adcode",
         )
-    return ()
+    if adcode == EVERYWHERE or adcode in adcodes.table():
+        return ()
+    if adcodes.city_is_known(adcode):
+        inside = adcodes.full_name(adcode[: adcodes.CITY].ljust(6, "0")) or adcodes.full_name(f"{adcode[:2]}0000")
+        warning = Text(
+            f"adcode {adcode} 不在 {adcodes.AS_OF} 的行政区划代码表中（属于{inside}）；请核对。已按原样接受。",
+            f"adcode {adcode} is not in the list of {adcodes.AS_OF} (it lies in {inside}): please check it. It was accepted.",
+        )
+        return (warning,)
+    raise InvalidValueError(
+        Text(
+            f"没有行政区划代码 {adcode}：代码表（{adcodes.AS_OF}）中没有这个省或市。可用 /v1/adcodes?q=苏州 查询。",
+            f"There is no administrative code {adcode}: the list of {adcodes.AS_OF} has no such province or city."
+            " /v1/adcodes?q=苏州 finds codes by name.",
+        ),
+        parameter="adcode",
+    )
 
 
 def check_time(time: str) -> None:

@@ -25,6 +25,7 @@ from roadloop.jobs.states import JobState
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.parameters import NEWEST
+from roadloop.releases import adcodes
 from roadloop.releases.recipe import Publication, Release, ReleaseRecipe
 from roadloop.releases.request import check_request, choose_pair, warnings_of
 from roadloop.releases.store import releases
@@ -180,6 +181,7 @@ def record(row: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str
         "version": row["version"],
         "env": row["env"],
         "adcode": row["adcode"],
+        "place": adcodes.full_name(row["adcode"]),
         "desc": row["description"],
         "time": row["time"],
         "source": row["source"],

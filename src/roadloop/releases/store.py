@@ -28,6 +28,7 @@ releases: Final = sa.Table(
     sa.Column("live", sa.Boolean, nullable=False),  # holds its place; a failed one gives it up to the next
     sa.Column("answered", sa.Boolean, nullable=False),  # a call has been told that it is published
     sa.Index("ix_releases_category", "category", "id"),
+    sa.Index("ix_releases_place", "category", "env", "adcode", "id"),
     sa.Index(
         "ux_releases_live",
         "category",

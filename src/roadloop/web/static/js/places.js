@@ -14,7 +14,9 @@ import { JobList, JobPage } from "./views/jobs.js";
 import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
 import { Nowhere } from "./views/nowhere.js";
 import { Overview } from "./views/overview.js";
-import { ReleaseNew, ReleasePage } from "./views/releases.js";
+import { ReleaseNew } from "./views/release-new.js";
+import { ReleaseOne } from "./views/release-one.js";
+import { ReleasePage } from "./views/releases.js";
 import { SourceList, SourcePage } from "./views/sources.js";
 import { TrainingList } from "./views/training-list.js";
 import { TrainingNew } from "./views/training-new.js";
@@ -108,6 +110,7 @@ export const PLACES = [
     list: ReleasePage,
     make: ReleaseNew,
     making: () => t("发布模型", "Release a model"),
+    one: ReleaseOne,
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },

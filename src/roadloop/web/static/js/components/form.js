@@ -65,7 +65,8 @@ const Field = ({ label, hint, error, wide, children }) => html`
 /**
  * A field for text or a number.
  * @param {{form: Form<any>, name: string, label: any, hint?: any, type?: string, step?: string, min?: string,
- *   required?: boolean, placeholder?: string, wide?: boolean, list?: string[]}} props
+ *   required?: boolean, placeholder?: string, wide?: boolean, list?: (string | [string, string])[]}} props
+ *   `list`: what may be meant, alone or with what it is called.
  */
 export const Input = ({ form, name, label, hint, type = "text", wide, list, ...rest }) => html`
   <${Field} label=${label} hint=${hint} error=${form.errorOf(name)} wide=${wide}>
@@ -78,7 +79,7 @@ export const Input = ({ form, name, label, hint, type = "text", wide, list, ...r
       autocomplete="off"
       onInput=${(/** @type {any} */ e) => form.set(name, e.target.value)}
     />
-    ${list && html`<datalist id=${`list-${name}`}>${list.map((value) => html`<option value=${value} />`)}</datalist>`}
+    ${list && html`<datalist id=${`list-${name}`}>${list.map((one) => (typeof one === "string" ? html`<option value=${one} />` : html`<option value=${one[0]}>${one[1]}</option>`))}</datalist>`}
   <//>
 `;
 

@@ -2,15 +2,13 @@
 /** The report of an evaluation: a headline for each model, then every class, the models beside each other. */
 
 import { className, ClassName, Meter, shortModel } from "../components/classes.js";
+import { Difference } from "../components/difference.js";
 import { Panel } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { count, percent, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useReturn } from "../router.js";
 import { picturesOf } from "./evaluation-viewer.js";
-
-/** A difference of scores below which two models are the same, to the digits that are shown. */
-const SAME = 0.0005;
 
 /** @typedef {{of: any, by: any[], truth: number}} Row  A class, what each model's report says of it, true pixels. */
 
@@ -76,22 +74,6 @@ const Headline = ({ model, first, best: top }) => html`
     </dl>
   <//>
 `;
-
-/**
- * How much better or worse a score is; by sign and arrow, not by colour alone.
- * @param {{value: any, from: any}} props
- */
-function Difference({ value, from }) {
-  if (value == null || from == null) return html`<span class="faint">–</span>`;
-  const change = value - from;
-  if (Math.abs(change) < SAME) return html`<span class="difference faint">±0.000</span>`;
-  const [mark, kind] = change > 0 ? ["▲", "better"] : ["▼", "bad"];
-  return html`
-    <span class=${`difference nowrap ${kind}`}>
-      <span aria-hidden="true">${mark}</span> ${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(3)}
-    </span>
-  `;
-}
 
 /** @param {{task: string, models: any[]}} props */
 function Classes({ task, models }) {
