@@ -79,7 +79,16 @@ export const Input = ({ form, name, label, hint, type = "text", wide, list, ...r
       autocomplete="off"
       onInput=${(/** @type {any} */ e) => form.set(name, e.target.value)}
     />
-    ${list && html`<datalist id=${`list-${name}`}>${list.map((one) => (typeof one === "string" ? html`<option value=${one} />` : html`<option value=${one[0]}>${one[1]}</option>`))}</datalist>`}
+    ${
+      list &&
+      html`
+        <datalist id=${`list-${name}`}>
+          ${list.map((one) =>
+            typeof one === "string" ? html`<option value=${one} />` : html`<option value=${one[0]}>${one[1]}</option>`,
+          )}
+        </datalist>
+      `
+    }
   <//>
 `;
 
