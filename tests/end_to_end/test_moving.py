@@ -27,6 +27,8 @@ from roadloop.storage import publish
 from roadloop.storage.database import metadata
 from roadloop.storage.platform import Platform, open_platform
 
+pytestmark = pytest.mark.xdist_group("moving")  # one workspace for all of it
+
 PORT: Final = 8600
 PLACES: Final = import_module("roadloop.storage.migrations.versions.0010_places")
 #: Texts about the past, for people; nothing reads a place out of them.

@@ -48,6 +48,7 @@ PROGRAMMES: Final = {
     "R23": Programme("reliability/test_training_kills.py::test_r23", 12, 100),
     "R25": Programme("storage/test_postgresql.py::test_r25", 10, 100),
     "two servers": Programme("jobs/test_lead.py::test_servers", 10, 100),
+    "bits of rows": Programme("reliability/test_damage.py::test_damage__a_flipped_bit_of_the_database", 100, 500),
     "R29 life": Programme("jobs/test_life.py::test_r29", 90, 9_000),
     "R29 requests": Programme("web/test_fuzz.py::test_r29", 20, 500),
     "R31": Programme("reliability/test_cancel.py::test_r31", 88, 880),

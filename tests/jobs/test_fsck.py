@@ -20,6 +20,8 @@ from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform, open_platform
 
+pytestmark = pytest.mark.xdist_group("fsck")  # one workspace for all of it
+
 SET = "full-aug-20261123"
 
 

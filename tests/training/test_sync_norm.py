@@ -25,6 +25,8 @@ from roadloop.training.recipe import TrainConfig
 from roadloop.training.step import Update
 from roadloop.training.sync_norm import SyncNorm, synchronise
 
+pytestmark = pytest.mark.xdist_group("sync-norm")  # one pair of ranks for all of it
+
 CPU = torch.device("cpu")
 SHARES = (3, 2)  #: pictures of each rank
 
