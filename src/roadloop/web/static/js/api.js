@@ -1,6 +1,7 @@
 // @ts-check
 /** The only module that talks to the server. Everything else takes data. */
 
+import { noteCall } from "./calls.js";
 import { language } from "./preferences.js";
 
 /** @typedef {Record<string, any>} Reply  The JSON of a successful answer. */
@@ -32,6 +33,7 @@ export class ApiError extends Error {
  */
 export function get(path, parameters = {}, signal) {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
+  noteCall("GET", path, Object.fromEntries(given));
   const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
   return send(query ? `${path}?${query}` : path, { signal });
 }
@@ -40,7 +42,10 @@ export function get(path, parameters = {}, signal) {
  * Read through one of the documented POSTs. @param {string} path @param {Record<string, any>} [body]
  * @param {AbortSignal} [signal] @returns {Promise<Reply>}
  */
-export const query = (path, body = {}, signal) => send(path, { ...asJson(body), signal });
+export function query(path, body = {}, signal) {
+  noteCall("POST", path, body);
+  return send(path, { ...asJson(body), signal });
+}
 
 /** Keys of requests whose outcome is unknown: asking again with the same key does nothing twice. */
 const unsettled = new Map();
@@ -50,6 +55,7 @@ const unsettled = new Map();
  * @param {string} path @param {Record<string, any>} [body] @returns {Promise<Reply>}
  */
 export async function act(path, body = {}) {
+  noteCall("POST", path, body);
   const options = asJson(body);
   const what = `${path} ${options.body}`;
   const key = unsettled.get(what) ?? newKey();

@@ -2,9 +2,12 @@
 /** The frame of the page: the loop as navigation, where you are, what runs, language and theme. */
 
 import { get } from "./api.js";
+import { forgetCalls } from "./calls.js";
+import { Calls, Keys } from "./components/keys.js";
+import { Palette } from "./components/palette.js";
 import { Tray } from "./components/tray.js";
 import { count, setServerNow, t } from "./i18n.js";
-import { html, render, useEffect } from "./lib.js";
+import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { listen } from "./live.js";
 import { ofKinds, usePoll } from "./poll.js";
 import { language, setLanguage, setTheme, theme, usePreferences } from "./preferences.js";
@@ -31,12 +34,35 @@ function App() {
   const title = crumbs[crumbs.length - 1][0];
   useEffect(() => void (document.title = `${title} · roadloop`), [title]);
   useEffect(() => scrollTo(0, 0), [key]);
+  const shown = useRef(key);
+  if (shown.current !== key) {
+    shown.current = key; // now, before the new page asks for anything
+    forgetCalls();
+  }
+  const [over, setOver] = useState("");
+  useEffect(() => {
+    const press = (/** @type {KeyboardEvent} */ event) => {
+      const name = keyOf(event);
+      if (name) event.preventDefault();
+      if (name) setOver(name);
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
+  const close = () => setOver("");
   return html`
     <div class="frame">
       <${Rail} jobs=${jobs} place=${placeOf(route)} health=${health.data?.data} />
       <div>
         <header class="topbar">
           <${Crumbs} of=${crumbs} />
+          <button type="button" class="button plain search-button" onClick=${() => setOver("search")}>
+            ⌕ <span class="words">${t("搜索", "Search")}</span> <kbd>Ctrl K</kbd>
+          </button>
+          <button type="button" class="button plain" title=${t("本页背后的调用", "The calls behind this page")}
+            aria-label=${t("本页背后的调用", "The calls behind this page")} onClick=${() => setOver("calls")}>
+            ${"</>"}
+          </button>
           <${Tray} jobs=${jobs} />
           <${Switches} />
         </header>
@@ -53,11 +79,30 @@ function App() {
             </div>
           `
         }
+        ${over === "search" && html`<${Palette} places=${everyPlace()} close=${close} />`}
+        ${over === "keys" && html`<${Keys} close=${close} />`}
+        ${over === "calls" && html`<${Calls} close=${close} />`}
         <main class=${`content ${wide ? "wide" : ""}`} key=${key}><${view} route=${route} active=${jobs} /></main>
       </div>
     </div>
   `;
 }
+
+/** What a key opens over the page; "" for none. @param {KeyboardEvent} event */
+function keyOf(event) {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return "search";
+  const typing = /** @type {Element} */ (event.target).closest("input, textarea, select, [contenteditable]");
+  return event.key === "?" && !typing ? "keys" : "";
+}
+
+/** Every place with a name, and the forms that make something there. */
+const everyPlace = () => [
+  { name: t("总览", "Overview"), address: "#/" },
+  ...PLACES.flatMap((p) => [
+    { name: p.name(), address: to(p.path) },
+    ...(p.make && p.making ? [{ name: p.making(), address: to(p.path, "new") }] : []),
+  ]),
+];
 
 /** The entry of the rail that stands for where one is. @param {import("./router.js").Route} route */
 const placeOf = (route) => PLACES.find((p) => p.path === route.path[0])?.under ?? route.path[0] ?? "";

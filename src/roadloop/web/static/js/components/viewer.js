@@ -288,13 +288,13 @@ const Help = ({ of }) => html`
   <details class="keys">
     <summary class="button">${t("按键", "Keys")}</summary>
     <dl class="small">
-      ${[...of, ...ownHelp()].map(([key, words]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${words}</dd></div>`)}
+      ${[...of, ...viewerKeys()].map(([key, words]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${words}</dd></div>`)}
     </dl>
   </details>
 `;
 
-/** @returns {[string, any][]} */
-const ownHelp = () => [
+/** The viewer's keys, wherever it stands. @returns {[string, any][]} */
+export const viewerKeys = () => [
   ["1 … 6", t("显示或隐藏图层", "show or hide layers")],
   ["[ ]", t("不透明度", "opacity")],
   ["o", t("并排、叠加、卷帘", "side by side, overlay, swipe")],

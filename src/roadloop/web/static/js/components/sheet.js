@@ -1,0 +1,23 @@
+// @ts-check
+/** What lies over the page until it is closed: by Escape, beside it, or by its button. */
+
+import { html, useEffect, useRef } from "../lib.js";
+import { t } from "../i18n.js";
+
+/** @param {{title: string, close: () => void, class?: string, children?: any}} props */
+export function Sheet({ title, close, class: more = "", children }) {
+  const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useEffect(() => box.current?.showModal(), []);
+  return html`
+    <dialog class=${`sheet ${more}`} ref=${box} aria-label=${title} onClose=${close}
+      onClick=${(/** @type {MouseEvent} */ e) => e.target === box.current && close()}>
+      <div class="sheet-body">
+        <div class="row sheet-head">
+          <h2 class="grow">${title}</h2>
+          <button type="button" class="button plain" aria-label=${t("关闭", "Close")} onClick=${close}>✕</button>
+        </div>
+        ${children}
+      </div>
+    </dialog>
+  `;
+}
