@@ -4,7 +4,7 @@
 import { asCurl, asPython, callsMade } from "../calls.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
-import { Sheet } from "./sheet.js";
+import { Over } from "./over.js";
 import { viewerKeys } from "./viewer.js";
 
 /** @type {() => [string, [string, any][]][]} */
@@ -25,7 +25,7 @@ const keys = () => [
 
 /** @param {{close: () => void}} props */
 export const Keys = ({ close }) => html`
-  <${Sheet} title=${t("按键", "Keys")} close=${close}>
+  <${Over} title=${t("按键", "Keys")} close=${close}>
     ${keys().map(
       ([where, list]) => html`
         <h3>${where}</h3>
@@ -44,7 +44,7 @@ export function Calls({ close }) {
   const write = (/** @type {import("../calls.js").Call} */ call) =>
     python ? asPython(call) : asCurl(call, location.origin);
   return html`
-    <${Sheet} title=${t("本页背后的调用", "The calls behind this page")} close=${close} class="calls">
+    <${Over} title=${t("本页背后的调用", "The calls behind this page")} close=${close} class="calls">
       <div class="segmented" role="group" aria-label=${t("写法", "Written for")}>
         <button type="button" aria-pressed=${String(!python)} onClick=${() => setPython(false)}>curl</button>
         <button type="button" aria-pressed=${String(python)} onClick=${() => setPython(true)}>Python</button>

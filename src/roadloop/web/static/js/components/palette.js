@@ -8,7 +8,7 @@ import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 import { addressOf, kindName } from "./kinds.js";
 import { Failure } from "./layout.js";
-import { Sheet } from "./sheet.js";
+import { Over } from "./over.js";
 import { JobState } from "./state.js";
 
 const TYPING = 150;
@@ -49,14 +49,14 @@ export function Palette({ places, close }) {
     go(one.address);
   };
   return html`
-    <${Sheet} title=${t("搜索", "Search")} close=${close} class="palette">
+    <${Over} title=${t("搜索", "Search")} close=${close} class="palette">
       <input type="text" role="combobox" aria-expanded="true" aria-controls="palette-list" autofocus
         aria-activedescendant=${found.length ? `palette-${now}` : undefined} autocomplete="off" value=${text}
         placeholder=${t("数据、任务、评估、发布、页面的名称", "Names of datasets, tasks, evaluations, releases, pages")}
         aria-label=${t("要找的名称", "The name to find")} onKeyDown=${key}
         onInput=${(/** @type {any} */ e) => (setText(e.target.value), setAt(0))} />
       <${Failure} error=${error} />
-      <ul id="palette-list" role="listbox" aria-busy=${String(settled !== text.trim())}>
+      <ul id="palette-list" role="listbox" aria-busy=${settled !== text.trim() ? "true" : undefined}>
         ${found.map(
           (one, k) => html`
             <li id=${`palette-${k}`} role="option" aria-selected=${String(k === now)}

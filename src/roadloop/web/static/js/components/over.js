@@ -5,14 +5,14 @@ import { html, useEffect, useRef } from "../lib.js";
 import { t } from "../i18n.js";
 
 /** @param {{title: string, close: () => void, class?: string, children?: any}} props */
-export function Sheet({ title, close, class: more = "", children }) {
+export function Over({ title, close, class: more = "", children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => box.current?.showModal(), []);
   return html`
-    <dialog class=${`sheet ${more}`} ref=${box} aria-label=${title} onClose=${close}
+    <dialog class=${`dialog ${more}`} ref=${box} aria-label=${title} onClose=${close}
       onClick=${(/** @type {MouseEvent} */ e) => e.target === box.current && close()}>
-      <div class="sheet-body">
-        <div class="row sheet-head">
+      <div class="dialog-body">
+        <div class="row dialog-head">
           <h2 class="grow">${title}</h2>
           <button type="button" class="button plain" aria-label=${t("关闭", "Close")} onClick=${close}>✕</button>
         </div>
