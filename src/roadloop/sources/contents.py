@@ -49,7 +49,7 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         LabelMapError: Its class table cannot be used.
     """
     source = open_set(workspace, name, "name")
-    found = _scanned(source)
+    found = scanned(source)
     samples, problems = found.samples, found.problems
     return {
         "name": source.name,
@@ -96,7 +96,7 @@ def list_pictures(workspace: Workspace, name: str, which: Which, page: int, size
     source = open_set(workspace, name, "name")
     chosen = [
         sample
-        for sample in _scanned(source).samples
+        for sample in scanned(source).samples
         if all(wanted in {"", there} for wanted, there in zip(which, _place(sample), strict=True))
     ]
     shown = itertools.islice(chosen, (page - 1) * size, page * size)
@@ -106,9 +106,7 @@ def list_pictures(workspace: Workspace, name: str, which: Which, page: int, size
 def find_samples(workspace: Workspace, name: str, keys: Iterable[str]) -> dict[str, Sample]:
     """Those of some pictures, `<package>/<stem>` each, that a set has."""
     wanted = set(keys)
-    return {
-        sample.key: sample for sample in _scanned(open_set(workspace, name, "name")).samples if sample.key in wanted
-    }
+    return {sample.key: sample for sample in scanned(open_set(workspace, name, "name")).samples if sample.key in wanted}
 
 
 def find_picture(workspace: Workspace, name: str, package: str, stem: str) -> Place:
@@ -142,7 +140,7 @@ def draw_label(platform: Platform, name: str, package: str, stem: str) -> bytes:
 
 
 def _find(source: SourceSet, package: str, stem: str) -> Sample:
-    found = next((s for s in _scanned(source).samples if (s.package, s.stem) == (package, stem)), None)
+    found = next((s for s in scanned(source).samples if (s.package, s.stem) == (package, stem)), None)
     if found is None:
         raise _absent(source.name, f"{package}/{stem}")
     return found
@@ -178,12 +176,12 @@ def _counted(values: Iterator[str]) -> list[dict[str, Any]]:
     return [{"name": name, "pictures": number} for name, number in sorted(Counter(values).items())]
 
 
-def _scanned(source: SourceSet) -> Scan:
-    """A scan of the set, kept until one of its folders or its manifest changes."""
+def scanned(source: SourceSet) -> Scan:
+    """A scan of the set, by names and its manifest; kept until one of its folders or the manifest changes."""
     folders = (source.path, source.path / MANIFEST, *source.packages())
     return _scan(source, tuple((str(path), path.stat().st_mtime_ns) for path in folders if path.exists()))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _scan(source: SourceSet, _state: tuple[tuple[str, int], ...]) -> Scan:
     return scan(source)

@@ -102,7 +102,7 @@ export function Listing({ path, method = "get", query, kinds, filters = [], empt
           (reply.total > 0 || narrowed) &&
           html`<${Choices} query=${query} filters=${filters} search=${search} reply=${reply} />`
         }
-        <div aria-busy=${String(reply.key !== key)}>
+        <div aria-busy=${reply.key === key ? undefined : "true"}>
           <${Table} rows=${reply.data} columns=${columns(reload)} address=${address}
             empty=${narrowed ? html`<${Nothing} filters=${filters} />` : empty} order=${query.order ?? ""}
             sort=${(/** @type {string} */ name, /** @type {boolean} */ largest) =>
