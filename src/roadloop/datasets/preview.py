@@ -146,11 +146,10 @@ def _too_small(recipe: DatasetRecipe, found: Gathered, parts: Mapping[str, Mappi
         if not pictures:
             continue
         if pictures < FEW:
-            tracks = parts[split]["tracks"]
+            why = _why_few(split)
             yield Text(
-                f"{split} 只有 {pictures} 张图片（新轨迹 {tracks} 条）：{_why_few(split).zh}",
-                f"{split} has {pictures} {'picture' if pictures == 1 else 'pictures'} only (new tracks: {tracks}):"
-                f" {_why_few(split).en}",
+                f"{split} 只有 {pictures} 张图片：{why.zh}",
+                f"{split} has {pictures} {'picture' if pictures == 1 else 'pictures'} only: {why.en}",
             )
         elif share and found.base is None and abs(pictures / whole - share) > share / 2:
             yield Text(

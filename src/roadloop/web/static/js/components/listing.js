@@ -173,13 +173,13 @@ const Nothing = ({ filters }) => html`
   </button>
 `;
 
-/** @param {{now: number, last: number, total: number, turn: (page: number) => void}} props */
-const Pager = ({ now, last, total, turn }) => html`
+/** @param {{now: number, last: number, total: number, turn: (page: number) => void, size?: number}} props */
+export const Pager = ({ now, last, total, turn, size = SIZE }) => html`
   <nav class="row pager" aria-label=${t("翻页", "Pages")}>
     <span class="small quiet grow">
       ${t(
-        `第 ${count((now - 1) * SIZE + 1)}–${count(Math.min(total, now * SIZE))} 行，共 ${count(total)} 行`,
-        `${count((now - 1) * SIZE + 1)}–${count(Math.min(total, now * SIZE))} of ${count(total)}`,
+        `第 ${count((now - 1) * size + 1)}–${count(Math.min(total, now * size))} 行，共 ${count(total)} 行`,
+        `${count((now - 1) * size + 1)}–${count(Math.min(total, now * size))} of ${count(total)}`,
       )}
     </span>
     <button type="button" class="button small-button" disabled=${now === 1} aria-label=${t("上一页", "Previous page")}
