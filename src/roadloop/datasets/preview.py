@@ -52,10 +52,11 @@ def preview(platform: Platform, request: Division, language: Language) -> dict[s
     parts = {split: [name for name in found.named if splits[name] == split] for split in SPLITS}
     base = found.base
     tables = [*([base.info.table] if base else []), *found.tables.values()]
+    table = union(tables[0].name, tables)
     max_pixels = platform.settings.max_picture_mpix * 1_000_000
     described = {split: _part(found, split, names, max_pixels) for split, names in parts.items()}
     if found.named:
-        warnings = (*warnings, *_too_small(recipe, found, described))
+        warnings = (*warnings, *_too_small(recipe, found, described), *_missing(found, described, table))
     sets = [scanned(open_set(platform.workspace, name)).samples for name in recipe.sources]
     return {
         "parts": described,
@@ -78,7 +79,7 @@ def preview(platform: Platform, request: Division, language: Language) -> dict[s
         ],
         "base": {"name": base.info.name, "counts": dict(base.info.counts)} if base else None,
         "fields": _fields([sample for samples in sets for sample in samples]),
-        "classes": union(tables[0].name, tables).to_rows(),
+        "classes": table.to_rows(),
         "warnings": [text.pick(language) for text in warnings],
         "possible": bool(found.named),
     }
@@ -164,6 +165,25 @@ def _too_small(recipe: DatasetRecipe, found: Gathered, parts: Mapping[str, Mappi
             f"查看的 {looked} 个标注中有 {unusable} 个无法使用，生成时会被排除并写明原因",
             f"Of {looked} labels that were looked at, {unusable} cannot be used; the build leaves them out and says why",
         )
+
+
+def _missing(found: Gathered, parts: Mapping[str, Mapping[str, Any]], table: ClassTable) -> Iterator[Text]:
+    """The classes of train that no label of val, or test, shows, as far as these were looked at."""
+    base = found.base.info.statistics if found.base else {}
+    seen = {
+        split: {one["raw_id"] for one in part["classes"]} | set(base.get(split, ())) for split, part in parts.items()
+    }
+    for split in SPLITS[1:]:
+        missing = [one for one in table.classes if one.raw_id in seen["train"] - seen[split] and one.raw_id != IGNORE]
+        if seen[split] and missing:
+            more = "…" if len(missing) > _SHOWN else ""
+            zh = "、".join(one.name_zh or one.name_en for one in missing[:_SHOWN]) + more
+            en = ", ".join(one.name_en or one.name_zh for one in missing[:_SHOWN]) + more
+            looked = parts[split]["looked_at"]
+            yield Text(
+                f"{split} 的 {looked} 个标注中没有：{zh}；这些类别没有成绩可看",
+                f"None of the {looked} labels of {split} that were looked at shows {en}: there would be no score for it",
+            )
 
 
 def _why_few(split: str) -> Text:

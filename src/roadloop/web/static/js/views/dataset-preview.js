@@ -77,6 +77,7 @@ const partColumns = (told, sum) => [
   {
     head: t("划分", "Split"),
     cell: (/** @type {string} */ s) => html`<b><span class=${`key of-${SPLITS.indexOf(s)}`}></span> ${s}</b>`,
+    class: "nowrap",
   },
   {
     head: t("图片", "Pictures"),
