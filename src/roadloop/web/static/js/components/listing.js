@@ -53,7 +53,10 @@ export function nextOrder(now, column, largest) {
   return now === first ? second : now === second ? "" : first;
 }
 
-/** The numbers of the pages that one can go to from one of them; 0 is a gap. @param {number} now @param {number} last */
+/**
+ * The numbers of the pages that one can go to from one of them; 0 is a gap.
+ * @param {number} now @param {number} last
+ */
 export function pagesNear(now, last) {
   const near = [1, now - 1, now, now + 1, last].filter((n) => n >= 1 && n <= last);
   const numbers = [...new Set(near)].sort((a, b) => a - b);
@@ -83,6 +86,7 @@ export function Listing({ path, method = "get", query, kinds, filters = [], empt
   useReturn(data !== undefined);
   const reply = /** @type {any} */ (data);
   const last = Math.max(1, Math.ceil((reply?.total ?? 0) / SIZE));
+  const shown = Math.min(wanted.page, last);
   const narrowed = Boolean(query.q || query.state || wanted.only);
   useEffect(() => {
     // Rows may have gone from under a page that an old address names.
@@ -108,13 +112,16 @@ export function Listing({ path, method = "get", query, kinds, filters = [], empt
             sort=${(/** @type {string} */ name, /** @type {boolean} */ largest) =>
               setQuery({ order: nextOrder(query.order ?? "", name, largest), page: "" })} />
         </div>
-        ${last > 1 && html`<${Pager} now=${Math.min(wanted.page, last)} last=${last} total=${reply.total} turn=${turn} />`}
+        ${last > 1 && html`<${Pager} now=${shown} last=${last} total=${reply.total} turn=${turn} />`}
       <//>
     </div>
   `;
 }
 
-/** What is searched for, and which rows are wanted. @param {{query: Query, filters: Filter[], search: string, reply: any}} props */
+/**
+ * What is searched for, and which rows are wanted.
+ * @param {{query: Query, filters: Filter[], search: string, reply: any}} props
+ */
 function Choices({ query, filters, search, reply }) {
   const [text, setText] = useState(query.q ?? "");
   const timer = useRef(0);

@@ -56,8 +56,8 @@ export function Doubles({ task, info }) {
       <p class="panel-text quiet">
         ${t(
           `${count(data.total)} 组图片内容完全相同，都保留在数据中；出现在不同划分里的（标出）会使验证成绩偏高。`,
-          `${count(data.total)} groups of pictures are byte for byte equal; all of them stand in the dataset. Those in ` +
-            "different splits, which are marked, make validation scores come out too high.",
+          `${count(data.total)} groups of pictures are byte for byte equal; all of them stand in the dataset. Those ` +
+            "in different splits, which are marked, make validation scores come out too high.",
         )}
         ${
           data.total > data.data.length &&
@@ -89,10 +89,13 @@ export function Doubles({ task, info }) {
   `;
 }
 
+/** A picture in the viewer. @param {string} task @param {any} one */
+const place = (task, { split, index }) => `${to("datasets", task)}?tab=pictures&s=${split}&from=${index}&i=${index}`;
+
 /** @param {{task: string, one: any}} props */
 const Where = ({ task, one }) => html`
   <div>
-    <a class="link wrap" href=${`${to("datasets", task)}?tab=pictures&s=${one.split}&from=${one.index}&i=${one.index}`}>${one.name}</a>
+    <a class="link wrap" href=${place(task, one)}>${one.name}</a>
     <span class="small quiet"> ${one.split} · ${t("轨迹", "track")} ${one.track}</span>
   </div>
 `;

@@ -66,7 +66,7 @@ export function FilterFields({ fields, filter, set, error }) {
       <p class="hint">
         ${t(
           "清单里这些图片的城市、标注者、时间等都相同或未填，没有可筛选的。",
-          "City, author, time and so on are the same for all these pictures, or not said: there is nothing to choose by.",
+          "City, author, time and so on are the same for all these pictures, or not said: nothing to choose by.",
         )}
       </p>
     `;
@@ -138,7 +138,10 @@ export function FilterFields({ fields, filter, set, error }) {
   `;
 }
 
-/** The values there are, and those that were chosen and are not there any more. @param {Value[]} there @param {string[]} chosen */
+/**
+ * The values there are, and those that were chosen and are not there any more.
+ * @param {Value[]} there @param {string[]} chosen
+ */
 const valuesOf = (there, chosen) => [
   ...there,
   ...chosen.filter((name) => !there.some((one) => one.name === name)).map((name) => ({ name, pictures: 0 })),

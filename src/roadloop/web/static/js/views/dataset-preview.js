@@ -23,7 +23,7 @@ export const inShort = (told) =>
 
 /**
  * @param {{told: Preview | undefined, error: import("../api.js").ApiError | undefined, retry: () => void,
- *   old: boolean, chosen: boolean}} props `old`: it is of values that are not there any more; `chosen`: any source set is.
+ *   old: boolean, chosen: boolean}} props `old`: it is of values that have changed since; `chosen`: any source set is.
  */
 export function DatasetPreview({ told, error, retry, old, chosen }) {
   const head = t("生成之前：会得到什么", "Before it is built: what it would be");
@@ -167,8 +167,8 @@ function Classes({ told }) {
             ? t(`查看了全部 ${count(looked)} 个标注。`, `All ${count(looked)} labels were looked at.`)
             : t(
                 `查看了均匀取自各轨迹的 ${count(looked)} 个标注；“–”表示其中没有，罕见的类别仍可能存在。`,
-                `${count(looked)} labels were looked at, evenly from the tracks; – says that none of them has it, and ` +
-                  "a rare class may be there all the same.",
+                `${count(looked)} labels were looked at, evenly from the tracks; – says that none of them has it, ` +
+                  "and a rare class may be there all the same.",
               )
         }
       </p>

@@ -95,7 +95,10 @@ function Grid({ task, info, splits, which, listed }) {
   `;
 }
 
-/** The classes of a split with their colours; each chooses the pictures that show it. @param {{info: any, which: Which}} props */
+/**
+ * The classes of a split with their colours; each chooses the pictures that show it.
+ * @param {{info: any, which: Which}} props
+ */
 const Legend = ({ info, which }) => html`
   <div class="legend-row" role="group" aria-label=${t("类别", "Classes")}>
     <button type="button" class="legend-chip" aria-pressed=${String(!which.c)}
@@ -148,7 +151,10 @@ function Pages({ task, which, listed }) {
   `;
 }
 
-/** @param {{task: string, info: any, which: Which, listed: Listed, number: number}} props `number`: its place in the list. */
+/**
+ * @param {{task: string, info: any, which: Which, listed: Listed, number: number}} props
+ *   `number`: its place in the list.
+ */
 function One({ task, info, which, listed, number }) {
   const pictures = listed.data;
   const picture = pictures[number];

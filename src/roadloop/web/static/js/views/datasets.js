@@ -29,7 +29,8 @@ export const DatasetList = ({ route }) => html`
       )}
       actions=${html`<a class="button primary" href=${to("datasets", "new")}>${t("生成数据", "New dataset")}</a>`} />
     <${Listing} path="/data_history" method="post" query=${route.query} kinds=${["create_data"]} columns=${columns}
-      address=${address} empty=${none()} search=${t("搜索名称、描述、源数据", "Search names, descriptions, source sets")}
+      address=${address} empty=${none()}
+      search=${t("搜索名称、描述、源数据", "Search names, descriptions, source sets")}
       filters=${[
         {
           name: "data_type",
