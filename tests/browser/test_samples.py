@@ -59,3 +59,67 @@ def test_samples__open_in_the_viewer_and_back_leads_to_all_of_them(browser: Brow
     browser.find(".samples figure")
     assert browser.run("return document.activeElement.matches('.samples a')")
     assert browser.problems() == []
+
+
+def put(browser: Browser, name: str, value: str) -> None:
+    browser.run(
+        "const e = document.querySelector(`[name=${arguments[0]}]`); e.value = arguments[1];"
+        "e.dispatchEvent(new Event(e.tagName === 'SELECT' ? 'change' : 'input', { bubbles: true }))",
+        name,
+        value,
+    )
+
+
+def split(browser: Browser) -> list[str]:
+    """The preview's first table: pictures, share, tracks and classes of each split."""
+    rows = browser.run(
+        "return [...(document.querySelector('.ahead table')?.rows ?? [])].slice(1)"
+        ".map((row) => [...row.cells].map((cell) => cell.innerText.trim()).join(' '))"
+    )
+    assert isinstance(rows, list)
+    return rows
+
+
+def test_form__shows_the_split_before_anything_is_built(browser: Browser, dataset: str, site: LiveServer) -> None:
+    browser.open("/#/datasets/new")
+    browser.find(".choices label", "4 张 · 2 条轨迹")
+    browser.until(lambda: split(browser) == ["train 2 50.0 % 1 2", "val 2 50.0 % 1 2", "test 0 0.0 % 0 0"])
+    browser.find(".ahead .warnings", "test 没有图片")
+    browser.find(".ahead .warnings", "val 只有 2 张图片")
+    browser.find(".ahead .hint", "查看了全部 4 个标注。")
+    put(browser, "mode", "picture")
+    put(browser, "train", "0.5")
+    put(browser, "val", "0.25")
+    put(browser, "test", "0.25")
+    browser.until(lambda: [row[:7] for row in split(browser)] == ["train 2", "val 1 2", "test 1 "])
+    put(browser, "data_name", "e")
+    browser.find("button", "生成数据 e (train 2 · val 1 · test 1)")
+    put(browser, "train", "0")
+    put(browser, "val", "0")
+    put(browser, "test", "0")
+    browser.find(".ahead .failure", "比例都是 0")
+    put(browser, "train", "1")
+    put(browser, "data_type", "aug")
+    browser.find(".ahead .warnings", "中没有 d 以外的新图片")
+    browser.find(".field .hint", "实际基于 d")
+    assert browser.problems(but="422") == []  # of shares that are all 0
+    assert not (site.home / "datasets" / "e").exists()
+
+
+def test_pictures__by_split_and_class_and_none_is_doubled(browser: Browser, dataset: str) -> None:
+    browser.open(f"/#/datasets/{dataset}?tab=pictures")
+    browser.find(".segmented button", "val 2").click()
+    browser.until(lambda: "s=val" in str(browser.run("return location.hash")))
+    browser.find(".legend-chip", "红").click()
+    browser.find(".legend-chip[aria-pressed=true]", "红")
+    browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".samples figure")) == 2)
+    assert "蓝" not in browser.find(".legend-row").text
+    browser.find(".samples a").click()
+    browser.find(".viewer-name", "val")
+    browser.find(".viewer a, a.button", "全部图片").click()
+    browser.find(".legend-chip[aria-pressed=true]", "红")
+    browser.find("[data-tab=doubles]").click()
+    browser.shows("没有内容完全相同的图片")
+    browser.find("[data-tab=problems]").click()
+    browser.shows("所有文件都可用")
+    assert browser.problems() == []

@@ -5,12 +5,13 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from roadloop.datasets import service, store
+from roadloop.datasets import pictures, service, store
 from roadloop.datasets.info import SPLITS
-from roadloop.datasets.recipe import CreateData
+from roadloop.datasets.preview import preview
+from roadloop.datasets.recipe import CreateData, Division
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.imaging.header import read_header
 from roadloop.jobs.arrange import Fields
@@ -19,10 +20,11 @@ from roadloop.jobs.store import jobs
 from roadloop.parameters import Choices, History, Parameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 SplitName = Literal["train", "val", "test"]
 _FIRST = 12
+_ERRORS: Final = (NotFoundError, ConflictError, BrokenFileError)
 _FIELDS: Final[Fields] = {
     "data_name": store.datasets.c.name,
     "data_type": store.datasets.c.data_type,
@@ -47,6 +49,45 @@ class DataHistory(JobRows[DataRow]):
     """Reply of /data_history; with task_id `data` is the one object."""
 
 
+class PreviewPart(BaseModel):
+    """One split of a dataset that would be built."""
+
+    pictures: int = Field(description="New ones.")
+    tracks: int = Field(description="Of the new pictures.")
+    largest: list[dict[str, Any]] = Field(description="The tracks with most pictures: track, pictures.")
+    base: int = Field(description="Pictures that an increment's base has in it.")
+    looked_at: int = Field(description="Labels that were read for the classes, evenly from the tracks.")
+    unusable: int = Field(description="Labels that were looked at and cannot be used.")
+    classes: list[dict[str, int]] = Field(description="raw_id, and in how many of these labels: pictures.")
+
+
+class Preview(BaseModel):
+    """What a dataset would hold."""
+
+    parts: dict[str, PreviewPart] = Field(description="train, val, test.")
+    left_out: dict[str, int] = Field(
+        description="Pictures left out by filter and split (shares below 1, or no list), and bad files known already."
+    )
+    problems: list[dict[str, str]] = Field(description="The first of these files: file, reason.")
+    sources: list[dict[str, Any]] = Field(
+        description="Each source set: name, pictures, tracks, chosen (by the filter), new, lists (whether it has official"
+        " ones)."
+    )
+    base: dict[str, Any] | None = Field(description="The dataset that an increment stands on: name, counts by split.")
+    fields: dict[str, list[dict[str, Any]]] = Field(
+        description="What the filter can tell apart: the most frequent values of each field, and of months: name, pictures."
+    )
+    classes: list[dict[str, Any]] = Field(description="The class table.")
+    warnings: list[str] = Field(description="What is too small, and what else one should know.")
+    possible: bool = Field(description="Whether there is anything to build; else the warnings say why.")
+
+
+class PreviewReply(Success):
+    """Reply of the preview."""
+
+    data: Preview
+
+
 class One(Parameters):
     """Names one dataset."""
 
@@ -58,6 +99,57 @@ class Picture(One):
 
     split: SplitName = Field(description="train, val or test.")
     index: int = Field(ge=0, description="From 0.")
+
+
+class ListPictures(One):
+    """Which pictures of a dataset to list."""
+
+    split: SplitName = Field(description="train, val or test.")
+    raw_id: int | None = Field(None, ge=0, le=255, description="Only pictures that show this class.")
+    start: int = Field(0, ge=0, le=2**53, description="Index to begin at, from 0.")
+    limit: int = Field(24, ge=1, le=200, description="So many at most.")
+
+
+class ListedPicture(BaseModel):
+    """One picture of a dataset."""
+
+    index: int
+    name: str
+    track: str
+    width: int
+    height: int
+    image_url: str
+    label_url: str
+
+
+class PictureList(Success):
+    """Pictures of a split, in their order."""
+
+    data: list[ListedPicture]
+    total: int = Field(description="Pictures in all; of a class all that show it.")
+    next: int | None = Field(
+        description="Index to go on from; null at the end. Where a class is rare an answer may be short of the limit."
+    )
+
+
+class DoubledPicture(ListedPicture):
+    """One of several equal pictures."""
+
+    split: SplitName
+
+
+class DoubleList(Success):
+    """Pictures that stand more than once in a dataset, byte for byte; those in several splits first."""
+
+    data: list[list[DoubledPicture]]
+    total: int = Field(description="Groups in all; the first 200 are named.")
+
+
+class ListProblems(One):
+    """Which of the files that were left out."""
+
+    page: int = Field(1, ge=1, le=10**6, description="From 1.")
+    page_size: int = Field(50, ge=1, le=1000, description="Files a page.")
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -80,6 +172,19 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "data已生成", "data": task_id},
         )
 
+    @router.post(
+        "/v1/datasets/preview",
+        Division,
+        reply=PreviewReply,
+        errors=(NotFoundError, ConflictError, BrokenFileError),
+    )
+    def preview_data(call: Call, p: Division) -> Answer:
+        """What /create_data would make of these values, without building it: pictures, tracks and classes by split.
+
+        The split is the very one that the build makes. No picture is opened; the classes come from some labels.
+        """
+        return {"data": preview(platform, p, call.language)}
+
     @router.post("/data_history", History, reply=DataHistory, errors=(NotFoundError,))
     def data_history(call: Call, p: History) -> Answer:
         """List datasets, or show one with its progress (查询已存在data, 生成data进度)."""
@@ -91,11 +196,42 @@ def routes(platform: Platform) -> APIRouter:
         return {"data": service.finished_names(platform, p)}
 
     _detail_routes(router, platform)
+    _list_routes(router, platform)
     return router.api
 
 
+def _list_routes(router: Endpoints, platform: Platform) -> None:
+    errors = _ERRORS
+
+    @router.get("/v1/datasets/{name}/pictures", ListPictures, reply=PictureList, errors=errors)
+    def dataset_pictures(_call: Call, p: ListPictures) -> Answer:
+        """Pictures of a split of a finished dataset, all or those that show a class."""
+        found = pictures.list_pictures(platform, p.name, p.split, p.raw_id, p.start, p.limit)
+        data = [{**one, **_urls(p.name, p.split, one["index"])} for one in found.pictures]
+        return {"data": data, "total": found.total, "next": found.then}
+
+    @router.get("/v1/datasets/{name}/doubles", One, reply=DoubleList, errors=errors)
+    def dataset_doubles(_call: Call, p: One) -> Answer:
+        """Pictures of a finished dataset that are byte for byte equal, with their places."""
+        found = pictures.doubles(platform, p.name)
+        groups = [[{**one, **_urls(p.name, one["split"], one["index"])} for one in g] for g in found["groups"]]
+        return {"data": groups, "total": found["total"]}
+
+    @router.get(
+        "/v1/datasets/{name}/problems",
+        ListProblems,
+        reply={"data": [{"file": "suzhou/1/a.jpg", "reason": "..."}], "total": 1},
+        errors=errors,
+    )
+    def dataset_problems(call: Call, p: ListProblems) -> Answer:
+        """Files that a dataset left out, with the reasons, page by page."""
+        skip = (p.page - 1) * p.page_size
+        data, total = pictures.problems(platform, p.name, skip, p.page_size, call.language)
+        return {"data": data, "total": total}
+
+
 def _detail_routes(router: Endpoints, platform: Platform) -> None:
-    errors = (NotFoundError, ConflictError, BrokenFileError)
+    errors = _ERRORS
 
     @router.get("/v1/datasets/{name}", One, reply={"data": {"name": "20180727"}}, errors=errors)
     def dataset(call: Call, p: One) -> Answer:
@@ -105,8 +241,8 @@ def _detail_routes(router: Endpoints, platform: Platform) -> None:
         reasons, and the first pictures of each split with their URLs.
         """
         found = service.details(platform, p.name, call.language, _FIRST)
-        for split, pictures in found["pictures"].items():
-            for picture in pictures:
+        for split, shown in found["pictures"].items():
+            for picture in shown:
                 picture.update(_urls(found["name"], split, picture["index"]))
         return {"data": found}
 

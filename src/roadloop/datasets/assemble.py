@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.datasets.info import DATASET, REPORT, SHOWN, SPLITS, DatasetInfo, Leak, Shard, format_report
+from roadloop.datasets.gather import Base, empty_parts
+from roadloop.datasets.info import DATASET, REPORT, SHOWN, SPLITS, TRACKS, DatasetInfo, Leak, Shard, format_report
 from roadloop.datasets.pack import ShardReport
-from roadloop.datasets.plan import Base, Plan
+from roadloop.datasets.plan import Plan
 from roadloop.datasets.reader import Split
 from roadloop.datasets.recipe import DatasetRecipe
 from roadloop.datasets.tally import Tally, total
@@ -22,7 +23,6 @@ from roadloop.errors import Text
 from roadloop.labels.table import format_csv, union
 from roadloop.storage import publish, reading
 
-TRACKS: Final = "tracks.csv"
 CLASSES: Final = "classes.csv"
 _MOST_LEAKS_NAMED: Final = 10
 
@@ -211,17 +211,10 @@ def _warnings(
     whole: Tally,
     bad: int,
 ) -> list[Text]:
-    wanted = ("train", "val") if recipe.lists else [s for s in SPLITS if recipe.shares.get(s, 0) > 0]
-    empty = [s for s in wanted if not counts[s]]
+    empty = empty_parts(recipe, counts)
     named = ", ".join(leak.track for leak in leaks[:_MOST_LEAKS_NAMED])
     texts = (
-        (
-            bool(empty),
-            Text(
-                f"{'、'.join(empty)} 没有图片：轨迹数少于划分数，或列表为空",
-                f"No pictures in {', '.join(empty)}: fewer tracks than shares, or empty lists",
-            ),
-        ),
+        (empty is not None, empty),
         (
             not counts["val"],
             Text("没有 val，训练时将无法验证", "Without val a training validates on nothing"),
@@ -256,7 +249,7 @@ def _warnings(
             ),
         ),
     )
-    return [text for holds, text in texts if holds]
+    return [text for holds, text in texts if holds and text]
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from roadloop.storage.sheets import Sheet, plain
 DATASET: Final = "dataset.json"
 SHOWN: Final = "shown.csv"
 REPORT: Final = "report.csv"
+TRACKS: Final = "tracks.csv"
 SPLITS: Final = ("train", "val", "test")
 FORMAT: Final = "roadloop-dataset/1"
 
@@ -167,6 +168,21 @@ def read_shown(folder: Path, split: str) -> dict[frozenset[int], int]:
         raise _broken(folder / SHOWN) from error
 
 
+def read_tracks(folder: Path, split: str, raw_id: int) -> frozenset[str]:
+    """The tracks of a split that show a class.
+
+    Raises:
+        BrokenFileError: The file cannot be read.
+    """
+    wanted = str(raw_id)
+    try:
+        with reading.open_text(folder / TRACKS) as stream:
+            rows = [row for row in csv.DictReader(stream) if row["split"] == split]
+            return frozenset(row["track"] for row in rows if wanted in row["raw_ids"].split())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise _broken(folder / TRACKS) from error
+
+
 def format_report(problems: Iterable[Problem]) -> str:
     """The report of files that are left out, as csv: file, reason in Chinese, reason in English; one line each."""
     out = io.StringIO()
@@ -176,12 +192,12 @@ def format_report(problems: Iterable[Problem]) -> str:
     return out.getvalue()
 
 
-def read_report(folder: Path, most: int) -> list[Problem]:
-    """The first `most` lines of a dataset's report; none where there is no report."""
+def read_report(folder: Path, most: int, skip: int = 0) -> list[Problem]:
+    """`most` lines of a dataset's report after the first `skip`; none where there is no report."""
     if not (folder / REPORT).is_file():
         return []
     with reading.open_text(folder / REPORT) as stream:
-        rows = islice(csv.DictReader(stream), most)
+        rows = islice(csv.DictReader(stream), skip, skip + most)
         return [Problem(plain(row["file"]), Text(row["reason_zh"], row["reason_en"])) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """Read a built dataset: random access, memory-mapped, safe to hand to other processes."""
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,6 +54,15 @@ class Split:
         """
         shard, place = self._find(index)
         return EncodedSample(*shard.encoded(place))
+
+    def values(self, index: int, columns: Sequence[str]) -> tuple[Any, ...]:
+        """Some columns of sample `index`, 0..len-1; pictures and labels are not read.
+
+        Raises:
+            IndexError: Outside that range.
+        """
+        shard, place = self._find(index)
+        return shard.values(place, columns)
 
     def column(self, name: str) -> Iterator[Any]:
         """One column of all samples in order, for example `track`; pictures and labels are not read."""

@@ -7,19 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from roadloop.parameters import JsonObject, Parameters
 
 
-class CreateData(Parameters):
-    """Parameters of /create_data."""
+class Division(Parameters):
+    """Which pictures, and how they are divided: what a preview needs, and most of /create_data."""
 
-    data_name: str = Field(description="Name of the new dataset; unique.", examples=["20180801"])
     sour_data: str = Field(
         description="A source set, or several with commas.", examples=["lane-all-20180710"], max_length=4000
     )
     data_type: Literal["all", "aug"] = Field("all", description="all: everything. aug: an increment of base_data.")
-    thread: int = Field(4, ge=1, description="Worker processes, capped at the cores.", examples=[24])
     train: float | None = Field(None, ge=0, allow_inf_nan=False, description="Share of train.", examples=[0.85])
     val: float | None = Field(None, ge=0, allow_inf_nan=False, description="Share of val.", examples=[0.1])
     test: float | None = Field(None, ge=0, allow_inf_nan=False, description="Share of test.", examples=[0.1])
-    data_desc: str = Field("", max_length=4000, description="Description.", examples=["苏州数据"])
     l_value: bool = Field(True, description="1: make a new split. 0: use the source sets' official lists.")
     split_by: Literal["track", "picture"] = Field("track", description="What is never torn apart.")
     seed: int = Field(0, ge=0, lt=2**63, description="Draws the split; the same call gives the same bytes.")
@@ -30,7 +27,6 @@ class CreateData(Parameters):
         " track, package, picture (its name without ending), set, time) -> value or list; time also {from, to}.",
         examples=[{"city": ["苏州"]}],
     )
-    max_bad: float = Field(0.05, ge=0, le=1, description="A larger share of bad files fails the job.")
 
     @property
     def shares(self) -> dict[str, float]:
@@ -42,6 +38,15 @@ class CreateData(Parameters):
     def lists(self) -> bool:
         """Whether the sets' official lists are used."""
         return not self.l_value
+
+
+class CreateData(Division):
+    """Parameters of /create_data."""
+
+    data_name: str = Field(description="Name of the new dataset; unique.", examples=["20180801"])
+    thread: int = Field(4, ge=1, description="Worker processes, capped at the cores.", examples=[24])
+    data_desc: str = Field("", max_length=4000, description="Description.", examples=["苏州数据"])
+    max_bad: float = Field(0.05, ge=0, le=1, description="A larger share of bad files fails the job.")
 
 
 class DatasetRecipe(BaseModel):

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from roadloop.datasets import store
 from roadloop.datasets.info import SPLITS, DatasetInfo, read_info, read_report, read_shown
 from roadloop.datasets.reader import DatasetReader, EncodedSample
-from roadloop.datasets.recipe import CreateData, DatasetJob, DatasetRecipe
+from roadloop.datasets.recipe import CreateData, DatasetJob, DatasetRecipe, Division
 from roadloop.datasets.split import normalise_shares
 from roadloop.errors import (
     BrokenFileError,
@@ -55,34 +55,7 @@ def create(platform: Platform, request: CreateData) -> Write[str]:
     """
     name = check_new_name(request.data_name, "data_name")
     _require_no_trace(platform, name)
-    opened = [open_set(platform.workspace, source) for source in read_names(request.sour_data)]
-    if not opened:
-        raise InvalidValueError(
-            Text("sour_data 应为源数据名称，多个用逗号分隔", "sour_data: one source set, or several with commas"),
-            parameter="sour_data",
-        )
-    sources = list({source.name: source for source in opened}.values())
-    shares = request.shares or dict(DEFAULT_SHARES)
-    if not request.lists:
-        normalise_shares(shares)
-    for source in sources:
-        _check_source(source, lists=request.lists)
-    table = _common_table([s.table for s in sources])
-    base = _find_base(platform, request.base_data, table) if request.data_type == "aug" else ""
-    recipe = DatasetRecipe.model_validate(
-        {
-            "name": name,
-            "sources": [s.name for s in sources],
-            "data_type": request.data_type,
-            "base_data": base,
-            "shares": {split: shares.get(split, 0.0) for split in SPLITS},
-            "lists": request.lists,
-            "split_by": request.split_by,
-            "seed": request.seed,
-            "filter": parse_filter(request.filter),
-            "max_bad": request.max_bad,
-        }
-    )
+    recipe = resolve(platform, request, name=name, max_bad=request.max_bad)
     payload = DatasetJob(recipe=recipe, thread=request.thread).payload()
     row = {
         "name": name,
@@ -101,6 +74,46 @@ def create(platform: Platform, request: CreateData) -> Write[str]:
         return task_id
 
     return write
+
+
+def resolve(platform: Platform, request: Division, **more: Any) -> DatasetRecipe:
+    """What a request asks for, checked: the sets opened, and the base of an increment found.
+
+    Args:
+        platform: The installation.
+        request: Which pictures, and how they are divided.
+        more: Further values of the recipe, its name among them.
+
+    Raises:
+        As `create`, but for the name.
+    """
+    opened = [open_set(platform.workspace, source) for source in read_names(request.sour_data)]
+    if not opened:
+        raise InvalidValueError(
+            Text("sour_data 应为源数据名称，多个用逗号分隔", "sour_data: one source set, or several with commas"),
+            parameter="sour_data",
+        )
+    sources = list({source.name: source for source in opened}.values())
+    shares = request.shares or dict(DEFAULT_SHARES)
+    if not request.lists:
+        normalise_shares(shares)
+    for source in sources:
+        _check_source(source, lists=request.lists)
+    table = _common_table([s.table for s in sources])
+    base = _find_base(platform, request.base_data, table) if request.data_type == "aug" else ""
+    return DatasetRecipe.model_validate(
+        {
+            "sources": [s.name for s in sources],
+            "data_type": request.data_type,
+            "base_data": base,
+            "shares": {split: shares.get(split, 0.0) for split in SPLITS},
+            "lists": request.lists,
+            "split_by": request.split_by,
+            "seed": request.seed,
+            "filter": parse_filter(request.filter),
+            **more,
+        }
+    )
 
 
 def finished_names(platform: Platform, choices: Choices = NEWEST_ONES) -> list[str]:

@@ -5,7 +5,7 @@ compared each time the sample is read.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -119,6 +119,12 @@ class ShardReader:
             name, image, label = next(texts).as_py(), _bytes_of(next(texts)), _bytes_of(next(texts))
         self._verify(name, image, label, batch, place)
         return name, image, label
+
+    def values(self, index: int, columns: Sequence[str]) -> tuple[Any, ...]:
+        """Some columns of one row; the other columns' bytes are not read."""
+        with self._whole():
+            batch, place = self._batch(index // BATCH_ROWS), index % BATCH_ROWS
+            return tuple(batch.column(name)[place].as_py() for name in columns)
 
     def column(self, name: str) -> Iterator[Any]:
         """One column, row by row; the other columns' bytes are not read."""

@@ -65,7 +65,7 @@ def check_sample(sample: Sample, table: ClassTable, max_pixels: int = MAX_PIXELS
         check_unchanged(image, sample.facts.image_sha256)
         header = check_image(image, max_pixels)
         file = sample.label_name
-        ids, counts, unknown = _read_ids(sample, table, max_pixels)
+        ids, counts, unknown = read_ids(sample, table, max_pixels)
         if ids.shape != header.size[::-1]:
             raise BrokenFileError(other_size(ids, header.size))
     except ObjectStoreError:
@@ -118,7 +118,12 @@ def _read(place: Place) -> bytes:
         raise broken(f"无法读取：{what.zh}", f"Cannot be read: {what.en}") from error
 
 
-def _read_ids(sample: Sample, table: ClassTable, max_pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+def read_ids(sample: Sample, table: ClassTable, max_pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+    """A label alone: uint8 [H, W] raw ids, int64 [256] pixels by raw id, and how many pixels the table does not have.
+
+    Raises:
+        RoadloopError: It cannot be read, or shows too much that the class table does not have.
+    """
     data = _read(sample.label)
     check_label_unchanged(data, sample.label, sample.facts.label_sha256)
     if sample.label_kind == "color":

@@ -14,7 +14,7 @@ from roadloop.imaging.header import read_header
 from roadloop.imaging.room import room
 from roadloop.labels.colors import palette
 from roadloop.sources.check import check_sample
-from roadloop.sources.layout import Problem, Sample
+from roadloop.sources.layout import SPLITS, Problem, Sample
 from roadloop.sources.manifest import MANIFEST
 from roadloop.sources.recipe import read_origin
 from roadloop.sources.service import Scan, SourceSet, list_sets, open_set, scan
@@ -24,6 +24,7 @@ from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 MOST_PROBLEMS: Final = 200
+_State = tuple[tuple[str, int], ...]
 
 
 def list_described(workspace: Workspace) -> list[dict[str, Any]]:
@@ -49,7 +50,12 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         LabelMapError: Its class table cannot be used.
     """
     source = open_set(workspace, name, "name")
-    found = _scanned(source)
+    return dict(_describe(source, _state(source)))
+
+
+@lru_cache(maxsize=256)
+def _describe(source: SourceSet, state: _State) -> dict[str, Any]:
+    found = _scan(source, state)
     samples, problems = found.samples, found.problems
     return {
         "name": source.name,
@@ -96,7 +102,7 @@ def list_pictures(workspace: Workspace, name: str, which: Which, page: int, size
     source = open_set(workspace, name, "name")
     chosen = [
         sample
-        for sample in _scanned(source).samples
+        for sample in scanned(source).samples
         if all(wanted in {"", there} for wanted, there in zip(which, _place(sample), strict=True))
     ]
     shown = itertools.islice(chosen, (page - 1) * size, page * size)
@@ -106,9 +112,7 @@ def list_pictures(workspace: Workspace, name: str, which: Which, page: int, size
 def find_samples(workspace: Workspace, name: str, keys: Iterable[str]) -> dict[str, Sample]:
     """Those of some pictures, `<package>/<stem>` each, that a set has."""
     wanted = set(keys)
-    return {
-        sample.key: sample for sample in _scanned(open_set(workspace, name, "name")).samples if sample.key in wanted
-    }
+    return {sample.key: sample for sample in scanned(open_set(workspace, name, "name")).samples if sample.key in wanted}
 
 
 def find_picture(workspace: Workspace, name: str, package: str, stem: str) -> Place:
@@ -142,7 +146,7 @@ def draw_label(platform: Platform, name: str, package: str, stem: str) -> bytes:
 
 
 def _find(source: SourceSet, package: str, stem: str) -> Sample:
-    found = next((s for s in _scanned(source).samples if (s.package, s.stem) == (package, stem)), None)
+    found = next((s for s in scanned(source).samples if (s.package, s.stem) == (package, stem)), None)
     if found is None:
         raise _absent(source.name, f"{package}/{stem}")
     return found
@@ -178,12 +182,17 @@ def _counted(values: Iterator[str]) -> list[dict[str, Any]]:
     return [{"name": name, "pictures": number} for name, number in sorted(Counter(values).items())]
 
 
-def _scanned(source: SourceSet) -> Scan:
-    """A scan of the set, kept until one of its folders or its manifest changes."""
-    folders = (source.path, source.path / MANIFEST, *source.packages())
-    return _scan(source, tuple((str(path), path.stat().st_mtime_ns) for path in folders if path.exists()))
+def scanned(source: SourceSet) -> Scan:
+    """A scan of the set, by names and its manifest; kept until one of its folders or the manifest changes."""
+    return _scan(source, _state(source))
 
 
-@lru_cache(maxsize=1)
-def _scan(source: SourceSet, _state: tuple[tuple[str, int], ...]) -> Scan:
+def _state(source: SourceSet) -> _State:
+    """What changes with the files of a set: the times of its folders, its manifest and its lists."""
+    folders = (source.path, source.path / MANIFEST, source.path / SPLITS, *source.packages())
+    return tuple((str(path), path.stat().st_mtime_ns) for path in folders if path.exists())
+
+
+@lru_cache(maxsize=4)
+def _scan(source: SourceSet, _state: _State) -> Scan:
     return scan(source)

@@ -53,7 +53,10 @@ export function nextOrder(now, column, largest) {
   return now === first ? second : now === second ? "" : first;
 }
 
-/** The numbers of the pages that one can go to from one of them; 0 is a gap. @param {number} now @param {number} last */
+/**
+ * The numbers of the pages that one can go to from one of them; 0 is a gap.
+ * @param {number} now @param {number} last
+ */
 export function pagesNear(now, last) {
   const near = [1, now - 1, now, now + 1, last].filter((n) => n >= 1 && n <= last);
   const numbers = [...new Set(near)].sort((a, b) => a - b);
@@ -83,6 +86,7 @@ export function Listing({ path, method = "get", query, kinds, filters = [], empt
   useReturn(data !== undefined);
   const reply = /** @type {any} */ (data);
   const last = Math.max(1, Math.ceil((reply?.total ?? 0) / SIZE));
+  const shown = Math.min(wanted.page, last);
   const narrowed = Boolean(query.q || query.state || wanted.only);
   useEffect(() => {
     // Rows may have gone from under a page that an old address names.
@@ -102,19 +106,22 @@ export function Listing({ path, method = "get", query, kinds, filters = [], empt
           (reply.total > 0 || narrowed) &&
           html`<${Choices} query=${query} filters=${filters} search=${search} reply=${reply} />`
         }
-        <div aria-busy=${String(reply.key !== key)}>
+        <div aria-busy=${reply.key === key ? undefined : "true"}>
           <${Table} rows=${reply.data} columns=${columns(reload)} address=${address}
             empty=${narrowed ? html`<${Nothing} filters=${filters} />` : empty} order=${query.order ?? ""}
             sort=${(/** @type {string} */ name, /** @type {boolean} */ largest) =>
               setQuery({ order: nextOrder(query.order ?? "", name, largest), page: "" })} />
         </div>
-        ${last > 1 && html`<${Pager} now=${Math.min(wanted.page, last)} last=${last} total=${reply.total} turn=${turn} />`}
+        ${last > 1 && html`<${Pager} now=${shown} last=${last} total=${reply.total} turn=${turn} />`}
       <//>
     </div>
   `;
 }
 
-/** What is searched for, and which rows are wanted. @param {{query: Query, filters: Filter[], search: string, reply: any}} props */
+/**
+ * What is searched for, and which rows are wanted.
+ * @param {{query: Query, filters: Filter[], search: string, reply: any}} props
+ */
 function Choices({ query, filters, search, reply }) {
   const [text, setText] = useState(query.q ?? "");
   const timer = useRef(0);
@@ -173,13 +180,13 @@ const Nothing = ({ filters }) => html`
   </button>
 `;
 
-/** @param {{now: number, last: number, total: number, turn: (page: number) => void}} props */
-const Pager = ({ now, last, total, turn }) => html`
+/** @param {{now: number, last: number, total: number, turn: (page: number) => void, size?: number}} props */
+export const Pager = ({ now, last, total, turn, size = SIZE }) => html`
   <nav class="row pager" aria-label=${t("翻页", "Pages")}>
     <span class="small quiet grow">
       ${t(
-        `第 ${count((now - 1) * SIZE + 1)}–${count(Math.min(total, now * SIZE))} 行，共 ${count(total)} 行`,
-        `${count((now - 1) * SIZE + 1)}–${count(Math.min(total, now * SIZE))} of ${count(total)}`,
+        `第 ${count((now - 1) * size + 1)}–${count(Math.min(total, now * size))} 行，共 ${count(total)} 行`,
+        `${count((now - 1) * size + 1)}–${count(Math.min(total, now * size))} of ${count(total)}`,
       )}
     </span>
     <button type="button" class="button small-button" disabled=${now === 1} aria-label=${t("上一页", "Previous page")}

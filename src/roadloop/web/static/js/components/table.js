@@ -27,8 +27,13 @@ export function Table({ columns, rows, address, empty, chosen, order = "-created
           <tr>
             ${columns.map(
               (column) => html`
-                <th class=${cellClass(column)} scope="col" title=${column.title} aria-sort=${sortedAs(column, order, sort)}>
-                  ${sort && column.sort ? html`<${SortButton} column=${column} order=${order} sort=${sort} />` : column.head}
+                <th class=${cellClass(column)} scope="col" title=${column.title}
+                  aria-sort=${sortedAs(column, order, sort)}>
+                  ${
+                    sort && column.sort
+                      ? html`<${SortButton} column=${column} order=${order} sort=${sort} />`
+                      : column.head
+                  }
                 </th>
               `,
             )}

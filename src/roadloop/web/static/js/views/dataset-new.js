@@ -1,13 +1,19 @@
 // @ts-check
-/** The form that builds a dataset from source sets. */
+/** The form that builds a dataset from source sets, and beside it what that would be. */
 
-import { act, get } from "../api.js";
+import { act, get, query } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Empty, Failure, Head, Loading, Panel } from "../components/layout.js";
-import { percent, t } from "../i18n.js";
-import { html } from "../lib.js";
+import { count, percent, t } from "../i18n.js";
+import { html, useEffect, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
+import { pathOf } from "../source-path.js";
+import { FilterFields } from "./dataset-filter.js";
+import { DatasetPreview, inShort } from "./dataset-preview.js";
+
+const PAUSE = 300; // milliseconds without a change before the preview is asked for
+const COUNTED = 40; // source sets whose pictures are counted without being chosen
 
 const FIELDS = [
   "data_name",
@@ -41,16 +47,41 @@ export function DatasetNew() {
         "Reads source sets, checks every picture, splits by track and packs. The source sets stay as they are.",
       )} />
     <${Failure} error=${error} retry=${reload} />
-    ${
-      !data
-        ? !error && html`<${Loading} />`
-        : html`<${Panel}><${DatasetForm} sets=${data.sets} built=${data.built} /><//>`
-    }
+    ${!data ? !error && html`<${Loading} />` : html`<${DatasetForm} sets=${data.sets} built=${data.built} />`}
   `;
 }
 
 /** A set's name as a comma list wants it: quoted where it holds a comma. @param {string} name */
 const listed = (name) => (/[,，]|^"/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
+
+/** What /create_data and its preview take of the form. @param {any} values */
+function dividing({ mode, sour_data, train, val, test, seed, data_type, base_data, filter }) {
+  return {
+    sour_data: sour_data.map(listed).join(","),
+    l_value: mode !== "lists",
+    ...(mode !== "lists" && { train, val, test, seed, split_by: mode }),
+    data_type,
+    ...(data_type === "aug" && { base_data }),
+    ...(Object.keys(filter).length > 0 && { filter }),
+  };
+}
+
+/** What a dataset of these values would be, asked for when they rest. @param {any} values */
+function usePreview(values) {
+  const chosen = values.sour_data.length > 0;
+  const now = chosen ? JSON.stringify(dividing(values)) : "";
+  const [key, setKey] = useState(now);
+  useEffect(() => {
+    const timer = setTimeout(() => setKey(now), PAUSE);
+    return () => clearTimeout(timer);
+  }, [now]);
+  const { data, error, reload } = usePoll(
+    async (signal) => (key ? { key, ...(await query("/v1/datasets/preview", JSON.parse(key), signal)) } : undefined),
+    [key],
+  );
+  const reply = /** @type {any} */ (chosen ? data : undefined);
+  return { told: reply?.data, error, retry: reload, old: reply !== undefined && reply.key !== now, chosen };
+}
 
 /** @param {{sets: string[], built: string[]}} props */
 function DatasetForm({ sets, built }) {
@@ -68,34 +99,45 @@ function DatasetForm({ sets, built }) {
       thread: "4",
       max_bad: "0.05",
       data_desc: "",
+      filter: /** @type {import("./dataset-filter.js").Filter} */ ({}),
     },
     async (values) => {
-      const { mode, sour_data, train, val, test, ...rest } = values;
-      const shares = mode === "lists" ? {} : { train, val, test, split_by: mode };
-      const reply = await act("/create_data", {
-        ...rest,
-        ...shares,
-        sour_data: sour_data.map(listed).join(","),
-        l_value: mode !== "lists",
-      });
+      const { data_name, data_desc, thread, max_bad } = values;
+      const reply = await act("/create_data", { ...dividing(values), data_name, data_desc, thread, max_bad });
       go(to("datasets", reply.data));
     },
   );
+  const ahead = usePreview(form.values);
+  const counts = useCounts(sets);
   if (sets.length === 0) return html`<${Empty}>${noSets()}<//>`;
   const { values } = form;
+  const { told } = ahead;
+  const size = told?.possible && !ahead.old && !ahead.error ? ` (${inShort(told)})` : "";
   return html`
+    <div class="beside">
+    <${Panel}>
     <${FormBox} form=${form} fields=${FIELDS} cancel=${to("datasets")}
       disabled=${values.sour_data.length === 0 || !values.data_name}
       go=${
         values.data_name
-          ? t(`生成数据 ${values.data_name}`, `Build dataset ${values.data_name}`)
+          ? t(`生成数据 ${values.data_name}${size}`, `Build dataset ${values.data_name}${size}`)
           : t("生成数据", "Build dataset")
       }>
       <${Input} form=${form} name="data_name" label=${t("名称", "Name")} placeholder="20180801"
         hint=${t("唯一；训练时按它选择。", "Unique; training chooses by it.")} required />
       <${Input} form=${form} name="data_desc" label=${t("描述", "Description")}
         placeholder=${t("可不填", "optional")} />
-      <div class="wide"><${Sets} form=${form} sets=${sets} /></div>
+      <div class="wide"><${Sets} form=${form} sets=${sets} counts=${counts} told=${told} /></div>
+      ${
+        values.sour_data.length > 0 &&
+        html`
+          <fieldset class="field wide">
+            <legend class="label">${t("筛选图片", "Which pictures")}</legend>
+            <${FilterFields} fields=${told?.fields ?? {}} filter=${values.filter} error=${form.errorOf("filter")}
+              set=${(/** @type {any} */ filter) => form.set("filter", filter)} />
+          </fieldset>
+        `
+      }
       <${Select} form=${form} name="mode" label=${t("划分方式", "Split")}
         options=${[
           ["track", t("按轨迹随机划分", "Random, by track")],
@@ -128,7 +170,8 @@ function DatasetForm({ sets, built }) {
             options=${[
               ["", t("最新的、类别表相同的数据", "The newest with the same class table")],
               ...built.map((name) => [name, name]),
-            ]} />
+            ]}
+            hint=${told?.base && t(`实际基于 ${told.base.name}`, `In effect ${told.base.name}`)} />
         `
       }
       <${Input} form=${form} name="thread" type="number" min="1" label=${t("进程数", "Processes")}
@@ -137,12 +180,39 @@ function DatasetForm({ sets, built }) {
         label=${t("允许的坏文件份额", "Share of bad files allowed")}
         hint=${t("默认 0.05：超过则失败，报告保留。", "Default 0.05: with more the job fails and keeps the report.")} />
     <//>
+    <//>
+    <${DatasetPreview} ...${ahead} />
+    </div>
   `;
 }
 
-/** @param {{form: import("../components/form.js").Form<any>, sets: string[]}} props */
-function Sets({ form, sets }) {
+/** Pictures and tracks of the source sets, one after another, as they come to be known. @param {string[]} sets */
+function useCounts(sets) {
+  const [counts, setCounts] = useState(/** @type {Record<string, {pictures: number, tracks: number}>} */ ({}));
+  useEffect(() => {
+    const abort = new AbortController();
+    const load = async () => {
+      for (const name of sets.slice(0, COUNTED)) {
+        // A set that cannot be opened says why where it is chosen.
+        const reply = await get(pathOf(name), {}, abort.signal).catch(() => undefined);
+        if (abort.signal.aborted) return;
+        if (reply) setCounts((now) => ({ ...now, [name]: reply.data }));
+      }
+    };
+    load();
+    return () => abort.abort();
+  }, [sets.join("\n")]);
+  return counts;
+}
+
+/**
+ * @param {{form: import("../components/form.js").Form<any>, sets: string[], told: any,
+ *   counts: Record<string, {pictures: number, tracks: number}>}} props
+ */
+function Sets({ form, sets, counts, told }) {
   const chosen = form.values.sour_data;
+  /** @param {string} name */
+  const saidOf = (name) => told?.sources.find((/** @type {any} */ one) => one.name === name);
   /** @param {string} name */
   const toggle = (name) =>
     form.set(
@@ -164,7 +234,10 @@ function Sets({ form, sets }) {
               <label class="check">
                 <input type="checkbox" name="sour_data" value=${name} checked=${chosen.includes(name)}
                   onChange=${() => toggle(name)} />
-                <span class="wrap">${name}</span>
+                <span class="wrap grow">${name}</span>
+                <span class="small quiet nowrap">
+                  ${numbers(chosen.includes(name) ? saidOf(name) : undefined, counts[name])}
+                </span>
               </label>
             `,
         )}
@@ -172,6 +245,19 @@ function Sets({ form, sets }) {
       ${form.errorOf("sour_data") && html`<span class="hint bad" role="alert">✕ ${form.errorOf("sour_data")}</span>`}
     </fieldset>
   `;
+}
+
+/** What a set has, and what is taken of it where that is less. @param {any} said @param {any} has */
+function numbers(said, has) {
+  const all = said ?? has;
+  if (!all) return "";
+  const words = t(
+    `${count(all.pictures)} 张 · ${count(all.tracks)} 条轨迹`,
+    `${count(all.pictures)} pictures · ${count(all.tracks)} tracks`,
+  );
+  return said && said.new < said.pictures
+    ? t(`取 ${count(said.new)} / ${words}`, `${count(said.new)} taken of ${words}`)
+    : words;
 }
 
 /** @param {string} mode */

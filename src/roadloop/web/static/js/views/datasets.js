@@ -2,22 +2,21 @@
 /** Datasets: the list, and one of them with its statistics, leak report, pictures and problems. */
 
 import { get, query } from "../api.js";
-import { Absent, Empty, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { Listing } from "../components/listing.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
-import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { ClassTable } from "./dataset-classes.js";
+import { Doubles, Leaks, Problems } from "./dataset-doubts.js";
+import { SPLITS } from "./dataset-preview.js";
 import { Samples } from "./dataset-samples.js";
 
 export { DatasetNew } from "./dataset-new.js";
-
-const SPLITS = ["train", "val", "test"];
 
 /** @typedef {any} Row  A row of /data_history. */
 
@@ -30,7 +29,8 @@ export const DatasetList = ({ route }) => html`
       )}
       actions=${html`<a class="button primary" href=${to("datasets", "new")}>${t("生成数据", "New dataset")}</a>`} />
     <${Listing} path="/data_history" method="post" query=${route.query} kinds=${["create_data"]} columns=${columns}
-      address=${address} empty=${none()} search=${t("搜索名称、描述、源数据", "Search names, descriptions, source sets")}
+      address=${address} empty=${none()}
+      search=${t("搜索名称、描述、源数据", "Search names, descriptions, source sets")}
       filters=${[
         {
           name: "data_type",
@@ -134,13 +134,22 @@ function Finished({ row, tab, query }) {
       <${Tabs} now=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })}
         tabs=${[
           ["classes", t("类别统计", "Classes")],
-          ["pictures", t("样例图片", "Pictures")],
+          ["pictures", t("图片", "Pictures")],
           [
             "leaks",
             html`
               ${t("泄漏检查", "Leak report")} ${
                 info.leaks.length > 0 &&
                 html`<span class="chip warn"><span aria-hidden="true">⚠</span>${info.leaks.length}</span>`
+              }
+            `,
+          ],
+          [
+            "doubles",
+            html`
+              ${t("重复图片", "Duplicates")} ${
+                info.identical > 0 &&
+                html`<span class="chip warn"><span aria-hidden="true">⚠</span>${count(info.identical)}</span>`
               }
             `,
           ],
@@ -157,6 +166,7 @@ function Finished({ row, tab, query }) {
       ${tab === "classes" && html`<${Panel} flush><${ClassTable} info=${info} /><//>`}
       ${tab === "pictures" && html`<${Samples} task=${row.task_id} info=${info} query=${query} />`}
       ${tab === "leaks" && html`<${Leaks} info=${info} />`}
+      ${tab === "doubles" && html`<${Doubles} task=${row.task_id} info=${info} />`}
       ${tab === "problems" && html`<${Problems} info=${info} />`}
       ${tab === "log" && html`<${Panel} flush><${Log} task=${row.task_id} live=${false} /><//>`}
     </div>
@@ -183,73 +193,14 @@ const facts = (info, row) => [
       .map(([size, n]) => `${size} (${count(/** @type {number} */ (n))})`)
       .join(", "),
   ],
-  [t("增量基于", "Increment of"), info.base_data],
+  [
+    t("增量基于", "Increment of"),
+    info.base_data &&
+      html`<a class="link" href=${`${to("datasets")}?q=${encodeURIComponent(info.base_data)}`}>${info.base_data}</a>`,
+  ],
   [t("生成于", "Built"), row.finished_at],
   [t("内容摘要", "Digest"), html`<span class="mono" title=${info.digest}>${info.digest.slice(0, 12)}</span>`],
 ];
 
 /** @param {Record<string, number>} counts */
 const splits = (counts) => SPLITS.map((split) => `${split} ${count(counts[split] ?? 0)}`).join(" · ");
-
-/** @param {{info: any}} props */
-const Leaks = ({ info }) => html`
-  <${Panel} flush>
-    <p class="panel-text quiet">
-      ${t(
-        "同一条轨迹的图片几乎相同：一条轨迹出现在多个划分里，验证成绩会偏高。",
-        "Pictures of one track are nearly equal: where a track stands in more than one split, validation scores " +
-          "come out too high.",
-      )}
-      ${
-        info.identical > 0 &&
-        html`
-          ${" "}
-          <b class="bad">
-            ${t(
-              `另有 ${count(info.identical)} 张完全相同的图片在不同划分中。`,
-              `${count(info.identical)} pictures in different splits are byte for byte equal.`,
-            )}
-          </b>
-        `
-      }
-    </p>
-    <${Table}
-      rows=${info.leaks}
-      empty=${t("✓ 没有轨迹跨越划分。", "✓ No track stands in more than one split.")}
-      columns=${[
-        { head: t("轨迹", "Track"), cell: (/** @type {any} */ leak) => html`<b>${leak.track}</b>` },
-        ...SPLITS.map((split) => ({
-          head: split,
-          num: true,
-          cell: (/** @type {any} */ leak) => count(leak.pictures[split] ?? 0),
-        })),
-      ]}
-    />
-  <//>
-`;
-
-/** @param {{info: any}} props */
-const Problems = ({ info }) =>
-  info.problems.length === 0
-    ? html`<${Panel}><${Empty}>${t("✓ 所有文件都可用。", "✓ Every file could be used.")}<//><//>`
-    : html`
-      <${Panel} flush>
-        <p class="panel-text quiet">
-          ${t(
-            `${count(info.bad)} 个文件被排除（不影响其余图片）；完整清单在数据目录的 report.csv。`,
-            `${count(info.bad)} files were left out (the others are not affected); report.csv in the dataset's ` +
-              `folder names them all.`,
-          )}
-        </p>
-        <${Table}
-          rows=${info.problems}
-          columns=${[
-            {
-              head: t("文件", "File"),
-              cell: (/** @type {any} */ p) => html`<span class="mono wrap">${p.file}</span>`,
-            },
-            { head: t("原因", "Reason"), cell: (/** @type {any} */ p) => p.reason },
-          ]}
-        />
-      <//>
-    `;
