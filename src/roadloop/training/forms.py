@@ -56,6 +56,16 @@ class SaveDataConfig(TaskId):
     data_con: JsonObject = Field(description="Edited values; null empties a field.", examples=[{"flip": 0.5}])
 
 
+class LookAtSettings(TaskId):
+    """Which settings to look at; nothing is stored."""
+
+    train_con: JsonObject = Field(
+        {}, description="Edited values, on top of the stored ones.", examples=[{"base_lr": 0.01}]
+    )
+    data_con: JsonObject = Field({}, description="Edited values, on top of the stored ones.", examples=[{"flip": 0.5}])
+    gpus: str = Field("", description="Where it would run, as for /starttask.", examples=["0,1"])
+
+
 class Calculate(TaskId):
     """What `/calculate` takes."""
 

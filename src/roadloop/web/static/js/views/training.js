@@ -2,16 +2,17 @@
 /** One training task: prepared, running, or done. */
 
 import { act, get, query } from "../api.js";
-import { Absent, ConfirmButton, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
+import { Absent, ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
 import { JobState, StateChip } from "../components/state.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
-import { LabelMap } from "./label-map.js";
-import { Config } from "./training-config.js";
+import { changedClasses, LabelMap } from "./label-map.js";
+import { useSettings } from "./training-look.js";
 import { Progress } from "./training-progress.js";
+import { AllSettings } from "./training-settings.js";
 import { StartForm } from "./training-start.js";
 
 /** @typedef {any} Row  A row of /train_history. */
@@ -37,11 +38,26 @@ export function TrainingPage({ route }) {
           all=${t("查看全部训练任务", "See all training tasks")} list=${to("training")} />
       `
       : html`<${Loading} />`;
-  const row = data.data;
+  return html`<${Task} row=${data.data} reload=${reload} route=${route} dataset=${dataset} />`;
+}
+
+/** @param {{row: Row, reload: () => void, route: import("../router.js").Route, dataset: any}} props */
+function Task({ row, reload, route, dataset }) {
+  const task = row.task_id;
+  const maps = usePoll((signal) => query("/maps", { task_id: task }, signal), [task, row.state === "created"]);
   const info = dataset.data?.data;
   const open = row.state === "created";
   const tab = route.query.tab ?? (open ? "start" : "progress");
+  const { settings, error, retry } = useSettings(row, open || tab === "config");
   learnName(task, row.task_name);
+  const moved = open ? changedClasses(settings?.draft.map ?? null, maps.data?.data) : 0;
+  const unsaved = open && settings ? settings.unsaved : 0;
+  const begun = () => (setQuery({ tab: "progress" }), reload());
+  const shown =
+    settings &&
+    (tab === "start"
+      ? html`<${StartForm} row=${row} settings=${settings} maps=${maps.data?.data} started=${begun} />`
+      : html`<${AllSettings} settings=${settings} />`);
   return html`
     <${Head} title=${row.task_name}
       chip=${(open || row.state === "succeeded") && html`<${StateChip} state=${row.state} />`} sub=${subtitle(row)}
@@ -55,21 +71,33 @@ export function TrainingPage({ route }) {
           choose=${(/** @type {string} */ next) => setQuery({ tab: next })}
           tabs=${[
             open ? ["start", t("开始训练", "Start")] : ["progress", t("进展", "Progress")],
-            ["map", t(`标签映射（${row.category_num} 类）`, `Label map (${row.category_num} classes)`)],
-            ["config", t("全部配置", "All settings")],
+            [
+              "map",
+              html`${t(`标签映射（${row.category_num} 类）`, `Label map (${row.category_num} classes)`)}${dot(moved)}`,
+            ],
+            ["config", html`${t("全部配置", "All settings")}${dot(unsaved)}`],
           ]}
         />
-        ${
-          tab === "start" &&
-          html`<${StartForm} row=${row} info=${info} started=${() => (setQuery({ tab: "progress" }), reload())} />`
-        }
         ${tab === "progress" && html`<${Progress} row=${row} />`}
-        ${tab === "map" && html`<${LabelMap} row=${row} info=${info} error=${dataset.error} saved=${reload} />`}
-        ${tab === "config" && html`<${Config} row=${row} saved=${reload} />`}
+        ${
+          tab === "map" &&
+          html`
+            <${LabelMap} row=${row} info=${info} maps=${maps.data?.data} error=${maps.error ?? dataset.error}
+              retry=${maps.reload} saved=${() => (maps.reload(), reload())} />
+          `
+        }
+        ${
+          (tab === "start" || tab === "config") &&
+          (settings ? shown : error ? html`<${Failure} error=${error} retry=${retry} />` : html`<${Loading} />`)
+        }
       </div>
     </div>
   `;
 }
+
+/** How much is not saved. @param {number} many */
+const dot = (many) =>
+  many > 0 && html` <span class="dot" title=${t(`${many} 处未保存`, `${many} not saved`)}>● ${many}</span>`;
 
 /** @param {Row} row */
 const subtitle = (row) => html`
