@@ -33,6 +33,9 @@ class CreateTrain(Parameters):
         "", description="Label map template: `general`, `hd-13`, or the class table's own name.", examples=["hd-13"]
     )
     base_task: str = Field("", description="A task id whose best model file becomes the start weights.")
+    copy_of: str = Field(
+        "", description="A task id whose label map and settings the new task begins with; `maps` is not looked at then."
+    )
 
 
 class SaveMap(TaskId):

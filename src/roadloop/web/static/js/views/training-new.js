@@ -9,19 +9,24 @@ import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 
-/** @param {AbortSignal} signal */
-const load = (signal) =>
-  Promise.all([get("/network", {}, signal), get("/sour_datas", {}, signal), query("/train_history", {}, signal)]).then(
-    ([networks, datasets, tasks]) => ({
-      networks: networks.data,
-      datasets: datasets.data,
-      bases: tasks.data.filter((/** @type {any} */ r) => r.best),
-    }),
-  );
+/** @param {AbortSignal} signal @param {string | undefined} copy A task id. */
+const load = (signal, copy) =>
+  Promise.all([
+    get("/network", {}, signal),
+    get("/sour_datas", {}, signal),
+    query("/train_history", {}, signal),
+    copy ? query("/train_history", { task_id: copy }, signal) : undefined,
+  ]).then(([networks, datasets, tasks, copied]) => ({
+    networks: networks.data,
+    datasets: datasets.data,
+    bases: tasks.data.filter((/** @type {any} */ r) => r.best),
+    names: tasks.data.map((/** @type {any} */ r) => r.task_name),
+    copied: copied?.data,
+  }));
 
 /** @param {{route: import("../router.js").Route}} props */
 export function TrainingNew({ route }) {
-  const { data, error, reload } = usePoll(load, []);
+  const { data, error, reload } = usePoll((signal) => load(signal, route.query.copy), [route.query.copy]);
   return html`
     <${Head} title=${t("新训练任务", "New training task")}
       sub=${t(
@@ -33,16 +38,28 @@ export function TrainingNew({ route }) {
   `;
 }
 
-/** @param {{networks: string[], datasets: string[], bases: any[], chosen: Record<string, string>}} props */
-function TrainingForm({ networks, datasets, bases, chosen }) {
+/** A name that no task has: with a number behind it. @param {string} name @param {string[]} taken */
+function another(name, taken) {
+  const stem = name.replace(/-\d+$/, "");
+  let number = 2;
+  while (taken.includes(`${stem}-${number}`)) number++;
+  return `${stem}-${number}`;
+}
+
+/**
+ * @param {{networks: string[], datasets: string[], bases: any[], names: string[], copied: any,
+ *   chosen: Record<string, string>}} props
+ */
+function TrainingForm({ networks, datasets, bases, names, copied, chosen }) {
   const form = useForm(
     {
-      train_name: "",
-      network: chosen.network ?? networks[0] ?? "",
-      data: chosen.data ?? datasets[0] ?? "",
+      train_name: copied ? another(copied.task_name, names) : "",
+      network: chosen.network ?? copied?.network ?? networks[0] ?? "",
+      data: chosen.data ?? copied?.data ?? datasets[0] ?? "",
       maps: "",
-      base_task: "",
-      task_desc: "",
+      base_task: copied?.base_task ?? "",
+      task_desc: copied?.task_desc ?? "",
+      copy_of: copied?.task_id ?? "",
     },
     async (values) => {
       const reply = await act("/create_train", values);
@@ -72,13 +89,19 @@ function TrainingForm({ networks, datasets, bases, chosen }) {
         hint=${t("唯一；模型文件默认以它开头。", "Unique; model files begin with it by default.")} required />
       <${Select} form=${form} name="network" label=${t("网络", "Network")} options=${networks.map((n) => [n, n])} />
       <${Select} form=${form} name="data" label=${t("数据", "Dataset")} options=${datasets.map((n) => [n, n])} />
-      <${Select} form=${form} name="maps" label=${t("标签映射模板", "Label map template")}
-        options=${[
-          ["", t("默认（类别表自带）", "Default (of the class table)")],
-          ["general", t("general：hd-road 通用", "general: hd-road")],
-          ["hd-13", t("hd-13：hd-road 13 类", "hd-13: hd-road, 13 classes")],
-        ]}
-        hint=${t("创建后可以逐类修改。", "Every class can be changed afterwards.")} />
+      ${
+        copied
+          ? html`
+            <div class="field">
+              <span class="label">${t("标签映射与设置", "Label map and settings")}</span>
+              <span class="static-value">${t(`复制自 ${copied.task_name}`, `Copied from ${copied.task_name}`)}</span>
+              <span class="hint">
+                ${t("创建后可以修改；原任务不受影响。", "They can be changed afterwards; that task stays as it is.")}
+              </span>
+            </div>
+          `
+          : maps(form)
+      }
       <${Select} form=${form} name="base_task" label=${t("起始任务", "Start from a task")}
         options=${[["", t("不使用", "None")], ...bases.map((r) => [r.task_id, r.task_name])]}
         hint=${t("用它最好的模型作为起始权重。", "Its best model file becomes the start weights.")} />
@@ -87,3 +110,14 @@ function TrainingForm({ networks, datasets, bases, chosen }) {
     <//>
   `;
 }
+
+/** @param {import("../components/form.js").Form<any>} form */
+const maps = (form) => html`
+  <${Select} form=${form} name="maps" label=${t("标签映射模板", "Label map template")}
+    options=${[
+      ["", t("默认（类别表自带）", "Default (of the class table)")],
+      ["general", t("general：hd-road 通用", "general: hd-road")],
+      ["hd-13", t("hd-13：hd-road 13 类", "hd-13: hd-road, 13 classes")],
+    ]}
+    hint=${t("创建后可以逐类修改。", "Every class can be changed afterwards.")} />
+`;

@@ -64,6 +64,18 @@ function Task({ row, reload, route, dataset }) {
       actions=${html`<${Actions} row=${row} reload=${reload} />`} />
     <div class="stack">
       ${!open && row.state !== "succeeded" && html`<${Panel}><${JobState} job=${row} wide /><//>`}
+      ${
+        row.state === "failed" &&
+        html`
+          <p class="small">
+            ${t(
+              "若需要新建任务（例如更换设置、标签映射或数据），不必从头填写：",
+              "Where the cure is a new task (other settings, label map or dataset), nothing need be typed again:",
+            )}
+            <a class="link" href=${copyOf(row)}>${t("复制这个任务", "copy this task")} →</a>
+          </p>
+        `
+      }
       <${Warnings} texts=${row.warnings} />
       <div>
         <${Tabs}
@@ -94,6 +106,9 @@ function Task({ row, reload, route, dataset }) {
     </div>
   `;
 }
+
+/** Where a task is copied. @param {Row} row */
+const copyOf = (row) => `${to("training", "new")}?copy=${row.task_id}`;
 
 /** How much is not saved. @param {number} many */
 const dot = (many) =>
@@ -128,6 +143,10 @@ function Actions({ row, reload }) {
           run=${() => act("/continue_task", id).then(reload)} />
       `
     }
+    <a class="button" data-act="copy" href=${copyOf(row)}
+      title=${t("标签映射和设置一起复制", "Label map and settings go along")}>
+      ${t("复制任务", "Copy this task")}
+    </a>
     ${
       row.best &&
       html`
