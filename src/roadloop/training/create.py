@@ -123,9 +123,7 @@ def _same_map(copied: Task, info: DatasetInfo) -> LabelMap:
     return label_map
 
 
-def _same_settings(
-    copied: Task, usual: TrainConfig, info: DatasetInfo, network: str
-) -> tuple[TrainConfig, DataConfig]:
+def _same_settings(copied: Task, usual: TrainConfig, info: DatasetInfo, network: str) -> tuple[TrainConfig, DataConfig]:
     """The settings of a task without what followed from it alone; with another network, that one's own `build` keywords."""
     train, data = copied.train_con, copied.data_con
     empty: dict[str, Any] = {"network_path": None, "output_path": None}

@@ -362,7 +362,8 @@ def _in_chinese(error: Any) -> str:
     """Why a value is refused; what has no words here is said as it is."""
     words = next((zh for begin, zh in _WHY.items() if error["type"].startswith(begin)), None)
     said: str = error["msg"]
-    return said if words is None else words.format(**error.get("ctx", {})).replace(" or ", " 或 ")
+    facts = {key: f"{fact:g}" if isinstance(fact, float) else fact for key, fact in error.get("ctx", {}).items()}
+    return said if words is None else words.format(**facts).replace(" or ", " 或 ")
 
 
 def _refusal(kind: type[Record], error: ValidationError, parameter: str) -> InvalidValueError:
