@@ -185,3 +185,46 @@ def test_start__asks_what_becomes_of_unsaved_edits(browser: Browser, site: LiveS
     browser.find(".tabs button[data-tab=map]", "3 类")
     assert value(browser, "input[name=num_epoch]") == "3"
     assert browser.problems() == []
+
+
+def trained(site: LiveServer, name: str, rate: float, scores: list[float]) -> str:
+    """A finished training of as many epochs as scores, the last one the best; a step each."""
+    task_id = create(site, name)
+    site.client().post("/train_config", json={"task_id": task_id, "train_con": {"base_lr": rate}})
+    platform = open_platform(site.settings)
+    memo = {"epoch": len(scores), "best": {"epoch": len(scores), "miou": scores[-1], "file": "kd.params"}}
+    with platform.database.transaction() as db:
+        db.execute(jobs.update().where(jobs.c.id == task_id).values(state="succeeded", memo=memo))
+    log = platform.workspace.tasks / name / "log"
+    log.mkdir(parents=True)
+    lines: list[dict[str, object]] = []
+    for i, miou in enumerate(scores, 1):
+        lines += [
+            {"kind": "step", "step": i, "epoch": i, "loss": 1 - miou, "lr": rate},
+            {"kind": "epoch", "epoch": i, "step": i, "loss": 1 - miou, "miou": miou, "iou": [miou, 0.5, None, 0.5]},
+        ]
+    (log / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    platform.database.close()
+    return task_id
+
+
+@pytest.mark.usefixtures("task")
+def test_compare__curves_scores_and_differences_of_ticked_tasks(browser: Browser, site: LiveServer) -> None:
+    trained(site, "甲", 0.01, [0.25, 0.5])
+    trained(site, "乙", 0.02, [0.5, 0.625, 0.75])
+    browser.open("/#/training")
+    for name in ("甲", "乙"):
+        browser.find(f"input[aria-label='比较 {name}']").click()
+    browser.find("[data-act=compare]", "比较 2 个任务").click()
+    browser.find(".u-legend", "甲")
+    assert browser.find("tr", "base_lr").text.split() == ["base_lr", "0.01", "0.02"]
+    assert "momentum" not in browser.text()
+    best = [e.text for e in browser.driver.find_elements(By.CSS_SELECTOR, ".best")]
+    assert best == ["0.750 ▲", "0.750 ▲"]  # of all classes, and of red
+    type_in(browser, "input[name=smooth]", "0")
+    over = browser.driver.find_elements(By.CSS_SELECTOR, ".u-over")[1]
+    half = over.size["width"] // 2
+    ActionChains(browser.driver).move_to_element_with_offset(over, half - 2, 0).perform()
+    browser.find(".u-legend", "0.7500")
+    assert "0.5000" in browser.driver.find_elements(By.CSS_SELECTOR, ".u-legend")[1].text  # 甲 had ended by then
+    assert browser.problems() == []

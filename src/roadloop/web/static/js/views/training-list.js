@@ -6,13 +6,15 @@ import { Failure, Head, Loading, Panel, Time } from "../components/layout.js";
 import { JobState } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { score, t } from "../i18n.js";
-import { html } from "../lib.js";
+import { html, useState } from "../lib.js";
 import { ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
+import { CompareLink, tickColumn } from "./training-compare.js";
 
 /** @typedef {any} Row  A row of /train_history. */
 
 export function TrainingList() {
+  const [ticked, tick] = useState(/** @type {string[]} */ ([]));
   const { data, error, reload } = usePoll(
     (signal) => query("/train_history", {}, signal),
     [],
@@ -22,6 +24,7 @@ export function TrainingList() {
     <${Head} title=${t("训练", "Training")}
       sub=${t("一个任务 = 一个网络在一份数据上的一次训练。", "A task is one training of one network on one dataset.")}
       actions=${html`
+        <${CompareLink} ticked=${ticked} />
         <a class="button primary" href=${to("training", "new")}>${t("新训练任务", "New training task")}</a>
       `} />
     <${Failure} error=${error} retry=${reload} />
@@ -30,7 +33,7 @@ export function TrainingList() {
         ? !error && html`<${Loading} />`
         : html`
           <${Panel} flush>
-            <${Table} rows=${data.data} columns=${columns()}
+            <${Table} rows=${data.data} columns=${[...columns(), tickColumn(ticked, tick)]}
               address=${(/** @type {Row} */ r) => to("training", r.task_id)} empty=${none()} />
           <//>
         `

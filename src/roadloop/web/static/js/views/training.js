@@ -9,6 +9,7 @@ import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
+import { TrainingCompare } from "./training-compare.js";
 import { changedClasses, LabelMap } from "./label-map.js";
 import { useSettings } from "./training-look.js";
 import { Progress } from "./training-progress.js";
@@ -18,7 +19,11 @@ import { StartForm } from "./training-start.js";
 /** @typedef {any} Row  A row of /train_history. */
 
 /** @param {{route: import("../router.js").Route}} props */
-export function TrainingPage({ route }) {
+export const TrainingPage = ({ route }) =>
+  route.path[1] === "compare" ? html`<${TrainingCompare} route=${route} />` : html`<${OnePage} route=${route} />`;
+
+/** @param {{route: import("../router.js").Route}} props */
+function OnePage({ route }) {
   const task = route.path[1];
   const { data, error, reload } = usePoll(
     (signal) => query("/train_history", { task_id: task }, signal),
