@@ -14,7 +14,7 @@ from live import LiveServer
 from roadloop.imaging.encode import encode_color, encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import Submission, jobs
+from roadloop.jobs.store import Submission, job_events, jobs
 from roadloop.labels.table import ClassTable, LabelClass
 from roadloop.networks.folder import TEMPLATES
 from roadloop.networks.store import networks
@@ -227,4 +227,38 @@ def test_compare__curves_scores_and_differences_of_ticked_tasks(browser: Browser
     ActionChains(browser.driver).move_to_element_with_offset(over, half - 2, 0).perform()
     browser.find(".u-legend", "0.7500")
     assert "0.5000" in browser.driver.find_elements(By.CSS_SELECTOR, ".u-legend")[1].text  # 甲 had ended by then
+    assert browser.problems() == []
+
+
+@pytest.mark.usefixtures("task")
+def test_progress__attempts_and_stopping_are_seen(browser: Browser, site: LiveServer) -> None:
+    task_id = trained(site, "丙", 0.01, [0.5])
+    platform = open_platform(site.settings)
+    lost = ["进程不见了，从检查点继续。", "The process is gone; it goes on from its checkpoint."]
+    course = [
+        ("queued", 0, None),
+        ("running", 1, None),
+        ("queued", 1, lost),
+        ("running", 2, None),
+        ("succeeded", 2, None),
+    ]
+    with platform.database.transaction() as db:
+        for at, (state, token, text) in enumerate(course):
+            db.execute(job_events.insert().values(job_id=task_id, state=state, token=token, text=text, at=1.8e9 + at))
+    platform.database.close()
+    browser.open(f"/#/training/{task_id}")
+    assert "第 2 次尝试，中断后自动继续 1 次" in browser.find(".facts > div", "尝试").text
+    browser.find(".events li", "进程不见了")
+    browser.find(".events li", "尝试 2")
+    browser.run(
+        "const real = fetch; window.fetch = async (...call) => { const reply = await real(...call);"
+        "if (call[0] !== '/train_history') return reply; const body = await reply.json();"
+        "for (const row of [body.data].flat()) Object.assign(row, {state: 'running', stopping: true});"
+        "return new Response(JSON.stringify(body)); }"
+    )
+    browser.run("location.hash = '#/training'")
+    browser.find(".chip", "正在停止")
+    browser.run("location.hash = `#/training/${arguments[0]}`", task_id)
+    browser.find(".job-state .chip", "正在停止")
+    assert browser.driver.find_elements(By.CSS_SELECTOR, ".confirm") == []
     assert browser.problems() == []

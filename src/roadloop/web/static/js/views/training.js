@@ -7,6 +7,7 @@ import { JobState, StateChip } from "../components/state.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
+import { upToDate } from "../live.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { TrainingCompare } from "./training-compare.js";
@@ -134,6 +135,7 @@ function Actions({ row, reload }) {
   return html`
     ${
       isLive(row) &&
+      !upToDate(row).stopping &&
       html`
         <${ConfirmButton} label=${t("停止", "Stop")}
           sure=${t("确定停止？会先保存检查点", "Really stop? A checkpoint is saved first")}
