@@ -180,6 +180,13 @@ def test_start__asks_what_becomes_of_unsaved_edits(browser: Browser, site: LiveS
     browser.find("input[name=train_name]")
     assert value(browser, "input[name=train_name]") == "北京-2"
     browser.find(".static-value", "复制自 北京")
+    card = browser.find(".card.chosen", "c_network").text
+    assert "1.00 M" in card
+    assert "Fast-SCNN: Fast Semantic Segmentation Network" in card
+    assert "5.26 G" in browser.find(".card", "PIDNet-S").text
+    browser.run("document.querySelector('.card input[value=\"template:enet\"]').click()")
+    browser.find(".form-end button", "先由模板 enet 创建网络")
+    browser.run("document.querySelector('.card input[value=c_network]').click()")
     browser.find(".form-end button", "创建任务 北京-2").click()
     browser.find("h1", "北京-2")
     browser.find(".tabs button[data-tab=map]", "3 类")

@@ -22,7 +22,8 @@ export function Learned({ classes, pixels, now, preview, over, open, next, chose
   const ids = [...groups.keys()].filter((id) => id !== IGNORE).sort((a, b) => a - b);
   const learned = [...then.keys()].filter((id) => id !== IGNORE).length;
   return html`
-    <ul class="learned" onPointerDown=${open ? grab : undefined}>
+    <ul class="learned" tabindex=${open ? 0 : undefined} aria-label=${t("学习的类别", "Classes to learn")}
+      onPointerDown=${open ? grab : undefined}>
       ${ids.map(
         (id) => html`
           <${Group} key=${id} id=${id} of=${groups.get(id)} then=${then.get(id)} over=${over === id} pixels=${pixels}

@@ -94,7 +94,7 @@ function Editor({ task, info, maps, open, saved }) {
       <${Failure} error=${state.error} />
       <${Warnings} texts=${state.warnings ?? []} />
       ${open && html`<${Bar} edited=${edited} changed=${differing.size} put=${put} save=${save} task=${task} />`}
-      <div class="map">
+      <div class="map" onKeyDown=${open ? keys : undefined}>
         <${Panel} flush title=${t("原始类别", "Raw classes")}
           aside=${html`
             <input class="sought" type="search" value=${sought} placeholder=${t("查找", "Find")}
@@ -113,7 +113,7 @@ function Editor({ task, info, maps, open, saved }) {
             }
           `}>
           <div class=${`dense table-box map-box ${open ? "grabs" : ""}`} tabindex=${open ? 0 : undefined}
-            aria-label=${t("原始类别", "Raw classes")} onKeyDown=${open ? keys : undefined}
+            aria-label=${t("原始类别", "Raw classes")}
             onPointerDown=${open ? (/** @type {PointerEvent} */ e) => grab(e, chosen) : undefined}>
             <${Table} rows=${listed}
               columns=${columns(info, edited.now, open, (raw, value) =>

@@ -1,12 +1,13 @@
 // @ts-check
 /** All settings of a training task: a form, or JSON; both edit the same state. */
 
-import { act, ApiError } from "../api.js";
+import { act, ApiError, get } from "../api.js";
 import { Setting } from "../components/setting.js";
 import { Failure, Panel, Tabs } from "../components/layout.js";
 import { changeDraft, draftOf } from "../drafts.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { usePoll } from "../poll.js";
 import { setQuery, useRoute } from "../router.js";
 import { edits, flaw, pretty, WHERE } from "../settings.js";
 
@@ -35,6 +36,26 @@ export function AllSettings({ settings }) {
       ${as === "form" && broken.length > 0 && html`<${Broken} settings=${settings} />`}
       ${as === "form" ? html`<${SettingsForm} settings=${settings} />` : html`<${Json} settings=${settings} />`}
       ${as === "json" && unsaved === 0 && look.open && html`<p class="quiet small">${jsonHint()}</p>`}
+    </div>
+  `;
+}
+
+/**
+ * The settings of a started task whose dataset is gone, so that nothing can be said about them.
+ * @param {{row: any, error: any}} props
+ */
+export function Stored({ row, error }) {
+  const { data } = usePoll(
+    (signal) =>
+      Promise.all(["/train_configs", "/data_configs"].map((path) => get(path, { task_id: row.task_id }, signal))),
+    [row.task_id],
+  );
+  return html`
+    <div class="stack">
+      <${Failure} error=${error} />
+      <div class="two">
+        ${data?.map((reply, i) => html`<${Panel} title=${WHERE[i]}><pre class="code">${pretty(reply.data)}</pre><//>`)}
+      </div>
     </div>
   `;
 }
@@ -74,11 +95,18 @@ export async function saveSettings({ task, changed }) {
   }
 }
 
+/** The first field that has an error. */
+function toWrong() {
+  const field = document.querySelector(".setting.wrong");
+  field?.scrollIntoView({ block: "center" });
+  /** @type {HTMLElement | null | undefined} */ (field?.querySelector("input, select"))?.focus();
+}
+
 /** @param {{settings: Settings}} props */
 function SaveBar({ settings }) {
   const { unsaved, broken, look } = settings;
   const [state, setState] = useState(/** @type {{error?: any, done?: boolean}} */ ({}));
-  const wrong = look.errors.filter((one) => one.where).length;
+  const wrong = look.errors.filter((one) => one.where).map((one) => one.key);
   async function save() {
     try {
       await saveSettings(settings);
@@ -91,7 +119,14 @@ function SaveBar({ settings }) {
   }
   return html`
     ${state.error && html`<span class="bad small" role="alert">✕ ${state.error.message}</span>`}
-    ${wrong > 0 && html`<span class="bad small">${t(`${wrong} 项有误`, `${wrong} wrong`)}</span>`}
+    ${
+      wrong.length > 0 &&
+      html`
+        <button type="button" class="as-link bad small" onClick=${toWrong}>
+          ✕ ${t(`有误：${wrong.join("、")}`, `Wrong: ${wrong.join(", ")}`)}
+        </button>
+      `
+    }
     ${state.done && unsaved === 0 && html`<span class="small" role="status">✓ ${t("已保存", "Saved")}</span>`}
     ${
       unsaved > 0 &&

@@ -14,7 +14,7 @@ import { TrainingCompare } from "./training-compare.js";
 import { changedClasses, LabelMap } from "./label-map.js";
 import { useSettings } from "./training-look.js";
 import { Progress } from "./training-progress.js";
-import { AllSettings } from "./training-settings.js";
+import { AllSettings, Stored } from "./training-settings.js";
 import { StartForm } from "./training-start.js";
 
 /** @typedef {any} Row  A row of /train_history. */
@@ -58,6 +58,7 @@ function Task({ row, reload, route, dataset }) {
   learnName(task, row.task_name);
   const moved = open ? changedClasses(settings?.draft.map ?? null, maps.data?.data) : 0;
   const unsaved = open && settings ? settings.unsaved : 0;
+  const failed = html`<${Failure} error=${error} retry=${retry} />`;
   const begun = () => (setQuery({ tab: "progress" }), reload());
   const shown =
     settings &&
@@ -106,7 +107,13 @@ function Task({ row, reload, route, dataset }) {
         }
         ${
           (tab === "start" || tab === "config") &&
-          (settings ? shown : error ? html`<${Failure} error=${error} retry=${retry} />` : html`<${Loading} />`)
+          (settings
+            ? shown
+            : !error
+              ? html`<${Loading} />`
+              : open
+                ? failed
+                : html`<${Stored} row=${row} error=${error} />`)
         }
       </div>
     </div>
