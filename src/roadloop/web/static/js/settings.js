@@ -118,7 +118,10 @@ export function edits(object, fields, saved) {
   return Object.fromEntries(all.filter(([key, value]) => !(key in saved) || !same(value, saved[key])));
 }
 
-/** Why a text is no JSON object; undefined where it is one. @param {string | undefined} text @returns {string | undefined} */
+/**
+ * Why a text is no JSON object; undefined where it is one.
+ * @param {string | undefined} text @returns {string | undefined}
+ */
 export function flaw(text) {
   if (text === undefined) return undefined;
   try {

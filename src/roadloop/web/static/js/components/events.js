@@ -50,7 +50,10 @@ export const Events = ({ events }) => html`
           <span class="faint mono">${event.at}</span>
           <${StateChip} state=${event.state} />
           <span class="wrap">
-            ${event.state === "running" && html`<b>${t(`尝试 ${event.attempt_token}`, `attempt ${event.attempt_token}`)}</b>`}
+            ${
+              event.state === "running" &&
+              html`<b>${t(`尝试 ${event.attempt_token}`, `attempt ${event.attempt_token}`)}</b>`
+            }
             ${" "}${event.text}
           </span>
         </li>

@@ -14,8 +14,8 @@ import { html } from "../lib.js";
 /**
  * A network of the team, or a template of which it has none yet; `speed` is what a training reached here.
  * @typedef {{value: string, name: string, made: boolean, about: Template | undefined, parameters: number | null,
- *   multiply_adds: number | null, size: string, speed: {images_per_second: number, task: string, where: string} | undefined
- *   }} Card
+ *   multiply_adds: number | null, size: string,
+ *   speed: {images_per_second: number, task: string, where: string} | undefined}} Card
  */
 
 /**

@@ -8,6 +8,8 @@ import { Code } from "./prose.js";
 
 /** @typedef {import("../settings.js").SettingField} SettingField */
 
+const OBVIOUS = new Set(["choice", "truth", "text"]); // kinds whose field shows what it can be
+
 /**
  * @param {{field: SettingField, settings: import("../views/training-look.js").Settings, open: boolean}} props
  */
@@ -20,7 +22,8 @@ export function Setting({ field, settings, open }) {
   return html`
     <div class=${`setting ${error ? "wrong" : ""} ${changed ? "changed" : ""}`} data-key=${key}>
       <label class="field">
-        <span class="label"><code>${key}</code>${changed && html`<span class="dot" title=${t("未保存", "not saved")}>●</span>`}
+        <span class="label">
+          <code>${key}</code>${changed && html`<span class="dot" title=${t("未保存", "not saved")}>●</span>`}
         </span>
         ${fixed ? html`<span class="static-value wrap">${shown(field, settings)}</span>` : entry(field, settings)}
       </label>
@@ -28,14 +31,15 @@ export function Setting({ field, settings, open }) {
       ${beside && html`<span class="hint beside">${beside}</span>`}
       <span class="hint"><${Code} text=${field.meaning} /></span>
       <span class="hint faint">
-        ${!field.decided && !field.choices.length && field.kind !== "truth" && field.kind !== "text" && `${field.values} · `}
+        ${!field.decided && !OBVIOUS.has(field.kind) && `${field.values} · `}
         ${t("默认", "default")}${" "}
         <span class="mono">${written(field, field.default) || "–"}</span> · ${field.origin}
         ${
           changed &&
           open &&
           html`
-            · <button type="button" class="as-link" onClick=${() => settings.set(field, settings.look.saved[where][key])}>
+            · <button type="button" class="as-link"
+              onClick=${() => settings.set(field, settings.look.saved[where][key])}>
               ${t("改回已保存的值", "back to the saved value")}
             </button>
           `

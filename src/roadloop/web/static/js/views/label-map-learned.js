@@ -46,7 +46,11 @@ export function Learned({ classes, pixels, now, preview, over, open, next, chose
     </ul>
     ${
       learned < 2 &&
-      html`<p class="bad small pad" role="alert">✕ ${t("至少要有两个类别可学。", "There must be two classes to learn.")}</p>`
+      html`
+        <p class="bad small pad" role="alert">
+          ✕ ${t("至少要有两个类别可学。", "There must be two classes to learn.")}
+        </p>
+      `
     }
   `;
 }

@@ -21,13 +21,17 @@ export const MOST = 8; // tasks; as many colours as there are
 /** Where tasks are compared. @param {string[]} tasks */
 export const comparison = (tasks) => `${to("training", "compare")}?tasks=${tasks.join(",")}`;
 
-/** Ticks of the list, and what leads to the comparison. @param {string[]} ticked @param {(ids: string[]) => void} tick */
+/**
+ * A column of ticks for the list.
+ * @param {string[]} ticked @param {(ids: string[]) => void} tick
+ */
 export const tickColumn = (ticked, tick) => ({
   head: t("比较", "Compare"),
   class: "nowrap",
   cell: (/** @type {any} */ row) => html`
     <label class="tick">
-      <input type="checkbox" checked=${ticked.includes(row.task_id)} aria-label=${t(`比较 ${row.task_name}`, `Compare ${row.task_name}`)}
+      <input type="checkbox" checked=${ticked.includes(row.task_id)}
+        aria-label=${t(`比较 ${row.task_name}`, `Compare ${row.task_name}`)}
         disabled=${ticked.length >= MOST && !ticked.includes(row.task_id)}
         onChange=${() =>
           tick(ticked.includes(row.task_id) ? ticked.filter((id) => id !== row.task_id) : [...ticked, row.task_id])} />

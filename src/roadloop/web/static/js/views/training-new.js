@@ -62,7 +62,8 @@ async function made(template, taken) {
 }
 
 /**
- * @param {{networks: string[], cards: import("../components/network-cards.js").Card[], datasets: string[], bases: any[], names: string[], copied: any,
+ * @param {{networks: string[], cards: import("../components/network-cards.js").Card[],
+ *   datasets: string[], bases: any[], names: string[], copied: any,
  *   chosen: Record<string, string>}} props
  */
 function TrainingForm({ networks, cards, datasets, bases, names, copied, chosen }) {

@@ -75,7 +75,8 @@ const Broken = ({ settings }) => html`
     <span class="grow wrap">
       ${t(
         `${settings.broken.join("、")} 的 JSON 还读不懂，写完之前表单中对应的项不能改；已写的文字保留着。`,
-        `The JSON of ${settings.broken.join(" and ")} cannot be read yet; its fields wait until it can. The text is kept.`,
+        `The JSON of ${settings.broken.join(" and ")} cannot be read yet; its fields wait until it can. ` +
+          "The text is kept.",
       )}
     </span>
     <button type="button" class="button" onClick=${() => setQuery({ as: "json" })}>${t("去写完", "Finish it")}</button>

@@ -109,8 +109,8 @@ export function StartForm({ row, settings, maps, started }) {
         <span class="small quiet">
           ${t(
             `${row.category_num} 个类别，由标签映射决定。开始后配置和映射不再改变；要别的配置可复制任务。`,
-            `${row.category_num} classes, by the label map. Once started, settings and map are fixed; copy the task for ` +
-              "others.",
+            `${row.category_num} classes, by the label map. Once started, settings and map are fixed; ` +
+              "copy the task for others.",
           )}
         </span>
       </div>
@@ -211,13 +211,30 @@ function Calculate({ settings }) {
  */
 const Question = ({ hidden, classes, broken, back, start }) => html`
   <div class="ask" role="alertdialog" aria-label=${t("有未保存的修改", "There are unsaved edits")}>
-    <p><b>${t("有未保存的修改。开始之后配置和标签映射不能再改。", "There are unsaved edits. After the start, settings and label map are fixed.")}</b></p>
+    <p>
+      <b>
+        ${t(
+          "有未保存的修改。开始之后配置和标签映射不能再改。",
+          "There are unsaved edits. After the start, settings and label map are fixed.",
+        )}
+      </b>
+    </p>
     <ul>
-      ${classes > 0 && html`<li>${t(`标签映射：${classes} 个类别`, `Label map: ${classes} class${classes === 1 ? "" : "es"}`)}</li>`}
+      ${
+        classes > 0 &&
+        html`<li>
+          ${t(`标签映射：${classes} 个类别`, `Label map: ${classes} class${classes === 1 ? "" : "es"}`)}
+        </li>`
+      }
       ${hidden.length > 0 && html`<li>${t("设置：", "Settings: ")}<code>${hidden.join(", ")}</code></li>`}
       ${
         broken.length > 0 &&
-        html`<li>${t(`${broken.join("、")} 的 JSON 还读不懂，不会用上`, `The JSON of ${broken.join(" and ")} cannot be read and would not be used`)}</li>`
+        html`<li>
+          ${t(
+            `${broken.join("、")} 的 JSON 还读不懂，不会用上`,
+            `The JSON of ${broken.join(" and ")} cannot be read and would not be used`,
+          )}
+        </li>`
       }
     </ul>
     <div class="row">
