@@ -12,7 +12,7 @@ import { useEffect, useState } from "./lib.js";
  */
 
 /** @returns {Draft} */
-const nothing = () => ({ train_con: {}, data_con: {}, text: {}, gpus: "", map: null });
+export const nothing = () => ({ train_con: {}, data_con: {}, text: {}, gpus: "", map: null });
 
 /** @type {Map<string, Draft>} */
 const drafts = new Map();

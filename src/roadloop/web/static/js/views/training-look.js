@@ -2,7 +2,7 @@
 /** A task's settings as the server sees them with what is typed: asked again shortly after each edit. */
 
 import { get, query } from "../api.js";
-import { changeDraft, useDraft } from "../drafts.js";
+import { changeDraft, nothing, useDraft } from "../drafts.js";
 import { usePoll } from "../poll.js";
 import { changes, flaw, many, WHERE } from "../settings.js";
 
@@ -37,7 +37,8 @@ const pause = (signal) =>
  */
 export function useSettings(row, wanted) {
   const task = row.task_id;
-  const draft = useDraft(task);
+  const typed = useDraft(task);
+  const draft = row.state === "created" ? typed : nothing(); // it may have been started elsewhere
   const sent = { train_con: draft.train_con, data_con: draft.data_con, gpus: draft.gpus };
   const { data, error, reload } = usePoll(
     async (signal) => {

@@ -16,8 +16,8 @@ import { changedClasses, saveMap } from "./label-map.js";
 
 const MAIN = "main";
 
-/** @param {{row: any, settings: Settings, maps: any, started: () => void}} props */
-export function StartForm({ row, settings, maps, started }) {
+/** @param {{row: any, settings: Settings, maps: any, mapSaved: () => void, started: () => void}} props */
+export function StartForm({ row, settings, maps, mapSaved, started }) {
   const { look, draft, task } = settings;
   const [asking, ask] = useState(false);
   const [error, setError] = useState(/** @type {ApiError | undefined} */ (undefined));
@@ -31,7 +31,11 @@ export function StartForm({ row, settings, maps, started }) {
     setError(undefined);
     ask(false);
     try {
-      if (all && classes > 0) await saveMap(task, draft.map, maps);
+      if (all && classes > 0) {
+        await saveMap(task, draft.map, maps);
+        changeDraft(task, { map: null });
+        mapSaved();
+      }
       await act("/starttask", { task_id: task, gpus: draft.gpus, ...sent(settings, all) });
       dropDraft(task);
       started();
@@ -51,9 +55,15 @@ export function StartForm({ row, settings, maps, started }) {
   const form = {
     values: { gpus: draft.gpus },
     set: (/** @type {string} */ _, /** @type {string} */ gpus) => changeDraft(task, { gpus }),
-    errorOf: () => settings.errorOf("", "gpus"),
+    errorOf: () => settings.errorOf("", "gpus") ?? (error?.details.parameter === "gpus" ? error?.message : undefined),
   };
   const key = error?.details.key ?? error?.details.parameter;
+  const placed = main.some((field) => field.key === key) || key === "gpus";
+  const shown = {
+    ...settings,
+    errorOf: (/** @type {string} */ where, /** @type {string} */ one) =>
+      settings.errorOf(where, one) ?? (one === key ? error?.message : undefined),
+  };
   const elsewhere = look.errors.filter((one) => one.where && !main.some((field) => field.key === one.key));
   return html`
     <form class="stack" onSubmit=${submit}>
@@ -64,7 +74,7 @@ export function StartForm({ row, settings, maps, started }) {
             .filter(
               (field) => field.key !== "data_type" || row.data_type === "aug" || look.data_con.data_type === "aug",
             )
-            .map((field) => html`<${Setting} key=${field.key} field=${field} settings=${settings} open />`)}
+            .map((field) => html`<${Setting} key=${field.key} field=${field} settings=${shown} open />`)}
           <${GpuField} form=${form} spread />
         </div>
         <p class="small">
@@ -89,8 +99,9 @@ export function StartForm({ row, settings, maps, started }) {
       }
       ${
         error &&
+        !placed &&
         html`
-          <div class="failure" role="alert" data-key=${key}>
+          <div class="failure" role="alert">
             <span class="mark">✕</span><span class="grow wrap">${error.message}</span>
           </div>
         `

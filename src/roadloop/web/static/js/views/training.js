@@ -59,11 +59,13 @@ function Task({ row, reload, route, dataset }) {
   const moved = open ? changedClasses(settings?.draft.map ?? null, maps.data?.data) : 0;
   const unsaved = open && settings ? settings.unsaved : 0;
   const failed = html`<${Failure} error=${error} retry=${retry} />`;
+  const mapSaved = () => (maps.reload(), reload());
   const begun = () => (setQuery({ tab: "progress" }), reload());
   const shown =
     settings &&
     (tab === "start"
-      ? html`<${StartForm} row=${row} settings=${settings} maps=${maps.data?.data} started=${begun} />`
+      ? html`<${StartForm} row=${row} settings=${settings} maps=${maps.data?.data} mapSaved=${mapSaved}
+          started=${begun} />`
       : html`<${AllSettings} settings=${settings} />`);
   return html`
     <${Head} title=${row.task_name}
@@ -102,7 +104,7 @@ function Task({ row, reload, route, dataset }) {
           tab === "map" &&
           html`
             <${LabelMap} row=${row} info=${info} maps=${maps.data?.data} error=${maps.error ?? dataset.error}
-              retry=${maps.reload} saved=${() => (maps.reload(), reload())} />
+              retry=${maps.reload} saved=${mapSaved} />
           `
         }
         ${
