@@ -199,10 +199,20 @@ def test_start__asks_what_becomes_of_unsaved_edits(browser: Browser, site: LiveS
     assert stored["model"] == "ab"
     maps = client.post("/maps", json={"task_id": task}).json()["data"]
     assert {raw: entry[0] for raw, entry in maps.items()} == {"10": "0", "20": "1", "30": "1", "40": "2"}
+    assert browser.problems(but="/starttask") == []  # that it refused the name
+
+
+@pytest.mark.usefixtures("task")
+def test_copy__takes_label_map_and_settings_along(browser: Browser, site: LiveServer) -> None:
+    task, client = create(site, "上海"), site.client()
+    client.post("/train_config", json={"task_id": task, "train_con": {"num_epoch": 3}})
+    names = {10: ("red", "红", "0"), 20: ("green", "绿", "1"), 30: ("blue", "蓝", "1"), 40: ("grey", "灰", "2")}
+    client.post("/save_map", json={"task_id": task, "map_value": names})
+    browser.open(f"/#/training/{task}")
     browser.find("[data-act=copy]").click()
     browser.find("input[name=train_name]")
-    assert value(browser, "input[name=train_name]") == "北京-2"
-    browser.find(".static-value", "复制自 北京")
+    assert value(browser, "input[name=train_name]") == "上海-2"
+    browser.find(".static-value", "复制自 上海")
     card = browser.find(".card.chosen", "c_network").text
     assert "1.00 M" in card
     assert "Fast-SCNN: Fast Semantic Segmentation Network" in card
@@ -210,11 +220,11 @@ def test_start__asks_what_becomes_of_unsaved_edits(browser: Browser, site: LiveS
     browser.run("document.querySelector('.card input[value=\"template:enet\"]').click()")
     browser.find(".form-end button", "先由模板 enet 创建网络")
     browser.run("document.querySelector('.card input[value=c_network]').click()")
-    browser.find(".form-end button", "创建任务 北京-2").click()
-    browser.find("h1", "北京-2")
+    browser.find(".form-end button", "创建任务 上海-2").click()
+    browser.find("h1", "上海-2")
     browser.find(".tabs button[data-tab=map]", "3 类")
     assert value(browser, "input[name=num_epoch]") == "3"
-    assert browser.problems(but="/starttask") == []  # that it refused the name
+    assert browser.problems() == []
 
 
 def trained(site: LiveServer, name: str, rate: float, scores: list[float]) -> str:

@@ -1,5 +1,6 @@
 """A form of a task's settings: what /v1/tasks/{task_id}/settings says of every key, and of what the settings lead to."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,16 @@ def test_outlook__counts_steps_memory_and_time(site: Any) -> None:
     assert ahead.outlook(train, data, facts, cost, ahead.Host(1, 2, None)).seconds is None
     half = train.model_copy(update={"optimizer": "adamw", "ema_decay": 0.9, "precision": "bf16"})
     assert ahead.outlook(half, data, facts, cost, ahead.Host(0, 2, None)).memory_bytes == 20_000 + n * 180 * 240 * 50
+
+
+@pytest.mark.parametrize("training", [None, [], {"kept_bytes_per_pixel": "x"}, {"kept_bytes_per_pixel": float("nan")}])
+def test_cost__of_an_edited_about_json_is_what_can_be_read(site: Any, training: Any) -> None:
+    from roadloop.training.look import cost_of  # noqa: PLC0415
+
+    (site.platform.workspace.networks / "c_network" / "about.json").write_text(json.dumps({"training": training}))
+    assert cost_of(site.platform, "c_network") == ahead.Cost()
+    (site.platform.workspace.networks / "c_network" / "about.json").write_text("{")
+    assert cost_of(site.platform, "c_network") == ahead.Cost()
 
 
 def test_warning__a_cpu_that_needs_days_is_said() -> None:

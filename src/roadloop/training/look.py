@@ -25,6 +25,7 @@ from roadloop.training.settings_form import GROUPS, KINDS, Where, described
 from roadloop.training.store import training_configs, training_tasks
 
 _MOST_ERRORS: Final = 54
+_LARGEST: Final = 1e15  #: number that an `about.json` may state; larger ones, and NaN, are none
 _SEEN: Final = 50  #: of the network's newest trainings, one with a speed is looked for
 _FOLLOWS: Final = ("network_path", "output_path", "num_classes", "num_epoch", "model", "class_weights")
 _FOLLOWS_DATA: Final = ("data_path", "crop", "flip_pairs")
@@ -121,13 +122,20 @@ def _gpus(platform: Platform, text: str, errors: list[tuple[str, str, Text]]) ->
 def cost_of(platform: Platform, name: str) -> ahead.Cost:
     """What is known of a network's cost: by its check, and by its `about.json`."""
     result = networks.cost(platform, name)
-    stated = about(network_folder(platform.workspace, name)).get("training", {})
+    stated = about(network_folder(platform.workspace, name)).get("training")
     return ahead.Cost(
         parameters=result.get("parameters"),
         multiply_adds=result.get("multiply_adds"),
-        kept_bytes=stated.get("kept_bytes_per_pixel"),
-        pace=stated.get("multiply_adds_per_core_second", ahead.USUAL_PACE),
+        kept_bytes=_stated(stated, "kept_bytes_per_pixel"),
+        pace=_stated(stated, "multiply_adds_per_core_second") or ahead.USUAL_PACE,
     )
+
+
+def _stated(training: Any, key: str) -> float | None:
+    """A number of an `about.json`, which a team may have edited; None where it is none."""
+    value = training.get(key) if isinstance(training, Mapping) else None
+    sensible = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LARGEST
+    return float(value) if sensible else None  # type: ignore[arg-type]
 
 
 def _pace(platform: Platform, task: Task, *, gpu: bool) -> ahead.Pace | None:
