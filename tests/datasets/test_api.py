@@ -75,6 +75,7 @@ def test_create_data__document_s_example(
         "data_type": "all",
         "status": "completed!",
         "state": "succeeded",
+        "stopping": False,
         "sour_data": "lane-all-20180710",
         "train": 0.85,
         "val": 0.1,

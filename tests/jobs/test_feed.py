@@ -106,6 +106,9 @@ def test_events__name_what_changes_and_how_far_it_is(platform: Platform) -> None
         with platform.database.transaction() as db:
             queue.fenced(db, task_id, token, values)
         assert english.next("progress") == {task_id: {"progress": 0.1235, "eta_seconds": 60, "note": "reads"}}
+        with platform.database.transaction() as db:
+            queue.cancel(db, task_id)
+        assert english.next("progress")[task_id]["stopping"] is True
         chinese.next("progress")
         assert chinese.next("progress")[task_id]["note"] == "读取"
         assert before != task_id

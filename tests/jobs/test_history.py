@@ -99,6 +99,13 @@ def test_status_text__one_word_for_each_end(platform: Platform, values: dict[str
     assert history.status_text(job(platform, **values)) == status
 
 
+def test_job_fields__what_runs_and_was_asked_to_stop_is_stopping(platform: Platform) -> None:
+    asked = {"cancel_requested": True}
+    assert history.job_fields(job(platform, state="running", **asked), "en")["stopping"] is True
+    assert history.job_fields(job(platform, state="running"), "en")["stopping"] is False
+    assert history.job_fields(job(platform, state="cancelled", **asked), "en")["stopping"] is False
+
+
 def test_job_fields__everything_in_the_language_asked_for(platform: Platform) -> None:
     at = time.mktime((2026, 11, 23, 7, 8, 9, 0, 0, -1))
     ended = job(
@@ -106,7 +113,7 @@ def test_job_fields__everything_in_the_language_asked_for(platform: Platform) ->
         error="job_failed", created_at=at, started_at=at + 1, finished_at=at + 2, host="gpu2",
     )  # fmt: skip
     assert history.job_fields(ended, "en") == {
-        "task_id": ended.id, "status": "failed", "state": "failed", "progress": 0.5, "eta_seconds": 1.3,
+        "task_id": ended.id, "status": "failed", "state": "failed", "stopping": False, "progress": 0.5, "eta_seconds": 1.3,
         "note": "reads", "reason": "bad", "error": "job_failed", "warnings": ["slow"],
         "created_at": "2026-11-23 07:08:09", "started_at": "2026-11-23 07:08:10", "finished_at": "2026-11-23 07:08:11",
         "host": "gpu2", "log_url": f"/output_log?task_id={ended.id}",

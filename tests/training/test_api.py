@@ -456,3 +456,18 @@ def test_train_config__median_frequency_needs_a_dataset_that_counted_pictures(si
     assert sum(1 / weight for weight in weights) == pytest.approx(2, abs=1e-5)  # both in the same pictures: m/f0 + m/f1
     shown.write_text("split\ntrain\n")
     assert site.get("/train_configs", task_id=task)["data"]["class_weights"] == weights
+
+
+def test_a_copy_begins_with_label_map_and_settings(site: Any) -> None:
+    task = site.create()
+    site.call("/train_config", task_id=task, train_con={"base_lr": 0.3, "num_epoch": 7, "model": "suzhou"})
+    site.call("/data_config", task_id=task, data_con={"flip": 0.1})
+    site.call("/save_map", task_id=task, map_value={"0": ["0", "void", "未知"], "7": ["1", "road", "道路"]})
+    copy = site.create("copy", copy_of=task)
+    train, data = (site.get(path, task_id=copy)["data"] for path in ("/train_configs", "/data_configs"))
+    assert (train["base_lr"], train["num_epoch"], train["model"], data["flip"]) == (0.3, 7, None, 0.1)
+    assert (train["network_path"], data["data_path"]) == (None, None)
+    assert site.call("/maps", task_id=copy)["data"] == site.call("/maps", task_id=task)["data"]
+    assert site.row(copy)["category_num"] == 2
+    assert site.call("/create_train", 404, train_name="no", network="c_network", data="20180727", copy_of="x")["error"]
+    assert site.get("/train_config", task_id=copy)["data"]["output_path"] == "tasks/copy/output/models"

@@ -125,7 +125,7 @@ class Feed:
             self._looks += 1
             if self._looks % PROGRESS_EVERY:
                 return changed, None
-            running = sa.select(jobs.c.id, jobs.c.progress, jobs.c.eta_seconds, jobs.c.note)
+            running = sa.select(jobs.c.id, jobs.c.progress, jobs.c.eta_seconds, jobs.c.note, jobs.c.cancel_requested)
             running = running.where(jobs.c.state == "running").order_by(jobs.c.seq).limit(MOST_RUNNING)
             return changed, {r.id: _shown(r) for r in db.execute(running)}
 
@@ -152,7 +152,8 @@ class Feed:
 
 def _shown(row: Any) -> dict[str, Any]:
     eta = row.eta_seconds
-    return {"progress": round(row.progress, 4), "eta_seconds": eta and round(eta), "note": text_of(row.note)}
+    shown = {"progress": round(row.progress, 4), "eta_seconds": eta and round(eta), "note": text_of(row.note)}
+    return shown | ({"stopping": True} if row.cancel_requested else {})
 
 
 def _said(shown: Mapping[str, Any], language: Language) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class JobFields(BaseModel):
         description="starting, 37.5%, completed!, failed, stopped, or lost: completed, and its files are gone."
     )
     state: JobState
+    stopping: bool = Field(False, description="It runs still, and was asked to stop.")
     progress: float = Field(description="0..1")
     eta_seconds: float | None = Field(description="Seconds left; null when unknown.")
     note: str | None = Field(description="What it does just now.")
@@ -110,6 +111,7 @@ def job_fields(job: Job, language: Language) -> dict[str, Any]:
         "task_id": job.id,
         "status": status_text(job),
         "state": job.state.value,
+        "stopping": job.state is JobState.RUNNING and job.cancel_requested,
         "progress": job.progress,
         "eta_seconds": None if job.eta_seconds is None else round(job.eta_seconds, 1),
         "note": job.note.pick(language) if job.note else None,

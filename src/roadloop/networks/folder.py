@@ -1,13 +1,14 @@
 """Network folders: what a template and a team's copy of one consist of.
 
 `network.py` has `build(num_classes, **settings)`; `train.json` and `data.json` hold the defaults of a training task;
-`names.json` says what published weights call its tensors; `README.md` says where the network comes from. A network that ends in a bilinear resize to the picture may also have a
+`names.json` says what published weights call its tensors; `about.json` says what it costs, its licence and its paper; `README.md` says where the network comes from. A network that ends in a bilinear resize to the picture may also have a
 method `coarse_logits(x)`, what it resizes, from which the CPU predicts faster. The digest of `network.py` is taken anew at every use, because a team
 edits its copy.
 """
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,8 @@ SOURCE: Final = "network.py"
 TRAIN: Final = "train.json"
 DATA: Final = "data.json"
 NAMES: Final = "names.json"
-FILES: Final = (SOURCE, TRAIN, DATA, NAMES, "README.md")
+ABOUT: Final = "about.json"
+FILES: Final = (SOURCE, TRAIN, DATA, NAMES, ABOUT, "README.md")
 TEMPLATES: Final = Path(__file__).parent / "templates"
 #: Setting of `build` that names a folder of first values; a model file, which holds all values, is built without it.
 CHECKPOINT: Final = "checkpoint"
@@ -129,6 +131,13 @@ def read_defaults(folder: Path, file: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _not_an_object(path, Text(type(value).__name__, type(value).__name__))
     return value
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What a network's folder says of it in `about.json`: paper, licence, cost; empty where it says nothing readable."""
+    with suppress(InvalidValueError):
+        return read_defaults(folder, ABOUT)
+    return {}
 
 
 def check_files(folder: Path) -> None:

@@ -187,6 +187,14 @@ def description(db: sa.Connection, name: str) -> str:
     return text or ""
 
 
+def cost(platform: Platform, name: str) -> dict[str, Any]:
+    """What the check of a network found: `parameters`, `multiply_adds`; empty where there is none."""
+    with platform.database.reading() as db:
+        row = _live(db, readable(name))
+        result = db.scalar(sa.select(queue.jobs.c.result).where(queue.jobs.c.id == row.task_id)) if row else None
+    return result or {}
+
+
 def _free_name(db: sa.Connection, name: str, *, taken: bool) -> None:
     """Take the name over from a failed or cancelled creation; refuse any other use of it, also by a folder alone."""
     row = _live(db, name)

@@ -20,6 +20,7 @@ from roadloop.training.forms import (
     CreateTrain,
     EndTask,
     ListWeights,
+    LookAtSettings,
     Metrics,
     SaveDataConfig,
     SaveMap,
@@ -28,6 +29,8 @@ from roadloop.training.forms import (
     TaskId,
     TrainingRows,
 )
+from roadloop.training.look import look
+from roadloop.training.replies import SettingsReply
 from roadloop.training.store import training_tasks
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints
@@ -170,6 +173,17 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
             lambda: service.save_configs(platform, p.task_id, data_con=p.data_con),
             lambda stored: {"message": "save success", "data": stored[1]},
         )
+
+    @router.post(
+        "/v1/tasks/{task_id}/settings", LookAtSettings, reply=SettingsReply, errors=(NotFoundError, BrokenFileError)
+    )
+    def look_at_settings(call: Call, p: LookAtSettings) -> Answer:
+        """Look at a task's settings, with edits that are not stored.
+
+        Every key with its type, bounds, choices, meaning, default and where that comes from; what would be refused, by key;
+        and what the settings lead to: steps, memory, time. Nothing is written.
+        """
+        return {"data": look(platform, p, call.language)}
 
 
 def _label_maps(router: Endpoints, platform: Platform) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from roadloop.datasets import service as datasets
 from roadloop.datasets.info import DatasetInfo
-from roadloop.errors import NameTakenError, Text
+from roadloop.errors import InvalidValueError, NameTakenError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.queue import JobState, Submission
 from roadloop.labels.label_map import LabelMap, default_map
@@ -21,7 +21,7 @@ from roadloop.training import store
 from roadloop.training.configure import TaskFacts
 from roadloop.training.forms import CreateTrain
 from roadloop.training.recipe import DataConfig, TrainConfig, TrainingJob, parse
-from roadloop.training.service import dump, made_of, portable, require, shown
+from roadloop.training.service import Task, dump, made_of, portable, require, shown
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,23 @@ def draft(platform: Platform, new: CreateTrain) -> Draft:
         ConflictError: The dataset is not finished.
         NameTakenError: Another task has the name.
         InvalidValueError: The label map template is unknown or does not fit, or the network's train.json or data.json
-            holds a key that no configuration has.
+            holds a key that no configuration has; or the label map of the task to copy is of other raw classes.
     """
     name = check_new_name(new.train_name, "train_name")
     with platform.database.reading() as db:
         _require_free(db, name)
         if new.base_task:
             require(db, new.base_task)
+        copied = require(db, new.copy_of) if new.copy_of else None
     network = networks.require(platform, new.network)
     info = datasets.require(platform, new.data)
     template = "" if new.maps == info.table.name else new.maps
-    label_map = default_map(info.table, template)
     train, data = defaults(network.folder)
+    if copied is None:
+        label_map = default_map(info.table, template)
+    else:
+        label_map = _same_map(copied, info)
+        train, data = _same_settings(copied, train, info, network.name)
     train = portable(platform.workspace, train)
     with platform.database.reading() as db:
         told = {"net_desc": networks.description(db, network.name), "data_desc": datasets.description(db, info.name)}
@@ -98,6 +103,37 @@ def draft(platform: Platform, new: CreateTrain) -> Draft:
     }
     config = {"train_con": dump(train), "data_con": dump(data), "label_map": label_map.to_json()}
     return Draft(task, config, info, label_map)
+
+
+def _same_map(copied: Task, info: DatasetInfo) -> LabelMap:
+    """The label map of a task, for a dataset of the same raw classes."""
+    label_map = copied.label_map
+    ours = {raw: entry.name_en for raw, entry in label_map.entries.items()}
+    if info.name != copied.row.data and ours != {one.raw_id: one.name_en for one in info.table.classes}:
+        raise InvalidValueError(
+            Text(
+                f"任务 {copied.name} 的标签映射与 data {info.name} 的原始类别（{info.table.name}）不同，不能复制过去；请选类别表相同的"
+                f" data（例如 {copied.row.data}），或不复制而新建任务。",
+                f"The label map of task {copied.name} is not of the raw classes of the dataset {info.name}"
+                f" ({info.table.name}), so it cannot be copied there. Choose a dataset of the same class table (such as"
+                f" {copied.row.data}), or create the task without a copy.",
+            ),
+            parameter="data",
+        )
+    return label_map
+
+
+def _same_settings(copied: Task, usual: TrainConfig, info: DatasetInfo, network: str) -> tuple[TrainConfig, DataConfig]:
+    """The settings of a task without what followed from it alone; with another network, that one's own `build` keywords."""
+    train, data = copied.train_con, copied.data_con
+    empty: dict[str, Any] = {"network_path": None, "output_path": None}
+    if train.model == copied.name:
+        empty["model"] = None
+    if info.name != copied.row.data:
+        empty["class_weights"] = None
+    if network != copied.row.network:
+        empty["network_settings"] = usual.network_settings
+    return train.model_copy(update=empty), data.model_copy(update={"data_path": None})
 
 
 def _require_free(db: sa.Connection, name: str) -> None:

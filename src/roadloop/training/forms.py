@@ -33,6 +33,9 @@ class CreateTrain(Parameters):
         "", description="Label map template: `general`, `hd-13`, or the class table's own name.", examples=["hd-13"]
     )
     base_task: str = Field("", description="A task id whose best model file becomes the start weights.")
+    copy_of: str = Field(
+        "", description="A task id whose label map and settings the new task begins with; `maps` is not looked at then."
+    )
 
 
 class SaveMap(TaskId):
@@ -54,6 +57,16 @@ class SaveDataConfig(TaskId):
     """What POST `/data_config` takes."""
 
     data_con: JsonObject = Field(description="Edited values; null empties a field.", examples=[{"flip": 0.5}])
+
+
+class LookAtSettings(TaskId):
+    """Which settings to look at; nothing is stored."""
+
+    train_con: JsonObject = Field(
+        {}, description="Edited values, on top of the stored ones.", examples=[{"base_lr": 0.01}]
+    )
+    data_con: JsonObject = Field({}, description="Edited values, on top of the stored ones.", examples=[{"flip": 0.5}])
+    gpus: str = Field("", description="Where it would run, as for /starttask.", examples=["0,1"])
 
 
 class Calculate(TaskId):

@@ -12,7 +12,7 @@ def table(kind: type[TrainConfig | DataConfig]) -> str:
     """Every key of a configuration as Markdown: name, default, what it can be, what it means."""
     keys = kind.model_json_schema()["properties"]
     rows = [
-        f"| `{name}` | {_default(key)} | {_range(key)} | {kind.model_fields[name].description} |"
+        f"| `{name}` | {_default(key)} | {values_of(key)} | {kind.model_fields[name].description} |"
         for name, key in keys.items()
     ]
     return "\n".join(["| key | default | values | meaning |", "|---|---|---|---|", *rows]) + "\n"
@@ -29,7 +29,7 @@ def _default(key: Mapping[str, Any]) -> str:
     return _number(value)
 
 
-def _range(key: Mapping[str, Any]) -> str:
+def values_of(key: Mapping[str, Any]) -> str:
     """What a part of a JSON schema allows, in words."""
     if "anyOf" in key:
         (key,) = (one for one in key["anyOf"] if one.get("type") != "null")
@@ -45,7 +45,7 @@ def _list(key: Mapping[str, Any]) -> str:
     fixed = key.get("prefixItems")
     item = fixed[0] if fixed else key["items"]
     if item["type"] == "array":
-        return f"list of pairs: {_range(item)}"
+        return f"list of pairs: {values_of(item)}"
     number = f"{len(fixed)} " if fixed else "list of "
     return " ".join([number + _PLURAL[item["type"]], *_limits(item)])
 

@@ -3,7 +3,10 @@
 
 import { useEffect, useState } from "./lib.js";
 
-/** @typedef {{progress: number, eta_seconds: number | null, note: string | null}} Moved */
+/**
+ * @typedef {{progress: number, eta_seconds: number | null, note: string | null,
+ *   stopping?: boolean}} Moved
+ */
 /**
  * `again`: the stream begins anew, and what was missed is unknown; `lost`: it has ended.
  * @typedef {{what: "jobs", changed: {task_id: string, kind: string, state: string}[], many: boolean}

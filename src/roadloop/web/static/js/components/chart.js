@@ -16,10 +16,11 @@ let Plot; // a third of the page's weight: it comes where there are curves
 
 /**
  * @param {{x: number[], curves: Curve[], xName: string, range?: [number, number], height?: number,
- *   label: string}} props
- *   `range` fixes the y axis.
+ *   label: string, version?: unknown, together?: string}} props
+ *   `range` fixes the y axis; another `version` draws the same curves with other values; charts with the same
+ *   `together` have one pointer.
  */
-export function Chart({ x, curves, xName, range, height = 220, label }) {
+export function Chart({ x, curves, xName, range, height = 220, label, version, together }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const [ready, setReady] = useState(Plot !== undefined);
@@ -31,7 +32,7 @@ export function Chart({ x, curves, xName, range, height = 220, label }) {
     const element = box.current;
     if (!element || !Plot) return undefined;
     const made = new Plot(
-      options(element.clientWidth, height, curves, xName, range),
+      options(element.clientWidth, height, curves, xName, range, together),
       [x, ...curves.map((c) => c.values)],
       element,
     );
@@ -48,7 +49,7 @@ export function Chart({ x, curves, xName, range, height = 220, label }) {
   }, [shape, ready]);
   useLayoutEffect(
     () => plot.current?.setData([x, ...curves.map((curve) => curve.values)]),
-    [x.length, x.at(-1), shape, ready],
+    [x.length, x.at(-1), shape, ready, version],
   );
   return html`<div
     class="chart"
@@ -68,9 +69,9 @@ const token = (name) => getComputedStyle(document.documentElement).getPropertyVa
 
 /**
  * @param {number} width @param {number} height @param {Curve[]} curves @param {string} xName
- * @param {[number, number] | undefined} range
+ * @param {[number, number] | undefined} range @param {string | undefined} together
  */
-function options(width, height, curves, xName, range) {
+function options(width, height, curves, xName, range, together) {
   const axis = {
     stroke: token("text-3"),
     font: `11px ${token("font")}`,
@@ -80,7 +81,11 @@ function options(width, height, curves, xName, range) {
   return {
     width,
     height,
-    cursor: { y: false, points: { size: 6 } },
+    cursor: {
+      y: false,
+      points: { size: 6 },
+      ...(together && { sync: { key: together, scales: /** @type {[string, null]} */ (["x", null]) } }),
+    },
     scales: { x: { time: false }, y: range ? { range } : {} },
     axes: [
       { ...axis, size: 30, incrs: WHOLE },
@@ -95,10 +100,26 @@ function options(width, height, curves, xName, range) {
         dash: curve.dash,
         spanGaps: true,
         points: { show: curve.values.length < 40, size: 5 },
-        value: (/** @type {unknown} */ _, /** @type {number | null} */ v) => (v == null ? "–" : v.toFixed(4)),
+        value: (
+          /** @type {any} */ u,
+          /** @type {number | null} */ v,
+          /** @type {number} */ n,
+          /** @type {any} */ i,
+        ) => {
+          const known = v ?? latest(u.data[n], i);
+          return known == null ? "–" : known.toFixed(4);
+        },
       })),
     ],
   };
+}
+
+/** The last point of a curve at or before a place of the pointer, where another curve has one. @param {any} values
+ * @param {number | null} i */
+function latest(values, i) {
+  if (i == null) return null;
+  while (i >= 0 && values[i] == null) i--;
+  return values[i] ?? null;
 }
 
 /** Distances of x ticks: steps and epochs are whole numbers. */

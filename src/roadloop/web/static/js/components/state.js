@@ -11,7 +11,7 @@ import { ConfirmButton } from "./layout.js";
 /**
  * What every row of a history says about its job.
  * @typedef {{task_id: string, state: string, progress: number, eta_seconds: number | null, note: string | null,
- *   reason: string | null, warnings: string[], created_at: string, started_at: string | null,
+ *   reason: string | null, warnings: string[], stopping: boolean, created_at: string, started_at: string | null,
  *   finished_at: string | null, host: string | null}} JobFields
  */
 
@@ -20,10 +20,14 @@ export const STATES = {
   created: () => ["○", t("未开始", "not started"), "waiting"],
   queued: () => ["◔", t("等待中", "waiting"), "waiting"],
   running: () => ["▶", t("进行中", "running"), "running"],
+  stopping: () => ["◧", t("正在停止", "stopping"), "waiting"],
   succeeded: () => ["✓", t("完成", "done"), "good"],
   failed: () => ["✕", t("失败", "failed"), "failed"],
   cancelled: () => ["■", t("已停止", "stopped"), "waiting"],
 };
+
+/** A job that runs and was asked to stop is stopping. @param {{state: string, stopping?: boolean}} job */
+export const stateOf = (job) => (job.state === "running" && job.stopping ? "stopping" : job.state);
 
 /** @param {{state: string}} props */
 export function StateChip({ state }) {
@@ -50,11 +54,14 @@ export function JobState({ job: row, wide = false }) {
   useMoves(row.state === "running" ? [row.task_id] : []);
   const job = upToDate(row);
   const running = job.state === "running";
-  const words = job.reason ?? (running ? job.note : null);
+  const words =
+    stateOf(job) === "stopping"
+      ? t("正在保存检查点并结束进程，最多十秒。", "A checkpoint is saved and its processes end, within ten seconds.")
+      : (job.reason ?? (running ? job.note : null));
   return html`
     <div class=${`job-state ${wide ? "wide" : ""}`}>
       <div class="row nowrap-row">
-        <${StateChip} state=${job.state} />
+        <${StateChip} state=${stateOf(job)} />
         ${running && html`<${ProgressBar} share=${job.progress} label=${t("进度", "Progress")} />`}
         ${running && html`<span class="small nowrap"><b>${percent(job.progress)}</b>${left(job)}</span>`}
         ${wide && job.host && html`<span class="small quiet">${t(`在 ${job.host} 上`, `on ${job.host}`)}</span>`}
@@ -88,6 +95,7 @@ const WarningCount = ({ texts }) => html`
 /** Stops a job that has not ended; nothing for the others. @param {{job: JobFields, done?: () => void}} props */
 export const StopButton = ({ job, done }) =>
   isLive(job) &&
+  !job.stopping &&
   html`
     <${ConfirmButton}
       class="small-button"

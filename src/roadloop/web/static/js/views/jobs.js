@@ -2,11 +2,12 @@
 /** Every job of every kind: the list, and one of them with its history and log. */
 
 import { get } from "../api.js";
+import { Events, useEvents } from "../components/events.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
 import { addressOf, kindName } from "../components/kinds.js";
 import { Log } from "../components/log.js";
 import { JobOutcome } from "../components/outcome.js";
-import { JobState, StateChip, StopButton } from "../components/state.js";
+import { JobState, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, duration, seconds, t } from "../i18n.js";
 import { html } from "../lib.js";
@@ -92,6 +93,9 @@ const Pages = ({ page, size, total }) =>
     </nav>
   `;
 
+/** @param {{job: any}} props */
+const Course = ({ job }) => html`<${Events} events=${useEvents(job)} />`;
+
 /** @param {{route: import("../router.js").Route}} props */
 export function JobPage({ route }) {
   const task = route.path[1];
@@ -101,7 +105,6 @@ export function JobPage({ route }) {
     (reply) => whileLive(reply.data),
   );
   const job = data?.data;
-  const events = usePoll((signal) => get(`/v1/jobs/${task}/events`, {}, signal), [task, job?.state]);
   if (!job)
     return error
       ? html`
@@ -120,18 +123,7 @@ export function JobPage({ route }) {
       <${JobOutcome} job=${job} />
       <${Panel} title=${t("经过", "What happened")}>
         <${Facts} of=${jobFacts(job)} />
-        <ol class="events">
-          ${(events.data?.data ?? []).map(
-            (/** @type {any} */ e) =>
-              html`
-                <li>
-                  <span class="faint mono">${e.at}</span>
-                  <${StateChip} state=${e.state} />
-                  <span class="wrap">${e.text}</span>
-                </li>
-              `,
-          )}
-        </ol>
+        <${Course} job=${job} />
       <//>
       <${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${isLive(job)} /><//>
     </div>

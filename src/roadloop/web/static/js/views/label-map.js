@@ -1,64 +1,104 @@
 // @ts-check
-/** The label map of a task: what the network learns each raw class as. */
+/** The label map of a task: raw classes are dragged, typed or keyed into what the network learns them as. */
 
-import { act, query } from "../api.js";
-import { ClassName, className, Swatch } from "../components/classes.js";
+import { act } from "../api.js";
+import { ClassName, className } from "../components/classes.js";
 import { Failure, Loading, Panel, Warnings } from "../components/layout.js";
 import { Table } from "../components/table.js";
+import { changeDraft, useDraft } from "../drafts.js";
 import { count, share, t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { usePoll } from "../poll.js";
+import { html, useEffect, useRef, useState } from "../lib.js";
+import { changed, different, free, fresh, given, IGNORE, number, redone, trainIds, undone } from "../maps.js";
+import { Learned } from "./label-map-learned.js";
 
-const IGNORE = 255;
-const FEW = 3; // pictures
+const NEXT_DIGIT = 700; // ms in which a second digit belongs to the first
+const NEW = -1; // the first train id that is free
+const NEAR = 5; // px that a press may move and still be a click
 
-/** @typedef {Record<string, [string, string, string]>} Maps  Raw id -> train id, English name, Chinese name. */
+/** @typedef {import("../maps.js").Maps} Maps */
+/** @typedef {import("../maps.js").Edited} Edited */
 /** @typedef {{raw_id: number, name_en: string, name_zh: string, color: number[]}} RawClass */
 
-/** @param {{row: any, info: any, error: any, saved: () => void}} props */
-export function LabelMap({ row, info, error, saved }) {
-  const maps = usePoll((signal) => query("/maps", { task_id: row.task_id }, signal), [row.task_id]);
-  if (!maps.data || !info)
-    return html`
-      <${Failure} error=${maps.error ?? error} retry=${maps.reload} />${!maps.error && !error && html`<${Loading} />`}
-    `;
+/** @param {Edited | null} edited @param {Maps | undefined} maps */
+export const changedClasses = (edited, maps) => (edited && maps ? different(edited.now, maps).length : 0);
+
+/** @param {string} task @param {Edited | null} edited @param {Maps} maps */
+export async function saveMap(task, edited, maps) {
+  const now = edited?.now ?? trainIds(maps);
+  const map_value = Object.fromEntries(
+    Object.entries(maps).map(([raw, [, en, zh]]) => [raw, [en, zh, String(number(now[raw]))]]),
+  );
+  return act("/save_map", { task_id: task, map_value });
+}
+
+/** @param {{row: any, info: any, maps: Maps | undefined, error: any, retry: () => void, saved: () => void}} props */
+export function LabelMap({ row, info, maps, error, retry, saved }) {
+  if (!maps || !info) return html`<${Failure} error=${error} retry=${retry} />${!error && html`<${Loading} />`}`;
   return html`
-    <${Editor} key=${row.state === "created"} task=${row.task_id} info=${info} first=${maps.data.data}
-      open=${row.state === "created"} saved=${saved} />
+    <${Editor} task=${row.task_id} info=${info} maps=${maps} open=${row.state === "created"} saved=${saved} />
   `;
 }
 
-/** @param {{task: string, info: any, first: Maps, open: boolean, saved: () => void}} props */
-function Editor({ task, info, first, open, saved }) {
-  const [stored, setStored] = useState(first);
-  const [edited, setEdited] = useState(() => trainIds(first));
+/** @param {any} info */
+export function pixelsOf(info) {
+  const statistics = info.statistics.train;
+  const total = Object.values(statistics).reduce((sum, /** @type {any} */ s) => sum + s.pixels, 0) || 1;
+  return (/** @type {number} */ raw) => ({
+    share: (statistics[raw]?.pixels ?? 0) / total,
+    pictures: statistics[raw]?.pictures ?? 0,
+  });
+}
+
+/** @param {{task: string, info: any, maps: Maps, open: boolean, saved: () => void}} props */
+function Editor({ task, info, maps, open, saved }) {
+  const draft = useDraft(task);
+  const edited = (open && draft.map) || fresh(maps);
   const [state, setState] = useState(/** @type {{error?: any, warnings?: string[]}} */ ({}));
   const [all, setAll] = useState(false);
-  const before = trainIds(stored);
-  const changed = Object.keys(before).filter((raw) => number(edited[raw]) !== number(before[raw])).length;
+  const [sought, seek] = useState("");
+  const [chosen, choose] = useState(/** @type {number[]} */ ([]));
+  const [over, setOver] = useState(/** @type {number | null} */ (null));
+  const classes = /** @type {RawClass[]} */ (info.table.classes);
+  const present = classes.filter((c) => info.statistics.train[c.raw_id]);
+  const words = sought.trim().toLowerCase();
+  const listed = (all ? classes : present).filter((c) =>
+    `${c.raw_id} ${c.name_en} ${c.name_zh}`.toLowerCase().includes(words),
+  );
+  const differing = new Set(different(edited.now, maps));
+  /** @param {Edited} next */
+  const put = (next) => open && changeDraft(task, { map: next });
+  /** @param {number[]} raws @param {number} train */
+  const give = (raws, train) => put(changed(edited, given(edited.now, raws, train === NEW ? free(edited.now) : train)));
+  const preview = over === null || !chosen.length ? edited.now : given(edited.now, chosen, over);
   async function save() {
     try {
-      const map_value = Object.fromEntries(
-        Object.entries(stored).map(([raw, [, en, zh]]) => [raw, [en, zh, String(number(edited[raw]))]]),
-      );
-      const reply = await act("/save_map", { task_id: task, map_value });
-      setStored(reply.data);
-      setEdited(trainIds(reply.data));
+      const reply = await saveMap(task, edited, maps);
+      changeDraft(task, { map: null });
       setState({ warnings: reply.warnings ?? [] });
       saved();
     } catch (error) {
       setState({ error });
     }
   }
-  const classes = /** @type {RawClass[]} */ (info.table.classes);
-  const present = classes.filter((c) => info.statistics.train[c.raw_id]);
+  const grab = useDrag(open, choose, setOver, (raws, train) => give(raws, train));
+  const keys = useKeys({
+    listed,
+    chosen,
+    choose,
+    give,
+    undo: () => put(undone(edited)),
+    redo: () => put(redone(edited)),
+  });
   return html`
     <div class="stack">
       <${Failure} error=${state.error} />
       <${Warnings} texts=${state.warnings ?? []} />
-      <div class="map">
+      ${open && html`<${Bar} edited=${edited} changed=${differing.size} put=${put} save=${save} task=${task} />`}
+      <div class="map" onKeyDown=${open ? keys : undefined}>
         <${Panel} flush title=${t("原始类别", "Raw classes")}
           aside=${html`
+            <input class="sought" type="search" value=${sought} placeholder=${t("查找", "Find")}
+              aria-label=${t("查找类别", "Find a class")} onInput=${(/** @type {any} */ e) => seek(e.target.value)} />
             ${
               present.length < classes.length &&
               html`
@@ -71,65 +111,168 @@ function Editor({ task, info, first, open, saved }) {
                 </label>
               `
             }
-            ${
-              open &&
-              changed > 0 &&
-              html`
-                <button type="button" class="button" onClick=${() => setEdited(before)}>${t("撤销", "Undo")}</button>
-              `
-            }
-            ${
-              open &&
-              html`
-                <button type="button" class="button primary" disabled=${changed === 0} onClick=${save}>
-                  ${
-                    changed
-                      ? t(`保存 ${changed} 处修改`, `Save ${changed} change${changed === 1 ? "" : "s"}`)
-                      : t("已保存", "Saved")
-                  }
-                </button>
-              `
-            }
           `}>
-          <div class="dense table-box map-box">
-            <${Table} rows=${all ? classes : present}
-              columns=${columns(info, edited, open, (raw, value) => setEdited((now) => ({ ...now, [raw]: value })))}
-              chosen=${(/** @type {RawClass} */ c) => number(edited[c.raw_id]) !== number(before[c.raw_id])} />
+          <div class=${`dense table-box map-box ${open ? "grabs" : ""}`} tabindex=${open ? 0 : undefined}
+            aria-label=${t("原始类别", "Raw classes")}
+            onPointerDown=${open ? (/** @type {PointerEvent} */ e) => grab(e, chosen) : undefined}>
+            <${Table} rows=${listed}
+              columns=${columns(info, edited.now, open, (raw, value) =>
+                put(changed(edited, { ...edited.now, [raw]: value })),
+              )}
+              empty=${t("没有符合的类别。", "No class matches.")}
+              chosen=${(/** @type {RawClass} */ c) => chosen.includes(c.raw_id) || differing.has(String(c.raw_id))} />
           </div>
         <//>
-        <${Panel} flush title=${t("学习的类别", "Classes to learn")}><${Learned} info=${info} edited=${edited} /><//>
+        <${Panel} flush title=${t("学习的类别", "Classes to learn")}>
+          <${Learned} classes=${classes} pixels=${pixelsOf(info)} now=${edited.now} preview=${preview} over=${over}
+            open=${open} next=${free(edited.now)} chosen=${chosen}
+            grab=${(/** @type {PointerEvent} */ e) => grab(e, chosen)} give=${give} />
+        <//>
       </div>
     </div>
   `;
 }
 
-/** @param {Maps} maps @returns {Record<string, string>} */
-const trainIds = (maps) =>
-  Object.fromEntries(Object.entries(maps).map(([raw, [train]]) => [raw, Number(train) === IGNORE ? "" : train]));
+/**
+ * @param {{edited: Edited, changed: number, put: (next: Edited) => void, save: () => void, task: string}} props
+ */
+const Bar = ({ edited, changed: many, put, save, task }) => html`
+  <div class="row">
+    <span class="small quiet grow wrap">
+      ${t(
+        "拖动类别到右边；或选中后按数字键（i = 忽略，n = 新类别，↑ ↓ 移动，Shift 多选，Ctrl Z 撤销）。",
+        "Drag classes to the right; or select and press a number (i = ignore, n = new class, ↑ ↓ move, Shift for " +
+          "several, Ctrl Z undoes).",
+      )}
+    </span>
+    <button type="button" class="button" data-act="undo" disabled=${edited.past.length === 0}
+      onClick=${() => put(undone(edited))}>
+      ${t("撤销", "Undo")}
+    </button>
+    <button type="button" class="button" data-act="redo" disabled=${edited.future.length === 0}
+      onClick=${() => put(redone(edited))}>
+      ${t("重做", "Redo")}
+    </button>
+    ${
+      many > 0 &&
+      html`
+        <button type="button" class="button" onClick=${() => changeDraft(task, { map: null })}>
+          ${t("放弃修改", "Discard")}
+        </button>
+      `
+    }
+    <button type="button" class="button primary" data-act="save" disabled=${many === 0} onClick=${save}>
+      ${many ? t(`保存 ${many} 处修改`, `Save ${many} change${many === 1 ? "" : "s"}`) : t("已保存", "Saved")}
+    </button>
+  </div>
+`;
 
-/** A train id as typed; empty = ignored. @param {string | undefined} text */
-const number = (text) => (text === undefined || text.trim() === "" ? IGNORE : Number(text));
+/** The raw class under an event. @param {Event} event */
+function rawAt(event) {
+  const mark = /** @type {Element} */ (event.target).closest("tr, [data-raw]");
+  const raw = (mark?.matches("[data-raw]") ? mark : mark?.querySelector("[data-raw]"))?.getAttribute("data-raw");
+  return raw === null || raw === undefined ? undefined : Number(raw);
+}
 
-/** @param {any} info */
-const pixelsOf = (info) => {
-  const statistics = info.statistics.train;
-  const total = Object.values(statistics).reduce((sum, /** @type {any} */ s) => sum + s.pixels, 0) || 1;
-  return (/** @type {number} */ raw) => ({
-    share: (statistics[raw]?.pixels ?? 0) / total,
-    pictures: statistics[raw]?.pictures ?? 0,
-  });
-};
+/** The train id of the place under a pointer. @param {PointerEvent} event */
+function trainAt(event) {
+  const place = document.elementFromPoint(event.clientX, event.clientY)?.closest("[data-train]");
+  return place ? Number(place.getAttribute("data-train")) : null;
+}
 
 /**
- * @param {any} info
- * @param {Record<string, string>} edited
- * @param {boolean} open
+ * Drag with mouse, pen or finger; a press that does not move selects.
+ * @param {boolean} open @param {(raws: number[]) => void} choose @param {(train: number | null) => void} setOver
+ * @param {(raws: number[], train: number) => void} drop
+ */
+function useDrag(open, choose, setOver, drop) {
+  const latest = useRef(drop);
+  latest.current = drop;
+  const end = useRef(() => {});
+  useEffect(() => () => end.current(), []);
+  return (/** @type {PointerEvent} */ down, /** @type {number[]} */ chosen) => {
+    const raw = rawAt(down);
+    const target = /** @type {Element} */ (down.target);
+    if (!open || raw === undefined || down.button !== 0 || target.closest("input, a")) return;
+    const several = down.shiftKey || down.ctrlKey || down.metaKey;
+    const raws = several || chosen.includes(raw) ? [...new Set([...chosen, raw])] : [raw];
+    const toggled = several && chosen.includes(raw) ? chosen.filter((one) => one !== raw) : raws;
+    let moving = false;
+    choose(raws);
+    const moved = (/** @type {PointerEvent} */ e) => {
+      moving ||= Math.hypot(e.clientX - down.clientX, e.clientY - down.clientY) > NEAR;
+      if (!moving) return;
+      e.preventDefault();
+      document.documentElement.classList.add("dragging");
+      setOver(trainAt(e));
+    };
+    const up = (/** @type {PointerEvent} */ e) => {
+      end.current();
+      const train = moving ? trainAt(e) : null;
+      if (train !== null) latest.current(raws, train);
+      else if (!moving) choose(several ? toggled : [raw]);
+    };
+    end.current();
+    end.current = () => {
+      document.removeEventListener("pointermove", moved);
+      document.removeEventListener("pointerup", up);
+      document.removeEventListener("pointercancel", end.current);
+      document.documentElement.classList.remove("dragging");
+      setOver(null);
+      end.current = () => {};
+    };
+    document.addEventListener("pointermove", moved);
+    document.addEventListener("pointerup", up);
+    document.addEventListener("pointercancel", end.current);
+  };
+}
+
+/**
+ * @param {{listed: RawClass[], chosen: number[], choose: (raws: number[]) => void,
+ *   give: (raws: number[], train: number) => void, undo: () => void, redo: () => void}} of
+ */
+function useKeys({ listed, chosen, choose, give, undo, redo }) {
+  const typing = useRef({ text: "", at: 0 });
+  return (/** @type {KeyboardEvent} */ event) => {
+    if (/** @type {Element} */ (event.target).matches("input")) return;
+    const { key } = event;
+    const command = event.ctrlKey || event.metaKey;
+    if (command && key.toLowerCase() === "z") event.shiftKey ? redo() : undo();
+    else if (command && key.toLowerCase() === "y") redo();
+    else if (command || event.altKey) return;
+    else if (key === "ArrowDown" || key === "ArrowUp") {
+      const last = listed.findIndex((c) => c.raw_id === chosen[chosen.length - 1]);
+      const at = Math.min(listed.length - 1, Math.max(0, last < 0 ? 0 : last + (key === "ArrowDown" ? 1 : -1)));
+      const raw = listed[at]?.raw_id;
+      if (raw === undefined) return;
+      choose(event.shiftKey ? [...chosen.filter((one) => one !== raw), raw] : [raw]);
+      document.querySelector(`.map-box [data-raw="${raw}"]`)?.scrollIntoView({ block: "nearest" });
+    } else if (/^\d$/.test(key) && chosen.length) {
+      const { text, at } = typing.current;
+      const now = Date.now();
+      const whole = now - at < NEXT_DIGIT && Number(text + key) < IGNORE ? text + key : key;
+      typing.current = { text: whole, at: now };
+      give(chosen, Number(whole));
+    } else if ((key === "i" || key === "Delete" || key === "Backspace") && chosen.length) give(chosen, IGNORE);
+    else if (key === "n" && chosen.length) give(chosen, NEW);
+    else if (key === "Escape") choose([]);
+    else return;
+    event.preventDefault();
+  };
+}
+
+/**
+ * @param {any} info @param {import("../maps.js").Edited["now"]} ids @param {boolean} open
  * @param {(raw: number, value: string) => void} set
  */
-function columns(info, edited, open, set) {
+function columns(info, ids, open, set) {
   const pixels = pixelsOf(info);
   return [
-    { head: t("编号", "Raw id"), num: true, cell: (/** @type {RawClass} */ c) => c.raw_id },
+    {
+      head: t("编号", "Raw id"),
+      num: true,
+      cell: (/** @type {RawClass} */ c) => html`<span data-raw=${c.raw_id}>${c.raw_id}</span>`,
+    },
     { head: t("类别", "Class"), cell: (/** @type {RawClass} */ c) => html`<${ClassName} of=${c} />` },
     { head: t("像素", "Pixels"), num: true, cell: (/** @type {RawClass} */ c) => share(pixels(c.raw_id).share) },
     { head: t("图片", "Pictures"), num: true, cell: (/** @type {RawClass} */ c) => count(pixels(c.raw_id).pictures) },
@@ -141,81 +284,12 @@ function columns(info, edited, open, set) {
         open
           ? html`
             <input class="train-id num" inputmode="numeric" aria-label=${`train id: ${className(c)}`}
-              placeholder=${t("忽略", "ignored")} value=${edited[c.raw_id] ?? ""}
+              placeholder=${t("忽略", "ignored")} value=${ids[c.raw_id] ?? ""}
               onInput=${(/** @type {any} */ e) => set(c.raw_id, e.target.value.replace(/\D/g, ""))} />
           `
-          : number(edited[c.raw_id]) === IGNORE
+          : number(ids[c.raw_id]) === IGNORE
             ? html`<span class="faint">${t("忽略", "ignored")}</span>`
-            : edited[c.raw_id],
+            : ids[c.raw_id],
     },
   ];
-}
-
-/** What the network would learn. @param {{info: any, edited: Record<string, string>}} props */
-function Learned({ info, edited }) {
-  const pixels = pixelsOf(info);
-  /** @type {Map<number, RawClass[]>} */
-  const groups = new Map();
-  for (const c of info.table.classes) {
-    const train = number(edited[c.raw_id]);
-    groups.set(train, [...(groups.get(train) ?? []), c]);
-  }
-  const ids = [...groups.keys()].sort((a, b) => a - b);
-  return html`
-    <ul class="learned">
-      ${ids.map((id) => {
-        const members = /** @type {RawClass[]} */ (groups.get(id));
-        const sum = members.reduce((total, c) => total + pixels(c.raw_id).share, 0);
-        const pictures = Math.max(...members.map((c) => pixels(c.raw_id).pictures));
-        const shown = members.filter((c) => pixels(c.raw_id).pictures > 0);
-        return html`
-          <li class=${id === IGNORE ? "ignored" : ""}>
-            <span class="num id">${id === IGNORE ? "255" : id}</span>
-            <span class="grow members">
-              ${
-                id === IGNORE
-                  ? html`<b>${t("忽略", "Ignored")}</b>`
-                  : html`
-                    <span class="class-name">
-                      <${Swatch} color=${members[0].color} />
-                      <b>${className(members[0])}</b>
-                    </span>
-                  `
-              }
-              ${
-                members.length > 1 &&
-                (shown.length !== 1 || shown[0] !== members[0]) &&
-                html`
-                  <span class="hint" title=${members.map(className).join(", ")}>
-                    ${names(shown.length ? shown : members)}
-                  </span>
-                `
-              }
-              ${
-                id !== IGNORE &&
-                pictures < FEW &&
-                html`
-                  <span class="chip warn">
-                    <span aria-hidden="true">⚠</span>
-                    ${
-                      pictures === 0
-                        ? t("训练图片中没有", "not in the training pictures")
-                        : t(`只有 ${pictures} 张图片`, `${pictures} picture${pictures === 1 ? "" : "s"} only`)
-                    }
-                  </span>
-                `
-              }
-            </span>
-            <span class="num quiet">${share(sum)}</span>
-          </li>
-        `;
-      })}
-    </ul>
-  `;
-}
-
-/** @param {RawClass[]} members */
-function names(members) {
-  const some = members.slice(0, 6).map(className).join(t("、", ", "));
-  return members.length > 6 ? t(`${some} 等 ${members.length} 类`, `${some} and ${members.length - 6} more`) : some;
 }

@@ -5,22 +5,28 @@ import { Head, Time } from "../components/layout.js";
 import { Listing } from "../components/listing.js";
 import { JobState } from "../components/state.js";
 import { score, t } from "../i18n.js";
-import { html } from "../lib.js";
+import { html, useState } from "../lib.js";
 import { to } from "../router.js";
+import { CompareLink, tickColumn } from "./training-compare.js";
 
 /** @typedef {any} Row  A row of /train_history. */
 
 /** @param {{route: import("../router.js").Route}} props */
-export const TrainingList = ({ route }) => html`
+export function TrainingList({ route }) {
+  const [ticked, tick] = useState(/** @type {string[]} */ ([]));
+  return html`
     <${Head} title=${t("训练", "Training")}
       sub=${t("一个任务 = 一个网络在一份数据上的一次训练。", "A task is one training of one network on one dataset.")}
       actions=${html`
+        <${CompareLink} ticked=${ticked} />
         <a class="button primary" href=${to("training", "new")}>${t("新训练任务", "New training task")}</a>
       `} />
-    <${Listing} path="/train_history" method="post" query=${route.query} kinds=${["train"]} columns=${columns}
+    <${Listing} path="/train_history" method="post" query=${route.query} kinds=${["train"]}
+      columns=${() => [...columns(), tickColumn(ticked, tick)]}
       address=${(/** @type {Row} */ r) => to("training", r.task_id)} empty=${none()}
       search=${t("搜索名称、描述、网络、数据", "Search names, descriptions, networks, datasets")} />
   `;
+}
 
 const none = () => html`
   ${t("还没有训练任务。", "No training tasks yet.")}

@@ -4,6 +4,7 @@
 import { get } from "../api.js";
 import { Chart } from "../components/chart.js";
 import { className, Meter, Swatch } from "../components/classes.js";
+import { attemptWords, Events, useEvents } from "../components/events.js";
 import { Empty, Facts, Failure, Loading, Panel } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { Table } from "../components/table.js";
@@ -55,12 +56,13 @@ export function Progress({ row: asked }) {
     () => whileLive(row),
   );
   useEffect(() => () => void (known.current = undefined), [row.task_id]);
+  const events = useEvents(row);
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   const { steps, epochs, classes } = data;
   const newest = epochs.at(-1);
   return html`
     <div class="stack">
-      <${Panel}><${Facts} of=${strip(row, steps, epochs)} /><//>
+      <${Panel}><${Facts} of=${[...strip(row, steps, epochs), [t("尝试", "Attempts"), attemptWords(events)]]} /><//>
       <div class="two">
         <${Panel} title=${t("损失", "Loss")}><${LossCurve} steps=${steps} epochs=${epochs} /><//>
         <${Panel} title=${t("验证成绩", "Validation scores")}><${ScoreCurve} epochs=${epochs} /><//>
@@ -74,6 +76,7 @@ export function Progress({ row: asked }) {
         <//>
         <${Panel} title=${t("日志", "Log")} flush><${Log} task=${row.task_id} live=${live} /><//>
       </div>
+      <${Panel} title=${t("经过", "What happened")}><${Events} events=${events} /><//>
     </div>
   `;
 }

@@ -1,126 +1,262 @@
 // @ts-check
-/** The form that starts a training task: what follows from the task is filled in, what it means stands beside it. */
+/** The start of a training task: the most used settings, what they lead to, and where it runs. */
 
-import { act, get } from "../api.js";
-import { FormBox, Input, Select, useForm } from "../components/form.js";
+import { act, ApiError, get } from "../api.js";
 import { devices, GpuField } from "../components/gpu-field.js";
-import { Failure, Loading, Panel } from "../components/layout.js";
-import { count, t } from "../i18n.js";
-import { html } from "../lib.js";
-import { usePoll } from "../poll.js";
+import { Facts, Panel, Warnings } from "../components/layout.js";
+import { Setting } from "../components/setting.js";
+import { changeDraft, dropDraft } from "../drafts.js";
+import { count, duration, t } from "../i18n.js";
+import { html, useState } from "../lib.js";
+import { setQuery } from "../router.js";
+import { WHERE } from "../settings.js";
+import { changedClasses, saveMap } from "./label-map.js";
 
-const FIELDS = ["num_epoch", "batch_size", "base_lr", "steps", "model", "weights", "gpus", "data_type"];
+/** @typedef {import("./training-look.js").Settings} Settings */
 
-/** @param {{row: any, info: any, started: () => void}} props */
-export function StartForm({ row, info, started }) {
-  const { data, error, reload } = usePoll(
-    (signal) =>
-      Promise.all(
-        ["/train_config", "/data_config", "/weights"].map((path) => get(path, { task_id: row.task_id }, signal)),
-      ).then(([train, data_, weights]) => ({ train: train.data, data: data_.data, weights: weights.data })),
-    [row.task_id],
-  );
-  if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
+const MAIN = "main";
+
+/** @param {{row: any, settings: Settings, maps: any, mapSaved: () => void, started: () => void}} props */
+export function StartForm({ row, settings, maps, mapSaved, started }) {
+  const { look, draft, task } = settings;
+  const [asking, ask] = useState(false);
+  const [error, setError] = useState(/** @type {ApiError | undefined} */ (undefined));
+  const [busy, setBusy] = useState(false);
+  const main = look.fields.filter((field) => field.group === MAIN);
+  const hidden = hiddenChanges(settings);
+  const classes = changedClasses(draft.map, maps);
+  /** @param {boolean} all Whether with what other tabs hold unsaved. */
+  async function start(all) {
+    setBusy(true);
+    setError(undefined);
+    ask(false);
+    try {
+      if (all && classes > 0) {
+        await saveMap(task, draft.map, maps);
+        changeDraft(task, { map: null });
+        mapSaved();
+      }
+      await act("/starttask", { task_id: task, gpus: draft.gpus, ...sent(settings, all) });
+      dropDraft(task);
+      started();
+    } catch (caught) {
+      if (!(caught instanceof ApiError)) throw caught;
+      setError(caught);
+    } finally {
+      setBusy(false);
+    }
+  }
+  /** @param {Event} event */
+  function submit(event) {
+    event.preventDefault();
+    if (classes > 0 || hidden.length > 0 || settings.broken.length > 0) return ask(true);
+    return start(true);
+  }
+  const form = {
+    values: { gpus: draft.gpus },
+    set: (/** @type {string} */ _, /** @type {string} */ gpus) => changeDraft(task, { gpus }),
+    errorOf: () => settings.errorOf("", "gpus") ?? (error?.details.parameter === "gpus" ? error?.message : undefined),
+  };
+  const key = error?.details.key ?? error?.details.parameter;
+  const placed = main.some((field) => field.key === key) || key === "gpus";
+  const shown = {
+    ...settings,
+    errorOf: (/** @type {string} */ where, /** @type {string} */ one) =>
+      settings.errorOf(where, one) ?? (one === key ? error?.message : undefined),
+  };
+  const elsewhere = look.errors.filter((one) => one.where && !main.some((field) => field.key === one.key));
   return html`
-    <${Panel}>
-      <${Start} row=${row} info=${info} train=${data.train} data=${data.data} weights=${data.weights}
-        started=${started} />
-    <//>
+    <form class="stack" onSubmit=${submit}>
+      <${Warnings} texts=${look.warnings} />
+      <${Panel}>
+        <div class="settings">
+          ${main
+            .filter(
+              (field) => field.key !== "data_type" || row.data_type === "aug" || look.data_con.data_type === "aug",
+            )
+            .map((field) => html`<${Setting} key=${field.key} field=${field} settings=${shown} open />`)}
+          <${GpuField} form=${form} spread />
+        </div>
+        <p class="small">
+          <${Calculate} settings=${settings} />${" · "}
+          <button type="button" class="as-link" onClick=${() => setQuery({ tab: "config" })}>
+            ${t("其余设置", "All other settings")}
+          </button>
+        </p>
+      <//>
+      <${Panel} title=${t("这样开始会怎样", "What this start leads to")}><${Facts} of=${facts(row, settings)} /><//>
+      ${
+        elsewhere.length > 0 &&
+        html`
+          <div class="failure" role="alert">
+            <span class="mark">✕</span>
+            <span class="grow wrap">${elsewhere.map((one) => html`<div>${one.message}</div>`)}</span>
+            <button type="button" class="button" onClick=${() => setQuery({ tab: "config" })}>
+              ${t("去改正", "Correct it")}
+            </button>
+          </div>
+        `
+      }
+      ${
+        error &&
+        !placed &&
+        html`
+          <div class="failure" role="alert">
+            <span class="mark">✕</span><span class="grow wrap">${error.message}</span>
+          </div>
+        `
+      }
+      ${
+        asking &&
+        html`
+          <${Question} hidden=${hidden} classes=${classes} broken=${settings.broken} back=${() => ask(false)}
+            start=${start} />
+        `
+      }
+      <div class="row form-end">
+        <button class="button primary" disabled=${busy || asking}>
+          ${busy ? t("正在提交…", "Sending…") : goText(settings)}
+        </button>
+        <span class="small quiet">
+          ${t(
+            `${row.category_num} 个类别，由标签映射决定。开始后配置和映射不再改变；要别的配置可复制任务。`,
+            `${row.category_num} classes, by the label map. Once started, settings and map are fixed; ` +
+              "copy the task for others.",
+          )}
+        </span>
+      </div>
+    </form>
   `;
 }
 
-/** @param {{row: any, info: any, train: any, data: any, weights: string[], started: () => void}} props */
-function Start({ row, info, train, data, weights, started }) {
-  const form = useForm(
-    {
-      num_epoch: String(train.num_epoch),
-      batch_size: String(train.batch_size),
-      base_lr: String(train.base_lr),
-      steps: train.steps.join(","),
-      model: train.model,
-      weights: train.weights,
-      gpus: "",
-      data_type: data.data_type,
-    },
-    async (values) => {
-      await act("/starttask", { ...values, task_id: row.task_id });
-      started();
-    },
+/** Names of the changed settings that this tab does not show. @param {Settings} settings @returns {string[]} */
+const hiddenChanges = ({ look, changed }) =>
+  WHERE.flatMap((where) =>
+    Object.keys(changed[where]).filter((key) => look.fields.find((field) => field.key === key)?.group !== MAIN),
   );
-  const { values } = form;
+
+/** @param {Settings} settings @param {boolean} all */
+function sent(settings, all) {
+  const hidden = hiddenChanges(settings);
+  return Object.fromEntries(
+    WHERE.map((where) => [
+      where,
+      Object.fromEntries(Object.entries(settings.changed[where]).filter(([key]) => all || !hidden.includes(key))),
+    ]),
+  );
+}
+
+/** @param {Settings} settings */
+function goText({ look, draft }) {
+  const epochs = count(look.train_con.num_epoch);
+  const on = devices(draft.gpus);
+  const time =
+    look.outlook.seconds == null
+      ? ""
+      : t(`（约 ${duration(look.outlook.seconds)}）`, ` (about ${duration(look.outlook.seconds)})`);
+  return t(`在 ${on} 上开始训练 ${epochs} 轮${time}`, `Start ${epochs} epochs on ${on}${time}`);
+}
+
+/** @param {any} row @param {Settings} settings @returns {[any, any][]} */
+function facts(row, { look }) {
+  const { outlook, train_con: train } = look;
+  const size = look.data_con.crop ?? [];
+  return [
+    [t("训练图片", "Training pictures"), count(outlook.pictures)],
+    [t("每轮步数", "Steps an epoch"), count(outlook.steps_per_epoch)],
+    [t("总步数", "Steps in all"), count(outlook.total_steps)],
+    [t("裁剪（高 × 宽）", "Crop (height × width)"), size.join(" × ")],
+    [
+      t("一次在内存中", "In memory at once"),
+      t(`${outlook.at_once} 张`, `${outlook.at_once} picture${outlook.at_once === 1 ? "" : "s"}`),
+    ],
+    [t("内存，每个设备（估计）", "Memory of a device (estimate)"), mib(outlook.memory_mib)],
+    [
+      t("速度（估计）", "Speed (estimate)"),
+      outlook.images_per_second &&
+        t(
+          `${outlook.images_per_second.toPrecision(2)} 张/秒`,
+          `${outlook.images_per_second.toPrecision(2)} pictures/s`,
+        ),
+    ],
+    [
+      t("时间（估计，不含验证）", "Time (estimate, without validation)"),
+      outlook.seconds == null
+        ? outlook.basis
+        : html`${duration(outlook.seconds)} <span class="faint">${outlook.basis}</span>`,
+    ],
+    [
+      t("起始权重", "Start weights"),
+      train.weights ||
+        (row.base_task ? t("起始任务的最好模型", "the base task's best model") : t("从头训练", "from scratch")),
+    ],
+    [t("模型文件", "Model files"), html`<span class="mono">${train.model}_ep-0001.params</span>`],
+  ];
+}
+
+/** @param {number | null} size */
+const mib = (size) =>
+  size == null
+    ? ""
+    : size >= 1024
+      ? t(`约 ${(size / 1024).toFixed(1)} GiB`, `about ${(size / 1024).toFixed(1)} GiB`)
+      : t(`约 ${size} MiB`, `about ${size} MiB`);
+
+/** @param {{settings: Settings}} props */
+function Calculate({ settings }) {
+  const epochs = settings.look.fields.find((field) => field.key === "num_epoch");
   const calculate = async () => {
-    const reply = await get("/calculate", { task_id: row.task_id, batch_val: values.batch_size });
-    form.set("num_epoch", String(reply.data));
+    const reply = await get("/calculate", { task_id: settings.task, batch_val: settings.look.train_con.batch_size });
+    if (epochs) settings.set(epochs, String(reply.data));
   };
   return html`
-    <${FormBox} form=${form} fields=${FIELDS}
-      go=${t(
-        `在 ${devices(values.gpus)} 上开始训练 ${values.num_epoch} 轮`,
-        `Start ${values.num_epoch} epochs on ${devices(values.gpus)}`,
-      )}>
-      <${Input} form=${form} name="batch_size" type="number" min="1" label=${t("批大小", "Batch size")}
-        hint=${t("所有设备合计。", "All devices together.") + stepsHint(info, values)} />
-      <${Input} form=${form} name="num_epoch" type="number" min="1" label=${t("轮数", "Epochs")}
-        hint=${html`
-          ${updates(info, values)} <button type="button" class="as-link" onClick=${calculate}>
-            ${t("按约 10,000 次更新计算", "For about 10,000 updates")}
-          </button>
-        `} />
-      <${Input} form=${form} name="base_lr" type="number" min="0" step="any"
-        label=${t("初始学习率", "First learning rate")}
-        hint=${t(
-          `网络的默认值；优化器 ${train.optimizer}。`,
-          `The network's default; optimizer ${train.optimizer}.`,
-        )} />
-      <${Input} form=${form} name="steps" label=${t("学习率下降步", "Steps where the rate falls")}
-        placeholder="10000,20000"
-        hint=${t("按迭代次数；不填 = poly 逐步下降。", "In iterations; empty = it falls by the poly rule.")} />
-      <${Select} form=${form} name="weights" label=${t("起始权重", "Start weights")}
-        options=${[
-          ["", row.base_task ? t("起始任务的最好模型", "The base task's best model") : t("从头训练", "From scratch")],
-          ...weights.map((w) => [w, w]),
-        ]}
-        hint=${t("最合适的排在前面。", "Those that fit best come first.")} />
-      <${Input} form=${form} name="model" label=${t("模型文件前缀", "Prefix of the model files")}
-        hint=${html`<span class="mono">${values.model}_ep-0001.params</span>`} />
-      ${
-        info?.data_type === "aug" &&
-        html`<${Select} form=${form} name="data_type" label=${t("图片", "Pictures")} options=${[
-          ["all", t("全部训练图片", "All training pictures")],
-          ["aug", t("只用增量新加的", "Only those that the increment added")],
-        ]} />`
-      }
-      <${GpuField} form=${form} spread />
-      <p class="wide small quiet">
-        ${t(
-          `共 ${row.category_num} 个类别，由标签映射决定。开始后配置和映射不再改变。`,
-          `${row.category_num} classes, decided by the label map. Once it has started, settings and map are fixed.`,
-        )}
-      </p>
-    <//>
+    <button type="button" class="as-link" onClick=${calculate}>
+      ${t("按约 10,000 步算出轮数", "Epochs for about 10,000 steps")}
+    </button>
   `;
 }
 
-/** Steps in an epoch: what is left over at its end is not used. @param {any} info @param {any} values */
-function stepsOf(info, values) {
-  const pictures = values.data_type === "all" ? (info?.counts.train ?? 0) : 0;
-  const batch = Math.min(Number(values.batch_size), pictures);
-  return batch >= 1 ? Math.floor(pictures / batch) : 0;
-}
-
-/** @param {any} info @param {any} values */
-function stepsHint(info, values) {
-  const steps = stepsOf(info, values);
-  return steps === 0
-    ? ""
-    : t(
-        ` ${count(info.counts.train)} 张训练图片 → 每轮 ${count(steps)} 步。`,
-        ` ${count(info.counts.train)} training pictures → ${count(steps)} steps an epoch.`,
-      );
-}
-
-/** @param {any} info @param {any} values */
-function updates(info, values) {
-  const total = stepsOf(info, values) * Number(values.num_epoch);
-  return total > 0 ? t(`共 ${count(total)} 次更新。`, `${count(total)} updates in all.`) : "";
-}
+/**
+ * What to do with edits that stand on other tabs and are not saved.
+ * @param {{hidden: string[], classes: number, broken: string[], back: () => void, start: (all: boolean) => void}} props
+ */
+const Question = ({ hidden, classes, broken, back, start }) => html`
+  <div class="ask" role="alertdialog" aria-label=${t("有未保存的修改", "There are unsaved edits")}>
+    <p>
+      <b>
+        ${t(
+          "有未保存的修改。开始之后配置和标签映射不能再改。",
+          "There are unsaved edits. After the start, settings and label map are fixed.",
+        )}
+      </b>
+    </p>
+    <ul>
+      ${
+        classes > 0 &&
+        html`<li>
+          ${t(`标签映射：${classes} 个类别`, `Label map: ${classes} class${classes === 1 ? "" : "es"}`)}
+        </li>`
+      }
+      ${hidden.length > 0 && html`<li>${t("设置：", "Settings: ")}<code>${hidden.join(", ")}</code></li>`}
+      ${
+        broken.length > 0 &&
+        html`<li>
+          ${t(
+            `${broken.join("、")} 的 JSON 还读不懂，不会用上`,
+            `The JSON of ${broken.join(" and ")} cannot be read and would not be used`,
+          )}
+        </li>`
+      }
+    </ul>
+    <div class="row">
+      <button type="button" class="button primary" data-act="with" disabled=${broken.length > 0}
+        onClick=${() => start(true)}>
+        ${t("保存并开始", "Save and start")}
+      </button>
+      <button type="button" class="button" data-act="without" onClick=${() => start(false)}>
+        ${t("不带这些修改开始", "Start without them")}
+      </button>
+      <button type="button" class="button" data-act="back" onClick=${back}>${t("返回", "Back")}</button>
+    </div>
+  </div>
+`;

@@ -2,22 +2,29 @@
 /** One training task: prepared, running, or done. */
 
 import { act, get, query } from "../api.js";
-import { Absent, ConfirmButton, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
+import { Absent, ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
 import { JobState, StateChip } from "../components/state.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
+import { upToDate } from "../live.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
-import { LabelMap } from "./label-map.js";
-import { Config } from "./training-config.js";
+import { TrainingCompare } from "./training-compare.js";
+import { changedClasses, LabelMap } from "./label-map.js";
+import { useSettings } from "./training-look.js";
 import { Progress } from "./training-progress.js";
+import { AllSettings, Stored } from "./training-settings.js";
 import { StartForm } from "./training-start.js";
 
 /** @typedef {any} Row  A row of /train_history. */
 
 /** @param {{route: import("../router.js").Route}} props */
-export function TrainingPage({ route }) {
+export const TrainingPage = ({ route }) =>
+  route.path[1] === "compare" ? html`<${TrainingCompare} route=${route} />` : html`<${OnePage} route=${route} />`;
+
+/** @param {{route: import("../router.js").Route}} props */
+function OnePage({ route }) {
   const task = route.path[1];
   const { data, error, reload } = usePoll(
     (signal) => query("/train_history", { task_id: task }, signal),
@@ -37,17 +44,47 @@ export function TrainingPage({ route }) {
           all=${t("查看全部训练任务", "See all training tasks")} list=${to("training")} />
       `
       : html`<${Loading} />`;
-  const row = data.data;
+  return html`<${Task} row=${data.data} reload=${reload} route=${route} dataset=${dataset} />`;
+}
+
+/** @param {{row: Row, reload: () => void, route: import("../router.js").Route, dataset: any}} props */
+function Task({ row, reload, route, dataset }) {
+  const task = row.task_id;
+  const maps = usePoll((signal) => query("/maps", { task_id: task }, signal), [task, row.state === "created"]);
   const info = dataset.data?.data;
   const open = row.state === "created";
   const tab = route.query.tab ?? (open ? "start" : "progress");
+  const { settings, error, retry } = useSettings(row, open || tab === "config");
   learnName(task, row.task_name);
+  const moved = open ? changedClasses(settings?.draft.map ?? null, maps.data?.data) : 0;
+  const unsaved = open && settings ? settings.unsaved : 0;
+  const failed = html`<${Failure} error=${error} retry=${retry} />`;
+  const mapSaved = () => (maps.reload(), reload());
+  const begun = () => (setQuery({ tab: "progress" }), reload());
+  const shown =
+    settings &&
+    (tab === "start"
+      ? html`<${StartForm} row=${row} settings=${settings} maps=${maps.data?.data} mapSaved=${mapSaved}
+          started=${begun} />`
+      : html`<${AllSettings} settings=${settings} />`);
   return html`
     <${Head} title=${row.task_name}
       chip=${(open || row.state === "succeeded") && html`<${StateChip} state=${row.state} />`} sub=${subtitle(row)}
       actions=${html`<${Actions} row=${row} reload=${reload} />`} />
     <div class="stack">
       ${!open && row.state !== "succeeded" && html`<${Panel}><${JobState} job=${row} wide /><//>`}
+      ${
+        row.state === "failed" &&
+        html`
+          <p class="small">
+            ${t(
+              "若需要新建任务（例如更换设置、标签映射或数据），不必从头填写：",
+              "Where the cure is a new task (other settings, label map or dataset), nothing need be typed again:",
+            )}
+            <a class="link" href=${copyOf(row)}>${t("复制这个任务", "copy this task")} →</a>
+          </p>
+        `
+      }
       <${Warnings} texts=${row.warnings} />
       <div>
         <${Tabs}
@@ -55,21 +92,42 @@ export function TrainingPage({ route }) {
           choose=${(/** @type {string} */ next) => setQuery({ tab: next })}
           tabs=${[
             open ? ["start", t("开始训练", "Start")] : ["progress", t("进展", "Progress")],
-            ["map", t(`标签映射（${row.category_num} 类）`, `Label map (${row.category_num} classes)`)],
-            ["config", t("全部配置", "All settings")],
+            [
+              "map",
+              html`${t(`标签映射（${row.category_num} 类）`, `Label map (${row.category_num} classes)`)}${dot(moved)}`,
+            ],
+            ["config", html`${t("全部配置", "All settings")}${dot(unsaved)}`],
           ]}
         />
-        ${
-          tab === "start" &&
-          html`<${StartForm} row=${row} info=${info} started=${() => (setQuery({ tab: "progress" }), reload())} />`
-        }
         ${tab === "progress" && html`<${Progress} row=${row} />`}
-        ${tab === "map" && html`<${LabelMap} row=${row} info=${info} error=${dataset.error} saved=${reload} />`}
-        ${tab === "config" && html`<${Config} row=${row} saved=${reload} />`}
+        ${
+          tab === "map" &&
+          html`
+            <${LabelMap} row=${row} info=${info} maps=${maps.data?.data} error=${maps.error ?? dataset.error}
+              retry=${maps.reload} saved=${mapSaved} />
+          `
+        }
+        ${
+          (tab === "start" || tab === "config") &&
+          (settings
+            ? shown
+            : !error
+              ? html`<${Loading} />`
+              : open
+                ? failed
+                : html`<${Stored} row=${row} error=${error} />`)
+        }
       </div>
     </div>
   `;
 }
+
+/** Where a task is copied. @param {Row} row */
+const copyOf = (row) => `${to("training", "new")}?copy=${row.task_id}`;
+
+/** How much is not saved. @param {number} many */
+const dot = (many) =>
+  many > 0 && html` <span class="dot" title=${t(`${many} 处未保存`, `${many} not saved`)}>● ${many}</span>`;
 
 /** @param {Row} row */
 const subtitle = (row) => html`
@@ -86,6 +144,7 @@ function Actions({ row, reload }) {
   return html`
     ${
       isLive(row) &&
+      !upToDate(row).stopping &&
       html`
         <${ConfirmButton} label=${t("停止", "Stop")}
           sure=${t("确定停止？会先保存检查点", "Really stop? A checkpoint is saved first")}
@@ -100,6 +159,10 @@ function Actions({ row, reload }) {
           run=${() => act("/continue_task", id).then(reload)} />
       `
     }
+    <a class="button" data-act="copy" href=${copyOf(row)}
+      title=${t("标签映射和设置一起复制", "Label map and settings go along")}>
+      ${t("复制任务", "Copy this task")}
+    </a>
     ${
       row.best &&
       html`
