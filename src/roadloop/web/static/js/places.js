@@ -4,6 +4,9 @@
 import { t } from "./i18n.js";
 import { useName } from "./names.js";
 import { to } from "./router.js";
+import { AnnotationList } from "./views/annotation-list.js";
+import { AnnotationNew } from "./views/annotation-new.js";
+import { AnnotationPage } from "./views/annotation.js";
 import { DatasetList, DatasetNew, DatasetPage } from "./views/datasets.js";
 import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluations.js";
 import { GpuPage } from "./views/gpus.js";
@@ -108,6 +111,16 @@ export const PLACES = [
     list: ReleasePage,
     make: ReleaseNew,
     making: () => t("发布模型", "Release a model"),
+  },
+  {
+    path: "annotation",
+    loop: true,
+    kinds: ["task_divide", "push_package", "linedown", "process_label"],
+    name: () => t("标注", "Annotation"),
+    list: AnnotationList,
+    make: AnnotationNew,
+    making: () => t("切分任务包", "Cut packages"),
+    one: AnnotationPage,
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },

@@ -25,7 +25,8 @@ const FIELDS = [
   "data_desc",
 ];
 
-export function DatasetNew() {
+/** @param {{route: import("../router.js").Route}} props `sour` and `type` of the query are what the form begins with. */
+export function DatasetNew({ route }) {
   const { data, error, reload } = usePoll(
     (signal) =>
       Promise.all([get("/data", {}, signal), get("/sour_datas", {}, signal)]).then(([sets, built]) => ({
@@ -44,7 +45,7 @@ export function DatasetNew() {
     ${
       !data
         ? !error && html`<${Loading} />`
-        : html`<${Panel}><${DatasetForm} sets=${data.sets} built=${data.built} /><//>`
+        : html`<${Panel}><${DatasetForm} sets=${data.sets} built=${data.built} begin=${route.query} /><//>`
     }
   `;
 }
@@ -52,13 +53,14 @@ export function DatasetNew() {
 /** A set's name as a comma list wants it: quoted where it holds a comma. @param {string} name */
 const listed = (name) => (/[,，]|^"/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
 
-/** @param {{sets: string[], built: string[]}} props */
-function DatasetForm({ sets, built }) {
+/** @param {{sets: string[], built: string[], begin: Record<string, string>}} props */
+function DatasetForm({ sets, built, begin }) {
+  const wanted = sets.filter((name) => name === begin.sour);
   const form = useForm(
     {
-      data_name: "",
-      sour_data: /** @type {string[]} */ (sets.length === 1 ? sets : []),
-      data_type: "all",
+      data_name: built.includes(begin.sour) ? "" : (wanted[0] ?? ""),
+      sour_data: /** @type {string[]} */ (sets.length === 1 ? sets : wanted),
+      data_type: begin.type === "aug" ? "aug" : "all",
       base_data: "",
       mode: "track",
       train: "0.8",
