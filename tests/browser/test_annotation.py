@@ -79,6 +79,7 @@ def cut(browser: Browser) -> None:
 
 def hand_over_and_take_back(browser: Browser, site: LiveServer) -> None:
     """Hand over, see labels before they are fetched, fetch them, and open one."""
+    browser.find("code", "imports/annotations/<编号>")
     browser.find("button", "交付 1 个任务包").click()
     browser.until(lambda: numbers(browser)[1] == "1")
     paint(site, 1, first_labels)

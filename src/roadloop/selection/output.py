@@ -18,6 +18,7 @@ from roadloop.imaging.drawing import Tile, UInt8, grid, headed
 from roadloop.imaging.encode import encode_color
 from roadloop.storage import publish, reading
 from roadloop.storage.folders import Folders
+from roadloop.storage.removed import REMOVED
 from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
@@ -31,6 +32,7 @@ RULE: Final = OutputRule(
     (Folders.selections, Folders.images),
     (TABLE, TASK_LIST),
     "roadloop-selection/1",
+    (REMOVED,),
 )
 SHOWN: Final = 60  #: pictures on a contact sheet
 SHEET_COLUMNS: Final = 6
@@ -170,6 +172,7 @@ def _row(one: Selected) -> tuple[object, ...]:
 def _read_row(row: Mapping[str, str]) -> dict[str, Any]:
     return {
         **{name: row[name] for name in ("track", "point", "file", "arm")},
+        **{name: row.get(name) or "" for name in ("time", "longitude", "latitude", "datum")},
         "rank": int(row["rank"]),
         "score": float(row["score"]) if row["score"] else None,
         "reason": Text(row["reason"], row["reason_en"]),

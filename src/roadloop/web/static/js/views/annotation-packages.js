@@ -64,9 +64,9 @@ const guide = (of) =>
   of.annotator === "folder"
     ? t(
         html`告诉标注员：从 <code>${of.outbox}</code> 取任务包，按其中的 classes.csv 涂色，把 ext-label-*.png
-          放进 <code>${of.inbox}/<编号></code>。放进去的标注几秒后就会计入“标完”。`,
+          放进 <code>${`${of.inbox}/<编号>`}</code>。放进去的标注几秒后就会计入“标完”。`,
         html`Tell annotators: take packages from <code>${of.outbox}</code>, paint in the colours of their classes.csv,
-          and put ext-label-*.png into <code>${of.inbox}/<number></code>. Labels count as done seconds later.`,
+          and put ext-label-*.png into <code>${`${of.inbox}/<number>`}</code>. Labels count as done seconds later.`,
       )
     : t(
         html`标注员在 <a class="link" href=${of.outbox} rel="noreferrer">Label Studio</a> 中标注；提交后计入“标完”。`,
