@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from roadloop.annotators import progress, service, store
+from roadloop.annotators import course, service, store
 from roadloop.annotators.recipe import Download, Push
 from roadloop.errors import BrokenFileError, ConflictError, NotFoundError, PathOutsideError
 from roadloop.jobs.history import JobFields, JobRows, history, render_of
@@ -68,7 +68,7 @@ class OneVersion(Parameters):
     version: str = Field(description="Folder under images/ or packages/.")
 
 
-class PackageProgress(BaseModel):
+class PackageCourse(BaseModel):
     """How far one package is."""
 
     number: int
@@ -85,7 +85,7 @@ class PackageProgress(BaseModel):
     problem: str | None = Field(description="Why it cannot be read.")
 
 
-class VersionProgress(BaseModel):
+class VersionCourse(BaseModel):
     """How far a version is."""
 
     version: str
@@ -95,13 +95,13 @@ class VersionProgress(BaseModel):
     outbox: str = Field(description="Where annotators find packages.")
     inbox: str = Field(description="Where they put labels; empty for label-studio.")
     unreachable: str | None = Field(description="Why the annotation server cannot be asked.")
-    packages: list[PackageProgress]
+    packages: list[PackageCourse]
 
 
 class ProgressReply(Success):
     """How far a version is."""
 
-    data: VersionProgress
+    data: VersionCourse
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -139,6 +139,6 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/v1/annotation/{version}", OneVersion, reply=ProgressReply, errors=(NotFoundError, PathOutsideError))
     def annotation_progress(call: Call, p: OneVersion) -> Answer:
         """How far the packages of a version are, while annotators work on them."""
-        return {"data": progress.of_version(platform, p.version, call.language)}
+        return {"data": course.of_version(platform, p.version, call.language)}
 
     return router.api

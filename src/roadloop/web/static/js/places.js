@@ -18,6 +18,9 @@ import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
 import { Nowhere } from "./views/nowhere.js";
 import { Overview } from "./views/overview.js";
 import { ReleaseNew, ReleasePage } from "./views/releases.js";
+import { SelectionList } from "./views/selection-list.js";
+import { SelectionNew } from "./views/selection-new.js";
+import { SelectionPage } from "./views/selection.js";
 import { SourceList, SourcePage } from "./views/sources.js";
 import { TrainingList } from "./views/training-list.js";
 import { TrainingNew } from "./views/training-new.js";
@@ -111,6 +114,16 @@ export const PLACES = [
     list: ReleasePage,
     make: ReleaseNew,
     making: () => t("发布模型", "Release a model"),
+  },
+  {
+    path: "selection",
+    loop: true,
+    kinds: ["sample", "select"],
+    name: () => t("挑图", "Selection"),
+    list: SelectionList,
+    make: SelectionNew,
+    making: () => t("从轨迹挑图", "Choose pictures"),
+    one: SelectionPage,
   },
   {
     path: "annotation",

@@ -37,9 +37,9 @@ export function AnnotationList() {
               address=${(/** @type {any} */ row) => to("annotation", row.version)}
               empty=${html`
                 ${t(
-                  "还没有要标注的图片：请在“挑图”中选图，输出目录填 images/<版本>，或把图片放进工作区的 images/<版本>/。",
-                  "There are no pictures to be labelled: choose some under Selection with images/<version> as the " +
-                    "output folder, or put them into images/<version>/ of the workspace.",
+                  "还没有要标注的图片：请先“挑图”，或把图片放进工作区的 images/<版本>/。",
+                  "There are no pictures to be labelled: choose some under Selection, or put them into " +
+                    "images/<version>/ of the workspace.",
                 )}
               `} />
           <//>

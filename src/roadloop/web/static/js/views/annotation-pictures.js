@@ -114,7 +114,10 @@ function Chip({ state }) {
   return html`<span class=${`chip ${color}`}><span aria-hidden="true">${sign}</span>${word}</span>`;
 }
 
-/** A picture as the viewer takes it; a label of another size could not be laid over it. @param {any} row @param {any[]} classes */
+/**
+ * A picture as the viewer takes it; a label of another size could not be laid over it.
+ * @param {any} row @param {any[]} classes
+ */
 const shownOf = (row, classes) => ({
   key: row.image_url,
   name: row.name,

@@ -60,7 +60,9 @@ export function Rejected({ of, reload }) {
           )}
         </p>
       <//>
-      <div class="compare">${data.data.map((/** @type {any} */ row) => html`<${Bad} key=${row.label_url} row=${row} />`)}</div>
+      <div class="compare">
+        ${data.data.map((/** @type {any} */ row) => html`<${Bad} key=${row.label_url} row=${row} />`)}
+      </div>
     </div>
   `;
 }

@@ -25,7 +25,7 @@ const FIELDS = [
   "data_desc",
 ];
 
-/** @param {{route: import("../router.js").Route}} props `sour` and `type` of the query are what the form begins with. */
+/** @param {{route: import("../router.js").Route}} props The query's `sour` and `type`: what the form begins with. */
 export function DatasetNew({ route }) {
   const { data, error, reload } = usePoll(
     (signal) =>

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from label_studio_double import Double
 from package_data import mask
-from roadloop.annotators import progress
+from roadloop.annotators import course
 from roadloop.imaging.encode import encode_color
 from roadloop.jobs import queue
 from roadloop.labels import label_studio
@@ -59,9 +59,9 @@ def test_label_studio__is_asked_for_its_count_and_named_when_it_does_not_answer(
     cut(studio)
     push(studio, "v1", 1)
     double.annotate(101, label_studio.regions(mask(1), shipped(), "brush"))
-    version = progress.of_version(studio, "v1", "en")
+    version = course.of_version(studio, "v1", "en")
     assert [(p["done"], p["first"], p["last"]) for p in version["packages"]] == [(1, 100, 102), (None, None, None)]
     double.close()
-    version = progress.of_version(studio, "v1", "en")
+    version = course.of_version(studio, "v1", "en")
     assert "cannot be reached" in version["unreachable"]
     assert [p["done"] for p in version["packages"]] == [None, None]
