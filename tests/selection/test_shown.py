@@ -45,6 +45,7 @@ def test_tracks__are_listed_with_their_pictures_and_named_in_a_request(
     base = take(tracks="d1\n d1")
     rows = client.get(f"{base}/pictures").json()["data"]
     assert {row["track"] for row in rows} == {"d1"}
+    assert client.post("/auto_sam").json()["data"][0]["track_file"] == "d1"
     for body, word in (
         ({"tracks": "d1", "track_file": "tracks.txt"}, "tracks"),
         ({"tracks": " ,"}, "tracks"),

@@ -29,6 +29,7 @@ from roadloop.storage.platform import Platform
 from roadloop.tracks.service import check_distances, open_folders, track_names
 
 MOST_TASKS: Final = 100_000  #: survey tasks in one request
+ALL_TRACKS: Final = "*"
 _SHOWN: Final = 1000  #: characters of a list of tracks that the row keeps
 
 S = TypeVar("S", bound=Sample)
@@ -94,7 +95,12 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
 
 
 def _title(request: Sample) -> str:
-    return f"{request.track_file or (request.task_file or request.tracks)[:60]} · {request.sele_ratio}"
+    return f"{request.track_file or (request.task_file or _named(request.tracks))[:60]} · {request.sele_ratio}"
+
+
+def _named(tracks: str) -> str:
+    """Named tracks in one line; all that stand in folders by their place."""
+    return "tracks/*" if tracks.strip() == ALL_TRACKS else ", ".join(read_lines(tracks))
 
 
 def full_id(platform: Platform, beginning: str) -> str:
@@ -232,7 +238,7 @@ def _write(request: Sample, recipe: SampleRecipe, job: queue.Submission, weights
             "gpus": job.gpus,
             "sele_ratio": request.sele_ratio,
             "weights_dir": weights_dir,
-            "track_file": request.track_file or request.tracks[:_SHOWN],
+            "track_file": request.track_file or _named(request.tracks)[:_SHOWN],
             "task_file": request.task_file,
             "isshuffle": request.isshuffle,
         }
@@ -262,7 +268,7 @@ def _list_file(workspace: Workspace, text: str, parameter: str) -> Path:
 def _tracks(platform: Platform, text: str) -> list[str]:
     """The tracks that a request names, each once."""
     named = text.strip()
-    found = track_names(platform) if named == "*" else read_lines(named)
+    found = track_names(platform) if named == ALL_TRACKS else read_lines(named)
     tracks = list(dict.fromkeys(check_name(name, "tracks") for name in found))
     if not 1 <= len(tracks) <= MOST_TASKS:
         raise InvalidValueError(

@@ -7,13 +7,15 @@ import { Start } from "../components/start.js";
 import { ProgressBar } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
-import { html } from "../lib.js";
+import { html, useState } from "../lib.js";
 import { to } from "../router.js";
 
 /** @typedef {{number: number, done: number | null, first: number | null, last: number | null}} Row */
 
 /** @param {{of: any, reload: () => void}} props */
 export function Packages({ of, reload }) {
+  const [shape, setShape] = useState("brush");
+  const [unpainted, setUnpainted] = useState("");
   const rows = /** @type {any[]} */ (of.packages);
   if (rows.length === 0) {
     return html`
@@ -27,6 +29,7 @@ export function Packages({ of, reload }) {
       <//>
     `;
   }
+  const studio = of.annotator !== "folder";
   const ready = rows.filter((row) => !row.pushed && !row.problem);
   const lying = rows.filter((row) => row.done);
   return html`
@@ -40,21 +43,44 @@ export function Packages({ of, reload }) {
                 ? t(`交付 ${count(ready.length)} 个任务包`, `Hand over ${packages(ready.length)}`)
                 : t("✓ 全部已交付", "✓ All are handed over")
             }
-            run=${(/** @type {(words: string) => void} */ say) => handOver(of.version, ready, say, reload)} />
+            run=${(/** @type {(words: string) => void} */ say) => handOver(of.version, ready, shape, say, reload)} />
           <${Start} primary=${ready.length === 0 && lying.length > 0} disabled=${lying.length === 0} done=${reload}
             label=${t("取回已完成的标注", "Take finished labels back")}
             title=${t("可以重复：只取新的和改过的。", "May be repeated: it fetches what is new or has changed.")}
-            run=${(/** @type {(words: string) => void} */ say) => takeBack(of.version, lying, say)} />
+            run=${(/** @type {(words: string) => void} */ say) => takeBack(of.version, lying, unpainted, say)} />
         </div>
+        ${studio && html`<${StudioOptions} ...${{ shape, setShape, unpainted, setUnpainted }} />`}
         <p class="quiet small wrap">${guide(of)}</p>
       <//>
       <${Panel} flush>
-        <${Table} rows=${rows} columns=${columns(of, reload)}
+        <${Table} rows=${rows} columns=${columns(of, shape, reload)}
           address=${(/** @type {any} */ row) => `${to("annotation", of.version)}?tab=packages&n=${row.number}`} />
       <//>
     </div>
   `;
 }
+
+/**
+ * What only Label Studio asks.
+ * @param {{shape: string, setShape: (shape: string) => void, unpainted: string,
+ *   setUnpainted: (rawId: string) => void}} props
+ */
+const StudioOptions = ({ shape, setShape, unpainted, setUnpainted }) => html`
+  <div class="row small">
+    <label class="row tight">
+      ${t("预标注交付为", "First labels as")}
+      <select name="shape" value=${shape} onChange=${(/** @type {any} */ e) => setShape(e.target.value)}>
+        <option value="brush">${t("画笔（逐像素一致）", "brush (every pixel as it is)")}</option>
+        <option value="polygon">${t("多边形（少量像素会变）", "polygons (some pixels change)")}</option>
+      </select>
+    </label>
+    <label class="row tight">
+      ${t("没有涂的像素取回为编号", "Unpainted pixels come back as raw id")}
+      <input class="short" type="number" min="0" max="255" name="unpainted" value=${unpainted}
+        placeholder=${t("未知", "unknown")} onInput=${(/** @type {any} */ e) => setUnpainted(e.target.value)} />
+    </label>
+  </div>
+`;
 
 /** @param {number} n */
 const packages = (n) => `${count(n)} ${n === 1 ? "package" : "packages"}`;
@@ -74,8 +100,8 @@ const guide = (of) =>
           counts as done.`,
       );
 
-/** @param {any} of @param {() => void} reload */
-const columns = (of, reload) => [
+/** @param {any} of @param {string} shape @param {() => void} reload */
+const columns = (of, shape, reload) => [
   {
     head: t("任务包", "Package"),
     cell: (/** @type {any} */ row) => t(`第 ${row.number} 包`, `Package ${row.number}`),
@@ -100,7 +126,7 @@ const columns = (of, reload) => [
         : !row.problem &&
           html`
             <${Start} small label=${t("交付", "Hand over")} done=${reload}
-              run=${() => push(of.version, row.number)} />
+              run=${() => push(of.version, row.number, shape)} />
           `,
   },
   { head: t("标完", "Labelled"), cell: (/** @type {any} */ row) => labelled(row) },
@@ -133,15 +159,16 @@ function labelled(row) {
   `;
 }
 
-/** @param {string} version @param {number} number @returns {Promise<string>} */
-const push = (version, number) =>
-  act(`/v1/packages/${encodeURIComponent(version)}/${number}/push`).then((reply) => reply.data);
+/** @param {string} version @param {number} number @param {string} shape @returns {Promise<string>} */
+const push = (version, number, shape) =>
+  act(`/v1/packages/${encodeURIComponent(version)}/${number}/push`, { shape }).then((reply) => reply.data);
 
 /**
  * One after the other, so that what stops one is said before the next begins.
- * @param {string} version @param {Row[]} rows @param {(words: string) => void} say @param {() => void} reload
+ * @param {string} version @param {Row[]} rows @param {string} shape @param {(words: string) => void} say
+ * @param {() => void} reload
  */
-async function handOver(version, rows, say, reload) {
+async function handOver(version, rows, shape, say, reload) {
   let task = "";
   for (const [i, row] of rows.entries()) {
     say(`${i + 1} / ${rows.length} …`);
@@ -149,19 +176,21 @@ async function handOver(version, rows, say, reload) {
       await ended(task);
       reload();
     }
-    task = await push(version, row.number);
+    task = await push(version, row.number, shape);
   }
   return task;
 }
 
-/** @param {string} version @param {Row[]} rows @param {(words: string) => void} say */
-async function takeBack(version, rows, say) {
+/** @param {string} version @param {Row[]} rows @param {string} unpainted @param {(words: string) => void} say */
+async function takeBack(version, rows, unpainted, say) {
   let task = "";
   const all = rangesOf(rows);
   for (const [i, [start, end]] of all.entries()) {
     say(`${i + 1} / ${all.length} …`);
     if (task) await ended(task);
-    task = (await act("/linedown", { taskid_start: start, taskid_end: end, dest: version })).data;
+    task = (
+      await act("/linedown", { taskid_start: start, taskid_end: end, dest: version, ...(unpainted && { unpainted }) })
+    ).data;
   }
   return task;
 }

@@ -14,8 +14,9 @@ import { PackagePictures } from "./annotation-pictures.js";
 import { Publication } from "./annotation-publish.js";
 import { Rejected } from "./annotation-rejected.js";
 
-/** How often it is asked what lies in the inbox: nothing tells of that. */
+/** How often it is asked what lies in the inbox, which nothing tells of: the fewer packages, the more often. */
 const LOOK = 2000;
+const EACH = 30;
 
 /** @param {{route: import("../router.js").Route}} props */
 export function AnnotationPage({ route }) {
@@ -24,7 +25,7 @@ export function AnnotationPage({ route }) {
   const { data, error, reload } = usePoll(
     (signal) => get(`/v1/annotation/${encodeURIComponent(version)}`, {}, signal),
     [version],
-    () => ({ kinds: KINDS, within: LOOK }),
+    (reply) => ({ kinds: KINDS, within: Math.max(LOOK, EACH * reply.data.packages.length) }),
   );
   if (!data)
     return error

@@ -105,7 +105,7 @@ function Result({ row, query: chosen }) {
   const blind = arms.length > 1 && !(told ?? !labelling);
   const tab = chosen.tab ?? "pictures";
   return html`
-    <${NextStep} version=${version} packed=${packed} />
+    ${!chosen.p && html`<${NextStep} version=${version} packed=${packed} />`}
     <div>
       <${Tabs} now=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name, p: "", page: "" })}
         tabs=${[
@@ -115,6 +115,7 @@ function Result({ row, query: chosen }) {
         ]} />
       ${
         arms.length > 1 &&
+        !chosen.p &&
         html`
           <div class="row notice-row">
             <button type="button" class="button small-button" data-arms aria-pressed=${String(!blind)}
