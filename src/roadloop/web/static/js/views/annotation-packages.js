@@ -69,7 +69,7 @@ const StudioOptions = ({ shape, setShape, unpainted, setUnpainted }) => html`
   <div class="row small">
     <label class="row tight">
       ${t("预标注交付为", "First labels as")}
-      <select name="shape" value=${shape} onChange=${(/** @type {any} */ e) => setShape(e.target.value)}>
+      <select class="narrow" name="shape" value=${shape} onChange=${(/** @type {any} */ e) => setShape(e.target.value)}>
         <option value="brush">${t("画笔（逐像素一致）", "brush (every pixel as it is)")}</option>
         <option value="polygon">${t("多边形（少量像素会变）", "polygons (some pixels change)")}</option>
       </select>
