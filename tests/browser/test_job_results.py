@@ -221,6 +221,7 @@ def test_selection__is_asked_for_looked_through_thinned_and_handed_to_annotation
     browser.find(".samples a").click()
     browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
     browser.find(".where", "/ 6 帧")
+    assert browser.driver.find_element("css selector", ".viewer .slider").is_displayed() is False
     assert len(browser.driver.find_elements("css selector", ".shot .of-0:not(.none)")) == 3
     assert len(browser.driver.find_elements("css selector", ".track-map circle")) == 3
     browser.find(".track-map figcaption", "GCJ02")

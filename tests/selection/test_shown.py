@@ -66,7 +66,7 @@ def test_remove__keeps_the_files_and_is_honoured_where_packages_are_cut(
     assert client.get(found["data"][0]["image_url"]).headers["content-type"] == "image/jpeg"
     assert client.post(f"{base}/remove", json={"files": files[:2]}).json()["removed"] == 2
     folder = platform.workspace.home / "images/v1"
-    assert publish.verify(folder, extras=False) == []
+    assert publish.verify(folder) == []
     assert [one.name for one in choose.of_version(platform.workspace, "v1", set())[0]] == [files[2]]
     assert standing.uncut(platform, "v1", "full", "zh")["pictures"] == 1
     assert [row["removed"] for row in client.get(f"{base}/pictures").json()["data"]] == [True, True, False]

@@ -31,7 +31,6 @@ class OutputRule:
         own: Folders of the workspace inside which it may stand; the first has those that no request names.
         marks: Files that every finished output of this kind has, besides the report.
         format: What the report says that it is.
-        beside: Files that people's choices leave there later.
     """
 
     kind: Text
@@ -39,7 +38,6 @@ class OutputRule:
     own: tuple[Folder, ...]
     marks: tuple[str, ...]
     format: str
-    beside: tuple[str, ...] = ()
 
     def place(self, task_id: str, asked: str) -> str:
         """The output folder of a job, relative to the workspace or as it was asked for; "" gets one of its own."""
@@ -146,7 +144,7 @@ def foreign_files(folder: Path, rule: OutputRule = EVALUATION) -> list[str]:
         return present
     if not files.issuperset((REPORT, *rule.marks)):
         return present
-    return [name for name in present if name not in files and name not in (publish.MANIFEST, *rule.beside)]
+    return [name for name in present if name not in files and name not in (publish.MANIFEST, publish.CHOICES)]
 
 
 def clear(context: TaskContext, target: Path, rule: OutputRule = EVALUATION) -> None:
@@ -159,7 +157,7 @@ def clear(context: TaskContext, target: Path, rule: OutputRule = EVALUATION) -> 
     if not target.exists() or not any(target.iterdir()):
         return
     extra = [Text(f"{name} 不在清单里。", f"{name} is not in the manifest.") for name in foreign_files(target, rule)]
-    for change in extra or publish.verify(target, extras=False):
+    for change in extra or publish.verify(target):
         raise ConflictError(
             Text(
                 f"{rule.parameter} {target} 里的文件已被改动或增加，未覆盖：{change.zh}",

@@ -18,7 +18,6 @@ from roadloop.imaging.drawing import Tile, UInt8, grid, headed
 from roadloop.imaging.encode import encode_color
 from roadloop.storage import publish, reading
 from roadloop.storage.folders import Folders
-from roadloop.storage.removed import REMOVED
 from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
@@ -32,7 +31,6 @@ RULE: Final = OutputRule(
     (Folders.selections, Folders.images),
     (TABLE, TASK_LIST),
     "roadloop-selection/1",
-    (REMOVED,),
 )
 SHOWN: Final = 60  #: pictures on a contact sheet
 SHEET_COLUMNS: Final = 6

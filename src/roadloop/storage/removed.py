@@ -10,7 +10,7 @@ from typing import Final
 
 from roadloop.storage import publish, reading
 
-REMOVED: Final = "removed.json"
+REMOVED: Final = publish.CHOICES
 _FORMAT: Final = "roadloop-removed/1"
 
 
