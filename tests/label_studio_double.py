@@ -119,7 +119,10 @@ class Double:
         return 201, self.projects[number]
 
     def _project(self, number: int, **_: Any) -> tuple[int, Any]:
-        return (200, self.projects[number]) if number in self.projects else (404, {"detail": "Not found."})
+        if number not in self.projects:
+            return 404, {"detail": "Not found."}
+        mine = [task for task in self.tasks.values() if task["project"] == number]
+        return 200, {**self.projects[number], "num_tasks_with_annotations": sum(bool(t["annotations"]) for t in mine)}
 
     def _uploads(self, project: int, **_: Any) -> tuple[int, Any]:
         return 200, [{"id": f["id"], "file": f["file"]} for f in self.files if f["project"] == project]

@@ -25,6 +25,11 @@ def read_names(text: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
+def read_lines(text: str) -> list[str]:
+    """The names of a list in which each may also stand on a line of its own."""
+    return read_names(text.replace("\n", ","))
+
+
 def write_names(names: Iterable[str]) -> str:
     """The list that `read_names` reads back."""
     return ",".join(

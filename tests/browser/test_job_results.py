@@ -164,33 +164,75 @@ def fetched(site: LiveServer, url: str | None) -> str:
     return answer.content.decode()
 
 
-def test_selection__numbers_reasons_sheets_and_packages(browser: Browser, selections: dict[str, str]) -> None:
-    browser.open(f"/#/jobs/{selections['select']}")
+def test_selection__arms_and_reasons_are_hidden_while_its_packages_are_labelled(
+    browser: Browser, selections: dict[str, str]
+) -> None:
+    browser.open(f"/#/selection/{selections['select']}")
+    browser.find(".samples figure", "d0_")
+    assert len(browser.driver.find_elements("css selector", ".samples figure")) == 6
+    assert browser.driver.find_elements("css selector", ".samples .chip, [data-tab=sheets], [data-take]") == []
+    assert "模型对" not in browser.text()
+    browser.find("[data-arms]", "显示分组与理由").click()
+    browser.find(".samples figure", "模型对 红")
+    browser.find(".samples .chip", "随机对照组")
+    browser.find("[data-tab=sheets]").click()
+    program = "return [...document.querySelectorAll('img.sheet')].map((i) => i.naturalWidth > 0)"
+    browser.until(lambda: browser.run(program) == [True, True])
+    browser.find("[data-tab=numbers]").click()
     result = browser.find(".panel.selection", "挑出的图片")
     for words in ("随机对照组", "候选图片", "24", "kd_ep-0001.params", "模型尚无评估结果"):
         assert words in result.text
-    browser.find("tbody tr", "模型对 红")
-    assert len(browser.driver.find_elements("css selector", "tbody tr")) == 6
-    browser.until(
-        lambda: (
-            browser.run("return [...document.querySelectorAll('img.sheet')].map((i) => i.naturalWidth > 0)")
-            == [True, True]
-        )
-    )
-    browser.find("a.link", "任务包 1–2，共 6 张").click()
-    browser.find("h1", "v2")
-    browser.open(f"/#/jobs/{selections['select']}")
     browser.find(".segmented button", "EN").click()
-    browser.find("tbody tr", "the model is uncertain about red")
     browser.find("a[download]", "Download selection.csv")
+    browser.find("a.link", "Cut into 2 packages").click()
+    browser.find("h1", "v2")
     assert browser.problems() == []
 
 
-def test_selection__a_sampling_says_how_to_cut_it(browser: Browser, selections: dict[str, str]) -> None:
+def test_selection__elsewhere_says_that_it_cannot_be_cut(browser: Browser, selections: dict[str, str]) -> None:
     browser.open(f"/#/jobs/{selections['sample']}")
-    browser.find("tbody tr", "随机抽取：轨迹共 6 张")
-    browser.find(".panel", "images/<版本>")
-    browser.run("localStorage.setItem('roadloop.language', 'en')")
-    browser.open(f"/#/jobs/{selections['sample']}")
-    browser.find("tbody tr", "drawn at random from the 6 pictures")
+    browser.find("a.button", "打开").click()
+    browser.find(".samples figure", "随机抽取：轨迹共 6 张")
+    browser.find(".panel", "输出目录不在 images/<版本>")
+    assert browser.driver.find_elements("css selector", ".samples button") == []
+    browser.find(".segmented button", "EN").click()
+    browser.find(".samples figure", "drawn at random from the 6 pictures")
+    assert browser.problems() == []
+
+
+def test_selection__is_asked_for_looked_through_thinned_and_handed_to_annotation(
+    browser: Browser, site: LiveServer, selections: dict[str, str]
+) -> None:
+    assert selections
+    lines = [f"d1_{n:03d},{120 + n / 1000},{31 + n / 2000},gcj02" for n in range(6)]
+    (site.home / "tracks/d1/track.csv").write_text("\n".join(["point,longitude,latitude,datum", *lines]))
+    browser.open("/#/selection/new")
+    browser.find(".choices .check", "d1 6 张")
+    browser.run(
+        "const set = (name, value, kind) => { const e = document.querySelector(`[name=${name}]`); e.value = value;"
+        "e.dispatchEvent(new Event(kind, { bubbles: true })) };"
+        "set('how', 'sam', 'change'); set('ratio', '3', 'input'); set('version', 'v3', 'input')"
+    )
+    browser.find("[name=all_tracks]").click()
+    browser.find("[name=track][value=d1]:enabled").click()
+    browser.find(".hint", "images/v3")
+    browser.find("button.primary", "抽取 3").click()
+    browser.until(lambda: len(browser.driver.find_elements("css selector", ".samples figure")) == 3)
+    browser.find(".samples a").click()
+    browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
+    browser.find(".where", "/ 6 帧")
+    assert browser.driver.find_element("css selector", ".viewer .slider").is_displayed() is False
+    assert len(browser.driver.find_elements("css selector", ".shot .of-0:not(.none)")) == 3
+    assert len(browser.driver.find_elements("css selector", ".track-map circle")) == 3
+    browser.find(".track-map figcaption", "GCJ02")
+    browser.find("[data-take]", "移出").click()
+    browser.find(".viewer-name .chip", "已移出")
+    browser.find("a.button", "全部图片").click()
+    browser.find(".samples-head", "已移出 1 张，不会切入任务包")
+    browser.find(".samples .removed button", "放回")
+    browser.find("a.button", "切分任务包").click()
+    browser.find(".hint", "2 张图片，其中 2 张")
+    assert browser.find("[name=version]").get_attribute("value") == "v3"
+    browser.open("/#/selection")
+    browser.find("td", "images/v3")
     assert browser.problems() == []

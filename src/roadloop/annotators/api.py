@@ -3,16 +3,16 @@
 from typing import Any, Final
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from roadloop.annotators import service, store
+from roadloop.annotators import course, service, store
 from roadloop.annotators.recipe import Download, Push
 from roadloop.errors import BrokenFileError, ConflictError, NotFoundError, PathOutsideError
 from roadloop.jobs.history import JobFields, JobRows, history, render_of
-from roadloop.parameters import History
+from roadloop.parameters import History, Parameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
-from roadloop.web.endpoint import Answer, Endpoints
+from roadloop.web.endpoint import Answer, Endpoints, Success
 
 _TASK: Final = {"message": "success", "data": "0123456789abcdef0123456789abcdef"}
 _DOWNLOAD: Final = render_of(
@@ -62,6 +62,48 @@ class PushList(JobRows[PushRow]):
     """Packages handed over, newest first; with task_id the one object."""
 
 
+class OneVersion(Parameters):
+    """Names a version."""
+
+    version: str = Field(description="Folder under images/ or packages/.")
+
+
+class PackageCourse(BaseModel):
+    """How far one package is."""
+
+    number: int
+    type: str = Field(description="full or remote; empty when its manifest cannot be read.")
+    pictures: int
+    pushed: str | None = Field(description="To which annotator it was handed over; null: not yet.")
+    done: int | None = Field(description="Finished at the annotator, fetched or not; null when nobody can say.")
+    newest: str | None = Field(description="When the last label was put into the inbox.")
+    first: int | None = Field(description="First annotation task, for /linedown.")
+    last: int | None = Field(description="Last annotation task.")
+    returned: int = Field(description="Labels that stand in released/<version>/<number>.")
+    published: int
+    rejected: int
+    problem: str | None = Field(description="Why it cannot be read.")
+
+
+class VersionCourse(BaseModel):
+    """How far a version is."""
+
+    version: str
+    images: bool = Field(description="Whether images/<version> is there.")
+    waiting: int = Field(description="Rejected labels that were not sent out again.")
+    annotator: str = Field(description="folder or label-studio")
+    outbox: str = Field(description="Where annotators find packages.")
+    inbox: str = Field(description="Where they put labels; empty for label-studio.")
+    unreachable: str | None = Field(description="Why the annotation server cannot be asked.")
+    packages: list[PackageCourse]
+
+
+class ProgressReply(Success):
+    """How far a version is."""
+
+    data: VersionCourse
+
+
 def routes(platform: Platform) -> APIRouter:
     """All routes of this feature."""
     router = Endpoints(platform, tag="annotators")
@@ -93,5 +135,10 @@ def routes(platform: Platform) -> APIRouter:
     def push_history(call: Call, p: History) -> Answer:
         """Packages that were handed to the annotator, newest first."""
         return history(call, p, table=store.pushes, render=_PUSH)
+
+    @router.get("/v1/annotation/{version}", OneVersion, reply=ProgressReply, errors=(NotFoundError, PathOutsideError))
+    def annotation_progress(call: Call, p: OneVersion) -> Answer:
+        """How far the packages of a version are, while annotators work on them."""
+        return {"data": course.of_version(platform, p.version, call.language)}
 
     return router.api

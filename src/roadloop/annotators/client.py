@@ -9,6 +9,7 @@ import httpx2 as httpx
 from roadloop.errors import JobError, Text
 
 TIMEOUT: Final = 60.0  # seconds that an answer may take
+SHORT: Final = 3.0  # where somebody looks at the page meanwhile
 _TRIES: Final = 4
 _PAGE: Final = 100
 _PAUSE: Final = 0.3  # seconds before the second try; doubled each time
@@ -54,6 +55,19 @@ class LabelStudio:
     def has_project(self, project: int) -> bool:
         """Whether a project is still there."""
         return bool(self._get(f"/api/projects/{project}/", missing={}))
+
+    def finished(self, project: int) -> int | None:
+        """How many tasks of a project have an annotation; None when it is gone. For people who wait: one short try."""
+        try:
+            path = f"/api/projects/{project}/"
+            response = self._http.get(path, headers=self._headers(), timeout=SHORT)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if response.status_code == 404:
+            return None
+        if not response.is_success:
+            raise self._refused(response)
+        return int(response.json().get("num_tasks_with_annotations", 0))
 
     def create_project(self, title: str, key: str, config: str) -> int:
         """Make a project; returns its id."""

@@ -4,12 +4,15 @@ Packages are picked up in `packages/`, or, where an outbox is set, in a copy of 
 inbox as `<n>/ext-label-*.png` or `<version>/<n>/ext-label-*.png`.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.annotators.protocol import Pulled, Watch
+from roadloop.annotators.protocol import Done, Pulled, Watch
 from roadloop.errors import BrokenFileError, ConflictError, PathOutsideError, Text
 from roadloop.imaging.header import check_complete, read_header
 from roadloop.packages import places
@@ -81,11 +84,27 @@ class FolderAnnotator:
         for picture in found.pictures:
             yield self._one(task, folder / picture.label, standing / str(task) / picture.label)
 
+    def done(self, manifest: PackageManifest) -> Done | None:
+        """The labels of a package that lie in the inbox."""
+        folder = self._lying.get(manifest.number)
+        if folder is None:
+            return None
+        wanted = {picture.label for picture in manifest.pictures}
+        times = []
+        with suppress(OSError), os.scandir(folder) as found:
+            times = [entry.stat().st_mtime for entry in found if entry.name in wanted and entry.is_file()]
+        return Done(len(times), max(times, default=None), manifest.number, manifest.number)
+
     def remember(self, standing: Path, pulled: Sequence[Pulled]) -> None:
         """Nothing to note: the files say it."""
 
     def close(self) -> None:
         """Nothing is open."""
+
+    @cached_property
+    def _lying(self) -> dict[int, Path]:
+        """What lay in the inbox when somebody first asked how far packages are."""
+        return self._folders()
 
     def _place(self, target: Path) -> str:
         return self._platform.workspace.store_path(target)

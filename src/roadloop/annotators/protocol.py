@@ -35,6 +35,22 @@ class Pulled(NamedTuple):
     overlap: int = 0
 
 
+class Done(NamedTuple):
+    """How far an annotator is with a package.
+
+    Attributes:
+        labels: Pictures that are finished on the annotator's side, fetched or not.
+        newest: When the last of them was finished, Unix seconds; None when nobody says.
+        first: The first annotation task, for /linedown.
+        last: The last one.
+    """
+
+    labels: int
+    newest: float | None
+    first: int
+    last: int
+
+
 class Annotator(Protocol):
     """Folders that people carry, or a server."""
 
@@ -59,6 +75,9 @@ class Annotator(Protocol):
             task: Its id.
             standing: `released/<version>`, to see what is there already.
         """
+
+    def done(self, manifest: PackageManifest) -> Done | None:
+        """How far a package is there; None where it was not handed over or nothing of it is known."""
 
     def remember(self, standing: Path, pulled: Sequence[Pulled]) -> None:
         """Note what stands in `released/<version>` now."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from roadloop.annotators import markup, store
 from roadloop.annotators.client import LabelStudio
-from roadloop.annotators.protocol import Pulled, Watch
+from roadloop.annotators.protocol import Done, Pulled, Watch
 from roadloop.errors import BrokenFileError, Text
 from roadloop.imaging.decode import decode_color_label
 from roadloop.imaging.encode import encode_color
@@ -125,6 +125,20 @@ class LabelStudioAnnotator:
             yield Pulled(task, row.number, picture.label, "already", stamp=stamp)
             return
         yield self._draw(task, row.number, annotation, picture, manifest)._replace(stamp=stamp)
+
+    def done(self, manifest: PackageManifest) -> Done | None:
+        """How many tasks of a package's project have an annotation, as the server counts them.
+
+        Raises:
+            JobError: The server cannot be reached or refuses.
+        """
+        database, url = self._platform.database, self._server.url
+        project = store.project_of(database, url, manifest.version, manifest.number)
+        finished = None if project is None else self._server.finished(project)
+        if project is None or finished is None:
+            return None
+        ids = store.remote_ids(database, url, project)
+        return Done(finished, None, min(ids), max(ids))
 
     def remember(self, standing: Path, pulled: Sequence[Pulled]) -> None:
         """Keep which annotation each label in `released/<version>` is."""

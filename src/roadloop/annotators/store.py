@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from roadloop.jobs.queue import JobState, jobs
 from roadloop.storage.database import Database, insert_new, metadata
 
 downloads: Final = sa.Table(
@@ -46,6 +47,17 @@ annotation_tasks: Final = sa.Table(
     sa.Index("ix_annotation_tasks_project", "server", "project"),
     sqlite_autoincrement=True,
 )
+
+
+def pushed(db: sa.Connection, version: str) -> dict[int, str]:
+    """Packages of a version that were handed over: number -> to which kind of annotator, the last time."""
+    query = (
+        sa.select(pushes.c.number, pushes.c.annotator)
+        .join(jobs, jobs.c.id == pushes.c.task_id)
+        .where(pushes.c.version == version, jobs.c.state == JobState.SUCCEEDED)
+        .order_by(pushes.c.id)
+    )
+    return {row.number: row.annotator for row in db.execute(query)}
 
 
 def remember_task(database: Database, values: Mapping[str, Any]) -> None:

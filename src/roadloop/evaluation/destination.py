@@ -144,7 +144,7 @@ def foreign_files(folder: Path, rule: OutputRule = EVALUATION) -> list[str]:
         return present
     if not files.issuperset((REPORT, *rule.marks)):
         return present
-    return [name for name in present if name not in files and name != publish.MANIFEST]
+    return [name for name in present if name not in files and name not in (publish.MANIFEST, publish.CHOICES)]
 
 
 def clear(context: TaskContext, target: Path, rule: OutputRule = EVALUATION) -> None:

@@ -1,10 +1,11 @@
 """Routes of annotation packages: /task_divide, /divide_history, /process_label, /label_history, /v1/packages."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from starlette.responses import FileResponse
 
 from roadloop.errors import (
     BrokenFileError,
@@ -14,9 +15,9 @@ from roadloop.errors import (
     UntrustedCodeError,
 )
 from roadloop.jobs.history import JobFields, JobRows, history, render_of
-from roadloop.packages import service, store
+from roadloop.packages import service, standing, store
 from roadloop.packages.recipe import Divide, ProcessLabel
-from roadloop.parameters import History, Parameters
+from roadloop.parameters import History, NoParameters, Parameters
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
@@ -38,6 +39,35 @@ class PackageList(Parameters):
     """Parameters of /v1/packages."""
 
     version: str = Field("", description="Only this version.")
+
+
+class Uncut(Parameters):
+    """Which pictures are counted."""
+
+    version: str = Field(description="Folder under images/.")
+    types: Literal["full", "remote"] = Field("full", description="For packages of which type.")
+
+
+class Rejected(Parameters):
+    """Which rejected labels."""
+
+    version: str = Field(description="Folder under packages/.")
+    page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
+    page_size: int = Field(24, ge=1, le=1000, description="Rows a page.")
+
+
+class PackagePictures(Rejected):
+    """Which pictures of a package."""
+
+    number: int = Field(alias="n", ge=1, le=10**9, description="Package number.")
+
+
+class PackagePicture(Parameters):
+    """Names one picture of a package."""
+
+    version: str = Field(description="Folder under packages/.")
+    number: int = Field(alias="n", ge=1, le=10**9, description="Package number.")
+    name: str = Field(description="Its file name in the package, `ext-...`.")
 
 
 class DivisionRow(JobFields):
@@ -98,6 +128,87 @@ class Packages(Success):
     data: list[PackageRow]
 
 
+class VersionRow(BaseModel):
+    """One version."""
+
+    version: str
+    images: bool = Field(description="Whether images/<version> is there.")
+    packages: int = Field(description="Packages that stand.")
+    pictures: int = Field(description="In them; hidden tests are not counted.")
+    published: int = Field(description="Of these, published.")
+    open: int = Field(description="Of these, neither published nor rejected yet.")
+    waiting: int = Field(description="Rejected, and not sent out again yet.")
+
+
+class Versions(Success):
+    """Versions, the last name first."""
+
+    data: list[VersionRow]
+
+
+class Problem(BaseModel):
+    """A file that cannot be used."""
+
+    file: str
+    reason: str
+
+
+class UncutCounts(BaseModel):
+    """What /task_divide would find."""
+
+    pictures: int = Field(description="Pictures in images/<version>.")
+    uncut: int = Field(description="Of these, in no package of the type.")
+    tracks: int = Field(description="Tracks of these.")
+    bad: int = Field(description="Files that cannot be used.")
+    problems: list[Problem] = Field(description="The first of them.")
+
+
+class UncutReply(Success):
+    """What is still to be cut."""
+
+    data: UncutCounts
+
+
+class PictureRow(BaseModel):
+    """One picture of a package and its label."""
+
+    number: int = Field(description="Package number.")
+    name: str = Field(description="Its file name in the package.")
+    track: str
+    point: str
+    state: standing.State = Field(
+        description="waiting: no label. returned: it came back. Then published, rejected, or superseded by another one."
+    )
+    reason: str = Field(description="Why its label was rejected.")
+    spots: list[dict[str, Any]] = Field(
+        description="Colours that the class table does not have: pixels, box [left, top, right, bottom], samples."
+    )
+    image_url: str
+    label_url: str | None = Field(description="null where there is none.")
+
+
+class RejectedList(Success):
+    """Rejected labels in track order."""
+
+    data: list[PictureRow]
+    total: int
+
+
+class SizedRow(PictureRow):
+    """One picture of a package, with its size there."""
+
+    width: int
+    height: int
+
+
+class PackagePictureList(Success):
+    """Pictures of a package in its order."""
+
+    data: list[SizedRow]
+    total: int
+    classes: list[dict[str, Any]] = Field(description="What is painted, and in which colours.")
+
+
 def routes(platform: Platform) -> APIRouter:
     """All routes of this feature."""
     router = Endpoints(platform, tag="annotation packages")
@@ -139,4 +250,41 @@ def routes(platform: Platform) -> APIRouter:
             row["problem"] = row["problem"].pick(call.language) if row["problem"] else None
         return {"data": rows}
 
+    _look_routes(router, platform)
     return router.api
+
+
+def _look_routes(router: Endpoints, platform: Platform) -> None:
+    """The page's own: what is still to be cut, what came back, and the pictures behind it."""
+    missing = (NotFoundError, BrokenFileError)
+
+    @router.get("/v1/packages/versions", NoParameters, reply=Versions)
+    def package_versions(_call: Call, _p: NoParameters) -> Answer:
+        """The versions that have pictures or packages, and how far each is."""
+        return {"data": standing.versions(platform)}
+
+    @router.get("/v1/packages/{version}/uncut", Uncut, reply=UncutReply, errors=(NotFoundError,))
+    def package_uncut(call: Call, p: Uncut) -> Answer:
+        """How many pictures of a version are in no package yet."""
+        return {"data": standing.uncut(platform, p.version, p.types, call.language)}
+
+    @router.get("/v1/packages/{version}/rejected", Rejected, reply=RejectedList)
+    def package_rejected(call: Call, p: Rejected) -> Answer:
+        """Labels that were rejected and wait to be sent out again, each with the reason, page by page."""
+        return standing.rejected(platform, p.version, p.page, p.page_size, call.language)
+
+    @router.get("/v1/packages/{version}/{n}/pictures", PackagePictures, reply=PackagePictureList, errors=missing)
+    def package_pictures(call: Call, p: PackagePictures) -> Answer:
+        """The pictures of a package and what became of each, page by page."""
+        return standing.pictures(platform, p.version, p.number, p.page, p.page_size, call.language)
+
+    @router.get("/v1/packages/{version}/{n}/picture/{name}", PackagePicture, reply="image/jpeg", errors=missing)
+    def package_picture(_call: Call, p: PackagePicture) -> Answer:
+        """A picture of a package."""
+        path = standing.picture_file(platform, p.version, p.number, p.name)
+        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
+
+    @router.get("/v1/packages/{version}/{n}/label/{name}", PackagePicture, reply="image/png", errors=missing)
+    def package_label(_call: Call, p: PackagePicture) -> Answer:
+        """The label of a picture of a package as it came back: the rejected one that was kept, else the newest."""
+        return FileResponse(standing.label_file(platform, p.version, p.number, p.name), media_type="image/png")

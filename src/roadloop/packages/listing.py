@@ -8,7 +8,7 @@ import csv
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final, NamedTuple
 
 from roadloop.errors import InvalidNameError, Text
@@ -18,6 +18,7 @@ from roadloop.sources.layout import Problem, point_of, track_of
 from roadloop.storage import reading
 from roadloop.storage.listing import walk
 from roadloop.storage.paths import check_name, printable
+from roadloop.storage.removed import REMOVED, read_removed
 
 SELECTION: Final = "selection.csv"
 _SHEET: Final = "contact-sheet-"
@@ -72,14 +73,17 @@ def list_pictures(folder: Path, holds: Callable[[Path], bool], base: str) -> tup
 def walk_pictures(folder: Path, holds: Callable[[Path], bool]) -> Iterator[tuple[str, Text | None]]:
     """Paths of all picture files below a folder, relative to it, in order, and why one is left out.
 
-    Hidden names and the contact sheets of a selection are passed over.
+    Hidden names, the contact sheets of a selection, and what somebody has taken out of it are passed over.
     """
+    removed = read_removed(folder) if holds((folder / REMOVED).resolve()) else set()
     selected = (folder / SELECTION).is_file()
     for inner in walk(folder, holds):
         place = inner.path.relative_to(folder)
         for name in inner.files:
             sheet = selected and name.startswith(_SHEET)
             odd = odd_picture(name)
+            if place == PurePath() and name in removed:
+                continue
             if odd is not None or (name.lower().endswith(_ENDINGS) and not sheet):
                 yield (place / name).as_posix(), odd
         for name, reason in inner.left_out:

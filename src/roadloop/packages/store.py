@@ -127,6 +127,19 @@ def rejected_pictures(db: sa.Connection, version: str) -> list[sa.Row[Any]]:
     return list(found.values())
 
 
+def tallies(db: sa.Connection) -> list[tuple[str, int, str, int]]:
+    """(version, number, outcome, pictures) of the packages that stand; what broke while they were made is not counted."""
+    p = package_pictures
+    query = (
+        sa.select(packages.c.version, packages.c.number, p.c.outcome, sa.func.count())
+        .join(p, p.c.number == packages.c.number)
+        .join(jobs, jobs.c.id == packages.c.task_id)
+        .where(jobs.c.state == JobState.SUCCEEDED, ~packages.c.lost, p.c.outcome != "broken", p.c.role != "gold")
+        .group_by(packages.c.version, packages.c.number, p.c.outcome)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in db.execute(query)]
+
+
 def drop_part(db: sa.Connection, task_id: str) -> bool:
     """Forget some packages that never became visible: this division's, and those of divisions that failed or were cancelled.
 

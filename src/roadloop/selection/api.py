@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -19,11 +20,12 @@ from roadloop.jobs import queue
 from roadloop.jobs.history import JobFields, Part, history
 from roadloop.lists import read_names
 from roadloop.parameters import History, Parameters
-from roadloop.selection import service
-from roadloop.selection.output import open_sheet, read_table
+from roadloop.selection import service, shown
+from roadloop.selection.output import open_sheet
 from roadloop.selection.recipe import Mine, Sample
 from roadloop.selection.store import selections
 from roadloop.storage.platform import Platform
+from roadloop.tracks.service import count_pictures, track_names
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
 
@@ -47,6 +49,34 @@ class Lines(One):
 
     page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
     page_size: int = Field(50, ge=1, le=1000, description="Rows a page.")
+    blind: bool = Field(False, description="In the order of the tracks, without what tells the arms apart.")
+
+
+class OneImage(One):
+    """Names one picture."""
+
+    file: str = Field(description="Its name in the output folder.")
+
+
+class Along(One):
+    """Names one track of a selection."""
+
+    track: str = Field(description="Track id.")
+
+
+class Removal(One):
+    """Which pictures are taken out, or put back."""
+
+    files: list[str] = Field(max_length=100_000, description="Names in the output folder.")
+    back: bool = Field(False, description="Put them back.")
+
+
+class FindTracks(Parameters):
+    """Which tracks."""
+
+    q: str = Field("", max_length=200, description="Only those whose id holds this.")
+    page: int = Field(1, ge=1, le=10**9, description="Page, from 1.")
+    page_size: int = Field(100, ge=1, le=1000, description="Rows a page.")
 
 
 class Compare(One):
@@ -83,10 +113,18 @@ class PictureRow(BaseModel):
     track: str
     point: str
     file: str = Field(description="Its name in the output folder.")
-    arm: str = Field(description="random, mined or control.")
-    rank: int = Field(description="From 1 within its arm.")
+    arm: str | None = Field(description="random, mined or control; null with blind.")
+    rank: int | None = Field(description="From 1 within its arm; null with blind.")
     score: float | None = Field(description="Uncertainty 0..1; null where nothing was scored.")
-    reason: str = Field(description="Why it was taken.")
+    reason: str | None = Field(description="Why it was taken; null with blind.")
+    time: str
+    longitude: str
+    latitude: str
+    datum: str
+    width: int = Field(description="0 when its header cannot be read.")
+    height: int
+    removed: bool = Field(description="Somebody has taken it out; /task_divide passes it over.")
+    image_url: str
 
 
 class PictureList(Success):
@@ -94,6 +132,52 @@ class PictureList(Success):
 
     data: list[PictureRow]
     total: int
+    removed: int = Field(description="How many are taken out.")
+    may_remove: bool = Field(description="Whether it stands in images/, from where packages are cut.")
+
+
+class TrackRow(BaseModel):
+    """One track that stands in a folder."""
+
+    track: str
+    pictures: int
+
+
+class TrackList(Success):
+    """Tracks in text order."""
+
+    data: list[TrackRow]
+    total: int
+
+
+class PointRow(BaseModel):
+    """One point of a track."""
+
+    point: str
+    longitude: float | None = Field(description="null where there is no position, or its datum is not known.")
+    latitude: float | None
+    datum: str | None
+    file: str | None = Field(description="The picture that was taken there.")
+    removed: bool
+
+
+class TrackView(BaseModel):
+    """A track with what was taken of it."""
+
+    track: str
+    points: list[PointRow]
+
+
+class AlongReply(Success):
+    """Where pictures stand in their track."""
+
+    data: TrackView
+
+
+class RemovedReply(Success):
+    """What is taken out now."""
+
+    removed: int
 
 
 class Span(BaseModel):
@@ -172,6 +256,7 @@ def routes(platform: Platform) -> APIRouter:
         return _history(call, p, "sele")
 
     _add_views(router, platform)
+    _add_pictures(router, platform)
     return router.api
 
 
@@ -196,15 +281,6 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
         name = {"content-disposition": f'attachment; filename="selection-{p.task_id[:32]}.csv"'}
         return StreamingResponse(open_sheet(folder), media_type="text/csv; charset=utf-8", headers=name)
 
-    @router.get("/v1/selections/{task_id}/pictures", Lines, reply=PictureList, errors=missing)
-    def selection_pictures(call: Call, p: Lines) -> Answer:
-        """The pictures that a finished selection took, each with its score and the reason, page by page."""
-        folder, report = service.finished(platform, p.task_id)
-        summary = report.get("summary", {})
-        rows = read_table(folder, (p.page - 1) * p.page_size, p.page_size)
-        total = summary.get("pictures", 0) + summary.get("control", 0)
-        return {"data": [{**row, "reason": row["reason"].pick(call.language)} for row in rows], "total": total}
-
     @router.get("/v1/selections/{task_id}/sheet/{arm}", OneSheet, reply="image/png", errors=missing)
     def selection_sheet(_call: Call, p: OneSheet) -> Answer:
         """The contact sheet of one arm of a finished selection."""
@@ -219,6 +295,43 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
         """
         found = service.compare_arms(platform, p.task_id, read_names(p.mined), read_names(p.control))
         return in_language(found, call.language)
+
+
+def _add_pictures(router: Endpoints, platform: Platform) -> None:
+    """Pictures one by one, their place in the track, and what is taken out; the tracks that there are."""
+    missing = (NotFoundError, ConflictError)
+
+    @router.get("/v1/selections/{task_id}/pictures", Lines, reply=PictureList, errors=missing)
+    def selection_pictures(call: Call, p: Lines) -> Answer:
+        """The pictures that a finished selection took, each with its score and the reason, page by page."""
+        found = shown.pictures(platform, p.task_id, p.page, p.page_size, blind=p.blind, language=call.language)
+        for row in found["data"]:
+            row["image_url"] = f"/v1/selections/{p.task_id}/image/{quote(row['file'], safe='')}"
+        return found
+
+    @router.get("/v1/selections/{task_id}/image/{file}", OneImage, reply="image/jpeg", errors=missing)
+    def selection_image(_call: Call, p: OneImage) -> Answer:
+        """A picture that a finished selection took."""
+        path = shown.image_file(platform, p.task_id, p.file)
+        return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
+
+    @router.get("/v1/selections/{task_id}/track", Along, reply=AlongReply, errors=missing)
+    def selection_track(_call: Call, p: Along) -> Answer:
+        """The points of a track in their order, and which of them a selection took."""
+        return {"data": shown.along(platform, p.task_id, p.track)}
+
+    @router.post("/v1/selections/{task_id}/remove", Removal, reply=RemovedReply, errors=missing)
+    def selection_remove(_call: Call, p: Removal) -> Answer:
+        """Take pictures out of what /task_divide cuts, or put them back; the files stay."""
+        return {"removed": shown.remove(platform, p.task_id, p.files, back=p.back)}
+
+    @router.get("/v1/tracks", FindTracks, reply=TrackList)
+    def tracks(_call: Call, p: FindTracks) -> Answer:
+        """The tracks that stand in folders, each with its pictures, page by page."""
+        names = [name for name in track_names(platform) if p.q.casefold() in name.casefold()]
+        some = names[(p.page - 1) * p.page_size : p.page * p.page_size]
+        return {"data": [{"track": name, "pictures": count_pictures(platform, name)} for name in some],
+                "total": len(names)}  # fmt: skip
 
 
 def in_language(found: Mapping[str, Any], language: Language) -> dict[str, Any]:

@@ -170,6 +170,7 @@ def _row(one: Selected) -> tuple[object, ...]:
 def _read_row(row: Mapping[str, str]) -> dict[str, Any]:
     return {
         **{name: row[name] for name in ("track", "point", "file", "arm")},
+        **{name: row.get(name) or "" for name in ("time", "longitude", "latitude", "datum")},
         "rank": int(row["rank"]),
         "score": float(row["score"]) if row["score"] else None,
         "reason": Text(row["reason"], row["reason_en"]),

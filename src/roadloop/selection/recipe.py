@@ -32,6 +32,11 @@ class Draw(Parameters):
 class Sample(Draw):
     """What `/sam_value` takes."""
 
+    tracks: str = Field(
+        "",
+        max_length=1_000_000,
+        description="Instead: track ids with commas or one a line; `*`: every track that stands in a folder.",
+    )
     output_dir: str = Field(
         "", description="Output folder, new or empty; absent: `selections/<task id>`.", examples=["selections/a"]
     )
@@ -43,6 +48,7 @@ class SampleRecipe(Draw):
     output_path: str = Field(description="Empty: the selection's own folder.")
     track_path: str = Field(description="The file of track ids; empty: the survey tasks say which.")
     tasks: tuple[str, ...]
+    tracks: tuple[str, ...] = Field((), description="Track ids that were named in the request.")
 
 
 class Mining(Parameters):

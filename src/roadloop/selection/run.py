@@ -62,8 +62,11 @@ class Run(Generic[R]):
         return Tracks(path, self.store, recipe, self.left_out, self.context)
 
     def _resolved(self) -> Path:
-        """Ask for the tracks of every survey task and write them down."""
+        """Write down the tracks that were named, or ask for those of every survey task."""
         path = self.scratch / RESOLVED
+        if self.recipe.tracks:
+            path.write_text("".join(f"{track}\n" for track in self.recipe.tracks), encoding="utf-8")
+            return path
         count = 0
         with path.open("w", encoding="utf-8") as stream:
             for task, found in overlapped(tried(self.store.tracks_of_task), self.recipe.tasks, self.parallel):

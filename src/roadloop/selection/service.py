@@ -12,7 +12,7 @@ from roadloop.evaluation.destination import check_destination, require_free
 from roadloop.jobs import queue
 from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.states import JobState
-from roadloop.lists import read_names
+from roadloop.lists import read_lines, read_names
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.selection import store
@@ -26,9 +26,11 @@ from roadloop.sources.service import open_set
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
-from roadloop.tracks.service import check_distances, open_folders
+from roadloop.tracks.service import check_distances, open_folders, track_names
 
 MOST_TASKS: Final = 100_000  #: survey tasks in one request
+ALL_TRACKS: Final = "*"
+_SHOWN: Final = 1000  #: characters of a list of tracks that the row keeps
 
 S = TypeVar("S", bound=Sample)
 
@@ -70,7 +72,9 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
     request = request.model_copy(update={"weights_dir": platform.workspace.store_path(request.weights_dir)})
     drawn = _check(platform, request)
     if request.gap_metres and request.track_file:
-        _check_datum(platform, platform.workspace.find_path(drawn.track_path))
+        _check_datum(platform, next(ids_of(platform.workspace.find_path(drawn.track_path), LineCounts()), None))
+    elif request.gap_metres and drawn.tracks:
+        _check_datum(platform, drawn.tracks[0])
     params = choose_model(platform, request.weights_dir)
     record = load_description(params)
     trust_of(platform).require(record.network.source, params)
@@ -91,7 +95,12 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
 
 
 def _title(request: Sample) -> str:
-    return f"{request.track_file or request.task_file[:60]} · {request.sele_ratio}"
+    return f"{request.track_file or (request.task_file or _named(request.tracks))[:60]} · {request.sele_ratio}"
+
+
+def _named(tracks: str) -> str:
+    """Named tracks in one line; all that stand in folders by their place."""
+    return "tracks/*" if tracks.strip() == ALL_TRACKS else ", ".join(read_lines(tracks))
 
 
 def full_id(platform: Platform, beginning: str) -> str:
@@ -190,9 +199,12 @@ def _portable(workspace: Workspace, request: S) -> S:
 def _check(platform: Platform, request: Sample) -> SampleRecipe:
     """Check what both kinds of request have in common."""
     parse_ratio(request.sele_ratio)
-    if bool(request.track_file) == bool(request.task_file):
+    if sum(map(bool, (request.track_file, request.task_file, request.tracks))) != 1:
         raise InvalidValueError(
-            Text("track_file 与 task_file 必须且只能给出一个。", "Give exactly one of track_file and task_file."),
+            Text(
+                "track_file、task_file 与 tracks 必须且只能给出一个。",
+                "Give exactly one of track_file, task_file and tracks.",
+            ),
             parameter="track_file",
         )
     workspace = platform.workspace
@@ -207,6 +219,7 @@ def _check(platform: Platform, request: Sample) -> SampleRecipe:
         output_path=workspace.store_path(target or ""),
         track_path=workspace.store_path(track_path or ""),
         tasks=tuple(tasks),
+        tracks=tuple(_tracks(platform, request.tracks)) if request.tracks else (),
     )
 
 
@@ -225,7 +238,7 @@ def _write(request: Sample, recipe: SampleRecipe, job: queue.Submission, weights
             "gpus": job.gpus,
             "sele_ratio": request.sele_ratio,
             "weights_dir": weights_dir,
-            "track_file": request.track_file,
+            "track_file": request.track_file or _named(request.tracks)[:_SHOWN],
             "task_file": request.task_file,
             "isshuffle": request.isshuffle,
         }
@@ -252,9 +265,24 @@ def _list_file(workspace: Workspace, text: str, parameter: str) -> Path:
     return path
 
 
-def _check_datum(platform: Platform, track_path: Path) -> None:
+def _tracks(platform: Platform, text: str) -> list[str]:
+    """The tracks that a request names, each once."""
+    named = text.strip()
+    found = track_names(platform) if named == ALL_TRACKS else read_lines(named)
+    tracks = list(dict.fromkeys(check_name(name, "tracks") for name in found))
+    if not 1 <= len(tracks) <= MOST_TASKS:
+        raise InvalidValueError(
+            Text(
+                f"tracks：应有 1 到 {MOST_TASKS} 条轨迹，现有 {len(tracks)}。",
+                f"tracks: 1 to {MOST_TASKS} tracks are needed, there are {len(tracks)}.",
+            ),
+            parameter="tracks",
+        )
+    return tracks
+
+
+def _check_datum(platform: Platform, first: str | None) -> None:
     """Refuse distances early, where the first track of the list stands in a folder and has none."""
-    first = next(ids_of(track_path, LineCounts()), None)
     if first is None:
         return
     with suppress(NotFoundError):  # it stands in no folder: the job will see

@@ -24,6 +24,7 @@ from roadloop.storage import reading
 
 PARTIAL: Final = ".partial"
 MANIFEST: Final = "manifest.json"
+CHOICES: Final = "removed.json"  #: what people choose later of a sealed folder, see `removed`; in no manifest
 _ATTEMPT: Final = re.compile(r".*\.(?P<job>[0-9a-f]{8})-(?P<token>\d+)\.partial", re.DOTALL)
 _MOST_REPEATED: Final = 200  # bytes of a name that its scratch name repeats; a file system takes 255 in all
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
@@ -244,7 +245,7 @@ def verify(
     Args:
         folder: The folder.
         hashes: Read every file; else only its size is compared.
-        extras: Files that the manifest does not name are wrong.
+        extras: Files that the manifest does not name are wrong, except what people chose later.
         progress: Told the bytes of each file that has been compared.
     """
     try:
@@ -261,7 +262,7 @@ def verify(
         present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
         problems += [
             Text(f"{folder / extra} 不在清单里。", f"{folder / extra} is not in the manifest.")
-            for extra in sorted(present - set(files) - {MANIFEST})
+            for extra in sorted(present - set(files) - {MANIFEST, CHOICES})
         ]
     return problems
 

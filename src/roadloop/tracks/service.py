@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from roadloop.errors import InvalidValueError, NotFoundError, Text
+from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, Text
 from roadloop.storage.folders import Folders
+from roadloop.storage.paths import spoken
 from roadloop.storage.platform import Place
 from roadloop.tracks.datum import DATUMS, check_distances, parse_datum
 from roadloop.tracks.folder import FolderStore
@@ -22,10 +23,12 @@ __all__ = [
     "TrackPoint",
     "TrackStore",
     "check_distances",
+    "count_pictures",
     "open_folders",
     "open_store",
     "parse_datum",
     "track_folders",
+    "track_names",
 ]
 
 T = TypeVar("T")
@@ -34,6 +37,23 @@ T = TypeVar("T")
 def track_folders(platform: Place) -> list[Path]:
     """Where tracks may stand: `tracks/` below the workspace and below every configured root."""
     return [root.path / Folders.tracks.name for root in platform.workspace.roots]
+
+
+def track_names(platform: Place) -> list[str]:
+    """Names of the tracks that stand in folders, each once, in text order; none is opened."""
+    found: set[str] = set()
+    for folder in track_folders(platform):
+        if folder.is_dir():
+            found |= {spoken(p.name) for p in folder.iterdir() if not p.name.startswith(".") and p.is_dir()}
+    return sorted(found)
+
+
+def count_pictures(platform: Place, track: str) -> int:
+    """Picture files of a track that stands in a folder, by their names; 0 where it cannot be listed."""
+    try:
+        return len(open_folders(platform).points(track).points)
+    except (NotFoundError, BrokenFileError):
+        return 0
 
 
 def open_folders(platform: Place) -> FolderStore:

@@ -4,6 +4,9 @@
 import { t } from "./i18n.js";
 import { useName } from "./names.js";
 import { to } from "./router.js";
+import { AnnotationList } from "./views/annotation-list.js";
+import { AnnotationNew } from "./views/annotation-new.js";
+import { AnnotationPage } from "./views/annotation.js";
 import { DatasetList, DatasetNew, DatasetPage } from "./views/datasets.js";
 import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluations.js";
 import { GpuPage } from "./views/gpus.js";
@@ -17,6 +20,9 @@ import { Overview } from "./views/overview.js";
 import { ReleaseNew } from "./views/release-new.js";
 import { ReleaseOne } from "./views/release-one.js";
 import { ReleasePage } from "./views/releases.js";
+import { SelectionList } from "./views/selection-list.js";
+import { SelectionNew } from "./views/selection-new.js";
+import { SelectionPage } from "./views/selection.js";
 import { SourceList, SourcePage } from "./views/sources.js";
 import { TrainingList } from "./views/training-list.js";
 import { TrainingNew } from "./views/training-new.js";
@@ -111,6 +117,26 @@ export const PLACES = [
     make: ReleaseNew,
     making: () => t("发布模型", "Release a model"),
     one: ReleaseOne,
+  },
+  {
+    path: "selection",
+    loop: true,
+    kinds: ["sample", "select"],
+    name: () => t("挑图", "Selection"),
+    list: SelectionList,
+    make: SelectionNew,
+    making: () => t("从轨迹挑图", "Choose pictures"),
+    one: SelectionPage,
+  },
+  {
+    path: "annotation",
+    loop: true,
+    kinds: ["task_divide", "push_package", "linedown", "process_label"],
+    name: () => t("标注", "Annotation"),
+    list: AnnotationList,
+    make: AnnotationNew,
+    making: () => t("切分任务包", "Cut packages"),
+    one: AnnotationPage,
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },

@@ -36,7 +36,7 @@ export function StateChip({ state }) {
 }
 
 /** @param {{share: number, label: string}} props */
-const ProgressBar = ({ share, label }) => html`
+export const ProgressBar = ({ share, label }) => html`
   <span
     class="bar"
     role="progressbar"

@@ -31,7 +31,8 @@ const FIELDS = [
   "data_desc",
 ];
 
-export function DatasetNew() {
+/** @param {{route: import("../router.js").Route}} props The query's `sour` and `type`: what the form begins with. */
+export function DatasetNew({ route }) {
   const { data, error, reload } = usePoll(
     (signal) =>
       Promise.all([get("/data", {}, signal), get("/sour_datas", {}, signal)]).then(([sets, built]) => ({
@@ -47,7 +48,11 @@ export function DatasetNew() {
         "Reads source sets, checks every picture, splits by track and packs. The source sets stay as they are.",
       )} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${DatasetForm} sets=${data.sets} built=${data.built} />`}
+    ${
+      !data
+        ? !error && html`<${Loading} />`
+        : html`<${DatasetForm} sets=${data.sets} built=${data.built} begin=${route.query} />`
+    }
   `;
 }
 
@@ -83,13 +88,14 @@ function usePreview(values) {
   return { told: reply?.data, error, retry: reload, old: reply !== undefined && reply.key !== now, chosen };
 }
 
-/** @param {{sets: string[], built: string[]}} props */
-function DatasetForm({ sets, built }) {
+/** @param {{sets: string[], built: string[], begin: Record<string, string>}} props */
+function DatasetForm({ sets, built, begin }) {
+  const wanted = sets.filter((name) => name === begin.sour);
   const form = useForm(
     {
-      data_name: "",
-      sour_data: /** @type {string[]} */ (sets.length === 1 ? sets : []),
-      data_type: "all",
+      data_name: built.includes(begin.sour) ? "" : (wanted[0] ?? ""),
+      sour_data: /** @type {string[]} */ (sets.length === 1 ? sets : wanted),
+      data_type: begin.type === "aug" ? "aug" : "all",
       base_data: "",
       mode: "track",
       train: "0.8",

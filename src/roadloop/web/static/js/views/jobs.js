@@ -14,7 +14,6 @@ import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
-import { Selection, SELECTIONS } from "./selection.js";
 
 const PAGE = 25;
 
@@ -119,7 +118,6 @@ export function JobPage({ route }) {
     <div class="stack">
       <${Panel}><${JobState} job=${job} wide /><//>
       <${Warnings} texts=${job.warnings} />
-      ${job.kind in SELECTIONS && html`<${Selection} job=${job} />`}
       <${JobOutcome} job=${job} />
       <${Panel} title=${t("经过", "What happened")}>
         <${Facts} of=${jobFacts(job)} />

@@ -3,27 +3,56 @@
 
 import { get, query } from "../api.js";
 import { className } from "../components/classes.js";
-import { Facts, Failure, Loading, Panel } from "../components/layout.js";
-import { Table } from "../components/table.js";
+import { kindName } from "../components/kinds.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
+import { Log } from "../components/log.js";
+import { JobState, StopButton } from "../components/state.js";
 import { count, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
-import { usePoll } from "../poll.js";
-import { to } from "../router.js";
+import { learnName } from "../names.js";
+import { usePoll, whileLive } from "../poll.js";
+import { setQuery, to } from "../router.js";
+import { ARMS, Pictures } from "./selection-pictures.js";
 
 /** Kinds of jobs that are selections, and the endpoint with what was asked for. @type {Record<string, string>} */
-export const SELECTIONS = { sample: "/auto_sam", select: "/auto_sele" };
+const SELECTIONS = { sample: "/auto_sam", select: "/auto_sele" };
 
-const PAGE = 20;
+/** @param {{route: import("../router.js").Route}} props */
+export function SelectionPage({ route }) {
+  const task = route.path[1];
+  const { data, error, reload } = usePoll(
+    (signal) => get("/v1/jobs", { task_id: task }, signal),
+    [task],
+    (reply) => whileLive(reply.data),
+  );
+  const job = data?.data;
+  if (!job || !(job.kind in SELECTIONS))
+    return job || error
+      ? html`
+        <${Absent} error=${error ?? { code: "not_found" }} retry=${reload} id=${task}
+          none=${t("没有这个挑图任务", "There is no such selection")}
+          all=${t("查看全部挑图", "See all selections")} list=${to("selection")} />
+      `
+      : html`<${Loading} />`;
+  learnName(task, job.title);
+  const failed = job.state === "failed" || job.state === "cancelled";
+  return html`
+    <${Head} title=${job.title} sub=${kindName(job.kind)}
+      actions=${html`
+        <a class="button" href=${to("jobs", task)}>${t("日志与经过", "Log and course")}</a>
+        <${StopButton} job=${job} done=${reload} />
+      `} />
+    <div class="stack">
+      ${job.state !== "succeeded" && html`<${Panel}><${JobState} job=${job} wide /><//>`}
+      <${Warnings} texts=${job.warnings} />
+      <${Selection} job=${job} query=${route.query} />
+      ${failed && html`<${Panel} title=${t("日志", "Log")} flush><${Log} task=${task} live=${false} /><//>`}
+    </div>
+  `;
+}
 
-/** @type {Record<string, () => string>} */
-const ARMS = {
-  random: () => t("随机抽取", "Random"),
-  mined: () => t("挑出", "Mined"),
-  control: () => t("随机对照组", "Random control arm"),
-};
-
-/** @param {{job: any}} props */
-export function Selection({ job }) {
+/** @param {{job: any, query: Record<string, string>}} props */
+function Selection({ job, query: chosen }) {
   const done = job.state === "succeeded";
   const { data, error, reload } = usePoll(
     (signal) => query(SELECTIONS[job.kind], { task_id: job.task_id }, signal),
@@ -31,10 +60,8 @@ export function Selection({ job }) {
   );
   const row = data?.data;
   if (!row) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
-  return html`
-    <${Panel} title=${t("要求", "Asked for")}><${Facts} of=${asked(row)} /><//>
-    ${done && html`<${Result} row=${row} />`}
-  `;
+  if (!done) return html`<${Panel} title=${t("要求", "Asked for")}><${Facts} of=${asked(row)} /><//>`;
+  return html`<${Result} row=${row} query=${chosen} />`;
 }
 
 /** @param {any} row @returns {[any, any][]} */
@@ -54,27 +81,129 @@ const asked = (row) => [
   [t("输出目录", "Output folder"), html`<span class="mono">${row.output_dir}</span>`],
 ];
 
-/** @param {{row: any}} props */
-function Result({ row }) {
+/** @param {{row: any, query: Record<string, string>}} props */
+function Result({ row, query: chosen }) {
   const base = `/v1/selections/${row.task_id}`;
-  const { data, error, reload } = usePoll((signal) => get(`${base}/report`, {}, signal), [base]);
+  const version = /^images\/([^/]+)\/?$/.exec(row.output_dir)?.[1];
+  const [told, setTold] = useState(/** @type {boolean | undefined} */ (undefined));
+  const { data, error, reload } = usePoll(
+    (signal) =>
+      Promise.all([get(`${base}/report`, {}, signal), get("/v1/packages/versions", {}, signal)]).then(
+        ([report, versions]) => ({
+          report: report.data,
+          packed: versions.data.find((/** @type {any} */ one) => one.version === version),
+        }),
+      ),
+    [base],
+    () => ({ kinds: ["task_divide", "process_label"] }),
+  );
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
-  const report = data.data;
+  const { report, packed } = data;
   const arms = report.task_type === "sam" ? ["random"] : ["mined", ...(report.summary.control > 0 ? ["control"] : [])];
+  const cut = packed?.packages > 0;
+  const labelling = cut && packed.open + packed.waiting > 0; // somebody may look over an annotator's shoulder
+  const blind = arms.length > 1 && !(told ?? !labelling);
+  const tab = chosen.tab ?? "pictures";
   return html`
-    <${Panel} title=${t("结果", "Result")} class="selection"
-      aside=${html`
-        <a class="button" href=${`${base}/table`} download>${t("下载 selection.csv", "Download selection.csv")}</a>
-      `}>
-      <${Facts} of=${numbers(report)} />
-    <//>
-    <${Packages} version=${/^images\/([^/]+)\/?$/.exec(row.output_dir)?.[1]} />
-    <${Pictures} base=${base} scored=${report.task_type !== "sam"} />
-    <${Panel} title=${t("缩略图", "Contact sheets")}>
-      <div class="stack">${arms.map((arm) => html`<${Sheet} key=${arm} base=${base} arm=${arm} />`)}</div>
-    <//>
+    ${!chosen.p && html`<${NextStep} version=${version} packed=${packed} />`}
+    <div>
+      <${Tabs} now=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name, p: "", page: "" })}
+        tabs=${[
+          ["pictures", t("图片与理由", "Pictures and reasons")],
+          ["numbers", t("结果与要求", "Result and request")],
+          ...(blind ? [] : [["sheets", t("缩略图", "Contact sheets")]]),
+        ]} />
+      ${
+        arms.length > 1 &&
+        !chosen.p &&
+        html`
+          <div class="row notice-row">
+            <button type="button" class="button small-button" data-arms aria-pressed=${String(!blind)}
+              onClick=${() => setTold(blind)}>
+              ${blind ? t("显示分组与理由", "Show arms and reasons") : t("隐藏分组与理由", "Hide arms and reasons")}
+            </button>
+            <span class="quiet small wrap">
+              ${
+                blind
+                  ? t(
+                      "正在标注：为使两组的标注不受影响，挑出与对照混排，不显示理由。",
+                      "Labelling is under way: arms are mixed and reasons hidden, so that nobody labels them unlike.",
+                    )
+                  : t("标注进行中请勿让标注员看到分组。", "Annotators must not see the arms while they label.")
+              }
+            </span>
+          </div>
+        `
+      }
+      ${tab === "pictures" && html`<${Pictures} task=${row.task_id} blind=${blind} query=${chosen} cut=${cut} />`}
+      ${
+        tab === "numbers" &&
+        html`
+          <div class="stack">
+            <${Panel} title=${t("结果", "Result")} class="selection"
+              aside=${
+                !blind &&
+                html`
+                  <a class="button" href=${`${base}/table`} download>
+                    ${t("下载 selection.csv", "Download selection.csv")}
+                  </a>
+                `
+              }>
+              <${Facts} of=${numbers(report)} />
+            <//>
+            <${Panel} title=${t("要求", "Asked for")}><${Facts} of=${asked(row)} /><//>
+          </div>
+        `
+      }
+      ${
+        tab === "sheets" &&
+        !blind &&
+        html`
+          <${Panel} title=${t("缩略图", "Contact sheets")}>
+            <div class="stack">${arms.map((arm) => html`<${Sheet} key=${arm} base=${base} arm=${arm} />`)}</div>
+          <//>
+        `
+      }
+    </div>
   `;
 }
+
+/** What comes after a selection. @param {{version: string | undefined, packed: any}} props */
+const NextStep = ({ version, packed }) => html`
+  <${Panel}>
+    <div class="row">
+      <b class="nowrap">${t("下一步", "Next")}</b>
+      ${
+        !version
+          ? html`
+            <span class="quiet wrap">
+              ${t(
+                "输出目录不在 images/<版本>，不能切成任务包；重新挑图时请填写版本。",
+                "The output folder is no images/<version>, so it cannot be cut; choose again with a version.",
+              )}
+            </span>
+          `
+          : packed?.packages > 0
+            ? html`
+              <a class="link" href=${to("annotation", version)}>
+                ${t(
+                  `已切成 ${count(packed.packages)} 个任务包：去标注`,
+                  `Cut into ${count(packed.packages)} packages: to annotation`,
+                )} →
+              </a>
+            `
+            : html`
+              <span class="quiet grow wrap">
+                ${t("看图，移出不要的，然后", "Look at the pictures, take out what is not wanted, then")}
+              </span>
+              <a class="button primary" href=${`${to("annotation", "new")}?version=${encodeURIComponent(version)}`}>
+                ${t("切分任务包", "Cut packages")}
+              </a>
+            `
+      }
+    </div>
+  <//>
+`;
 
 /** @param {any} report @returns {[any, any][]} */
 function numbers(report) {
@@ -128,96 +257,6 @@ function leftOut(left) {
   ].filter(Boolean);
   return parts.length ? t(`${parts.join("，")}（见 left_out.csv）`, `${parts.join(", ")} (see left_out.csv)`) : "";
 }
-
-/** The packages that this selection was cut into, or how to cut it. @param {{version: string | undefined}} props */
-function Packages({ version }) {
-  const { data } = usePoll(
-    (signal) => (version ? query("/divide_history", { q: version }, signal) : Promise.resolve({ data: [] })),
-    [version],
-  );
-  const mine = (data?.data ?? []).filter((/** @type {any} */ row) => row.version === version);
-  return html`
-    <${Panel} title=${t("任务包", "Packages")}>
-      ${
-        mine.length > 0
-          ? html`
-            <ul>
-              ${mine.map(
-                (/** @type {any} */ row) =>
-                  html`<li><a class="link" href=${to("jobs", row.task_id)}>${packagesOf(row)}</a></li>`,
-              )}
-            </ul>
-          `
-          : html`<p class="quiet">${
-              version
-                ? t("还没有切成任务包：", "Not cut into packages yet: ")
-                : t(
-                    "要切成任务包交给标注员，请把 output_dir 设为 images/<版本>，然后用 ",
-                    "To cut it into packages for annotators, choose images/<version> as output_dir, then use ",
-                  )
-            }
-          <a class="link" href="/docs#task_divide">
-            /task_divide
-          </a>${version && html` <code>version=${version}</code>`}</p>`
-      }
-    <//>
-  `;
-}
-
-/** @param {any} row */
-const packagesOf = (row) =>
-  row.packages == null
-    ? t(`正在切分 ${row.version}`, `${row.version} is being cut`)
-    : t(
-        `任务包 ${row.first}–${row.last}，共 ${count(row.pictures)} 张`,
-        `Packages ${row.first}–${row.last}, ${count(row.pictures)} pictures`,
-      );
-
-/** @param {{base: string, scored: boolean}} props */
-function Pictures({ base, scored }) {
-  const [page, setPage] = useState(1);
-  const { data, error, reload } = usePoll(
-    (signal) => get(`${base}/pictures`, { page, page_size: PAGE }, signal),
-    [base, page],
-  );
-  const last = Math.ceil((data?.total ?? 0) / PAGE);
-  return html`
-    <${Panel} title=${t("图片与理由", "Pictures and reasons")} flush
-      aside=${
-        last > 1 &&
-        html`
-          <button type="button" class="button small-button" disabled=${page <= 1} onClick=${() => setPage(page - 1)}>
-            ‹ ${t("上一页", "Previous")}
-          </button>
-          <span class="quiet small">${page} / ${last}</span>
-          <button type="button" class="button small-button" disabled=${page >= last} onClick=${() => setPage(page + 1)}>
-            ${t("下一页", "Next")} ›
-          </button>
-        `
-      }>
-      <${Failure} error=${error} retry=${reload} />
-      ${!data ? !error && html`<${Loading} />` : html`<${Table} rows=${data.data} columns=${columns(scored)} />`}
-    <//>
-  `;
-}
-
-/** @param {boolean} scored */
-const columns = (scored) => [
-  {
-    head: t("图片", "Picture"),
-    cell: (/** @type {any} */ p) => html`<span class="mono">${p.file}</span>`,
-    class: "name-col",
-  },
-  { head: t("轨迹", "Track"), cell: (/** @type {any} */ p) => p.track },
-  ...(scored
-    ? [{ head: t("组", "Arm"), cell: (/** @type {any} */ p) => ARMS[p.arm]?.() ?? p.arm, class: "nowrap" }]
-    : []),
-  { head: t("名次", "Rank"), num: true, cell: (/** @type {any} */ p) => count(p.rank) },
-  ...(scored
-    ? [{ head: t("不确定度", "Uncertainty"), num: true, cell: (/** @type {any} */ p) => score(p.score) }]
-    : []),
-  { head: t("理由", "Reason"), cell: (/** @type {any} */ p) => html`<span class="wrap">${p.reason}</span>` },
-];
 
 /** @param {{base: string, arm: string}} props */
 function Sheet({ base, arm }) {

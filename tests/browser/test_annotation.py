@@ -1,0 +1,150 @@
+"""Annotation by clicks alone: cut, hand over, take back, see what was rejected, send again, publish, next increment."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from selenium.webdriver.common.by import By
+
+from chromium import Browser
+from live import LiveServer
+from roadloop.imaging.encode import encode_color, encode_jpeg
+from roadloop.labels.table import shipped
+from roadloop.packages import manifest
+from roadloop.settings import Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+VERSION = "路口"
+ROAD = shipped().classes[0]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server whose packages are handed over to a folder; four pictures wait in images/."""
+    home = tmp_path_factory.mktemp("site") / "home"
+    live = LiveServer(
+        Settings(
+            home=home, port=0, poll_seconds=0.05, min_free_mib=0, torch_threads=1, annotation_outbox="imports/outbox"
+        )
+    )
+    folder = home / "images" / VERSION / "drive"
+    folder.mkdir(parents=True)
+    for n in range(4):
+        (folder / f"{n}.jpg").write_bytes(encode_jpeg(np.full((40, 60, 3), 60 + 40 * n, np.uint8)))
+    live.start()
+    yield live
+    live.close()
+
+
+def paint(site: LiveServer, number: int, of: Callable[[str], NDArray[np.uint8]]) -> None:
+    """Do what an annotator does: take the package (the first from the outbox), put labels into the inbox."""
+    package = site.home / ("imports/outbox" if number == 1 else "packages") / VERSION / str(number)
+    inbox = site.home / "imports/annotations" / str(number)
+    inbox.mkdir(parents=True, exist_ok=True)
+    for one in manifest.read(package).pictures:
+        (inbox / one.label).write_bytes(encode_color(of(one.name)))
+
+
+def road(height: int = 40, width: int = 60) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), ROAD.color, np.uint8)
+
+
+def first_labels(name: str) -> NDArray[np.uint8]:
+    """All road; one has a patch in a colour of no class, and one has half the size."""
+    if name == "ext-drive_1.jpg":
+        strange = road()
+        strange[10:20, 30:60] = (9, 9, 9)
+        return strange
+    return road(20, 30) if name == "ext-drive_2.jpg" else road()
+
+
+def numbers(browser: Browser) -> list[str]:
+    """Cut, handed over, labelled, taken back, rejected, published."""
+    return [e.text for e in browser.driver.find_elements(By.CSS_SELECTOR, ".stages .stage-number")]
+
+
+def cut(browser: Browser) -> None:
+    """Count and cut what waits."""
+    browser.open("/#/annotation")
+    browser.find(".loop a", "标注")
+    browser.find("td", "切分任务包")
+    browser.find("a.button", "切分任务包").click()
+    browser.find(".hint", "4 张图片，其中 4 张（1 条轨迹）还没有切分")
+    browser.find("button.primary", "切成约 1 个任务包").click()
+    browser.find(".stage-name", "切分")
+    browser.until(lambda: numbers(browser) == ["4", "0", "0", "0", "0", "0"])
+
+
+def hand_over_and_take_back(browser: Browser, site: LiveServer) -> None:
+    """Hand over, see labels before they are fetched, fetch them, and open one."""
+    browser.find("code", "imports/annotations/<编号>")
+    browser.find("button", "交付 1 个任务包").click()
+    browser.until(lambda: numbers(browser)[1] == "1")
+    paint(site, 1, first_labels)
+    browser.until(lambda: numbers(browser)[2] == "4")  # before anything was fetched
+    browser.find("td", "刚刚")
+    browser.find("button", "取回已完成的标注").click()
+    browser.until(lambda: numbers(browser)[3] == "4")
+    browser.find("td a", "第 1 包").click()
+    browser.until(lambda: browser.run("return document.querySelectorAll('.samples .label').length") == 4)
+    browser.find(".samples a").click()
+    browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
+    browser.find(".legend-item", ROAD.name_zh)
+
+
+def publish_and_send_again(browser: Browser) -> None:
+    """Publish what is good; see what is not, why and where; send it out again."""
+    browser.find("[data-tab=publish]").click()
+    browser.find("button", "检查并发布取回的 4 张").click()
+    browser.until(lambda: numbers(browser)[4:] == ["2", "2"])
+    browser.find("[data-tab=rejected]").click()
+    browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".rejected")) == 2)
+    browser.find(".rejected .bad", "RGB(9,9,9) x 300")
+    browser.find(".rejected .bad", "标注尺寸 30x20")
+    boxes = browser.until(
+        lambda: browser.run("return [...document.querySelectorAll('.piece')].map((e) => e.style.left)")
+    )
+    assert boxes == ["50%", "50%"]
+    browser.until(
+        lambda: browser.run("return [...document.querySelectorAll('.rejected img')].every((e) => e.naturalWidth > 0)")
+    )
+    browser.find("button", "再次发出这 2 张").click()
+    browser.find(".empty", "没有等待重做的标注")
+
+
+def take_back_again(browser: Browser, site: LiveServer) -> None:
+    """The other annotator does better."""
+    browser.find("[data-tab=packages]").click()
+    browser.find("button", "交付 1 个任务包")
+    paint(site, 2, lambda _name: road())
+    browser.until(lambda: numbers(browser)[2] == "6")
+    browser.find("button", "取回已完成的标注").click()
+    browser.until(lambda: numbers(browser)[3] == "6")
+
+
+def publish_the_rest(browser: Browser) -> None:
+    """Publish the rest, and go on to the next dataset."""
+    browser.find("[data-tab=publish]").click()
+    browser.find("button", "检查并发布取回的 6 张").click()
+    browser.until(lambda: numbers(browser)[4:] == ["0", "4"])
+    browser.find(".run h2 a", "-2")
+    browser.find(".run a.button[href$='-2']", "生成数据")
+    browser.run("document.querySelector(`.run a.button[href$='-2']`).click()")  # nothing below has found its place yet
+    name = str(browser.find("[name=data_name]").get_attribute("value"))
+    assert name.startswith("full-aug-")
+    assert name.endswith("-2")
+    chosen = browser.run("return [...document.querySelectorAll('[name=sour_data]:checked')].map((e) => e.value)")
+    assert chosen == [name]
+    browser.open("/#/annotation")
+    browser.find("td", "✓ 全部已发布")
+
+
+def test_version__goes_round_by_clicks(browser: Browser, site: LiveServer) -> None:
+    cut(browser)
+    hand_over_and_take_back(browser, site)
+    publish_and_send_again(browser)
+    take_back_again(browser, site)
+    publish_the_rest(browser)
+    assert browser.problems() == []
