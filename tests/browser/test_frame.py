@@ -30,9 +30,11 @@ def press(browser: Browser, *keys: str) -> None:
 
 
 def shown(browser: Browser) -> list[str]:
-    return list(
-        browser.run("return [...document.querySelectorAll('.palette li > span:first-child')].map((e) => e.textContent)")
-    )  # type: ignore[call-overload]
+    """The names that are found."""
+    program = (
+        "return [...document.querySelectorAll('.palette li > span:first-child')].map((e) => e.textContent).join('|')"
+    )
+    return str(browser.run(program)).split("|")
 
 
 def test_search__finds_pages_sets_and_jobs_by_name_with_the_keyboard_alone(browser: Browser, made: str) -> None:
