@@ -73,7 +73,8 @@ export function Viewer({ shown, near, keys = {}, help = [], title, bar, children
   useKeys(own);
   const classes = unique(shown.masks.flatMap((mask) => mask.classes));
   return html`
-    <section class=${`viewer ${full ? "full" : ""} ${classes.length ? "" : "bare"}`} ref=${box} aria-label=${t("看图", "Viewer")}>
+    <section class=${`viewer ${full ? "full" : ""} ${classes.length ? "" : "bare"}`} ref=${box}
+      aria-label=${t("看图", "Viewer")}>
       ${title}
       <div class="row viewer-bar">
         ${bar}
