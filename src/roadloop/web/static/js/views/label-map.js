@@ -137,8 +137,8 @@ function Editor({ task, info, maps, open, saved }) {
  * @param {{edited: Edited, changed: number, put: (next: Edited) => void, save: () => void, task: string}} props
  */
 const Bar = ({ edited, changed: many, put, save, task }) => html`
-  <div class="row">
-    <span class="small quiet grow wrap">
+  <div class="row map-bar">
+    <span class="small quiet wrap">
       ${t(
         "拖动类别到右边；或选中后按数字键（i = 忽略，n = 新类别，↑ ↓ 移动，Shift 多选，Ctrl Z 撤销）。",
         "Drag classes to the right; or select and press a number (i = ignore, n = new class, ↑ ↓ move, Shift for " +
