@@ -103,8 +103,8 @@ def test_lists__filters_and_search_stand_in_the_address_and_back_comes_to_them(b
 
 
 def test_lists__all_five_are_this_one(browser: Browser) -> None:
-    for place in ("training", "networks", "evaluation", "release"):
-        browser.open(f"/#/{place}?q=nowhere&state=failed")
+    for place in ("training?", "networks?", "evaluation?", "release?tab=all&"):
+        browser.open(f"/#/{place}q=nowhere&state=failed")
         browser.shows("没有符合条件的行。")
         assert browser.find("[name=q]").get_attribute("value") == "nowhere"
         assert browser.find("[name=state]").get_attribute("value") == "failed"

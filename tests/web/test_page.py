@@ -73,6 +73,15 @@ def test_compose__runs_each_module_once_in_the_order_of_need() -> None:
     )
 
 
+def test_compose__leaves_comments_behind_and_nothing_else() -> None:
+    text = (
+        "/** What it is.\n * In lines. */\n// and here\nexport const a = /** @type {any} */ (f(1)); // 1\n"
+        "  /** @type {number} */ (g).x = `a // b /** c */`;\n  /** Another. */\nconst d = 2;\n"
+    )
+    said = "const a = (f(1)); // 1\n  (g).x = `a // b /** c */`;\nconst d = 2;\nreturn { a };\n"
+    assert said in compose({ENTRY: text}, ENTRY, "/")
+
+
 @pytest.mark.parametrize(
     "text",
     ['import * as all from "./one.js";', 'import "./one.js";', "export default 1;", 'export * from "./one.js";',

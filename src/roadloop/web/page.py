@@ -3,7 +3,7 @@
 What people write stays what is served, module by module, below `/static/`; no tool builds it. For a browser the modules of
 an entry are put one after another into a single file, each in a function of its own, in the order in which they need each
 other. So modules import and export in a few forms only, on lines of their own, and do not go in rings; `compose` refuses
-everything else by name.
+everything else by name. Comments stay behind.
 """
 
 import gzip
@@ -29,6 +29,10 @@ _EXPORT: Final = re.compile(r"^export (?=(?:async function|function|const|class)
 _DYNAMIC: Final = re.compile(r'(?<=\bawait import\()"([^"]+)"')
 _WORKER: Final = re.compile(r'\bnew URL\("([^"]+)", import\.meta\.url\)')
 _LEFT: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+#: A comment that begins a line, or a type beside an expression: a sixth of the page, for those who write it.
+_COMMENT: Final = re.compile(
+    r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/|// [^\n]*)[ \t]*\n|/\*\* @type [^\n]*?\*/ ?", re.MULTILINE | re.DOTALL
+)
 _LINK: Final = re.compile(r'^  <link rel="stylesheet" href="/static/([^"]+)">\n', re.MULTILINE)
 
 
@@ -167,6 +171,7 @@ class _Composed:
             other = _place(path, named)
             own = "{}" if other.startswith(VENDOR) else f"$[{other!r}].{{}}"
             exports |= {name: own.format(name) for name in _names(braces)}
+        text = _COMMENT.sub("", text)
         text = _IMPORT.sub(lambda found: _brought(_place(path, found[2]), found[1]), text)
         text = _EXPORT.sub("", _LISTED.sub("", _PASSED_ON.sub("", text)))
         text = _WORKER.sub(
