@@ -59,7 +59,8 @@ function App() {
           <button type="button" class="button plain search-button" onClick=${() => setOver("search")}>
             ⌕ <span class="words">${t("搜索", "Search")}</span> <kbd>Ctrl K</kbd>
           </button>
-          <button type="button" class="button plain calls-button" title=${t("本页背后的调用", "The calls behind this page")}
+          <button type="button" class="button plain calls-button"
+            title=${t("本页背后的调用", "The calls behind this page")}
             aria-label=${t("本页背后的调用", "The calls behind this page")} onClick=${() => setOver("calls")}>
             ${"</>"}
           </button>
