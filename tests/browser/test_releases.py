@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from chromium import Browser
 from live import LiveServer
@@ -70,6 +71,26 @@ def test_releases__what_serves_where_and_what_served_before(browser: Browser, id
     browser.open("/#/release?tab=all")
     browser.find("tbody tr", "江苏省苏州市 320500")
     assert browser.problems(but="404") == []
+
+
+def test_release__of_a_long_history_is_compared_with_the_one_before_it(browser: Browser, site: LiveServer) -> None:
+    platform = open_platform(site.settings)
+    made = [
+        released(platform, f"v{k}", "多", category="灯杆", metrics={"training": {"miou": k / 100}})
+        for k in range(1, 53)
+    ]
+    platform.database.close()
+    browser.open(f"/#/release/{made[1]}")  # behind the 50 that are listed
+    browser.find("h1", "灯杆 v2")
+    assert "▲ +0.010" in browser.find(".facts > div", "与之前相比").text
+    rows = browser.driver.find_elements(By.CSS_SELECTOR, "tbody tr")
+    assert len(rows) == 50
+    assert "v3" in rows[-1].text
+    assert "▲ +0.010" in rows[-1].text  # against v2, which is not listed
+    browser.open(f"/#/release/{made[0]}")
+    browser.find("h1", "灯杆 v1")
+    browser.find(".facts > div", "第一个")
+    assert browser.problems() == []
 
 
 def test_form__finds_a_place_by_its_name(browser: Browser, ids: list[str]) -> None:

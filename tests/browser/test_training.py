@@ -101,11 +101,11 @@ def test_training__form_and_json_are_one_state_and_nothing_typed_is_lost(
     browser: Browser, site: LiveServer, task: str
 ) -> None:
     browser.open(f"/#/training/{task}")
-    pictures = browser.find(".setting[data-key=batch_size] .beside", "4 张训练图片 → 每轮 1 步")
+    pictures = browser.find(".setting[data-key=batch_size] .leads", "4 张训练图片 → 每轮 1 步")
     assert "内存" in pictures.text
     assert "网络 c_network 的默认值" in browser.find(".setting[data-key=batch_size]").text
     type_in(browser, "input[name=batch_size]", "2")
-    browser.find(".setting[data-key=batch_size] .beside", "每轮 2 步")
+    browser.find(".setting[data-key=batch_size] .leads", "每轮 2 步")
     browser.find(".setting[data-key=num_epoch]", "由 4 张训练图片与批大小 2 得出")
     tab(browser, "config")
     type_in(browser, "input[name=momentum]", "1.5")

@@ -28,7 +28,7 @@ export function Setting({ field, settings, open }) {
         ${fixed ? html`<span class="static-value wrap">${shown(field, settings)}</span>` : entry(field, settings)}
       </label>
       ${error && html`<span class="hint bad" role="alert">✕ ${error}</span>`}
-      ${beside && html`<span class="hint beside">${beside}</span>`}
+      ${beside && html`<span class="hint leads">${beside}</span>`}
       <span class="hint"><${Code} text=${field.meaning} /></span>
       <span class="hint faint">
         ${!field.decided && !OBVIOUS.has(field.kind) && `${field.values} · `}

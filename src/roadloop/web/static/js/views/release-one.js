@@ -11,6 +11,9 @@ import { learnName } from "../names.js";
 import { usePoll } from "../poll.js";
 import { to } from "../router.js";
 
+/** Releases of a place that are listed; one more is asked for, which the last of them is compared with. */
+const MANY = 50;
+
 /** @param {{route: import("../router.js").Route}} props */
 export function ReleaseOne({ route }) {
   const id = route.path[1];
@@ -19,7 +22,12 @@ export function ReleaseOne({ route }) {
       const one = (await get("/v1/releases", { task_id: id }, signal)).data;
       learnName(id, `${one.type} ${one.version}`);
       const { type, env, adcode } = one;
-      return { one, place: (await get("/v1/releases/place", { type, env, adcode }, signal)).data };
+      const [place, older] = await Promise.all(
+        [{ limit: MANY + 1 }, { before: one.id, limit: 1 }].map((part) =>
+          get("/v1/releases/place", { type, env, adcode, ...part }, signal),
+        ),
+      );
+      return { one, place: place.data, before: older.data[0] };
     },
     [id],
     () => ({ kinds: ["release"] }),
@@ -31,9 +39,8 @@ export function ReleaseOne({ route }) {
           none=${t("没有这次发布", "No such release")} all=${t("查看在用的模型", "See what serves where")} />
       `
       : html`<${Loading} />`;
-  const { one, place } = data;
+  const { one, place, before } = data;
   const serves = place[0]?.id === one.id;
-  const before = place[place.findIndex((/** @type {any} */ r) => r.id === one.id) + 1];
   return html`
     <${Head} title=${`${one.type} ${one.version}`} sub=${html`${one.env} · ${placeOf(one)}`}
       chip=${
@@ -55,7 +62,7 @@ export function ReleaseOne({ route }) {
       <${Panel}>
         <${Facts} of=${[
           ["mIoU", html`${releasedMiou(one.metrics)} <span class="small faint">${measuredOn(one.metrics)}</span>`],
-          [t("与之前相比", "Against before"), html`<${Against} now=${one} before=${before} />`],
+          [t("与之前相比", "Against before"), one.folder && html`<${Against} now=${one} before=${before} />`],
           [t("模型", "Model"), one.model],
           [t("来自", "From"), one.source],
           [t("发布时间", "Released"), one.time],
@@ -70,7 +77,8 @@ export function ReleaseOne({ route }) {
         ]} />
       <//>
       <${Panel} title=${t("这里用过的模型", "What has served here")} flush>
-        <${Table} rows=${place} columns=${columns(place)} address=${(/** @type {any} */ r) => to("release", r.task_id)}
+        <${Table} rows=${place.slice(0, MANY)} columns=${columns(place)}
+          address=${(/** @type {any} */ r) => to("release", r.task_id)}
           chosen=${(/** @type {any} */ r) => r.id === one.id}
           empty=${t("这里还没有用过模型。", "Nothing has served here yet.")} />
       <//>

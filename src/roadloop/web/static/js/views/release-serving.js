@@ -57,19 +57,24 @@ function Category({ name, places }) {
   const [more, setMore] = useState(/** @type {Served[]} */ ([]));
   const [error, setError] = useState(/** @type {any} */ (undefined));
   const rows = [...places, ...more];
-  const whole = places.length < MANY || (more.length > 0 && more.length % MANY !== 0);
+  const [ended, setEnded] = useState(false);
+  /** @param {import("../api.js").Reply} reply */
+  const add = (reply) => {
+    setMore([...more, ...reply.data]);
+    setEnded(reply.data.length < MANY);
+  };
   return html`
     <${Panel} title=${name} flush>
       <${Table} rows=${rows} columns=${columns()} address=${(/** @type {Served} */ s) => to("release", s.now.task_id)}
         empty=${t("这个类别还没有发布过模型。", "Nothing has been released in this category.")} />
       <${Failure} error=${error} />
       ${
-        !whole &&
+        places.length === MANY &&
+        !ended &&
         html`
           <div class="row pager">
             <button type="button" class="button"
-              onClick=${() =>
-                load(name, undefined, rows.at(-1)).then((reply) => setMore([...more, ...reply.data]), setError)}>
+              onClick=${() => load(name, undefined, rows.at(-1)).then(add, setError)}>
               ${t("更多地区", "More places")}
             </button>
           </div>
