@@ -39,6 +39,14 @@ def test_modules__no_line_is_wider_than_120_columns() -> None:
     assert [f"{name}:{k}" for name, k, line in lines if width(line) > 120] == []
 
 
+def test_styles__a_class_has_one_rule_of_its_own() -> None:
+    """Two views that take the same name would change each other; in lists of selectors, and below others, it may stand again."""
+    text = "\n".join(p.read_text() for p in sorted((STATIC / "css").glob("*.css")) if p.name != "docs.css")
+    own = re.findall(r"(?<!,)\n(\.[\w-]+) \{", text)
+    assert len(own) > 100
+    assert [name for name in set(own) if own.count(name) > 1] == []
+
+
 def test_kinds__every_kind_of_job_has_a_name() -> None:
     named = set(re.findall(r"^  (\w+): \[", (STATIC / "js" / "components" / "kinds.js").read_text(), re.MULTILINE))
     assert named == set(TASKS)
