@@ -45,7 +45,7 @@ PROGRAMMES: Final = {
     "R17": Programme("reliability/test_odd_pictures.py::test_r17", 500, 5_000),
     "R18": Programme("reliability/test_odd_labels.py::test_r18", 200, 2_000),
     "R22": Programme("training/test_crew.py::test_r22", 10, 200),
-    "R23": Programme("reliability/test_training_kills.py::test_r23", 12, 100),
+    "R23": Programme("reliability/test_training_kills.py::test_r23", 9, 100),
     "R25": Programme("storage/test_postgresql.py::test_r25", 10, 100),
     "two servers": Programme("jobs/test_lead.py::test_servers", 10, 100),
     "bits of rows": Programme("reliability/test_damage.py::test_damage__a_flipped_bit_of_the_database", 100, 500),

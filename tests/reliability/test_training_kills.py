@@ -27,7 +27,7 @@ from roadloop.training.checkpoint import listed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("training-kills")]
 
-EPOCHS = 3
+EPOCHS = 2
 
 
 @dataclass
@@ -204,8 +204,8 @@ def test_r07__a_stopped_worker_that_wakes_up_writes_nothing(
 
 def test_r23__resume_is_bit_identical_for_every_network_and_seed(site: Site, rng: random.Random) -> None:
     average = {"ema_decay": 0.9, "accumulate": 2, "clip_norm": 1.0}
-    cases: list[tuple[str, dict[str, Any]]] = [(net, {"seed": n}) for net in ("fast", "enet", "kd") for n in (1, 2, 3)]
-    cases += [(network, {"seed": 4, **average}) for network in ("fast", "enet", "kd")]
+    recipes: list[dict[str, Any]] = [{"seed": 1}, {"seed": 2}, {"seed": 3, **average}]
+    cases = [(network, recipe) for network in ("fast", "enet", "kd") for recipe in recipes]
     for network, train in cases:
         whole, whole_id = site.start(network, **train)
         site.finish(whole_id)
