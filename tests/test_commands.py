@@ -21,6 +21,7 @@ NEEDED = {
     "import": ["FOLDER", "--name", "镇"],
     "networks": ["--no-speed"],
     "networks add": ["FOLDER"],
+    "notices": [],
     "rehearse": [],
     "selection": ["0" * 32],
     "status": [],

@@ -21,6 +21,7 @@ from roadloop.jobs.feed import Feed
 from roadloop.jobs.metrics import Metrics
 from roadloop.models import api as models
 from roadloop.networks import api as networks
+from roadloop.notices import api as notices
 from roadloop.overview import api as overview
 from roadloop.packages import api as packages
 from roadloop.releases import api as releases
@@ -53,6 +54,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     packages.routes,
     annotators.routes,
     demo.routes,
+    notices.routes,
     overview.routes,
     jobs.routes,
     jobs.gpu_routes,

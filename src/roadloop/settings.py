@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     mlflow_url: str = Field(
         "", description="MLflow tracking server that is told every epoch of every training; empty: none."
     )
+    notices: str = Field(
+        "",
+        description="TOML file that says whose chat robots, and which programs, are told what happens; empty: nobody.",
+    )
     fail_point: str = Field(
         "", description="For reliability tests: where a job's first attempt kills itself, or stops (`:stop`)."
     )

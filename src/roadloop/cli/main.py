@@ -15,6 +15,7 @@ from roadloop.errors import RoadloopError
 from roadloop.evaluation import cli as evaluation
 from roadloop.models import cli as models
 from roadloop.networks import cli as networks
+from roadloop.notices import cli as notices
 from roadloop.selection import cli as selection
 from roadloop.sources import cli as sources
 from roadloop.sweeps import cli as sweeps
@@ -42,6 +43,7 @@ app.command("fsck")(check.fsck)
 app.command("health")(sources.health)
 app.command("import")(sources.import_folder)
 app.command("migrate")(operate.migrate)
+app.command("notices")(notices.notices)
 app.command("rehearse")(operate.rehearse)
 app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)

@@ -38,6 +38,7 @@ from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import from_row, jobs
 from roadloop.jobs.supervisor import Supervisor
+from roadloop.notices.service import Courier
 from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.storage import migrate as schema
@@ -86,11 +87,14 @@ def serve(
     objects.BRIEFLY.set()
     listener = _listen(settings)
     platform = _open_upgraded(settings)
+    courier = Courier(platform)
     supervisor = Supervisor(platform, _hosts(platform))
     try:
+        courier.start()
         with contextlib.suppress(KeyboardInterrupt):
             _serve_until_stopped(platform, supervisor, listener)
     finally:
+        courier.close()
         left = supervisor.close(stop_jobs=stop_jobs)
         listener.close()
         platform.database.close()
