@@ -39,7 +39,6 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "label_studio_token": _ANNOTATORS,
     "label_studio_url": _ANNOTATORS,
     "mlflow_url": frozenset({"train"}),
-    "notices": frozenset(),
     "track_service_url": frozenset({"sample", "select"}),
 }
 
