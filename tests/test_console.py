@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from rich.table import Table
 
-from roadloop.console import LINE_CHARACTERS, TRACE_CHARACTERS, Sparing, language, say, start_log, terminal, visible
+from roadloop.console import language, say, terminal, visible
+from roadloop.journal import LINE_CHARACTERS, TRACE_CHARACTERS, Sparing, start_log
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\x7f\u202egnp.exe\u2066\u2028"
 

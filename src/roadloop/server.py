@@ -34,7 +34,7 @@ from roadloop.uploads import api as uploads
 from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
 from roadloop.web.head import HeadAsGet
-from roadloop.web.latency import Latency
+from roadloop.web.latency import Latency, RequestId
 from roadloop.web.page import Page
 from roadloop.web.rounds import Turns
 
@@ -89,10 +89,13 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None, fe
     for path in ("/", "/docs", "/page/{path:path}"):
         app.add_api_route(path, page.answer, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC), name="static")
-    app.add_middleware(Latency, requests=metrics.requests)  # inside of the others: they copy what names the route
+    app.add_middleware(
+        Latency, requests=metrics.requests, aloud=platform.settings.log_requests
+    )  # inside of the others: they copy what names the route
     app.add_middleware(HeadAsGet)
     app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
     app.add_middleware(Turns)
+    app.add_middleware(RequestId)
     return app
 
 

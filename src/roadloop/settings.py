@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     idempotency_days: float = Field(
         30, ge=0, description="An Idempotency-Key is known for so many days after its request; 0: for ever."
     )
+    log_format: Literal["text", "json"] = Field("text", description="Lines of the server's log: text, or json.")
+    log_file: str = Field(
+        "", description="File of the server's log, begun anew after 10 MiB, five older ones kept; empty: stderr."
+    )
+    log_requests: bool = Field(False, description="Write a line of the log for every request that is answered.")
     log_keep_days: float = Field(
         365, ge=0, description="Logs of ended jobs in logs/ are removed so many days after their last line; 0: never."
     )

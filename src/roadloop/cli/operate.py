@@ -24,7 +24,7 @@ from rich.table import Table
 from sqlalchemy import make_url
 
 from roadloop.cluster.hosts import Cluster
-from roadloop.console import Home, language, on_one_line, settings_of, start_log, terminal
+from roadloop.console import Home, language, on_one_line, settings_of, terminal
 from roadloop.errors import AccessRefusedError, ConflictError, Text
 from roadloop.jobs import confine, nodes, queue
 from roadloop.jobs.feed import Feed
@@ -38,6 +38,7 @@ from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import from_row, jobs
 from roadloop.jobs.supervisor import Supervisor
+from roadloop.journal import start_log
 from roadloop.notices.service import Courier
 from roadloop.server import create_app
 from roadloop.settings import Settings
@@ -67,13 +68,17 @@ def serve(
     stop_jobs: Annotated[
         bool, typer.Option("--stop-jobs", help="When the server stops, stop the running jobs too.")
     ] = False,
+    log_format: Annotated[
+        str | None, typer.Option(help="Lines of the server's log: text, or json for programs.")
+    ] = None,
 ) -> None:
     """Start the server: the page, the interface and the jobs 启动服务.
 
     A fresh workspace is set up by itself. Stopping the server (Ctrl-C) leaves running jobs at work; the next start
     finds them again.
     """
-    settings = settings_of(home, host=host, port=port, roots=tuple(root) if root else None)
+    roots = tuple(root) if root else None
+    settings = settings_of(home, host=host, port=port, roots=roots, log_format=log_format)
     if settings.host not in LOOPBACK:
         raise AccessRefusedError(
             Text(
@@ -82,7 +87,7 @@ def serve(
                 " elsewhere use a tunnel: ssh -L 8600:127.0.0.1:8600 SERVER",
             )
         )
-    start_log()
+    start_log(settings.log_format, Path(settings.log_file) if settings.log_file else None)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     objects.BRIEFLY.set()
     listener = _listen(settings)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from roadloop import __version__
 from roadloop.devices import service as devices
-from roadloop.errors import ConflictError, Language, NotFoundError, Text
+from roadloop.errors import BusyError, ConflictError, Language, NotFoundError, Text
 from roadloop.jobs import logs, nodes, queue
 from roadloop.jobs.feed import Feed
 from roadloop.jobs.history import WHOLE, JobFields, JobRows, Part, format_time, history
@@ -26,6 +26,8 @@ from roadloop.storage import migrate, search
 from roadloop.storage.platform import Platform
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
+
+SILENT_SECONDS: Final = 30.0  #: of the supervisor, after which no requests should come here
 
 REMOVED: Final = Text(
     "这个任务的日志已不在：超过保留期限的日志会被删除（设置 log_keep_days 与 log_keep_mib）。任务的记录与结果未受影响。",
@@ -204,6 +206,21 @@ def newest_jobs(call: Call, most: int) -> list[dict[str, Any]]:
 def metrics_routes(platform: Platform, metrics: Metrics) -> APIRouter:
     """The endpoint that Prometheus asks."""
     router = Endpoints(platform, tag="jobs")
+
+    @router.get("/v1/ready", NoParameters, reply={"data": {"supervisor_silent_seconds": 0.3}})
+    def ready(call: Call, _: NoParameters) -> dict[str, Any]:
+        """Whether requests may be sent here: the database answers, and the supervisor makes its rounds; else 503."""
+        with call.platform.database.reading() as db:
+            db.execute(sa.select(1))
+        silent = metrics.silence()
+        if silent > SILENT_SECONDS:
+            raise BusyError(
+                Text(
+                    f"监督线程已 {silent:.0f} 秒没有完成一轮；原因见服务日志。",
+                    f"The supervisor has made no round for {silent:.0f} s; the server's log says why.",
+                )
+            )
+        return {"data": {"supervisor_silent_seconds": round(silent, 1)}}
 
     @router.get("/metrics", NoParameters, reply="text/plain")
     def metrics_text(_call: Call, _: NoParameters) -> Response:

@@ -60,6 +60,8 @@ class Metrics:
             buckets=LOCK_SECONDS,
             registry=self._registry,
         )
+        #: Seconds since the supervisor's last whole round; 0 where nobody supervises.
+        self.silence: Callable[[], float] = lambda: 0.0
         platform.database.waited = waits.observe
         self._registry.register(_Installation(platform))
 
@@ -71,6 +73,7 @@ class Metrics:
             limit: How many there may be.
             silence: Seconds since the supervisor's last whole round.
         """
+        self.silence = silence
         self._gauge("roadloop_http_connections", "Open connections.").set_function(connections)
         self._gauge("roadloop_http_connections_limit", "Connections that there may be at once.").set(limit)
         self._gauge(

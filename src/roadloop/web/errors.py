@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 
 from roadloop import errors
 from roadloop.errors import Language, RoadloopError, Text
+from roadloop.journal import REQUEST
 
 log: Final = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def _cut(value: Any, long: Mapping[str, str]) -> Any:
 
 def internal(request: Request, error: Exception) -> JSONResponse:
     """The answer to our own bug: an id that stands in the server's log, nothing else."""
-    number = uuid.uuid4().hex[:12]
+    number = REQUEST.get() or uuid.uuid4().hex[:12]
     log.error("internal error %s at %s %s", number, request.method, request.url.path, exc_info=error)
     text = Text(
         f"服务内部错误（编号 {number}，详情见服务日志）。数据未受影响，可以重试。",
@@ -121,4 +122,5 @@ def internal(request: Request, error: Exception) -> JSONResponse:
         "error": "internal_error",
         "details": {"id": number},
     }
-    return JSONResponse(body, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+    headers = {"x-request-id": number}
+    return JSONResponse(body, status_code=HTTPStatus.INTERNAL_SERVER_ERROR, headers=headers)

@@ -1,15 +1,52 @@
 """How long requests take: by the route that answers them, never by the path that the client has written.
 
-So clients cannot make up new series, whatever they ask for.
+So clients cannot make up new series, whatever they ask for. Each request has an id: the client's, or the proxy's, else a new
+one; it comes back in `X-Request-ID`, and stands in every line of the log that the request leads to.
 """
 
+import logging
+import re
 import time
+import uuid
 from typing import Final
 
 from prometheus_client import Histogram
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from roadloop.journal import REQUEST
+
+log: Final = logging.getLogger(__name__)
+
 LABELS: Final = ("route", "method", "status")
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestId:
+    """Give every request an id; the outermost of all.
+
+    Args:
+        app: The application behind.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app: Final = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        number = given if _ID.fullmatch(given) else uuid.uuid4().hex[:12]
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["x-request-id"] = number
+            await send(message)
+
+        REQUEST.set(number)  # for this request's task; what answers our own bugs stands outside of here
+        await self.app(scope, receive, send_with_id)
 
 
 class Latency:
@@ -18,11 +55,13 @@ class Latency:
     Args:
         app: The application behind, the one that chooses the route.
         requests: Told the seconds from a request's head to the end of its answer, by LABELS.
+        aloud: Whether the log gets a line for each.
     """
 
-    def __init__(self, app: ASGIApp, requests: Histogram) -> None:
+    def __init__(self, app: ASGIApp, requests: Histogram, *, aloud: bool = False) -> None:
         self.app: Final = app
         self._requests: Final = requests
+        self._aloud: Final = aloud
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -45,9 +84,12 @@ class Latency:
             status = "5xx"
             raise
         finally:
+            route, method = _route_of(scope)
+            seconds = time.monotonic() - began
             if not follows:  # its length is how long somebody looked
-                route, method = _route_of(scope)
-                self._requests.labels(route, method, status).observe(time.monotonic() - began)
+                self._requests.labels(route, method, status).observe(seconds)
+            if self._aloud:
+                log.info("%s %s %s %.0f ms", method, route, status, 1000 * seconds)
 
 
 def _route_of(scope: Scope) -> tuple[str, str]:
