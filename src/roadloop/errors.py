@@ -23,12 +23,14 @@
     + OutOfMemoryError         GPU or host memory
     + NonFiniteLossError       the loss is NaN or infinite
     + OtherVersionError        another version of roadloop wrote it
+    + MissingPackageError      one that only some installations need
     + ObjectStoreError         an object store refuses, or does not answer
 
 `web/errors.py` maps the classes to HTTP statuses; nothing here knows HTTP.
 """
 
-from typing import Any, ClassVar, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 Language = Literal["zh", "en"]
 
@@ -226,6 +228,31 @@ class OtherVersionError(JobError):
     """Another version of roadloop wrote this job, and this one cannot read it; `details` has the fields."""
 
     code = "other_version"
+
+
+class MissingPackageError(JobError):
+    """A package that only some installations need is not installed; the text says how to get it."""
+
+    code = "missing_package"
+
+
+#: Packages that are imported without being asked for first, and the extra of this project that brings each.
+EXTRAS: Final[Mapping[str, str]] = {"torch": "torch", "onnx": "torch", "onnxruntime": "torch", "onnxscript": "torch"}
+
+
+def missing_package(error: ImportError) -> MissingPackageError | None:
+    """What is said where such a package is missing; None: it is another one, or not missing."""
+    package = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or package not in EXTRAS:
+        return None
+    extra = EXTRAS[package]
+    return MissingPackageError(
+        Text(
+            f"这里没有安装 {package}：请运行 pip install 'roadloop[{extra}]'（装在运行任务的每台机器上），然后重新提交。",
+            f"{package} is not installed here: run pip install 'roadloop[{extra}]', on every machine that runs jobs, then try"
+            " again.",
+        )
+    )
 
 
 class ObjectStoreError(JobError):

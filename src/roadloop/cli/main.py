@@ -1,7 +1,7 @@
 """`roadloop`: the command line. Every command is named here; each feature's commands live in its `cli.py`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -11,7 +11,7 @@ from roadloop.cli import fsck as check
 from roadloop.cli import operate
 from roadloop.console import language, terminal
 from roadloop.demo import cli as demo
-from roadloop.errors import RoadloopError
+from roadloop.errors import RoadloopError, missing_package
 from roadloop.evaluation import cli as evaluation
 from roadloop.models import cli as models
 from roadloop.networks import cli as networks
@@ -68,12 +68,21 @@ def options(
     """What every command takes."""
 
 
+def _leave(error: RoadloopError) -> NoReturn:
+    terminal(stderr=True).print(f"[bold red]✗[/] {escape(error.text.pick(language()))}")
+    sys.exit(1)
+
+
 def main(commands: typer.Typer = app) -> None:
     """Run a command line: our errors become one clear sentence and exit code 1."""
     try:
         commands()
     except RoadloopError as error:
-        terminal(stderr=True).print(f"[bold red]✗[/] {escape(error.text.pick(language()))}")
-        sys.exit(1)
+        _leave(error)
+    except ImportError as error:
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        _leave(missing)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -24,6 +24,7 @@ from roadloop.errors import (
     StaleRunError,
     Text,
     WorkerLostError,
+    missing_package,
 )
 from roadloop.jobs import confine, endings, logs, queue
 from roadloop.jobs.context import JobCancelled, Outcome, TaskContext
@@ -133,6 +134,8 @@ def _fail(context: TaskContext, error: BaseException) -> None:
         context.log("The job was stopped.")
         context.end(JobState.CANCELLED)
         return
+    if isinstance(error, ImportError):
+        error = missing_package(error) or error
     if isinstance(error, RoadloopError):
         text, code = error.text, error.code
         context.log(f"ERROR {code}: {text.en} | {text.zh}")
