@@ -11,8 +11,9 @@ import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { listen } from "./live.js";
 import { ofKinds, usePoll } from "./poll.js";
 import { language, setLanguage, setTheme, theme, usePreferences } from "./preferences.js";
-import { to, useRoute } from "./router.js";
-import { PLACES, pageOf } from "./places.js";
+import { foresee, useArrived } from "./late.js";
+import { PLACES, usePage, viewAt } from "./places.js";
+import { parse, to, useRoute } from "./router.js";
 
 /** @typedef {import("./places.js").Active} Active */
 
@@ -30,7 +31,8 @@ function App() {
   const health = usePoll(loadHealth, [], () => 60_000);
   /** @type {Active} */
   const jobs = /** @type {any} */ (active.data ?? NOTHING).data;
-  const { view, crumbs, key, wide } = pageOf(route);
+  const { page, coming } = useArrived(usePage(route));
+  const { view, crumbs, key, wide } = page;
   const title = crumbs[crumbs.length - 1][0];
   useEffect(() => void (document.title = `${title} · roadloop`), [title]);
   useEffect(() => scrollTo(0, 0), [key]);
@@ -47,7 +49,13 @@ function App() {
       if (name) setOver(name);
     };
     addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
+    addEventListener("pointerover", approached);
+    addEventListener("focusin", approached);
+    return () => {
+      removeEventListener("keydown", press);
+      removeEventListener("pointerover", approached);
+      removeEventListener("focusin", approached);
+    };
   }, []);
   const close = () => setOver("");
   return html`
@@ -83,10 +91,20 @@ function App() {
         ${over === "search" && html`<${Palette} places=${everyPlace()} close=${close} />`}
         ${over === "keys" && html`<${Keys} close=${close} />`}
         ${over === "calls" && html`<${Calls} close=${close} />`}
-        <main class=${`content ${wide ? "wide" : ""}`} key=${key}><${view} route=${route} active=${jobs} /></main>
+        <main class=${`content ${wide ? "wide" : ""}`} key=${key} aria-busy=${coming ? "true" : undefined}>
+          <${view} route=${page.route} active=${jobs} />
+        </main>
       </div>
     </div>
   `;
+}
+
+/** Somebody is about to go to another place: its code may come meanwhile. @param {Event} event */
+function approached(event) {
+  const near = /** @type {Element} */ (event.target);
+  const link = near.closest?.("a[href]") ?? near.closest?.("tr.opens")?.querySelector("a[href]");
+  const address = link?.getAttribute("href") ?? "";
+  if (address.startsWith("#/")) foresee(viewAt(parse(address)));
 }
 
 /** What a key opens over the page; "" for none. @param {KeyboardEvent} event */
