@@ -370,7 +370,9 @@ def page(
 @app.command()
 def screens(
     folder: Annotated[Path, typer.Argument(help="Where the pictures go.")],
-    url: Annotated[str, typer.Option(help="A server that runs; what it holds is what is seen.")] = "http://127.0.0.1:8000",
+    url: Annotated[
+        str, typer.Option(help="A server that runs; what it holds is what is seen.")
+    ] = "http://127.0.0.1:8000",
     widths: Annotated[str, typer.Option(help="Of the page, in CSS pixels, with commas.")] = "390,1440,3840",
 ) -> None:
     """A picture of every screen in both languages and themes, as a person sees it (selenium)."""

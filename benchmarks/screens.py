@@ -49,13 +49,11 @@ def walk(driver: webdriver.Chrome, url: str) -> Iterator[str]:
     while waiting:
         route = waiting.pop(0)
         visit(driver, route)
-        yield route
-        if driver.execute_script("return location.hash") != route:
-            visit(driver, route)
         for other in driver.execute_script(_WAYS):
             if (kind := _kind_of(other)) not in seen:
                 seen.add(kind)
                 waiting.append(other)
+        yield route
 
 
 def visit(driver: webdriver.Chrome, route: str) -> None:
@@ -98,7 +96,11 @@ def take(url: str, folder: Path, widths: list[int]) -> Iterator[Path]:
                     for width in widths:
                         _resize(driver, width)
                         time.sleep(0.2)
-                        path = folder / f"{width}-{language}-{theme}" / f"{_kind_of(route).replace('/', '-') or 'overview'}.png"
+                        path = (
+                            folder
+                            / f"{width}-{language}-{theme}"
+                            / f"{_kind_of(route).replace('/', '-') or 'overview'}.png"
+                        )
                         path.parent.mkdir(parents=True, exist_ok=True)
                         path.write_bytes(driver.get_screenshot_as_png())
                         yield path

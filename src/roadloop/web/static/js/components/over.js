@@ -7,7 +7,11 @@ import { t } from "../i18n.js";
 /** @param {{title: string, close: () => void, class?: string, children?: any}} props */
 export function Over({ title, close, class: more = "", children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => box.current?.showModal(), []);
+  useEffect(() => {
+    const dialog = box.current;
+    dialog?.showModal();
+    return () => dialog?.close(); // which gives the keyboard back to where it was
+  }, []);
   return html`
     <dialog class=${`dialog ${more}`} ref=${box} aria-label=${title} onClose=${close}
       onClick=${(/** @type {MouseEvent} */ e) => e.target === box.current && close()}>
