@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
-from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, Text
+from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, Text, many
 from roadloop.models.params import Arrays, read_params, write_params
 from roadloop.networks.folder import digest
 from roadloop.networks.names import Three
@@ -95,7 +95,7 @@ class ModelFile(Record):
     def _fits_together(self) -> "ModelFile":
         ids = [c.train_id for c in self.classes]
         if len(set(ids)) != len(ids) or max(ids) >= self.num_classes:
-            message = f"classes {ids} do not fit {self.num_classes} outputs"
+            message = f"classes {ids} do not fit {many(self.num_classes, 'output')}"
             raise ValueError(message)
         if digest(self.network.source) != self.network.digest:
             message = "network.digest is not the sha256 of network.source"
