@@ -367,6 +367,21 @@ def page(
     console.print(table)
 
 
+@app.command()
+def screens(
+    folder: Annotated[Path, typer.Argument(help="Where the pictures go.")],
+    url: Annotated[
+        str, typer.Option(help="A server that runs; what it holds is what is seen.")
+    ] = "http://127.0.0.1:8000",
+    widths: Annotated[str, typer.Option(help="Of the page, in CSS pixels, with commas.")] = "390,1440,3840",
+) -> None:
+    """A picture of every screen in both languages and themes, as a person sees it (selenium)."""
+    from benchmarks.screens import take  # noqa: PLC0415 - selenium is among the developers' packages
+
+    for path in take(url, folder, [int(width) for width in split_numbers(widths)]):
+        say(str(path))
+
+
 def _show(result: Result, as_json: bool) -> None:
     if as_json:
         say(json.dumps(result.to_json(), ensure_ascii=False))

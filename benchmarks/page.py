@@ -65,7 +65,7 @@ def measure(url: str, task: str, seconds: float, pages: int, rounds: int) -> lis
         pages: How many look at once, with `task`.
         rounds: Times that the page is opened.
     """
-    with _chromium() as browser:
+    with chromium() as browser:
         found = [*_opened(browser, url, rounds), *_looked_at(browser, f"{url}/#/", seconds, "idle page")]
         if task:
             found += _looked_at(browser, f"{url}/#/training/{task}", seconds, "running training")
@@ -73,7 +73,12 @@ def measure(url: str, task: str, seconds: float, pages: int, rounds: int) -> lis
 
 
 @contextmanager
-def _chromium() -> Iterator[webdriver.Chrome]:
+def chromium() -> Iterator[webdriver.Chrome]:
+    """Debian's Chromium with an empty profile.
+
+    Raises:
+        ConflictError: It is not installed.
+    """
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
         text = "请安装 chromium 与 chromium-driver。", "Install chromium and chromium-driver."

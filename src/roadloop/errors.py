@@ -46,6 +46,17 @@ class Text(NamedTuple):
         return self.zh if language == "zh" else self.en
 
 
+def many(number: int, one: str, more: str = "") -> str:
+    """A number of things in English: `1 picture is`, `1,234 pictures are`.
+
+    Args:
+        number: How many.
+        one: What one is called, with its verb.
+        more: What several are called, where that is not `one` with an s.
+    """
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
+
+
 class RoadloopError(Exception):
     """Base of all deliberate errors.
 

@@ -16,7 +16,20 @@ from roadloop.errors import InvalidValueError, OtherVersionError, RoadloopError,
 
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 100_000  #: of one JSON text
+_DEEP: Final = Text("嵌套过深", "nested too deeply")
 _TEXTS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+class JsonProblemError(ValueError):
+    """Text is not JSON that is taken.
+
+    Attributes:
+        text: Why, as a part of a sentence.
+    """
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text: Final = text
 
 
 def from_json_text(value: Any) -> Any:
@@ -25,9 +38,9 @@ def from_json_text(value: Any) -> Any:
         return value
     try:
         return load_json(value)
-    except (ValueError, RecursionError) as error:
-        message = "not valid JSON"
-        raise ValueError(message) from error
+    except JsonProblemError as error:
+        why = error.text
+        raise JsonProblemError(Text(f"不是有效的 JSON（{why.zh}）", f"not valid JSON ({why.en})")) from error
 
 
 JsonObject = Annotated[dict[str, Any], BeforeValidator(from_json_text)]
@@ -104,17 +117,22 @@ def load_json(text: bytes | str) -> Any:
     """What JSON text says, where that is neither deep nor much: reading it stops every thread of the process.
 
     Raises:
-        ValueError: It is not JSON, or nested more deeply than `MAX_DEPTH`, or has more than `MAX_VALUES` values.
-        RecursionError: It is nested very deeply.
+        JsonProblemError: It is not JSON, or nested more deeply than `MAX_DEPTH`, or has more than `MAX_VALUES` values.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if _count_values(raw) > MAX_VALUES and _count_values(_TEXTS.sub(b"", raw)) > MAX_VALUES:
-        message = f"more than {MAX_VALUES} values"
-        raise ValueError(message)
-    value = json.loads(text, parse_constant=_refuse_constant)
+        raise JsonProblemError(Text(f"多于 {MAX_VALUES} 个值", f"more than {MAX_VALUES} values"))
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        zh = f"第 {error.lineno} 行第 {error.colno} 个字符处不合语法"
+        raise JsonProblemError(Text(zh, str(error))) from error
+    except UnicodeDecodeError as error:
+        raise JsonProblemError(Text("不是 UTF-8 编码的文字", "it is not text in UTF-8")) from error
+    except RecursionError as error:
+        raise JsonProblemError(_DEEP) from error
     if _depth(value) > MAX_DEPTH:
-        message = "nested too deeply"
-        raise ValueError(message)
+        raise JsonProblemError(_DEEP)
     return value
 
 
@@ -124,8 +142,7 @@ def _count_values(raw: bytes) -> int:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    message = f"{name} is not a JSON value"
-    raise ValueError(message)
+    raise JsonProblemError(Text(f"JSON 没有 {name}", f"{name} is not a JSON value"))
 
 
 def _depth(value: Any) -> int:
@@ -188,42 +205,68 @@ def describe(error: pydantic.ValidationError, what: str) -> RoadloopError:
     """Our error for pydantic's first complaint: the field, the value, the rule."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"]) or what
-    kind, rule = first["type"], first["msg"].removeprefix("Value error, ")
-    shown = repr(first.get("input"))[:120]
-    if kind == "missing":
+    shown, rule = repr(first.get("input"))[:120], rule_of(first)
+    if first["type"] == "missing":
         text = Text(f"缺少参数 {name}。", f"The parameter {name} is missing.")
     else:
-        text = Text(
-            f"参数 {name} 的值 {shown} 无效：{_rule_zh(first) or rule}。", f"{name}: {shown} is not valid: {rule}."
-        )
+        text = Text(f"参数 {name} 的值 {shown} 无效：{rule.zh}。", f"{name}: {shown} is not valid: {rule.en}.")
     return InvalidValueError(text, parameter=name)
 
 
-_RULES_ZH: Final = {
+#: pydantic's types of errors that records of ours can meet -> what it says, in Chinese; the facts are those of the error.
+RULES_ZH: Final = {
+    "missing": "缺少这一项",
+    "extra_forbidden": "没有这一项",
     "int_parsing": "应为整数",
+    "int_parsing_size": "应为整数，且不能这么大",
     "int_type": "应为整数",
     "int_from_float": "应为整数",
     "float_parsing": "应为数字",
     "float_type": "应为数字",
     "finite_number": "应为有限的数字",
-    "bool_parsing": "应为 1 或 0",
-    "bool_type": "应为 1 或 0",
+    "bool_parsing": "应为 true 或 false（1 或 0）",
+    "bool_type": "应为 true 或 false（1 或 0）",
     "string_type": "应为文本",
+    "string_unicode": "应为能读出的文本",
+    "string_too_long": "最多 {max_length} 个字符",
+    "string_too_short": "至少 {min_length} 个字符",
+    "string_pattern_mismatch": "应符合 {pattern}",
     "dict_type": "应为 JSON 对象",
+    "model_type": "应为 JSON 对象",
+    "model_attributes_type": "应为 JSON 对象",
+    "dataclass_type": "应为 JSON 对象",
+    "dataclass_exact_type": "应为 JSON 对象",
     "list_type": "应为列表",
+    "tuple_type": "应为列表",
+    "too_long": "最多 {max_length} 项，而不是 {actual_length} 项",
+    "too_short": "至少 {min_length} 项，而不是 {actual_length} 项",
     "greater_than_equal": "应不小于 {ge}",
     "greater_than": "应大于 {gt}",
     "less_than_equal": "应不大于 {le}",
     "less_than": "应小于 {lt}",
-    "string_too_long": "最多 {max_length} 个字符",
-    "string_too_short": "至少 {min_length} 个字符",
-    "literal_error": "应为 {expected} 之一",
-    "enum": "应为 {expected} 之一",
+    "literal_error": "应为 {expected}",
+    "enum": "应为 {expected}",
+    "none_required": "应为空",
+    "is_instance_of": "种类不对",
+    "unexpected_keyword_argument": "没有这一项",
+    "unexpected_positional_argument": "项数不对",
+    "missing_argument": "缺少这一项",
+    "missing_keyword_only_argument": "缺少这一项",
+    "recursion_loop": "不能包含自身",
+    "invalid_key": "键应为文本",
 }
 
 
-def _rule_zh(first: Any) -> str | None:
-    rule = _RULES_ZH.get(first["type"])
-    if rule is None:
-        return "不是有效的 JSON" if "not valid JSON" in first["msg"] else None
-    return rule.format(**first.get("ctx", {}))
+def rule_of(complaint: Mapping[str, Any]) -> Text:
+    """Why pydantic refuses a value, in both languages; what a validator of ours says is said as it says it.
+
+    Args:
+        complaint: One of `ValidationError.errors()`.
+    """
+    facts = complaint.get("ctx", {})
+    if isinstance(own := facts.get("error"), JsonProblemError):
+        return own.text
+    said = str(complaint["msg"]).removeprefix("Value error, ")
+    zh = RULES_ZH.get(complaint["type"], "不符合要求")
+    written = {key: f"{fact:g}" if isinstance(fact, float) else str(fact) for key, fact in facts.items()}
+    return Text(zh.format(**written).replace(" or ", " 或 "), said)

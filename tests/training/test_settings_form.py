@@ -73,8 +73,8 @@ def test_errors__stand_at_their_keys_all_at_once(site: Any) -> None:
     }  # fmt: skip
     assert "greater than or equal to 1" in errors["train_con", "batch_size"]
     zh = {error["key"]: error["message"] for error in looked(site, task, "zh", **given)["errors"]}
-    assert zh["batch_size"] == "train_con: batch_size 的值 0 无效（应 ≥ 1）。"
-    assert zh["base_lr"] == "train_con: base_lr 的值 'much' 无效（应为数）。"
+    assert zh["batch_size"] == "train_con: batch_size 的值 0 无效（应不小于 1）。"
+    assert zh["base_lr"] == "train_con: base_lr 的值 'much' 无效（应为数字）。"
     assert "there is no key 'turn'" in errors["data_con", "turn"]
     assert found["train_con"]["batch_size"] == found["saved"]["train_con"]["batch_size"]
 

@@ -24,19 +24,23 @@ def test_page__is_a_few_small_files_that_browsers_keep(platform: Platform, path:
     document = client.get(path)
     assert document.headers["cache-control"] == ASK_AGAIN
     files = [name for name in names(document.text) if name.startswith("/page/")]
-    assert [name.rpartition("/")[2].rpartition(".")[2] for name in files] == ["css", "js", "js"]
+    kinds = [name.rpartition("/")[2].rpartition(".")[2] for name in files]
+    assert kinds == ["svg", "css", "js", "js", "js", "js", "js"]
+    assert len([name for name in files if "/vendor/" in name]) == 3  # asked for at once, not when the first is read
     weight = len(document.content)
     for name in files:
         answer = client.get(name)
         assert (answer.status_code, answer.headers["cache-control"]) == (200, FOR_EVER)
+        assert b"/static/" not in answer.content
         assert answer.headers["vary"] == "accept-encoding"
         weight += int(answer.headers["content-length"])
     assert weight < 150_000
-    plain = client.get(files[0], headers={"accept-encoding": "identity"})
-    packed = client.get(files[0])
+    assert files[0].endswith("/icon.svg")
+    plain = client.get(files[1], headers={"accept-encoding": "identity"})
+    packed = client.get(files[1])
     assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
     assert plain.content == packed.content  # which the client has unpacked
-    assert client.get(files[0].replace(".css", ".none")).status_code == 404
+    assert client.get(files[1].replace(".css", ".none")).status_code == 404
 
 
 def test_page__has_another_name_when_a_file_has_changed(tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ def test_compose__runs_each_module_once_in_the_order_of_need() -> None:
         "js/views/two.js": 'export { a } from "../one.js";\nconst d = async () => await import("../../vendor/late.js");\n'
         "export {\n  d,\n};\n",
     }
-    assert compose(texts, ENTRY, "/page/1/") == (
+    assert compose(texts, ENTRY, "/page/1/")["app.js"] == (
         'import lib from "/page/1/vendor/lib.js";\nconst $ = {};\n'
         "// js/one.js\n$['js/one.js'] = (() => {\n\nconst a = lib;\nasync function b() {}\nreturn { a, b };\n})();\n"
         "// js/views/two.js\n$['js/views/two.js'] = (() => {\n\n"
@@ -79,7 +83,7 @@ def test_compose__leaves_comments_behind_and_nothing_else() -> None:
         "  /** @type {number} */ (g).x = `a // b /** c */`;\n  /** Another. */\nconst d = 2;\n"
     )
     said = "const a = (f(1)); // 1\n  (g).x = `a // b /** c */`;\nconst d = 2;\nreturn { a };\n"
-    assert said in compose({ENTRY: text}, ENTRY, "/")
+    assert said in compose({ENTRY: text}, ENTRY, "/")["app.js"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +99,52 @@ def test_compose__names_what_it_cannot_do(text: str) -> None:
 def test_compose__a_worker_has_an_address_of_its_own() -> None:
     texts = {ENTRY: 'const w = new Worker(new URL("./parts/draw.js", import.meta.url), { type: "module" });\n'}
     said = 'const w = new Worker(new URL("/page/1/draw.js", location.origin), { type: "module" });\n'
-    assert said in compose(texts, ENTRY, "/page/1/")
+    assert said in compose(texts, ENTRY, "/page/1/")["app.js"]
+
+
+def test_compose__what_is_asked_for_late_is_a_file_of_its_own_and_no_module_runs_twice() -> None:
+    texts = {
+        ENTRY: 'import { base } from "./base.js";\nconst a = async () => await import("./views/a.js");\n'
+        'const b = async () => (await import("./views/b.js")).B;\nrun(a, b, base);\n',
+        "js/base.js": "export const base = 1;\n",
+        "js/both.js": 'import { base } from "./base.js";\nexport const both = base;\n',
+        "js/views/a.js": 'import { both } from "../both.js";\nexport const A = both;\n',
+        "js/views/b.js": 'import { both } from "../both.js";\nimport { more } from "./more.js";\nexport const B = both + more;\n'
+        'const c = async () => await import("./c.js");\n',
+        "js/views/more.js": "export const more = 2;\n",
+        "js/views/c.js": "export const C = 3;\nexport const D = 4;\n",
+    }
+    files = compose(texts, ENTRY, "/page/1/")
+    assert sorted(files) == ["app.js", "app.shared.js", "views/a.js", "views/b.js", "views/c.js"]
+    assert 'await import("/page/1/views/a.js")' in files["app.js"]
+    assert files["app.js"].endswith("export { $ };\n")
+    ran = [path for text in files.values() for path in re.findall(r"^// (\S+)$", text, re.MULTILINE)]
+    assert sorted(ran) == sorted(texts)
+    link = 'import { $ } from "/page/1/app.js";\n'
+    assert files["app.shared.js"].startswith(f"{link}// js/both.js\n")
+    assert files["views/b.js"].startswith(f'{link}import "/page/1/app.shared.js";\n// js/views/more.js\n')
+    assert files["views/b.js"].endswith("export const { B } = $['js/views/b.js'];\n")
+    assert files["views/c.js"].startswith(f"{link}// js/views/c.js\n")
+    assert files["views/c.js"].endswith("export const { C, D } = $['js/views/c.js'];\n")
+
+
+def test_page__views_come_late_and_the_first_screen_without_them(platform: Platform) -> None:
+    """The table of places holds no stage itself: a view that somebody adds must come late, too."""
+    files = {name.partition("/")[2]: file for name, file in Page(STATIC)._up_to_date().items()}
+    views = {
+        f"views/{name}.js"
+        for name in re.findall(r'import\("\./views/([\w-]+)\.js"\)', (STATIC / "js/places.js").read_text())
+    }
+    assert len(views) > 15
+    assert views <= set(files)
+    at_once = re.findall(r"^// js/views/(\S+)$", files["app.js"].plain.decode(), re.MULTILINE)
+    assert sorted(at_once) == ["begin.js", "jobs.js", "nowhere.js", "overview.js"]
+    first = [
+        file
+        for name, file in files.items()
+        if name in {"app.js", "app.css", "boot.js"} or name.startswith("vendor/preact")
+    ]
+    assert sum(len(file.packed or file.plain) for file in first) < 75_000
 
 
 def test_compose__names_modules_that_need_each_other() -> None:

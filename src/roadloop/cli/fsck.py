@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from roadloop.cli.operate import Roots
 from roadloop.console import Home, language, settings_of, terminal
-from roadloop.errors import RoadloopError, Text
+from roadloop.errors import RoadloopError, Text, many
 from roadloop.jobs.findings import Problem, Repair, Report
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.lock import alone
@@ -110,8 +110,8 @@ def _show(report: Report, *, unverified: bool) -> None:
     for place in report.unverified if unverified else ():
         words = Text("没有校验值，无法验证", "has no sums and cannot be verified")
         console.print(f"[yellow]·[/] {escape(str(place))}: {words.pick(language())}")
-    counts = f"{len(report.problems)} problems, {len(report.notes)} notes"
-    console.print(f"{report.jobs} jobs, {report.files} files checked: {counts}")
+    counts = f"{many(len(report.problems), 'problem')}, {many(len(report.notes), 'note')}"
+    console.print(f"{many(report.jobs, 'job')}, {many(report.files, 'file')} checked: {counts}")
     if any(problem.cure for problem in report.problems):
         console.print(
             Text(

@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 
 from roadloop.cluster.hosts import Cluster
 from roadloop.console import Home, language, on_one_line, settings_of, terminal
-from roadloop.errors import AccessRefusedError, ConflictError, Text
+from roadloop.errors import AccessRefusedError, ConflictError, Text, many
 from roadloop.jobs import confine, nodes, queue
 from roadloop.jobs.feed import Feed
 from roadloop.jobs.history import status_text
@@ -249,7 +249,7 @@ def tidy(
         found = remove_old(platform, dry_run=dry_run)
     console.print(
         f"{'would be removed 将删除' if dry_run else 'removed 已删除'}: {found.replies} replies, {found.logs} logs"
-        f" ({found.log_bytes / 2**20:.1f} MiB), {found.temporary} temporary folders, {found.uploads} abandoned uploads"
+        f" ({found.log_bytes / 2**20:.1f} MiB), {many(found.temporary, 'temporary folder')}, {many(found.uploads, 'abandoned upload')}"
     )
 
 
@@ -293,7 +293,7 @@ def _move(settings: Settings, source: str, to: str) -> None:
     shown = make_url(to).render_as_string(hide_password=True)
     text = Text(
         f"{sum(counts.values())} 条记录（{len(counts)} 个表）已迁移并核对。请设置 ROADLOOP_DATABASE_URL 为 {shown}，再启动服务。",
-        f"{sum(counts.values())} rows of {len(counts)} tables were moved and compared. Set ROADLOOP_DATABASE_URL to {shown},"
+        f"{many(sum(counts.values()), 'row')} of {many(len(counts), 'table was', 'tables were')} moved and compared. Set ROADLOOP_DATABASE_URL to {shown},"
         " then start the server.",
     )
     console.print(escape(text.pick(language())))
@@ -306,7 +306,7 @@ def _refuse_running(platform: Platform) -> None:
         raise ConflictError(
             Text(
                 f"还有 {len(active)} 个任务在运行，它们仍会写入原来的数据库。请用 roadloop serve --stop-jobs 启动后停止服务，或等它们结束。",
-                f"{len(active)} jobs run, and would go on writing to the old database. Stop them (on the page, or leave"
+                f"{many(len(active), 'job runs', 'jobs run')}, and would go on writing to the old database. Stop them (on the page, or leave"
                 " roadloop serve --stop-jobs), or wait until they have ended.",
             )
         )

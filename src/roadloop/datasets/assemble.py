@@ -19,7 +19,7 @@ from roadloop.datasets.plan import Plan
 from roadloop.datasets.reader import Split
 from roadloop.datasets.recipe import DatasetRecipe
 from roadloop.datasets.tally import Tally, total
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.labels.table import format_csv, union
 from roadloop.storage import publish, reading
 
@@ -223,17 +223,23 @@ def _warnings(
             bool(leaks),
             Text(
                 f"{len(leaks)} 条轨迹同时出现在多个划分中，评估结果会偏高：{named}",
-                f"{len(leaks)} tracks are in more than one split, so scores will be too good: {named}",
+                f"{many(len(leaks), 'track is', 'tracks are')} in more than one split, so scores will be too good: {named}",
             ),
         ),
         (
             identical > 0,
             Text(
                 f"{identical} 张内容完全相同的图片出现在多个划分中",
-                f"{identical} pictures stand in more than one split, byte for byte",
+                f"{many(identical, 'picture stands', 'pictures stand')} in more than one split, byte for byte",
             ),
         ),
-        (bad > 0, Text(f"{bad} 个文件未使用，原因见 {REPORT}", f"{bad} files are left out; {REPORT} says why")),
+        (
+            bad > 0,
+            Text(
+                f"{bad} 个文件未使用，原因见 {REPORT}",
+                f"{many(bad, 'file is', 'files are')} left out; {REPORT} says why",
+            ),
+        ),
         (
             whole.unknown_pixels > 0,
             Text(
@@ -245,7 +251,7 @@ def _warnings(
             whole.all_ignored > 0,
             Text(
                 f"{whole.all_ignored} 张图片只含默认被忽略的类别",
-                f"{whole.all_ignored} pictures show only classes that are ignored by default",
+                f"{many(whole.all_ignored, 'picture shows', 'pictures show')} only classes that are ignored by default",
             ),
         ),
     )

@@ -12,7 +12,7 @@ from roadloop.datasets.info import SPLITS, DatasetInfo
 from roadloop.datasets.reader import DatasetReader
 from roadloop.datasets.recipe import DatasetRecipe
 from roadloop.datasets.split import LEFT_OUT, assign, normalise_shares
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.labels.table import ClassTable
 from roadloop.sources.choice import passes
 from roadloop.sources.layout import Problem, Sample
@@ -111,7 +111,7 @@ def divide(recipe: DatasetRecipe, found: Gathered) -> Division:
         warnings.append(
             Text(
                 f"{left} 张图片不在官方划分列表中，未使用",
-                f"{left} pictures are in no official list and are left out",
+                f"{many(left, 'picture is', 'pictures are')} in no official list and are left out",
             )
         )
     return Division(found.official, tuple(warnings))
@@ -162,7 +162,10 @@ def _draw(
     left = sum(split == LEFT_OUT for split in splits.values())
     if left:
         warnings.append(
-            Text(f"比例之和小于 1，{left} 张图片未使用", f"The shares sum to less than 1; {left} pictures are left out")
+            Text(
+                f"比例之和小于 1，{left} 张图片未使用",
+                f"The shares sum to less than 1; {many(left, 'picture is', 'pictures are')} left out",
+            )
         )
     return splits
 

@@ -18,7 +18,7 @@ from roadloop.datasets.gather import Gathered, divide, empty_parts, gather, noth
 from roadloop.datasets.info import SPLITS
 from roadloop.datasets.recipe import DatasetRecipe, Division
 from roadloop.datasets.split import LEFT_OUT, normalise_shares
-from roadloop.errors import Language, RoadloopError, Text
+from roadloop.errors import Language, RoadloopError, Text, many
 from roadloop.imaging.header import read_header
 from roadloop.imaging.room import room
 from roadloop.labels.table import IGNORE, ClassTable, union
@@ -163,7 +163,7 @@ def _too_small(recipe: DatasetRecipe, found: Gathered, parts: Mapping[str, Mappi
         looked = unusable + sum(part["looked_at"] for part in parts.values())
         yield Text(
             f"查看的 {looked} 个标注中有 {unusable} 个无法使用，生成时会被排除并写明原因",
-            f"Of {looked} labels that were looked at, {unusable} cannot be used; the build leaves them out and says why",
+            f"Of {many(looked, 'label')} that were looked at, {unusable} cannot be used; the build leaves them out and says why",
         )
 
 
@@ -182,7 +182,7 @@ def _missing(found: Gathered, parts: Mapping[str, Mapping[str, Any]], table: Cla
             looked = parts[split]["looked_at"]
             yield Text(
                 f"{split} 的 {looked} 个标注中没有：{zh}；这些类别没有成绩可看",
-                f"None of the {looked} labels of {split} that were looked at shows {en}: there would be no score for it",
+                f"None of the {many(looked, 'label')} of {split} that were looked at shows {en}: there would be no score for it",
             )
 
 

@@ -17,6 +17,7 @@ from roadloop.errors import (
     NameTakenError,
     NotFoundError,
     Text,
+    many,
 )
 from roadloop.imaging.decode import decode_label
 from roadloop.imaging.encode import encode_palette
@@ -167,7 +168,7 @@ def sample(platform: Platform, name: str, split: str, index: int) -> EncodedSamp
         raise NotFoundError(
             Text(
                 f"{name} 的 {split} 有 {len(samples)} 张图片，序号应为 0..{len(samples) - 1}",
-                f"{split} of {name} has {len(samples)} pictures; the index is 0..{len(samples) - 1}",
+                f"{split} of {name} has {many(len(samples), 'picture')}; the index is 0..{len(samples) - 1}",
             ),
             count=len(samples),
         )

@@ -11,7 +11,7 @@ from roadloop.datasets.pack import ShardReport
 from roadloop.datasets.plan import Plan, make_plan
 from roadloop.datasets.pool import Packing, open_packing, pack_all, take_over
 from roadloop.datasets.recipe import DatasetJob, DatasetRecipe
-from roadloop.errors import InvalidValueError, JobError, Text
+from roadloop.errors import InvalidValueError, JobError, Text, many
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.sources.layout import Problem
 
@@ -90,7 +90,7 @@ def _check(context: TaskContext, recipe: DatasetRecipe, plan: Plan, reports: Seq
         raise JobError(
             Text(
                 f"没有一张可用的图片：{len(problems)} 个文件都有问题，逐条原因见 {kept}",
-                f"Not one usable picture: {len(problems)} files are bad; {kept} says why, line by line",
+                f"Not one usable picture: {many(len(problems), 'file is', 'files are')} bad; {kept} says why, line by line",
             ),
             report=kept,
         )
@@ -101,7 +101,7 @@ def _check(context: TaskContext, recipe: DatasetRecipe, plan: Plan, reports: Seq
             Text(
                 f"{len(problems)} 个文件有问题（{share:.1%}，上限 {recipe.max_bad:.1%}），未生成 data；"
                 f"逐条原因见 {kept}。修正后重试，或提高 max_bad",
-                f"{len(problems)} files are bad ({share:.1%}, limit {recipe.max_bad:.1%}), so no dataset was built;"
+                f"{many(len(problems), 'file is', 'files are')} bad ({share:.1%}, limit {recipe.max_bad:.1%}), so no dataset was built;"
                 f" {kept} says why, line by line. Mend them and try again, or raise max_bad",
             ),
             report=kept,

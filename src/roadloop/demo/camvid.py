@@ -7,7 +7,7 @@ from roadloop.client import Client, Row
 from roadloop.demo.script import Found, Script
 from roadloop.demo.stage import Stage
 from roadloop.demo.tour import RUNNING, Tour
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, Text, many
 from roadloop.sources.importers.camvid import find
 from roadloop.sources.importers.tree import list_tree
 from roadloop.storage.paths import Workspace
@@ -112,7 +112,7 @@ class CamvidTour(Tour):
             sent = {"src": str(self._folder), "dest": SET, "layout": "camvid", "roadelement": "camvid"}
             task_id = begun[0] if begun else str(self.client.post("/offimport", **sent)["data"])
             pictures = self._follow("/off_status", task_id, line)["pictures"]
-            line.done(Text(f"{pictures} 张", f"{pictures} pictures"))
+            line.done(Text(f"{pictures} 张", f"{many(pictures, 'picture')}"))
 
     def _dataset(self) -> None:
         with self.stage.step(Text("生成数据集", "build dataset"), "/create_data", SET) as line:
@@ -146,7 +146,9 @@ class CamvidTour(Tour):
             best = self._trained(line, new, start)["best"]
             self.found.model = str(best["file"])
             epochs = self.script.epochs
-            line.done(Text(f"{epochs} 轮，最佳第 {best['epoch']} 轮", f"{epochs} epochs, the best {best['epoch']}"))
+            line.done(
+                Text(f"{epochs} 轮，最佳第 {best['epoch']} 轮", f"{many(epochs, 'epoch')}, the best {best['epoch']}")
+            )
 
     def _start(self, task_id: str, start: Row) -> None:
         self._send_start(task_id, num_classes=11, model=SET, train_con=self.script.train_con, **start)
@@ -164,4 +166,4 @@ class CamvidTour(Tour):
             self.found.report = self._follow("/eva_rate", task_id, line)["report"][0]
             self.found.evaluation = task_id
             self.found.shown = int(self.client.post("/show", task_id=task_id, cur_img=1)["total_img"])
-            line.done(Text(f"{self.found.shown} 张", f"{self.found.shown} pictures"))
+            line.done(Text(f"{self.found.shown} 张", f"{many(self.found.shown, 'picture')}"))

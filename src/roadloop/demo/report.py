@@ -13,7 +13,7 @@ from rich.table import Table
 from roadloop.demo.classes import LEARNT, TARGETS, LearntClass, target_miou
 from roadloop.demo.script import Found, Script
 from roadloop.demo.stage import Done
-from roadloop.errors import Language, Text
+from roadloop.errors import Language, Text, many
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.encode import encode_color
 from roadloop.storage import publish
@@ -90,8 +90,14 @@ def gains(found: Found, classes: Sequence[LearntClass] = LEARNT) -> list[tuple[T
     aimed = [m["name"] for m in found.gained.comparison["measures"] if m["measure"].startswith("iou:")]
     english = [name for name in chinese if name in aimed or chinese[name] in aimed]
     rows = [
-        (Text(f"mIoU，{len(TARGETS)} 类", f"mIoU, {len(TARGETS)} classes"), [target_miou(iou) for iou in ious]),
-        (Text(f"mIoU，全部 {len(classes)} 类", f"mIoU, all {len(classes)} classes"), [r["miou"] for r in reports]),
+        (
+            Text(f"mIoU，{len(TARGETS)} 类", f"mIoU, {many(len(TARGETS), 'class', 'classes')}"),
+            [target_miou(iou) for iou in ious],
+        ),
+        (
+            Text(f"mIoU，全部 {len(classes)} 类", f"mIoU, all {many(len(classes), 'class', 'classes')}"),
+            [r["miou"] for r in reports],
+        ),
         (
             Text(f"目标 {len(english)} 类平均", f"mean of the {len(english)} aimed at"),
             [sum(iou[name] for name in english) / len(english) for iou in ious],
@@ -119,8 +125,8 @@ def gains_summary(found: Found, script: Script) -> Text:
         f"第二圈：挑出 {mined} 张（随机对照 {control} 张）标注后，从第一圈的模型再训练 {lap.epochs} 轮，"
         f"mIoU {before:.4f} → {after:.4f}（对照 {other:.4f}）。\n"
         f"{verdict} 三个种子的结论用源码目录中的 python -m benchmarks mining 得到。",
-        f"Second lap: {mined} mined pictures labelled ({control} random ones as control), the first lap's model trained"
-        f" for {lap.epochs} more epochs: mIoU {before:.4f} -> {after:.4f} (control {other:.4f}).\n"
+        f"Second lap: {many(mined, 'mined picture')} labelled ({control} random ones as control), the first lap's model trained"
+        f" for {many(lap.epochs, 'more epoch')}: mIoU {before:.4f} -> {after:.4f} (control {other:.4f}).\n"
         f"{verdict} python -m benchmarks mining, in the checkout, answers with three seeds.",
     )
 
@@ -136,8 +142,8 @@ def summary(found: Found, script: Script) -> Text:
         f"（{tracks} 条训练中未见过的轨迹，{pictures} 张，{script.size[0]}x{script.size[1]}，种子 {script.seed}）；"
         f"全部 {len(LEARNT)} 类 {every:.4f}。",
         f"mIoU {miou:.4f}: mean IoU of {', '.join(TARGETS)}, from one confusion matrix over the test split"
-        f" ({tracks} tracks never trained on, {pictures} pictures, {script.size[0]}x{script.size[1]},"
-        f" seed {script.seed}); over all {len(LEARNT)} classes {every:.4f}.",
+        f" ({many(tracks, 'track')} never trained on, {many(pictures, 'picture')}, {script.size[0]}x{script.size[1]},"
+        f" seed {script.seed}); over all {many(len(LEARNT), 'class', 'classes')} {every:.4f}.",
     )
 
 
@@ -148,8 +154,8 @@ def camvid_summary(found: Found, epochs: int) -> Text:
     return Text(
         f"mIoU {miou:.4f}：CamVid 官方 val {pictures} 张上一个混淆矩阵，11 类，忽略像素不计"
         f"（把忽略像素上的预测算作错误：{void:.4f}）。从零训练 {epochs} 轮，最佳一轮由同一个 val 选出。",
-        f"mIoU {miou:.4f}: 11 classes, one confusion matrix over CamVid's official val split of {pictures} pictures, void"
-        f" dropped (predictions on void counted as wrong: {void:.4f}). {epochs} epochs from scratch; the same val chose the"
+        f"mIoU {miou:.4f}: 11 classes, one confusion matrix over CamVid's official val split of {many(pictures, 'picture')}, void"
+        f" dropped (predictions on void counted as wrong: {void:.4f}). {many(epochs, 'epoch')} from scratch; the same val chose the"
         " epoch.",
     )
 

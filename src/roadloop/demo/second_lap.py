@@ -13,7 +13,7 @@ from roadloop.client import Row
 from roadloop.demo.script import Found
 from roadloop.demo.tour import CITIES, Tour
 from roadloop.demo.write import Drives, paint_package, write_tracks
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 
 INBOX: Final = "imports/annotations"
 ARMS: Final = {
@@ -72,7 +72,7 @@ class TwoLaps(Tour):
             ids = write_tracks(self._workspace.tracks, drives, processes=self._processes, progress=line.count)
             (home / self.names.drives).write_text("".join(f"{track}\n" for track in ids), encoding="utf-8")
             count = len(ids) * lap.frames
-            line.done(Text(f"{len(ids)} 条未标注，{count} 张", f"{len(ids)} unlabelled, {count} pictures"))
+            line.done(Text(f"{len(ids)} 条未标注，{count} 张", f"{len(ids)} unlabelled, {many(count, 'picture')}"))
 
     def _select(self) -> None:
         lap, gained = self.script.again, self.found.gained
@@ -138,14 +138,14 @@ class TwoLaps(Tour):
                 folder = self._workspace.packages / self.names.version / str(number)
                 count += paint_package(folder, home / INBOX / str(number), CITIES, script.size, self.world)
                 line.count(done, len(packages))
-            line.done(Text(f"世界的精确掩码，{count} 张", f"the world's exact masks, {count} pictures"))
+            line.done(Text(f"世界的精确掩码，{count} 张", f"the world's exact masks, {many(count, 'picture')}"))
 
     def _fetch(self, packages: list[int]) -> None:
         with self.stage.step(Text("取回标注", "fetch labels"), "/linedown", f"released/{self.names.version}") as line:
             sent = {"taskid_start": packages[0], "taskid_end": packages[-1], "dest": self.names.version}
             row = self._done(line, "/line_status", ("dest", self.names.version), "/linedown", sent)
             count = row["finished"] + row["already"]
-            line.done(Text(f"{count} 张标注", f"{count} labels"))
+            line.done(Text(f"{count} 张标注", f"{many(count, 'label')}"))
 
     def _publish(self) -> None:
         gained = self.found.gained
@@ -158,10 +158,12 @@ class TwoLaps(Tour):
                 raise JobError(
                     Text(
                         f"{lost} 张标注未能发布，见 {row['report']}",
-                        f"{lost} labels were not published; see {row['report']}",
+                        f"{many(lost, 'label was', 'labels were')} not published; see {row['report']}",
                     )
                 )
-            line.done(Text(f"{gained.source}，{gained.published} 张", f"{gained.source}, {gained.published} pictures"))
+            line.done(
+                Text(f"{gained.source}，{gained.published} 张", f"{gained.source}, {many(gained.published, 'picture')}")
+            )
 
     def _increment(self, arm: str) -> None:
         gained, name = self.found.gained, self._data(arm)
@@ -209,7 +211,7 @@ class TwoLaps(Tour):
                 f"/v1/selections/{gained.selection}/compare", mined=self._task("mined"), control=self._task("control")
             )
             pictures = row["total_img"]
-            line.done(Text(f"同样的 {pictures} 张未见过的图片", f"the same {pictures} held-out pictures"))
+            line.done(Text(f"同样的 {pictures} 张未见过的图片", f"the same {many(pictures, 'held-out picture')}"))
 
     def _data(self, arm: str) -> str:
         return f"{self.names.data}-{arm}"

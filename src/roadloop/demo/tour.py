@@ -14,7 +14,7 @@ from roadloop.demo.classes import LEARNT, LearntClass, map_value
 from roadloop.demo.script import Found, Names, Script
 from roadloop.demo.stage import Line, Stage
 from roadloop.demo.write import Drives, write_source_set
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.storage.paths import Workspace
 
 CITIES: Final = ("suzhou", "beijing")
@@ -77,7 +77,12 @@ class Tour:
                 count = write_source_set(
                     self._workspace, set_name(city), [drives], processes=self._processes, progress=line.count
                 )
-                line.done(Text(f"{script.tracks} 条轨迹，{count} 张", f"{script.tracks} tracks, {count} pictures"))
+                line.done(
+                    Text(
+                        f"{script.tracks} 条轨迹，{count} 张",
+                        f"{many(script.tracks, 'track')}, {many(count, 'picture')}",
+                    )
+                )
         missing = set(self.sets()) - set(self.client.get("/data")["data"])
         if missing:
             raise JobError(Text(f"/data 没有列出 {missing}", f"/data does not list {missing}"))
@@ -184,7 +189,7 @@ class Tour:
             task_id = self.found.evaluation = row["task_id"]
             self.found.report = row["report"][0]
             self.found.shown = int(self.client.post("/show", task_id=task_id, cur_img=1)["total_img"])
-            line.done(Text(f"{self.found.shown} 张未见过的图片", f"{self.found.shown} held-out pictures"))
+            line.done(Text(f"{self.found.shown} 张未见过的图片", f"{many(self.found.shown, 'held-out picture')}"))
 
     def _evaluated(self, line: Line, models: dict[str, list[str]]) -> Row:
         """The row of a finished evaluation of some models on the held-out tracks."""

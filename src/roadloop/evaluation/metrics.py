@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roadloop.errors import many
+
 IGNORE: Final = 255
 
 Matrix = NDArray[np.int64]
@@ -133,7 +135,7 @@ def count(prediction: NDArray[np.uint8], target: NDArray[np.uint8], num_classes:
     matrix, void = table[:num_classes, :num_classes], table[IGNORE, :num_classes]
     missed = table[:num_classes, IGNORE]
     if int(matrix.sum() + void.sum() + missed.sum() + table[IGNORE, IGNORE]) != prediction.size:
-        raise ValueError(f"an id is outside the {num_classes} classes")
+        raise ValueError(f"an id is outside the {many(num_classes, 'class', 'classes')}")
     return Counts(matrix.copy(), void.copy(), missed.copy())
 
 

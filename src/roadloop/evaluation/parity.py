@@ -15,7 +15,7 @@ import onnx
 import torch
 from torch import nn
 
-from roadloop.errors import BrokenFileError, JobError, Text
+from roadloop.errors import BrokenFileError, JobError, Text, many
 from roadloop.evaluation.meaning import labels_of
 from roadloop.evaluation.metrics import Counts, count
 from roadloop.evaluation.outputs import Loaded, ModelView, load
@@ -73,7 +73,7 @@ class Parity:
         return Text(
             f"{self.pictures} 张图片（{self.source}，{self.labelled} 张有标签）：mIoU 训练 {trained}，导出 {exported}；"
             f"{self.pixels} 个像素中 {self.different} 个不同（占 {self.share:.3g}）。",
-            f"{self.pictures} pictures of {self.source}, {self.labelled} with labels: mIoU trained {trained}, exported"
+            f"{many(self.pictures, 'picture')} of {self.source}, {self.labelled} with labels: mIoU trained {trained}, exported"
             f" {exported}; {self.different} of {self.pixels} pixels differ (share {self.share:.3g}).",
         )
 

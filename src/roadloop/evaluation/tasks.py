@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.cluster.spread import There, spread
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.evaluation import ledger as ledgers
 from roadloop.evaluation.destination import EVALUATION, clear
 from roadloop.evaluation.ledger import BadPicture, Ledger
@@ -112,7 +112,7 @@ def _warn(context: TaskContext, report: dict[str, Any]) -> None:
         context.warn(
             Text(
                 f"{count} 张图片或标注有问题，详见 bad_pictures.csv。",
-                f"{count} pictures or labels have problems; see bad_pictures.csv.",
+                f"{many(count, 'picture or label has a problem', 'pictures or labels have problems')}; see bad_pictures.csv.",
             )
         )
     if report["unlabelled"]:
@@ -121,7 +121,7 @@ def _warn(context: TaskContext, report: dict[str, Any]) -> None:
             Text(
                 f"{total} 张图片中有 {count} 张没有标注（如 {first}），只预测，不计入成绩。标注应为 X.png（编号）或"
                 " label-X.png（颜色），与 X.jpg 同目录。",
-                f"{count} of {total} pictures have no label, such as {first}: they are predicted and not scored. A label"
+                f"{count} of {many(total, 'picture has', 'pictures have')} no label, such as {first}: they are predicted and not scored. A label"
                 " is X.png (ids) or label-X.png (colours) beside X.jpg.",
             )
         )

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import BrokenFileError, Text
+from roadloop.errors import BrokenFileError, Text, many
 
 Mask = NDArray[np.bool_]
 UInt8 = NDArray[np.uint8]
@@ -61,7 +61,7 @@ def decode(rle: Sequence[int], width: int, height: int) -> Mask:
     word = reader.read(5) + 1
     sizes = [reader.read(4) + 1 for _ in _SIZES]
     if word > _WORD:
-        raise _broken(f"每个值 {word} 位", f"its values have {word} bits")
+        raise _broken(f"每个值 {word} 位", f"its values have {many(word, 'bit')}")
     lengths: list[int] = []
     values: list[int] = []
     done = 0

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from roadloop.errors import LabelMapError, Text
+from roadloop.errors import LabelMapError, Text, many
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import COLUMNS, IGNORE, ClassTable, Color, LabelClass, decode, parse_csv
 
@@ -242,7 +242,7 @@ def _declared(name: str, rows: Sequence[_Row]) -> Declared:
         raise LabelMapError(
             Text(
                 f"类别表 {name} 有 {len(rows)} 个类别；标注每像素 8 位，最多 {_LARGEST} 个，请合并类别",
-                f"Class table {name} has {len(rows)} classes; labels have 8 bits a pixel, so there can be {_LARGEST}:"
+                f"Class table {name} has {many(len(rows), 'class', 'classes')}; labels have 8 bits a pixel, so there can be {_LARGEST}:"
                 " merge some",
             ),
             table=name,

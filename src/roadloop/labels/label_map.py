@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import LabelMapError, Text
+from roadloop.errors import LabelMapError, Text, many
 from roadloop.labels.table import (
     IGNORE,
     ClassTable,
@@ -62,7 +62,7 @@ class LabelMap:
             raise LabelMapError(
                 Text(
                     f"映射后只剩 {len(used)} 个类别，至少需要两个（255 表示忽略）",
-                    f"Only {len(used)} classes are left to learn; a label map needs two or more (255 means ignore)",
+                    f"Only {many(len(used), 'class is', 'classes are')} left to learn; a label map needs two or more (255 means ignore)",
                 ),
                 classes=len(used),
             )
@@ -190,7 +190,7 @@ def saved_otherwise(value: Mapping[str, Any], table: ClassTable, saved: LabelMap
         found.append(
             Text(
                 f"{len(unnamed)} 个类别没有提到，它们的像素在训练中被忽略：{zh}。",
-                f"{len(unnamed)} classes were not mentioned; their pixels are ignored in training: {en}.",
+                f"{many(len(unnamed), 'class was', 'classes were')} not mentioned; their pixels are ignored in training: {en}.",
             )
         )
     return found

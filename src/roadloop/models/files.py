@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
-from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, Text
+from roadloop.errors import BrokenFileError, InvalidValueError, NotFoundError, Text, many
 from roadloop.models.params import Arrays, read_params, write_params
 from roadloop.networks.folder import digest
 from roadloop.networks.names import Three
-from roadloop.parameters import Record
+from roadloop.parameters import Record, rule_of
 from roadloop.storage import publish, reading
 from roadloop.storage.paths import check_name
 
@@ -95,7 +95,7 @@ class ModelFile(Record):
     def _fits_together(self) -> "ModelFile":
         ids = [c.train_id for c in self.classes]
         if len(set(ids)) != len(ids) or max(ids) >= self.num_classes:
-            message = f"classes {ids} do not fit {self.num_classes} outputs"
+            message = f"classes {ids} do not fit {many(self.num_classes, 'output')}"
             raise ValueError(message)
         if digest(self.network.source) != self.network.digest:
             message = "network.digest is not the sha256 of network.source"
@@ -277,10 +277,10 @@ def _hidden(path: Path) -> Path:
 
 
 def _complaint(file: str, error: ValidationError) -> Text:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "-"
-    why = first["msg"].removeprefix("Value error, ")
+    why = rule_of(first)
     return Text(
-        f"模型说明 {file} 无效：{place}：{why}",
-        f"The model description {file} is not valid: {place}: {why}",
+        f"模型说明 {file} 无效：{place}：{why.zh}",
+        f"The model description {file} is not valid: {place}: {why.en}",
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.networks.names import Published, key
 
 COUNTER: Final = "num_batches_tracked"  # of torch's batch norm; nothing depends on it once trained
@@ -90,7 +90,7 @@ class MappingReport:
             f"未用 {len(self.unused)} 个（{some(self.unused, '无')}），不属于网络主体 {len(self.apart)} 个。"
         )
         en = (
-            f"Weights: {len(self.taken)} tensors taken, {len(self.skipped)} of another shape, which begin anew"
+            f"Weights: {many(len(self.taken), 'tensor')} taken, {len(self.skipped)} of another shape, which begin anew"
             f" ({shapes or 'none'}), {len(self.missing)} missing ({some(self.missing, 'none')}),"
             f" {len(self.unused)} unused ({some(self.unused, 'none')}), {len(self.apart)} for training only;"
             f" {len(self.renamed)} have other names in the file, {len(self.reshaped)} were reshaped without loss."

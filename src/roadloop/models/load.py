@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from roadloop.errors import BrokenFileError, InvalidValueError, Text
+from roadloop.errors import BrokenFileError, InvalidValueError, Text, many
 from roadloop.models.files import ModelFile, load_description, mismatch, read_state
 from roadloop.models.fit import (
     MappingReport,
@@ -72,7 +72,7 @@ def load_model(params_path: Path, trust: Trust = SHIPPED, sha256: str = "") -> t
         raise BrokenFileError(
             Text(
                 f"{params_path.name} 与其网络不符：{len(wrong)} 个张量名称或形状不同，例如 {wrong[0]}。",
-                f"{params_path.name} does not fit its network: {len(wrong)} tensors differ in name or shape,"
+                f"{params_path.name} does not fit its network: {many(len(wrong), 'tensor differs', 'tensors differ')} in name or shape,"
                 f" such as {wrong[0]}.",
             ),
             path=str(params_path),
@@ -224,7 +224,7 @@ def refused(path: Path, found: Problems, cure: Text) -> InvalidValueError:
         Text(
             f"{path.name} 与此网络不能完整对应，未采用任何张量：网络的 {len(found.lacking)} 个张量在文件中没有（或形状不同）："
             f"{some(found.lacking, '无')}；文件中 {len(found.left)} 个张量在网络中没有位置：{some(found.left, '无')}。{cure.zh}",
-            f"{path.name} does not fit this network wholly, so nothing of it was taken: {len(found.lacking)} tensors of the"
+            f"{path.name} does not fit this network wholly, so nothing of it was taken: {many(len(found.lacking), 'tensor')} of the"
             f" network are not in the file, or have other shapes there: {some(found.lacking, 'none')};"
             f" {len(found.left)} of the file have no place in the network: {some(found.left, 'none')}. {cure.en}",
         ),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, Text, many
 from roadloop.labels.label_map import LabelMap, default_map
 from roadloop.labels.table import ClassTable
 from roadloop.models.about import About, Said
@@ -75,7 +75,7 @@ class Meaning:
             Text(
                 f"类别（{self.of_classes.zh}）：{self.outputs} 个输出，{len(names)} 个类别：{'、'.join(n.zh for n in names)}；"
                 f"其余 {void} 个输出{left.zh}。",
-                f"Classes ({self.of_classes.en}): {self.outputs} outputs, {len(names)} classes:"
+                f"Classes ({self.of_classes.en}): {many(self.outputs, 'output')}, {many(len(names), 'class', 'classes')}:"
                 f" {', '.join(n.en for n in names)}; the other {void} {left.en}.",
             ),
             Text(
@@ -158,7 +158,7 @@ def _too_many_classes(table: ClassTable, classes: int, outputs: int) -> InvalidV
         Text(
             f"网络有 {outputs} 个输出（--outputs），而类别表 {table.name} 的标签映射有 {classes} 个类别，输出不够。"
             "请用 --classes 给出训练这些权重所用的类别表，或用 --map 给出标签映射。",
-            f"The network has {outputs} outputs (--outputs), too few for the {classes} classes that the label map of the"
+            f"The network has {many(outputs, 'output')} (--outputs), too few for the {many(classes, 'class', 'classes')} that the label map of the"
             f" class table {table.name} has. Give the class table that the weights were trained with by --classes, or the"
             " label map by --map.",
         ),

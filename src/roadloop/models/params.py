@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import BrokenFileError, InvalidValueError, Text
+from roadloop.errors import BrokenFileError, InvalidValueError, Text, many
 
 LIST_MAGIC: Final = 0x112
 V1_MAGIC: Final = 0xF993FAC8
@@ -82,13 +82,13 @@ def read_params(data: bytes) -> Arrays:
         raise _broken("it does not begin as an MXNet NDArray list", "文件开头不是 MXNet NDArray 列表")
     if count > min(MAX_ARRAYS, reader.left // 4):
         raise _broken(
-            f"it claims {count} arrays, more than its {len(data)} bytes can hold",
+            f"it claims {many(count, 'array')}, more than its {len(data)} bytes can hold",
             f"文件声称有 {count} 个数组，超过其 {len(data)} 字节所能容纳",
         )
     arrays = [_read_array(reader, index) for index in range(count)]
     (named,) = reader.unpack("Q", "the number of names")
     if named not in {0, count}:
-        raise _broken(f"{count} arrays have {named} names", f"{count} 个数组却有 {named} 个名称")
+        raise _broken(f"{many(count, 'array has', 'arrays have')} {named} names", f"{count} 个数组却有 {named} 个名称")
     names = [_read_name(reader) for _ in range(named)] if named else [str(i) for i in range(count)]
     if reader.left:
         raise _broken(f"{reader.left} bytes follow the end", f"结尾之后还有 {reader.left} 字节")
@@ -152,7 +152,7 @@ def _read_shape(reader: _Reader, what: str, *, numpy_shapes: bool) -> _Shape | N
 
 def _read_dims(reader: _Reader, ndim: int, layout: str, what: str) -> _Shape:
     if not 0 <= ndim <= MAX_DIMS:
-        raise _broken(f"{what} has {ndim} dimensions", f"{what} 有 {ndim} 个维度")
+        raise _broken(f"{what} has {many(ndim, 'dimension')}", f"{what} 有 {ndim} 个维度")
     return reader.unpack(f"{ndim}{layout}", what)
 
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from roadloop.console import Home, language, parse_size, say, settings_of, terminal
-from roadloop.errors import JobError, NameTakenError, NotFoundError, RoadloopError, Text
+from roadloop.errors import JobError, NameTakenError, NotFoundError, RoadloopError, Text, many
 from roadloop.jobs import processes, queue
 from roadloop.jobs.states import JobState
 from roadloop.networks import service
@@ -61,7 +61,7 @@ def networks(
     for line in skipped:
         console.print(f"[yellow]{Text('跳过', 'skipped').pick(language())}[/] {line}")
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
-    facts = f"{width}x{height}, {classes} classes" + (f"; {where}, batch 1, float32" if speed else "")
+    facts = f"{width}x{height}, {many(classes, 'class', 'classes')}" + (f"; {where}, batch 1, float32" if speed else "")
     console.print(f"[dim]{facts}[/]")
 
 

@@ -17,7 +17,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from roadloop.errors import InvalidValueError, Text
 from roadloop.networks.folder import NAMES
-from roadloop.parameters import Record
+from roadloop.parameters import Record, rule_of
 from roadloop.storage import reading
 
 CLASSES: Final = "{classes}"
@@ -111,11 +111,11 @@ def read_published(folder: Path) -> tuple[Published, ...]:
     try:
         return TypeAdapter(tuple[Published, ...]).validate_python(json.loads(reading.read_bytes(path)))
     except (OSError, ValueError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{error}"
+        why = rule_of(error.errors()[0]) if isinstance(error, ValidationError) else Text("无法读取", f"{error}")
         raise InvalidValueError(
             Text(
-                f"{path} 不是有效的名称对照表（{why}）；请改正，或从模板目录复制一份。",
-                f"{path} is not a valid table of names ({why}); correct it, or copy the template's.",
+                f"{path} 不是有效的名称对照表（{why.zh}）；请改正，或从模板目录复制一份。",
+                f"{path} is not a valid table of names ({why.en}); correct it, or copy the template's.",
             ),
             path=str(path),
         ) from error

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from roadloop.errors import NotFoundError, RoadloopError, Text, UntrustedCodeError
+from roadloop.errors import NotFoundError, RoadloopError, Text, UntrustedCodeError, many
 from roadloop.networks import service, store
 from roadloop.networks.folder import digest, network_folder, read_source
 from roadloop.settings import Settings
@@ -193,7 +193,7 @@ def revoke(db: sa.Connection, beginning: str) -> sa.Row[Any]:
         raise NotFoundError(
             Text(
                 f"以 {beginning[:64]!r} 开头的已批准源码有 {len(rows)} 个，应恰有一个；roadloop weights trust --list 会列出它们。",
-                f"{len(rows)} approved sources begin with {beginning[:64]!r}, one is needed; roadloop weights trust --list"
+                f"{many(len(rows), 'approved source')} begin with {beginning[:64]!r}, one is needed; roadloop weights trust --list"
                 " shows them.",
             )
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath, PurePosixPath
 from typing import Any
 
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.imaging.header import read_header
 from roadloop.packages import places
 from roadloop.packages.listing import Candidate, list_pictures
@@ -63,7 +63,7 @@ def draw_gold(workspace: Workspace, name: str, wanted: int, seed: int, max_pixel
     raise JobError(
         Text(
             f"源数据 {name} 只有 {len(drawn)} 张可用作检验的图片，需要 {wanted} 张；请减小 gold。",
-            f"The source set {name} has only {len(drawn)} pictures that can be tests, {wanted} are asked for;"
+            f"The source set {name} has only {many(len(drawn), 'picture')} that can be tests, {wanted} are asked for;"
             " lower gold.",
         )
     )

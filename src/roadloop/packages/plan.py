@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Literal, TypeVar
 
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, Text, many
 
 P = TypeVar("P")
 Role = Literal["base", "overlap", "gold"]
@@ -65,7 +65,7 @@ def make_plan(
     if overlap > len(pictures) or (overlap and count < 2):
         raise _no_room(
             f"{len(pictures)} 张图片、每包 {step} 张时，无法把 {overlap} 张发给两个任务包",
-            f"of {len(pictures)} pictures in packages of {step}, {overlap} cannot be given to two packages",
+            f"of {many(len(pictures), 'picture')} in packages of {step}, {overlap} cannot be given to two packages",
         )
     extra = [_part(overlap, count, i) + _part(len(gold), count, count - 1 - i) for i in range(count)]
     if any(e >= step for e in extra):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.storage.sheets import Sheet
 
 FORMAT: Final = "roadloop-labels/1"
@@ -98,21 +98,21 @@ class Report:
             yield Text(
                 f"{len(self.rejected)} 张标注被退回并保留，可用 /task_divide 的 rejected=1 重新发出。"
                 f"例如 {place}：{first['reason']['zh']}",
-                f"{len(self.rejected)} labels were rejected and kept; /task_divide with rejected=1 sends them out again."
+                f"{many(len(self.rejected), 'label was', 'labels were')} rejected and kept; /task_divide with rejected=1 sends them out again."
                 f" Such as {place}: {first['reason']['en']}",
             )
         if self.missing:
             names = ", ".join(f"{m['package']}/{m['picture']}" for m in self.missing[:3])
             yield Text(
                 f"{len(self.missing)} 张图片的标注没有返回：{names} …",
-                f"{len(self.missing)} pictures have no label returned: {names} ...",
+                f"{many(len(self.missing), 'picture has', 'pictures have')} no label returned: {names} ...",
             )
         for number, reason in self.skipped[:_MOST]:
             yield Text(f"跳过任务包 {number}：{reason.zh}。", f"Package {number} is passed over: {reason.en}.")
         if self.gold_skipped:
             yield Text(
                 f"{len(self.gold_skipped)} 张检验图片已找不到标准标注，未评分。",
-                f"The true labels of {len(self.gold_skipped)} gold pictures cannot be found now; they are not scored.",
+                f"The true labels of {many(len(self.gold_skipped), 'gold picture')} cannot be found now; they are not scored.",
             )
 
     def nothing_published(self) -> JobError:
@@ -120,10 +120,10 @@ class Report:
         if self.rejected:
             first = self.rejected[0]
             zh = f"{len(self.rejected)} 张标注全部被退回，例如 {first['label']}：{first['reason']['zh']}"
-            en = f"all {len(self.rejected)} labels were rejected, such as {first['label']}: {first['reason']['en']}"
+            en = f"all {many(len(self.rejected), 'label was', 'labels were')} rejected, such as {first['label']}: {first['reason']['en']}"
         elif self.earlier:
             zh = f"返回的 {self.earlier} 张标注此前都已发布；不带 new 可重新发布全部"
-            en = f"all {self.earlier} labels were published before; without new all of them are published again"
+            en = f"all {many(self.earlier, 'label was', 'labels were')} published before; without new all of them are published again"
         else:
             zh, en = "没有返回可发布的标注", "no label came back that could be published"
         return JobError(Text(f"未生成源数据：{zh}。", f"No source set was made: {en}."), **self._counts())

@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from roadloop.errors import BrokenFileError, JobError, Text
+from roadloop.errors import BrokenFileError, JobError, Text, many
 from roadloop.jobs.context import Move, Outcome, TaskContext
 from roadloop.networks.trust import trust_of
 from roadloop.packages import choose, places, store
@@ -190,7 +190,7 @@ def _divided(
         context.warn(
             Text(
                 f"{len(problems)} 个文件不能使用，未放入任务包；原因见日志。例如 {problems[0].file}：{problems[0].reason.zh}",
-                f"{len(problems)} files cannot be used and are in no package; the log says why."
+                f"{many(len(problems), 'file cannot', 'files cannot')} be used and are in no package; the log says why."
                 f" Such as {problems[0].file}: {problems[0].reason.en}",
             )
         )

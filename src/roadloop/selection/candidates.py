@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.errors import JobError, RoadloopError, Text, many
 from roadloop.jobs.context import TaskContext
 from roadloop.selection.left_out import LeftOut, tried
 from roadloop.selection.lines import LineCounts, draw, ids_of
@@ -147,7 +147,7 @@ class Tracks:
         raise JobError(
             Text(
                 f"轨迹列表中没有一个轨迹号（空行 {self.counts.blank}，无效行 {self.counts.bad}{example}）；应为每行一个轨迹号。",
-                f"The list holds no track id ({self.counts.blank} blank lines, {self.counts.bad} bad ones{example_en});"
+                f"The list holds no track id ({many(self.counts.blank, 'blank line')}, {self.counts.bad} bad ones{example_en});"
                 " it should have one track id a line.",
             )
         )

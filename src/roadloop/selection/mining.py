@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadloop.cluster.spread import There, spread
-from roadloop.errors import JobError, ObjectStoreError, RoadloopError, Text
+from roadloop.errors import JobError, ObjectStoreError, RoadloopError, Text, many
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
@@ -146,7 +146,7 @@ def _score(run: MiningRun, book: ScoreBook) -> None:
     scorers, told = load_scorers(context, recipe, _images(run, book), left, run.scratch / ".export.onnx")
     kept = book.kept()
     context.keep(kept)
-    note = Text(f"为 {count} 张图片打分", f"scoring {count} pictures")
+    note = Text(f"为 {count} 张图片打分", f"scoring {many(count, 'picture')}")
     batch = recipe.single_gpu
     here = partial(score, image=run.image, scorers=scorers, batch=batch)
     with spread(context, here, There(open_scoring, told, batch * -(-_EACH // batch)), left) as work:
@@ -189,7 +189,7 @@ def _labelled_already(run: MiningRun, book: ScoreBook, pool: Pool) -> NDArray[np
         except (OSError, RoadloopError):  # broken pictures of a source set are reported when a dataset is built
             return name, None
 
-    note = Text(f"比对 {len(pictures)} 张已标注图片", f"comparing with {len(pictures)} labelled pictures")
+    note = Text(f"比对 {len(pictures)} 张已标注图片", f"comparing with {many(len(pictures), 'labelled picture')}")
     new = []
     for count, (name, found) in enumerate(overlapped(read, pictures, run.parallel), 1):
         run.context.check_stop()
@@ -283,7 +283,7 @@ def _all_labelled(recipe: MineRecipe, candidates: int) -> JobError:
         Text(
             f"全部 {candidates} 张候选图片都已标注过（与 {zh} 中的图片相同或几乎相同），没有可选的。请换别的轨迹；"
             "若要再次选取，请用 labelled=none 或指定别的源数据。",
-            f"All {candidates} candidates are labelled already: they are the same as, or nearly, pictures of {en}. Give"
+            f"All {many(candidates, 'candidate is', 'candidates are')} labelled already: they are the same as, or nearly, pictures of {en}. Give"
             " other tracks; to take them again, use labelled=none or name other sets.",
         )
     )
@@ -322,7 +322,7 @@ def _warn_fewer(
             run.context.warn(
                 Text(
                     f"{name}组要求 {asked} 张，{len(usable)} 张候选中只得到 {count} 张（其余：{zh}）。",
-                    f"{asked} pictures were asked for the {arm} arm, {count} could be had of {len(usable)} candidates"
+                    f"{many(asked, 'picture was', 'pictures were')} asked for the {arm} arm, {count} could be had of {many(len(usable), 'candidate')}"
                     f" (the others: {en}).",
                 )
             )

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from roadloop.errors import BrokenFileError, NotFoundError, Text
+from roadloop.errors import BrokenFileError, NotFoundError, Text, many
 from roadloop.evaluation.destination import REPORT, OutputRule
 from roadloop.imaging.decode import decode_image
 from roadloop.imaging.drawing import Tile, UInt8, grid, headed
@@ -206,5 +206,5 @@ def _write_sheet(folder: Path, arm: str, selected: Sequence[Selected], max_pixel
         tiles.append(Tile(f"{one.rank}{score}  {one.point.track}", image))
     if tiles:
         shown, of = len(tiles), len(selected)
-        title = Text(f"{arm}：{of} 张中的 {shown} 张，按名次", f"{arm}: {shown} of {of} pictures, by rank")
+        title = Text(f"{arm}：{of} 张中的 {shown} 张，按名次", f"{arm}: {shown} of {many(of, 'picture')}, by rank")
         publish.write_bytes(folder / f"contact-sheet-{arm}.png", encode_color(contact_sheet(tiles, title)))

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from roadloop.errors import JobError, RoadloopError, Text
+from roadloop.errors import JobError, RoadloopError, Text, many
 from roadloop.evaluation.destination import clear
 from roadloop.imaging.decode import UInt8, decode_image
 from roadloop.jobs.context import Outcome, TaskContext
@@ -90,7 +90,7 @@ class Run(Generic[R]):
             self.context.warn(
                 Text(
                     f"轨迹列表有 {tracks.counts.bad} 行无效，例如第 {number} 行：{reason.zh}",
-                    f"{tracks.counts.bad} lines of the list are no track ids, such as line {number}: {reason.en}",
+                    f"{many(tracks.counts.bad, 'line')} of the list are no track ids, such as line {number}: {reason.en}",
                 )
             )
         return {"lines": tracks.counts.lines, "blank_lines": tracks.counts.blank, "bad_lines": tracks.counts.bad,
@@ -161,7 +161,7 @@ def nothing_to_take(run: Run[R], tracks: Tracks) -> JobError:
         return JobError(
             Text(
                 f"{share} 的 {points} 张图片不足一张，所以一张也没有选；请增大 ratio，或直接给出张数。",
-                f"{share} of {points} pictures is less than one, so none was taken; make ratio larger, or give a number"
+                f"{share} of {many(points, 'picture')} is less than one, so none was taken; make ratio larger, or give a number"
                 " of pictures.",
             )
         )

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any, Final
 
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.gather import Gatherer
 from roadloop.selection.output import Selected, write_report, write_tables
@@ -45,7 +45,7 @@ def _fill(run: Run[SampleRecipe]) -> dict[str, Any]:
         context.warn(
             Text(
                 f"要求 {ratio.number} 张，只得到 {len(fetched)} 张：没有更多可用的图片。",
-                f"{ratio.number} pictures were asked for, {len(fetched)} could be had: there are no more.",
+                f"{many(ratio.number, 'picture was', 'pictures were')} asked for, {len(fetched)} could be had: there are no more.",
             )
         )
     selected = [
@@ -72,8 +72,8 @@ def _reason(recipe: SampleRecipe, share: Fraction, size: int) -> Text:
     if recipe.isshuffle:
         return Text(
             f"随机抽取：轨迹共 {size} 张（种子 {recipe.seed}{zh}）",
-            f"drawn at random from the {size} pictures of its track (seed {recipe.seed}{en})",
+            f"drawn at random from the {many(size, 'picture')} of its track (seed {recipe.seed}{en})",
         )
     return Text(
-        f"均匀抽取：沿轨迹的 {size} 张等距选取{zh}", f"evenly spaced along the {size} pictures of its track{en}"
+        f"均匀抽取：沿轨迹的 {size} 张等距选取{zh}", f"evenly spaced along the {many(size, 'picture')} of its track{en}"
     )

@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress
 
 from roadloop.console import Home, language, say, settings_of, terminal
-from roadloop.errors import ConflictError, Text
+from roadloop.errors import ConflictError, Text, many
 from roadloop.labels.table import ClassTable
 from roadloop.networks.trust import trust_of
 from roadloop.sources.bringing import Brought
@@ -68,9 +68,9 @@ def import_folder(
             done, report = import_here(platform, request, shown)
     _tell(done, shown.warnings, classes=dry_run)
     if report is None:
-        say(f"nothing was written; {done.taken.pictures} pictures would come in")
+        say(f"nothing was written; {many(done.taken.pictures, 'picture')} would come in")
     else:
-        say(f"{'report':>10}: {report}\n{done.taken.pictures} pictures -> source set {request.dest}")
+        say(f"{'report':>10}: {report}\n{many(done.taken.pictures, 'picture')} -> source set {request.dest}")
 
 
 def _tell(done: Brought, warnings: Sequence[Text], *, classes: bool) -> None:
@@ -124,8 +124,8 @@ def export(
         say(f"{problem.file}: {problem.reason.pick(language())}", err=True)
     for note in done.notes:
         say(note.pick(language()))
-    left = f", {len(done.problems)} files left out" if done.problems else ""
-    say(f"{done.pictures} pictures{left} -> {out}")
+    left = f", {many(len(done.problems), 'file')} left out" if done.problems else ""
+    say(f"{many(done.pictures, 'picture')}{left} -> {out}")
 
 
 def health(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
+from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text, many
 from roadloop.labels.table import format_csv
 from roadloop.sources.ahead import read_ahead
 from roadloop.sources.check import Checked, check_sample
@@ -125,7 +125,7 @@ def _describe(source: SourceSet, folder: Folder, exported: Exported, lost: int) 
         folder.notes.append(
             Text(
                 f"划分列表中有 {lost} 张图片没有导出，未写入列表",
-                f"{lost} pictures of the split lists were not exported, and are not in the lists",
+                f"{many(lost, 'picture')} of the split lists were not exported, and are not in the lists",
             )
         )
 

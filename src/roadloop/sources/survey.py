@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.labels.library import find_table
 from roadloop.labels.table import ClassTable
 from roadloop.sources.ahead import read_ahead
@@ -154,17 +154,20 @@ class Taken:
             share = f"{100 * self.ignored_pixels / self.pixels:.2f} %"
             yield Text(
                 f"{self.ignored_pictures} 张图片中有 {share} 的像素为 255（忽略），而类别表没有声明 255",
-                f"{share} of the pixels, in {self.ignored_pictures} pictures, are 255: ignore, though no table says so",
+                f"{share} of the pixels, in {many(self.ignored_pictures, 'picture')}, are 255: ignore, though no table says so",
             )
         if self.unknown_pixels:
             yield Text(
                 f"{self.unknown_pictures} 张图片中有 {self.unknown_pixels} 个像素不属于任何类别，已设为 255（忽略）；报告写明了颜色或编号",
-                f"{self.unknown_pixels} pixels, in {self.unknown_pictures} pictures, are of no class and were set to 255"
+                f"{self.unknown_pixels} pixels, in {many(self.unknown_pictures, 'picture')}, are of no class and were set to 255"
                 " (ignore); the report has their colours or ids",
             )
         for en, (zh, number) in self.rules.items():
             if Text(zh, en) not in PLAIN:
-                yield Text(f"{number} 对图片与标注的名称并不完全一致：{zh}", f"{number} pairs were matched by {en}")
+                yield Text(
+                    f"{number} 对图片与标注的名称并不完全一致：{zh}",
+                    f"{many(number, 'pair was', 'pairs were')} matched by {en}",
+                )
 
 
 def take(

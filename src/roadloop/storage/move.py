@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from roadloop.errors import ConflictError, InvalidValueError, Text
+from roadloop.errors import ConflictError, InvalidValueError, Text, many
 from roadloop.storage import installation, migrate, quarantine, search
 from roadloop.storage.database import Database, metadata
 from roadloop.storage.platform import FILE
@@ -59,7 +59,7 @@ def move(
                 raise ConflictError(
                     Text(
                         f"表 {table.name} 在目标库里与原来不同（{read.rows} 行，到达 {arrived.rows} 行）；没有迁移任何内容。",
-                        f"The table {table.name} differs in the target ({read.rows} rows, {arrived.rows} arrived); nothing was moved.",
+                        f"The table {table.name} differs in the target ({many(read.rows, 'row')}, {arrived.rows} arrived); nothing was moved.",
                     )
                 )
             counts[table.name] = read.rows

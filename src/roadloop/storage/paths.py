@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError, Text
+from roadloop.errors import InvalidNameError, InvalidValueError, PathOutsideError, Text, many
 from roadloop.lists import NAME_COMMAS
 from roadloop.storage.folders import FOLDERS, Folders
 from roadloop.storage.objects import ObjectPath, Place, is_object, is_plain, parse, place_of
@@ -86,7 +86,7 @@ def find_entry(folder: Path, name: str, parameter: str) -> Path:
         raise InvalidNameError(
             Text(
                 f"{parameter}：{folder.name} 中有 {len(same)} 项读作 {plain}，写法不同：{spellings}。请改名，只留一项。",
-                f"{parameter}: {len(same)} entries of {folder.name} read as {plain} and are written differently:"
+                f"{parameter}: {many(len(same), 'entry', 'entries')} of {folder.name} read as {plain} and are written differently:"
                 f" {spellings}. Rename them, so that one is left.",
             ),
             parameter=parameter,

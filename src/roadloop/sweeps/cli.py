@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from roadloop.console import Home, language, settings_of, terminal
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.jobs.states import JobState
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.sweeps import report, service
@@ -130,7 +130,7 @@ def _tell(platform: Platform, plan: Sweep, seen: dict[int, Seen], course: Course
     text = Text(
         f"最佳：{name}，验证集 mIoU {score:.4f}（共训练 {trained} 轮，全部跑完需 {len(seen) * plan.rungs[-1]} 轮）。\n"
         f"分数来自选它的那个验证集，偏乐观；请在 test 上评估。\n曲线：{folder / report.CURVES}",
-        f"The best: {name}, mIoU {score:.4f} on the validation split ({trained} epochs trained in all;"
+        f"The best: {name}, mIoU {score:.4f} on the validation split ({many(trained, 'epoch')} trained in all;"
         f" every trial to the end would be {len(seen) * plan.rungs[-1]}).\n"
         f"That split also chose it, so the score is optimistic: evaluate on test.\nCurves: {folder / report.CURVES}",
     )

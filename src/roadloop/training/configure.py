@@ -6,7 +6,7 @@ from typing import Any
 
 from roadloop.datasets.info import DatasetInfo
 from roadloop.devices.service import Wish
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, Text, many
 from roadloop.labels.label_map import LabelMap, mirrored_pairs
 from roadloop.networks.folder import CHECKPOINT
 from roadloop.training.recipe import DataConfig, R, TrainConfig, parse
@@ -169,7 +169,7 @@ def _check_weights(train: TrainConfig, facts: TaskFacts) -> None:
         raise InvalidValueError(
             Text(
                 f"class_weights 有 {len(weights)} 个权重，任务有 {classes} 个类别；请每个类别给一个，设为 null 则自动计算。",
-                f"class_weights: {len(weights)} weights, the task has {classes} classes; give one for each, or null,"
+                f"class_weights: {many(len(weights), 'weight')}, the task has {many(classes, 'class', 'classes')}; give one for each, or null,"
                 " which computes them.",
             ),
             parameter="class_weights",
@@ -243,14 +243,14 @@ def check_places(train: TrainConfig, pictures: int, asked: Wish) -> None:
             "batch_size",
             train.batch_size,
             f"{pictures} 张训练图片分给 {devices} 个设备，每个设备每步至少一张",
-            f"with {pictures} training pictures on {devices} devices, each needs one picture a step",
+            f"with {many(pictures, 'training picture')} on {many(devices, 'device')}, each needs one picture a step",
         )
     if batch // devices < train.accumulate:
         raise _wrong(
             "accumulate",
             train.accumulate,
             f"每个设备每步只有 {batch // devices} 张图片，每份至少一张",
-            f"a device has {batch // devices} pictures a step, and each part needs one",
+            f"a device has {many(batch // devices, 'picture')} a step, and each part needs one",
         )
     if train.precision == "fp16" and not asked.count:
         raise _wrong("precision", "fp16", "fp16 需要 GPU；CPU 上请用 fp32", "fp16 needs a GPU; use fp32 on the CPU")
@@ -265,14 +265,14 @@ def warnings(train: TrainConfig, data: DataConfig, facts: TaskFacts) -> list[Tex
         found.append(
             Text(
                 f"steps 中的 {beyond} 超出总步数 {plan.total_steps}，不会生效。",
-                f"steps {beyond} lie beyond the {plan.total_steps} steps of this training; they have no effect.",
+                f"steps {beyond} lie beyond the {many(plan.total_steps, 'step')} of this training; they have no effect.",
             )
         )
     if plan.batch < train.batch_size:
         found.append(
             Text(
                 f"只有 {plan.pictures} 张训练图片，每步用 {plan.batch} 张而不是 {train.batch_size} 张。",
-                f"There are {plan.pictures} training pictures: each step takes {plan.batch}, not {train.batch_size}.",
+                f"There are {many(plan.pictures, 'training picture')}: each step takes {plan.batch}, not {train.batch_size}.",
             )
         )
     found += _fixed_in_vain(train)

@@ -13,7 +13,7 @@ from torch.backends import cuda
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from roadloop.datasets.reader import DatasetReader
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, Text, many
 from roadloop.labels.label_map import LabelMap
 from roadloop.models.load import Blueprint, load_start_weights
 from roadloop.networks.load import load_source
@@ -265,7 +265,7 @@ def check_pictures(plan: BatchPlan, group: Group) -> None:
         raise InvalidValueError(
             Text(
                 f"训练集只有 {plan.pictures} 张图片，批大小 {plan.batch_size}，不够分给 {group.size} 个设备。请增加图片或减少设备。",
-                f"{plan.pictures} training pictures in batches of {plan.batch_size} do not suffice for"
+                f"{many(plan.pictures, 'training picture')} in batches of {plan.batch_size} do not suffice for"
                 f" {group.size} device(s); add pictures or use fewer devices.",
             ),
             pictures=plan.pictures,

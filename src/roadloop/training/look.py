@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from roadloop.devices import service as devices
-from roadloop.errors import InvalidValueError, Language, RoadloopError, Text
+from roadloop.errors import InvalidValueError, Language, RoadloopError, Text, many
 from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.queue import jobs
 from roadloop.networks import service as networks
@@ -200,12 +200,12 @@ def _reasons(facts: TaskFacts, train: TrainConfig, data: DataConfig) -> dict[str
         "num_classes": Text("由标签映射决定", "the label map decides it"),
         "num_epoch": Text(
             f"由 {n:,} 张训练图片与批大小 {train.batch_size} 得出：约 10,000 步，至少 300 轮",
-            f"from {n:,} training pictures and batches of {train.batch_size}: about 10,000 steps, at least 300 epochs",
+            f"from {many(n, 'training picture')} and batches of {train.batch_size}: about 10,000 steps, at least 300 epochs",
         ),
         "model": Text("任务的名称", "the task's name"),
         "class_weights": Text(
             f"由 {n:,} 张训练图片中 {classes} 个类别的像素按 class_weighting 算出",
-            f"from the pixels of {classes} classes in {n:,} training pictures, by class_weighting",
+            f"from the pixels of {many(classes, 'class', 'classes')} in {many(n, 'training picture')}, by class_weighting",
         ),
         "crop": Text(f"由最常见的尺寸 {size} 得出", f"from the most frequent size, {size}"),
         "flip_pairs": Text("由类别名称中的左、右得出", "from left and right in the names of the classes"),

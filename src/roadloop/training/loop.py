@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.evaluation.metrics import count
 from roadloop.evaluation.quality import FullScores, Validation, measure
 from roadloop.models.decide import decide, exact
@@ -120,7 +120,7 @@ def report_early_end(run: Run, state: RunState, reporter: Reporter) -> None:
         Text(
             f"训练在第 {state.epoch} 轮提前结束：已有 {idle} 轮没有更高的验证 mIoU，最佳为第 {best} 轮。"
             "要训练更久，请以此任务为 base_task 新建任务，并增大 early_stop。",
-            f"Training ended early after epoch {state.epoch}: {idle} epochs brought no higher mIoU on val; the best is"
+            f"Training ended early after epoch {state.epoch}: {many(idle, 'epoch')} brought no higher mIoU on val; the best is"
             f" epoch {best}. To train longer, create a task with this one as base_task and a larger early_stop.",
         )
     )

@@ -9,7 +9,7 @@ are estimates, and say what they come from.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.training.configure import TaskFacts
 from roadloop.training.recipe import DataConfig, TrainConfig
 from roadloop.training.sampler import BatchPlan
@@ -153,19 +153,21 @@ def beside(found: Outlook, train: TrainConfig, *, gpus: int) -> dict[str, Text]:
     said = {
         "batch_size": Text(
             f"{n:,} 张训练图片 → 每轮 {steps:,} 步" + _memory_words(found)[0],
-            f"{n:,} training pictures → {steps:,} steps an epoch" + _memory_words(found)[1],
+            f"{many(n, 'training picture')} → {many(steps, 'step')} an epoch" + _memory_words(found)[1],
         ),
-        "num_epoch": Text(f"共 {total:,} 步", f"{total:,} steps in all"),
+        "num_epoch": Text(f"共 {total:,} 步", f"{many(total, 'step')} in all"),
     }
     if found.seconds is not None and found.basis is not None:
         zh, en = span(found.seconds)
         where = Text("CPU 上", "on the CPU") if not gpus else Text(f"{gpus} 块 GPU 上", f"on {gpus} GPUs")
         said["num_epoch"] = Text(
             f"共 {total:,} 步；{where.zh}约 {zh}（{found.basis.zh}）",
-            f"{total:,} steps; about {en} {where.en} ({found.basis.en})",
+            f"{many(total, 'step')}; about {en} {where.en} ({found.basis.en})",
         )
     if train.accumulate > 1:
-        said["accumulate"] = Text(f"每次 {found.at_once} 张在内存中", f"{found.at_once} pictures in memory at once")
+        said["accumulate"] = Text(
+            f"每次 {found.at_once} 张在内存中", f"{many(found.at_once, 'picture')} in memory at once"
+        )
     if train.schedule in {"auto", "step"} and train.steps:
         shares = "、".join(f"{step / max(1, total):.0%}" for step in train.steps)
         said["steps"] = Text(f"在全程的 {shares} 处", f"at {shares.replace('、', ', ')} of the way")
@@ -191,7 +193,7 @@ def warning(found: Outlook, train: TrainConfig, *, gpus: int) -> Text | None:
     a_day = max(1, int((train.num_epoch or 1) * LONG_S / found.seconds))
     return Text(
         f"CPU 上 {train.num_epoch} 轮约需 {zh}。请选 GPU，或减少轮数（{a_day} 轮约一天）、减小裁剪、换更小的网络。",
-        f"{train.num_epoch} epochs take about {en} on the CPU. Choose a GPU, fewer epochs ({a_day} take about a day), a"
+        f"{many(train.num_epoch or 0, 'epoch takes', 'epochs take')} about {en} on the CPU. Choose a GPU, fewer epochs ({a_day} take about a day), a"
         " smaller crop or a smaller network.",
     )
 

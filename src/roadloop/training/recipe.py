@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 from roadloop.devices.service import wish
 from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import NUMBERS, read_names, read_numbers
-from roadloop.parameters import Parameters, Record
+from roadloop.parameters import Parameters, Record, rule_of
 
 MAX_EPOCHS: Final = 100_000
 MODEL_FILES: Final = 100  #: of a run, when nobody says how many
@@ -339,33 +339,6 @@ def parse(kind: type[R], values: Mapping[str, Any], parameter: str) -> R:
         raise _refusal(kind, error, parameter) from None
 
 
-#: The beginning of pydantic's types of errors -> what it says, in Chinese; the facts are those of the error.
-_WHY: Final = {
-    "greater_than_equal": "应 ≥ {ge}",
-    "greater_than": "应 > {gt}",
-    "less_than_equal": "应 ≤ {le}",
-    "less_than": "应 < {lt}",
-    "literal_error": "应为 {expected}",
-    "finite_number": "应为有限的数",
-    "int_": "应为整数",
-    "float_": "应为数",
-    "bool_": "应为 true 或 false",
-    "string_": "应为文本",
-    "dict_": "应为 JSON 对象",
-    "tuple_": "应为列表",
-    "missing": "缺少一项",
-    "too_long": "最多 {max_length} 项",
-}
-
-
-def _in_chinese(error: Any) -> str:
-    """Why a value is refused; what has no words here is said as it is."""
-    words = next((zh for begin, zh in _WHY.items() if error["type"].startswith(begin)), None)
-    said: str = error["msg"]
-    facts = {key: f"{fact:g}" if isinstance(fact, float) else fact for key, fact in error.get("ctx", {}).items()}
-    return said if words is None else words.format(**facts).replace(" or ", " 或 ")
-
-
 def _refusal(kind: type[Record], error: ValidationError, parameter: str) -> InvalidValueError:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"]) or "?"
@@ -377,8 +350,8 @@ def _refusal(kind: type[Record], error: ValidationError, parameter: str) -> Inva
             f"{where}there is no key {key[:80]!r}. It can hold: {known}.",
         )
     else:
-        got, why = repr(first["input"])[:80], first["msg"]
-        text = Text(f"{where}{key} 的值 {got} 无效（{_in_chinese(first)}）。", f"{where}{key} cannot be {got}: {why}.")
+        got, why = repr(first["input"])[:80], rule_of(first)
+        text = Text(f"{where}{key} 的值 {got} 无效（{why.zh}）。", f"{where}{key} cannot be {got}: {why.en}.")
         if first["loc"][:1] == ("class_weights",):
             text = Text(
                 f"{text.zh}它是每个类别一个数；按像素计算的方式由 class_weighting 设定：{_WEIGHTINGS}。",

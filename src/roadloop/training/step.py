@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.training.data import Batch, Normalise
 from roadloop.training.failures import LOSS, not_finite
 from roadloop.training.group import Group
@@ -135,7 +135,7 @@ def check_answer(heads: Sequence[object], classes: int, size: Sequence[int], fil
             raise _wrong_answer(
                 file,
                 f"应答了 {head.shape[1]} 个通道，需要 {classes} 个，每个类别一个",
-                f"answered {head.shape[1]} channels, needed {classes}, one for each class",
+                f"answered {many(head.shape[1], 'channel')}, needed {classes}, one for each class",
             )
     height, width = next(head for head in tensors if head.shape[1] != 1).shape[-2:]
     if (height, width) != tuple(size):

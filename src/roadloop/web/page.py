@@ -2,14 +2,16 @@
 
 What people write stays what is served, module by module, below `/static/`; no tool builds it. For a browser the modules of
 an entry are put one after another into a single file, each in a function of its own, in the order in which they need each
-other. So modules import and export in a few forms only, on lines of their own, and do not go in rings; `compose` refuses
-everything else by name. Comments stay behind.
+other; so are those of each module that is asked for late, and what two of these need. So modules import and export in a few
+forms only, on lines of their own, and do not go in rings; `compose` refuses everything else by name. Comments stay behind.
 """
 
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
@@ -21,6 +23,7 @@ from roadloop.web.packing import LEAST_BYTES, takes_gzip
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "no-cache"
 VENDOR: Final = "vendor/"
+ICON: Final = "/static/icon.svg"
 
 _IMPORT: Final = re.compile(r'^import ([\w$]+|\{[\w$\s,]*\}) from "([^"]+)";$', re.MULTILINE)
 _PASSED_ON: Final = re.compile(r'^export (\{\s*[\w$]+(?:,\s*[\w$]+)*,?\s*\}) from "([^"]+)";$', re.MULTILINE)
@@ -28,6 +31,7 @@ _LISTED: Final = re.compile(r"^export (\{\s*[\w$]+(?:,\s*[\w$]+)*,?\s*\});$", re
 _EXPORT: Final = re.compile(r"^export (?=(?:async function|function|const|class) ([\w$]+))", re.MULTILINE)
 _DYNAMIC: Final = re.compile(r'(?<=\bawait import\()"([^"]+)"')
 _WORKER: Final = re.compile(r'\bnew URL\("([^"]+)", import\.meta\.url\)')
+_HEAD: Final = re.compile(r'^import ([^"]+) from "([^"]+)";$', re.MULTILINE)
 _LEFT: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 #: A comment that begins a line, or a type beside an expression: a sixth of the page, for those who write it.
 _COMMENT: Final = re.compile(
@@ -97,91 +101,131 @@ def _made(texts: Mapping[str, str]) -> dict[str, File]:
         sheets = _LINK.findall(text)
         entry = document.replace("index", "app").removesuffix(".html")
         found[f"{version}/{entry}.css"] = "".join(texts[sheet] for sheet in sheets)
-        found[f"{version}/{entry}.js"] = compose(texts, f"js/{entry}.js", f"/page/{version}/")
+        files = compose(texts, f"js/{entry}.js", f"/page/{version}/")
+        found |= {f"{version}/{name}": text for name, text in files.items()}
         link = f'  <link rel="stylesheet" href="/page/{version}/{entry}.css">\n'
+        # Else a browser would learn of these when it has the first file, a way there and back later.
+        needed = sorted({address for _, address in _HEAD.findall(files[f"{entry}.js"])})
+        link += "".join(f'  <link rel="modulepreload" href="{address}">\n' for address in needed)
         first = text.index('  <link rel="stylesheet"')
         bare = _LINK.sub("", text)
         text = bare[:first] + link + bare[first:]
         found[document] = text.replace(f"/static/js/{entry}.js", f"/page/{version}/{entry}.js").replace(
             "/static/js/boot.js", f"/page/{version}/boot.js"
         )
+        found[document] = found[document].replace(ICON, f"/page/{version}/icon.svg")
     for path, text in texts.items():
         for named in _WORKER.findall(text):
-            place = _place(path, named)
-            found[f"{version}/{PurePosixPath(place).name}"] = compose(texts, place, f"/page/{version}/")
-    found[f"{version}/boot.js"] = texts["js/boot.js"]
+            files = compose(texts, _place(path, named), f"/page/{version}/")
+            found |= {f"{version}/{name}": text for name, text in files.items()}
+    found |= {f"{version}/boot.js": texts["js/boot.js"], f"{version}/icon.svg": texts["icon.svg"]}
     return {name: _file(name, text) for name, text in found.items()}
 
 
 def _file(name: str, text: str) -> File:
-    kinds = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+    kinds = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
     plain = text.encode()
     packed = gzip.compress(plain, 9, mtime=0) if len(plain) >= LEAST_BYTES else None
     return File(f"{kinds[PurePosixPath(name).suffix]}; charset=utf-8", plain, packed)
 
 
-def compose(texts: Mapping[str, str], entry: str, base: str) -> str:
-    """A module and all that it needs as one module.
+def compose(texts: Mapping[str, str], entry: str, base: str) -> dict[str, str]:
+    """A module and all that it needs, as few modules.
 
     Args:
-        texts: All modules, by their paths.
+        texts: All modules, by their paths, which begin with `js/` or `vendor/`.
         entry: The one that is to run.
-        base: Where the vendored libraries are; they stay as they are.
+        base: Where the files will be, and the vendored libraries, which stay as they are.
+
+    Returns:
+        The files by name: the entry's own with what it needs at once; one for each module that is asked for late,
+        with what nobody else needs; and `<entry>.shared.js`, with what several of those need.
 
     Raises:
         ValueError: A module imports or exports in another form, or needs itself.
     """
-    composed = _Composed(texts, base)
-    composed.add(entry)
-    return composed.text()
+    first, late = _needs(texts, entry), {}
+    waiting = [named for path in first for named in _late(texts, path)]
+    while waiting:
+        if (path := waiting.pop(0)) not in late:
+            late[path] = [one for one in _needs(texts, path) if one not in first]
+            waiting += [named for one in late[path] for named in _late(texts, one)]
+    asked = Counter(path for paths in late.values() for path in paths)
+    shared = [path for path in dict.fromkeys(chain(*late.values())) if asked[path] > 1]
+    name = PurePosixPath(entry).stem
+    files = {f"{name}.js": _file_of(texts, first, base, ["const $ = {};\n"], ["export { $ };\n"] if late else [])}
+    link = f'import {{ $ }} from "{base}{name}.js";\n'
+    if shared:
+        files[f"{name}.shared.js"] = _file_of(texts, shared, base, [link], [])
+    for path, paths in late.items():
+        own = [one for one in paths if asked[one] == 1]
+        also = [f'import "{base}{name}.shared.js";\n'] if len(own) < len(paths) else []
+        given = f"export const {{ {', '.join(_exported(path, texts[path]))} }} = $[{path!r}];\n"
+        files[path.removeprefix("js/")] = _file_of(texts, own, base, [link, *also], [given])
+    return files
 
 
-class _Composed:
-    """Modules one after another; see `compose`."""
+def _needs(texts: Mapping[str, str], entry: str) -> list[str]:
+    """A module and all that it needs at once, each after those that it needs."""
+    found: dict[str, None] = {}
 
-    def __init__(self, texts: Mapping[str, str], base: str) -> None:
-        self._texts: Final = texts
-        self._base: Final = base
-        self._heads: Final[dict[str, None]] = {}  # imports of libraries
-        self._bodies: Final[dict[str, str]] = {}
-
-    def text(self) -> str:
-        parts = (f"// {path}\n$[{path!r}] = (() => {{\n{body}}})();\n" for path, body in self._bodies.items())
-        return "".join([*self._heads, "const $ = {};\n", *parts])
-
-    def add(self, path: str, above: tuple[str, ...] = ()) -> None:
+    def add(path: str, above: tuple[str, ...]) -> None:
         if path in above:
             raise ValueError(f"these modules need each other: {' -> '.join((*above, path))}")
-        if path in self._bodies:
+        if path in found:
             return
-        text = self._texts[path]
-        for what, named in _IMPORT.findall(text) + _PASSED_ON.findall(text):
-            other = _place(path, named)
-            if other.startswith(VENDOR):
-                self._heads[f'import {" ".join(what.split())} from "{self._base}{other}";\n'] = None
-            else:
-                self.add(other, (*above, path))
-        self._bodies[path] = self._body(path, text)
+        for _, named in _IMPORT.findall(texts[path]) + _PASSED_ON.findall(texts[path]):
+            if not (other := _place(path, named)).startswith(VENDOR):
+                add(other, (*above, path))
+        found[path] = None
 
-    def _body(self, path: str, text: str) -> str:
-        """The module as the body of a function that returns what it exports."""
-        exports = {name: name for name in _EXPORT.findall(text)}
-        exports |= {name: name for braces in _LISTED.findall(text) for name in _names(braces)}
-        for braces, named in _PASSED_ON.findall(text):
-            other = _place(path, named)
-            own = "{}" if other.startswith(VENDOR) else f"$[{other!r}].{{}}"
-            exports |= {name: own.format(name) for name in _names(braces)}
-        text = _COMMENT.sub("", text)
-        text = _IMPORT.sub(lambda found: _brought(_place(path, found[2]), found[1]), text)
-        text = _EXPORT.sub("", _LISTED.sub("", _PASSED_ON.sub("", text)))
-        text = _WORKER.sub(
-            lambda found: f'new URL("{self._base}{PurePosixPath(found[1]).name}", location.origin)', text
-        )
-        text = _DYNAMIC.sub(lambda found: f'"{self._base}{_place(path, found[1])}"', text)
-        if left := _LEFT.search(text):
-            raise ValueError(f"{path}: a form that cannot be composed: {left[0]}")
-        given = ", ".join(name if name == value else f"{name}: {value}" for name, value in exports.items())
-        return f"{text}return {{ {given} }};\n"
+    add(entry, ())
+    return list(found)
+
+
+def _late(texts: Mapping[str, str], path: str) -> list[str]:
+    """The modules that a module asks for late, without the libraries."""
+    places = (_place(path, named) for named in _DYNAMIC.findall(texts[path]))
+    return [place for place in places if not place.startswith(VENDOR)]
+
+
+def _file_of(texts: Mapping[str, str], paths: list[str], base: str, above: list[str], below: list[str]) -> str:
+    """Modules one after another, with the imports of libraries and other lines above all."""
+    heads = {head: None for path in paths for head in _heads(texts, path, base)}
+    parts = (f"// {path}\n$[{path!r}] = (() => {{\n{_body(path, texts[path], base)}}})();\n" for path in paths)
+    return "".join([*heads, *above, *parts, *below])
+
+
+def _heads(texts: Mapping[str, str], path: str, base: str) -> Iterator[str]:
+    for what, named in _IMPORT.findall(texts[path]) + _PASSED_ON.findall(texts[path]):
+        if (other := _place(path, named)).startswith(VENDOR):
+            yield f'import {" ".join(what.split())} from "{base}{other}";\n'
+
+
+def _exported(path: str, text: str) -> dict[str, str]:
+    """What a module exports: the name, and what stands for it in the body."""
+    exports = {name: name for name in _EXPORT.findall(text)}
+    exports |= {name: name for braces in _LISTED.findall(text) for name in _names(braces)}
+    for braces, named in _PASSED_ON.findall(text):
+        other = _place(path, named)
+        own = "{}" if other.startswith(VENDOR) else f"$[{other!r}].{{}}"
+        exports |= {name: own.format(name) for name in _names(braces)}
+    return exports
+
+
+def _body(path: str, text: str, base: str) -> str:
+    """The module as the body of a function that returns what it exports."""
+    exports = _exported(path, text)
+    text = _COMMENT.sub("", text)
+    text = _IMPORT.sub(lambda found: _brought(_place(path, found[2]), found[1]), text)
+    text = _EXPORT.sub("", _LISTED.sub("", _PASSED_ON.sub("", text)))
+    text = _WORKER.sub(lambda found: f'new URL("{base}{PurePosixPath(found[1]).name}", location.origin)', text)
+    text = _DYNAMIC.sub(lambda found: f'"{base}{_place(path, found[1]).removeprefix("js/")}"', text)
+    text = text.replace(ICON, f"{base}icon.svg")
+    if left := _LEFT.search(text):
+        raise ValueError(f"{path}: a form that cannot be composed: {left[0]}")
+    given = ", ".join(name if name == value else f"{name}: {value}" for name, value in exports.items())
+    return f"{text}return {{ {given} }};\n"
 
 
 def _brought(other: str, what: str) -> str:

@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from roadloop.errors import MalformedRequestError, Text
-from roadloop.parameters import load_json
+from roadloop.parameters import JsonProblemError, load_json
 
 MAX_FIELDS: Final = 1000
 
@@ -63,9 +63,12 @@ def _read_json(body: bytes) -> dict[str, Any]:
         values = load_json(body)
         if b"\\u" in body:
             json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is not text
-    except (ValueError, RecursionError) as error:
-        said = str(error)[:200]
-        raise _malformed(f"正文不是有效的 JSON（{said}）", f"the body is not valid JSON ({said})") from error
+    except JsonProblemError as error:
+        why = error.text
+        raise _malformed(f"正文不是有效的 JSON（{why.zh}）", f"the body is not valid JSON ({why.en})") from error
+    except UnicodeEncodeError as error:
+        zh, en = "正文不是有效的 JSON（有半个代理对）", "the body is not valid JSON (it has half a surrogate pair)"
+        raise _malformed(zh, en) from error
     if not isinstance(values, dict):
         raise _malformed("正文应是一个 JSON 对象", "the body must be a JSON object")
     return values

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { PAGE } from "./browser.mjs";
 
-const { duration, percent, score, seconds, setServerNow, share, t } = await import(`${PAGE}/i18n.js`);
+const { duration, many, percent, score, seconds, setServerNow, share, t } = await import(`${PAGE}/i18n.js`);
 
 test("t: the language of the document decides", () => {
   assert.equal(t("数据", "data"), "data");
@@ -27,4 +27,16 @@ test("seconds: the server's clock counts, not the browser's", () => {
   setServerNow("2031-05-06 12:00:00");
   assert.ok(Math.abs(seconds("2031-05-06 11:59:00") - 60) < 2);
   assert.equal(seconds("2031-05-06 11:00:00", "2031-05-06 11:01:30"), 90);
+});
+
+test("many: one of a thing is said with its own word and verb", () => {
+  assert.equal(many(1, "picture is", "pictures are"), "1 picture is");
+  assert.deepEqual([0, 1, 2, 1234, null].map((n) => many(n, "class", "classes")), [
+    "0 classes",
+    "1 class",
+    "2 classes",
+    "1,234 classes",
+    "– classes",
+  ]);
+  assert.deepEqual([1, 7].map((n) => many(n, "track")), ["1 track", "7 tracks"]);
 });

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
 from roadloop.sources.importers.coco_shapes import find_picture, place_of, read_images, read_shapes
@@ -281,7 +281,7 @@ def _table(legend: tuple[LegendClass, ...]) -> tuple[tuple[ClassTable | None, tu
         raise JobError(
             Text(
                 f"共有 {len(legend)} 个类别；标注每像素 8 位，最多 {_LARGEST} 个。请用 roadelement 选一个较小的类别表，或合并类别",
-                f"There are {len(legend)} categories; labels have 8 bits a pixel, so there can be {_LARGEST}. Merge some in"
+                f"There are {many(len(legend), 'category', 'categories')}; labels have 8 bits a pixel, so there can be {_LARGEST}. Merge some in"
                 " the JSON",
             )
         )

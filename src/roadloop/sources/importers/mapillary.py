@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from roadloop.errors import LabelMapError, Text
+from roadloop.errors import LabelMapError, Text, many
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, Color, LabelClass
 from roadloop.sources.importers.found import (
@@ -144,7 +144,10 @@ def _parse(tree: Tree, file: str) -> ClassTable:
             raise _unread(file, tree.unreadable[file])
         rows = value["labels"]
         if len(rows) > _LARGEST:
-            raise _unread(file, Text(f"有 {len(rows)} 个类别，最多 255 个", f"{len(rows)} classes; there can be 255"))
+            raise _unread(
+                file,
+                Text(f"有 {len(rows)} 个类别，最多 255 个", f"{many(len(rows), 'class', 'classes')}; there can be 255"),
+            )
         return ClassTable("mapillary-vistas", _classes(rows))
     except ODD_JSON as error:
         what = f"{type(error).__name__}: {error}"[:200]

@@ -6,7 +6,7 @@ means. A document's own classes are matched to `roadelement`, or to a table besi
 
 from typing import Final, NamedTuple
 
-from roadloop.errors import ConflictError, LabelMapError, Text
+from roadloop.errors import ConflictError, LabelMapError, Text, many
 from roadloop.labels.table import ClassTable, different_meanings, shipped
 from roadloop.sources.importers.found import Found
 from roadloop.sources.importers.legend import Legend
@@ -157,7 +157,7 @@ def _loosely(table: ClassTable, translation: Translation) -> tuple[Text, ...]:
     return (
         Text(
             f"{len(loose)} 个类别与类别表 {table.name} 中的编号或名称不同，按名称或名称前的编号对应：{some}",
-            f"{len(loose)} classes have another number or name in the class table {table.name} and were matched by name, or by"
+            f"{many(len(loose), 'class has', 'classes have')} another number or name in the class table {table.name} and were matched by name, or by"
             f" the number before it: {some}",
         ),
     )

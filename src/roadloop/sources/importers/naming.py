@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from roadloop.errors import JobError, Text
+from roadloop.errors import JobError, Text, many
 from roadloop.labels.colors import distinct_colors
 from roadloop.labels.table import IGNORE, ClassTable, LabelClass
 from roadloop.sources.importers.found import LegendClass
@@ -31,7 +31,7 @@ def table_of(
         raise JobError(
             Text(
                 f"共有 {len(classes)} 个类别；标注每像素 8 位，最多 {IGNORE} 个。请用 roadelement 选一个较小的类别表，或合并类别",
-                f"There are {len(classes)} classes; labels have 8 bits a pixel, so there can be {IGNORE}. Merge some in the"
+                f"There are {many(len(classes), 'class', 'classes')}; labels have 8 bits a pixel, so there can be {IGNORE}. Merge some in the"
                 " annotation tool",
             )
         )

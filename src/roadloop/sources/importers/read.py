@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadloop.errors import BrokenFileError, RoadloopError, Text
+from roadloop.errors import BrokenFileError, RoadloopError, Text, many
 from roadloop.imaging.decode import check_image, decode_color_label, decode_label
 from roadloop.imaging.header import GREY, PALETTE, broken, read_header
 from roadloop.labels.table import IGNORE
@@ -306,7 +306,7 @@ def _drawn(loss: float, outlines: int, covered: int) -> Text:
     zh, en = [], []
     if outlines:
         zh.append(f"{outlines} 个轮廓按像素中心绘制，与精确面积共差 {loss:.1f} 像素")
-        en.append(f"{outlines} outlines drawn by pixel centres, {loss:.1f} pixels off their exact areas")
+        en.append(f"{many(outlines, 'outline')} drawn by pixel centres, {loss:.1f} pixels off their exact areas")
     if covered:
         zh.append(f"{covered} 个像素被后面的另一类区域覆盖")
         en.append(f"{covered} pixels covered by later regions of another class")

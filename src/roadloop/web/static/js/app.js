@@ -11,8 +11,10 @@ import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { listen } from "./live.js";
 import { ofKinds, usePoll } from "./poll.js";
 import { language, setLanguage, setTheme, theme, usePreferences } from "./preferences.js";
-import { to, useRoute } from "./router.js";
-import { PLACES, pageOf } from "./places.js";
+import { foresee, useArrived } from "./late.js";
+import { PLACES, usePage, viewAt } from "./places.js";
+import { parse, to, useRoute } from "./router.js";
+import { reachScrollers } from "./scrollers.js";
 
 /** @typedef {import("./places.js").Active} Active */
 
@@ -30,10 +32,12 @@ function App() {
   const health = usePoll(loadHealth, [], () => 60_000);
   /** @type {Active} */
   const jobs = /** @type {any} */ (active.data ?? NOTHING).data;
-  const { view, crumbs, key, wide } = pageOf(route);
+  const { page, coming } = useArrived(usePage(route));
+  const { view, crumbs, key, wide } = page;
   const title = crumbs[crumbs.length - 1][0];
   useEffect(() => void (document.title = `${title} · roadloop`), [title]);
-  useEffect(() => scrollTo(0, 0), [key]);
+  useEffect(reachScrollers, []);
+  useArrival(key);
   const shown = useRef(key);
   if (shown.current !== key) {
     shown.current = key; // now, before the new page asks for anything
@@ -47,14 +51,25 @@ function App() {
       if (name) setOver(name);
     };
     addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
+    addEventListener("pointerover", approached);
+    addEventListener("focusin", approached);
+    return () => {
+      removeEventListener("keydown", press);
+      removeEventListener("pointerover", approached);
+      removeEventListener("focusin", approached);
+    };
   }, []);
   const close = () => setOver("");
   return html`
+    <a class="skip" href="#content" onClick=${skip}>${t("跳到内容", "Skip to the content")}</a>
     <div class="frame">
       <${Rail} jobs=${jobs} place=${placeOf(route)} health=${health.data?.data} />
       <div>
         <header class="topbar">
+          <button type="button" class="button plain menu" popovertarget="rail"
+            title=${t("导航", "Navigation")} aria-label=${t("导航", "Navigation")}>
+            ☰
+          </button>
           <${Crumbs} of=${crumbs} />
           <button type="button" class="button plain search-button" onClick=${() => setOver("search")}>
             ⌕ <span class="words">${t("搜索", "Search")}</span> <kbd>Ctrl K</kbd>
@@ -65,7 +80,7 @@ function App() {
             ${"</>"}
           </button>
           <${Tray} jobs=${jobs} />
-          <${Switches} />
+          <div class="row switches"><${Switches} /></div>
         </header>
         ${
           active.error?.status === 0 &&
@@ -83,10 +98,39 @@ function App() {
         ${over === "search" && html`<${Palette} places=${everyPlace()} close=${close} />`}
         ${over === "keys" && html`<${Keys} close=${close} />`}
         ${over === "calls" && html`<${Calls} close=${close} />`}
-        <main class=${`content ${wide ? "wide" : ""}`} key=${key}><${view} route=${route} active=${jobs} /></main>
+        <main id="content" tabindex="-1" class=${`content ${wide ? "wide" : ""}`} key=${key} aria-busy=${coming ? "true" : undefined}>
+          <${view} route=${page.route} active=${jobs} />
+        </main>
       </div>
     </div>
   `;
+}
+
+/** Go to what the page is about; the address stays. @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}
+
+/** Where one begins on a page that one has just come to: above, and with the keyboard in it. @param {string} key */
+function useArrival(key) {
+  const first = useRef(true);
+  useEffect(() => {
+    scrollTo(0, 0);
+    /** @type {any} */ (document.getElementById("rail"))?.hidePopover?.();
+    const main = document.getElementById("content");
+    const there = document.activeElement?.closest("main, dialog");
+    if (!first.current && !there) main?.focus({ preventScroll: true });
+    first.current = false;
+  }, [key]);
+}
+
+/** Somebody is about to go to another place: its code may come meanwhile. @param {Event} event */
+function approached(event) {
+  const near = /** @type {Element} */ (event.target);
+  const link = near.closest?.("a[href]") ?? near.closest?.("tr.opens")?.querySelector("a[href]");
+  const address = link?.getAttribute("href") ?? "";
+  if (address.startsWith("#/")) foresee(viewAt(parse(address)));
 }
 
 /** What a key opens over the page; "" for none. @param {KeyboardEvent} event */
@@ -124,7 +168,7 @@ const lowDisk = (mib) =>
 
 /** @param {{jobs: Active, place: string, health: any}} props */
 const Rail = ({ jobs, place, health }) => html`
-  <aside class="rail">
+  <aside class="rail" id="rail" popover="auto" aria-label=${t("导航", "Navigation")}>
     <a class="brand" href="#/"><img src="/static/icon.svg" alt="" /><span>roadloop</span></a>
     <nav aria-label=${t("主导航", "Main")}>
       <a class="plain" href="#/" aria-current=${place === "" ? "page" : undefined}>
@@ -145,6 +189,7 @@ const Rail = ({ jobs, place, health }) => html`
       </a>
     </nav>
     <footer>
+      <div class="switches"><${Switches} /></div>
       ${health && html`roadloop ${health.version}<br />${t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`)}`}
     </footer>
   </aside>
@@ -163,11 +208,21 @@ function RailLink({ of, jobs, now }) {
       <span class="node"></span><span class="grow">${of.name()}</span>
       ${
         running > 0 &&
-        html`<span class="count running" title=${t(`${running} 个进行中`, `${running} running`)}>▶${running}</span>`
+        html`
+          <span class="count running" title=${t(`${running} 个进行中`, `${running} running`)}>
+            <span aria-hidden="true">▶${running}</span>
+            <span class="unseen">${t(`${running} 个进行中`, `${running} running`)}</span>
+          </span>
+        `
       }
       ${
         waiting > 0 &&
-        html`<span class="count waiting" title=${t(`${waiting} 个等待中`, `${waiting} waiting`)}>${waiting}</span>`
+        html`
+          <span class="count waiting" title=${t(`${waiting} 个等待中`, `${waiting} waiting`)}>
+            <span aria-hidden="true">${waiting}</span>
+            <span class="unseen">${t(`${waiting} 个等待中`, `${waiting} waiting`)}</span>
+          </span>
+        `
       }
     </a>
   `;

@@ -15,6 +15,14 @@ export const t = (zh, en) => (language() === "zh" ? zh : en);
 export const count = (value) => (value == null ? "–" : Math.round(value).toLocaleString("en-US"));
 
 /**
+ * A number of things in English: `1 picture is`, `1,234 pictures are`.
+ * @param {number | null | undefined} number
+ * @param {string} one What one is called, with its verb.
+ * @param {string} [more] What several are called, where that is not `one` with an s.
+ */
+export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+
+/**
  * A share 0..1 as percent.
  * @param {number | null | undefined} value
  * @param {number} [digits]

@@ -1,32 +1,43 @@
 // @ts-check
-/** The places of the page: one table from routes to views. */
+/** The places of the page: one table from routes to views. What the first screen does not show comes late. */
 
 import { t } from "./i18n.js";
+import { late } from "./late.js";
 import { useName } from "./names.js";
 import { to } from "./router.js";
-import { AnnotationList } from "./views/annotation-list.js";
-import { AnnotationNew } from "./views/annotation-new.js";
-import { AnnotationPage } from "./views/annotation.js";
-import { DatasetList, DatasetNew, DatasetPage } from "./views/datasets.js";
-import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluations.js";
-import { GpuPage } from "./views/gpus.js";
-import { ImportList } from "./views/import-list.js";
-import { ImportLook } from "./views/import-look.js";
-import { ImportOne } from "./views/import-one.js";
-import { JobList, JobPage } from "./views/jobs.js";
-import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
 import { Nowhere } from "./views/nowhere.js";
 import { Overview } from "./views/overview.js";
-import { ReleaseNew } from "./views/release-new.js";
-import { ReleaseOne } from "./views/release-one.js";
-import { ReleasePage } from "./views/releases.js";
-import { SelectionList } from "./views/selection-list.js";
-import { SelectionNew } from "./views/selection-new.js";
-import { SelectionPage } from "./views/selection.js";
-import { SourceList, SourcePage } from "./views/sources.js";
-import { TrainingList } from "./views/training-list.js";
-import { TrainingNew } from "./views/training-new.js";
-import { TrainingPage } from "./views/training.js";
+
+// The others come when they are needed: each is a file of its own for a browser (web/page.py).
+const AnnotationList = late(async () => (await import("./views/annotation-list.js")).AnnotationList);
+const AnnotationNew = late(async () => (await import("./views/annotation-new.js")).AnnotationNew);
+const AnnotationPage = late(async () => (await import("./views/annotation.js")).AnnotationPage);
+const DatasetList = late(async () => (await import("./views/datasets.js")).DatasetList);
+const DatasetNew = late(async () => (await import("./views/datasets.js")).DatasetNew);
+const DatasetPage = late(async () => (await import("./views/datasets.js")).DatasetPage);
+const EvaluationList = late(async () => (await import("./views/evaluations.js")).EvaluationList);
+const EvaluationNew = late(async () => (await import("./views/evaluations.js")).EvaluationNew);
+const EvaluationPage = late(async () => (await import("./views/evaluations.js")).EvaluationPage);
+const GpuPage = late(async () => (await import("./views/gpus.js")).GpuPage);
+const ImportList = late(async () => (await import("./views/import-list.js")).ImportList);
+const ImportLook = late(async () => (await import("./views/import-look.js")).ImportLook);
+const ImportOne = late(async () => (await import("./views/import-one.js")).ImportOne);
+const JobList = late(async () => (await import("./views/jobs.js")).JobList);
+const JobPage = late(async () => (await import("./views/jobs.js")).JobPage);
+const NetworkList = late(async () => (await import("./views/networks.js")).NetworkList);
+const NetworkNew = late(async () => (await import("./views/networks.js")).NetworkNew);
+const NetworkPage = late(async () => (await import("./views/networks.js")).NetworkPage);
+const ReleaseNew = late(async () => (await import("./views/release-new.js")).ReleaseNew);
+const ReleaseOne = late(async () => (await import("./views/release-one.js")).ReleaseOne);
+const ReleasePage = late(async () => (await import("./views/releases.js")).ReleasePage);
+const SelectionList = late(async () => (await import("./views/selection-list.js")).SelectionList);
+const SelectionNew = late(async () => (await import("./views/selection-new.js")).SelectionNew);
+const SelectionPage = late(async () => (await import("./views/selection.js")).SelectionPage);
+const SourceList = late(async () => (await import("./views/sources.js")).SourceList);
+const SourcePage = late(async () => (await import("./views/sources.js")).SourcePage);
+const TrainingList = late(async () => (await import("./views/training-list.js")).TrainingList);
+const TrainingNew = late(async () => (await import("./views/training-new.js")).TrainingNew);
+const TrainingPage = late(async () => (await import("./views/training.js")).TrainingPage);
 
 /**
  * Jobs that have not ended.
@@ -145,22 +156,33 @@ export const PLACES = [
 /**
  * The view at a route, and the names of the way there.
  * @param {import("./router.js").Route} route
- * @returns {{view: any, crumbs: [string, string][], key: string, wide: boolean}}
+ * @returns {import("./late.js").Page}
  */
-export function pageOf(route) {
+export function usePage(route) {
   const [first, second] = route.path;
   const name = useName(second);
   const place = PLACES.find((p) => p.path === first);
-  const key = route.path.slice(0, 2).join("/");
-  if (first && !place) return { view: Nowhere, crumbs: [[t("没有这个页面", "No such page"), ""]], key, wide: false };
-  if (!place) return { view: Overview, crumbs: [[t("总览", "Overview"), "#/"]], key, wide: false };
+  const view = viewAt(route);
+  const page = {
+    route,
+    view,
+    key: route.path.slice(0, 2).join("/"),
+    wide: view === place?.one && place?.wide === true,
+  };
+  if (first && !place) return { ...page, crumbs: [[t("没有这个页面", "No such page"), ""]] };
+  if (!place) return { ...page, crumbs: [[t("总览", "Overview"), "#/"]] };
   /** @type {[string, string][]} */
   const crumbs = [[place.name(), to(place.path)]];
   const above = PLACES.find((p) => p.path === place.under);
   if (above) crumbs.unshift([above.name(), to(above.path)]);
-  if (second === "new" && place.make) {
-    return { view: place.make, crumbs: [...crumbs, [place.making?.() ?? "", ""]], key, wide: false };
-  }
-  if (second && place.one) return { view: place.one, crumbs: [...crumbs, [name, ""]], key, wide: place.wide ?? false };
-  return { view: place.list, crumbs, key, wide: false };
+  if (view === place.make) crumbs.push([place.making?.() ?? "", ""]);
+  else if (view === place.one) crumbs.push([name, ""]);
+  return { ...page, crumbs };
+}
+
+/** @param {import("./router.js").Route} route @returns {any} */
+export function viewAt({ path: [first, second] }) {
+  const place = PLACES.find((p) => p.path === first);
+  if (!place) return first ? Nowhere : Overview;
+  return (second === "new" && place.make) || (second && place.one) || place.list;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** What an import did, or a preview says it would do: outcomes, pairs as pictures, classes as they were matched. */
 
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { Opacity } from "./opacity.js";
 import { Table } from "./table.js";
@@ -41,13 +41,8 @@ export function outcomes({ counts, statements = {} }) {
   return Object.keys({ ...counts, ...statements }).map((fate) => [
     fateName(fate),
     [
-      counts[fate] &&
-        t(`${count(counts[fate])} 个文件`, `${count(counts[fate])} ${counts[fate] === 1 ? "file" : "files"}`),
-      statements[fate] &&
-        t(
-          `${count(statements[fate])} 个条目`,
-          `${count(statements[fate])} ${statements[fate] === 1 ? "statement" : "statements"}`,
-        ),
+      counts[fate] && t(`${count(counts[fate])} 个文件`, many(counts[fate], "file")),
+      statements[fate] && t(`${count(statements[fate])} 个条目`, many(statements[fate], "statement")),
     ]
       .filter(Boolean)
       .join(t("，", ", ")),

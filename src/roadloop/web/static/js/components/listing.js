@@ -5,7 +5,7 @@
  */
 
 import { get, query as post } from "../api.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useEffect, useRef, useState } from "../lib.js";
 import { ofKinds, usePoll } from "../poll.js";
 import { setQuery, useReturn } from "../router.js";
@@ -163,11 +163,12 @@ function Choices({ query, filters, search, reply }) {
 /** @param {any} reply @param {boolean} searched */
 function howMany({ total, out_of: of }, searched) {
   if ((of ?? 0) > MOST)
-    return t(`最新 ${count(MOST)} 行中的 ${count(total)} 行`, `${count(total)} of the newest ${count(MOST)} rows`);
-  if (searched && (of ?? total) >= MOST) return t(`最新的 ${count(MOST)} 个匹配`, `the newest ${count(MOST)} matches`);
+    return t(`最新 ${count(MOST)} 行中的 ${count(total)} 行`, `${count(total)} of the newest ${many(MOST, "row")}`);
+  if (searched && (of ?? total) >= MOST)
+    return t(`最新的 ${count(MOST)} 个匹配`, `the newest ${many(MOST, "match", "matches")}`);
   return of != null && of !== total
-    ? t(`${count(of)} 行中的 ${count(total)} 行`, `${count(total)} of ${count(of)} rows`)
-    : t(`${count(total)} 行`, total === 1 ? "1 row" : `${count(total)} rows`);
+    ? t(`${count(of)} 行中的 ${count(total)} 行`, `${count(total)} of ${many(of, "row")}`)
+    : t(`${count(total)} 行`, many(total, "row"));
 }
 
 /** @param {{filters: Filter[]}} props */

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a finished job made, for kinds that have no page of their own: numbers, where it lies, files to fetch. */
 
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { to } from "../router.js";
 import { ClassesMatched, PreviewPairs, outcomes } from "./imported.js";
@@ -45,7 +45,7 @@ const RESULTS = {
       ],
       ...r.rules.map((/** @type {any} */ rule) => [
         t("配对方式", "Matched by"),
-        t(`${rule.rule[0]}：${count(rule.pairs)} 对`, `${rule.rule[1]}: ${count(rule.pairs)} pairs`),
+        t(`${rule.rule[0]}：${count(rule.pairs)} 对`, `${rule.rule[1]}: ${many(rule.pairs, "pair")}`),
       ]),
       ...outcomes(r),
     ],

@@ -8,13 +8,14 @@ import { t } from "../i18n.js";
 export function Over({ title, close, class: more = "", children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => box.current?.showModal(), []);
+  const shut = () => box.current?.close(); // the browser then gives the keyboard back to where it was
   return html`
     <dialog class=${`dialog ${more}`} ref=${box} aria-label=${title} onClose=${close}
-      onClick=${(/** @type {MouseEvent} */ e) => e.target === box.current && close()}>
+      onClick=${(/** @type {MouseEvent} */ e) => e.target === box.current && shut()}>
       <div class="dialog-body">
         <div class="row dialog-head">
           <h2 class="grow">${title}</h2>
-          <button type="button" class="button plain" aria-label=${t("关闭", "Close")} onClick=${close}>✕</button>
+          <button type="button" class="button plain" aria-label=${t("关闭", "Close")} onClick=${shut}>✕</button>
         </div>
         ${children}
       </div>

@@ -1,7 +1,7 @@
 // @ts-check
 /** The mIoU that a release is judged by, and what it was measured on. */
 
-import { count, score, t } from "../i18n.js";
+import { count, many, score, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { Difference } from "./difference.js";
 
@@ -41,7 +41,7 @@ export function measuredOn(metrics) {
     which +
     t(
       `${metrics.evaluation_sour_dir}，${count(metrics.evaluation_pictures)} 张`,
-      `${metrics.evaluation_sour_dir}, ${count(metrics.evaluation_pictures)} pictures`,
+      `${metrics.evaluation_sour_dir}, ${many(metrics.evaluation_pictures, "picture")}`,
     )
   );
 }

@@ -2,7 +2,7 @@
 /** The state of a job: a word, a sign and a colour, never the colour alone. */
 
 import { act } from "../api.js";
-import { duration, percent, t } from "../i18n.js";
+import { duration, many, percent, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { upToDate, useMoves } from "../live.js";
 import { isLive } from "../poll.js";
@@ -88,7 +88,7 @@ const WarningCount = ({ texts }) => html`
   <span class="chip warn" title=${texts.join("\n")}>
     <span aria-hidden="true">
       ⚠
-    </span>${t(`${texts.length} 条提醒`, texts.length === 1 ? "1 warning" : `${texts.length} warnings`)}
+    </span>${t(`${texts.length} 条提醒`, many(texts.length, "warning"))}
   </span>
 `;
 

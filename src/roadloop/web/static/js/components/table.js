@@ -1,6 +1,7 @@
 // @ts-check
 /** Tables, the workhorse: sticky head, numbers to the right, a row opens what it names. */
 
+import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { go } from "../router.js";
 import { Empty } from "./layout.js";
@@ -32,7 +33,7 @@ export function Table({ columns, rows, address, empty, chosen, order = "-created
                   ${
                     sort && column.sort
                       ? html`<${SortButton} column=${column} order=${order} sort=${sort} />`
-                      : column.head
+                      : column.head || html`<span class="unseen">${t("操作", "Actions")}</span>`
                   }
                 </th>
               `,

@@ -5,7 +5,7 @@ import { act, get } from "../api.js";
 import { Check, FormBox, Input, Select, useForm } from "../components/form.js";
 import { GpuField } from "../components/gpu-field.js";
 import { Empty, Failure, Head, Loading, Panel, Warnings } from "../components/layout.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
@@ -87,10 +87,7 @@ function DivideForm({ versions, sets, models, tables, version }) {
         n === 0
           ? t("没有要切分的图片", "Nothing is left to cut")
           : packages
-            ? t(
-                `切成约 ${count(packages)} 个任务包`,
-                `Cut into about ${count(packages)} ${packages === 1 ? "package" : "packages"}`,
-              )
+            ? t(`切成约 ${count(packages)} 个任务包`, `Cut into about ${many(packages, "package")}`)
             : t("切分", "Cut")
       }>
       <${Select} form=${form} name="version" label=${t("版本", "Version")} options=${names.map((name) => [name, name])}
@@ -145,6 +142,6 @@ const foundHint = (found) =>
   t(
     `${count(found.pictures)} 张图片，其中 ${count(found.uncut)} 张（${count(found.tracks)} 条轨迹）还没有切分` +
       (found.bad ? `；${count(found.bad)} 个文件不能使用` : ""),
-    `${count(found.pictures)} pictures, ${count(found.uncut)} of ${count(found.tracks)} tracks not cut yet` +
-      (found.bad ? `; ${count(found.bad)} files cannot be used` : ""),
+    `${many(found.pictures, "picture")}, ${count(found.uncut)} of ${many(found.tracks, "track")} not cut yet` +
+      (found.bad ? `; ${many(found.bad, "file")} cannot be used` : ""),
   );

@@ -6,7 +6,7 @@ import { Empty, Panel, Time, Warnings } from "../components/layout.js";
 import { Start } from "../components/start.js";
 import { ProgressBar } from "../components/state.js";
 import { Table } from "../components/table.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { to } from "../router.js";
 
@@ -83,7 +83,7 @@ const StudioOptions = ({ shape, setShape, unpainted, setUnpainted }) => html`
 `;
 
 /** @param {number} n */
-const packages = (n) => `${count(n)} ${n === 1 ? "package" : "packages"}`;
+const packages = (n) => many(n, "package");
 
 /** What to tell annotators. @param {any} of */
 const guide = (of) =>

@@ -4,7 +4,7 @@
 import { ClassName, Meter } from "../components/classes.js";
 import { Check, useForm } from "../components/form.js";
 import { Table } from "../components/table.js";
-import { count, share, t } from "../i18n.js";
+import { count, many, share, t } from "../i18n.js";
 import { html } from "../lib.js";
 
 const SPLITS = ["train", "val", "test"];
@@ -21,7 +21,7 @@ export function ClassTable({ info }) {
   return html`
     <div class="table-top row">
       <span class="quiet grow">
-        ${t(`${present.length} 个类别出现在图片中`, `${present.length} classes occur in the pictures`)}
+        ${t(`${present.length} 个类别出现在图片中`, `${many(present.length, "class occurs", "classes occur")} in the pictures`)}
       </span>
       ${
         absent > 0 &&

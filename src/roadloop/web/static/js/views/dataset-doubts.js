@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { Empty, Failure, Loading, Panel } from "../components/layout.js";
 import { Pager } from "../components/listing.js";
 import { Table } from "../components/table.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { to } from "../router.js";
@@ -56,7 +56,7 @@ export function Doubles({ task, info }) {
       <p class="panel-text quiet">
         ${t(
           `${count(data.total)} 组图片内容完全相同，都保留在数据中；出现在不同划分里的（标出）会使验证成绩偏高。`,
-          `${count(data.total)} groups of pictures are byte for byte equal; all of them stand in the dataset. Those ` +
+          `${many(data.total, "group")} of pictures that are byte for byte equal; all stand in the dataset. Those ` +
             "in different splits, which are marked, make validation scores come out too high.",
         )}
         ${
@@ -116,7 +116,7 @@ export function Problems({ info }) {
       <p class="panel-text quiet">
         ${t(
           `${count(info.bad)} 个文件被排除（不影响其余图片）；完整清单也在数据目录的 report.csv。`,
-          `${count(info.bad)} files were left out (the others are not affected); report.csv in the dataset's folder ` +
+          `${many(info.bad, "file was", "files were")} left out (the others are not affected); report.csv in the dataset's folder ` +
             "names them all, too.",
         )}
       </p>

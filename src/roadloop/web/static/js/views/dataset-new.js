@@ -4,7 +4,7 @@
 import { act, get, query } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Empty, Failure, Head, Loading, Panel } from "../components/layout.js";
-import { count, percent, t } from "../i18n.js";
+import { count, many, percent, t } from "../i18n.js";
 import { html, useEffect, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
@@ -259,7 +259,7 @@ function numbers(said, has) {
   if (!all) return "";
   const words = t(
     `${count(all.pictures)} 张 · ${count(all.tracks)} 条轨迹`,
-    `${count(all.pictures)} pictures · ${count(all.tracks)} tracks`,
+    `${many(all.pictures, "picture")} · ${many(all.tracks, "track")}`,
   );
   return said && said.new < said.pictures
     ? t(`取 ${count(said.new)} / ${words}`, `${count(said.new)} taken of ${words}`)

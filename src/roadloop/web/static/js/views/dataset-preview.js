@@ -4,7 +4,7 @@
 import { ClassName } from "../components/classes.js";
 import { Failure, Loading, Panel, Warnings } from "../components/layout.js";
 import { Table } from "../components/table.js";
-import { count, percent, t } from "../i18n.js";
+import { count, many, percent, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { to } from "../router.js";
 
@@ -118,7 +118,7 @@ function Base({ told }) {
       <a class="link" href=${`${to("datasets")}?q=${encodeURIComponent(told.base.name)}`}><b>${told.base.name}</b></a>
       ${t(
         `：它的 ${count(before)} 张图片留在原划分，新增 ${count(fresh)} 张。`,
-        `: its ${count(before)} pictures keep their split, and ${count(fresh)} are new.`,
+        `: its ${many(before, "picture keeps its", "pictures keep their")} split, and ${count(fresh)} are new.`,
       )}
     </p>
   `;
@@ -130,7 +130,7 @@ function LeftOut({ told }) {
   const parts = [
     filter > 0 && t(`被筛选排除 ${count(filter)} 张`, `${count(filter)} by the filter`),
     split > 0 && t(`不在任何划分中 ${count(split)} 张`, `${count(split)} in no split`),
-    bad > 0 && t(`问题文件 ${count(bad)} 个`, `${count(bad)} bad files`),
+    bad > 0 && t(`问题文件 ${count(bad)} 个`, many(bad, "bad file")),
   ].filter(Boolean);
   if (parts.length === 0) return null;
   return html`
@@ -164,10 +164,10 @@ function Classes({ told }) {
       <p class="hint">
         ${
           every
-            ? t(`查看了全部 ${count(looked)} 个标注。`, `All ${count(looked)} labels were looked at.`)
+            ? t(`查看了全部 ${count(looked)} 个标注。`, `All ${many(looked, "label was", "labels were")} looked at.`)
             : t(
                 `查看了均匀取自各轨迹的 ${count(looked)} 个标注；“–”表示其中没有，罕见的类别仍可能存在。`,
-                `${count(looked)} labels were looked at, evenly from the tracks; – says that none of them has it, ` +
+                `${many(looked, "label was", "labels were")} looked at, evenly from the tracks; – says that none of them has it, ` +
                   "and a rare class may be there all the same.",
               )
         }

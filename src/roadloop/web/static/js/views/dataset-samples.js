@@ -6,7 +6,7 @@ import { ClassName } from "../components/classes.js";
 import { Empty, Failure, Loading } from "../components/layout.js";
 import { Opacity } from "../components/opacity.js";
 import { Viewer } from "../components/viewer.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { setQuery, to, useReturn } from "../router.js";
@@ -125,7 +125,7 @@ function Pages({ task, which, listed }) {
   if (which.from === 0 && next === null) return null;
   const first = which.from + 1;
   const words = which.c
-    ? t(`共 ${count(total)} 张含有这个类别`, `${count(total)} pictures show this class`)
+    ? t(`共 ${count(total)} 张含有这个类别`, `${many(total, "picture shows", "pictures show")} this class`)
     : t(
         `第 ${count(first)}–${count(which.from + data.length)} 张，共 ${count(total)} 张`,
         `${count(first)}–${count(which.from + data.length)} of ${count(total)}`,

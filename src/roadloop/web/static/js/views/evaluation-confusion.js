@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { className, Meter, shortModel, Swatch } from "../components/classes.js";
 import { Failure, Loading, Panel } from "../components/layout.js";
 import { Table } from "../components/table.js";
-import { count, percent, score, t } from "../i18n.js";
+import { count, many, percent, score, t } from "../i18n.js";
 import { html, useRef } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { setQuery, useReturn } from "../router.js";
@@ -164,7 +164,7 @@ function Cell({ value, of, same, title, address, place, reached }) {
   const share = of ? value / of : 0;
   const color = same ? "var(--good)" : "var(--failed)";
   const strength = value === 0 ? 0 : 8 + 37 * Math.sqrt(share);
-  const words = `${title}: ${t(`${count(value)} 像素`, `${count(value)} pixels`)} (${percent(share, 2)})`;
+  const words = `${title}: ${t(`${count(value)} 像素`, many(value, "pixel"))} (${percent(share, 2)})`;
   const text = share >= 0.005 ? (share * 100).toFixed(share >= 0.0995 ? 0 : 1) : "";
   return html`
     <td class=${same ? "same" : ""} title=${words}

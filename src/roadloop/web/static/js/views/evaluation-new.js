@@ -5,7 +5,7 @@ import { act, get, query } from "../api.js";
 import { Check, FormBox, Input, Select, useForm } from "../components/form.js";
 import { devices, GpuField } from "../components/gpu-field.js";
 import { Empty, Failure, Head, Loading, Panel } from "../components/layout.js";
-import { score, t } from "../i18n.js";
+import { many, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
@@ -123,7 +123,7 @@ function EvaluationForm({ models, built, tasks, task }) {
           ? t("先选择模型", "Choose a model first")
           : t(
               `用 ${n} 个模型在 ${devices(values.gpus)} 上评估`,
-              `Evaluate ${n} model${n === 1 ? "" : "s"} on ${devices(values.gpus)}`,
+              `Evaluate ${many(n, "model")} on ${devices(values.gpus)}`,
             )
       }>
       <div class="wide"><${Models} form=${form} models=${models} tasks=${tasks} choose=${choose} open=${begun} /></div>
@@ -229,7 +229,7 @@ function Models({ form, models, tasks, choose, open }) {
         names.length > MANY &&
         html`
           <input type="search" value=${words} aria-label=${t("搜索任务或文件", "Search tasks or files")}
-            placeholder=${t(`在 ${names.length} 个任务中搜索`, `Search ${names.length} tasks`)}
+            placeholder=${t(`在 ${names.length} 个任务中搜索`, `Search ${many(names.length, "task")}`)}
             onInput=${(/** @type {any} */ e) => setWords(e.target.value)}
             onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === "Enter" && e.preventDefault()} />
         `
@@ -266,7 +266,7 @@ function TaskModels({ task, files, training, chosen, choose, open }) {
       <summary>
         <b class="wrap">${task}</b>
         <span class="faint small">
-          ${t(`${found.length} 个文件`, `${found.length} ${found.length === 1 ? "file" : "files"}`)}
+          ${t(`${found.length} 个文件`, many(found.length, "file"))}
           ${best?.miou != null && t(`，最好 mIoU ${score(best.miou)}`, `, best mIoU ${score(best.miou)}`)}
           ${training && t(`，数据 ${training.data}`, `, dataset ${training.data}`)}
         </span>

@@ -5,7 +5,7 @@ import { className, ClassName, Meter, shortModel } from "../components/classes.j
 import { Difference } from "../components/difference.js";
 import { Panel } from "../components/layout.js";
 import { Table } from "../components/table.js";
-import { count, percent, score, t } from "../i18n.js";
+import { count, many, percent, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useReturn } from "../router.js";
 import { picturesOf } from "./evaluation-viewer.js";
@@ -216,7 +216,10 @@ function Matching({ model }) {
   const other = model.matching.filter((/** @type {any} */ line) => line.how !== "same");
   const same = model.matching.length - other.length;
   const title = t(`类别对应：${shortModel(model.name)}`, `Classes of the labels and of ${shortModel(model.name)}`);
-  const text = t(`${count(same)} 个类别的编号与名称都相同。`, `${count(same)} classes have the same id and name.`);
+  const text = t(
+    `${count(same)} 个类别的编号与名称都相同。`,
+    `${many(same, "class has", "classes have")} the same id and name.`,
+  );
   return html`
     <${Panel} title=${title}>
       <p>${text}</p>

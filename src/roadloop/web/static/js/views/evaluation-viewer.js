@@ -6,7 +6,7 @@ import { className, shortModel } from "../components/classes.js";
 import { Film } from "../components/film.js";
 import { Failure, Loading } from "../components/layout.js";
 import { letGo, Viewer } from "../components/viewer.js";
-import { count, percent, score, t } from "../i18n.js";
+import { count, many, percent, score, t } from "../i18n.js";
 import { html, useEffect, useMemo, useRef } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
@@ -237,7 +237,7 @@ function placeOf(report, a, query, listed, place) {
   const row = /** @type {Row[]} */ (listed.rows)[place];
   const taken = query.p === "255" ? t("未预测", "nothing") : query.p ? className(classOf(report, a, query.p)) : "";
   const figure = query.p
-    ? t(`${count(row.pixels)} 像素被当作${taken}`, `${count(row.pixels)} pixels taken for ${taken}`)
+    ? t(`${count(row.pixels)} 像素被当作${taken}`, `${many(row.pixels, "pixel")} taken for ${taken}`)
     : query.c
       ? `IoU ${score(row.iou)}`
       : `mIoU ${score(row.mious[a - 1])}`;

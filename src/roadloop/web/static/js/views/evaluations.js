@@ -7,7 +7,7 @@ import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } fr
 import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
-import { count, score, t } from "../i18n.js";
+import { count, many, score, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
@@ -103,7 +103,7 @@ export function EvaluationPage({ route }) {
   const row = data.data;
   const names = modelsOf(row);
   const done = row.state === "succeeded";
-  learnName(task, names.length === 1 ? names[0] : t(`${names.length} 个模型`, `${names.length} models`));
+  learnName(task, names.length === 1 ? names[0] : t(`${names.length} 个模型`, many(names.length, "model")));
   return html`
     <${Head} title=${names.join(" · ")} chip=${done && html`<${StateChip} state=${row.state} />`} sub=${row.sour_dir}
       actions=${html`

@@ -25,10 +25,7 @@ export function GpuPage() {
   const known = nodes.data?.data ?? [];
   return html`
     <${Head} title=${known.length ? t("节点与 GPU", "Nodes and GPUs") : "GPU"}
-      sub=${t(
-        "编号就是训练和评估里 gpus 要填的数字。",
-        "The number is what `gpus` of training and evaluation takes.",
-      )} />
+      sub=${t("编号就是训练和评估里 gpus 要填的数字。", "The number is what gpus of training and evaluation takes.")} />
     <${Failure} error=${error} retry=${reload} />
     <${Failure} error=${nodes.error} retry=${nodes.reload} />
     <div class="stack">
@@ -78,11 +75,11 @@ const none = (cluster) =>
   cluster
     ? t(
         "这些节点没有可用的 GPU。训练和评估都可以在 CPU 上进行：gpus 留空即可。",
-        "These nodes have no GPU that can be used. Training and evaluation also run on the CPU: leave `gpus` empty.",
+        "These nodes have no GPU that can be used. Training and evaluation also run on the CPU: leave gpus empty.",
       )
     : t(
         "这台机器没有可用的 GPU。训练和评估都可以在 CPU 上进行：gpus 留空即可。",
-        "This machine has no GPU that can be used. Training and evaluation also run on the CPU: leave `gpus` empty.",
+        "This machine has no GPU that can be used. Training and evaluation also run on the CPU: leave gpus empty.",
       );
 
 const columns = () => [

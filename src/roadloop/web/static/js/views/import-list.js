@@ -5,7 +5,7 @@ import { get, query } from "../api.js";
 import { Empty, Failure, Head, Loading, Panel, Time } from "../components/layout.js";
 import { JobState, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { ofKinds, usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
@@ -60,7 +60,7 @@ function Browser({ path }) {
           here.path !== "imports" &&
           html`
             <span class="small quiet nowrap">
-              ${t(`${count(here.pictures)} 张图片`, `${count(here.pictures)} pictures`)}
+              ${t(`${count(here.pictures)} 张图片`, many(here.pictures, "picture"))}
             </span>
             <a class="button primary small-button" href=${lookAt(here.path)}>${t("查看这个目录", "Look at this")}</a>
           `

@@ -7,7 +7,7 @@ import { ClassesMatched, outcomes, PreviewPairs } from "../components/imported.j
 import { Empty, Facts, Failure, Head, Loading, Panel, Warnings } from "../components/layout.js";
 import { badCount, LeftOut } from "../components/left-out.js";
 import { JobState, StopButton } from "../components/state.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useEffect, useState } from "../lib.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
 import { go, setQuery, to } from "../router.js";
@@ -130,7 +130,7 @@ const facts = (found) => [
   ],
   ...found.rules.map((/** @type {any} */ rule) => [
     t("配对方式", "Matched by"),
-    t(`${rule.rule[0]}：${count(rule.pairs)} 对`, `${rule.rule[1]}: ${count(rule.pairs)} pairs`),
+    t(`${rule.rule[0]}：${count(rule.pairs)} 对`, `${rule.rule[1]}: ${many(rule.pairs, "pair")}`),
   ]),
   ...outcomes(found),
 ];
@@ -206,7 +206,7 @@ function ImportForm({ found, reading, src }) {
       <${FormBox} form=${form} fields=${FIELDS} disabled=${!form.values.dest}
         go=${t(
           `导入 ${pictures} 张图片为 ${form.values.dest}`,
-          `Import ${pictures} ${found.pictures === 1 ? "picture" : "pictures"} as ${form.values.dest}`,
+          `Import ${many(found.pictures, "picture")} as ${form.values.dest}`,
         )}>
         <${Input} form=${form} name="dest" label=${t("源数据名称", "Name of the source set")} required wide />
         <${Input} form=${form} name="city" label=${t("城市", "City")} placeholder=${t("可不填", "optional")} />

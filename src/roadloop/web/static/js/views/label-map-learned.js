@@ -2,7 +2,7 @@
 /** What a network would learn by a label map: its classes as places to drop raw classes into. */
 
 import { className, Swatch } from "../components/classes.js";
-import { share, t } from "../i18n.js";
+import { many, share, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { grouped, IGNORE } from "../maps.js";
 
@@ -86,7 +86,7 @@ function Group({ id, of, then, over, pixels, chosen }) {
               ${
                 pictures === 0
                   ? t("训练图片中没有", "not in the training pictures")
-                  : t(`只有 ${pictures} 张图片`, `${pictures} picture${pictures === 1 ? "" : "s"} only`)
+                  : t(`只有 ${pictures} 张图片`, `${many(pictures, "picture")} only`)
               }
             </span>
           `

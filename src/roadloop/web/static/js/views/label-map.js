@@ -6,7 +6,7 @@ import { ClassName, className } from "../components/classes.js";
 import { Failure, Loading, Panel, Warnings } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { changeDraft, useDraft } from "../drafts.js";
-import { count, share, t } from "../i18n.js";
+import { count, many, share, t } from "../i18n.js";
 import { html, useEffect, useRef, useState } from "../lib.js";
 import { changed, different, free, fresh, given, IGNORE, number, redone, trainIds, undone } from "../maps.js";
 import { Learned } from "./label-map-learned.js";
@@ -136,7 +136,7 @@ function Editor({ task, info, maps, open, saved }) {
 /**
  * @param {{edited: Edited, changed: number, put: (next: Edited) => void, save: () => void, task: string}} props
  */
-const Bar = ({ edited, changed: many, put, save, task }) => html`
+const Bar = ({ edited, changed: edits, put, save, task }) => html`
   <div class="row map-bar">
     <span class="small quiet wrap">
       ${t(
@@ -154,15 +154,15 @@ const Bar = ({ edited, changed: many, put, save, task }) => html`
       ${t("重做", "Redo")}
     </button>
     ${
-      many > 0 &&
+      edits > 0 &&
       html`
         <button type="button" class="button" onClick=${() => changeDraft(task, { map: null })}>
           ${t("放弃修改", "Discard")}
         </button>
       `
     }
-    <button type="button" class="button primary" data-act="save" disabled=${many === 0} onClick=${save}>
-      ${many ? t(`保存 ${many} 处修改`, `Save ${many} change${many === 1 ? "" : "s"}`) : t("已保存", "Saved")}
+    <button type="button" class="button primary" data-act="save" disabled=${edits === 0} onClick=${save}>
+      ${edits ? t(`保存 ${edits} 处修改`, `Save ${many(edits, "change")}`) : t("已保存", "Saved")}
     </button>
   </div>
 `;

@@ -6,7 +6,7 @@ import { Film } from "../components/film.js";
 import { Failure, Loading } from "../components/layout.js";
 import { TrackMap } from "../components/track-map.js";
 import { Viewer } from "../components/viewer.js";
-import { count, score, t } from "../i18n.js";
+import { count, many, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
@@ -68,7 +68,7 @@ const place = (task, page, file) =>
 const Grid = ({ task, data, page, toggle, cut }) => html`
   <div class="row samples-head">
     <span class="quiet wrap">
-      ${t(`${count(data.total)} 张`, `${count(data.total)} pictures`)}
+      ${t(`${count(data.total)} 张`, many(data.total, "picture"))}
       ${
         data.removed > 0 &&
         t(`，已移出 ${count(data.removed)} 张，不会切入任务包`, `, ${count(data.removed)} taken out of what is cut`)

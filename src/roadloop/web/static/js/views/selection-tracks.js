@@ -4,7 +4,7 @@
 import { get } from "../api.js";
 import { Input } from "../components/form.js";
 import { Failure } from "../components/layout.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 
@@ -100,7 +100,7 @@ function Folders({ form }) {
       <span>
         ${
           data && !words
-            ? t(`全部 ${count(data.total)} 条轨迹`, `All ${count(data.total)} tracks`)
+            ? t(`全部 ${count(data.total)} 条轨迹`, `All ${many(data.total, "track")}`)
             : t("全部轨迹", "All tracks")
         }
       </span>
@@ -126,7 +126,7 @@ function Folders({ form }) {
             <span class="wrap">
               ${row.track}${" "}
               <span class="faint small">
-                ${t(`${count(row.pictures)} 张`, `${count(row.pictures)} pictures`)}
+                ${t(`${count(row.pictures)} 张`, many(row.pictures, "picture"))}
               </span>
             </span>
           </label>

@@ -7,7 +7,7 @@ import { kindName } from "../components/kinds.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { JobState, StopButton } from "../components/state.js";
-import { count, score, t } from "../i18n.js";
+import { count, many, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { learnName } from "../names.js";
 import { usePoll, whileLive } from "../poll.js";
@@ -188,7 +188,7 @@ const NextStep = ({ version, packed }) => html`
               <a class="link" href=${to("annotation", version)}>
                 ${t(
                   `已切成 ${count(packed.packages)} 个任务包：去标注`,
-                  `Cut into ${count(packed.packages)} packages: to annotation`,
+                  `Cut into ${many(packed.packages, "package")}: to annotation`,
                 )} →
               </a>
             `
@@ -251,9 +251,9 @@ function numbers(report) {
 /** @param {Record<string, number>} left */
 function leftOut(left) {
   const parts = [
-    left.tracks && t(`${count(left.tracks)} 条轨迹`, `${count(left.tracks)} tracks`),
-    left.pictures && t(`${count(left.pictures)} 张图片`, `${count(left.pictures)} pictures`),
-    left.files && t(`${count(left.files)} 个文件`, `${count(left.files)} files`),
+    left.tracks && t(`${count(left.tracks)} 条轨迹`, many(left.tracks, "track")),
+    left.pictures && t(`${count(left.pictures)} 张图片`, many(left.pictures, "picture")),
+    left.files && t(`${count(left.files)} 个文件`, many(left.files, "file")),
   ].filter(Boolean);
   return parts.length ? t(`${parts.join("，")}（见 left_out.csv）`, `${parts.join(", ")} (see left_out.csv)`) : "";
 }

@@ -3,7 +3,7 @@
 
 import { act, ended } from "../api.js";
 import { FormBox, Input, useForm } from "../components/form.js";
-import { count, percent, t } from "../i18n.js";
+import { count, many, percent, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { go, to } from "../router.js";
 import { Labelled } from "./source-pictures.js";
@@ -49,7 +49,7 @@ function Send({ set, pictures }) {
     <${FormBox} form=${form} fields=${["version"]} disabled=${!form.values.version}
       go=${t(
         `把 ${number} 张图片作为任务包送去重新标注`,
-        `Send ${number} ${pictures.length === 1 ? "picture" : "pictures"} to annotators as a package`,
+        `Send ${many(pictures.length, "picture")} to annotators as a package`,
       )}>
       <${Input} form=${form} name="version" label=${t("版本名", "Name of the version")} required
         hint=${t("图片复制到 images/ 下的这个目录，再划分成任务包。", "Copied to this folder of images/, then cut.")} />

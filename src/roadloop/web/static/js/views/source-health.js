@@ -6,7 +6,7 @@ import { Empty, Facts, Failure, Loading, Panel } from "../components/layout.js";
 import { FormBox, Select, useForm } from "../components/form.js";
 import { JobState, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { isLive, ofKinds, usePoll } from "../poll.js";
 import { Doubts, pictureOf } from "./source-doubts.js";
@@ -62,7 +62,7 @@ function Examine({ set, again, done }) {
   return html`
     <${Panel} title=${again ? t("再次体检", "Examine it again") : t("体检", "Examine it")}>
       <${FormBox} form=${form} fields=${["model"]}
-        go=${t(`检查 ${count(set.pictures)} 张图片`, `Examine ${count(set.pictures)} pictures`)}>
+        go=${t(`检查 ${count(set.pictures)} 张图片`, `Examine ${many(set.pictures, "picture")}`)}>
         <${Select} form=${form} name="model" wide
           label=${t("用模型查找可能的标注错误", "Model that looks for label errors")}
           options=${[["", t("不查找", "none: only duplicates and coverage")], ...models.map((name) => [name, name])]}
@@ -138,7 +138,7 @@ const Doubles = ({ set, title, pairs, foreign }) =>
                 ${
                   pair.distance < 0
                     ? t("逐字节相同", "byte for byte the same")
-                    : t(`相差 ${pair.distance} 位`, `${pair.distance} bits apart`)
+                    : t(`相差 ${pair.distance} 位`, `${many(pair.distance, "bit")} apart`)
                 }
               </figcaption>
             </figure>

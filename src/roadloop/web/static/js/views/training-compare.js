@@ -8,7 +8,7 @@ import { Empty, Failure, Head, Loading, Panel } from "../components/layout.js";
 import { StateChip } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { aligned, best, differences, smoothed } from "../compare.js";
-import { score, t } from "../i18n.js";
+import { many, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { learnName } from "../names.js";
 import { usePoll } from "../poll.js";
@@ -44,7 +44,7 @@ export const CompareLink = ({ ticked }) =>
   ticked.length > 1 &&
   html`
     <a class="button" data-act="compare" href=${comparison(ticked)}>
-      ${t(`比较 ${ticked.length} 个任务`, `Compare ${ticked.length} tasks`)}
+      ${t(`比较 ${ticked.length} 个任务`, `Compare ${many(ticked.length, "task")}`)}
     </a>
   `;
 

@@ -5,7 +5,7 @@ import { act, ApiError, get } from "../api.js";
 import { Setting } from "../components/setting.js";
 import { Failure, Panel, Tabs } from "../components/layout.js";
 import { changeDraft, draftOf } from "../drafts.js";
-import { t } from "../i18n.js";
+import { many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { setQuery, useRoute } from "../router.js";
@@ -140,7 +140,7 @@ function SaveBar({ settings }) {
     }
     <button type="button" class="button primary" data-act="save" onClick=${save}
       disabled=${unsaved === 0 || broken.length > 0}>
-      ${unsaved ? t(`保存 ${unsaved} 项修改`, `Save ${unsaved} change${unsaved === 1 ? "" : "s"}`) : t("保存", "Save")}
+      ${unsaved ? t(`保存 ${unsaved} 项修改`, `Save ${many(unsaved, "change")}`) : t("保存", "Save")}
     </button>
   `;
 }

@@ -6,7 +6,7 @@ import { devices, GpuField } from "../components/gpu-field.js";
 import { Facts, Panel, Warnings } from "../components/layout.js";
 import { Setting } from "../components/setting.js";
 import { changeDraft, dropDraft } from "../drafts.js";
-import { count, duration, t } from "../i18n.js";
+import { count, duration, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { setQuery } from "../router.js";
 import { WHERE } from "../settings.js";
@@ -120,7 +120,7 @@ export function StartForm({ row, settings, maps, mapSaved, started }) {
         <span class="small quiet">
           ${t(
             `${row.category_num} 个类别，由标签映射决定。开始后配置和映射不再改变；要别的配置可复制任务。`,
-            `${row.category_num} classes, by the label map. Once started, settings and map are fixed; ` +
+            `${many(row.category_num, "class", "classes")}, by the label map. Once started, settings and map are fixed; ` +
               "copy the task for others.",
           )}
         </span>
@@ -148,13 +148,13 @@ function sent(settings, all) {
 
 /** @param {Settings} settings */
 function goText({ look, draft }) {
-  const epochs = count(look.train_con.num_epoch);
+  const epochs = look.train_con.num_epoch;
   const on = devices(draft.gpus);
   const time =
     look.outlook.seconds == null
       ? ""
       : t(`（约 ${duration(look.outlook.seconds)}）`, ` (about ${duration(look.outlook.seconds)})`);
-  return t(`在 ${on} 上开始训练 ${epochs} 轮${time}`, `Start ${epochs} epochs on ${on}${time}`);
+  return t(`在 ${on} 上开始训练 ${count(epochs)} 轮${time}`, `Start ${many(epochs, "epoch")} on ${on}${time}`);
 }
 
 /** @param {any} row @param {Settings} settings @returns {[any, any][]} */
@@ -166,10 +166,7 @@ function facts(row, { look }) {
     [t("每轮步数", "Steps an epoch"), count(outlook.steps_per_epoch)],
     [t("总步数", "Steps in all"), count(outlook.total_steps)],
     [t("裁剪（高 × 宽）", "Crop (height × width)"), size.join(" × ")],
-    [
-      t("一次在内存中", "In memory at once"),
-      t(`${outlook.at_once} 张`, `${outlook.at_once} picture${outlook.at_once === 1 ? "" : "s"}`),
-    ],
+    [t("一次在内存中", "In memory at once"), t(`${outlook.at_once} 张`, many(outlook.at_once, "picture"))],
     [t("内存，每个设备（估计）", "Memory of a device (estimate)"), mib(outlook.memory_mib)],
     [
       t("速度（估计）", "Speed (estimate)"),
@@ -234,7 +231,7 @@ const Question = ({ hidden, classes, broken, back, start }) => html`
       ${
         classes > 0 &&
         html`<li>
-          ${t(`标签映射：${classes} 个类别`, `Label map: ${classes} class${classes === 1 ? "" : "es"}`)}
+          ${t(`标签映射：${classes} 个类别`, `Label map: ${many(classes, "class", "classes")}`)}
         </li>`
       }
       ${hidden.length > 0 && html`<li>${t("设置：", "Settings: ")}<code>${hidden.join(", ")}</code></li>`}

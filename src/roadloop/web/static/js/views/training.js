@@ -4,7 +4,7 @@
 import { act, get, query } from "../api.js";
 import { Absent, ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
 import { JobState, StateChip } from "../components/state.js";
-import { t } from "../i18n.js";
+import { many, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { upToDate } from "../live.js";
@@ -94,7 +94,7 @@ function Task({ row, reload, route, dataset }) {
             open ? ["start", t("开始训练", "Start")] : ["progress", t("进展", "Progress")],
             [
               "map",
-              html`${t(`标签映射（${row.category_num} 类）`, `Label map (${row.category_num} classes)`)}${dot(moved)}`,
+              html`${t(`标签映射（${row.category_num} 类）`, `Label map (${many(row.category_num, "class", "classes")})`)}${dot(moved)}`,
             ],
             ["config", html`${t("全部配置", "All settings")}${dot(unsaved)}`],
           ]}
