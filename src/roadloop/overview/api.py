@@ -1,4 +1,4 @@
-"""The first screen in one answer: what waits, what serves, what is weak, how much each stage holds, the newest jobs."""
+"""The first screen in one answer: what waits, serves, is weak, how much stages hold, the newest jobs; the settings."""
 
 import shutil
 from collections.abc import Mapping
@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 
 from roadloop.jobs.api import JobRow, newest_jobs
 from roadloop.overview import service
+from roadloop.overview.meanings import GROUPS
 from roadloop.overview.waiting import Waits, What, waiting
 from roadloop.parameters import NoParameters
 from roadloop.releases.service import record
+from roadloop.settings import Origin
 from roadloop.sources.service import list_sets
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
@@ -118,8 +120,39 @@ class OverviewReply(Success):
     data: Overview
 
 
+class SettingRow(BaseModel):
+    """One setting."""
+
+    name: str
+    variable: str = Field(description="Of the environment, that sets it.")
+    option: str | None = Field(description="Of `roadloop serve`, that wins over the variable; null without one.")
+    group: str = Field(description="One of `groups`.")
+    value: str = Field(
+        description="As its variable would say it: lists are JSON, addresses stand without account and query, a secret that"
+        " is set is `***`."
+    )
+    usual: str = Field(description="The same where nobody sets it.")
+    origin: Origin = Field(description="Where the value comes from.")
+    secret: bool = Field(description="Whether it is never shown.")
+    meaning: str = Field(description="What it means.")
+
+
+class SettingGroup(BaseModel):
+    """Settings that stand together."""
+
+    name: str
+    title: str
+
+
+class SettingsReply(Success):
+    """The settings, group by group."""
+
+    data: list[SettingRow]
+    groups: list[SettingGroup]
+
+
 def routes(platform: Platform) -> APIRouter:
-    """The endpoint of the first screen."""
+    """The endpoints of the first screen and of the settings."""
     router = Endpoints(platform, tag="jobs")
 
     @router.get("/v1/overview", NoParameters, reply=OverviewReply)
@@ -140,6 +173,12 @@ def routes(platform: Platform) -> APIRouter:
                 "disk": {"free_mib": disk.free // 2**20, "total_mib": disk.total // 2**20},
             }
         }
+
+    @router.get("/v1/settings", NoParameters, reply=SettingsReply)
+    def settings(call: Call, _: NoParameters) -> dict[str, Any]:
+        """Every setting of the server, its value, and where that comes from; secrets are not shown."""
+        groups = [{"name": name, "title": group.title.pick(call.language)} for name, group in GROUPS.items()]
+        return {"data": service.settings_of(platform.settings, call.language), "groups": groups}
 
     return router.api
 

@@ -1,10 +1,15 @@
-"""What is in service, and which classes its models are worst at, as far as a first screen tells it."""
+"""What is in service and which classes its models are worst at, as far as a first screen tells it; and the settings."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
+from roadloop.errors import Language
 from roadloop.evaluation import service as evaluation
+from roadloop.overview.meanings import ADDRESSES, GROUPS, OPTIONS, SECRETS
 from roadloop.releases.serving import Place, Serving, serving
+from roadloop.settings import PREFIX, Settings
 from roadloop.storage.platform import Platform
 
 PLACES: Final = 6  #: of a category
@@ -72,3 +77,40 @@ def _quoted(release: Mapping[str, Any]) -> str | None:
 def _worst(classes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     known = [one for one in classes if one.get("iou") is not None]
     return sorted(known, key=lambda one: float(one["iou"]))[:WORST]
+
+
+def settings_of(settings: Settings, language: Language) -> list[dict[str, Any]]:
+    """Every setting with its value as a variable would say it, where that comes from, and what it means; no secret."""
+    fields = Settings.model_fields
+    return [
+        {
+            "name": name,
+            "variable": PREFIX + name.upper(),
+            "option": OPTIONS.get(name),
+            "group": group,
+            "value": _shown(name, getattr(settings, name)),
+            "usual": _shown(name, fields[name].default),
+            "origin": settings.origin(name),
+            "secret": name in SECRETS,
+            "meaning": chinese if language == "zh" else fields[name].description,
+        }
+        for group, (_title, meanings) in GROUPS.items()
+        for name, chinese in meanings.items()
+    ]
+
+
+def _shown(name: str, value: Any) -> str:
+    if name in SECRETS:
+        return "***" if value else ""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else str(value)
+    return _without_account(text) if name in ADDRESSES and text else text
+
+
+def _without_account(address: str) -> str:
+    """An address without what may be a password: account and query; of one that cannot be read nothing is shown."""
+    try:
+        parts = urlsplit(address)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "***"
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme and host else "***"

@@ -23,6 +23,7 @@ import { ReleasePage } from "./views/releases.js";
 import { SelectionList } from "./views/selection-list.js";
 import { SelectionNew } from "./views/selection-new.js";
 import { SelectionPage } from "./views/selection.js";
+import { SettingsPage } from "./views/settings.js";
 import { SourceList, SourcePage } from "./views/sources.js";
 import { TrainingList } from "./views/training-list.js";
 import { TrainingNew } from "./views/training-new.js";
@@ -140,6 +141,7 @@ export const PLACES = [
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },
+  { path: "settings", loop: false, kinds: [], name: () => t("设置", "Settings"), list: SettingsPage },
 ];
 
 /**

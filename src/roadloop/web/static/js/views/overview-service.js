@@ -22,7 +22,10 @@ export function ServicePanel({ serving }) {
   return html`
     <${Panel} title=${t("在用的模型", "In service")} flush
       aside=${html`
-        ${serving.some((one) => one.more) && html`<span class="small quiet">${t("还有更多地区", "and more places")}</span>`}
+        ${
+          serving.some((one) => one.more) &&
+          html`<span class="small quiet">${t("还有更多地区", "and more places")}</span>`
+        }
         <a class="link" href=${to("release")}>${t("全部", "All")}</a>
       `}>
       <${Table} rows=${rows} address=${(/** @type {any} */ row) => to("release", row.now.task_id)} columns=${[
@@ -54,7 +57,9 @@ export function WeakPanel({ weak }) {
   if (weak.length === 0) return null;
   return html`
     <${Panel} title=${t("薄弱之处", "What is weak")} flush
-      aside=${html`<span class="small quiet">${t("在用模型最差的类别", "worst classes of the models in service")}</span>`}>
+      aside=${html`
+        <span class="small quiet">${t("在用模型最差的类别", "worst classes of the models in service")}</span>
+      `}>
       <ul class="waiting-list">
         ${weak.map(
           (one) => html`
@@ -69,7 +74,7 @@ export function WeakPanel({ weak }) {
                     ? one.classes.map((of) => html`<${ClassLink} of=${of} weak=${one} />`)
                     : html`
                       <span class="small quiet">
-                        ${t("发布没有引用评估，不知道各类别成绩", "its release quotes no evaluation: no scores of classes")}
+                        ${t("发布没有引用评估，没有各类别成绩", "its release quotes no evaluation of its classes")}
                       </span>
                     `
                 }
