@@ -126,7 +126,7 @@ function ReleaseForm({ models, categories, evaluations, best, model, quoted }) {
         required />
       <${Adcode} form=${form} />
       <${Input} form=${form} name="desc" label=${t("描述", "Description")} placeholder=${t("可不填", "optional")} />
-      <${Select} form=${form} name="evaluation" label=${t("引用的评估", "Quoted evaluation")}
+      <${Select} form=${form} name="evaluation" wide label=${t("引用的评估", "Quoted evaluation")}
         options=${[
           ...known,
           ...(known.every(([id]) => id !== values.evaluation) && values.evaluation

@@ -81,7 +81,11 @@ const Groups = ({ groups, rows }) =>
         const mine = rows.filter((row) => row.group === name);
         return (
           mine.length > 0 &&
-          html`<${Panel} key=${name} title=${title} flush><${Table} rows=${mine} columns=${columns()} /><//>`
+          html`
+            <${Panel} key=${name} title=${title} class="server-settings" flush>
+              <${Table} rows=${mine} columns=${columns()} />
+            <//>
+          `
         );
       });
 
