@@ -65,7 +65,7 @@ def measure(url: str, task: str, seconds: float, pages: int, rounds: int) -> lis
         pages: How many look at once, with `task`.
         rounds: Times that the page is opened.
     """
-    with _chromium() as browser:
+    with chromium() as browser:
         found = [*_opened(browser, url, rounds), *_looked_at(browser, f"{url}/#/", seconds, "idle page")]
         if task:
             found += _looked_at(browser, f"{url}/#/training/{task}", seconds, "running training")
@@ -73,7 +73,8 @@ def measure(url: str, task: str, seconds: float, pages: int, rounds: int) -> lis
 
 
 @contextmanager
-def _chromium() -> Iterator[webdriver.Chrome]:
+def chromium() -> Iterator[webdriver.Chrome]:
+    """A browser with an empty profile."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
         text = "请安装 chromium 与 chromium-driver。", "Install chromium and chromium-driver."
@@ -100,13 +101,13 @@ def _opened(browser: webdriver.Chrome, url: str, rounds: int) -> list[Measured]:
     useful, bare, cold = [], [], []
     for _ in range(rounds):
         browser.execute_cdp_cmd("Network.clearBrowserCache", {})
-        _go(browser, f"{url}/v1/health")
+        go(browser, f"{url}/v1/health")
         bare.append(browser.execute_script("return performance.getEntriesByType('paint')[0].startTime"))
         browser.execute_cdp_cmd("Network.clearBrowserCache", {})
-        _go(browser, f"{url}/#/")
+        go(browser, f"{url}/#/")
         cold = _records(browser)
         useful.append(browser.execute_script("return window.useful"))
-    _go(browser, f"{url}/#/")
+    go(browser, f"{url}/#/")
     again = [size for _, size in _records(browser) if size > 0]
     files = [size for name, size in cold if "/v1/" not in name]
     return [
@@ -118,14 +119,15 @@ def _opened(browser: webdriver.Chrome, url: str, rounds: int) -> list[Measured]:
     ]
 
 
-def _go(browser: webdriver.Chrome, address: str) -> None:
+def go(browser: webdriver.Chrome, address: str) -> None:
+    """Load a page anew, and give it two seconds."""
     browser.get("about:blank")
     browser.get(address)
     time.sleep(2)
 
 
 def _looked_at(browser: webdriver.Chrome, address: str, seconds: float, what: str) -> list[Measured]:
-    _go(browser, address)
+    go(browser, address)
     time.sleep(3)
     began = browser.execute_script("return performance.now()")
     stream = _stream_bytes(address, seconds)
