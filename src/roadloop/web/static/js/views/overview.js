@@ -59,7 +59,7 @@ export function Overview({ active }) {
       }
       ${
         data &&
-        stages[0]?.number > 0 &&
+        (stages[0].number > 0 || data.data.waiting.length > 0) &&
         html`
           <${WaitingPanel} rows=${data.data.waiting} />
           <${ServicePanel} serving=${data.data.serving} />
