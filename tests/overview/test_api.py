@@ -37,7 +37,13 @@ def test_overview__counts_each_stage_and_has_the_newest_jobs(client: TestClient,
 def evaluated(platform: Platform, ious: dict[str, float | None]) -> str:
     """A finished evaluation whose second model has these IoUs; its task id."""
     classes = [
-        {"train_id": n, "name_zh": f"类{name}", "name_en": name, "iou": iou}
+        {
+            "train_id": n,
+            "name_zh": f"类{name}",
+            "name_en": name,
+            "iou": iou,
+            "truth_pixels": 0 if name == "ghost" else 9,
+        }
         for n, (name, iou) in enumerate(ious.items())
     ]
     models: list[dict[str, Any]] = [{}, {"classes": classes, "labelled_pictures": 9}]
@@ -55,7 +61,7 @@ def evaluated(platform: Platform, ious: dict[str, float | None]) -> str:
 def test_overview__says_what_serves_and_the_worst_classes_of_the_quoted_evaluation(
     client: TestClient, platform: Platform
 ) -> None:
-    task_id = evaluated(platform, {"road": 0.9, "pole": 0.1, "void": None, "sign": 0.2, "lane": 0.3})
+    task_id = evaluated(platform, {"road": 0.9, "pole": 0.1, "void": None, "ghost": 0.0, "sign": 0.2, "lane": 0.3})
     quoting = {
         "training": {"miou": 0.7, "mapping": {"a": "b"}},
         "quoted": "evaluation",

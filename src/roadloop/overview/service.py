@@ -75,7 +75,8 @@ def _quoted(release: Mapping[str, Any]) -> str | None:
 
 
 def _worst(classes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    known = [one for one in classes if one.get("iou") is not None]
+    """Of those that the pictures have; one that is only predicted has an IoU of 0 and nothing to look at."""
+    known = [one for one in classes if one.get("iou") is not None and one.get("truth_pixels")]
     return sorted(known, key=lambda one: float(one["iou"]))[:WORST]
 
 

@@ -121,7 +121,7 @@ const Value = ({ row }) =>
     ? row.value
       ? t("已设置（不显示）", "set (not shown)")
       : t("没有设置", "not set")
-    : html`<span class="mono wrap">${row.value || "–"}</span>`;
+    : html`<span class="mono wrap">${row.value && row.value !== "[]" ? row.value : "–"}</span>`;
 
 /** @param {Setting} row */
 const originOf = ({ origin, option }) =>
