@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -19,6 +19,9 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import read_names, split_numbers
 from roadloop.selection.compare import comparison_table
 from roadloop.storage.paths import Workspace
+
+if TYPE_CHECKING:
+    from benchmarks.page import Measured
 
 console = terminal()
 app = typer.Typer(help="Ratios measured side by side in one run.", no_args_is_help=True, add_completion=False)
@@ -361,8 +364,26 @@ def page(
     """What the page weighs, and what it asks for while somebody looks at it, in a real Chromium (selenium)."""
     from benchmarks.page import measure  # noqa: PLC0415 - selenium is among the developers' packages
 
+    _show_measured(measure(url, task, seconds, pages, rounds))
+
+
+@app.command()
+def viewer(
+    url: Annotated[str, typer.Option(help="A server that runs.")] = "http://127.0.0.1:8000",
+    evaluation: Annotated[str, typer.Option(help="A finished one, whose pictures are looked at.")] = "",
+    live: Annotated[str, typer.Option(help="Address of a page with something that runs: #/training/ID.")] = "",
+    pictures: Pictures = 20,
+    pause: Annotated[float, typer.Option(min=0.1, help="Seconds at each picture.")] = 2,
+) -> None:
+    """How soon the viewer has the next picture, and what an hour of a live page keeps, in a real Chromium (selenium)."""
+    from benchmarks.viewer import measure  # noqa: PLC0415 - selenium is among the developers' packages
+
+    _show_measured(measure(url, evaluation, live, pictures, pause))
+
+
+def _show_measured(found: "list[Measured]") -> None:
     table = Table("", "measured", "goal")
-    for one in measure(url, task, seconds, pages, rounds):
+    for one in found:
         table.add_row(one.what, f"{one.value:.1f} {one.unit}", f"{one.goal:g}")
     console.print(table)
 

@@ -105,13 +105,13 @@ def _opened(browser: webdriver.Chrome, url: str, rounds: int) -> list[Measured]:
     useful, bare, cold = [], [], []
     for _ in range(rounds):
         browser.execute_cdp_cmd("Network.clearBrowserCache", {})
-        _go(browser, f"{url}/v1/health")
+        go(browser, f"{url}/v1/health")
         bare.append(browser.execute_script("return performance.getEntriesByType('paint')[0].startTime"))
         browser.execute_cdp_cmd("Network.clearBrowserCache", {})
-        _go(browser, f"{url}/#/")
+        go(browser, f"{url}/#/")
         cold = _records(browser)
         useful.append(browser.execute_script("return window.useful"))
-    _go(browser, f"{url}/#/")
+    go(browser, f"{url}/#/")
     again = [size for _, size in _records(browser) if size > 0]
     files = [size for name, size in cold if "/v1/" not in name]
     return [
@@ -123,14 +123,15 @@ def _opened(browser: webdriver.Chrome, url: str, rounds: int) -> list[Measured]:
     ]
 
 
-def _go(browser: webdriver.Chrome, address: str) -> None:
+def go(browser: webdriver.Chrome, address: str) -> None:
+    """Load a page anew, and give it two seconds."""
     browser.get("about:blank")
     browser.get(address)
     time.sleep(2)
 
 
 def _looked_at(browser: webdriver.Chrome, address: str, seconds: float, what: str) -> list[Measured]:
-    _go(browser, address)
+    go(browser, address)
     time.sleep(3)
     began = browser.execute_script("return performance.now()")
     stream = _stream_bytes(address, seconds)

@@ -21,6 +21,9 @@ PREFIX = "ROADLOOP_"
 #: What longitudes and latitudes refer to.
 Datum = Literal["wgs84", "gcj02", "bd09", "unknown"]
 
+#: Where a value comes from: nobody said anything, a variable of the environment did, or an option of the command line.
+Origin = Literal["default", "environment", "option"]
+
 #: Variables of the server's environment that its jobs receive, besides those of the setting `job_variables`; a name
 #: with a star stands for all that begin so. Whatever else it holds, such as keys of other programs, stays with it.
 INHERITED: Final = (
@@ -159,6 +162,15 @@ class Settings(BaseSettings):
     decoded_cache_mib: int = Field(
         1024, ge=0, description="Decoded training pictures that one task may keep, all its processes together, MiB."
     )
+
+    def origin(self, name: str) -> Origin:
+        """Where a setting's value comes from."""
+        if name not in self.model_fields_set:
+            return "default"
+        variable = PREFIX + name.upper()
+        if not any(given.upper() == variable for given in os.environ):
+            return "option"
+        return "environment" if getattr(type(self)(), name) == getattr(self, name) else "option"
 
     def child_environment(self) -> dict[str, str]:
         """The whole environment of another server, with these settings in it."""

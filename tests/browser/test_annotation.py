@@ -1,4 +1,4 @@
-"""Annotation by clicks alone: cut, hand over, take back, see what was rejected, send again, publish, next increment."""
+"""Annotation by clicks alone: choose, cut, hand over, take back, see what was rejected, send again, publish, next increment."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,17 +22,17 @@ ROAD = shipped().classes[0]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server whose packages are handed over to a folder; four pictures wait in images/."""
+    """A server whose packages are handed over to a folder; a drive of five pictures was recorded."""
     home = tmp_path_factory.mktemp("site") / "home"
     live = LiveServer(
         Settings(
             home=home, port=0, poll_seconds=0.05, min_free_mib=0, torch_threads=1, annotation_outbox="imports/outbox"
         )
     )
-    folder = home / "images" / VERSION / "drive"
+    folder = home / "tracks" / "drive"
     folder.mkdir(parents=True)
-    for n in range(4):
-        (folder / f"{n}.jpg").write_bytes(encode_jpeg(np.full((40, 60, 3), 60 + 40 * n, np.uint8)))
+    for n in range(5):
+        (folder / f"drive_{n}.jpg").write_bytes(encode_jpeg(np.full((40, 60, 3), 60 + 40 * n, np.uint8)))
     live.start()
     yield live
     live.close()
@@ -65,12 +65,27 @@ def numbers(browser: Browser) -> list[str]:
     return [e.text for e in browser.driver.find_elements(By.CSS_SELECTOR, ".stages .stage-number")]
 
 
+def choose(browser: Browser) -> None:
+    """Take all of the drive, look at it, and take one picture out again."""
+    browser.open("/")
+    browser.find(".rail a", "挑图").click()
+    browser.find("a.button", "挑图").click()
+    browser.find(".choices .check", "drive 5 张")
+    browser.run(
+        "const set = (name, value, kind) => { const e = document.querySelector(`[name=${name}]`); e.value = value;"
+        "e.dispatchEvent(new Event(kind, { bubbles: true })) };"
+        f"set('how', 'sam', 'change'); set('ratio', '5', 'input'); set('version', '{VERSION}', 'input')"
+    )
+    browser.find("button.primary", "抽取 5").click()
+    browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".samples figure")) == 5)
+    browser.find(".samples figure", "drive_4").find_element(By.TAG_NAME, "button").click()
+    browser.find(".samples-head", "已移出 1 张，不会切入任务包")
+
+
 def cut(browser: Browser) -> None:
-    """Count and cut what waits."""
-    browser.open("/#/annotation")
-    browser.find(".loop a", "标注")
-    browser.find("td", "切分任务包")
-    browser.find("a.button", "切分任务包").click()
+    """Count and cut what was chosen, from where the first screen says that it waits."""
+    browser.find(".rail a", "总览").click()
+    browser.find(".waiting-list a", "图片已选好，还没有切成任务包").click()
     browser.find(".hint", "4 张图片，其中 4 张（1 条轨迹）还没有切分")
     browser.find("button.primary", "切成约 1 个任务包").click()
     browser.find(".stage-name", "切分")
@@ -142,6 +157,7 @@ def publish_the_rest(browser: Browser) -> None:
 
 
 def test_version__goes_round_by_clicks(browser: Browser, site: LiveServer) -> None:
+    choose(browser)
     cut(browser)
     hand_over_and_take_back(browser, site)
     publish_and_send_again(browser)

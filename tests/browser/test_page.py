@@ -16,7 +16,7 @@ from roadloop.storage.platform import open_platform
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PLACES = ("/", "/#/import", "/#/import/new", "/#/sources", "/#/datasets", "/#/datasets/new", "/#/networks", "/#/networks/new", "/#/training", "/#/training/new",
-          "/#/evaluation", "/#/evaluation/new", "/#/release", "/#/release/new", "/#/gpus", "/#/jobs")  # fmt: skip
+          "/#/evaluation", "/#/evaluation/new", "/#/release", "/#/release/new", "/#/gpus", "/#/jobs", "/#/settings")  # fmt: skip
 EVIL = "<img src=x onerror=window.pwned=1><b>粗</b>"
 
 
@@ -169,6 +169,23 @@ def test_page__says_when_the_server_is_gone_and_recovers(browser: Browser) -> No
     finally:
         browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**away, "offline": False})
     browser.until(lambda: browser.run("return !document.querySelector('.offline')"))
+
+
+def test_settings__say_their_value_where_it_comes_from_and_no_secret(browser: Browser, site: LiveServer) -> None:
+    browser.open("/")
+    browser.find(".rail a", "设置").click()
+    home = browser.find("tbody tr", "ROADLOOP_HOME").text
+    assert str(site.home) in home
+    assert "环境变量" in home
+    assert "没有设置" in browser.find("tbody tr", "ROADLOOP_LABEL_STUDIO_TOKEN").text
+    browser.run(
+        "const e = document.querySelector('.sought'); e.value = 'poll_SECONDS'; e.dispatchEvent(new Event('input'))"
+    )
+    browser.until(lambda: "ROADLOOP_LABEL_STUDIO_TOKEN" not in browser.text())
+    browser.find("tbody tr", "ROADLOOP_POLL_SECONDS")
+    browser.find(".segmented button", "EN").click()
+    browser.find("tbody tr", "How often the supervisor looks for queued jobs.")
+    assert browser.problems() == []
 
 
 def test_docs__lists_endpoints_and_tries_one(browser: Browser) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from roadloop.errors import Text
 from roadloop.networks.folder import about, list_templates, read_defaults, template_folder
 from roadloop.training import outlook as ahead
 from roadloop.training.recipe import DataConfig, TrainConfig
@@ -38,6 +39,10 @@ def test_fields__say_what_docs_training_says(site: Any) -> None:
     }
     zh = looked(site, task, "zh")["fields"]
     assert all(chinese()[a["meaning"]] == b["meaning"] for a, b in zip(fields, zh, strict=True))
+    named = {field["key"]: (field["name"], other["name"]) for field, other in zip(zh, fields, strict=True)}
+    assert named["momentum"] == ("动量", "Momentum")
+    assert len(set(named.values())) == len(named)
+    assert all(re.search("[一-鿿]", chinese_name) for chinese_name, _ in named.values())
     one = {field["key"]: field for field in zh}
     assert one["batch_size"]["values"] == "整数 ≥ 1, ≤ 4096"
     assert (one["scale"]["kind"], one["steps"]["kind"], one["optimizer"]["choices"]) == (
@@ -91,6 +96,10 @@ def test_outlook__counts_steps_memory_and_time(site: Any) -> None:
     found = ahead.outlook(train, data, facts, cost, ahead.Host(0, 2, None))
     assert (found.steps_per_epoch, found.total_steps, found.at_once) == (1, 100, n)
     assert found.memory_bytes == 1000 * 4 * 3 + n * 180 * 240 * 100
+    assert f"{n} × 180 × 240 pixels × 100 bytes" in found.memory_basis.en
+    assert "not measured here" in found.memory_basis.en
+    unknown = ahead.outlook(train, data, facts, ahead.Cost(1000), ahead.Host(0, 2, None))
+    assert (unknown.memory_bytes, unknown.memory_basis.en[:9]) == (None, "not known")
     assert found.images_per_second == 2.0  # two cores of 1 G a second, a quarter of 4 G for each picture
     assert found.seconds == 100 * n / 2
     earlier = ahead.Pace("before", 6.0, (180, 480), 1)
@@ -111,7 +120,7 @@ def test_cost__of_an_edited_about_json_is_what_can_be_read(site: Any, training: 
 
 
 def test_warning__a_cpu_that_needs_days_is_said() -> None:
-    found = ahead.Outlook(367, 45, 14_985, 8, None, 0.1, 10 * 86400.0, None)
+    found = ahead.Outlook(367, 45, 14_985, 8, None, 0.1, 10 * 86400.0, None, Text("", ""))
     text = ahead.warning(found, TrainConfig(num_epoch=333), gpus=0)
     assert text is not None
     assert text.en.startswith(

@@ -1,5 +1,7 @@
 """What can be done with annotators: push a package, pull what is finished. No torch here."""
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from roadloop.annotators import store
@@ -83,6 +85,12 @@ def download(platform: Platform, request: Download) -> Write[str]:
         return task_id
 
     return write
+
+
+def destinations(db: sa.Connection, task_ids: Collection[str]) -> dict[str, str]:
+    """The version that labels were fetched for, by the task id of each download."""
+    rows = store.downloads.c
+    return {row[0]: row[1] for row in db.execute(sa.select(rows.task_id, rows.dest).where(rows.task_id.in_(task_ids)))}
 
 
 def _nothing(annotator: Annotator, start: int, end: int) -> NotFoundError:

@@ -1,5 +1,6 @@
 """What a caller can do with evaluations. One function, one use case; no torch here."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from roadloop.networks.trust import trust_of
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
 
-__all__ = ["ModelChoice", "find_model", "newest_scores", "scores_of", "start"]
+__all__ = ["ModelChoice", "class_scores", "evaluated", "find_model", "newest_scores", "scores_of", "start"]
 
 
 def start(platform: Platform, request: StartEvaluation) -> Write[str]:
@@ -160,6 +161,25 @@ def scores_of(db: sa.Connection, task_id: str, params_sha256: str, parameter: st
         )
         raise InvalidValueError(text, parameter=parameter)
     return _scores(row)
+
+
+def evaluated(db: sa.Connection, task_ids: Collection[str]) -> set[str]:
+    """The sources of the models that some evaluations are about."""
+    models = evaluation_models.c
+    return set(db.scalars(sa.select(models.source).where(models.task_id.in_(task_ids)).distinct()))
+
+
+def class_scores(db: sa.Connection, task_id: str, params_sha256: str) -> tuple[int, list[dict[str, Any]]] | None:
+    """What one evaluation says about the classes of a model file.
+
+    Returns:
+        The model's number there, 1..n, and its `classes` of `report.json`; None where there is no such evaluation any more.
+    """
+    models = evaluation_models.c
+    row = db.execute(_SCORES.where(models.params_sha256 == params_sha256, models.task_id == task_id)).first()
+    if row is None or row.state != JobState.SUCCEEDED.value:
+        return None
+    return row.place + 1, _entry(row)["classes"]
 
 
 _SCORES = (

@@ -118,15 +118,33 @@ def list_folders(platform: Platform) -> list[NetworkFolder]:
     """Every folder below `networks/`, by name; nothing of it is run."""
     columns = [networks.c.name, networks.c.task_id, queue.jobs.c.state, queue.jobs.c.reason]
     rows = sa.select(*columns).join(queue.jobs, queue.jobs.c.id == networks.c.task_id).where(networks.c.live)
-    names = sorted(
+    names = _folder_names(platform)
+    with platform.database.reading() as db:
+        some = _parts([readable(name) for name in names])
+        known = {row.name: row for part in some for row in db.execute(rows.where(networks.c.name.in_(part)))}
+    return [_look(platform, name, known.get(readable(name))) for name in names]
+
+
+def unchecked(platform: Platform) -> list[str]:
+    """Names of the folders below `networks/` that nobody has had checked; no file of them is opened."""
+    names = sorted({readable(name) for name in _folder_names(platform)})
+    query = sa.select(networks.c.name).where(networks.c.live)
+    with platform.database.reading() as db:
+        known = {name for part in _parts(names) for name in db.scalars(query.where(networks.c.name.in_(part)))}
+    return [name for name in names if name not in known]
+
+
+def _folder_names(platform: Platform) -> list[str]:
+    return sorted(
         spoken(path.name)
         for path in platform.workspace.networks.iterdir()
         if path.is_dir() and not path.name.startswith(".")
     )
-    with platform.database.reading() as db:
-        some = [[readable(name) for name in names[i : i + 500]] for i in range(0, len(names), 500)]
-        known = {row.name: row for part in some for row in db.execute(rows.where(networks.c.name.in_(part)))}
-    return [_look(platform, name, known.get(readable(name))) for name in names]
+
+
+def _parts(names: list[str]) -> list[list[str]]:
+    """As many names at a time as a database takes in one question."""
+    return [names[i : i + 500] for i in range(0, len(names), 500)]
 
 
 def _look(platform: Platform, name: str, row: sa.Row[Any] | None) -> NetworkFolder:

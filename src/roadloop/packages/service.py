@@ -1,9 +1,9 @@
 """What can be done with packages: divide, publish returned labels, look at them. No torch here."""
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -25,6 +25,13 @@ from roadloop.sources.service import has_pictures, list_sets, open_set
 from roadloop.storage.database import Write
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
+
+
+class Cut(NamedTuple):
+    """A division: of which version, and whether it sends rejected pictures out again."""
+
+    version: str
+    rejected: bool
 
 
 def divide(platform: Platform, request: Divide) -> Write[str]:
@@ -100,6 +107,21 @@ def publish_labels(platform: Platform, request: ProcessLabel, date: str) -> Writ
         return task_id
 
     return write
+
+
+def cuts(db: sa.Connection, task_ids: Collection[str]) -> dict[str, Cut]:
+    """What divisions are about, by task id."""
+    rows = store.divisions.c
+    query = sa.select(rows.task_id, rows.version, rows.rejected).where(rows.task_id.in_(task_ids))
+    return {row[0]: Cut(row[1], row[2]) for row in db.execute(query)}
+
+
+def publications(db: sa.Connection, task_ids: Collection[str]) -> dict[str, str]:
+    """The versions whose labels were published, by the task id of each run."""
+    rows = store.label_runs.c
+    return {
+        row[0]: row[1] for row in db.execute(sa.select(rows.task_id, rows.version).where(rows.task_id.in_(task_ids)))
+    }
 
 
 def overview(platform: Platform, version: str = "") -> list[dict[str, Any]]:

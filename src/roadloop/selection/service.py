@@ -1,6 +1,6 @@
 """What a caller can do with selections. One function, one use case; no torch here."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -137,6 +137,13 @@ def finished(platform: Platform, task_id: str) -> tuple[Path, dict[str, Any]]:
             Text(f"选图结果 {folder} 已不存在。", f"The selection's folder {folder} is gone."), task_id=task_id
         )
     return folder, report
+
+
+def outputs(db: sa.Connection, task_ids: Collection[str]) -> dict[str, str]:
+    """Where selections put their pictures, as `Workspace.store_path` names it, by task id."""
+    rows = store.selections.c
+    query = sa.select(rows.task_id, rows.output_path).where(rows.task_id.in_(task_ids))
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
 def contact_sheet(platform: Platform, task_id: str, arm: str) -> Path:

@@ -84,7 +84,11 @@ def look(platform: Platform, request: LookAtSettings, language: Language) -> dic
             text.pick(language) for text in [*([slow] if slow else []), *warnings(train_full, data_full, facts)]
         ],
         "beside": {key: text.pick(language) for key, text in words.items()},
-        "outlook": ahead.numbers(found) | {"basis": found.basis.pick(language) if found.basis else None},
+        "outlook": ahead.numbers(found)
+        | {
+            "basis": found.basis.pick(language) if found.basis else None,
+            "memory_basis": found.memory_basis.pick(language),
+        },
     }
 
 

@@ -67,6 +67,7 @@ class Outlook:
         images_per_second: Pictures a second, all devices together.
         seconds: Of the whole training, without validation.
         basis: Where the speed comes from.
+        memory_basis: What the memory is made of, and what it leaves out; or why it is not known.
     """
 
     pictures: int
@@ -77,6 +78,7 @@ class Outlook:
     images_per_second: float | None
     seconds: float | None
     basis: Text | None
+    memory_basis: Text
 
 
 @dataclass(frozen=True)
@@ -118,15 +120,41 @@ def outlook(train: TrainConfig, data: DataConfig, facts: TaskFacts, cost: Cost, 
         images_per_second=speed,
         seconds=plan.total_steps * plan.batch / speed if speed else None,
         basis=basis,
+        memory_basis=_memory_basis(train, cost, f"{at_once} × {height} × {width}"),
     )
+
+
+def _copies(train: TrainConfig) -> int:
+    """How many numbers are kept for each parameter: it, its gradient, what the optimiser and the average keep."""
+    return 2 + (2 if train.optimizer == "adamw" else 1) + (1 if train.ema_decay else 0)
+
+
+def _kept(train: TrainConfig, kept_bytes: float) -> float:
+    """What the backward pass needs of each pixel, bytes."""
+    return kept_bytes * (0.5 if train.precision in {"fp16", "bf16"} else 1.0)
 
 
 def _memory(train: TrainConfig, cost: Cost, pixels: int) -> int | None:
     if cost.parameters is None or cost.kept_bytes is None:
         return None
-    copies = 2 + (2 if train.optimizer == "adamw" else 1) + (1 if train.ema_decay else 0)
-    half = 0.5 if train.precision in {"fp16", "bf16"} else 1.0
-    return int(cost.parameters * NUMBER_BYTES * copies + pixels * cost.kept_bytes * half)
+    return int(cost.parameters * NUMBER_BYTES * _copies(train) + pixels * _kept(train, cost.kept_bytes))
+
+
+def _memory_basis(train: TrainConfig, cost: Cost, pixels: str) -> Text:
+    if cost.parameters is None or cost.kept_bytes is None:
+        return Text(
+            "未知：网络的 about.json 没有写明反向传播需要多少，或网络还没有试运行",
+            "not known: the network's about.json does not state what the backward pass needs, or nobody has tried it",
+        )
+    million, kept = cost.parameters / 1e6, _kept(train, cost.kept_bytes)
+    copies = _copies(train)
+    return Text(
+        f"由 {million:.2f} M 个参数 × {copies} 份（权重、梯度、优化器等）与 {pixels} 像素 × {kept:,.0f} 字节（about.json）算出，"
+        "没有在本机测过；不含 PyTorch 和 CUDA 自身、工作区与碎片所占，请留余量",
+        f"worked out, not measured here: {million:.2f} M parameters × {copies} (weights, gradients, optimiser...), and"
+        f" {pixels} pixels × {kept:,.0f} bytes (about.json); what PyTorch and CUDA take themselves, workspaces and"
+        " fragments come on top, so leave room",
+    )
 
 
 def _speed(cost: Cost, pixels: int, host: Host) -> tuple[float, Text] | tuple[None, Text | None]:

@@ -42,6 +42,7 @@ class SettingsOutlook(BaseModel):
     images_per_second: float | None = Field(description="Estimated, all devices together.")
     seconds: float | None = Field(description="Of the whole training, estimated.")
     basis: str | None = Field(description="What the estimate comes from.")
+    memory_basis: str = Field(description="What that of the memory is made of and leaves out, or why there is none.")
 
 
 class SettingsLook(BaseModel):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from roadloop.errors import Language, Text
 from roadloop.training.recipe import DataConfig, TrainConfig
 from roadloop.training.reference import values_of
+from roadloop.training.setting_names import NAMES
 from roadloop.web.reference import in_chinese
 
 Where = Literal["train_con", "data_con"]
@@ -68,6 +69,7 @@ class SettingField(BaseModel):
 
     where: Where = Field(description="The object that holds it.")
     key: str
+    name: str = Field(description="What people call it.")
     group: str = Field(description="One of `groups`.")
     kind: Kind = Field(description="What a form shows it as; numbers and texts are lists.")
     values: str = Field(description="What it can be, in words.")
@@ -105,6 +107,7 @@ def described(defaults: Mapping[str, Any], origins: Mapping[str, Text], language
                 SettingField(
                     where=where,
                     key=key,
+                    name=NAMES[key].pick(language),
                     group=group,
                     kind=_kind(some),
                     values=_worded(values_of(schema), language),

@@ -63,6 +63,12 @@ export function dropDraft(task) {
   }
 }
 
+/** Whether something was typed for a task and not saved. @param {string} task */
+export function unsavedOf(task) {
+  const { train_con, data_con, text, map } = draftOf(task);
+  return map !== null || [train_con, data_con, text].some((edits) => Object.keys(edits).length > 0);
+}
+
 /** The draft of a task; whoever shows it is drawn again when it changes. @param {string} task @returns {Draft} */
 export function useDraft(task) {
   const [, redraw] = useState(0);

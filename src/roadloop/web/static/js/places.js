@@ -33,6 +33,7 @@ const ReleasePage = late(async () => (await import("./views/releases.js")).Relea
 const SelectionList = late(async () => (await import("./views/selection-list.js")).SelectionList);
 const SelectionNew = late(async () => (await import("./views/selection-new.js")).SelectionNew);
 const SelectionPage = late(async () => (await import("./views/selection.js")).SelectionPage);
+const SettingsPage = late(async () => (await import("./views/settings.js")).SettingsPage);
 const SourceList = late(async () => (await import("./views/sources.js")).SourceList);
 const SourcePage = late(async () => (await import("./views/sources.js")).SourcePage);
 const TrainingList = late(async () => (await import("./views/training-list.js")).TrainingList);
@@ -151,6 +152,7 @@ export const PLACES = [
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },
+  { path: "settings", loop: false, kinds: [], name: () => t("设置", "Settings"), list: SettingsPage },
 ];
 
 /**

@@ -4,7 +4,7 @@
 /**
  * A key, as `/v1/tasks/{task_id}/settings` describes it.
  * @typedef {"train_con" | "data_con"} Where
- * @typedef {{where: Where, key: string, group: string, kind: string, values: string, choices: string[],
+ * @typedef {{where: Where, key: string, name: string, group: string, kind: string, values: string, choices: string[],
  *   nullable: boolean, decided: boolean, default: any, origin: string, meaning: string}} SettingField
  * @typedef {Record<Where, Record<string, any>>} Configs
  */

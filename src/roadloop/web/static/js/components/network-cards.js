@@ -4,6 +4,9 @@
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 
+/** Before a template's name, in the value of a card that is no network of the team yet. */
+export const TEMPLATE = "template:";
+
 /**
  * What `/src_network` says of a template.
  * @typedef {{name: string, title: string, words: string, licence: string | null,
@@ -46,7 +49,7 @@ export function cardsOf(names, rows, templates, tasks) {
   const fresh = templates
     .filter((one) => !used.has(one.name))
     .map((one) => ({
-      value: `template:${one.name}`,
+      value: TEMPLATE + one.name,
       name: one.title,
       made: false,
       about: one,

@@ -23,7 +23,8 @@ export function Setting({ field, settings, open }) {
     <div class=${`setting ${error ? "wrong" : ""} ${changed ? "changed" : ""}`} data-key=${key}>
       <label class="field">
         <span class="label">
-          <code>${key}</code>${changed && html`<span class="dot" title=${t("未保存", "not saved")}>●</span>`}
+          ${field.name} <code class="small faint">${key}</code>
+          ${changed && html`<span class="dot" title=${t("未保存", "not saved")}>●</span>`}
         </span>
         ${fixed ? html`<span class="static-value wrap">${shown(field, settings)}</span>` : entry(field, settings)}
       </label>

@@ -41,6 +41,7 @@ export function AnnotationList() {
                   "There are no pictures to be labelled: choose some under Selection, or put them into " +
                     "images/<version>/ of the workspace.",
                 )}
+                ${" "}<a class="link" href=${to("selection", "new")}>${t("去挑图", "Choose pictures")} →</a>
               `} />
           <//>
         `

@@ -107,9 +107,7 @@ export function EvaluationPage({ route }) {
   return html`
     <${Head} title=${names.join(" · ")} chip=${done && html`<${StateChip} state=${row.state} />`} sub=${row.sour_dir}
       actions=${html`
-        <${StopButton} job=${row} done=${reload} />${
-          done && names.length === 1 && html`<${ReleaseLink} models=${row.model} />`
-        }
+        <${StopButton} job=${row} done=${reload} />${done && html`<${ReleaseLink} row=${row} />`}
       `} />
     ${
       done
@@ -124,12 +122,15 @@ export function EvaluationPage({ route }) {
   `;
 }
 
-/** @param {{models: Record<string, string[]>}} props */
-function ReleaseLink({ models }) {
-  const [[source, [file]]] = Object.entries(models);
+/** Releases its best model, quoting this evaluation. @param {{row: Row}} props */
+function ReleaseLink({ row }) {
+  const known = (row.report ?? []).filter((/** @type {any} */ one) => one.miou != null);
+  if (known.length === 0) return null;
+  const best = known.reduce((/** @type {any} */ a, /** @type {any} */ b) => (b.miou > a.miou ? b : a));
+  const wanted = new URLSearchParams({ model: `${best.source}/${best.file}`, evaluation: row.task_id });
   return html`
-    <a class="button" href=${`${to("release", "new")}?model=${encodeURIComponent(`${source}/${file}`)}`}>
-      ${t("发布这个模型", "Release this model")}
+    <a class="button" href=${`${to("release", "new")}?${wanted}`}>
+      ${known.length === 1 ? t("发布这个模型", "Release this model") : t("发布最好的模型", "Release the best model")}
     </a>
   `;
 }

@@ -3,49 +3,25 @@
 
 import { get } from "../api.js";
 import { Events, useEvents } from "../components/events.js";
-import { Absent, Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
+import { Absent, Facts, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
 import { addressOf, kindName } from "../components/kinds.js";
+import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
 import { JobOutcome } from "../components/outcome.js";
 import { JobState, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
-import { count, duration, seconds, t } from "../i18n.js";
+import { duration, seconds, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
-import { isLive, ofKinds, usePoll, whileLive } from "../poll.js";
-import { setQuery, to } from "../router.js";
-
-const PAGE = 25;
+import { isLive, usePoll, whileLive } from "../poll.js";
+import { to } from "../router.js";
 
 /** @param {{route: import("../router.js").Route}} props */
-export function JobList({ route }) {
-  const page = Number(route.query.page ?? 1);
-  const { data, error, reload } = usePoll(
-    (signal) => get("/v1/jobs", { page, page_size: PAGE, q: route.query.q }, signal),
-    [page, route.query.q],
-    (reply) => ofKinds()(reply.data),
-  );
-  return html`
-    <${Head} title=${t("任务", "Jobs")} sub=${t("所有长时间运行的工作，最新的在前。", "All long work, newest first.")}
-      actions=${html`
-        <input class="search" type="search" placeholder=${t("按名称查找", "Find by name")}
-          aria-label=${t("按名称查找", "Find by name")} value=${route.query.q ?? ""}
-          onInput=${(/** @type {any} */ e) => setQuery({ q: e.target.value, page: "1" })} />
-      `} />
-    <${Failure} error=${error} retry=${reload} />
-    ${
-      !data
-        ? !error && html`<${Loading} />`
-        : html`
-          <${Panel} flush>
-            <${JobTable} jobs=${data.data} reload=${reload}
-              empty=${route.query.q ? t("没有匹配的任务。", "No job matches.") : t("还没有任务。", "No jobs yet.")} />
-          <//>
-          <${Pages} page=${page} size=${PAGE} total=${data.total} />
-        `
-    }
-  `;
-}
+export const JobList = ({ route }) => html`
+  <${Head} title=${t("任务", "Jobs")} sub=${t("所有长时间运行的工作，最新的在前。", "All long work, newest first.")} />
+  <${Listing} path="/v1/jobs" query=${route.query} kinds=${[]} columns=${columns} address=${addressOf}
+    search=${t("搜索名称", "Search names")} empty=${t("还没有任务。", "No jobs yet.")} />
+`;
 
 /** @param {{jobs: any[], reload: () => void, empty?: any}} props */
 export const JobTable = ({ jobs, reload, empty }) => html`
@@ -53,44 +29,26 @@ export const JobTable = ({ jobs, reload, empty }) => html`
     rows=${jobs}
     address=${addressOf}
     empty=${empty}
-    columns=${[
-      { head: t("名称", "Name"), cell: (/** @type {any} */ job) => job.title, class: "name-col" },
-      { head: t("类型", "Kind"), cell: (/** @type {any} */ job) => kindName(job.kind), class: "nowrap" },
-      { head: t("状态", "State"), cell: (/** @type {any} */ job) => html`<${JobState} job=${job} />` },
-      { head: t("创建", "Created"), cell: (/** @type {any} */ job) => html`<${Time} at=${job.created_at} />` },
-      { head: t("用时", "Took"), num: true, cell: (/** @type {any} */ job) => took(job) },
-      {
-        head: "",
-        class: "actions",
-        cell: (/** @type {any} */ job) => html`<${StopButton} job=${job} done=${reload} />`,
-      },
-    ]}
+    columns=${columns(reload)}
   />
 `;
 
+/** @param {() => void} reload */
+const columns = (reload) => [
+  { head: t("名称", "Name"), cell: (/** @type {any} */ job) => job.title, class: "name-col" },
+  { head: t("类型", "Kind"), cell: (/** @type {any} */ job) => kindName(job.kind), class: "nowrap" },
+  { head: t("状态", "State"), cell: (/** @type {any} */ job) => html`<${JobState} job=${job} />` },
+  { head: t("创建", "Created"), cell: (/** @type {any} */ job) => html`<${Time} at=${job.created_at} />` },
+  { head: t("用时", "Took"), num: true, cell: (/** @type {any} */ job) => took(job) },
+  {
+    head: "",
+    class: "actions",
+    cell: (/** @type {any} */ job) => html`<${StopButton} job=${job} done=${reload} />`,
+  },
+];
+
 /** @param {import("../components/state.js").JobFields} job */
 export const took = (job) => (job.started_at ? duration(seconds(job.started_at, job.finished_at)) : "–");
-
-/** @param {{page: number, size: number, total: number}} props */
-const Pages = ({ page, size, total }) =>
-  total > size &&
-  html`
-    <nav class="row pages" aria-label=${t("分页", "Pages")}>
-      <button type="button" class="button" disabled=${page <= 1} onClick=${() => setQuery({ page: String(page - 1) })}>
-        ‹ ${t("上一页", "Previous")}
-      </button>
-      <span class="quiet">
-        ${t(
-          `第 ${page} / ${Math.ceil(total / size)} 页，共 ${count(total)} 条`,
-          `Page ${page} of ${Math.ceil(total / size)}, ${count(total)} in all`,
-        )}
-      </span>
-      <button type="button" class="button" disabled=${page * size >= total}
-        onClick=${() => setQuery({ page: String(page + 1) })}>
-        ${t("下一页", "Next")} ›
-      </button>
-    </nav>
-  `;
 
 /** @param {{job: any}} props */
 const Course = ({ job }) => html`<${Events} events=${useEvents(job)} />`;

@@ -2,10 +2,11 @@
 /** Networks: the list, the form that copies a template, and how one was made. */
 
 import { act, get } from "../api.js";
-import { FormBox, Input, Select, useForm } from "../components/form.js";
+import { FormBox, Input, useForm } from "../components/form.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Time, Warnings } from "../components/layout.js";
 import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
+import { cardsOf, NetworkCards, TEMPLATE } from "../components/network-cards.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { t } from "../i18n.js";
@@ -186,13 +187,13 @@ export function NetworkNew() {
         "Copies a template; a job builds it and runs it once before it counts as created.",
       )} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel}><${NetworkForm} templates=${data.data} /><//>`}
+    ${!data ? !error && html`<${Loading} />` : html`<${Panel}><${NetworkForm} about=${data.about} /><//>`}
   `;
 }
 
-/** @param {{templates: string[]}} props */
-function NetworkForm({ templates }) {
-  const form = useForm({ network_name: "", src_net: templates[0], net_describe: "" }, async (values) => {
+/** @param {{about: import("../components/network-cards.js").Template[]}} props */
+function NetworkForm({ about }) {
+  const form = useForm({ network_name: "", src_net: about[0].name, net_describe: "" }, async (values) => {
     const reply = await act("/create_net", values);
     go(to("networks", reply.data));
   });
@@ -204,9 +205,11 @@ function NetworkForm({ templates }) {
         name ? t(`从 ${template} 创建 ${name}`, `Create ${name} from ${template}`) : t("创建网络", "Create network")
       }>
       <${Input} form=${form} name="network_name" label=${t("名称", "Name")} placeholder="c_network" required />
-      <${Select} form=${form} name="src_net" label=${t("模板", "Template")} options=${templates.map((n) => [n, n])} />
       <${Input} form=${form} name="net_describe" label=${t("描述", "Description")}
         placeholder=${t("可不填", "optional")} />
+      <${NetworkCards} cards=${cardsOf([], [], about, [])} chosen=${TEMPLATE + template}
+        choose=${(/** @type {string} */ value) => form.set("src_net", value.slice(TEMPLATE.length))}
+        error=${form.errorOf("src_net")} />
     <//>
   `;
 }

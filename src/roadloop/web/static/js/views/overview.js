@@ -5,10 +5,15 @@ import { get } from "../api.js";
 import { Failure, Head, Panel } from "../components/layout.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
-import { ofKinds, usePoll } from "../poll.js";
+import { isLive, ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
 import { Begin } from "./begin.js";
 import { JobTable } from "./jobs.js";
+import { ServicePanel, WeakPanel } from "./overview-service.js";
+import { WaitingPanel } from "./overview-waiting.js";
+
+/** Ended jobs that the first screen shows; the others are under "All". */
+const MOST_ENDED = 8;
 
 /** @typedef {{name: string, address: string, number: number, unit: string, next: any}} Stage */
 
@@ -52,14 +57,43 @@ export function Overview({ active }) {
           <//>
         `
       }
+      ${
+        data &&
+        (stages[0].number > 0 || data.data.waiting.length > 0) &&
+        html`
+          <${WaitingPanel} rows=${data.data.waiting} />
+          <${ServicePanel} serving=${data.data.serving} />
+          <${WeakPanel} weak=${data.data.weak} />
+        `
+      }
       <${Panel} title=${t("任务", "Jobs")} flush
-        aside=${html`<a class="link" href=${to("jobs")}>${t("全部", "All")}</a>`}>
-        <${JobTable} jobs=${data?.data.jobs ?? []} reload=${reload}
+        aside=${html`
+          ${data && html`<span class="small quiet">${diskWords(data.data.disk)}</span>`}
+          <a class="link" href=${to("jobs")}>${t("全部", "All")}</a>
+        `}>
+        <${JobTable} jobs=${data ? runningFirst(data.data.jobs) : []} reload=${reload}
           empty=${data ? t("还没有任务。", "No jobs yet.") : " "} />
       <//>
     </div>
   `;
 }
+
+/** What runs and what waits its turn, then the newest of the others. @param {any[]} jobs */
+const runningFirst = (jobs) => [
+  ...jobs.filter((job) => job.state === "running"),
+  ...jobs.filter((job) => job.state === "queued"),
+  ...jobs.filter((job) => !isLive(job)).slice(0, MOST_ENDED),
+];
+
+/** @param {{free_mib: number, total_mib: number}} disk */
+const diskWords = (disk) =>
+  t(
+    `磁盘余 ${gib(disk.free_mib)} / ${gib(disk.total_mib)} GiB`,
+    `${gib(disk.free_mib)} of ${gib(disk.total_mib)} GiB of disk are free`,
+  );
+
+/** @param {number} mib */
+const gib = (mib) => count(mib / 1024);
 
 /** @param {Record<string, number>} held @returns {Stage[]} */
 function stagesOf(held) {

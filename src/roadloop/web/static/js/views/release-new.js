@@ -1,22 +1,33 @@
 // @ts-check
 /** The form that publishes a model. */
 
-import { act, get } from "../api.js";
+import { act, get, query } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Empty, Facts, Failure, Head, Loading, Panel, Warnings } from "../components/layout.js";
 import { placeOf } from "../components/released.js";
-import { t } from "../i18n.js";
+import { score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { to } from "../router.js";
+
+/** Evaluations that a release can quote by a choice, the newest ones. */
+const EVALUATIONS = 50;
 
 /** @param {{route: import("../router.js").Route}} props */
 export function ReleaseNew({ route }) {
   const { data, error, reload } = usePoll(
     (signal) =>
-      Promise.all([get("/model", {}, signal), get("/v1/releases/serving", { limit: 1 }, signal)]).then(
-        ([models, serving]) => ({ models: models.data, categories: serving.categories }),
-      ),
+      Promise.all([
+        get("/model", {}, signal),
+        get("/v1/releases/serving", { limit: 1 }, signal),
+        query("/eva_rate", { page: 1, page_size: EVALUATIONS, state: "succeeded" }, signal),
+        query("/train_history", {}, signal),
+      ]).then(([models, serving, evaluations, tasks]) => ({
+        models: models.data,
+        categories: serving.categories,
+        evaluations: evaluations.data,
+        best: tasks.data.flatMap((/** @type {any} */ task) => (task.best ? `${task.task_name}/${task.best.file}` : [])),
+      })),
     [],
   );
   return html`
@@ -31,29 +42,49 @@ export function ReleaseNew({ route }) {
         ? !error && html`<${Loading} />`
         : html`
           <${Panel}>
-            <${ReleaseForm} models=${data.models} categories=${data.categories} model=${route.query.model ?? ""} />
+            <${ReleaseForm} ...${data} model=${route.query.model ?? ""} quoted=${route.query.evaluation ?? ""} />
           <//>
         `
     }
   `;
 }
 
-/** @param {{models: Record<string, string[]>, categories: string[], model: string}} props */
-function ReleaseForm({ models, categories, model }) {
+/**
+ * The finished evaluations with labels that a model took part in, newest first, and its mIoU there.
+ * @param {any[]} evaluations Of /eva_rate. @param {string} model `<source>/<file>`
+ * @returns {[string, string][]} Task ids and words.
+ */
+function evaluationsOf(evaluations, model) {
+  const cut = model.lastIndexOf("/");
+  return evaluations.flatMap((row) => {
+    const found = (row.report ?? []).find(
+      (/** @type {any} */ one) => one.source === model.slice(0, cut) && one.file === model.slice(cut + 1),
+    );
+    if (found?.miou == null) return [];
+    return [[row.task_id, `${row.sour_dir} · mIoU ${score(found.miou)} · ${row.created_at.slice(0, 16)}`]];
+  });
+}
+
+/**
+ * @param {{models: Record<string, string[]>, categories: string[], evaluations: any[], best: string[], model: string,
+ *   quoted: string}} props `best`: of each task, the newest task first.
+ */
+function ReleaseForm({ models, categories, evaluations, best, model, quoted }) {
   const names = Object.entries(models).flatMap(([task, files]) =>
     files.filter((f) => f.endsWith(".params")).map((f) => `${task}/${f}`),
   );
   const [done, setDone] = useState(/** @type {any} */ (undefined));
+  const first = names.includes(model) ? model : (best.find((name) => names.includes(name)) ?? names[0] ?? "");
   const form = useForm(
     {
-      model: names.includes(model) ? model : (names[0] ?? ""),
+      model: first,
       type: categories[0],
       version: "",
       env: "",
       adcode: "0",
       desc: "",
       parity: "",
-      evaluation: "",
+      evaluation: quoted || (evaluationsOf(evaluations, first)[0]?.[0] ?? ""),
     },
     async (values) => {
       const { model: name, parity, evaluation, ...rest } = values;
@@ -74,11 +105,20 @@ function ReleaseForm({ models, categories, model }) {
   if (names.length === 0) return html`<${Empty}>${t("还没有模型文件。", "There are no model files yet.")}<//>`;
   if (done) return html`<${Done} reply=${done} />`;
   const { values } = form;
+  const known = evaluationsOf(evaluations, values.model);
+  const chosen = {
+    ...form,
+    set: (/** @type {any} */ name, /** @type {string} */ value) => {
+      form.set(name, value);
+      if (name === "model") form.set("evaluation", evaluationsOf(evaluations, value)[0]?.[0] ?? "");
+    },
+  };
   return html`
     <${FormBox} form=${form} fields=${["dicts", "type", "version", "env", "adcode", "desc", "parity", "evaluation"]}
       cancel=${to("release")} disabled=${!values.version || !values.env}
       go=${t(`发布到 ${values.type}`, `Release under ${values.type}`)}>
-      <${Select} form=${form} name="model" wide label=${t("模型", "Model")} options=${names.map((n) => [n, n])}
+      <${Select} form=${chosen} name="model" wide label=${t("模型", "Model")}
+        options=${names.map((n) => [n, best.includes(n) ? t(`${n}（最好）`, `${n} (best)`) : n])}
         hint=${form.errorOf("dicts") && html`<span class="bad">✕ ${form.errorOf("dicts")}</span>`} />
       <${Select} form=${form} name="type" label=${t("类别", "Category")} options=${categories.map((c) => [c, c])} />
       <${Input} form=${form} name="version" label=${t("版本", "Version")} placeholder="20180731" required />
@@ -86,13 +126,19 @@ function ReleaseForm({ models, categories, model }) {
         required />
       <${Adcode} form=${form} />
       <${Input} form=${form} name="desc" label=${t("描述", "Description")} placeholder=${t("可不填", "optional")} />
-      <${Input} form=${form} name="evaluation" label=${t("引用的评估", "Quoted evaluation")}
-        placeholder=${t("可不填", "optional")}
-        hint=${t(
-          "评估的任务编号，发布引用它的成绩；不填则引用训练时的验证成绩。",
-          "Task id of the evaluation whose scores the release quotes; without one it quotes the validation while " +
-            "training.",
-        )} />
+      <${Select} form=${form} name="evaluation" wide label=${t("引用的评估", "Quoted evaluation")}
+        options=${[
+          ...known,
+          ...(known.every(([id]) => id !== values.evaluation) && values.evaluation
+            ? [[values.evaluation, values.evaluation]]
+            : []),
+          ["", t("不引用：用训练时的验证成绩", "none: the validation while training")],
+        ]}
+        hint=${
+          known.length === 0
+            ? t("这个模型还没有带标注的评估。", "No evaluation with labels is about this model yet.")
+            : t("发布引用它的成绩，并据此与之前的发布相比。", "The release quotes its scores and is compared by them.")
+        } />
       <${Input} form=${form} name="parity" label=${t("一致性上限", "Parity")} placeholder=${t("可不填", "optional")}
         hint=${t(
           "如 0.0001：导出的 ONNX 在验证集上与训练的网络不同的像素占比超过它，就不发布。",

@@ -4,7 +4,7 @@
 import { act, ended, get, query } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Empty, Failure, Head, Loading, Panel } from "../components/layout.js";
-import { cardsOf, NetworkCards } from "../components/network-cards.js";
+import { cardsOf, NetworkCards, TEMPLATE } from "../components/network-cards.js";
 import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
@@ -49,8 +49,6 @@ function another(name, taken) {
   while (taken.includes(`${stem}-${number}`)) number++;
   return `${stem}-${number}`;
 }
-
-const TEMPLATE = "template:";
 
 /** Make a network of a template; its name is the template's, unless that is taken. @param {string} template
  * @param {string[]} taken */

@@ -150,7 +150,7 @@ function SettingsForm({ settings }) {
   const { look } = settings;
   const [sought, seek] = useState("");
   const found = look.fields.filter((field) =>
-    `${field.key} ${field.meaning}`.toLowerCase().includes(sought.trim().toLowerCase()),
+    `${field.key} ${field.name} ${field.meaning}`.toLowerCase().includes(sought.trim().toLowerCase()),
   );
   return html`
     <input class="sought" type="search" value=${sought} aria-label=${t("查找设置", "Find a setting")}

@@ -167,7 +167,10 @@ function facts(row, { look }) {
     [t("总步数", "Steps in all"), count(outlook.total_steps)],
     [t("裁剪（高 × 宽）", "Crop (height × width)"), size.join(" × ")],
     [t("一次在内存中", "In memory at once"), t(`${outlook.at_once} 张`, many(outlook.at_once, "picture"))],
-    [t("内存，每个设备（估计）", "Memory of a device (estimate)"), mib(outlook.memory_mib)],
+    [
+      t("内存，每个设备（估计）", "Memory of a device (estimate)"),
+      html`${mib(outlook.memory_mib)} <span class="faint">${outlook.memory_basis}</span>`,
+    ],
     [
       t("速度（估计）", "Speed (estimate)"),
       outlook.images_per_second &&

@@ -1,0 +1,136 @@
+// @ts-check
+/** What waits for somebody, each row a link to the place where it is done. */
+
+import { addressOf, kindName } from "../components/kinds.js";
+import { Panel } from "../components/layout.js";
+import { unsavedOf } from "../drafts.js";
+import { count, t } from "../i18n.js";
+import { html } from "../lib.js";
+import { to } from "../router.js";
+
+/**
+ * A row of `/v1/overview`, `waiting`.
+ * @typedef {{what: string, kind: string, number: number, ones: {name: string, task_id: string}[]}} Waits
+ */
+
+/** @param {{rows: Waits[]}} props */
+export const WaitingPanel = ({ rows }) => html`
+  <${Panel} title=${t("等你处理", "Waiting for you")} flush>
+    <ul class="waiting-list">
+      ${rows.length === 0 && html`<li class="quiet">✓ ${t("没有等你处理的事情。", "Nothing waits for you.")}</li>`}
+      ${rows.flatMap(split).map(
+        (row) => html`
+          <li key=${`${row.what} ${row.kind} ${row.ones[0].task_id}`}>
+            <a href=${addressOfWait(row)}>
+              <span class=${`mark ${row.what === "failed" ? "bad" : "faint"}`} aria-hidden="true">
+                ${row.what === "failed" ? "✕" : "○"}
+              </span>
+              <span class="grow wrap">
+                <b>${words(row)}</b>
+                <span class="small quiet"> ${named(row)}</span>
+              </span>
+              <span class="link nowrap">${cure(row)} →</span>
+            </a>
+          </li>
+        `,
+      )}
+    </ul>
+  <//>
+`;
+
+/** Each version has a place of its own; drafts with edits that this window keeps come first. @param {Waits} row */
+function split(row) {
+  if (["returned", "rejected", "uncut"].includes(row.what))
+    return row.ones.map((one) => ({ ...row, number: 1, ones: [one] }));
+  if (row.what !== "draft") return [row];
+  const edited = row.ones.filter((one) => unsavedOf(one.task_id));
+  const others = row.ones.filter((one) => !edited.includes(one));
+  const left = row.number - edited.length;
+  return [
+    ...edited.map((one) => ({ ...row, what: "unsaved", number: 1, ones: [one] })),
+    ...(left > 0 && others.length > 0 ? [{ ...row, number: left, ones: others }] : []),
+  ];
+}
+
+/** @param {Waits} row */
+function addressOfWait({ what, kind, number, ones: [one] }) {
+  const version = () => to("annotation", one.name);
+  switch (what) {
+    case "returned":
+      return `${version()}?tab=publish`;
+    case "rejected":
+      return `${version()}?tab=rejected`;
+    case "uncut":
+      return `${to("annotation", "new")}?version=${encodeURIComponent(one.name)}`;
+    case "unevaluated":
+      return number === 1
+        ? `${to("evaluation", "new")}?task=${encodeURIComponent(one.name)}`
+        : `${to("training")}?state=succeeded`;
+    case "draft":
+    case "unsaved":
+      return number === 1 ? to("training", one.task_id) : `${to("training")}?state=created`;
+    case "unchecked":
+      return to("networks");
+    default:
+      return number === 1 ? addressOf({ kind, task_id: one.task_id }) : `${to("jobs")}?state=failed`;
+  }
+}
+
+/** @param {Waits} row */
+function words({ what, kind, number }) {
+  const n = count(number);
+  const one = number === 1;
+  switch (what) {
+    case "returned":
+      return t("标注已取回，还没有发布", "Labels are back and not published");
+    case "rejected":
+      return t("有标注被退回，还没有再发出去", "Labels were rejected and not sent out again");
+    case "uncut":
+      return t("图片已选好，还没有切成任务包", "Pictures are chosen and not cut into packages");
+    case "unevaluated":
+      return t(
+        `${n} 个训练已完成，还没有评估`,
+        one ? "A training has ended without an evaluation" : `${n} trainings have ended without an evaluation`,
+      );
+    case "draft":
+      return t(`${n} 个训练任务还没有开始`, one ? "A training was not started" : `${n} trainings were not started`);
+    case "unsaved":
+      return t("训练任务有未保存的设置", "A training has settings that are not saved");
+    case "unchecked":
+      return t(
+        `networks/ 中有 ${n} 个文件夹还没有检查`,
+        one ? "A folder in networks/ is not checked" : `${n} folders in networks/ are not checked`,
+      );
+    default:
+      return t(
+        `${n} 个任务失败：${kindName(kind)}`,
+        `${one ? "A job has" : `${n} jobs have`} failed: ${kindName(kind)}`,
+      );
+  }
+}
+
+/** @param {Waits} row */
+const named = ({ number, ones }) =>
+  ones.map((one) => one.name).join(t("、", ", ")) + (number > ones.length ? " …" : "");
+
+/** @param {Waits} row */
+function cure({ what, number }) {
+  switch (what) {
+    case "returned":
+      return t("发布", "Publish");
+    case "rejected":
+      return t("再发出去", "Send again");
+    case "uncut":
+      return t("切分", "Cut");
+    case "unevaluated":
+      return number === 1 ? t("评估", "Evaluate") : t("看训练", "Look");
+    case "draft":
+      return t("设置并开始", "Set up and start");
+    case "unsaved":
+      return t("接着写", "Go on");
+    case "unchecked":
+      return t("检查", "Check");
+    default:
+      return t("看原因", "See why");
+  }
+}
