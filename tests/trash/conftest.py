@@ -10,7 +10,7 @@ import pytest
 from job_cases import prepare_all, submit_all
 from postgres import Cluster
 from roadloop.jobs import queue, run
-from roadloop.settings import Settings
+from roadloop.settings import PREFIX, Settings
 from roadloop.storage.platform import Platform, open_platform
 
 #: Kinds that are not needed here, or that would hold what others make.
@@ -42,14 +42,16 @@ def everything(fresh_home: Path, tmp_path_factory: pytest.TempPathFactory, clust
     shutil.copytree(fresh_home, home)
     url = "" if cluster is None else cluster.create("everything", "fresh")
     platform = open_platform(Settings(home=home, port=0, database_url=url, torch_threads=1, loader_workers=0))
-    prepare_all(platform, lambda task_id: run_now(platform, task_id))
-    made = {kind: task_id for task_id, kind in submit_all(platform).items()}
-    for kind, task_id in made.items():
-        if kind in _LEFT_OUT:
-            with platform.database.transaction() as db:
-                queue.cancel(db, task_id)
-        else:
-            run_now(platform, task_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"{PREFIX}DATABASE_URL", url)  # what jobs start finds the rows there
+        prepare_all(platform, lambda task_id: run_now(platform, task_id))
+        made = {kind: task_id for task_id, kind in submit_all(platform).items()}
+        for kind, task_id in made.items():
+            if kind in _LEFT_OUT:
+                with platform.database.transaction() as db:
+                    queue.cancel(db, task_id)
+            else:
+                run_now(platform, task_id)
     platform.database.close()
     return Made(home, made)
 

@@ -41,12 +41,15 @@ def references(db: sa.Connection, thing: Thing) -> Iterator[Reference]:
         .where(jobs.c.state.not_in(GIVEN_UP))
         .order_by(e.id)
     )
-    of_models = found.join(evaluation_models, m.task_id == e.task_id).distinct()
+
+    def of_models(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        return found.where(e.task_id.in_(sa.select(m.task_id).where(*where)))
+
     if thing.kind in {"task", "release"}:
-        yield from _of(db, of_models.where(m.source == thing.key))
+        yield from _of(db, of_models(m.source == thing.key))
     if thing.kind == "model":
         source, _, file = thing.key.rpartition("/")
-        yield from _of(db, of_models.where(m.source == (source or "weights"), m.file == file))
+        yield from _of(db, of_models(m.source == (source or "weights"), m.file == file))
     if thing.kind in {"dataset", "source"}:
         begin = f"{DATASET}{thing.key}" if thing.kind == "dataset" else f"sources/{thing.key}"
         inside = e.sour_dir.startswith(f"{begin}/", autoescape=True)
