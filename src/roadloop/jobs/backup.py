@@ -216,11 +216,14 @@ def _whole(files: list[File], rows: _Rows, home: Path) -> list[File]:
 
 
 def _changed(files: list[File], rows: _Rows) -> list[Text]:
-    sums = {one.path: one.sha256 for one in files}
+    """What is not as its job left it; networks may be edited."""
+    sums, edited = {one.path: one.sha256 for one in files}, f"{Folders.networks.name}/"
     return [
         Text(f"{path} 与任务写入时不同，或不见了。", f"{path} is not as its job left it, or gone.")
         for path, sha256 in rows.sealed.items()
-        if not PurePosixPath(path).is_absolute() and sums.get(path) != sha256
+        if not PurePosixPath(path).is_absolute()
+        and sums.get(path) != sha256
+        and not (path in sums and path.startswith(edited))
     ]
 
 

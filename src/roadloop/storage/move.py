@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from roadloop.errors import ConflictError, InvalidValueError, Text
 from roadloop.storage import installation, migrate, quarantine, search
 from roadloop.storage.database import Database, metadata
-from roadloop.storage.platform import FILE
+from roadloop.storage.sqlite import FILE
 
 BATCH: Final = 1000  #: rows
 #: What the lists keep by themselves; see `search`.

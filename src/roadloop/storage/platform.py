@@ -12,12 +12,12 @@ from typing import Final, Protocol
 
 from roadloop.errors import NotFoundError, Text
 from roadloop.settings import Settings
-from roadloop.storage import installation, migrate, publish, quarantine, rows_copy
+from roadloop.storage import installation, migrate, publish, quarantine, rows_copy, sqlite
 from roadloop.storage.database import Database
 from roadloop.storage.paths import Workspace
 from roadloop.storage.sqlite import broken, frozen_url, sqlite_url
 
-FILE: Final = "roadloop.db"
+FILE: Final = sqlite.FILE
 
 
 class Place(Protocol):
