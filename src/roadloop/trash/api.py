@@ -1,12 +1,15 @@
 """Routes of what is deleted, put away, and kept: /v1/trash, /v1/uses, /v1/archived."""
 
+import shutil
 from typing import Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from roadloop.errors import BrokenFileError, ConflictError, NameTakenError, NotFoundError
+from roadloop.jobs import measuring
 from roadloop.jobs import trash as things
+from roadloop.jobs.rules import RULES, days_of
 from roadloop.jobs.trash_moves import carry_out
 from roadloop.parameters import NoParameters, Parameters
 from roadloop.storage.platform import Platform
@@ -86,6 +89,36 @@ class TrashReply(Success):
     keep_days: float = Field(description="Days that deleted things are kept; 0: for ever.")
 
 
+class KindOnDisk(BaseModel):
+    """What one kind of thing takes."""
+
+    name: str = Field(
+        description="A folder of the workspace; of a task checkpoints, task-models, task-logs; rows; other."
+    )
+    bytes: int
+    files: int
+
+
+class KeepingRule(BaseModel):
+    """One keeping rule."""
+
+    name: str = Field(description="The setting is <name>_keep_days.")
+    days: float = Field(description="After so many days; 0: never.")
+    bytes: int = Field(description="What it would have freed when it was counted.")
+
+
+class DiskReply(Success):
+    """What takes the room on the disk."""
+
+    data: list[KindOnDisk] = Field(description="The largest first; empty before the first count.")
+    total: int | None = Field(description="Bytes of all of them.")
+    measured_at: str | None = Field(description="How old the figures are.")
+    rules: list[KeepingRule]
+    free: int = Field(description="Bytes free on the disk, now.")
+    size: int = Field(description="Bytes of the disk.")
+    counting: str | None = Field(description="Task id of a count that waits or runs.")
+
+
 def routes(platform: Platform) -> APIRouter:
     """All routes of this feature."""
     router = Endpoints(platform, tag="trash")
@@ -140,6 +173,40 @@ def routes(platform: Platform) -> APIRouter:
         return call.write(
             lambda: service.archive(platform, p.kind, p.name, on=p.archived), lambda _: {"data": p.archived}
         )
+
+    router.api.include_router(disk_routes(platform))
+    return router.api
+
+
+def disk_routes(platform: Platform) -> APIRouter:
+    """What takes the room on the disk."""
+    router = Endpoints(platform, tag="trash")
+
+    @router.get("/v1/disk", NoParameters, reply=DiskReply)
+    def disk(_call: Call, _: NoParameters) -> Answer:
+        """What takes the room on the disk, by kind, as it was counted last, and what the keeping rules would free."""
+        free = shutil.disk_usage(platform.workspace.home)
+        with platform.database.reading() as db:
+            newest, counting = measuring.newest(db), measuring.at_work(db)
+        found = newest or {"kinds": [], "freed": {}, "total": None, "at": None}
+        names = {"log": platform.settings.log_keep_days, "upload": platform.settings.upload_keep_days}
+        days = {**names, **{rule: days_of(platform, rule) for rule in RULES}}
+        return {
+            "data": found["kinds"],
+            "total": found["total"],
+            "measured_at": found["at"],
+            "rules": [{"name": k, "days": v, "bytes": found["freed"].get(k, 0)} for k, v in days.items()],
+            "free": free.free,
+            "size": free.total,
+            "counting": counting,
+        }
+
+    @router.post(
+        "/v1/disk", measuring.Measure, reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"}
+    )
+    def count_disk(call: Call, p: measuring.Measure) -> Answer:
+        """Count anew what takes the room, after removing what is old where `tidy` says so; answers the job's id."""
+        return call.submit(lambda: lambda db: measuring.submit(db, p))
 
     return router.api
 
