@@ -30,6 +30,7 @@ from roadloop.sources import api as sources
 from roadloop.sources.health import api as health
 from roadloop.storage.platform import Platform
 from roadloop.training import api as training
+from roadloop.trash import api as trash
 from roadloop.uploads import api as uploads
 from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
@@ -56,6 +57,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     demo.routes,
     notices.routes,
     overview.routes,
+    trash.routes,
     jobs.routes,
     jobs.gpu_routes,
 )

@@ -100,6 +100,25 @@ class Settings(BaseSettings):
     upload_keep_days: float = Field(
         7, ge=0, description="Uploads are removed so many days after their last byte; 0: never."
     )
+    trash_keep_days: float = Field(
+        30, ge=0, description="What was deleted can come back for so many days, then it goes; 0: for ever."
+    )
+    scratch_keep_days: float = Field(
+        7, ge=0, description="Temporary files that no job needs are removed after so many days; 0: never."
+    )
+    preview_keep_days: float = Field(
+        30, ge=0, description="What was looked at before an import is removed after so many days; 0: never."
+    )
+    checkpoint_keep_days: float = Field(
+        0,
+        ge=0,
+        description="Checkpoints of trainings that have succeeded are removed so many days after their end; 0: never.",
+    )
+    evaluation_keep_days: float = Field(
+        0,
+        ge=0,
+        description="Evaluations that nothing refers to are put into the trash so many days after their end; 0: never.",
+    )
     release_categories: tuple[str, ...] = Field(
         ("车道线", "路牌", "灯杆"), description="Model categories, in the order of /release_tab pages."
     )

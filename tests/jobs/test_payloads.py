@@ -14,6 +14,7 @@ from roadloop.datasets.recipe import DatasetJob
 from roadloop.demo.recipe import DrawPictures
 from roadloop.errors import OtherVersionError
 from roadloop.evaluation.recipe import EvaluationRecipe
+from roadloop.jobs.measuring import Measure
 from roadloop.jobs.registry import TASKS
 from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.networks.recipe import AddNet, CreateNet
@@ -35,6 +36,7 @@ RECORDS: Final[dict[str, type[Parameters]]] = {
     "health": HealthRecipe,
     "import_preview": ImportJob,
     "linedown": Download,
+    "measure": Measure,
     "offimport": ImportJob,
     "process_label": ProcessRecipe,
     "push_package": Push,

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from roadloop import __version__
+from roadloop.cli import backup as backups
 from roadloop.cli import fsck as check
 from roadloop.cli import operate
 from roadloop.console import language, terminal
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.command("serve")(operate.serve)
+app.command("backup")(backups.backup)
 app.command("demo")(demo.demo)
 app.command("status")(operate.status)
 app.command("export")(evaluation.export)
@@ -45,6 +47,7 @@ app.command("import")(sources.import_folder)
 app.command("migrate")(operate.migrate)
 app.command("notices")(notices.notices)
 app.command("rehearse")(operate.rehearse)
+app.command("restore")(backups.restore)
 app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)
 app.command("tidy")(operate.tidy)

@@ -35,6 +35,7 @@ from roadloop.jobs.lock import alone
 from roadloop.jobs.metrics import Metrics
 from roadloop.jobs.nodes import NodeRow
 from roadloop.jobs.rehearsal import Rehearsal
+from roadloop.jobs.rules import days_of
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.jobs.store import from_row, jobs
 from roadloop.jobs.supervisor import Supervisor
@@ -242,8 +243,8 @@ def tidy(
 ) -> None:
     """Remove what is older than the settings keep 清理过期的记录与日志. `serve` does it by itself.
 
-    Replies under an Idempotency-Key, logs of ended jobs (never a training's, which stands in its task's folder), and
-    temporary folders that killed jobs have left.
+    Replies under an Idempotency-Key, logs of ended jobs (never a training's, which stands in its task's folder), what
+    killed jobs have left, what was deleted long ago, and by the settings `*_keep_days` previews, checkpoints, evaluations.
     """
     with opened(settings_of(home)) as platform:
         found = remove_old(platform, dry_run=dry_run)
@@ -251,6 +252,8 @@ def tidy(
         f"{'would be removed 将删除' if dry_run else 'removed 已删除'}: {found.replies} replies, {found.logs} logs"
         f" ({found.log_bytes / 2**20:.1f} MiB), {many(found.temporary, 'temporary folder')}, {many(found.uploads, 'abandoned upload')}"
     )
+    for rule, (count, size) in found.more.items():
+        console.print(f"  {rule} ({days_of(platform, rule):g} d): {count}, {size / 2**20:.1f} MiB")
 
 
 def migrate(

@@ -36,7 +36,9 @@ def ready(db: sa.Connection, table: sa.Table, choices: Choices) -> list[str]:
             raise unknown(choices.after)
         below = found
     query = sa.select(table.c.id, table.c.name).where(
-        table.c.live, state_of(table.c.task_id) == JobState.SUCCEEDED.value
+        table.c.live,
+        state_of(table.c.task_id) == JobState.SUCCEEDED.value,
+        table.c.id.not_in(search.archived_ids(db, table.name)),
     )
     query = query.order_by(table.c.id.desc())
     if not choices.q:

@@ -47,6 +47,7 @@ ROWS: Final = {
 INSPECTIONS: Final = (
     "roadloop.sources.fsck:referred_files",
     "roadloop.releases.fsck:index",
+    "roadloop.jobs.trash_check:problems",
 )
 
 

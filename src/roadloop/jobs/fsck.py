@@ -24,11 +24,14 @@ from roadloop.storage import integrity, publish, reading
 from roadloop.storage.folders import FOLDERS, Folders
 from roadloop.storage.paths import is_text
 from roadloop.storage.platform import Platform
+from roadloop.storage.trash import trash
 
 #: Folders of the home in which a manifest may be anybody's.
 _PEOPLE: Final = frozenset(folder.name for folder in FOLDERS if folder.filled == "people")
 #: Folders in which every manifest is roadloop's.
 _OWNED: Final = frozenset(folder.name for folder in FOLDERS if folder.filled == "jobs")
+#: What is not in use: what repairs took away, what was deleted (which `trash_check` looks at), and copies of the rows.
+_PASSED_OVER: Final = frozenset({Folders.quarantine.name, Folders.trash.name, Folders.backups.name})
 PAIRS: Final = ("tasks/*/output/models/*", "weights/**/*")
 
 #: What succeeded jobs have left. One that is about to end has written its sums already.
@@ -92,11 +95,14 @@ class _Inspection:
             claims = list(dict.fromkeys(all_claims(db, self._workspace)))
             sums = db.execute(_SUMS).all()
             live = db.execute(sa.select(jobs.c.id, jobs.c.moves).where(jobs.c.state.not_in(ENDED))).all()
+            pending = db.execute(sa.select(trash.c.moves).where(trash.c.state != "deleted")).all()
         moves = [move for row in live for move in row.moves or ()]
         self._coming = [self._workspace.find_path(target) for _scratch, target in moves]
+        self._coming += [self._workspace.home / path for row in pending for path, _kept in row.moves]
         gone = self._inspect_claims(claims)
-        pairs = sorted(p for pattern in PAIRS for p in self._workspace.home.glob(pattern) if p.suffix == ".json")
-        promised = [row for row in sums if gone.isdisjoint(self._workspace.find_path(row.path).parents)]
+        found = (p for pattern in PAIRS for p in self._workspace.home.glob(pattern) if p.suffix == ".json")
+        pairs = sorted(p for p in found if not self._is_coming(p))
+        promised = [row for row in sums if self._is_promised(self._workspace.find_path(row.path), gone)]
         sealed = [folder for folder in self._sealed(walk, promised) if not self._is_coming(folder)]
         self._total = sum(_size(folder) for folder in sealed) + sum(_file_size(p) for p in pairs)
         self._inspect_sums(promised)
@@ -120,7 +126,7 @@ class _Inspection:
             place = Path(folder)
             parts = place.relative_to(home).parts
             if not parts:
-                folders[:] = [name for name in folders if name != Folders.quarantine.name]
+                folders[:] = [name for name in folders if name not in _PASSED_OVER]
             hidden = [name for name in [*folders, *files] if publish.is_scratch(name)]
             found.temporaries += [place / name for name in hidden]
             folders[:] = sorted(set(folders) - set(hidden))
@@ -147,6 +153,9 @@ class _Inspection:
     def _top(self, place: Path) -> str:
         return place.relative_to(self._workspace.home).parts[0]
 
+    def _is_promised(self, place: Path, gone: set[Path]) -> bool:
+        return gone.isdisjoint(place.parents) and (place.exists() or not self._is_coming(place))
+
     def _is_coming(self, place: Path) -> bool:
         return any(place == p or place in p.parents or p in place.parents for p in self._coming)
 
@@ -165,7 +174,7 @@ class _Inspection:
                 self._claims[place] = claim
             if PurePath(claim.path).is_absolute() and not self._workspace.holds(place):
                 self._report.problems.append(Problem(_outside(claim.owner, shown)))
-            elif claim.needed and not place.exists():
+            elif claim.needed and not place.exists() and not self._is_coming(place):
                 gone.add(place)
                 self._report.problems.append(Problem(_gone(claim.owner, shown), findings.lost(claim, place)))
         return gone
@@ -245,6 +254,7 @@ class _Inspection:
         found = {folder for folder in walk.sealed if self._top(folder) not in {"sources", "tasks"}}
         own = {*walk.tasks, *(folder for folder in found if self._is_output(folder))}
         unclaimed = [folder for folder in sorted(own) if claimed.isdisjoint((folder, *folder.parents))]
+        unclaimed = [folder for folder in unclaimed if not self._is_coming(folder)]
         named = self._jobs_named({part for folder in unclaimed for part in folder.parts})
         for folder in unclaimed:
             if named.isdisjoint(folder.parts):

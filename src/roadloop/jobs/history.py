@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from roadloop.errors import Language, NotFoundError, Text
 from roadloop.jobs.arrange import Arrangement, Fields, arrange, arrangement
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import LOST, NAMES, Job, from_row, jobs
+from roadloop.jobs.store import DELETED, LOST, NAMES, Job, from_row, jobs
 from roadloop.parameters import NEWEST, History
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
@@ -36,7 +36,7 @@ class JobFields(BaseModel):
     id: int = Field(description="Number of the row.")
     task_id: str
     status: str = Field(
-        description="starting, 37.5%, completed!, failed, stopped, or lost: completed, and its files are gone."
+        description="starting, 37.5%, completed!, failed, stopped; lost: completed, and its files are gone; deleted."
     )
     state: JobState
     stopping: bool = Field(False, description="It runs still, and was asked to stop.")
@@ -93,8 +93,8 @@ def status_text(job: Job) -> str:
     """The one-word status of the interface document."""
     if job.state is JobState.RUNNING:
         return f"{min(job.progress, 0.999) * 100:.1f}%"
-    if job.error == LOST:
-        return "lost"
+    if job.error in {LOST, DELETED}:
+        return job.error
     return {
         JobState.SUCCEEDED: "completed!",
         JobState.FAILED: "failed",

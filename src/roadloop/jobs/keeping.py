@@ -1,4 +1,4 @@
-"""What is kept for how long: first replies under their Idempotency-Key, logs of ended jobs, uploads, temporary files.
+"""What is kept for how long: first replies under their Idempotency-Key, logs of ended jobs, uploads, and by `rules` the rest.
 
 Logs are those in `logs/`; a training's stands in its task's folder and stays with it. Everything is done in small steps, so
 that nobody waits: a thread of the supervisor does one now and then, `roadloop tidy` all at once.
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from roadloop.errors import BusyError
+from roadloop.jobs import measuring
+from roadloop.jobs.rules import RULES, size_of
 from roadloop.jobs.states import ENDED
 from roadloop.jobs.store import jobs
 from roadloop.jobs.temporary import temporary_name
@@ -51,6 +53,14 @@ class Removed:
     log_bytes: int = 0
     temporary: int = 0
     uploads: int = 0
+    upload_bytes: int = 0
+    more: dict[str, tuple[int, int]] = field(default_factory=dict)  #: by rule: how many, and bytes
+
+    @property
+    def freed(self) -> dict[str, int]:
+        """Bytes by rule."""
+        own = {"log": self.log_bytes, "upload": self.upload_bytes}
+        return {name: size for name, size in {**own, **{k: v[1] for k, v in self.more.items()}}.items() if size}
 
 
 def remove_old(platform: Platform, *, dry_run: bool = False, stop: threading.Event | None = None) -> Removed:
@@ -74,8 +84,27 @@ def remove_old(platform: Platform, *, dry_run: bool = False, stop: threading.Eve
         if number % BATCH == 0 and not dry_run:
             stop.wait(PAUSE_SECONDS)
     found.temporary = _remove(_left_temporary(platform), dry_run=dry_run)
-    found.uploads = _remove(_left_uploads(platform, now), dry_run=dry_run)
+    uploads = _left_uploads(platform, now)
+    found.upload_bytes = sum(map(size_of, uploads))
+    found.uploads = _remove(uploads, dry_run=dry_run)
+    for name in RULES:
+        if not stop.is_set():
+            _by_rule(platform, found, name, now, stop, dry_run=dry_run)
     return found
+
+
+def _by_rule(
+    platform: Platform, found: Removed, name: str, now: float, stop: threading.Event, *, dry_run: bool
+) -> None:
+    count = size = 0
+    for old in RULES[name](platform, now):
+        if stop.is_set():
+            break
+        count, size = count + 1, size + old.size
+        if not dry_run:
+            old.remove()
+    if count:
+        found.more[name] = (count, size)
 
 
 def _remove(folders: list[Path], *, dry_run: bool) -> int:
@@ -165,6 +194,7 @@ def keep_tidy(platform: Platform, stop: threading.Event, leads: Callable[[], boo
             continue
         try:
             found = remove_old(platform, stop=stop)
+            measuring.submit_if_old(platform)
         except BusyError as error:
             log.warning("housekeeping: %s", error.text.en)
         except Exception:  # the next round tries again; each is in the log

@@ -13,7 +13,7 @@ from roadloop.jobs import processes
 from roadloop.jobs.claims import ROWS
 from roadloop.jobs.findings import Cure, Problem, Repair, Report
 from roadloop.jobs.states import ALLOWED, ENDED, JobState
-from roadloop.jobs.store import gpu_leases, job_events, jobs
+from roadloop.jobs.store import DELETED, gpu_leases, job_events, jobs
 from roadloop.storage import search
 from roadloop.storage.platform import Platform
 
@@ -62,7 +62,9 @@ class _Life(NamedTuple):
 def _all_lives(platform: Platform) -> Iterator[_Life]:
     """Every job, read in parts, so that memory does not grow with their number."""
     after = ""
-    part = sa.select(jobs.c.id, jobs.c.kind, jobs.c.state, jobs.c.progress).order_by(jobs.c.id).limit(PART)
+    part = (
+        sa.select(jobs.c.id, jobs.c.kind, jobs.c.state, jobs.c.progress, jobs.c.error).order_by(jobs.c.id).limit(PART)
+    )
     while True:
         with platform.database.reading() as db:
             rows = db.execute(part.where(jobs.c.id > after)).all()
@@ -105,7 +107,8 @@ def _life_problems(life: _Life) -> Iterator[Text]:
             yield Text(f"任务 {task_id} 的令牌变小了。", f"Job {task_id}: its token went down.")
     if not 0 <= row.progress <= 1:
         yield Text(f"任务 {task_id} 的进度超出范围。", f"Job {task_id}: its progress is out of range.")
-    if row.kind in ROWS and row.state == JobState.SUCCEEDED and task_id not in life.owned[ROWS[row.kind]]:
+    expected = row.kind in ROWS and row.state == JobState.SUCCEEDED and row.error != DELETED
+    if expected and task_id not in life.owned[ROWS[row.kind]]:
         yield Text(
             f"任务 {task_id}（{row.kind}）在自己的表里没有记录；请从备份恢复数据库。",
             f"Job {task_id} ({row.kind}) has no row in the table of its kind; put the database back from a backup.",

@@ -28,6 +28,7 @@ TASKS: Final[Mapping[str, str]] = {
     "linedown": "roadloop.annotators.tasks:pull",
     "push_package": "roadloop.annotators.tasks:push",
     "demo_pictures": "roadloop.demo.tasks:pictures",
+    "measure": "roadloop.jobs.disk:measure",
     "rehearsal": "roadloop.jobs.rehearsal:count",
 }
 

@@ -28,6 +28,8 @@ ALLOWED: Final[Mapping[JobState, frozenset[JobState]]] = {
 }
 
 ENDED: Final = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+#: Ended without what was asked for.
+GIVEN_UP: Final = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 
 def check_transition(now: JobState, then: JobState) -> None:

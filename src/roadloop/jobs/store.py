@@ -89,6 +89,8 @@ gpu_leases: Final = sa.Table(
 
 #: In a job's `error`: it succeeded, and what it made is gone.
 LOST: Final = "lost"
+#: Likewise: what it made, or would have made, was deleted.
+DELETED: Final = "deleted"
 
 #: What succeeded jobs have left on the disk; see `jobs.seals`.
 seals: Final = sa.Table(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Final
 
 from roadloop.errors import BrokenDatabaseError, BusyError, InvalidTransitionError, StaleRunError, Text
-from roadloop.jobs import endings, placing, queue, totals
+from roadloop.jobs import endings, placing, queue, totals, trash_moves
 from roadloop.jobs.confine import OVER_MEMORY
 from roadloop.jobs.context import apply_moves, chosen_moves
 from roadloop.jobs.endings import Cause, Loss
@@ -121,6 +121,7 @@ class Supervisor:
         return held
 
     def _take_over(self) -> None:
+        trash_moves.settle(self.platform)
         self._hosts.take_over()
         self._losses, self._cancel_seen = {}, {}
         self._silence = Silence(self.platform.settings.lease_seconds)

@@ -333,6 +333,11 @@ def _check_returned(workspace: Workspace, version: str, folder: Path, types: Res
         )
 
 
+def is_outstanding(db: sa.Connection, number: int) -> bool:
+    """Whether a package has pictures that nobody has labelled yet."""
+    return any(row.outcome == "" for row in store.pictures_in(db, number).values())
+
+
 def _free_name(db: sa.Connection, sets: Set[str], base: str) -> str:
     names = chain([base], (f"{base}-{n}" for n in count(2)))
     return next(name for name in names if name not in sets and not store.holds_name(db, name))

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from roadloop.errors import Text
 from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.queue import JobState, jobs
-from roadloop.jobs.states import ENDED
+from roadloop.jobs.states import ENDED, GIVEN_UP
 from roadloop.storage.database import metadata
 from roadloop.storage.paths import Workspace
+from roadloop.storage.trash import trash
 
 T = TypeVar("T")
 
@@ -75,7 +76,6 @@ label_runs: Final = sa.Table(
 
 #: Pictures that one transaction writes or forgets: others wait for it.
 PART: Final = 2000
-_GIVEN_UP: Final = (JobState.FAILED, JobState.CANCELLED)
 
 
 def active(db: sa.Connection, table: sa.Table, version: str, types: str) -> str | None:
@@ -107,7 +107,7 @@ def resent_origins(db: sa.Connection, version: str) -> dict[str, int]:
         .join(packages, packages.c.number == package_pictures.c.number)
         .join(divisions, divisions.c.task_id == packages.c.task_id)
         .join(jobs, jobs.c.id == packages.c.task_id)
-        .where(packages.c.version == version, divisions.c.rejected, jobs.c.state.not_in(_GIVEN_UP))
+        .where(packages.c.version == version, divisions.c.rejected, jobs.c.state.not_in(GIVEN_UP))
         .group_by(package_pictures.c.origin)
     )
     return {row[0]: row[1] for row in db.execute(query)}
@@ -147,7 +147,7 @@ def drop_part(db: sa.Connection, task_id: str) -> bool:
         Whether there may be more.
     """
     p = package_pictures
-    over = sa.or_(jobs.c.state.in_(_GIVEN_UP), jobs.c.id == task_id)
+    over = sa.or_(jobs.c.state.in_(GIVEN_UP), jobs.c.id == task_id)
     dead = sa.select(packages.c.number).join(jobs, jobs.c.id == packages.c.task_id).where(over)
     some = sa.select(p.c.id).where(p.c.number.in_(dead)).limit(PART)
     if db.execute(p.delete().where(p.c.id.in_(some))).rowcount:
@@ -157,8 +157,10 @@ def drop_part(db: sa.Connection, task_id: str) -> bool:
 
 
 def highest_number(db: sa.Connection) -> int:
-    """The highest package number that any row has; 0 without rows."""
-    return int(db.scalar(sa.select(sa.func.coalesce(sa.func.max(packages.c.number), 0))) or 0)
+    """The highest package number that any row has, or one in the trash, which can come back; 0 without rows."""
+    deleted = db.scalars(sa.select(trash.c.name).where(trash.c.kind == "package"))
+    highest = db.scalar(sa.select(sa.func.max(packages.c.number))) or 0
+    return max([int(highest), *(int(name.rpartition("/")[2]) for name in deleted)])
 
 
 def pictures_of(db: sa.Connection, task_id: str) -> list[sa.Row[Any]]:
@@ -209,7 +211,7 @@ def gold_set_of(db: sa.Connection, number: int) -> str:
 def holds_name(db: sa.Connection, name: str) -> bool:
     """Whether a run has made, or is going to make, the source set of that name."""
     rows = sa.select(label_runs.c.id).join(jobs, jobs.c.id == label_runs.c.task_id)
-    held = rows.where(label_runs.c.name == name, jobs.c.state.not_in(_GIVEN_UP), jobs.c.error.is_(None))
+    held = rows.where(label_runs.c.name == name, jobs.c.state.not_in(GIVEN_UP), jobs.c.error.is_(None))
     return db.scalar(held.limit(1)) is not None
 
 

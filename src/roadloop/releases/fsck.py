@@ -11,6 +11,7 @@ from roadloop.jobs.store import jobs
 from roadloop.releases.index import INDEX, index_of, locked, read_bundles, read_json
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
+from roadloop.storage.trash import trash
 
 
 def index(platform: Platform, *, hashes: bool) -> Iterator[Problem]:
@@ -18,7 +19,8 @@ def index(platform: Platform, *, hashes: bool) -> Iterator[Problem]:
     del hashes
     with platform.database.reading() as db:
         unfinished = sa.select(jobs.c.id).where(jobs.c.kind == "release", jobs.c.state.not_in(ENDED))
-        if db.scalar(unfinished.limit(1)):  # it may be between its two renames
+        moving = sa.select(trash.c.id).where(trash.c.kind == "release", trash.c.state != "deleted")
+        if db.scalar(unfinished.limit(1)) or db.scalar(moving.limit(1)):  # it may be between its two renames
             return
     models = platform.workspace.models
     path = models / INDEX

@@ -60,6 +60,8 @@ class Folders:
     health = Folder("health", "jobs", begun=False)
     previews = Folder("previews", "jobs", begun=False)
     class_tables = Folder("class-tables", "people", begun=False)
+    trash = Folder("trash", "people", begun=False, inbox=True)
+    backups = Folder("backups", "people", begun=False, inbox=True)
     quarantine = Folder("quarantine", "people", begun=False)
 
     def __init__(self, home: Path) -> None:

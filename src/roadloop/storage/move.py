@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from roadloop.errors import ConflictError, InvalidValueError, Text, many
 from roadloop.storage import installation, migrate, quarantine, search
 from roadloop.storage.database import Database, metadata
-from roadloop.storage.platform import FILE
+from roadloop.storage.sqlite import FILE
 
 BATCH: Final = 1000  #: rows
 #: What the lists keep by themselves; see `search`.
@@ -40,6 +40,20 @@ def move(
     """
     migrate.check(source)
     migrate.upgrade(target, home)
+    counts = copy(source, target, progress)
+    _retire(source, target, home)
+    return counts
+
+
+def copy(source: Database, target: Database, progress: Progress = lambda _done, _all: None) -> dict[str, int]:
+    """Copy all rows, as they stand at one moment, into an empty database of the same schema, and compare what arrived.
+
+    Returns:
+        Table -> rows.
+
+    Raises:
+        As `move`.
+    """
     counts, done = {}, 0
     with source.reading() as old, target.transaction() as new, search.filling(new):
         _refuse_used(new, target)
@@ -64,8 +78,19 @@ def move(
                 )
             counts[table.name] = read.rows
             _go_on_counting(new, table)
-    _retire(source, target, home)
     return counts
+
+
+def keep_tables(database: Database, schema: str) -> str:
+    """Copy every table of a PostgreSQL database into another schema of it, unless that is there; the schema's name."""
+    with database.transaction() as db:
+        inspector = sa.inspect(db)
+        if schema not in inspector.get_schema_names():
+            quote = db.dialect.identifier_preparer.quote
+            db.exec_driver_sql(f"CREATE SCHEMA {quote(schema)}")
+            for table in inspector.get_table_names():
+                db.exec_driver_sql(f"CREATE TABLE {quote(schema)}.{quote(table)} AS TABLE {quote(table)}")
+    return schema
 
 
 class _Sum:

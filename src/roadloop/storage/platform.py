@@ -12,12 +12,12 @@ from typing import Final, Protocol
 
 from roadloop.errors import NotFoundError, Text
 from roadloop.settings import Settings
-from roadloop.storage import installation, migrate, publish, quarantine
+from roadloop.storage import installation, migrate, publish, quarantine, rows_copy, sqlite
 from roadloop.storage.database import Database
 from roadloop.storage.paths import Workspace
 from roadloop.storage.sqlite import broken, frozen_url, sqlite_url
 
-FILE: Final = "roadloop.db"
+FILE: Final = sqlite.FILE
 
 
 class Place(Protocol):
@@ -111,10 +111,11 @@ def _agree(database: Database, home: Path, *, inside: bool, upgrade: bool) -> tu
         migrate.check(database)
         installation.check(database, home, inside=inside)
         return ()
+    kept = rows_copy.before_upgrade(database, home)
     said = migrate.upgrade(database, home)
     installation.settle(database, home, inside=inside)
     database.analyze()
-    return said
+    return said if kept is None else (kept, *said)
 
 
 def _url(home: Path, *, upgrade: bool) -> str:

@@ -8,6 +8,7 @@ A list's rows are numbered from 1 in the order of their ids, without gaps: its l
 page of it is a range of numbers.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
@@ -78,6 +79,15 @@ listed: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 
+#: Rows that somebody has taken out of a list; they have no number, and a search passes over them.
+archived: Final = sa.Table(
+    "archived",
+    metadata,
+    sa.Column("list", sa.Integer, primary_key=True, autoincrement=False),  # place in LISTS
+    sa.Column("row_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
 #: Jobs by state, so that nobody counts them.
 job_tallies: Final = sa.Table(
     "job_tallies",
@@ -126,8 +136,78 @@ def find(db: sa.Connection, name: str, text: str, size: int = MOST, *, below: in
         size: So many at most.
         below: Only ids below this one.
     """
-    found: list[int] = _KINDS[db.dialect.name].find(db, PLACES[name], text, size, below)
+    hidden = archived_ids(db, name)
+    found: list[int] = _KINDS[db.dialect.name].find(db, PLACES[name], text, size + len(hidden), below)
+    return [one for one in found if one not in hidden][:size]
+
+
+def archived_ids(db: sa.Connection, name: str) -> set[int]:
+    """Ids of the rows that were taken out of a list."""
+    return set(db.scalars(sa.select(archived.c.row_id).where(archived.c.list == PLACES[name])))
+
+
+def lists_of(db: sa.Connection, table: str, row_id: int) -> list[str]:
+    """The lists in which a row is numbered, or from which it was taken out."""
+    found = []
+    for name, one in LISTS.items():
+        where = f"r.{one.key} = :id" + (f" AND {one.where.format(row='r')}" if one.where else "")
+        if (
+            one.table == table
+            and db.execute(sa.text(f"SELECT 1 FROM {table} AS r WHERE {where}"), {"id": row_id}).first()
+        ):
+            found.append(name)
     return found
+
+
+def archive(db: sa.Connection, name: str, row_id: int) -> None:
+    """Take a row out of a list; it stays in its table."""
+    _take_number(db, PLACES[name], row_id)
+    db.execute(archived.insert().values(list=PLACES[name], row_id=row_id, at=time.time()))
+
+
+def unarchive(db: sa.Connection, name: str, row_id: int) -> None:
+    """Put a row back into a list, where it stood."""
+    db.execute(archived.delete().where(archived.c.list == PLACES[name], archived.c.row_id == row_id))
+    _give_number(db, PLACES[name], row_id)
+
+
+def forget(db: sa.Connection, name: str, row_id: int) -> None:
+    """Take a row out of a list and its index; call it before the row is deleted."""
+    place, one = PLACES[name], LISTS[name]
+    _take_number(db, place, row_id)
+    db.execute(archived.delete().where(archived.c.list == place, archived.c.row_id == row_id))
+    gone = _KINDS[db.dialect.name].forget(
+        place, *_entry(one, "r"), f"FROM {one.table} AS r WHERE r.{one.key} = {int(row_id)}"
+    )
+    db.exec_driver_sql(gone)
+
+
+def settle(db: sa.Connection, name: str, row_id: int) -> None:
+    """Number a row that has come back with its old id where it belongs; it was numbered as the newest one."""
+    _take_number(db, PLACES[name], row_id)
+    _give_number(db, PLACES[name], row_id)
+
+
+def _take_number(db: sa.Connection, place: int, row_id: int) -> None:
+    one = (listed.c.list == place) & (listed.c.row_id == row_id)
+    number = db.scalar(sa.select(listed.c.number).where(one))
+    if number is not None:
+        db.execute(listed.delete().where(one))
+        _shift(db, place, number, -1)
+
+
+def _give_number(db: sa.Connection, place: int, row_id: int) -> None:
+    older = sa.select(sa.func.max(listed.c.number)).where(listed.c.list == place, listed.c.row_id < row_id)
+    number = (db.scalar(older) or 0) + 1
+    _shift(db, place, number - 1, 1)
+    db.execute(listed.insert().values(list=place, number=number, row_id=row_id))
+
+
+def _shift(db: sa.Connection, place: int, above: int, by: int) -> None:
+    """Change the numbers above one, by way of negative ones, so that no two rows ever have the same."""
+    here = listed.c.list == place
+    db.execute(listed.update().where(here, listed.c.number > above).values(number=-listed.c.number))
+    db.execute(listed.update().where(here, listed.c.number < 0).values(number=-listed.c.number + by))
 
 
 def install(db: sa.Connection, lists: Mapping[str, Numbered] = LISTS) -> None:
@@ -162,6 +242,7 @@ def problems(db: sa.Connection) -> Iterator[Text]:
             yield _wrong(f"jobs: {state}", told, counted.get(state, 0))
     for name, one in LISTS.items():
         rows = db.exec_driver_sql(f"SELECT count(*) FROM {one.table} AS r{_condition(one, 'r')}").scalar_one()
+        rows -= len(archived_ids(db, name))
         numbers = db.scalar(sa.select(sa.func.count()).where(listed.c.list == PLACES[name]))
         if {numbers, length(db, name)} != {rows}:
             yield _wrong(name, numbers, rows)
@@ -177,11 +258,15 @@ def _wrong(name: str, told: object, rows: int) -> Text:
 def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
     kind = _KINDS[db.dialect.name]
     db.exec_driver_sql("DELETE FROM listed")
+    hides = sa.inspect(db).has_table(archived.name)  # older schemas have none
     for place, one in enumerate(lists.values()):
         rows = f"FROM {one.table} AS r{_condition(one, 'r')} ORDER BY r.{one.key}"
+        hidden = f" r.{one.key} NOT IN (SELECT row_id FROM archived WHERE list = {place})" if hides else " 1 = 1"
+        shown = (_condition(one, "r") + " AND" if one.where else " WHERE") + hidden
         db.exec_driver_sql(
             f"INSERT INTO listed(list, number, row_id)"
-            f" SELECT {place}, row_number() OVER (ORDER BY r.{one.key}), r.{one.key} {rows}"
+            f" SELECT {place}, row_number() OVER (ORDER BY r.{one.key}), r.{one.key}"
+            f" FROM {one.table} AS r{shown} ORDER BY r.{one.key}"
         )
         db.exec_driver_sql(kind.insert(place, *_entry(one, "r"), rows))
     db.exec_driver_sql("DELETE FROM job_tallies")

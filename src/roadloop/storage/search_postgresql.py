@@ -76,6 +76,11 @@ def insert(place: int, key: str, texts: Sequence[str], rows: str = "") -> str:
     )
 
 
+def forget(place: int, key: str, texts: Sequence[str], rows: str) -> str:  # noqa: ARG001 - the key is enough here
+    """SQL that takes the rows of `rows`, a FROM clause, out of the index."""
+    return f"DELETE FROM search WHERE list = {place} AND row_id IN (SELECT {key} {rows})"
+
+
 def change(place: int, old: tuple[str, Sequence[str]], new: tuple[str, Sequence[str]]) -> tuple[str, ...]:
     """SQL that follows a row whose texts change."""
     key, _texts = old

@@ -67,6 +67,11 @@ def insert(place: int, key: str, texts: Sequence[str], rows: str = "") -> str:
     return "INSERT INTO search(rowid, grams) " + (f"SELECT {entry} {rows}" if rows else f"VALUES({entry})")
 
 
+def forget(place: int, key: str, texts: Sequence[str], rows: str) -> str:
+    """SQL that takes the rows of `rows`, a FROM clause, out of the index."""
+    return f"INSERT INTO search(search, rowid, grams) SELECT 'delete', {_entry(place, key, texts)} {rows}"
+
+
 def make_trigger(db: sa.Connection, name: str, event: str, table: str, when: str, statements: Sequence[str]) -> None:
     """Make a trigger that runs the statements after an event in each row for which `when` holds."""
     condition = f" WHEN {when}" if when else ""

@@ -14,6 +14,7 @@ from sqlalchemy import event
 from roadloop.errors import BrokenDatabaseError, BusyError, DiskFullError, RoadloopError, Text
 from roadloop.storage import reading
 
+FILE: Final = "roadloop.db"  #: in the workspace
 BUSY_SECONDS: Final = 30
 #: The log of changes (`roadloop.db-wal`) is copied back every 1,000 pages, and cut to this many bytes when it is emptied.
 WAL_PAGES: Final = 1000

@@ -141,7 +141,9 @@ def _require_free(db: sa.Connection, name: str) -> None:
     if holder is not None:
         raise NameTakenError(
             Text(
-                f"已有名为 {name} 的训练任务；请换一个名称。", f"A training task named {name} exists; choose another."
+                f"已有名为 {name} 的训练任务；请换一个名称，或先删除那个任务（失败的也可以），名称即可再用。",
+                f"A training task named {name} exists; choose another name, or delete that task (a failed one, too), which"
+                " frees its name.",
             ),
             task_id=holder,
             parameter="train_name",

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
-from roadloop.errors import IdempotencyMismatchError, Language, RoadloopError, Text
+from roadloop.errors import IdempotencyMismatchError, Language, OvertakenError, RoadloopError, Text
+from roadloop.storage import trash
 from roadloop.storage.database import Write, metadata
 from roadloop.storage.platform import Platform
 
@@ -50,7 +51,7 @@ class Call:
         if answered is not None:
             return answered
         try:
-            return self.platform.database.write(lambda: self._once(prepare(), reply))
+            return self.platform.database.write(lambda: self._prepared(prepare, reply))
         except RoadloopError:
             answered = self._answered()  # the same request, done just now, may be what is in the way
             if answered is None:
@@ -60,6 +61,21 @@ class Call:
     def submit(self, prepare: Callable[[], Write[str]], message: str = "success") -> Mapping[str, Any]:
         """`write` for a job: the reply has a message, and the job's id as `data`."""
         return self.write(prepare, lambda task_id: {"message": message, "data": task_id})
+
+    def _prepared(
+        self, prepare: Callable[[], Write[T]], reply: Callable[[T], Mapping[str, Any]]
+    ) -> Write[Mapping[str, Any]]:
+        """What is prepared looks at things that may be deleted before it is written: then it is prepared again."""
+        with self.platform.database.reading() as db:
+            deletions = trash.stamp(db)
+        work = prepare()
+
+        def write(db: sa.Connection) -> T:
+            if trash.stamp(db) != deletions:
+                raise OvertakenError
+            return work(db)
+
+        return self._once(write, reply)
 
     def _once(self, work: Write[T], reply: Callable[[T], Mapping[str, Any]]) -> Write[Mapping[str, Any]]:
         def write(db: sa.Connection) -> Mapping[str, Any]:
