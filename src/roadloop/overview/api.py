@@ -42,7 +42,7 @@ def routes(platform: Platform) -> APIRouter:
     """The endpoint of the first screen."""
     router = Endpoints(platform, tag="jobs")
 
-    @router.get("/v1/overview", NoParameters, reply=OverviewReply)
+    @router.get("/v1/overview", NoParameters, "see", reply=OverviewReply)
     def overview(call: Call, _: NoParameters) -> dict[str, Any]:
         """What each stage of the loop holds, and the newest jobs."""
         stages = {"sources": len(list_sets(platform.workspace))}
