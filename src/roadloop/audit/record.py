@@ -100,10 +100,15 @@ def lines(
     query = sa.select(audit).order_by(audit.c.seq.desc())
     query = query.where(audit.c.who == who) if who else query
     query = query.where(audit.c.what == what) if what else query
-    query = query.where(audit.c.seq < before) if before else query
-    query = query.limit(limit) if limit else query.execution_options(yield_per=_CHUNK)
-    for row in db.execute(query).mappings():
-        yield {**row, "facts": json.loads(row["facts"])}
+    left = limit or None
+    while left is None or left > 0:
+        some = query.where(audit.c.seq < before) if before else query
+        rows = db.execute(some.limit(_CHUNK if left is None else min(left, _CHUNK))).mappings().all()
+        for row in rows:
+            yield {**row, "facts": json.loads(row["facts"])}
+        if len(rows) < _CHUNK:
+            return
+        before, left = rows[-1]["seq"], None if left is None else left - len(rows)
 
 
 def _head(db: sa.Connection) -> Head:
@@ -112,7 +117,10 @@ def _head(db: sa.Connection) -> Head:
 
 
 def _lines(db: sa.Connection) -> Iterator[sa.RowMapping]:
-    yield from db.execute(sa.select(audit).order_by(audit.c.seq).execution_options(yield_per=_CHUNK)).mappings()
+    query, seq = sa.select(audit).order_by(audit.c.seq).limit(_CHUNK), -1
+    while rows := db.execute(query.where(audit.c.seq > seq)).mappings().all():
+        yield from rows
+        seq = rows[-1]["seq"]
 
 
 def _hash(before: str, line: Mapping[str, Any]) -> str:
