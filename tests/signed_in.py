@@ -14,7 +14,7 @@ HOST = "127.0.0.1:8600"
 URL = f"http://{HOST}"
 #: What a page of the server sends with each request that writes.
 PAGE = {"origin": URL, "accept-language": "en"}
-PASSWORD = "ein langer Satz aus Wörtern"  # noqa: S105 - of nobody
+PASSWORD = "ein langer Satz aus Wörtern"
 
 
 def make(platform: Platform, name: str, role: Role, password: str = PASSWORD) -> None:

@@ -98,13 +98,10 @@ def test_nobody__is_refused_by_every_route_with_every_method(team: Team) -> None
 @pytest.mark.parametrize("how", ["session", "token"])
 @pytest.mark.parametrize("role", ["viewer", "annotator", "engineer", "admin"])
 def test_roles__each_is_refused_what_it_may_not_and_nothing_else(team: Team, role: Any, how: str) -> None:
-    if how == "session":
-        client = team.browser(role)
-    else:
-        client = team.program(token_of(team.platform, "admin", role))
+    client = team.browser(role) if how == "session" else team.program(token_of(team.platform, "admin", role))
     counts = Counter[str]()
     for method, path, right in endpoints(team.app):
-        if path in STREAMS and right in MAY[role] or path == "/v1/log_out":
+        if (path in STREAMS and right in MAY[role]) or path == "/v1/log_out":
             continue
         answer = client.request(method, filled(path))
         refused = answer.status_code == 403 and "right" in answer.json()["message"]
