@@ -303,7 +303,9 @@ def _words(what: str, language: Language) -> str:
     if said is not None:
         return said.pick(language)
     english = SUMMARIES.get(what, what)
-    return (in_chinese(english) if language == "zh" else english).rstrip("。.")
+    if language == "zh":
+        return in_chinese(english).partition("。")[0]
+    return english.partition(". ")[0].rstrip(".")
 
 
 def _begun(call: Call, gate: Gate, session: Session) -> Response:

@@ -2,6 +2,7 @@
 /** The places of the page: one table from routes to views. */
 
 import { t } from "./i18n.js";
+import { may } from "./me.js";
 import { useName } from "./names.js";
 import { to } from "./router.js";
 import { AnnotationList } from "./views/annotation-list.js";
@@ -15,8 +16,10 @@ import { ImportLook } from "./views/import-look.js";
 import { ImportOne } from "./views/import-one.js";
 import { JobList, JobPage } from "./views/jobs.js";
 import { NetworkList, NetworkNew, NetworkPage } from "./views/networks.js";
+import { MyPackages } from "./views/my-packages.js";
 import { Nowhere } from "./views/nowhere.js";
 import { Overview } from "./views/overview.js";
+import { PeoplePage } from "./views/people.js";
 import { ReleaseNew } from "./views/release-new.js";
 import { ReleaseOne } from "./views/release-one.js";
 import { ReleasePage } from "./views/releases.js";
@@ -43,6 +46,7 @@ import { TrainingPage } from "./views/training.js";
  * @property {() => string} [making]
  * @property {any} [one] What stands at `<path>/<id>`.
  * @property {boolean} [wide]
+ * @property {string} [right] What one must be allowed; see, where none is said.
  * @property {string} [under] The place whose entry of the rail stands for this one too.
  */
 
@@ -138,9 +142,22 @@ export const PLACES = [
     making: () => t("切分任务包", "Cut packages"),
     one: AnnotationPage,
   },
+  {
+    path: "mine",
+    loop: false,
+    kinds: [],
+    right: "package",
+    name: () => t("我的任务包", "My packages"),
+    list: MyPackages,
+  },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },
+  { path: "people", loop: false, kinds: [], right: "self", name: () => t("账号", "Accounts"), list: PeoplePage },
 ];
+
+/** The places of whoever looks; "my packages" is for those who see nothing else. */
+export const places = () =>
+  PLACES.filter((place) => may(place.right ?? "see") && (place.path !== "mine" || !may("see")));
 
 /**
  * The view at a route, and the names of the way there.
@@ -150,7 +167,7 @@ export const PLACES = [
 export function pageOf(route) {
   const [first, second] = route.path;
   const name = useName(second);
-  const place = PLACES.find((p) => p.path === first);
+  const place = places().find((p) => p.path === (first ?? (may("see") ? "" : "mine")));
   const key = route.path.slice(0, 2).join("/");
   if (first && !place) return { view: Nowhere, crumbs: [[t("没有这个页面", "No such page"), ""]], key, wide: false };
   if (!place) return { view: Overview, crumbs: [[t("总览", "Overview"), "#/"]], key, wide: false };

@@ -58,6 +58,9 @@ export const JobTable = ({ jobs, reload, empty }) => html`
       { head: t("类型", "Kind"), cell: (/** @type {any} */ job) => kindName(job.kind), class: "nowrap" },
       { head: t("状态", "State"), cell: (/** @type {any} */ job) => html`<${JobState} job=${job} />` },
       { head: t("创建", "Created"), cell: (/** @type {any} */ job) => html`<${Time} at=${job.created_at} />` },
+      ...(jobs.some((job) => job.author)
+        ? [{ head: t("提交者", "By"), cell: (/** @type {any} */ job) => job.author ?? "–", class: "nowrap" }]
+        : []),
       { head: t("用时", "Took"), num: true, cell: (/** @type {any} */ job) => took(job) },
       {
         head: "",
