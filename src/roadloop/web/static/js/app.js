@@ -173,10 +173,13 @@ const Rail = ({ jobs, place, health }) => html`
       </a>
     </nav>
     <footer>
-      ${health?.version && html`roadloop ${health.version}<br />${t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`)}`}
+      ${health?.version && html`roadloop ${health.version}<br />${diskFree(health)}`}
     </footer>
   </aside>
 `;
+
+/** @param {{disk_free_mib: number}} health */
+const diskFree = (health) => t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`);
 
 /** @param {{disk_free_mib: number}} health */
 const gib = (health) => `${(health.disk_free_mib / 1024).toFixed(health.disk_free_mib < 10240 ? 1 : 0)} GiB`;

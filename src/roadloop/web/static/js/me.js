@@ -1,5 +1,5 @@
 // @ts-check
-/** Who looks at the page, and what they may do: asked once, and again when the server says that somebody has to log in. */
+/** Who looks at the page, and what they may do: asked once, and again when a log-in is needed. */
 
 import { get, onLogInNeeded } from "./api.js";
 import { useEffect, useState } from "./lib.js";

@@ -66,7 +66,8 @@ const Field = ({ label, hint, error, wide, children }) => html`
  * A field for text or a number.
  * @param {{form: Form<any>, name: string, label: any, hint?: any, type?: string, step?: string, min?: string,
  *   required?: boolean, placeholder?: string, wide?: boolean, list?: (string | [string, string])[],
- *   complete?: string}} props `complete`: what a browser's store of passwords calls it. `list`: what may be meant, alone or with what it is called.
+ *   complete?: string}} props
+ *   `list`: what may be meant, alone or with what it is called. `complete`: what a store of passwords calls it.
  */
 export const Input = ({ form, name, label, hint, type = "text", wide, list, complete = "off", ...rest }) => html`
   <${Field} label=${label} hint=${hint} error=${form.errorOf(name)} wide=${wide}>

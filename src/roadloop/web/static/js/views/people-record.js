@@ -23,7 +23,8 @@ export function RecordPage({ query }) {
     <div class="stack">
       <${Panel}>
         <div class="row">
-          <input class="search" type="search" value=${who} placeholder=${t("某个账号的全名", "One account's whole name")}
+          <input class="search" type="search" value=${who}
+            placeholder=${t("某个账号的全名", "One account's whole name")}
             aria-label=${t("只看某个账号", "Only one account")}
             onChange=${(/** @type {any} */ e) => setQuery({ who: e.target.value, before: "" })} />
           <span class="grow"></span>

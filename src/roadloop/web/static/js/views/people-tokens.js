@@ -33,8 +33,8 @@ export function Tokens({ role }) {
         <p class="quiet small wrap">
           ${t(
             html`程序在每个请求的请求头里带上令牌：<code>Authorization: Bearer …</code>，路径与参数不变。`,
-            html`A program sends it with every request, <code>Authorization: Bearer …</code>; paths and parameters stay as
-              they are.`,
+            html`A program sends it with every request, <code>Authorization: Bearer …</code>; paths and parameters
+              stay as they are.`,
           )}
         </p>
         <${FormBox} form=${form} fields=${["name", "scope", "days"]} go=${t("生成令牌", "Make a token")}>
@@ -42,7 +42,8 @@ export function Tokens({ role }) {
           <${Select} form=${form} name="scope" label=${t("范围", "Scope")}
             options=${scopes.map((one) => [one, one])}
             hint=${t("不超过这个角色的权限。", "It may do no more than this role.")} />
-          <${Input} form=${form} name="days" type="number" min="1" label=${t("有效天数", "Days until it ends")} required />
+          <${Input} form=${form} name="days" type="number" min="1" required
+            label=${t("有效天数", "Days until it ends")} />
         <//>
         ${
           made &&

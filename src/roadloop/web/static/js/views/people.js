@@ -66,8 +66,8 @@ function First() {
     <${Head} title=${t("账号", "Accounts")}
       sub=${t(
         "现在没有账号：能打开本页的人可以做任何事，服务也只在本机监听。一个人使用不需要账号。",
-        "Nobody has an account: whoever opens this page may do everything, and the server listens on this machine only. " +
-          "Who works alone needs none.",
+        "Nobody has an account: whoever opens this page may do everything, and the server listens on this machine " +
+          "only. Who works alone needs none.",
       )} />
     <${Panel} title=${t("第一个账号", "The first account")}>
       <${FormBox} form=${form} fields=${["password", "name"]} go=${t("创建管理员账号", "Make an admin's account")}>
@@ -156,7 +156,10 @@ function People() {
           <${Select} form=${form} name="role" label=${t("角色", "Role")} options=${roles()} />
           <${Input} form=${form} name="password" type="password" label=${t("密码", "Password")} required
             complete="new-password"
-            hint=${t("至少 10 个字符；告诉本人，请其修改。", "At least 10 characters; tell them, and let them change it.")} />
+            hint=${t(
+              "至少 10 个字符；告诉本人，请其修改。",
+              "At least 10 characters; tell them, and let them change it.",
+            )} />
         <//>
       <//>
     </div>
