@@ -23,6 +23,7 @@ import stillness
 from approved import approve_at_home
 from live import LiveServer
 from postgres import Cluster, installed
+from roadloop.accounts.gate import Gate
 from roadloop.errors import RoadloopError
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
@@ -243,6 +244,7 @@ def served(request: pytest.FixtureRequest) -> tuple[str, ...]:
 def client(platform: Platform, served: tuple[str, ...]) -> Iterator[TestClient]:
     """A client in this process; the whole application would take half a second for each test."""
     app = FastAPI()
+    app.state.gate = Gate(platform)
     for feature in served:
         app.include_router(pkgutil.resolve_name(f"roadloop.{feature}.api:routes")(platform))
     app.add_exception_handler(RoadloopError, _answer)

@@ -14,6 +14,8 @@ from roadloop.errors import NotFoundError
 MAKING = {"serve", "migrate", "demo"}  # commands that make a workspace
 #: What the others need besides `--home`; the file and the folder are there.
 NEEDED = {
+    "audit export": [],
+    "audit verify": [],
     "export": ["FILE"],
     "export-set": ["镇", "--layout", "coco", "--out", "out"],
     "fsck": [],
@@ -27,7 +29,15 @@ NEEDED = {
     "status": [],
     "sweep": ["s", "--data", "d", "--network", "n", "--try", "batch_size=4,8"],
     "tidy": [],
+    "token add": ["program", "--user", "li"],
+    "token list": [],
+    "token revoke": ["1"],
     "train preview": ["t"],
+    "user add": ["li", "--stdin"],
+    "user disable": ["li"],
+    "user list": [],
+    "user passwd": ["li", "--stdin"],
+    "user role": ["li", "viewer"],
     "weights import": ["FILE", "--name", "x"],
     "weights trust": ["--list"],
 }

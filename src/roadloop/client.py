@@ -52,16 +52,23 @@ class Client:
     Args:
         url: Of the server.
         language: Of messages, reasons and notes.
+        token: Of the program, where the server has accounts: docs/accounts.md.
         alive: Asked when the server does not answer; may raise what explains it better.
     """
 
     def __init__(
-        self, url: str = "http://127.0.0.1:8600", language: Language = "zh", *, alive: Callable[[], None] | None = None
+        self,
+        url: str = "http://127.0.0.1:8600",
+        language: Language = "zh",
+        *,
+        token: str = "",
+        alive: Callable[[], None] | None = None,
     ) -> None:
         self.url: Final = url.rstrip("/")
         self._alive: Final = alive
+        headers = {"Accept-Language": language} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._http: Final = httpx2.Client(
-            base_url=self.url, headers={"Accept-Language": language}, timeout=httpx2.Timeout(120.0, connect=10.0)
+            base_url=self.url, headers=headers, timeout=httpx2.Timeout(120.0, connect=10.0)
         )
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 * RoadloopError
   x MalformedRequestError      the body or the query cannot be read
+  x LogInNeededError           it is not known who calls
   x AccessRefusedError         this caller may not do this
     + PathOutsideError         a path leaves the workspace and its roots, or is read-only
     + UntrustedCodeError       a file carries code that nobody has approved here
@@ -19,6 +20,7 @@
     + IdempotencyMismatchError same Idempotency-Key, another request
   x BusyError                  try again later
     + DiskFullError            no space left, or the disk is read-only
+    + TooManyAttemptsError     passwords were wrong too often
   x JobError                   a job cannot go on; becomes the job's reason
     + OutOfMemoryError         GPU or host memory
     + NonFiniteLossError       the loss is NaN or infinite
@@ -85,6 +87,12 @@ class MalformedRequestError(RoadloopError):
     """The body or the query cannot be read at all."""
 
     code = "malformed_request"
+
+
+class LogInNeededError(RoadloopError):
+    """It is not known who calls: log in, or send a valid token."""
+
+    code = "log_in_needed"
 
 
 class AccessRefusedError(RoadloopError):
@@ -211,6 +219,12 @@ class DiskFullError(BusyError):
     """No space left on the disk, or it is read-only."""
 
     code = "disk_full"
+
+
+class TooManyAttemptsError(BusyError):
+    """Passwords, or codes, were wrong too often from one address; it has to wait."""
+
+    code = "too_many_attempts"
 
 
 class JobError(RoadloopError):

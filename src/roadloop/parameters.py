@@ -4,16 +4,18 @@ A record of a feature stands in its `recipe.py`. What a route parses is what the
 record, or one made from it that holds what was pinned before the job was queued (decision 0034).
 """
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from roadloop.errors import InvalidValueError, OtherVersionError, RoadloopError, Text
 
+_SECRETS: Final = (SecretStr, SecretStr | None)
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 100_000  #: of one JSON text
 _DEEP: Final = Text("嵌套过深", "nested too deeply")
@@ -177,7 +179,17 @@ def parse(model: type[P], values: Mapping[str, Any]) -> P:
     try:
         return model.model_validate(given, by_alias=True, by_name=False)
     except pydantic.ValidationError as error:
-        raise describe(error, "parameter") from error
+        secret = secrets_of(model)
+        raise describe(error, "parameter", secret) from (
+            None if secret else error
+        )  # the cause would show what was sent
+
+
+@functools.cache
+def secrets_of(model: type[Parameters]) -> frozenset[str]:
+    """What the fields are called that nobody may see: passwords, codes."""
+    fields = model.model_fields.items()
+    return frozenset(field.alias or name for name, field in fields if field.annotation in _SECRETS)
 
 
 def stored(model: type[P], payload: Mapping[str, Any]) -> P:
@@ -201,11 +213,12 @@ def stored(model: type[P], payload: Mapping[str, Any]) -> P:
         ) from error
 
 
-def describe(error: pydantic.ValidationError, what: str) -> RoadloopError:
-    """Our error for pydantic's first complaint: the field, the value, the rule."""
+def describe(error: pydantic.ValidationError, what: str, secret: Collection[str] = frozenset()) -> RoadloopError:
+    """Our error for pydantic's first complaint: the field, the value (unless it is a secret), the rule."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"]) or what
-    shown, rule = repr(first.get("input"))[:120], rule_of(first)
+    rule = rule_of(first)
+    shown = "***" if name in secret else repr(first.get("input"))[:120]
     if first["type"] == "missing":
         text = Text(f"缺少参数 {name}。", f"The parameter {name} is missing.")
     else:

@@ -1,16 +1,19 @@
 """The composition root: every router named once, the page, the description, and the answers to errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.routing import iter_route_contexts
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as RoutingProblem  # noqa: TID251 - what starlette's router raises
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from roadloop import __version__
+from roadloop.accounts import api as accounts
+from roadloop.accounts.gate import Gate
 from roadloop.annotators import api as annotators
 from roadloop.datasets import api as datasets
 from roadloop.demo import api as demo
@@ -34,12 +37,16 @@ from roadloop.trash import api as trash
 from roadloop.uploads import api as uploads
 from roadloop.web import errors, reference
 from roadloop.web.access import Access, hosts_of
+from roadloop.web.admission import declared
 from roadloop.web.head import HeadAsGet
 from roadloop.web.latency import Latency, RequestId
 from roadloop.web.page import Page
 from roadloop.web.rounds import Turns
 
 STATIC: Final = Path(__file__).parent / "web" / "static"
+
+#: What is no endpoint, holds nothing of an installation, and needs no log-in: the page's files, and the description.
+FILES: Final = frozenset({"/", "/docs", "/page/{path:path}", "/static", "/openapi.json"})
 
 ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     sources.routes,
@@ -63,7 +70,13 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
 )
 
 
-def create_app(platform: Platform, port: int, metrics: Metrics | None = None, feed: Feed | None = None) -> FastAPI:
+def create_app(
+    platform: Platform,
+    port: int,
+    metrics: Metrics | None = None,
+    feed: Feed | None = None,
+    gate: Gate | None = None,
+) -> FastAPI:
     """Build the application.
 
     Args:
@@ -71,8 +84,12 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None, fe
         port: The port it is reached at; the Host header must name it.
         metrics: What it tells of itself and the installation; None: its own.
         feed: What it tells of changes; None: its own.
+        gate: Finds out who calls; None: its own.
+
+    Raises:
+        RuntimeError: A route declares no right.
     """
-    metrics = metrics or Metrics(platform)
+    metrics, gate = metrics or Metrics(platform), gate or Gate(platform)
     app = _Application(
         title="roadloop",
         version=__version__,
@@ -80,6 +97,8 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None, fe
         docs_url=None,
         redoc_url=None,
     )
+    app.state.gate = gate
+    app.include_router(accounts.routes(platform, gate))
     for routes in ROUTES:
         app.include_router(routes(platform))
     app.include_router(jobs.metrics_routes(platform, metrics))
@@ -91,6 +110,7 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None, fe
     for path in ("/", "/docs", "/page/{path:path}"):
         app.add_api_route(path, page.answer, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC), name="static")
+    refuse_undeclared(app)
     app.add_middleware(
         Latency, requests=metrics.requests, aloud=platform.settings.log_requests
     )  # inside of the others: they copy what names the route
@@ -99,6 +119,23 @@ def create_app(platform: Platform, port: int, metrics: Metrics | None = None, fe
     app.add_middleware(Turns)
     app.add_middleware(RequestId)
     return app
+
+
+def refuse_undeclared(app: FastAPI) -> None:
+    """Refuse to start with a route that does not say who may ask.
+
+    Raises:
+        RuntimeError: Names the routes.
+    """
+    silent = [path for path, _methods, endpoint in every_route(app) if path not in FILES and declared(endpoint) is None]
+    if silent:
+        raise RuntimeError(f"these routes declare no right (web/rights.py): {', '.join(silent)}")
+
+
+def every_route(app: FastAPI) -> Iterator[tuple[str, frozenset[str], object]]:
+    """What the application answers to: path, methods, and what answers."""
+    for route in iter_route_contexts(app.routes):
+        yield str(route.path), frozenset(route.methods or ()), route.endpoint
 
 
 class _Application(FastAPI):

@@ -44,11 +44,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     home: Path = Field(Path("roadloop-home"), description="The workspace: database, sources, datasets, tasks.")
-    host: str = Field("127.0.0.1", description="Address the server listens on; only loopback is allowed so far.")
+    host: str = Field(
+        "127.0.0.1", description="Address the server listens on; another than loopback only where there are accounts."
+    )
     port: int = Field(8600, ge=0, le=65535, description="Port of the server; 0 picks a free one.")
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Further values of the Host header to answer to, for example behind a reverse proxy."
     )
+    session_days: float = Field(7, gt=0, le=366, description="A log-in of a browser ends so many days later.")
     database_url: str = Field(
         "", description="postgresql://user@host/name, for several machines; empty means SQLite in the workspace."
     )

@@ -14,6 +14,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from roadloop.accounts.gate import Gate
 from roadloop.errors import NameTakenError, NotFoundError, RoadloopError, Text
 from roadloop.jobs import queue
 from roadloop.parameters import JsonObject, Parameters
@@ -40,32 +41,32 @@ class Needs(Parameters):
 def build(platform: Platform) -> FastAPI:
     router = Endpoints(platform, tag="test")
 
-    @router.post("/echo", Everything, reply={"data": {}})
+    @router.post("/echo", Everything, "work", reply={"data": {}})
     def echo(_: Call, p: Everything) -> Mapping[str, Any]:
         """Say it again."""
         return {"data": p.model_dump()}
 
-    @router.get("/echo_get", Everything, reply={"data": {}})
+    @router.get("/echo_get", Everything, "work", reply={"data": {}})
     def echo_get(_: Call, p: Everything) -> Mapping[str, Any]:
         """Say it again."""
         return {"data": p.model_dump()}
 
-    @router.post("/need", Needs, reply={"data": "x"}, errors=(NotFoundError,))
+    @router.post("/need", Needs, "work", reply={"data": "x"}, errors=(NotFoundError,))
     def need(_: Call, p: Needs) -> Mapping[str, Any]:
         """Never finds it."""
         raise NotFoundError(Text(f"没有 {p.task_id}。", f"No {p.task_id}."), task_id=p.task_id)
 
-    @router.post("/open", Needs, reply={})
+    @router.post("/open", Needs, "work", reply={})
     def open_it(_: Call, p: Needs) -> Mapping[str, Any]:
         """Look for a file of that name, without the resolver."""
         return {"there": (platform.workspace.home / p.task_id).stat().st_size}
 
-    @router.post("/bug", Needs, reply={})
+    @router.post("/bug", Needs, "work", reply={})
     def bug(_: Call, p: Needs) -> Mapping[str, Any]:
         """Break."""
         raise RuntimeError(p.task_id)
 
-    @router.post("/submit", Everything, reply={"data": "id"})
+    @router.post("/submit", Everything, "work", reply={"data": "id"})
     def submit(call: Call, p: Everything) -> Mapping[str, Any]:
         """Add a job."""
         job = queue.Submission("rehearsal", {}, p.name)
@@ -76,6 +77,7 @@ def build(platform: Platform) -> FastAPI:
         return errors.answer(request, error)
 
     app = FastAPI()
+    app.state.gate = Gate(platform)
     app.include_router(router.api)
     app.add_exception_handler(RoadloopError, deliberate)
     app.add_exception_handler(Exception, errors.internal)

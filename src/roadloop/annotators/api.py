@@ -109,7 +109,7 @@ def routes(platform: Platform) -> APIRouter:
     router = Endpoints(platform, tag="annotators")
     errors = (NotFoundError, ConflictError, BrokenFileError, PathOutsideError)
 
-    @router.post("/linedown", Download, reply=_TASK, errors=errors)
+    @router.post("/linedown", Download, "work", reply=_TASK, errors=errors)
     def linedown(call: Call, p: Download) -> Answer:
         """Fetch finished annotations from the annotator (在线下载).
 
@@ -118,12 +118,12 @@ def routes(platform: Platform) -> APIRouter:
         """
         return call.submit(lambda: service.download(platform, p))
 
-    @router.post("/line_status", History, reply=DownloadList, errors=(NotFoundError,))
+    @router.post("/line_status", History, "see", reply=DownloadList, errors=(NotFoundError,))
     def line_status(call: Call, p: History) -> Answer:
         """How far downloads are, and what they found (在线下载进度)."""
         return history(call, p, table=store.downloads, render=_DOWNLOAD)
 
-    @router.post("/v1/packages/{version}/{n}/push", Push, reply=_TASK, errors=errors)
+    @router.post("/v1/packages/{version}/{n}/push", Push, "work", reply=_TASK, errors=errors)
     def push_package(call: Call, p: Push) -> Answer:
         """Hand a package to the annotator: a Label Studio project, or a copy in the outbox.
 
@@ -131,12 +131,14 @@ def routes(platform: Platform) -> APIRouter:
         """
         return call.submit(lambda: service.push(platform, p))
 
-    @router.get("/v1/pushes", History, reply=PushList, errors=(NotFoundError,))
+    @router.get("/v1/pushes", History, "see", reply=PushList, errors=(NotFoundError,))
     def push_history(call: Call, p: History) -> Answer:
         """Packages that were handed to the annotator, newest first."""
         return history(call, p, table=store.pushes, render=_PUSH)
 
-    @router.get("/v1/annotation/{version}", OneVersion, reply=ProgressReply, errors=(NotFoundError, PathOutsideError))
+    @router.get(
+        "/v1/annotation/{version}", OneVersion, "see", reply=ProgressReply, errors=(NotFoundError, PathOutsideError)
+    )
     def annotation_progress(call: Call, p: OneVersion) -> Answer:
         """How far the packages of a version are, while annotators work on them."""
         return {"data": course.of_version(platform, p.version, call.language)}

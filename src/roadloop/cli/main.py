@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from roadloop import __version__
+from roadloop.accounts import cli as accounts
 from roadloop.cli import backup as backups
 from roadloop.cli import fsck as check
 from roadloop.cli import operate
@@ -51,6 +52,9 @@ app.command("restore")(backups.restore)
 app.command("selection")(selection.selection)
 app.command("sweep")(sweeps.sweep)
 app.command("tidy")(operate.tidy)
+app.add_typer(accounts.user, name="user")
+app.add_typer(accounts.token, name="token")
+app.add_typer(accounts.audit, name="audit")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="weights")
 app.add_typer(networks.app, name="networks")

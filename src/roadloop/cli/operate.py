@@ -23,6 +23,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from sqlalchemy import make_url
 
+from roadloop.accounts import service as accounts
+from roadloop.accounts.gate import Gate
+from roadloop.audit import record
 from roadloop.cluster.hosts import Cluster
 from roadloop.console import Home, language, on_one_line, settings_of, terminal
 from roadloop.errors import AccessRefusedError, ConflictError, Text, many
@@ -34,6 +37,7 @@ from roadloop.jobs.keeping import remove_old
 from roadloop.jobs.lock import alone
 from roadloop.jobs.metrics import Metrics
 from roadloop.jobs.nodes import NodeRow
+from roadloop.jobs.registry import SECRETS
 from roadloop.jobs.rehearsal import Rehearsal
 from roadloop.jobs.rules import days_of
 from roadloop.jobs.states import ENDED, JobState
@@ -47,7 +51,7 @@ from roadloop.storage import migrate as schema
 from roadloop.storage import objects
 from roadloop.storage.database import Database
 from roadloop.storage.move import move
-from roadloop.storage.platform import Platform, open_platform, opened
+from roadloop.storage.platform import FILE, Platform, open_platform, opened
 from roadloop.web.door import DoorServer, connections_within, raise_file_limit
 
 console = terminal()
@@ -63,7 +67,9 @@ STATE_COLORS = {"running": "blue", "succeeded": "green", "failed": "red", "queue
 
 def serve(
     home: Home = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; another than loopback needs accounts (roadloop user add).")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one (default 8600).")] = None,
     root: Roots = None,
     stop_jobs: Annotated[
@@ -80,19 +86,13 @@ def serve(
     """
     roots = tuple(root) if root else None
     settings = settings_of(home, host=host, port=port, roots=roots, log_format=log_format)
-    if settings.host not in LOOPBACK:
-        raise AccessRefusedError(
-            Text(
-                f"拒绝监听 {settings.host}：还没有账号功能，只能监听 127.0.0.1。远程访问请用 SSH 隧道：ssh -L 8600:127.0.0.1:8600 服务器",
-                f"Refusing to listen on {settings.host}: there are no accounts yet, so only 127.0.0.1 is safe. From"
-                " elsewhere use a tunnel: ssh -L 8600:127.0.0.1:8600 SERVER",
-            )
-        )
+    _refuse_unless_peopled(settings, None)
     start_log(settings.log_format, Path(settings.log_file) if settings.log_file else None)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     objects.BRIEFLY.set()
     listener = _listen(settings)
     platform = _open_upgraded(settings)
+    _refuse_unless_peopled(settings, platform)
     courier = Courier(platform)
     supervisor = Supervisor(platform, _hosts(platform))
     try:
@@ -105,6 +105,29 @@ def serve(
         listener.close()
         platform.database.close()
     _say_goodbye(left, stopped=stop_jobs)
+
+
+def _refuse_unless_peopled(settings: Settings, platform: Platform | None) -> None:
+    """Refuse to be reached from elsewhere where nobody has an account; before anything is made, where that can be known."""
+    if settings.host in LOOPBACK:
+        return
+    if platform is not None:
+        with platform.database.reading() as db:
+            peopled = accounts.any_account(db)
+    else:
+        peopled = bool(settings.database_url) or (settings.home / FILE).exists()
+    if not peopled:
+        if platform is not None:
+            platform.database.close()
+        raise AccessRefusedError(
+            Text(
+                f"拒绝监听 {settings.host}：还没有人有账号，任何人都能做任何事。请先运行 roadloop user add 名称 --role admin，或只监听"
+                " 127.0.0.1 并用 SSH 隧道访问：ssh -L 8600:127.0.0.1:8600 服务器",
+                f"Refusing to listen on {settings.host}: nobody has an account yet, so anybody could do anything. First run"
+                " roadloop user add NAME --role admin; or stay on 127.0.0.1 and use a tunnel:"
+                " ssh -L 8600:127.0.0.1:8600 SERVER",
+            )
+        )
 
 
 def _hosts(platform: Platform) -> Hosts:
@@ -145,12 +168,15 @@ def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: s
     connections = connections_within(platform.settings.max_connections, raise_file_limit())
     metrics = Metrics(platform)
     feed = Feed(platform, connections // 2)
-    app = create_app(platform, port, metrics, feed)
+    gate = Gate(platform)
+    app = create_app(platform, port, metrics, feed, gate)
+    _note_start(platform, port)
     server = DoorServer(app, connections, leaving=feed.close, timeout_graceful_shutdown=3)
     metrics.watch(server.open_connections, connections, supervisor.silent_for)
     supervisor.start()
     address = platform.settings.host, port
-    announced = threading.Thread(target=_announce, args=(server, address, platform.workspace.home), daemon=True)
+    said = (server, address, platform.workspace.home, gate.first_code())
+    announced = threading.Thread(target=_announce, args=said, daemon=True)
     announced.start()
     # uvicorn shuts down on SIGINT and SIGTERM, then raises the signal again for us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -158,7 +184,20 @@ def _serve_until_stopped(platform: Platform, supervisor: Supervisor, listener: s
     server.run(sockets=[listener])
 
 
-def _announce(server: uvicorn.Server, address: tuple[str, int], home: Path) -> None:
+def _note_start(platform: Platform, port: int) -> None:
+    """Put the start, and what is set otherwise than by default, into the record; of secrets only that they are set."""
+    settings = platform.settings
+    secret = {*SECRETS, "database_url"}
+    changed = {
+        name: "***" if name in secret else str(value)
+        for name, field in type(settings).model_fields.items()
+        if (value := getattr(settings, name)) != field.default
+    }
+    with platform.database.transaction() as db:
+        record.add(db, "", "serve", {**changed, "port": port})
+
+
+def _announce(server: uvicorn.Server, address: tuple[str, int], home: Path, code: str) -> None:
     """Say where the server is once it has answered: the first answer takes twenty times as long as those that follow.
 
     What it has made stays. A full collection of garbage would look through all of it each time, 130 ms for nobody.
@@ -174,6 +213,8 @@ def _announce(server: uvicorn.Server, address: tuple[str, int], home: Path) -> N
         url = "http://{}:{}".format(*address)
         console.print(f"roadloop  {url}   (page 网页; {url}/docs interface 接口说明)")
         console.print(f"workspace 工作区 {home}\nCtrl-C stops the server; jobs go on. 停止服务不影响运行中的任务。")
+        if code:
+            console.print(f"nobody has an account 尚无账号; first account 第一个账号: {url}/#/people  code 代码 {code}")
 
 
 def _say_goodbye(left: list[queue.Job], *, stopped: bool) -> None:

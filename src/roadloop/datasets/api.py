@@ -159,6 +159,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/create_data",
         CreateData,
+        "work",
         reply={"message": "data已生成", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NotFoundError, NameTakenError, ConflictError),
     )
@@ -175,6 +176,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/v1/datasets/preview",
         Division,
+        "see",
         reply=PreviewReply,
         errors=(NotFoundError, ConflictError, BrokenFileError),
     )
@@ -185,12 +187,12 @@ def routes(platform: Platform) -> APIRouter:
         """
         return {"data": preview(platform, p, call.language)}
 
-    @router.post("/data_history", History, reply=DataHistory, errors=(NotFoundError,))
+    @router.post("/data_history", History, "see", reply=DataHistory, errors=(NotFoundError,))
     def data_history(call: Call, p: History) -> Answer:
         """List datasets, or show one with its progress (查询已存在data, 生成data进度)."""
         return history(call, p, table=store.datasets, render=_render, fields=_FIELDS)
 
-    @router.get("/sour_datas", Choices, reply={"data": ["20180727"]}, errors=(NotFoundError,))
+    @router.get("/sour_datas", Choices, "see", reply={"data": ["20180727"]}, errors=(NotFoundError,))
     def sour_datas(_call: Call, p: Choices) -> Answer:
         """Names of the finished datasets, newest first (获取data文件夹名)."""
         return {"data": service.finished_names(platform, p)}
@@ -203,14 +205,14 @@ def routes(platform: Platform) -> APIRouter:
 def _list_routes(router: Endpoints, platform: Platform) -> None:
     errors = _ERRORS
 
-    @router.get("/v1/datasets/{name}/pictures", ListPictures, reply=PictureList, errors=errors)
+    @router.get("/v1/datasets/{name}/pictures", ListPictures, "see", reply=PictureList, errors=errors)
     def dataset_pictures(_call: Call, p: ListPictures) -> Answer:
         """Pictures of a split of a finished dataset, all or those that show a class."""
         found = pictures.list_pictures(platform, p.name, p.split, p.raw_id, p.start, p.limit)
         data = [{**one, **_urls(p.name, p.split, one["index"])} for one in found.pictures]
         return {"data": data, "total": found.total, "next": found.then}
 
-    @router.get("/v1/datasets/{name}/doubles", One, reply=DoubleList, errors=errors)
+    @router.get("/v1/datasets/{name}/doubles", One, "see", reply=DoubleList, errors=errors)
     def dataset_doubles(_call: Call, p: One) -> Answer:
         """Pictures of a finished dataset that are byte for byte equal, with their places."""
         found = pictures.doubles(platform, p.name)
@@ -220,6 +222,7 @@ def _list_routes(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/v1/datasets/{name}/problems",
         ListProblems,
+        "see",
         reply={"data": [{"file": "suzhou/1/a.jpg", "reason": "..."}], "total": 1},
         errors=errors,
     )
@@ -233,7 +236,7 @@ def _list_routes(router: Endpoints, platform: Platform) -> None:
 def _detail_routes(router: Endpoints, platform: Platform) -> None:
     errors = _ERRORS
 
-    @router.get("/v1/datasets/{name}", One, reply={"data": {"name": "20180727"}}, errors=errors)
+    @router.get("/v1/datasets/{name}", One, "see", reply={"data": {"name": "20180727"}}, errors=errors)
     def dataset(call: Call, p: One) -> Answer:
         """Everything that a finished dataset says about itself.
 
@@ -246,13 +249,13 @@ def _detail_routes(router: Endpoints, platform: Platform) -> None:
                 picture.update(_urls(found["name"], split, picture["index"]))
         return {"data": found}
 
-    @router.get("/v1/datasets/{name}/{split}/{index}/image", Picture, reply="image/jpeg", errors=errors)
+    @router.get("/v1/datasets/{name}/{split}/{index}/image", Picture, "see", reply="image/jpeg", errors=errors)
     def dataset_image(_call: Call, p: Picture) -> Answer:
         """A picture of a dataset, as it was in the source set."""
         found = service.sample(platform, p.name, p.split, p.index)
         return Response(bytes(found.image), media_type=f"image/{read_header(found.image).format}")
 
-    @router.get("/v1/datasets/{name}/{split}/{index}/label", Picture, reply="image/png", errors=errors)
+    @router.get("/v1/datasets/{name}/{split}/{index}/label", Picture, "see", reply="image/png", errors=errors)
     def dataset_label(_call: Call, p: Picture) -> Answer:
         """Its label: a palette PNG whose indices are the raw ids and whose colours are the class table's."""
         return Response(service.label_picture(platform, p.name, p.split, p.index), media_type="image/png")

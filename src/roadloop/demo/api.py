@@ -17,6 +17,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/v1/demo/pictures",
         DrawPictures,
+        "work",
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NameTakenError,),
     )

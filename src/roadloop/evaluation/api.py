@@ -175,6 +175,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/starteva",
         StartEvaluation,
+        "work",
         reply={"message": "模型预测完成", "data": "0123456789abcdef0123456789abcdef"},
         errors=(NotFoundError, ConflictError, PathOutsideError, BrokenFileError, UntrustedCodeError),
     )
@@ -191,12 +192,14 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "模型预测完成", "data": task_id},
         )
 
-    @router.post("/eva_rate", History, reply=EvaluationList, errors=(NotFoundError,))
+    @router.post("/eva_rate", History, "see", reply=EvaluationList, errors=(NotFoundError,))
     def eva_rate(call: Call, p: History) -> Answer:
         """How far evaluations are, and what they found (评估进度)."""
         return history(call, p, table=evaluations, render=_row, fields=_FIELDS)
 
-    @router.post("/show", ShowPicture, reply=ShownPicture, errors=(NotFoundError, ConflictError, BrokenFileError))
+    @router.post(
+        "/show", ShowPicture, "see", reply=ShownPicture, errors=(NotFoundError, ConflictError, BrokenFileError)
+    )
     def show(_call: Call, p: ShowPicture) -> Answer:
         """One picture of a finished evaluation with every model's prediction (展示评估后的数据)."""
         finished = open_finished(platform, p.task_id)
@@ -205,6 +208,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get(
         "/v1/evaluations/{task_id}/pictures",
         ListPictures,
+        "see",
         reply=ListedPictures,
         errors=(NotFoundError, ConflictError, BrokenFileError),
     )
@@ -217,6 +221,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get(
         "/v1/evaluations/{task_id}/pictures/{number}/{kind}",
         OnePicture,
+        "see",
         reply="image/png",
         errors=(NotFoundError, ConflictError, BrokenFileError),
     )
@@ -228,6 +233,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get(
         "/v1/evaluations/{task_id}/report",
         OneEvaluation,
+        "see",
         reply={"data": {"format": "roadloop-evaluation/1", "total_img": 233, "models": [{"miou": 0.61}]}},
         errors=(NotFoundError, ConflictError),
     )
@@ -238,6 +244,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get(
         "/v1/evaluations/{task_id}/models/{model}",
         OneModel,
+        "see",
         reply={
             "data": {
                 "confusion": [[9, 1], [0, 9]],

@@ -147,7 +147,7 @@ def routes(platform: Platform) -> APIRouter:
     """The endpoints of this feature."""
     router = Endpoints(platform, tag="jobs")
 
-    @router.get("/output_log", ReadLog, reply=LogReply, errors=(NotFoundError,))
+    @router.get("/output_log", ReadLog, "see", reply=LogReply, errors=(NotFoundError,))
     def output_log(call: Call, p: ReadLog) -> dict[str, Any]:
         """Read a job's log (日志): its last 100 lines, or any part by byte offset."""
         with call.platform.database.reading() as db:
@@ -157,17 +157,21 @@ def routes(platform: Platform) -> APIRouter:
             return {"data": [REMOVED.pick(call.language)], "offset": 0, "next_offset": 0, "size": 0, "removed": True}
         return logs.tail(path) if p.offset is None else logs.read(path, p.offset, p.limit)
 
-    @router.get("/v1/jobs", ListJobs, reply=JobList, errors=(NotFoundError,))
+    @router.get("/v1/jobs", ListJobs, "see", reply=JobList, errors=(NotFoundError,))
     def list_jobs(call: Call, p: ListJobs) -> Answer:
         """List the jobs of every kind, newest first, or one."""
         return history(call, p, table=None, render=_render, part=Part(where=ACTIVE) if p.active else WHOLE)
 
-    @router.post("/v1/jobs/{task_id}/cancel", OneJob, reply={"data": "running"}, errors=(NotFoundError, ConflictError))
+    @router.post(
+        "/v1/jobs/{task_id}/cancel", OneJob, "work", reply={"data": "running"}, errors=(NotFoundError, ConflictError)
+    )
     def cancel_job(call: Call, p: OneJob) -> Mapping[str, Any]:
         """Stop a job; its processes are gone within ten seconds."""
         return call.write(lambda: partial(queue.cancel, task_id=p.task_id), lambda state: {"data": state.value})
 
-    @router.get("/v1/jobs/{task_id}/events", OneJob, reply={"data": [{"state": "queued"}]}, errors=(NotFoundError,))
+    @router.get(
+        "/v1/jobs/{task_id}/events", OneJob, "see", reply={"data": [{"state": "queued"}]}, errors=(NotFoundError,)
+    )
     def job_events_list(call: Call, p: OneJob) -> dict[str, Any]:
         """What has happened to a job, oldest first."""
         with call.platform.database.reading() as db:
@@ -175,11 +179,16 @@ def routes(platform: Platform) -> APIRouter:
             rows = db.execute(sa.select(job_events).where(job_events.c.job_id == job.id).order_by(job_events.c.seq))
             return {"data": [_render_event(row, call.language) for row in rows]}
 
-    @router.get("/v1/health", NoParameters, reply=Health)
+    @router.get("/v1/health", NoParameters, "open", reply=Health)
     def health(call: Call, _: NoParameters) -> dict[str, Any]:
-        """Whether the service works: database, queue and disk."""
+        """Whether the service works: database, queue and disk.
+
+        Who is not logged in is told only that it does.
+        """
         with call.platform.database.reading() as db:
             counts = search.job_counts(db)
+        if not call.caller.may("self"):
+            return {"data": {"now": format_time(time.time())}}
         disk = shutil.disk_usage(call.platform.workspace.home)
         return {
             "data": {
@@ -207,7 +216,7 @@ def metrics_routes(platform: Platform, metrics: Metrics) -> APIRouter:
     """The endpoint that Prometheus asks."""
     router = Endpoints(platform, tag="jobs")
 
-    @router.get("/v1/ready", NoParameters, reply={"data": {"supervisor_silent_seconds": 0.3}})
+    @router.get("/v1/ready", NoParameters, "open", reply={"data": {"supervisor_silent_seconds": 0.3}})
     def ready(call: Call, _: NoParameters) -> dict[str, Any]:
         """Whether requests may be sent here: the database answers, and the supervisor makes its rounds; else 503."""
         with call.platform.database.reading() as db:
@@ -222,7 +231,7 @@ def metrics_routes(platform: Platform, metrics: Metrics) -> APIRouter:
             )
         return {"data": {"supervisor_silent_seconds": round(silent, 1)}}
 
-    @router.get("/metrics", NoParameters, reply="text/plain")
+    @router.get("/metrics", NoParameters, "see", reply="text/plain")
     def metrics_text(_call: Call, _: NoParameters) -> Response:
         """What a monitoring system is told, in Prometheus' text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE)
@@ -234,7 +243,7 @@ def event_routes(platform: Platform, feed: Feed) -> APIRouter:
     """The endpoint that pages listen to."""
     router = Endpoints(platform, tag="jobs")
 
-    @router.get("/v1/events", Follow, reply="text/event-stream")
+    @router.get("/v1/events", Follow, "see", reply="text/event-stream")
     def events(call: Call, p: Follow) -> Response:
         """Follow what changes, as server-sent events: jobs that change their state, progress of those that run.
 
@@ -251,7 +260,7 @@ def gpu_routes(platform: Platform) -> APIRouter:
     """The endpoints of nodes and GPUs."""
     router = Endpoints(platform, tag="devices")
 
-    @router.get("/v1/nodes", NoParameters, reply=NodeList)
+    @router.get("/v1/nodes", NoParameters, "see", reply=NodeList)
     def node_list(call: Call, _: NoParameters) -> dict[str, Any]:
         """List the nodes of the cluster: what each has, what runs there, and why one gets no jobs."""
         with call.platform.database.reading() as db:
@@ -266,12 +275,12 @@ def gpu_routes(platform: Platform) -> APIRouter:
         present = known if settings.ray_address else devices.inventory(settings)
         return {"data": [_render_gpu(gpu, held.get(gpu.uuid)) for gpu in present]}
 
-    @router.get("/gups_info", NoParameters, reply=GpuList)
+    @router.get("/gups_info", NoParameters, "see", reply=GpuList)
     def gups_info(call: Call, p: NoParameters) -> dict[str, Any]:
         """List the GPUs (gpu信息列表) with their load, memory and the jobs that hold them."""
         return gpu_list(call, p)
 
-    @router.get("/gpus_info", NoParameters, reply=GpuList)
+    @router.get("/gpus_info", NoParameters, "see", reply=GpuList)
     def gpus_info(call: Call, p: NoParameters) -> dict[str, Any]:
         """List the GPUs; the same as /gups_info."""
         return gpu_list(call, p)

@@ -35,6 +35,7 @@ class JobFields(BaseModel):
 
     id: int = Field(description="Number of the row.")
     task_id: str
+    author: str | None = Field(None, description="Who submitted it; null where nobody has an account.")
     status: str = Field(
         description="starting, 37.5%, completed!, failed, stopped; lost: completed, and its files are gone; deleted."
     )
@@ -109,6 +110,7 @@ def job_fields(job: Job, language: Language) -> dict[str, Any]:
         reason = WAITING
     return {
         "task_id": job.id,
+        "author": job.author or None,
         "status": status_text(job),
         "state": job.state.value,
         "stopping": job.state is JobState.RUNNING and job.cancel_requested,

@@ -16,7 +16,7 @@ from roadloop.jobs import totals
 from roadloop.jobs.states import ENDED, JobState, check_transition
 from roadloop.jobs.store import Job, Seat, Submission, from_row, gpu_leases, job_events, jobs
 from roadloop.jobs.totals import Measure
-from roadloop.storage.database import insert_new
+from roadloop.storage.database import author, insert_new
 
 __all__ = [
     "Job", "JobState", "Line", "Submission", "cancel", "cancel_running", "claim", "fenced", "finish", "get", "held_gpus", "jobs", "lines",
@@ -42,7 +42,8 @@ def submit(db: sa.Connection, submission: Submission) -> str:
     """
     task_id = uuid.uuid4().hex
     log, warnings = submission.log or f"logs/{task_id}.log", [list(w) for w in submission.warnings]
-    db.execute(jobs.insert().values({**vars(submission), "id": task_id, "log": log, "warnings": warnings}))
+    more = {"id": task_id, "log": log, "warnings": warnings, "author": author(db)}
+    db.execute(jobs.insert().values({**vars(submission), **more}))
     seq = _event(db, task_id, submission.state, 0, None)
     db.execute(jobs.update().where(jobs.c.id == task_id).values(queued_seq=seq))
     return task_id

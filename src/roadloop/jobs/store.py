@@ -23,6 +23,9 @@ jobs: Final = sa.Table(
     sa.Column("id", sa.String(32), nullable=False, unique=True),  # the task_id of the interface
     sa.Column("kind", sa.String(40), nullable=False),  # key of registry.TASKS
     sa.Column("title", sa.Text, nullable=False),  # the name people gave the work
+    sa.Column(
+        "author", sa.Text, nullable=False, default="", server_default=""
+    ),  # who submitted it; "": nobody has a name
     sa.Column("pool", sa.String(20), nullable=False),  # training | other
     sa.Column("priority", sa.Integer, nullable=False),  # higher first
     sa.Column("state", sa.String(20), nullable=False),
@@ -124,6 +127,7 @@ class Job:
     id: str
     kind: str
     title: str
+    author: str
     pool: str
     priority: int
     state: JobState

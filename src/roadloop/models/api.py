@@ -26,6 +26,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get(
         "/model",
         Search,
+        "see",
         reply={"message": "query success", "data": {"suzhou": files}, "next": None},
         errors=(NotFoundError,),
     )

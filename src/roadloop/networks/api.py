@@ -66,6 +66,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get(
         "/src_network",
         NoParameters,
+        "see",
         reply={
             "message": "query success",
             "data": ["enet", "fast-scnn", "kd-seg.template"],
@@ -83,6 +84,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/create_net",
         CreateNet,
+        "work",
         reply={"message": "创建成功", "data": "0123456789abcdef0123456789abcdef"},
         errors=(NotFoundError, NameTakenError),
     )
@@ -97,12 +99,14 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "创建成功", "data": task_id},
         )
 
-    @router.get("/network", Choices, reply={"message": "query success", "data": ["c_network"]}, errors=(NotFoundError,))
+    @router.get(
+        "/network", Choices, "see", reply={"message": "query success", "data": ["c_network"]}, errors=(NotFoundError,)
+    )
     def network(_call: Call, p: Choices) -> Answer:
         """List the finished networks, newest first (获取network文件夹名)."""
         return {"message": "query success", "data": service.list_networks(platform, p)}
 
-    @router.get("/v1/networks", NoParameters, reply=FolderRows)
+    @router.get("/v1/networks", NoParameters, "see", reply=FolderRows)
     def network_folders(call: Call, _p: NoParameters) -> Answer:
         """List every folder in `networks/`, also those that nobody has had checked.
 
@@ -124,6 +128,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/v1/networks",
         AddNet,
+        "rule",
         reply={"message": "success", "data": "0123456789abcdef0123456789abcdef"},
         errors=(NotFoundError, NameTakenError),
     )
@@ -137,7 +142,7 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "success", "data": task_id},
         )
 
-    @router.get("/network_history", History, reply=NetworkRows, errors=(NotFoundError,))
+    @router.get("/network_history", History, "see", reply=NetworkRows, errors=(NotFoundError,))
     def network_history(call: Call, p: History) -> Answer:
         """List the networks and how their creation went (查询已存在network)."""
         return history(call, p, table=networks, render=_row, fields=_FIELDS)

@@ -39,7 +39,7 @@ def routes(platform: Platform) -> APIRouter:
     """The endpoint of notices."""
     router = Endpoints(platform, tag="jobs")
 
-    @router.get("/v1/notices", NoParameters, reply=NoticesReply)
+    @router.get("/v1/notices", NoParameters, "see", reply=NoticesReply)
     def notices(call: Call, _: NoParameters) -> dict[str, Any]:
         """Who is told what happens to jobs, and how it went."""
         return {"data": [_shown(call, row) for row in service.rows(call.platform)]}

@@ -24,6 +24,7 @@ KINDS: Final[Mapping[str, Text]] = {
     "linedown": Text("在线下载", "Download of labels"),
     "push_package": Text("任务包交付", "Handing over of a package"),
     "demo_pictures": Text("绘制演示图片", "Demo pictures"),
+    "measure": Text("清点磁盘", "Count of the disk"),
     "rehearsal": Text("自检", "Rehearsal"),
 }
 

@@ -155,7 +155,7 @@ def routes(platform: Platform) -> APIRouter:
     """The endpoints of the first screen and of the settings."""
     router = Endpoints(platform, tag="jobs")
 
-    @router.get("/v1/overview", NoParameters, reply=OverviewReply)
+    @router.get("/v1/overview", NoParameters, "see", reply=OverviewReply)
     def overview(call: Call, _: NoParameters) -> dict[str, Any]:
         """What waits, what serves where, what is weak, what each stage of the loop holds, and the newest jobs."""
         stages = {"sources": len(list_sets(platform.workspace))}
@@ -174,7 +174,7 @@ def routes(platform: Platform) -> APIRouter:
             }
         }
 
-    @router.get("/v1/settings", NoParameters, reply=SettingsReply)
+    @router.get("/v1/settings", NoParameters, "see", reply=SettingsReply)
     def settings(call: Call, _: NoParameters) -> dict[str, Any]:
         """Every setting of the server, its value, and where that comes from; secrets are not shown."""
         groups = [{"name": name, "title": group.title.pick(call.language)} for name, group in GROUPS.items()]

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse
 
+from roadloop.accounts import service as accounts
 from roadloop.errors import (
     BrokenFileError,
     ConflictError,
@@ -70,6 +71,14 @@ class PackagePicture(Parameters):
     name: str = Field(description="Its file name in the package, `ext-...`.")
 
 
+class GivePackage(Parameters):
+    """To whom a package is given."""
+
+    version: str = Field(description="Folder under packages/.")
+    number: int = Field(alias="n", ge=1, le=10**9, description="Package number.")
+    person: str = Field("", max_length=64, description="Name of an account; empty: nobody has it any more.")
+
+
 class DivisionRow(JobFields):
     """One call of /task_divide."""
 
@@ -119,6 +128,7 @@ class PackageRow(BaseModel):
     border: int = Field(description="Pixels on each side.")
     pictures: int
     returned: int = Field(description="Labels that stand in released/<version>/<number>.")
+    person: str | None = Field(None, description="To whom it was given; null: to nobody.")
     problem: str | None = Field(description="Why it cannot be read.")
 
 
@@ -214,7 +224,7 @@ def routes(platform: Platform) -> APIRouter:
     router = Endpoints(platform, tag="annotation packages")
     errors = (NotFoundError, ConflictError, BrokenFileError, PathOutsideError)
 
-    @router.post("/task_divide", Divide, reply=_TASK, errors=(*errors, UntrustedCodeError))
+    @router.post("/task_divide", Divide, "work", reply=_TASK, errors=(*errors, UntrustedCodeError))
     def task_divide(call: Call, p: Divide) -> Answer:
         """Cut the pictures of a version into numbered packages for annotators (任务包生成).
 
@@ -222,12 +232,12 @@ def routes(platform: Platform) -> APIRouter:
         """
         return call.submit(lambda: service.divide(platform, p))
 
-    @router.post("/divide_history", History, reply=DivisionList, errors=(NotFoundError,))
+    @router.post("/divide_history", History, "see", reply=DivisionList, errors=(NotFoundError,))
     def divide_history(call: Call, p: History) -> Answer:
         """How far divisions are, and what they made (任务包生成进度)."""
         return history(call, p, table=store.divisions, render=_DIVISION)
 
-    @router.post("/process_label", ProcessLabel, reply=_TASK, errors=errors)
+    @router.post("/process_label", ProcessLabel, "work", reply=_TASK, errors=errors)
     def process_label(call: Call, p: ProcessLabel) -> Answer:
         """Publish the labels that came back for a version as a source set (任务包发布).
 
@@ -237,18 +247,30 @@ def routes(platform: Platform) -> APIRouter:
         today = datetime.now().astimezone().strftime("%Y%m%d")
         return call.submit(lambda: service.publish_labels(platform, p, today))
 
-    @router.post("/label_history", History, reply=LabelList, errors=(NotFoundError,))
+    @router.post("/label_history", History, "see", reply=LabelList, errors=(NotFoundError,))
     def label_history(call: Call, p: History) -> Answer:
         """How far publications of labels are, and what they found (任务包发布进度)."""
         return history(call, p, table=store.label_runs, render=_RUN)
 
-    @router.get("/v1/packages", PackageList, reply=Packages)
+    @router.get("/v1/packages", PackageList, "package", reply=Packages)
     def package_list(call: Call, p: PackageList) -> Answer:
-        """The packages that stand in the workspace, and how many of their labels came back."""
-        rows = service.overview(platform, p.version)
+        """The packages that stand in the workspace, how many of their labels came back, and to whom each was given.
+
+        An annotator sees those that were given to them.
+        """
+        with platform.database.reading() as db:
+            people = accounts.holders(db)
+        mine = {number for number, name in people.items() if name == call.caller.name}
+        rows = service.overview(platform, p.version, mine if call.caller.only_given else None)
         for row in rows:
             row["problem"] = row["problem"].pick(call.language) if row["problem"] else None
+            row["person"] = people.get(row["number"])
         return {"data": rows}
+
+    @router.post("/v1/packages/{version}/{n}/give", GivePackage, "work", reply={"data": "li"}, errors=(NotFoundError,))
+    def give_package(call: Call, p: GivePackage) -> Answer:
+        """Give a package to somebody who has an account, or to nobody. An annotator sees it from then on."""
+        return call.write(lambda: service.give(platform, p.version, p.number, p.person), lambda name: {"data": name})
 
     _look_routes(router, platform)
     return router.api
@@ -258,33 +280,37 @@ def _look_routes(router: Endpoints, platform: Platform) -> None:
     """The page's own: what is still to be cut, what came back, and the pictures behind it."""
     missing = (NotFoundError, BrokenFileError)
 
-    @router.get("/v1/packages/versions", NoParameters, reply=Versions)
+    @router.get("/v1/packages/versions", NoParameters, "see", reply=Versions)
     def package_versions(_call: Call, _p: NoParameters) -> Answer:
         """The versions that have pictures or packages, and how far each is."""
         return {"data": standing.versions(platform)}
 
-    @router.get("/v1/packages/{version}/uncut", Uncut, reply=UncutReply, errors=(NotFoundError,))
+    @router.get("/v1/packages/{version}/uncut", Uncut, "see", reply=UncutReply, errors=(NotFoundError,))
     def package_uncut(call: Call, p: Uncut) -> Answer:
         """How many pictures of a version are in no package yet."""
         return {"data": standing.uncut(platform, p.version, p.types, call.language)}
 
-    @router.get("/v1/packages/{version}/rejected", Rejected, reply=RejectedList)
+    @router.get("/v1/packages/{version}/rejected", Rejected, "see", reply=RejectedList)
     def package_rejected(call: Call, p: Rejected) -> Answer:
         """Labels that were rejected and wait to be sent out again, each with the reason, page by page."""
         return standing.rejected(platform, p.version, p.page, p.page_size, call.language)
 
-    @router.get("/v1/packages/{version}/{n}/pictures", PackagePictures, reply=PackagePictureList, errors=missing)
+    @router.get(
+        "/v1/packages/{version}/{n}/pictures", PackagePictures, "package", reply=PackagePictureList, errors=missing
+    )
     def package_pictures(call: Call, p: PackagePictures) -> Answer:
         """The pictures of a package and what became of each, page by page."""
         return standing.pictures(platform, p.version, p.number, p.page, p.page_size, call.language)
 
-    @router.get("/v1/packages/{version}/{n}/picture/{name}", PackagePicture, reply="image/jpeg", errors=missing)
+    @router.get(
+        "/v1/packages/{version}/{n}/picture/{name}", PackagePicture, "package", reply="image/jpeg", errors=missing
+    )
     def package_picture(_call: Call, p: PackagePicture) -> Answer:
         """A picture of a package."""
         path = standing.picture_file(platform, p.version, p.number, p.name)
         return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
 
-    @router.get("/v1/packages/{version}/{n}/label/{name}", PackagePicture, reply="image/png", errors=missing)
+    @router.get("/v1/packages/{version}/{n}/label/{name}", PackagePicture, "package", reply="image/png", errors=missing)
     def package_label(_call: Call, p: PackagePicture) -> Answer:
         """The label of a picture of a package as it came back: the rejected one that was kept, else the newest."""
         return FileResponse(standing.label_file(platform, p.version, p.number, p.name), media_type="image/png")

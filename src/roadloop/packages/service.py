@@ -1,12 +1,14 @@
 """What can be done with packages: divide, publish returned labels, look at them. No torch here."""
 
 from collections.abc import Collection, Set
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from roadloop.accounts import service as accounts
 from roadloop.errors import BrokenFileError, ConflictError, InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.service import find_model
 from roadloop.jobs import queue
@@ -124,12 +126,12 @@ def publications(db: sa.Connection, task_ids: Collection[str]) -> dict[str, str]
     }
 
 
-def overview(platform: Platform, version: str = "") -> list[dict[str, Any]]:
-    """The packages that stand in the workspace, ascending by number, plain values."""
+def overview(platform: Platform, version: str = "", only: Collection[int] | None = None) -> list[dict[str, Any]]:
+    """The packages that stand in the workspace, or some by number, ascending by number, plain values."""
     workspace = platform.workspace
     rows = []
     for name, number, folder in places.all_packages(workspace):
-        if version and name != version:
+        if (version and name != version) or (only is not None and number not in only):
             continue
         entry: dict[str, Any] = {"version": name, "number": number, "problem": None}
         try:
@@ -164,6 +166,19 @@ def require(platform: Platform, version: str, number: int) -> tuple[Path, Packag
             number=number,
         )
     return folder, read(folder)
+
+
+def give(platform: Platform, version: str, number: int, person: str) -> Write[str]:
+    """Check a package that is to be given to somebody; "" takes it back.
+
+    Returns:
+        Writes whose it is; answers their name.
+
+    Raises:
+        NotFoundError: There is no such package; or, as it is written, nobody of that name.
+    """
+    require(platform, version, number)
+    return partial(accounts.give, number=number, person=person)
 
 
 def find(platform: Platform, number: int) -> PackageManifest | None:

@@ -173,7 +173,7 @@ def routes(platform: Platform) -> APIRouter:
     """The router of this feature."""
     router = Endpoints(platform, tag="releases")
 
-    @router.get("/release_tab", ReleaseTab, reply=ReleaseTabAnswer, errors=(NotFoundError,))
+    @router.get("/release_tab", ReleaseTab, "see", reply=ReleaseTabAnswer, errors=(NotFoundError,))
     def release_tab(_call: Call, p: ReleaseTab) -> Answer:
         """List the newest 1,000 releases of one category (已存在模型展示); `before` goes on from there."""
         categories = platform.settings.release_categories
@@ -184,6 +184,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/release",
         Release,
+        "work",
         reply=ReleaseAnswer,
         errors=(NotFoundError, NameTakenError, ConflictError, BrokenFileError, UntrustedCodeError, JobError),
     )
@@ -202,7 +203,7 @@ def routes(platform: Platform) -> APIRouter:
 
         return Waiting(look, platform.settings.release_wait_seconds, lambda: service.still_at_work(task_id))
 
-    @router.get("/v1/releases", History, reply=ReleaseList, errors=(NotFoundError,))
+    @router.get("/v1/releases", History, "see", reply=ReleaseList, errors=(NotFoundError,))
     def release_history(call: Call, p: History) -> Answer:
         """List the releases of all categories and how their jobs went."""
         return history(call, p, table=releases, render=_row, fields=_FIELDS)
@@ -212,7 +213,7 @@ def routes(platform: Platform) -> APIRouter:
 
 
 def _add_places(router: Endpoints, platform: Platform) -> None:
-    @router.get("/v1/releases/serving", ServingPlaces, reply=PlacesServed)
+    @router.get("/v1/releases/serving", ServingPlaces, "see", reply=PlacesServed)
     def releases_serving(_call: Call, p: ServingPlaces) -> Answer:
         """What serves in each environment and place of a category, and what served there before."""
         categories = platform.settings.release_categories
@@ -220,13 +221,13 @@ def _add_places(router: Endpoints, platform: Platform) -> None:
         shown = [{"now": _served(one.now), "before": one.before and _served(one.before)} for one in found]
         return {"data": shown, "categories": list(categories)}
 
-    @router.get("/v1/releases/place", OnePlace, reply=PlaceHistory)
+    @router.get("/v1/releases/place", OnePlace, "see", reply=PlaceHistory)
     def releases_of_place(_call: Call, p: OnePlace) -> Answer:
         """What has served at one place of a category, newest first."""
         found = serving.history(platform, p.category, serving.Place(p.env, p.adcode), p.before, p.limit)
         return {"data": list(map(_served, found))}
 
-    @router.get("/v1/releases/{release}/bundle", OneRelease, reply="application/zip", errors=(NotFoundError,))
+    @router.get("/v1/releases/{release}/bundle", OneRelease, "see", reply="application/zip", errors=(NotFoundError,))
     def release_bundle(_call: Call, p: OneRelease) -> Answer:
         """The bundle of a published release as a zip."""
         found = _served(serving.published(platform, p.release))
@@ -245,7 +246,7 @@ def _add_places(router: Endpoints, platform: Platform) -> None:
         pieces = bundle.zipped(folder, found["files"], name)
         return StreamingResponse(pieces, media_type="application/zip", headers={"content-disposition": disposition})
 
-    @router.get("/v1/adcodes", FindAdcodes, reply=AdcodeList)
+    @router.get("/v1/adcodes", FindAdcodes, "see", reply=AdcodeList)
     def find_adcodes(_call: Call, p: FindAdcodes) -> Answer:
         """Administrative codes of the People's Republic of China by their digits or their names."""
         found = [{"adcode": code, "name": adcodes.full_name(code)} for code in adcodes.find(p.q, p.limit)]

@@ -216,7 +216,7 @@ def routes(platform: Platform) -> APIRouter:
     router = Endpoints(platform, tag="selection")
     failures = (NotFoundError, ConflictError, PathOutsideError)
 
-    @router.post("/sam_value", Sample, reply={"message": "success", "data": _ID}, errors=failures)
+    @router.post("/sam_value", Sample, "work", reply={"message": "success", "data": _ID}, errors=failures)
     def sam_value(call: Call, p: Sample) -> Answer:
         """Take pictures of drives at random or evenly spaced (随机抽图).
 
@@ -228,7 +228,7 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "success", "data": task_id},
         )
 
-    @router.post("/auto_sam", History, reply=SelectionList, errors=(NotFoundError,))
+    @router.post("/auto_sam", History, "see", reply=SelectionList, errors=(NotFoundError,))
     def auto_sam(call: Call, p: History) -> Answer:
         """How far samplings are, and what they took (随机抽图进度)."""
         return _history(call, p, "sam")
@@ -236,6 +236,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/sele_value",
         Mine,
+        "work",
         reply={"message": "success", "data": _ID},
         errors=(*failures, BrokenFileError, UntrustedCodeError),
     )
@@ -250,7 +251,7 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "success", "data": task_id},
         )
 
-    @router.post("/auto_sele", History, reply=SelectionList, errors=(NotFoundError,))
+    @router.post("/auto_sele", History, "see", reply=SelectionList, errors=(NotFoundError,))
     def auto_sele(call: Call, p: History) -> Answer:
         """How far minings are, and what they took (自动挑图进度)."""
         return _history(call, p, "sele")
@@ -267,6 +268,7 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/v1/selections/{task_id}/report",
         One,
+        "see",
         reply={"data": {"format": "roadloop-selection/1", "task_type": "sele", "summary": {"pictures": 50}}},
         errors=missing,
     )
@@ -274,19 +276,21 @@ def _add_views(router: Endpoints, platform: Platform) -> None:
         """The whole report of a finished selection."""
         return {"data": service.finished(platform, p.task_id)[1]}
 
-    @router.get("/v1/selections/{task_id}/table", One, reply="text/csv", errors=missing)
+    @router.get("/v1/selections/{task_id}/table", One, "see", reply="text/csv", errors=missing)
     def selection_table(_call: Call, p: One) -> Answer:
         """`selection.csv` of a finished selection, for a spreadsheet: no cell of it is a formula."""
         folder, _ = service.finished(platform, p.task_id)
         name = {"content-disposition": f'attachment; filename="selection-{p.task_id[:32]}.csv"'}
         return StreamingResponse(open_sheet(folder), media_type="text/csv; charset=utf-8", headers=name)
 
-    @router.get("/v1/selections/{task_id}/sheet/{arm}", OneSheet, reply="image/png", errors=missing)
+    @router.get("/v1/selections/{task_id}/sheet/{arm}", OneSheet, "see", reply="image/png", errors=missing)
     def selection_sheet(_call: Call, p: OneSheet) -> Answer:
         """The contact sheet of one arm of a finished selection."""
         return FileResponse(service.contact_sheet(platform, p.task_id, p.arm), media_type="image/png")
 
-    @router.get("/v1/selections/{task_id}/compare", Compare, reply=Comparison, errors=(*missing, BrokenFileError))
+    @router.get(
+        "/v1/selections/{task_id}/compare", Compare, "see", reply=Comparison, errors=(*missing, BrokenFileError)
+    )
     def selection_compare(call: Call, p: Compare) -> Answer:
         """Whether mining paid: trainings with the mined arm against trainings with the control arm.
 
@@ -301,7 +305,7 @@ def _add_pictures(router: Endpoints, platform: Platform) -> None:
     """Pictures one by one, their place in the track, and what is taken out; the tracks that there are."""
     missing = (NotFoundError, ConflictError)
 
-    @router.get("/v1/selections/{task_id}/pictures", Lines, reply=PictureList, errors=missing)
+    @router.get("/v1/selections/{task_id}/pictures", Lines, "see", reply=PictureList, errors=missing)
     def selection_pictures(call: Call, p: Lines) -> Answer:
         """The pictures that a finished selection took, each with its score and the reason, page by page."""
         found = shown.pictures(platform, p.task_id, p.page, p.page_size, blind=p.blind, language=call.language)
@@ -309,23 +313,23 @@ def _add_pictures(router: Endpoints, platform: Platform) -> None:
             row["image_url"] = f"/v1/selections/{p.task_id}/image/{quote(row['file'], safe='')}"
         return found
 
-    @router.get("/v1/selections/{task_id}/image/{file}", OneImage, reply="image/jpeg", errors=missing)
+    @router.get("/v1/selections/{task_id}/image/{file}", OneImage, "see", reply="image/jpeg", errors=missing)
     def selection_image(_call: Call, p: OneImage) -> Answer:
         """A picture that a finished selection took."""
         path = shown.image_file(platform, p.task_id, p.file)
         return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
 
-    @router.get("/v1/selections/{task_id}/track", Along, reply=AlongReply, errors=missing)
+    @router.get("/v1/selections/{task_id}/track", Along, "see", reply=AlongReply, errors=missing)
     def selection_track(_call: Call, p: Along) -> Answer:
         """The points of a track in their order, and which of them a selection took."""
         return {"data": shown.along(platform, p.task_id, p.track)}
 
-    @router.post("/v1/selections/{task_id}/remove", Removal, reply=RemovedReply, errors=missing)
+    @router.post("/v1/selections/{task_id}/remove", Removal, "work", reply=RemovedReply, errors=missing)
     def selection_remove(_call: Call, p: Removal) -> Answer:
         """Take pictures out of what /task_divide cuts, or put them back; the files stay."""
         return {"removed": shown.remove(platform, p.task_id, p.files, back=p.back)}
 
-    @router.get("/v1/tracks", FindTracks, reply=TrackList)
+    @router.get("/v1/tracks", FindTracks, "see", reply=TrackList)
     def tracks(_call: Call, p: FindTracks) -> Answer:
         """The tracks that stand in folders, each with its pictures, page by page."""
         names = [name for name in track_names(platform) if p.q.casefold() in name.casefold()]

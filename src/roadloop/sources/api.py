@@ -150,12 +150,12 @@ def routes(platform: Platform) -> APIRouter:
     """All routes of this feature."""
     router = Endpoints(platform, tag="source sets")
 
-    @router.get("/data", NoParameters, reply={"data": ["lane-all-20180710"]})
+    @router.get("/data", NoParameters, "see", reply={"data": ["lane-all-20180710"]})
     def data(_call: Call, _p: NoParameters) -> Answer:
         """Names of the source sets (选择data源文件夹)."""
         return {"data": service.list_sets(platform.workspace)}
 
-    @router.get("/v1/class-tables", NoParameters, reply={"data": [{"name": "hd-road", "classes": []}]})
+    @router.get("/v1/class-tables", NoParameters, "see", reply={"data": [{"name": "hd-road", "classes": []}]})
     def class_tables(call: Call, _p: NoParameters) -> Answer:
         """The class tables: the shipped ones, and the files in class-tables/.
 
@@ -180,12 +180,14 @@ def _describe_table(workspace: Workspace, name: str, language: Language) -> dict
 def _set_routes(router: Endpoints, platform: Platform) -> None:
     errors = (NotFoundError,)
 
-    @router.get("/v1/sources", NoParameters, reply={"data": [{"name": "lane-suzhou", "src": "imports/suzhou"}]})
+    @router.get("/v1/sources", NoParameters, "see", reply={"data": [{"name": "lane-suzhou", "src": "imports/suzhou"}]})
     def sources(_call: Call, _p: NoParameters) -> Answer:
         """The source sets, each with where it was imported from."""
         return {"data": contents.list_described(platform.workspace)}
 
-    @router.get("/v1/sources/{name}", OneSet, reply={"data": {"name": "lane-suzhou", "pictures": 2}}, errors=errors)
+    @router.get(
+        "/v1/sources/{name}", OneSet, "see", reply={"data": {"name": "lane-suzhou", "pictures": 2}}, errors=errors
+    )
     def source(call: Call, p: OneSet) -> Answer:
         """What a source set holds: packages, classes, cities, months, and files that are left out."""
         found = contents.describe(platform.workspace, p.name)
@@ -193,7 +195,7 @@ def _set_routes(router: Endpoints, platform: Platform) -> None:
         return {"data": {**found, "problems": problems}}
 
     @router.get(
-        "/v1/sources/{name}/pictures", SetPictures, reply={"data": [{"name": "a_1"}], "total": 1}, errors=errors
+        "/v1/sources/{name}/pictures", SetPictures, "see", reply={"data": [{"name": "a_1"}], "total": 1}, errors=errors
     )
     def source_pictures(_call: Call, p: SetPictures) -> Answer:
         """The pictures of a source set, page by page, with the addresses of picture and label."""
@@ -201,7 +203,9 @@ def _set_routes(router: Endpoints, platform: Platform) -> None:
             platform.workspace, p.name, contents.Which(p.package, p.city, p.month), p.page, p.page_size
         )
 
-    @router.get("/v1/sources/{name}/pictures/{package}/{stem}/image", SetPicture, reply="image/jpeg", errors=errors)
+    @router.get(
+        "/v1/sources/{name}/pictures/{package}/{stem}/image", SetPicture, "see", reply="image/jpeg", errors=errors
+    )
     def source_image(_call: Call, p: SetPicture) -> Answer:
         """A picture of a source set."""
         return _picture(contents.find_picture(platform.workspace, p.name, p.package, p.stem))
@@ -209,6 +213,7 @@ def _set_routes(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/v1/sources/{name}/pictures/{package}/{stem}/label",
         SetPicture,
+        "see",
         reply="image/png",
         errors=(NotFoundError, BrokenFileError),
     )
@@ -219,6 +224,7 @@ def _set_routes(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/v1/sources/{name}/rework",
         Rework,
+        "work",
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NotFoundError, NameTakenError),
     )
@@ -231,6 +237,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/offimport",
         ImportRecipe,
+        "work",
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NotFoundError, NameTakenError, ConflictError, PathOutsideError),
     )
@@ -245,7 +252,7 @@ def _import_routes(router: Endpoints, platform: Platform) -> None:
             lambda task_id: {"message": "success", "data": task_id},
         )
 
-    @router.post("/off_status", History, reply=ImportHistory, errors=(NotFoundError,))
+    @router.post("/off_status", History, "see", reply=ImportHistory, errors=(NotFoundError,))
     def off_status(call: Call, p: History) -> Answer:
         """List imports, or show one with its progress (离线导入进度)."""
         return history(call, p, table=store.imports, render=_render)
@@ -255,6 +262,7 @@ def _look_routes(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/v1/imports/preview",
         PreviewImport,
+        "work",
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NotFoundError, ConflictError, PathOutsideError),
     )
@@ -265,7 +273,7 @@ def _look_routes(router: Endpoints, platform: Platform) -> None:
             lambda task_id: {"message": "success", "data": task_id},
         )
 
-    @router.get("/v1/imports/preview", History, reply=PreviewHistory, errors=(NotFoundError,))
+    @router.get("/v1/imports/preview", History, "see", reply=PreviewHistory, errors=(NotFoundError,))
     def import_previews(call: Call, p: History) -> Answer:
         """List previews of imports, or show one: what would become of the folder."""
         return history(
@@ -276,30 +284,34 @@ def _look_routes(router: Endpoints, platform: Platform) -> None:
             part=Part(outcomes.PREVIEW, jobs.c.kind == outcomes.PREVIEW),
         )
 
-    @router.get("/v1/imports/preview/{task_id}/{file}", PreviewFile, reply="image/jpeg", errors=(NotFoundError,))
+    @router.get("/v1/imports/preview/{task_id}/{file}", PreviewFile, "see", reply="image/jpeg", errors=(NotFoundError,))
     def import_preview_file(_call: Call, p: PreviewFile) -> Answer:
         """A picture of a preview, the photograph beside its label, or its report as csv."""
         path = offimport.find_preview(platform, p.task_id, p.file)
         return FileResponse(path, media_type=_MEDIA[path.suffix])
 
-    @router.get("/v1/imports/folders", Browse, reply=BROWSED, errors=(NotFoundError, PathOutsideError))
+    @router.get("/v1/imports/folders", Browse, "see", reply=BROWSED, errors=(NotFoundError, PathOutsideError))
     def import_folders(_call: Call, p: Browse) -> Answer:
         """The folders that could be imported, one level at a time: those under imports/ and in the roots."""
         return {"data": browse(platform.workspace, p.path)}
 
-    @router.get("/v1/imports/{task_id}/files", Outcomes, reply=OUTCOMES, errors=(NotFoundError,))
+    @router.get("/v1/imports/{task_id}/files", Outcomes, "see", reply=OUTCOMES, errors=(NotFoundError,))
     def import_outcomes(call: Call, p: Outcomes) -> Answer:
         """What became of the files of an import, or would become of those of a preview, page by page."""
         return outcomes.list_outcomes(platform, p.task_id, p.outcome, p.page, p.page_size, call.language)
 
     @router.get(
-        "/v1/imports/{task_id}/picture", ImportPicture, reply="image/jpeg", errors=(NotFoundError, PathOutsideError)
+        "/v1/imports/{task_id}/picture",
+        ImportPicture,
+        "see",
+        reply="image/jpeg",
+        errors=(NotFoundError, PathOutsideError),
     )
     def import_picture(_call: Call, p: ImportPicture) -> Answer:
         """A picture of the folder that was imported, or looked at, as it is there now."""
         return _picture(outcomes.find_picture(platform, p.task_id, p.file))
 
-    @router.get("/v1/imports/{task_id}/report", Task, reply="text/csv", errors=(NotFoundError,))
+    @router.get("/v1/imports/{task_id}/report", Task, "see", reply="text/csv", errors=(NotFoundError,))
     def import_report(_call: Call, p: Task) -> Answer:
         """What became of every file of an import, as csv: file, outcome, reason in Chinese and English."""
         path = offimport.find_report(platform, p.task_id)

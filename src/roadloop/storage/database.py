@@ -238,6 +238,16 @@ class Database:
             ) from error
 
 
+def sign(db: sa.Connection, who: str) -> None:
+    """Say whose doing the rest of a transaction is; rows that have an author get it."""
+    db.execution_options(roadloop_author=who)
+
+
+def author(db: sa.Connection) -> str:
+    """Whose doing a transaction is; "" where nobody said so."""
+    return str(db.get_execution_options().get("roadloop_author", ""))
+
+
 def insert_new(db: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless another has its place, be it one that somebody else adds at the same moment.
 

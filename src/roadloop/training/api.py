@@ -59,6 +59,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/create_train",
         CreateTrain,
+        "work",
         reply={"message": "Autosele start", "data": EXAMPLE_ID},
         errors=(NotFoundError, NameTakenError, ConflictError),
     )
@@ -72,7 +73,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
             lambda task_id: {"message": "Autosele start", "data": task_id},
         )
 
-    @router.post("/train_history", History, reply=TrainingRows, errors=(NotFoundError,))
+    @router.post("/train_history", History, "see", reply=TrainingRows, errors=(NotFoundError,))
     def train_history(call: Call, p: History) -> Answer:
         """List the training tasks, or look at one (查询历史任务, 查询任务详情)."""
         return history(call, p, table=training_tasks, render=_row, fields=_FIELDS)
@@ -80,6 +81,7 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/v1/tasks/{task_id}/metrics",
         Metrics,
+        "see",
         reply={
             "data": {
                 "steps": [{"step": 10, "epoch": 1, "loss": 0.7, "lr": 0.01}],
@@ -104,7 +106,9 @@ def _tasks(router: Endpoints, platform: Platform) -> None:
 
 
 def _configurations(router: Endpoints, platform: Platform) -> None:
-    @router.get("/train_configs", TaskId, reply={"data": {"base_lr": 0.01}}, errors=(NotFoundError, BrokenFileError))
+    @router.get(
+        "/train_configs", TaskId, "see", reply={"data": {"base_lr": 0.01}}, errors=(NotFoundError, BrokenFileError)
+    )
     def train_configs(_call: Call, p: TaskId) -> Answer:
         """The stored training configuration (查询训练配置).
 
@@ -112,7 +116,9 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
         """
         return {"data": service.configs(platform, service.read_task(platform, p.task_id))[0]}
 
-    @router.get("/data_configs", TaskId, reply={"resp": {"flip": 0.5}, "data": {"flip": 0.5}}, errors=(NotFoundError,))
+    @router.get(
+        "/data_configs", TaskId, "see", reply={"resp": {"flip": 0.5}, "data": {"flip": 0.5}}, errors=(NotFoundError,)
+    )
     def data_configs(_call: Call, p: TaskId) -> Answer:
         """The stored data configuration (查询数据配置)."""
         stored = service.configs(platform, service.read_task(platform, p.task_id))[1]
@@ -121,6 +127,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/train_config",
         TaskId,
+        "see",
         reply={"message": "query success", "data": {"num_classes": 13, "num_epoch": 300}},
         errors=(NotFoundError, ConflictError),
     )
@@ -138,6 +145,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/data_config",
         TaskId,
+        "see",
         reply={"message": "query success", "data": {"crop": [352, 480]}},
         errors=(NotFoundError, ConflictError),
     )
@@ -151,6 +159,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/train_config",
         SaveTrainConfig,
+        "work",
         reply={"message": "save success", "data": {"base_lr": 0.01}},
         errors=(NotFoundError, ConflictError),
     )
@@ -164,6 +173,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/data_config",
         SaveDataConfig,
+        "work",
         reply={"message": "save success", "data": {"flip": 0.5}},
         errors=(NotFoundError, ConflictError),
     )
@@ -175,7 +185,11 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
         )
 
     @router.post(
-        "/v1/tasks/{task_id}/settings", LookAtSettings, reply=SettingsReply, errors=(NotFoundError, BrokenFileError)
+        "/v1/tasks/{task_id}/settings",
+        LookAtSettings,
+        "see",
+        reply=SettingsReply,
+        errors=(NotFoundError, BrokenFileError),
     )
     def look_at_settings(call: Call, p: LookAtSettings) -> Answer:
         """Look at a task's settings, with edits that are not stored.
@@ -189,7 +203,7 @@ def _configurations(router: Endpoints, platform: Platform) -> None:
 def _label_maps(router: Endpoints, platform: Platform) -> None:
     maps_example = {"0": ["12", "other", "其他"], "1": ["255", "ignore", "Ignore"]}
 
-    @router.post("/maps", TaskId, reply={"data": maps_example}, errors=(NotFoundError,))
+    @router.post("/maps", TaskId, "see", reply={"data": maps_example}, errors=(NotFoundError,))
     def maps(_call: Call, p: TaskId) -> Answer:
         """The label map of a task: raw id to train id (获取label_map映射)."""
         return {"data": service.read_task(platform, p.task_id).label_map.to_maps()}
@@ -197,6 +211,7 @@ def _label_maps(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/save_map",
         SaveMap,
+        "work",
         reply={"message": "save success", "data": maps_example, "warnings": ["..."]},
         errors=(NotFoundError, ConflictError),
     )
@@ -220,6 +235,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/weights",
         ListWeights,
+        "see",
         reply={"message": "query success", "data": ["cityscapes_rna-a1_cls19_s8_ep-0001.params"]},
         errors=(NotFoundError,),
     )
@@ -231,7 +247,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
         return {"message": "query success", "data": service.list_weights(platform, p.task_id, p.q)}
 
     @router.get(
-        "/calculate", Calculate, reply={"message": "success", "data": 300}, errors=(NotFoundError, ConflictError)
+        "/calculate", Calculate, "see", reply={"message": "success", "data": 300}, errors=(NotFoundError, ConflictError)
     )
     def calculate(_call: Call, p: Calculate) -> Answer:
         """Epochs for about 10,000 updates, at least 300 (参数自动计算)."""
@@ -240,6 +256,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/starttask",
         StartTask,
+        "work",
         reply={"message": "任务开始", "data": EXAMPLE_ID, "warnings": []},
         errors=(NotFoundError, ConflictError),
     )
@@ -261,6 +278,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/endtask",
         EndTask,
+        "work",
         reply={"message": "任务结束", "data": EXAMPLE_ID},
         errors=(NotFoundError, ConflictError),
     )
@@ -277,6 +295,7 @@ def _runs(router: Endpoints, platform: Platform) -> None:
     @router.post(
         "/continue_task",
         ContinueTask,
+        "work",
         reply={"message": "任务继续", "data": EXAMPLE_ID},
         errors=(NotFoundError, ConflictError),
     )

@@ -123,7 +123,7 @@ def routes(platform: Platform) -> APIRouter:
     """All routes of this feature."""
     router = Endpoints(platform, tag="trash")
 
-    @router.get("/v1/uses", OneThing, reply=UsesReply, errors=_ERRORS)
+    @router.get("/v1/uses", OneThing, "see", reply=UsesReply, errors=_ERRORS)
     def uses(call: Call, p: OneThing) -> Answer:
         """What refers to a thing, and so protects it from being deleted."""
         thing, held = things.uses(platform, p.kind, p.name)
@@ -135,7 +135,7 @@ def routes(platform: Platform) -> APIRouter:
             "keep_days": platform.settings.trash_keep_days,
         }
 
-    @router.get("/v1/trash", NoParameters, reply=TrashReply)
+    @router.get("/v1/trash", NoParameters, "see", reply=TrashReply)
     def trash(_call: Call, _: NoParameters) -> Answer:
         """What was deleted and can come back, and what was taken out of the lists."""
         return {
@@ -144,7 +144,7 @@ def routes(platform: Platform) -> APIRouter:
             "keep_days": platform.settings.trash_keep_days,
         }
 
-    @router.post("/v1/trash", OneThing, reply={"data": 1}, errors=_ERRORS)
+    @router.post("/v1/trash", OneThing, "work", reply={"data": 1}, errors=_ERRORS)
     def delete_thing(call: Call, p: OneThing) -> Answer:
         """Delete a thing: it goes into the trash, its name is free, and it can come back until its days are over.
 
@@ -153,18 +153,22 @@ def routes(platform: Platform) -> APIRouter:
         return _carried_out(call, call.write(lambda: things.delete(platform, p.kind, p.name), lambda n: {"data": n}))
 
     @router.post(
-        "/v1/trash/{id}/restore", OneDeleted, reply={"data": 1}, errors=(*_ERRORS, NameTakenError, BrokenFileError)
+        "/v1/trash/{id}/restore",
+        OneDeleted,
+        "work",
+        reply={"data": 1},
+        errors=(*_ERRORS, NameTakenError, BrokenFileError),
     )
     def restore_thing(call: Call, p: OneDeleted) -> Answer:
         """Bring a deleted thing back, with its name, rows and files."""
         return _carried_out(call, call.write(lambda: things.restore(platform, p.id), lambda n: {"data": n}))
 
-    @router.post("/v1/trash/{id}/purge", OneDeleted, reply={"data": 1}, errors=_ERRORS)
+    @router.post("/v1/trash/{id}/purge", OneDeleted, "rule", reply={"data": 1}, errors=_ERRORS)
     def purge_thing(call: Call, p: OneDeleted) -> Answer:
         """Remove a deleted thing for ever, now."""
         return _carried_out(call, call.write(lambda: things.purge(platform, p.id), lambda n: {"data": n}))
 
-    @router.post("/v1/archived", PutAway, reply={"data": True}, errors=_ERRORS)
+    @router.post("/v1/archived", PutAway, "work", reply={"data": True}, errors=_ERRORS)
     def archive_thing(call: Call, p: PutAway) -> Answer:
         """Take a dataset, training task, evaluation, release or selection out of the lists, or put it back.
 
@@ -182,7 +186,7 @@ def disk_routes(platform: Platform) -> APIRouter:
     """What takes the room on the disk."""
     router = Endpoints(platform, tag="trash")
 
-    @router.get("/v1/disk", NoParameters, reply=DiskReply)
+    @router.get("/v1/disk", NoParameters, "see", reply=DiskReply)
     def disk(_call: Call, _: NoParameters) -> Answer:
         """What takes the room on the disk, by kind, as it was counted last, and what the keeping rules would free."""
         free = shutil.disk_usage(platform.workspace.home)
@@ -202,7 +206,7 @@ def disk_routes(platform: Platform) -> APIRouter:
         }
 
     @router.post(
-        "/v1/disk", measuring.Measure, reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"}
+        "/v1/disk", measuring.Measure, "work", reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"}
     )
     def count_disk(call: Call, p: measuring.Measure) -> Answer:
         """Count anew what takes the room, after removing what is old where `tidy` says so; answers the job's id."""

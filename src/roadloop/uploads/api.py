@@ -68,12 +68,12 @@ def routes(platform: Platform) -> APIRouter:
     router = Endpoints(platform, tag="uploads")
     _sending(router, platform)
 
-    @router.get("/v1/uploads", NoParameters, reply=UploadList)
+    @router.get("/v1/uploads", NoParameters, "see", reply=UploadList)
     def uploads(_call: Call, _p: NoParameters) -> Answer:
         """The uploads that are not unpacked, newest first: how far each has come."""
         return {"data": list(service.list_all(platform))}
 
-    @router.get("/v1/uploads/{upload}", OneUpload, reply=OneUploadReply, errors=(NotFoundError,))
+    @router.get("/v1/uploads/{upload}", OneUpload, "see", reply=OneUploadReply, errors=(NotFoundError,))
     def upload(_call: Call, p: OneUpload) -> Answer:
         """How far an upload has come; HEAD answers it in `Upload-Offset`, as tus has it."""
         found = files.find(platform.workspace, p.upload)
@@ -83,6 +83,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/v1/uploads/{upload}/unpack",
         OneUpload,
+        "work",
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NotFoundError, ConflictError, NameTakenError),
     )
@@ -99,6 +100,7 @@ def _sending(router: Endpoints, platform: Platform) -> None:
     @router.raw(
         "POST",
         "/v1/uploads",
+        "work",
         headers={
             "Upload-Length": "Bytes in all.",
             "Upload-Metadata": "Names and values in base64: `name` of the folder below imports/, or `filename`, whose stem it"
@@ -119,6 +121,7 @@ def _sending(router: Endpoints, platform: Platform) -> None:
     @router.raw(
         "PATCH",
         "/v1/uploads/{upload}",
+        "work",
         headers={
             "Upload-Offset": "Where these bytes begin: as many as have come.",
             "Content-Type": "That of tus: application/offset+octet-stream.",
@@ -151,6 +154,7 @@ def _sending(router: Endpoints, platform: Platform) -> None:
     @router.raw(
         "DELETE",
         "/v1/uploads/{upload}",
+        "work",
         headers={},
         status=HTTPStatus.NO_CONTENT,
         errors=(NotFoundError, ConflictError),

@@ -10,26 +10,29 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from fastapi import APIRouter
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from roadloop import errors
 from roadloop.errors import InvalidValueError, RoadloopError, Text
-from roadloop.parameters import Parameters, names, parse
+from roadloop.parameters import Parameters, names, parse, secrets_of
 from roadloop.storage.platform import Platform
 from roadloop.web import body
+from roadloop.web.admission import admit, declare, declared, while_admitted
 from roadloop.web.body import Claim, LargeAnswer, read_body
 from roadloop.web.call import Call
 from roadloop.web.errors import language_of, status_of
 from roadloop.web.packing import packed
 from roadloop.web.parameters import read_parameters
+from roadloop.web.rights import WRITING, Caller, Right
 from roadloop.web.share import Share, Waiting
 
 log: Final = logging.getLogger(__name__)
@@ -41,8 +44,13 @@ Handler = Callable[[Call, P], Answer | Waiting[Answer]]
 RawHandler = Callable[[Request], Awaitable[Response]]
 Reply = type[BaseModel] | Mapping[str, Any] | str
 
+#: What each endpoint does, in English, by its name.
+SUMMARIES: Final[dict[str, str]] = {}
+_FAILURES: Final = 400  # statuses from here on
+
 ALWAYS: Final = (
     errors.MalformedRequestError,
+    errors.LogInNeededError,
     errors.AccessRefusedError,
     errors.TooLargeError,
     InvalidValueError,
@@ -63,21 +71,22 @@ class Endpoints:
         self.api: Final = APIRouter(tags=[tag])
 
     def get(
-        self, path: str, parameters: type[P], *, reply: Reply, errors: Sequence[type[RoadloopError]] = ()
+        self, path: str, parameters: type[P], right: Right, *, reply: Reply, errors: Sequence[type[RoadloopError]] = ()
     ) -> Callable[[Handler[P]], Handler[P]]:
-        """Register a function that answers GET `path`."""
-        return self._register("GET", path, parameters, reply, errors)
+        """Register a function that answers GET `path` to those who have the right."""
+        return self._register(_Route("GET", path, right), parameters, reply, errors)
 
     def post(
-        self, path: str, parameters: type[P], *, reply: Reply, errors: Sequence[type[RoadloopError]] = ()
+        self, path: str, parameters: type[P], right: Right, *, reply: Reply, errors: Sequence[type[RoadloopError]] = ()
     ) -> Callable[[Handler[P]], Handler[P]]:
-        """Register a function that answers POST `path`."""
-        return self._register("POST", path, parameters, reply, errors)
+        """Register a function that answers POST `path` to those who have the right."""
+        return self._register(_Route("POST", path, right), parameters, reply, errors)
 
     def raw(
         self,
         method: str,
         path: str,
+        right: Right,
         *,
         headers: Mapping[str, str],
         status: HTTPStatus,
@@ -88,6 +97,7 @@ class Endpoints:
         Args:
             method: HTTP's.
             path: Parameters in it are texts.
+            right: Who may ask.
             headers: What the request's own headers mean, by name.
             status: Of success; its answer has headers and no body.
             errors: What it may raise.
@@ -99,24 +109,38 @@ class Endpoints:
         answers[int(status)] = {"description": "Success."}
         described = [{**one, "required": one["in"] == "path", "schema": {"type": "string"}} for one in named]
 
+        share = Share()
+
         def decorate(handler: RawHandler) -> RawHandler:
+            async def endpoint(request: Request) -> Response:
+                caller = await admit(request, right, share)
+                answer = await handler(request)
+                if right in WRITING and method != "PATCH" and answer.status_code < _FAILURES:
+                    facts = {**request.path_params, "location": answer.headers.get("location", "")}
+                    call = Call(self.platform, "en", "", "", caller, handler.__name__, facts)
+                    await share.run(call.note)
+                return answer
+
             more = {"openapi_extra": {"parameters": described}, "responses": answers, "status_code": int(status)}
-            self._add(method, path, handler, handler, more)
+            self._add(_Route(method, path, right), handler, endpoint, more)
             return handler
 
         return decorate
 
     def _add(
-        self, method: str, path: str, named: Callable[..., Any], endpoint: Callable[..., Any], more: Mapping[str, Any]
+        self, route: "_Route", named: Callable[..., Any], endpoint: Callable[..., Any], more: Mapping[str, Any]
     ) -> None:
         """Add a route that is called and described as a function says."""
+        declare(endpoint, route.right, route.path)
+        summary = (named.__doc__ or named.__name__).partition("\n")[0]
+        SUMMARIES[named.__name__] = summary
         self.api.add_api_route(
-            path,
+            route.path,
             endpoint,
-            methods=[method],
+            methods=[route.method],
             name=named.__name__,
             operation_id=named.__name__,
-            summary=(named.__doc__ or named.__name__).partition("\n")[0],
+            summary=summary,
             description=named.__doc__,
             response_model=None,
             **more,
@@ -124,8 +148,7 @@ class Endpoints:
 
     def _register(
         self,
-        method: str,
-        path: str,
+        route: "_Route",
         parameters: type[P],
         reply: Reply,
         raised: Sequence[type[RoadloopError]],
@@ -134,26 +157,37 @@ class Endpoints:
 
         def decorate(handler: Handler[P]) -> Handler[P]:
             async def endpoint(request: Request) -> Response:
+                caller = await admit(request, route.right, share)
                 with Claim(body.requests) as claim:
                     sent = await read_body(request, self.platform.settings.max_body_mib * 2**20, claim)
                     answer = await share.run(partial(_answer, self.platform, request, sent, parameters, handler))
+                if isinstance(answer, EventSourceResponse) and caller.name:
+                    answer.body_iterator = while_admitted(answer.body_iterator, request, route.right, share)
                 if not isinstance(answer, Waiting):
                     return answer
                 awaited = await share.wait(request, answer)
                 return Response() if awaited is None else awaited  # the client has left
 
-            described = _describe_parameters(method, path, parameters)
+            described = _describe_parameters(route.method, route.path, parameters)
             answers = _describe_answers(reply, (*ALWAYS, *raised))
-            self._add(method, path, handler, endpoint, {"openapi_extra": described, "responses": answers})
+            self._add(route, handler, endpoint, {"openapi_extra": described, "responses": answers})
             return handler
 
         return decorate
+
+
+class _Route(NamedTuple):
+    method: str
+    path: str
+    right: Right
 
 
 def _answer(
     platform: Platform, request: Request, sent: bytes, model: type[P], handler: Handler[P]
 ) -> Response | Waiting[Response]:
     values = read_parameters(request, sent)
+    if secret := secrets_of(model) & request.query_params.keys():
+        raise _in_address(secret)
     # What stands in the path wins: it says which thing is meant.
     values |= request.path_params
     request.state.parameters = values
@@ -164,12 +198,7 @@ def _answer(
             "%s %.200s: %d unknown parameters ignored: %s", request.method, request.url.path, len(unknown), some
         )
     parameters = parse(model, values)
-    key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
-    if len(key) > 200:
-        raise InvalidValueError(
-            Text("Idempotency-Key 最长 200 个字符。", "An Idempotency-Key has at most 200 characters.")
-        )
-    call = Call(platform, language_of(request), key, _digest(request, values) if key else "")
+    call = _call(platform, request, values, model, handler)
     try:
         answer = handler(call, parameters)
     except OSError as error:
@@ -179,11 +208,38 @@ def _answer(
             "参数中的名称或路径对文件系统来说太长。", "A name or path of the request is longer than files can have."
         )
         raise InvalidValueError(text) from error
+    if declared(request.scope["endpoint"]) in WRITING and request.method == "POST" and not call.recorded:
+        call.note()
     if not isinstance(answer, Waiting):
         return _rendered(request, answer)
     look = answer.look
     return Waiting(
         lambda: None if (found := look()) is None else _rendered(request, found), answer.seconds, answer.late
+    )
+
+
+def _call(platform: Platform, request: Request, values: Mapping[str, Any], model: type[P], handler: Handler[P]) -> Call:
+    """What the handler is told of the request besides its parameters."""
+    secret, caller = secrets_of(model), cast("Caller", request.state.caller)
+    key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
+    if len(key) > 200:
+        raise InvalidValueError(
+            Text("Idempotency-Key 最长 200 个字符。", "An Idempotency-Key has at most 200 characters.")
+        )
+    if secret:
+        key = ""  # neither they nor what is answered to them is kept
+    facts = {name: value for name, value in values.items() if name in names(model) - secret}
+    digest = _digest(request, values, caller.name) if key else ""
+    return Call(platform, language_of(request), key, digest, caller, handler.__name__, facts)
+
+
+def _in_address(secret: Collection[str]) -> InvalidValueError:
+    names_ = ", ".join(sorted(secret))
+    return InvalidValueError(
+        Text(
+            f"{names_} 不能写在网址里（网址会留在日志中）；请放在请求正文里。",
+            f"{names_} cannot stand in the address, which logs keep; send it in the body.",
+        )
     )
 
 
@@ -194,8 +250,9 @@ def _rendered(request: Request, answer: Answer) -> Response:
     return LargeAnswer(response) if len(getattr(response, "body", b"")) > body.FREE_BYTES else response
 
 
-def _digest(request: Request, values: Mapping[str, Any]) -> str:
-    text = json.dumps([request.method, request.url.path, values], sort_keys=True, default=str)
+def _digest(request: Request, values: Mapping[str, Any], who: str) -> str:
+    said = [request.method, request.url.path, values, *([who] if who else ())]
+    text = json.dumps(said, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -20,15 +20,24 @@ MOST_SAID: Final = 2000  #: characters of one text of a failure
 
 STATUS: Final[Mapping[type[RoadloopError], HTTPStatus]] = {
     errors.MalformedRequestError: HTTPStatus.BAD_REQUEST,
+    errors.LogInNeededError: HTTPStatus.UNAUTHORIZED,
     errors.AccessRefusedError: HTTPStatus.FORBIDDEN,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.InvalidValueError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BrokenDatabaseError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.TooManyAttemptsError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.JobError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ObjectStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+_HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "60"},
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="roadloop"'},
 }
 
 
@@ -75,7 +84,7 @@ def failure(error: RoadloopError, language: Language, sent: Iterable[str] = ()) 
 def answer(request: Request, error: RoadloopError) -> JSONResponse:
     """The whole answer to a failed request."""
     status = status_of(type(error))
-    headers = {"Retry-After": "2"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    headers = _HEADERS.get(status)
     sent = texts_in([request.url.path, getattr(request.state, "parameters", {})])
     return JSONResponse(failure(error, language_of(request), sent), status_code=status, headers=headers)
 

@@ -55,6 +55,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post(
         "/v1/sources/{name}/health",
         CheckHealth,
+        "work",
         reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
         errors=(NotFoundError, UntrustedCodeError),
     )
@@ -66,7 +67,11 @@ def routes(platform: Platform) -> APIRouter:
         )
 
     @router.get(
-        "/v1/sources/{name}/health", ExaminedSet, reply={"data": {"task_id": "8a4f0c2e"}}, errors=(NotFoundError,)
+        "/v1/sources/{name}/health",
+        ExaminedSet,
+        "see",
+        reply={"data": {"task_id": "8a4f0c2e"}},
+        errors=(NotFoundError,),
     )
     def source_health(_call: Call, p: ExaminedSet) -> Answer:
         """The newest finished examination of a source set, with the URLs of its lists and its plot."""
@@ -74,12 +79,12 @@ def routes(platform: Platform) -> APIRouter:
         files = {file: f"/v1/source_health/{found['task_id']}/{file}" for file in found["files"]}
         return {"data": {**found, "files": files}}
 
-    @router.get("/v1/source_health", History, reply=HealthHistory, errors=(NotFoundError,))
+    @router.get("/v1/source_health", History, "see", reply=HealthHistory, errors=(NotFoundError,))
     def health_history(call: Call, p: History) -> Answer:
         """Examinations of source sets, newest first, or one with its progress."""
         return history(call, p, table=store.health, render=_render)
 
-    @router.get("/v1/source_health/{task_id}/{file}", HealthFile, reply="text/csv", errors=(NotFoundError,))
+    @router.get("/v1/source_health/{task_id}/{file}", HealthFile, "see", reply="text/csv", errors=(NotFoundError,))
     def health_file(_call: Call, p: HealthFile) -> Answer:
         """A file of an examination: health.json, coverage.png, or one of the csv lists."""
         path = service.find_file(platform, p.task_id, p.file)

@@ -70,6 +70,18 @@ export async function act(path, body = {}) {
   }
 }
 
+/**
+ * Do something with a password or a token: nothing of it is kept for the calls behind the page, and nothing repeated.
+ * @param {string} path @param {Record<string, any>} [body] @returns {Promise<Reply>}
+ */
+export const secretly = (path, body = {}) => send(path, asJson(body));
+
+/** @type {() => void} */
+let logInNeeded = () => undefined;
+
+/** Called when the server says that somebody has to log in. @param {() => void} listener */
+export const onLogInNeeded = (listener) => void (logInNeeded = listener);
+
 /** @param {Record<string, any>} body */
 const asJson = (body) => ({
   method: "POST",
@@ -147,6 +159,7 @@ async function request(path, options) {
     throw unreachable();
   }
   if (response.ok) return response;
+  if (response.status === 401) logInNeeded();
   throw failureOf(response.status, await response.json().catch(() => null));
 }
 

@@ -4,31 +4,45 @@
 import { get } from "./api.js";
 import { forgetCalls } from "./calls.js";
 import { Calls, Keys } from "./components/keys.js";
+import { Failure } from "./components/layout.js";
 import { Palette } from "./components/palette.js";
 import { Tray } from "./components/tray.js";
 import { count, setServerNow, t } from "./i18n.js";
 import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { listen } from "./live.js";
+import { askWho, may, useMe } from "./me.js";
 import { ofKinds, usePoll } from "./poll.js";
 import { language, setLanguage, setTheme, theme, usePreferences } from "./preferences.js";
 import { foresee, useArrived } from "./late.js";
-import { PLACES, usePage, viewAt } from "./places.js";
+import { places, usePage, viewAt } from "./places.js";
 import { parse, to, useRoute } from "./router.js";
 import { reachScrollers } from "./scrollers.js";
+import { LogIn } from "./views/log-in.js";
 
 /** @typedef {import("./places.js").Active} Active */
 
 const NOTHING = { data: [], total: 0 };
 
+/** Asks who looks before anything else, and lets nobody see a frame whose every part would be refused. */
+function Page() {
+  usePreferences();
+  const me = useMe();
+  const { error, reload } = usePoll(() => askWho(), []);
+  if (!me) return error && html`<main class="content"><${Failure} error=${error} retry=${reload} /></main>`;
+  return me.accounts && !me.name
+    ? html`<${LogIn} switches=${html`<${Switches} />`} />`
+    : html`<${App} key=${me.name} />`;
+}
+
 function App() {
   usePreferences();
   const route = useRoute();
   const active = usePoll(
-    (signal) => get("/v1/jobs", { active: 1, page: 1, page_size: 200 }, signal),
+    async (signal) => (may("see") ? get("/v1/jobs", { active: 1, page: 1, page_size: 200 }, signal) : NOTHING),
     [],
-    (reply) => ofKinds()(reply.data),
+    (reply) => (may("see") ? ofKinds()(reply.data) : 0),
   );
-  useEffect(() => listen(language()), [language()]);
+  useEffect(() => (may("see") ? listen(language()) : undefined), [language()]);
   const health = usePoll(loadHealth, [], () => 60_000);
   /** @type {Active} */
   const jobs = /** @type {any} */ (active.data ?? NOTHING).data;
@@ -71,15 +85,21 @@ function App() {
             ☰
           </button>
           <${Crumbs} of=${crumbs} />
-          <button type="button" class="button plain search-button" onClick=${() => setOver("search")}>
-            ⌕ <span class="words">${t("搜索", "Search")}</span> <kbd>Ctrl K</kbd>
-          </button>
+          ${
+            may("see") &&
+            html`
+              <button type="button" class="button plain search-button" onClick=${() => setOver("search")}>
+                ⌕ <span class="words">${t("搜索", "Search")}</span> <kbd>Ctrl K</kbd>
+              </button>
+            `
+          }
           <button type="button" class="button plain calls-button"
             title=${t("本页背后的调用", "The calls behind this page")}
             aria-label=${t("本页背后的调用", "The calls behind this page")} onClick=${() => setOver("calls")}>
             ${"</>"}
           </button>
-          <${Tray} jobs=${jobs} />
+          ${may("see") && html`<${Tray} jobs=${jobs} />`}
+          <${Who} />
           <div class="row switches"><${Switches} /></div>
         </header>
         ${
@@ -95,7 +115,7 @@ function App() {
             </div>
           `
         }
-        ${over === "search" && html`<${Palette} places=${everyPlace()} close=${close} />`}
+        ${over === "search" && may("see") && html`<${Palette} places=${everyPlace()} close=${close} />`}
         ${over === "keys" && html`<${Keys} close=${close} />`}
         ${over === "calls" && html`<${Calls} close=${close} />`}
         <main id="content" tabindex="-1" class=${`content ${wide ? "wide" : ""}`} key=${key} aria-busy=${coming ? "true" : undefined}>
@@ -143,14 +163,15 @@ function keyOf(event) {
 /** Every place with a name, and the forms that make something there. */
 const everyPlace = () => [
   { name: t("总览", "Overview"), address: "#/" },
-  ...PLACES.flatMap((p) => [
+  ...places().flatMap((p) => [
     { name: p.name(), address: to(p.path) },
-    ...(p.make && p.making ? [{ name: p.making(), address: to(p.path, "new") }] : []),
+    ...(p.make && p.making && may("work") ? [{ name: p.making(), address: to(p.path, "new") }] : []),
   ]),
 ];
 
 /** The entry of the rail that stands for where one is. @param {import("./router.js").Route} route */
-const placeOf = (route) => PLACES.find((p) => p.path === route.path[0])?.under ?? route.path[0] ?? "";
+const placeOf = (route) =>
+  places().find((p) => p.path === route.path[0])?.under ?? route.path[0] ?? (may("see") ? "" : "mine");
 
 /** @param {AbortSignal} signal */
 async function loadHealth(signal) {
@@ -171,18 +192,25 @@ const Rail = ({ jobs, place, health }) => html`
   <aside class="rail" id="rail" popover="auto" aria-label=${t("导航", "Navigation")}>
     <a class="brand" href="#/"><img src="/static/icon.svg" alt="" /><span>roadloop</span></a>
     <nav aria-label=${t("主导航", "Main")}>
-      <a class="plain" href="#/" aria-current=${place === "" ? "page" : undefined}>
-        <span class="node"></span>
-        <span class="grow">${t("总览", "Overview")}</span>
-      </a>
-      <hr />
-      <div class="loop">
-        ${PLACES.filter((p) => p.loop).map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
-      </div>
-      <hr />
-      ${PLACES.filter((p) => !p.loop && !p.under).map(
-        (p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`,
-      )}
+      ${
+        may("see") &&
+        html`
+          <a class="plain" href="#/" aria-current=${place === "" ? "page" : undefined}>
+            <span class="node"></span>
+            <span class="grow">${t("总览", "Overview")}</span>
+          </a>
+          <hr />
+          <div class="loop">
+            ${places()
+              .filter((p) => p.loop)
+              .map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
+          </div>
+          <hr />
+        `
+      }
+      ${places()
+        .filter((p) => !p.loop && !p.under)
+        .map((p) => html`<${RailLink} of=${p} jobs=${jobs} now=${place === p.path} />`)}
       <a class="plain" href="/docs">
         <span class="node"></span>
         <span class="grow">${t("接口文档", "API reference")}</span>
@@ -190,10 +218,13 @@ const Rail = ({ jobs, place, health }) => html`
     </nav>
     <footer>
       <div class="switches"><${Switches} /></div>
-      ${health && html`roadloop ${health.version}<br />${t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`)}`}
+      ${health?.version && html`roadloop ${health.version}<br />${diskFree(health)}`}
     </footer>
   </aside>
 `;
+
+/** @param {{disk_free_mib: number}} health */
+const diskFree = (health) => t(`磁盘余 ${gib(health)}`, `${gib(health)} of disk free`);
 
 /** @param {{disk_free_mib: number}} health */
 const gib = (health) => `${(health.disk_free_mib / 1024).toFixed(health.disk_free_mib < 10240 ? 1 : 0)} GiB`;
@@ -239,6 +270,19 @@ const Crumbs = ({ of }) => html`
   </nav>
 `;
 
+/** Whoever is logged in. */
+function Who() {
+  const me = useMe();
+  return (
+    me?.name &&
+    html`
+      <a class="button plain who" href=${to("people")} title=${t("我的账号", "My account")}>
+        <span aria-hidden="true">☺</span> <span class="words">${me.name}</span>
+      </a>
+    `
+  );
+}
+
 const Switches = () => html`
   <div class="segmented" role="group" aria-label=${t("语言", "Language")}>
     <button type="button" lang="zh" aria-pressed=${String(language() === "zh")} onClick=${() => setLanguage("zh")}>
@@ -259,4 +303,4 @@ const Switches = () => html`
   </button>
 `;
 
-render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));
+render(html`<${Page} />`, /** @type {Element} */ (document.getElementById("app")));

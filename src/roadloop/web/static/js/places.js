@@ -3,6 +3,7 @@
 
 import { t } from "./i18n.js";
 import { late } from "./late.js";
+import { may } from "./me.js";
 import { useName } from "./names.js";
 import { to } from "./router.js";
 import { Nowhere } from "./views/nowhere.js";
@@ -24,9 +25,11 @@ const ImportLook = late(async () => (await import("./views/import-look.js")).Imp
 const ImportOne = late(async () => (await import("./views/import-one.js")).ImportOne);
 const JobList = late(async () => (await import("./views/jobs.js")).JobList);
 const JobPage = late(async () => (await import("./views/jobs.js")).JobPage);
+const MyPackages = late(async () => (await import("./views/my-packages.js")).MyPackages);
 const NetworkList = late(async () => (await import("./views/networks.js")).NetworkList);
 const NetworkNew = late(async () => (await import("./views/networks.js")).NetworkNew);
 const NetworkPage = late(async () => (await import("./views/networks.js")).NetworkPage);
+const PeoplePage = late(async () => (await import("./views/people.js")).PeoplePage);
 const ReleaseNew = late(async () => (await import("./views/release-new.js")).ReleaseNew);
 const ReleaseOne = late(async () => (await import("./views/release-one.js")).ReleaseOne);
 const ReleasePage = late(async () => (await import("./views/releases.js")).ReleasePage);
@@ -55,6 +58,7 @@ const TrainingPage = late(async () => (await import("./views/training.js")).Trai
  * @property {() => string} [making]
  * @property {any} [one] What stands at `<path>/<id>`.
  * @property {boolean} [wide]
+ * @property {string} [right] What one must be allowed; see, where none is said.
  * @property {string} [under] The place whose entry of the rail stands for this one too.
  */
 
@@ -150,10 +154,23 @@ export const PLACES = [
     making: () => t("切分任务包", "Cut packages"),
     one: AnnotationPage,
   },
+  {
+    path: "mine",
+    loop: false,
+    kinds: [],
+    right: "package",
+    name: () => t("我的任务包", "My packages"),
+    list: MyPackages,
+  },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },
   { path: "settings", loop: false, kinds: [], name: () => t("设置", "Settings"), list: SettingsPage },
+  { path: "people", loop: false, kinds: [], right: "self", name: () => t("账号", "Accounts"), list: PeoplePage },
 ];
+
+/** The places of whoever looks; "my packages" is for those who see nothing else. */
+export const places = () =>
+  PLACES.filter((place) => may(place.right ?? "see") && (place.path !== "mine" || !may("see")));
 
 /**
  * The view at a route, and the names of the way there.
@@ -163,8 +180,8 @@ export const PLACES = [
 export function usePage(route) {
   const [first, second] = route.path;
   const name = useName(second);
-  const place = PLACES.find((p) => p.path === first);
   const view = viewAt(route);
+  const place = placeAt(route);
   const page = {
     route,
     view,
@@ -182,9 +199,13 @@ export function usePage(route) {
   return { ...page, crumbs };
 }
 
+/** Who may see nothing but packages begins there. @param {import("./router.js").Route} route */
+const placeAt = ({ path: [first] }) => places().find((p) => p.path === (first ?? (may("see") ? "" : "mine")));
+
 /** @param {import("./router.js").Route} route @returns {any} */
-export function viewAt({ path: [first, second] }) {
-  const place = PLACES.find((p) => p.path === first);
+export function viewAt(route) {
+  const [first, second] = route.path;
+  const place = placeAt(route);
   if (!place) return first ? Nowhere : Overview;
   return (second === "new" && place.make) || (second && place.one) || place.list;
 }

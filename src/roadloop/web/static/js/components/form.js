@@ -65,10 +65,11 @@ const Field = ({ label, hint, error, wide, children }) => html`
 /**
  * A field for text or a number.
  * @param {{form: Form<any>, name: string, label: any, hint?: any, type?: string, step?: string, min?: string,
- *   required?: boolean, placeholder?: string, wide?: boolean, list?: (string | [string, string])[]}} props
- *   `list`: what may be meant, alone or with what it is called.
+ *   required?: boolean, placeholder?: string, wide?: boolean, list?: (string | [string, string])[],
+ *   complete?: string}} props
+ *   `list`: what may be meant, alone or with what it is called. `complete`: what a store of passwords calls it.
  */
-export const Input = ({ form, name, label, hint, type = "text", wide, list, ...rest }) => html`
+export const Input = ({ form, name, label, hint, type = "text", wide, list, complete = "off", ...rest }) => html`
   <${Field} label=${label} hint=${hint} error=${form.errorOf(name)} wide=${wide}>
     <input
       ...${rest}
@@ -76,7 +77,7 @@ export const Input = ({ form, name, label, hint, type = "text", wide, list, ...r
       type=${type}
       value=${form.values[name]}
       list=${list ? `list-${name}` : undefined}
-      autocomplete="off"
+      autocomplete=${complete}
       onInput=${(/** @type {any} */ e) => form.set(name, e.target.value)}
     />
     ${

@@ -68,7 +68,7 @@ export function pagesNear(now, last) {
 
 /**
  * @param {{path: string, method?: "get" | "post", query: Query, kinds: string[], filters?: Filter[], empty: any,
- *   columns: (reload: () => void) => import("./table.js").Column<any>[], address?: (row: any) => string,
+ *   columns: (reload: () => void, rows: any[]) => import("./table.js").Column<any>[], address?: (row: any) => string,
  *   search: string}} props `search`: what a search looks into; `kinds`: jobs after which it may be old.
  */
 export function Listing({ path, method = "get", query, kinds, filters = [], empty, columns, address, search }) {
@@ -107,7 +107,7 @@ export function Listing({ path, method = "get", query, kinds, filters = [], empt
           html`<${Choices} query=${query} filters=${filters} search=${search} reply=${reply} />`
         }
         <div aria-busy=${reply.key === key ? undefined : "true"}>
-          <${Table} rows=${reply.data} columns=${columns(reload)} address=${address}
+          <${Table} rows=${reply.data} columns=${columns(reload, reply.data)} address=${address}
             empty=${narrowed ? html`<${Nothing} filters=${filters} />` : empty} order=${query.order ?? ""}
             sort=${(/** @type {string} */ name, /** @type {boolean} */ largest) =>
               setQuery({ order: nextOrder(query.order ?? "", name, largest), page: "" })} />

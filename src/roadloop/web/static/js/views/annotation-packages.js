@@ -1,13 +1,15 @@
 // @ts-check
 /** The packages of a version: hand over, see how far annotators are, take back. */
 
-import { act, ended } from "../api.js";
+import { act, ended, get } from "../api.js";
 import { Empty, Panel, Time, Warnings } from "../components/layout.js";
 import { Start } from "../components/start.js";
 import { ProgressBar } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { may, peopled } from "../me.js";
+import { usePoll } from "../poll.js";
 import { to } from "../router.js";
 
 /** @typedef {{number: number, done: number | null, first: number | null, last: number | null}} Row */
@@ -17,6 +19,7 @@ export function Packages({ of, reload }) {
   const [shape, setShape] = useState("brush");
   const [unpainted, setUnpainted] = useState("");
   const rows = /** @type {any[]} */ (of.packages);
+  const people = usePeople(of.version);
   if (rows.length === 0) {
     return html`
       <${Panel}>
@@ -53,7 +56,7 @@ export function Packages({ of, reload }) {
         <p class="quiet small wrap">${guide(of)}</p>
       <//>
       <${Panel} flush>
-        <${Table} rows=${rows} columns=${columns(of, shape, reload)}
+        <${Table} rows=${rows} columns=${[...columns(of, shape, reload), ...giving(of, people)]}
           address=${(/** @type {any} */ row) => `${to("annotation", of.version)}?tab=packages&n=${row.number}`} />
       <//>
     </div>
@@ -143,6 +146,45 @@ const columns = (of, shape, reload) => [
       row.rejected > 0 ? html`<span class="bad">${count(row.rejected)}</span>` : count(0),
   },
 ];
+
+/** Who may be given a package, and who has which: only where there are accounts. @param {string} version */
+function usePeople(version) {
+  const given = peopled() && may("work");
+  const names = usePoll(async (signal) => (given ? get("/v1/accounts", {}, signal) : undefined), []);
+  const packages = usePoll(async (signal) => (given ? get("/v1/packages", { version }, signal) : undefined), [version]);
+  return given && names.data && packages.data
+    ? { names: names.data.data, packages: packages.data.data, reload: packages.reload }
+    : undefined;
+}
+
+/** @param {any} of @param {ReturnType<typeof usePeople>} people */
+const giving = (of, people) =>
+  people
+    ? [
+        {
+          head: t("分给", "Given to"),
+          cell: (/** @type {any} */ row) => html`
+            <select class="narrow" aria-label=${t(`第 ${row.number} 包分给`, `Package ${row.number} is given to`)}
+              onChange=${(/** @type {any} */ e) =>
+                act(`/v1/packages/${encodeURIComponent(of.version)}/${row.number}/give`, {
+                  person: e.target.value,
+                }).then(people.reload)}>
+              ${[
+                "",
+                ...people.names.filter((/** @type {any} */ p) => !p.disabled).map((/** @type {any} */ p) => p.name),
+              ].map(
+                (name) =>
+                  html`<option value=${name} selected=${name === personOf(people, row)}>${name || "–"}</option>`,
+              )}
+            </select>
+          `,
+        },
+      ]
+    : [];
+
+/** @param {any} people @param {{number: number}} row */
+const personOf = (people, row) =>
+  people.packages.find((/** @type {any} */ one) => one.number === row.number)?.person ?? "";
 
 /** @param {number} some @param {number} all */
 const of_ = (some, all) => `${count(some)} / ${count(all)}`;

@@ -23,8 +23,11 @@ const STATES = {
   superseded: () => ["■", t("已由另一张代替", "superseded"), "waiting"],
 };
 
-/** @param {{version: string, number: string, query: Record<string, string>}} props */
-export function PackagePictures({ version, number, query }) {
+/**
+ * @param {{version: string, number: string, query: Record<string, string>, list?: string, all?: string}} props
+ *   `list`: where all packages stand; `all`: where this one does.
+ */
+export function PackagePictures({ version, number, query, list, all: here }) {
   const page = Number(query.page ?? 1);
   const { data, error, reload } = usePoll(
     (signal) =>
@@ -35,18 +38,19 @@ export function PackagePictures({ version, number, query }) {
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   const rows = /** @type {any[]} */ (data.data);
   const at = rows.findIndex((row) => row.name === query.p);
-  const all = `${to("annotation", version)}?tab=packages&n=${number}&page=${page}`;
+  const packages = list ?? `${to("annotation", version)}?tab=packages`;
+  const all = `${here ?? `${packages}&n=${number}`}&page=${page}`;
   return at >= 0
     ? html`<${One} rows=${rows} at=${at} classes=${data.classes} all=${all} />`
-    : html`<${Grid} rows=${rows} total=${data.total} page=${page} all=${all} version=${version} number=${number} />`;
+    : html`<${Grid} rows=${rows} total=${data.total} page=${page} all=${all} list=${packages} number=${number} />`;
 }
 
-/** @param {{rows: any[], total: number, page: number, all: string, version: string, number: string}} props */
-function Grid({ rows, total, page, all, version, number }) {
+/** @param {{rows: any[], total: number, page: number, all: string, list: string, number: string}} props */
+function Grid({ rows, total, page, all, list, number }) {
   const [opacity, setOpacity] = useState(0.55);
   return html`
     <div class="row samples-head">
-      <a class="button" href=${`${to("annotation", version)}?tab=packages`}>
+      <a class="button" href=${list}>
         ‹ ${t("全部任务包", "All packages")}
       </a>
       <b>${t(`第 ${number} 包`, `Package ${number}`)}</b>

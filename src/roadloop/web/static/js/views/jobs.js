@@ -29,16 +29,19 @@ export const JobTable = ({ jobs, reload, empty }) => html`
     rows=${jobs}
     address=${addressOf}
     empty=${empty}
-    columns=${columns(reload)}
+    columns=${columns(reload, jobs)}
   />
 `;
 
-/** @param {() => void} reload */
-const columns = (reload) => [
+/** @param {() => void} reload @param {any[]} jobs those that are shown; nobody is named where nobody has an account */
+const columns = (reload, jobs) => [
   { head: t("名称", "Name"), cell: (/** @type {any} */ job) => job.title, class: "name-col" },
   { head: t("类型", "Kind"), cell: (/** @type {any} */ job) => kindName(job.kind), class: "nowrap" },
   { head: t("状态", "State"), cell: (/** @type {any} */ job) => html`<${JobState} job=${job} />` },
   { head: t("创建", "Created"), cell: (/** @type {any} */ job) => html`<${Time} at=${job.created_at} />` },
+  ...(jobs.some((job) => job.author)
+    ? [{ head: t("提交者", "By"), cell: (/** @type {any} */ job) => job.author ?? "–", class: "nowrap" }]
+    : []),
   { head: t("用时", "Took"), num: true, cell: (/** @type {any} */ job) => took(job) },
   {
     head: "",

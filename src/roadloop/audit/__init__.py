@@ -1,0 +1,1 @@
+"""The record of who did what: only ever added to, each line sealed with the one before."""

@@ -1,0 +1,48 @@
+// @ts-check
+/** Who looks at the page, and what they may do: asked once, and again when a log-in is needed. */
+
+import { get, onLogInNeeded } from "./api.js";
+import { useEffect, useState } from "./lib.js";
+
+/**
+ * `accounts`: whether somebody has an account; without one everybody on the machine may do everything.
+ * @typedef {{accounts: boolean, name: string | null, role: string | null, rights: string[]}} Me
+ */
+
+/** @type {Me | undefined} */
+let me;
+/** @type {Set<(now: Me | undefined) => void>} */
+const watchers = new Set();
+
+/** @param {Me | undefined} now */
+function set(now) {
+  me = now;
+  for (const watcher of [...watchers]) watcher(now);
+}
+
+/** Ask again who looks: after a log-in, a log-out, or the first account. */
+export async function askWho() {
+  const reply = await get("/v1/me");
+  set(/** @type {Me} */ (reply.data));
+}
+
+onLogInNeeded(() => {
+  if (me?.name) set({ ...me, name: null, role: null, rights: [] });
+  else if (me && !me.accounts) set({ ...me, accounts: true, name: null, role: null, rights: [] });
+});
+
+/** Who looks, as far as that is known, now and whenever it changes. */
+export function useMe() {
+  const [now, setNow] = useState(me);
+  useEffect(() => {
+    watchers.add(setNow);
+    return () => void watchers.delete(setNow);
+  }, []);
+  return now;
+}
+
+/** Whether who looks has a right: see, work, rule... @param {string} right */
+export const may = (right) => me?.rights.includes(right) ?? false;
+
+/** Whether there are accounts at all. */
+export const peopled = () => me?.accounts ?? false;
