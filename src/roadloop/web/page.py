@@ -4,6 +4,8 @@ What people write stays what is served, module by module, below `/static/`; no t
 an entry are put one after another into a single file, each in a function of its own, in the order in which they need each
 other; so are those of each module that is asked for late, and what two of these need. So modules import and export in a few
 forms only, on lines of their own, and do not go in rings; `compose` refuses everything else by name. Comments stay behind.
+
+All addresses in these files are relative, so that a proxy may show the page below any path of its own.
 """
 
 import gzip
@@ -95,28 +97,28 @@ class Page:
 def _made(texts: Mapping[str, str]) -> dict[str, File]:
     """All files by name. They have a version in their names, of everything that they were made from."""
     version = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in texts.items()).encode()).hexdigest()[:12]
+    icon = f"/page/{version}/icon.svg"
     found = {f"{version}/{name}": text for name, text in texts.items() if name.startswith(VENDOR)}
     for document in ("index.html", "docs.html"):
         text = texts[document]
         sheets = _LINK.findall(text)
         entry = document.replace("index", "app").removesuffix(".html")
         found[f"{version}/{entry}.css"] = "".join(texts[sheet] for sheet in sheets)
-        files = compose(texts, f"js/{entry}.js", f"/page/{version}/")
+        files = compose(texts, f"js/{entry}.js", icon)
         found |= {f"{version}/{name}": text for name, text in files.items()}
-        link = f'  <link rel="stylesheet" href="/page/{version}/{entry}.css">\n'
+        link = f'  <link rel="stylesheet" href="page/{version}/{entry}.css">\n'
         # Else a browser would learn of these when it has the first file, a way there and back later.
-        needed = sorted({address for _, address in _HEAD.findall(files[f"{entry}.js"])})
-        link += "".join(f'  <link rel="modulepreload" href="{address}">\n' for address in needed)
+        needed = sorted({address.removeprefix("./") for _, address in _HEAD.findall(files[f"{entry}.js"])})
+        link += "".join(f'  <link rel="modulepreload" href="page/{version}/{name}">\n' for name in needed)
         first = text.index('  <link rel="stylesheet"')
         bare = _LINK.sub("", text)
         text = bare[:first] + link + bare[first:]
-        found[document] = text.replace(f"/static/js/{entry}.js", f"/page/{version}/{entry}.js").replace(
-            "/static/js/boot.js", f"/page/{version}/boot.js"
-        )
-        found[document] = found[document].replace(ICON, f"/page/{version}/icon.svg")
+        for name in (f"js/{entry}.js", "js/boot.js", "icon.svg"):
+            text = text.replace(f"/static/{name}", f"page/{version}/{PurePosixPath(name).name}")
+        found[document] = text
     for path, text in texts.items():
         for named in _WORKER.findall(text):
-            files = compose(texts, _place(path, named), f"/page/{version}/")
+            files = compose(texts, _place(path, named), icon)
             found |= {f"{version}/{name}": text for name, text in files.items()}
     found |= {f"{version}/boot.js": texts["js/boot.js"], f"{version}/icon.svg": texts["icon.svg"]}
     return {name: _file(name, text) for name, text in found.items()}
@@ -129,13 +131,13 @@ def _file(name: str, text: str) -> File:
     return File(f"{kinds[PurePosixPath(name).suffix]}; charset=utf-8", plain, packed)
 
 
-def compose(texts: Mapping[str, str], entry: str, base: str) -> dict[str, str]:
+def compose(texts: Mapping[str, str], entry: str, icon: str) -> dict[str, str]:
     """A module and all that it needs, as few modules.
 
     Args:
         texts: All modules, by their paths, which begin with `js/` or `vendor/`.
         entry: The one that is to run.
-        base: Where the files will be, and the vendored libraries, which stay as they are.
+        icon: Address of the icon, for what is drawn.
 
     Returns:
         The files by name: the entry's own with what it needs at once; one for each module that is asked for late,
@@ -153,16 +155,24 @@ def compose(texts: Mapping[str, str], entry: str, base: str) -> dict[str, str]:
     asked = Counter(path for paths in late.values() for path in paths)
     shared = [path for path in dict.fromkeys(chain(*late.values())) if asked[path] > 1]
     name = PurePosixPath(entry).stem
-    files = {f"{name}.js": _file_of(texts, first, base, ["const $ = {};\n"], ["export { $ };\n"] if late else [])}
-    link = f'import {{ $ }} from "{base}{name}.js";\n'
+    ends = ["export { $ };\n"] if late else []
+    files = {f"{name}.js": _file_of(texts, first, f"{name}.js", ["const $ = {};\n"], ends)}
     if shared:
-        files[f"{name}.shared.js"] = _file_of(texts, shared, base, [link], [])
+        above = [f'import {{ $ }} from "./{name}.js";\n']
+        files[f"{name}.shared.js"] = _file_of(texts, shared, f"{name}.shared.js", above, [])
     for path, paths in late.items():
+        file = path.removeprefix("js/")
         own = [one for one in paths if asked[one] == 1]
-        also = [f'import "{base}{name}.shared.js";\n'] if len(own) < len(paths) else []
+        above = [f'import {{ $ }} from "{_up(file)}{name}.js";\n']
+        above += [f'import "{_up(file)}{name}.shared.js";\n'] if len(own) < len(paths) else []
         given = f"export const {{ {', '.join(_exported(path, texts[path]))} }} = $[{path!r}];\n"
-        files[path.removeprefix("js/")] = _file_of(texts, own, base, [link, *also], [given])
-    return files
+        files[file] = _file_of(texts, own, file, above, [given])
+    return {file: text.replace(ICON, icon) for file, text in files.items()}
+
+
+def _up(file: str) -> str:
+    """The way from a file to where all are."""
+    return "../" * file.count("/") or "./"
 
 
 def _needs(texts: Mapping[str, str], entry: str) -> list[str]:
@@ -189,8 +199,9 @@ def _late(texts: Mapping[str, str], path: str) -> list[str]:
     return [place for place in places if not place.startswith(VENDOR)]
 
 
-def _file_of(texts: Mapping[str, str], paths: list[str], base: str, above: list[str], below: list[str]) -> str:
-    """Modules one after another, with the imports of libraries and other lines above all."""
+def _file_of(texts: Mapping[str, str], paths: list[str], file: str, above: list[str], below: list[str]) -> str:
+    """Modules one after another in a file, with the imports of libraries and other lines above all."""
+    base = _up(file)
     heads = {head: None for path in paths for head in _heads(texts, path, base)}
     parts = (f"// {path}\n$[{path!r}] = (() => {{\n{_body(path, texts[path], base)}}})();\n" for path in paths)
     return "".join([*heads, *above, *parts, *below])
@@ -219,9 +230,8 @@ def _body(path: str, text: str, base: str) -> str:
     text = _COMMENT.sub("", text)
     text = _IMPORT.sub(lambda found: _brought(_place(path, found[2]), found[1]), text)
     text = _EXPORT.sub("", _LISTED.sub("", _PASSED_ON.sub("", text)))
-    text = _WORKER.sub(lambda found: f'new URL("{base}{PurePosixPath(found[1]).name}", location.origin)', text)
+    text = _WORKER.sub(lambda found: f'new URL("{base}{PurePosixPath(found[1]).name}", import.meta.url)', text)
     text = _DYNAMIC.sub(lambda found: f'"{base}{_place(path, found[1]).removeprefix("js/")}"', text)
-    text = text.replace(ICON, f"{base}icon.svg")
     if left := _LEFT.search(text):
         raise ValueError(f"{path}: a form that cannot be composed: {left[0]}")
     given = ", ".join(name if name == value else f"{name}: {value}" for name, value in exports.items())

@@ -2,6 +2,7 @@
 /** The only module that talks to the server. Everything else takes data. */
 
 import { noteCall } from "./calls.js";
+import { at } from "./lib.js";
 import { language } from "./preferences.js";
 
 /** @typedef {Record<string, any>} Reply  The JSON of a successful answer. */
@@ -153,7 +154,7 @@ async function request(path, options) {
   const headers = { Accept: "application/json", "Accept-Language": language(), ...options.headers };
   let response;
   try {
-    response = await fetch(path, { ...options, headers });
+    response = await fetch(at(path), { ...options, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw unreachable();

@@ -7,6 +7,21 @@ import { h, render } from "../vendor/preact-11.2.0.js";
 export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-hooks-11.2.0.js";
 export { render };
 
-export const html = htm.bind(h);
+/** Where the server's paths begin for this browser: `/`, or the path below which a proxy shows them. */
+export const BASE = new URL(".", document.baseURI).pathname;
+
+/** An address of the server, as this browser reaches it. @param {string} path */
+export const at = (path) => (path.startsWith("/") ? BASE + path.slice(1) : path);
+
+/** @param {any} type @param {any} props @param {any[]} children */
+const element = (type, props, ...children) => h(type, typeof type === "string" ? reached(props) : props, ...children);
+
+/** @param {any} props */
+function reached(props) {
+  if (typeof props?.src === "string") return { ...props, src: at(props.src) };
+  return typeof props?.href === "string" ? { ...props, href: at(props.href) } : props;
+}
+
+export const html = htm.bind(element);
 
 /** @typedef {import("../vendor/preact-11.2.0.js").Child} Child */

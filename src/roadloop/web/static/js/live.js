@@ -1,7 +1,7 @@
 // @ts-check
 /** What the server tells by itself: which jobs have changed their state, and how far the running ones are. */
 
-import { useEffect, useState } from "./lib.js";
+import { at, useEffect, useState } from "./lib.js";
 
 /**
  * @typedef {{progress: number, eta_seconds: number | null, note: string | null,
@@ -62,7 +62,7 @@ export function listen(language) {
   const start = () => {
     stop();
     if (document.hidden) return;
-    const mine = new EventSource(`/v1/events?language=${language}`);
+    const mine = new EventSource(at(`/v1/events?language=${language}`));
     source = mine;
     for (const event of ["ready", "jobs", "progress", "alive"]) mine.addEventListener(event, alive);
     mine.addEventListener("ready", () => {

@@ -3,9 +3,12 @@
 
 import { asCurl, asPython, callsMade } from "../calls.js";
 import { t } from "../i18n.js";
-import { html, useState } from "../lib.js";
+import { BASE, html, useState } from "../lib.js";
 import { Over } from "./over.js";
 import { viewerKeys } from "./viewer.js";
+
+/** The server's address, for programs. */
+const SERVER = (location.origin + BASE).replace(/\/$/, "");
 
 /** @type {() => [string, [string, any][]][]} */
 const keys = () => [
@@ -41,15 +44,14 @@ export const Keys = ({ close }) => html`
 export function Calls({ close }) {
   const [python, setPython] = useState(false);
   const calls = callsMade();
-  const write = (/** @type {import("../calls.js").Call} */ call) =>
-    python ? asPython(call) : asCurl(call, location.origin);
+  const write = (/** @type {import("../calls.js").Call} */ call) => (python ? asPython(call) : asCurl(call, SERVER));
   return html`
     <${Over} title=${t("本页背后的调用", "The calls behind this page")} close=${close} class="calls">
       <div class="segmented" role="group" aria-label=${t("写法", "Written for")}>
         <button type="button" aria-pressed=${String(!python)} onClick=${() => setPython(false)}>curl</button>
         <button type="button" aria-pressed=${String(python)} onClick=${() => setPython(true)}>Python</button>
       </div>
-      ${python && html`<pre>${`from roadloop.client import Client\n\nclient = Client("${location.origin}")`}</pre>`}
+      ${python && html`<pre>${`from roadloop.client import Client\n\nclient = Client("${SERVER}")`}</pre>`}
       <ul>
         ${calls.map((call) => html`<li><${Call} text=${write(call)} /></li>`)}
       </ul>

@@ -2,7 +2,7 @@
 /** The viewer's stage: panes of one picture with its masks, under one view. The worker draws them. */
 
 import { t } from "../i18n.js";
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
+import { BASE, html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { className } from "./classes.js";
 import { useGestures } from "./gestures.js";
 import { NOTHING } from "./paint.js";
@@ -290,7 +290,7 @@ function useWorker(box) {
     });
     made.addEventListener("error", () => setSaid((now) => ({ ...now, broken: true })));
     const canvas = box.current?.querySelector("canvas")?.transferControlToOffscreen();
-    if (canvas) made.postMessage({ canvas }, [canvas]);
+    if (canvas) made.postMessage({ server: BASE, canvas }, [canvas]);
     worker.current = made;
     return () => made.terminate();
   }, []);

@@ -37,6 +37,8 @@ const SMOOTH = 2;
 /** Layers of one picture that are kept in colours: truth, two models, their errors and confidence, a hidden class. */
 const MOST_PAINTED = 8;
 
+/** Where the server's paths begin. */
+let server = "/";
 /** @type {OffscreenCanvas | undefined} */
 let canvas;
 /** @type {Scene | undefined} */
@@ -50,6 +52,7 @@ let drawing = false;
 let scratch;
 
 addEventListener("message", ({ data }) => {
+  if (data.server) server = data.server;
   if (data.canvas) canvas = data.canvas;
   if (data.wanted) load(data.wanted);
   if (data.scene) {
@@ -115,7 +118,7 @@ function paintAhead({ key, layers }) {
  */
 async function part(one, picture, url, take) {
   try {
-    const reply = await fetch(url, { signal: one.abort.signal });
+    const reply = await fetch(server + url.slice(1), { signal: one.abort.signal });
     if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
     await take(await reply.blob());
   } catch (error) {
