@@ -31,12 +31,12 @@ test("seconds: the server's clock counts, not the browser's", () => {
 
 test("many: one of a thing is said with its own word and verb", () => {
   assert.equal(many(1, "picture is", "pictures are"), "1 picture is");
-  assert.deepEqual([0, 1, 2, 1234, null].map((n) => many(n, "class", "classes")), [
-    "0 classes",
-    "1 class",
-    "2 classes",
-    "1,234 classes",
-    "– classes",
-  ]);
-  assert.deepEqual([1, 7].map((n) => many(n, "track")), ["1 track", "7 tracks"]);
+  assert.deepEqual(
+    [0, 1, 2, 1234, null].map((n) => many(n, "class", "classes")),
+    ["0 classes", "1 class", "2 classes", "1,234 classes", "– classes"],
+  );
+  assert.deepEqual(
+    [1, 7].map((n) => many(n, "track")),
+    ["1 track", "7 tracks"],
+  );
 });
