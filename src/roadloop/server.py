@@ -177,7 +177,7 @@ def _routing(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         text = Text(f"没有路径 {path}；接口说明在 /docs。", f"There is no {path}; /docs describes what there is.")
         return errors.answer(request, NotFoundError(text))
-    text = Text(f"请求无效：{error.detail}。", f"The request is not valid: {error.detail}.")
+    text = Text(f"请求无效（HTTP {error.status_code}）。", f"The request is not valid: {error.detail}.")
     return errors.answer(request, MalformedRequestError(text))
 
 

@@ -58,7 +58,7 @@ def test_fsck__nothing_is_wrong(fsck: Fsck) -> None:
 
 def test_fsck__says_what_is_wrong_in_the_language_and_changes_nothing(platform: Platform, fsck: Fsck) -> None:
     stranger(platform, "datasets/x[red]")
-    counts = "0 jobs, 1 files checked: 1 problems, 0 notes"
+    counts = "0 jobs, 1 file checked: 1 problem, 0 notes"
     assert fsck() == (1, [unknown("datasets/x[red]"), counts, HINT])
     code, lines = fsck(lang="zh_CN.UTF-8")
     assert (code, lines[0], lines[2]) == (
@@ -83,12 +83,12 @@ def test_repair__does_what_is_answered_with_yes(platform: Platform, fsck: Fsck) 
         stranger(platform, f"datasets/{name}")
     offers = [f"  → move datasets/{name} to quarantine/ (nothing is deleted)" for name in "xy"]
     code, lines = fsck("--repair", answers="n\ny\n")
-    assert (code, lines[-3:]) == (1, [unknown("datasets/x"), "0 jobs, 2 files checked: 1 problems, 0 notes", HINT])
+    assert (code, lines[-3:]) == (1, [unknown("datasets/x"), "0 jobs, 2 files checked: 1 problem, 0 notes", HINT])
     assert [line.partition("?")[0] for line in lines if "→" in line] == offers
     assert len(list(platform.workspace.quarantine.glob("*/datasets/y/a.txt"))) == 1
     assert fsck("--repair", "--yes") == (
         0,
-        [unknown("datasets/x"), offers[0], "0 jobs, 1 files checked: 0 problems, 0 notes"],
+        [unknown("datasets/x"), offers[0], "0 jobs, 1 file checked: 0 problems, 0 notes"],
     )
     assert not list(platform.workspace.datasets.glob("*"))
 
@@ -108,7 +108,7 @@ def test_repair__also_offers_what_a_cure_brings_to_light(platform: Platform, fsc
     publish.write_json(models / INDEX, index_of(models))
     code, lines = fsck("--repair", answers="y\nn\n")
     wrong = f"✗ models/{INDEX} is not the index of the bundles."
-    assert (code, lines[-3:]) == (1, [wrong, "0 jobs, 2 files checked: 1 problems, 0 notes", HINT])
+    assert (code, lines[-3:]) == (1, [wrong, "0 jobs, 2 files checked: 1 problem, 0 notes", HINT])
     assert fsck("--repair", "--yes")[0] == 0
     assert read_json(models / INDEX) == index_of(models)
 
@@ -152,7 +152,7 @@ def test_fsck__notes_edits_and_what_has_no_sums_are_no_problems(platform: Platfo
         "· Not as roadloop wrote them: edited, or damaged:",
         "    networks/n/network.py has changed.",
     ]
-    counts = "1 jobs, 1 files checked: 0 problems, 1 notes"
+    counts = "1 job, 1 file checked: 0 problems, 1 note"
     assert fsck() == (0, [*lines, counts])
     assert fsck("--unverified") == (0, [*lines, "· sources/mine: has no sums and cannot be verified", counts])
     code, said = fsck("--json")
@@ -163,7 +163,7 @@ def test_fsck__notes_edits_and_what_has_no_sums_are_no_problems(platform: Platfo
     assert [edit["en"] for edit in found["edits"]] == ["networks/n/network.py has changed."]
     assert found["unverified"] == ["sources/mine"]
     code, said = fsck("--repair", "--yes")
-    assert (code, said[-1]) == (0, "1 jobs, 1 files checked: 0 problems, 0 notes")
+    assert (code, said[-1]) == (0, "1 job, 1 file checked: 0 problems, 0 notes")
     assert len(list(platform.workspace.quarantine.glob(f"*/datasets/{scratch}"))) == 1
 
 

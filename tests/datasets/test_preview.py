@@ -78,7 +78,7 @@ def test_preview__warns_of_what_is_too_small(client: TestClient, platform: Platf
     assert [told["parts"][split]["pictures"] for split in ("train", "val", "test")] == [40, 1, 0]
     assert told["warnings"][0].startswith("No pictures in test")
     assert any("val has 1 picture only: scores on so few say nothing" in text for text in told["warnings"])
-    assert told["warnings"][2].startswith("None of the 1 labels of val that were looked at shows car:")
+    assert told["warnings"][2].startswith("None of the 1 label of val that were looked at shows car:")
     assert told["sources"] == [{"name": "镇", "pictures": 41, "tracks": 2, "chosen": 41, "new": 41, "lists": False}]
     assert ask(client, split_by="picture", train=0.5, val=0.5)["warnings"] == []
     uneven = ask(client, train=0.5, val=0.5)["warnings"]

@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 import import_folders as folders
+from filled import TINY, go_round
 from roadloop.client import Client, RefusedError
 from roadloop.datasets.reader import DatasetReader
 from roadloop.demo import cli, report
 from roadloop.demo.camvid import CamvidTour, check_folder, script_of
 from roadloop.demo.child import ServerChild, serving
-from roadloop.demo.script import Found, Lap, Script
-from roadloop.demo.second_lap import TwoLaps
+from roadloop.demo.script import Found
 from roadloop.demo.stage import Stage
 from roadloop.demo.world.world import World
 from roadloop.errors import InvalidValueError, JobError
@@ -25,17 +25,6 @@ from roadloop.settings import Settings
 from roadloop.sources.service import open_set, read_splits, scan
 from roadloop.storage import reading
 from roadloop.storage.paths import Workspace
-
-TINY = Script(
-    size=(96, 72),
-    tracks=4,
-    frames=3,
-    shares=(0.5, 0.25, 0.25),
-    epochs=1,
-    batch=4,
-    train_con={"optimizer": "adamw", "base_lr": 0.005, "network_settings": {"auxiliary": False, "width": 0.25}},
-    again=Lap(drives=2, frames=4, every=9, picks=5, package=4, epochs=1),
-)
 
 
 @pytest.fixture
@@ -97,9 +86,8 @@ def test_check_folder__no_camvid_with_its_split(tmp_path: Path) -> None:
 
 
 def walk(server: ServerChild, home: Path) -> tuple[Found, Stage]:
-    stage = Stage(Console(quiet=True), "en")
     with Client(server.url, "en", alive=server.check) as client:
-        found = TwoLaps(client, Workspace(home), stage, TINY, processes=1).run()
+        found, stage = go_round(client, home)
         report.write_report(home, stage.steps, found, TINY)
         report.write_sheet(home, found, client.read)
     return found, stage

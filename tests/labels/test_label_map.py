@@ -127,7 +127,7 @@ def test_saved_otherwise__other_train_ids_and_classes_that_were_not_mentioned() 
     assert moved.zh == "train id 已改为从 0 开始连续：3 → 0, 5 → 1。"
     assert moved.en == "The train ids were made consecutive from 0: 3 → 0, 5 → 1."
     assert unnamed.zh == "1 个类别没有提到，它们的像素在训练中被忽略：7 空。"
-    assert unnamed.en == "1 classes were not mentioned; their pixels are ignored in training: 7 void."
+    assert unnamed.en == "1 class was not mentioned; their pixels are ignored in training: 7 void."
     same = {"0": ["road", "道路", 0], "1": ["car", "车", 1], "2": ["bus", "客车", 1], "7": ["void", "空", 255]}
     assert saved_otherwise(same, TABLE, parse_map(same, TABLE)) == []
 

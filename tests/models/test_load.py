@@ -93,7 +93,7 @@ def test_load_model__refuses_tensors_that_do_not_fit_the_source(tmp_path: Path, 
     description = files.description_path(path)
     values = json.loads(description.read_text(encoding="utf-8"))
     description.write_text(json.dumps(values | {"params_sha256": publish.sha256_file(path)}))
-    with pytest.raises(BrokenFileError, match="1 tensors differ in name or shape, such as extra"):
+    with pytest.raises(BrokenFileError, match="1 tensor differs in name or shape, such as extra"):
         load.load_model(path, trusted(path))
 
 

@@ -148,7 +148,7 @@ def test_start__part_of_published_weights_goes_by_their_names(tmp_path: Path) ->
         ),
         (
             {"classifier.dsconv1.conv.3.weight": None},
-            r"1 tensors of the network are not .*: classify\.0\.1\.0\.weight \[",
+            r"1 tensor of the network is not .*: classify\.0\.1\.0\.weight \[",
         ),
         ({"classifier.conv.1.weight": (5, 31, 1, 1)}, r"classify\.3\.weight \[7, 32, 1, 1\] \(\[5, 31, 1, 1\]\)"),
     ],

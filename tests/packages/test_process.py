@@ -449,7 +449,7 @@ def test_process__a_label_of_new_asks_the_sets_that_still_stand(
     job = publish_labels("v1", "union", new=True)
     assert (job.state, job.error) == (JobState.FAILED, "job_failed")
     assert job.reason is not None
-    assert "all 1 labels were published before" in job.reason.en
+    assert "all 1 label was published before" in job.reason.en
     shutil.rmtree(made)
     job = publish_labels("v1", "union", new=True)
     assert (job.state, job.result and job.result["published_pictures"]) == (JobState.SUCCEEDED, 1)

@@ -41,7 +41,7 @@ def test_report__what_is_counted_listed_and_said() -> None:
     )
     assert said[1] == "4 pictures have no label returned: 1/0.jpg, 1/1.jpg, 1/2.jpg ..."
     assert said[2:22] == [f"Package {n} is passed over: old." for n in range(20)]
-    assert said[22:] == ["The true labels of 1 gold pictures cannot be found now; they are not scored."]
+    assert said[22:] == ["The true labels of 1 gold picture cannot be found now; they are not scored."]
     assert report.rejected_csv().splitlines()[1:] == [f"3,'=a.jpg,{name}.png,7,坏,bad" for name in "ab"]
     chinese = [text.zh for text in report.warnings()]
     assert chinese[0].endswith("例如 3/a.png：坏")
@@ -56,7 +56,7 @@ def test_nothing_published__why() -> None:
         Report("v", "union", "s"),
     )
     assert [report.nothing_published().text.en for report in reports] == [
-        "No source set was made: all 1 labels were rejected, such as a.png: bad.",
+        "No source set was made: all 1 label was rejected, such as a.png: bad.",
         "No source set was made: all 2 labels were published before; without new all of them are published again.",
         "No source set was made: no label came back that could be published.",
     ]

@@ -61,7 +61,7 @@ LOSSES: Final = (
     Loss("task_divide", "images/v1/a_0.jpg", "images/v1/a_4.jpg", "logs/*.log",
          f"left out: images/v1/a_4.jpg: Cannot be read: {WHY}", {"pictures": 4, "bad": 1}),
     Loss("process_label", "released/v1/1/ext-label-a_0.png", "released/v1/2/ext-label-a_3.png", "logs/*.log",
-         "1 pictures have no label returned: 2/ext-a_3.jpg", {"published_pictures": 3, "missing_pictures": 1}),
+         "1 picture has no label returned: 2/ext-a_3.jpg", {"published_pictures": 3, "missing_pictures": 1}),
     Loss("linedown", "imports/annotations/1/ext-label-a_0.png", "imports/annotations/2/ext-label-a_3.png", "logs/*.log", "",
          {"finished": 3, "unfinished": 1}),
     Loss("health", "sources/镇/1/t0_000.jpg", "sources/镇/1/t3_007.jpg", "health/*/problems.csv",

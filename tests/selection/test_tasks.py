@@ -83,11 +83,11 @@ def test_sample__everything_with_all_tables(platform: Platform, run_job: RunJob)
 @pytest.mark.parametrize(
     ("listed", "ratio", "said"),
     [
-        ("路口", "0.1%", ("0.1% of 1 pictures is less than one", "make ratio larger")),
-        ("empty", "2", ("1 tracks cannot be used, such as empty: The track has no pictures; put",)),
-        ("png", "2", ("1 files cannot be used, such as png/1.png", "save this PNG as JPEG", "1 tracks")),
-        ("cut", "2", ("1 pictures cannot be used, such as cut_1: ", "copy it again")),
-        ("nowhere", "2", ("1 tracks cannot be used, such as nowhere: There is no track nowhere",)),
+        ("路口", "0.1%", ("0.1% of 1 picture is less than one", "make ratio larger")),
+        ("empty", "2", ("1 track cannot be used, such as empty: The track has no pictures; put",)),
+        ("png", "2", ("1 file cannot be used, such as png/1.png", "save this PNG as JPEG", "1 track")),
+        ("cut", "2", ("1 picture cannot be used, such as cut_1: ", "copy it again")),
+        ("nowhere", "2", ("1 track cannot be used, such as nowhere: There is no track nowhere",)),
     ],
 )
 def test_sample__nothing_to_take_says_why_and_what_to_do(

@@ -45,7 +45,7 @@ def test_import__from_anywhere_with_a_report(platform: Platform, tmp_path: Path)
     # The same folder again adds what is new.
     put(tmp_path / "in" / "train" / "new_1.jpg", jpeg(9))
     put(tmp_path / "in" / "trainannot" / "new_1.png", encode_label(ids(8, 3)))
-    assert "1 pictures" in bring(home, tmp_path / "in", "--name", "街景").output
+    assert "1 picture" in bring(home, tmp_path / "in", "--name", "街景").output
     assert [s.key for s in scan(source).samples] == ["train/0001TP_1", "train-2/new_1", "val/0016E5_2"]
     assert [f for f in files(home) if "partial" in f] == []
     folders.voc(tmp_path / "other")

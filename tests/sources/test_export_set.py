@@ -252,7 +252,7 @@ def test_export_set__names_what_is_left_out(platform: Platform, tmp_path: Path) 
     done = leave(platform, "原", "voc", tmp_path / "out")
     assert done.pictures == 1
     assert [p.file for p in done.problems] == ["原/p/lonely.jpg", "原/p/cut.jpg"]
-    assert any("1 pictures of the split lists" in note.en for note in done.notes)
+    assert any("1 picture of the split lists" in note.en for note in done.notes)
     assert (tmp_path / "out" / "ImageSets" / "Segmentation" / "val.txt").read_text() == "p/good\n"
 
 
@@ -262,7 +262,7 @@ def test_export_set__on_the_command_line(platform: Platform, tmp_path: Path) -> 
     arguments = ["export-set", "原", "--layout", "coco", "--out", str(out), "--home", str(platform.workspace.home)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "1 pictures" in result.output
+    assert "1 picture" in result.output
     assert (out / "苏州" / "a.jpg").read_bytes() == jpeg()
     with pytest.raises(ConflictError):
         CliRunner().invoke(app, arguments, catch_exceptions=False)

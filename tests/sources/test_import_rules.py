@@ -98,7 +98,7 @@ def test_import__255_without_a_table_is_said_with_its_share(platform: Platform, 
     put(src(platform) / "masks" / "a.png", encode_label(ids(255, 2)))
     job = bring()
     assert labels(platform) == {"images/a": {2: BELOW, 255: TOP}}
-    assert any("25.00 % of the pixels, in 1 pictures, are 255" in w.en for w in job.warnings)
+    assert any("25.00 % of the pixels, in 1 picture, are 255" in w.en for w in job.warnings)
     assert any("25.00 % of the pixels are 255" in r["reason_en"] for r in report_rows(platform, job))
 
 
@@ -365,7 +365,7 @@ def test_import__single_unknown_pixels_are_said_at_the_end_too(platform: Platfor
     put(src(platform) / "a.png", encode_label(label))
     job = bring()
     assert [w.en for w in job.warnings if "of no class" in w.en] == [
-        "2 pixels, in 1 pictures, are of no class and were set to 255 (ignore); the report has their colours or ids"
+        "2 pixels, in 1 picture, are of no class and were set to 255 (ignore); the report has their colours or ids"
     ]
 
 

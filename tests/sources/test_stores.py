@@ -93,7 +93,7 @@ def test_import__at_the_terminal_a_copy_comes_from_any_prefix_and_a_reference_fr
         bucket.put(f"{place}/1/t_1.png", encode_label(ids(2, 0)))
     for place, name, more in (("other/in", "copied", ()), ("team/in", "referred", ("--reference",))):
         done = CliRunner().invoke(app, ["import", f"s3://{bucket.name}/{place}", "--name", name, *more])
-        assert f"1 pictures -> source set {name}" in done.output, done.output
+        assert f"1 picture -> source set {name}" in done.output, done.output
         assert len(scan(open_set(platform.workspace, name)).samples) == 1
     with pytest.raises(PathOutsideError):
         CliRunner().invoke(

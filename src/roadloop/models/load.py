@@ -224,8 +224,8 @@ def refused(path: Path, found: Problems, cure: Text) -> InvalidValueError:
         Text(
             f"{path.name} 与此网络不能完整对应，未采用任何张量：网络的 {len(found.lacking)} 个张量在文件中没有（或形状不同）："
             f"{some(found.lacking, '无')}；文件中 {len(found.left)} 个张量在网络中没有位置：{some(found.left, '无')}。{cure.zh}",
-            f"{path.name} does not fit this network wholly, so nothing of it was taken: {many(len(found.lacking), 'tensor')} of the"
-            f" network are not in the file, or have other shapes there: {some(found.lacking, 'none')};"
+            f"{path.name} does not fit this network wholly, so nothing of it was taken: {many(len(found.lacking), 'tensor of the network is', 'tensors of the network are')}"
+            f" not in the file, or of another shape there: {some(found.lacking, 'none')};"
             f" {len(found.left)} of the file have no place in the network: {some(found.left, 'none')}. {cure.en}",
         ),
         parameter="weights",

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from roadloop.errors import DiskFullError, JobError, RoadloopError, Text
+from roadloop.errors import DiskFullError, JobError, RoadloopError, Text, many
 from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
 NAME: Final = "left_out.csv"
-_KINDS: Final = {"tracks": Text("轨迹", "tracks"), "pictures": Text("图片", "pictures"), "files": Text("文件", "files")}
+_KINDS: Final = {"tracks": Text("轨迹", "track"), "pictures": Text("图片", "picture"), "files": Text("文件", "file")}
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -76,7 +76,9 @@ class LeftOut:
             return None
         return Text(
             "；".join(f"{_KINDS[kind].zh} {count} 个不能使用，如 {first.zh}" for kind, count, first in said),
-            "; ".join(f"{count} {_KINDS[kind].en} cannot be used, such as {first.en}" for kind, count, first in said),
+            "; ".join(
+                f"{many(count, _KINDS[kind].en)} cannot be used, such as {first.en}" for kind, count, first in said
+            ),
         )
 
     def _add(self, kind: str, name: str, place: tuple[str, str], reason: Text) -> None:

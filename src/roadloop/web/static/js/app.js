@@ -118,7 +118,8 @@ function App() {
         ${over === "search" && may("see") && html`<${Palette} places=${everyPlace()} close=${close} />`}
         ${over === "keys" && html`<${Keys} close=${close} />`}
         ${over === "calls" && html`<${Calls} close=${close} />`}
-        <main id="content" tabindex="-1" class=${`content ${wide ? "wide" : ""}`} key=${key} aria-busy=${coming ? "true" : undefined}>
+        <main id="content" tabindex="-1" class=${`content ${wide ? "wide" : ""}`} key=${key}
+          aria-busy=${coming ? "true" : undefined}>
           <${view} route=${page.route} active=${jobs} />
         </main>
       </div>

@@ -47,13 +47,21 @@ export function Table({ columns, rows, address, empty, chosen, order = "-created
                 class=${`${address ? "opens" : ""} ${chosen?.(row) ? "chosen" : ""}`}
                 onClick=${address ? (/** @type {MouseEvent} */ e) => open(e, address(row)) : undefined}
               >
-                ${columns.map((column, i) =>
-                  i === 0 && address
-                    ? html`
-                      <td class=${cellClass(column)}><a class="name" href=${address(row)}>${column.cell(row)}</a></td>
-                    `
-                    : html`<td class=${cellClass(column)}>${column.cell(row)}</td>`,
-                )}
+                ${columns.map((column, i) => {
+                  const cell = column.cell(row);
+                  const whole = typeof cell === "string" ? cell : undefined;
+                  if (i === 0 && address)
+                    return html`
+                      <td class=${cellClass(column)}>
+                        <a class="name clamp" href=${address(row)} title=${whole}>${cell}</a>
+                      </td>
+                    `;
+                  return html`
+                    <td class=${cellClass(column)}>
+                      ${whole && column.class === "text" ? html`<div class="clamp" title=${whole}>${cell}</div>` : cell}
+                    </td>
+                  `;
+                })}
               </tr>
             `,
           )}

@@ -21,7 +21,10 @@ export function ClassTable({ info }) {
   return html`
     <div class="table-top row">
       <span class="quiet grow">
-        ${t(`${present.length} 个类别出现在图片中`, `${many(present.length, "class occurs", "classes occur")} in the pictures`)}
+        ${t(
+          `${present.length} 个类别出现在图片中`,
+          `${many(present.length, "class occurs", "classes occur")} in the pictures`,
+        )}
       </span>
       ${
         absent > 0 &&

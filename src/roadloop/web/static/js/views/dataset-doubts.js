@@ -116,8 +116,8 @@ export function Problems({ info }) {
       <p class="panel-text quiet">
         ${t(
           `${count(info.bad)} 个文件被排除（不影响其余图片）；完整清单也在数据目录的 report.csv。`,
-          `${many(info.bad, "file was", "files were")} left out (the others are not affected); report.csv in the dataset's folder ` +
-            "names them all, too.",
+          `${many(info.bad, "file was", "files were")} left out (the others are not affected); report.csv in the ` +
+            "dataset's folder names them all, too.",
         )}
       </p>
       <${Table}

@@ -167,8 +167,8 @@ function Classes({ told }) {
             ? t(`查看了全部 ${count(looked)} 个标注。`, `All ${many(looked, "label was", "labels were")} looked at.`)
             : t(
                 `查看了均匀取自各轨迹的 ${count(looked)} 个标注；“–”表示其中没有，罕见的类别仍可能存在。`,
-                `${many(looked, "label was", "labels were")} looked at, evenly from the tracks; – says that none of them has it, ` +
-                  "and a rare class may be there all the same.",
+                `${many(looked, "label was", "labels were")} looked at, evenly from the tracks; – says that none of ` +
+                  "them has it, and a rare class may be there all the same.",
               )
         }
       </p>

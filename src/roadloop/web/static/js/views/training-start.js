@@ -120,8 +120,8 @@ export function StartForm({ row, settings, maps, mapSaved, started }) {
         <span class="small quiet">
           ${t(
             `${row.category_num} 个类别，由标签映射决定。开始后配置和映射不再改变；要别的配置可复制任务。`,
-            `${many(row.category_num, "class", "classes")}, by the label map. Once started, settings and map are fixed; ` +
-              "copy the task for others.",
+            `${many(row.category_num, "class", "classes")}, by the label map. Once started, settings and ` +
+              "map are fixed; copy the task for others.",
           )}
         </span>
       </div>

@@ -94,7 +94,10 @@ function Task({ row, reload, route, dataset }) {
             open ? ["start", t("开始训练", "Start")] : ["progress", t("进展", "Progress")],
             [
               "map",
-              html`${t(`标签映射（${row.category_num} 类）`, `Label map (${many(row.category_num, "class", "classes")})`)}${dot(moved)}`,
+              html`${t(
+                `标签映射（${row.category_num} 类）`,
+                `Label map (${many(row.category_num, "class", "classes")})`,
+              )}${dot(moved)}`,
             ],
             ["config", html`${t("全部配置", "All settings")}${dot(unsaved)}`],
           ]}
