@@ -63,6 +63,23 @@ def test_waiting__each_row_leads_to_where_it_is_done(browser: Browser, drafts: l
     assert browser.problems() == []
 
 
+def test_waiting__a_failure_that_was_seen_is_not_told_again(
+    browser: Browser, site: LiveServer, drafts: list[str]
+) -> None:
+    assert drafts
+    browser.open("/")
+    browser.find(".waiting-row", "1 个任务失败：导入").find_element("css selector", "button").click()
+    browser.until(lambda: "任务失败" not in browser.text())
+    browser.run("location.reload()")
+    browser.find(".waiting-row", "标注已取回")
+    assert "任务失败" not in browser.text()
+    platform = open_platform(site.settings)
+    job(platform, "offimport", "上海", JobState.FAILED)
+    platform.database.close()
+    browser.run("location.reload()")
+    assert "上海" in browser.find(".waiting-row", "1 个任务失败：导入").text
+
+
 def test_waiting__names_drafts_with_edits_of_this_window_first(browser: Browser, drafts: list[str]) -> None:
     browser.open("/")
     edits = '{"train_con": {"seed": "7"}, "data_con": {}, "text": {}, "gpus": "", "map": null}'

@@ -57,8 +57,10 @@ def test_nothing_published__why() -> None:
     )
     assert [report.nothing_published().text.en for report in reports] == [
         "No source set was made: all 1 labels were rejected, such as a.png: bad.",
-        "No source set was made: all 2 labels were published before; without “Only what was not published before” (new)"
-        " all of them are published again.",
+        (
+            "No source set was made: all 2 labels were published before; without “Only what was not published before” (new)"
+            " all of them are published again."
+        ),
         "No source set was made: no label came back that could be published.",
     ]
     assert [report.nothing_published().text.zh for report in reports] == [
