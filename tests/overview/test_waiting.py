@@ -1,42 +1,15 @@
 """What waits for somebody, by the rows that say so, and when it does not any more."""
 
-import time
-from typing import Any
-
-import sqlalchemy as sa
-
+from job_rows import job, row
 from roadloop.annotators.store import downloads
 from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
-from roadloop.jobs.store import jobs
 from roadloop.networks.store import networks
-from roadloop.overview.waiting import DAY, DAYS, FAILED_DAYS, NEWEST, waiting
+from roadloop.overview.waiting import DAYS, FAILED_DAYS, NEWEST, waiting
 from roadloop.packages.store import divisions, label_runs
 from roadloop.selection.store import selections
 from roadloop.storage.platform import Platform
-
-DONE = JobState.SUCCEEDED
-
-
-def job(platform: Platform, kind: str, title: str, state: JobState = DONE, *, days: float = 0, **result: Any) -> str:
-    """A job's row as it is after so many days."""
-    at = time.time() - days * DAY
-    with platform.database.transaction() as db:
-        task_id = queue.submit(db, queue.Submission(kind, {}, title))
-        ended = None if state in (JobState.CREATED, JobState.QUEUED, JobState.RUNNING) else at
-        values = {"state": state.value, "created_at": at, "finished_at": ended, "result": result}
-        db.execute(jobs.update().where(jobs.c.id == task_id).values(**values))
-    return task_id
-
-
-def row(platform: Platform, table: sa.Table, task_id: str, **values: Any) -> None:
-    """A feature's row of a job; what is not said is empty."""
-    for column in table.c:
-        if column.name not in values and not column.nullable and column.name not in ("id", "task_id"):
-            values[column.name] = {} if isinstance(column.type, sa.JSON) else column.type.python_type()
-    with platform.database.transaction() as db:
-        db.execute(table.insert().values(task_id=task_id, **values))
 
 
 def found(platform: Platform) -> dict[str, list[str]]:

@@ -37,7 +37,7 @@ def test_report__what_is_counted_listed_and_said() -> None:
     said = [text.en for text in report.warnings()]
     assert (
         said[0]
-        == "2 labels were rejected and kept; /task_divide with rejected=1 sends them out again. Such as 3/a.png: bad"
+        == "2 labels were rejected and kept; Rejected on the page, or /task_divide with rejected=1, sends them out again. Such as 3/a.png: bad"
     )
     assert said[1] == "4 pictures have no label returned: 1/0.jpg, 1/1.jpg, 1/2.jpg ..."
     assert said[2:22] == [f"Package {n} is passed over: old." for n in range(20)]
@@ -57,12 +57,15 @@ def test_nothing_published__why() -> None:
     )
     assert [report.nothing_published().text.en for report in reports] == [
         "No source set was made: all 1 label was rejected, such as a.png: bad.",
-        "No source set was made: all 2 labels were published before; without new all of them are published again.",
+        (
+            "No source set was made: all 2 labels were published before; without “Only what was not published before” (new)"
+            " all of them are published again."
+        ),
         "No source set was made: no label came back that could be published.",
     ]
     assert [report.nothing_published().text.zh for report in reports] == [
         "未生成源数据：1 张标注全部被退回，例如 a.png：坏。",
-        "未生成源数据：返回的 2 张标注此前都已发布；不带 new 可重新发布全部。",
+        "未生成源数据：返回的 2 张标注此前都已发布；不选“只要以前没有发布过的”（不带 new）可重新发布全部。",
         "未生成源数据：没有返回可发布的标注。",
     ]
     assert reports[0].nothing_published().details["rejected_pictures"] == 1

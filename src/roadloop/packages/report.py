@@ -96,9 +96,10 @@ class Report:
             first = self.rejected[0]
             place = f"{first['package']}/{first['label']}"
             yield Text(
-                f"{len(self.rejected)} 张标注被退回并保留，可用 /task_divide 的 rejected=1 重新发出。"
+                f"{len(self.rejected)} 张标注被退回并保留；在网页的“退回”处，或用 /task_divide 的 rejected=1，再次发出。"
                 f"例如 {place}：{first['reason']['zh']}",
-                f"{many(len(self.rejected), 'label was', 'labels were')} rejected and kept; /task_divide with rejected=1 sends them out again."
+                f"{many(len(self.rejected), 'label was', 'labels were')} rejected and kept; Rejected on the page, or /task_divide"
+                " with rejected=1, sends them out again."
                 f" Such as {place}: {first['reason']['en']}",
             )
         if self.missing:
@@ -122,8 +123,9 @@ class Report:
             zh = f"{len(self.rejected)} 张标注全部被退回，例如 {first['label']}：{first['reason']['zh']}"
             en = f"all {many(len(self.rejected), 'label was', 'labels were')} rejected, such as {first['label']}: {first['reason']['en']}"
         elif self.earlier:
-            zh = f"返回的 {self.earlier} 张标注此前都已发布；不带 new 可重新发布全部"
-            en = f"all {many(self.earlier, 'label was', 'labels were')} published before; without new all of them are published again"
+            zh = f"返回的 {self.earlier} 张标注此前都已发布；不选“只要以前没有发布过的”（不带 new）可重新发布全部"
+            en = f"all {many(self.earlier, 'label was', 'labels were')} published before; without"
+            en += " “Only what was not published before” (new) all of them are published again"
         else:
             zh, en = "没有返回可发布的标注", "no label came back that could be published"
         return JobError(Text(f"未生成源数据：{zh}。", f"No source set was made: {en}."), **self._counts())

@@ -70,10 +70,14 @@ def published(platform: Platform, release: int) -> dict[str, Any]:
 
 
 def _next(db: sa.Connection, category: str, after: Place) -> Place | None:
-    """The first place behind another one at which something is published."""
-    behind = sa.tuple_(_COLUMNS.env, _COLUMNS.adcode) > sa.tuple_(sa.literal(after.env), sa.literal(after.adcode))
-    query = sa.select(_COLUMNS.env, _COLUMNS.adcode).where(_COLUMNS.category == category, behind, *_PUBLISHED)
-    row = db.execute(query.order_by(_COLUMNS.env, _COLUMNS.adcode).limit(1)).first()
+    """The first place behind another one at which something is published.
+
+    Two questions, as SQLite compares a pair by an index with its first half alone, and walks all releases of a place.
+    """
+    query = sa.select(_COLUMNS.env, _COLUMNS.adcode).where(_COLUMNS.category == category, *_PUBLISHED)
+    query = query.order_by(_COLUMNS.env, _COLUMNS.adcode).limit(1)
+    beside = query.where(_COLUMNS.env == after.env, _COLUMNS.adcode > after.adcode)
+    row = db.execute(beside).first() or db.execute(query.where(_COLUMNS.env > after.env)).first()
     return None if row is None else Place(*row)
 
 

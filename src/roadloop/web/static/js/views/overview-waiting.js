@@ -5,8 +5,10 @@ import { addressOf, kindName } from "../components/kinds.js";
 import { Panel } from "../components/layout.js";
 import { unsavedOf } from "../drafts.js";
 import { count, t } from "../i18n.js";
-import { html } from "../lib.js";
+import { html, useState } from "../lib.js";
 import { to } from "../router.js";
+
+const SEEN = "roadloop.seen";
 
 /**
  * A row of `/v1/overview`, `waiting`.
@@ -14,34 +16,74 @@ import { to } from "../router.js";
  */
 
 /** @param {{rows: Waits[]}} props */
-export const WaitingPanel = ({ rows }) => html`
-  <${Panel} title=${t("等你处理", "Waiting for you")} flush>
-    <ul class="waiting-list">
-      ${rows.length === 0 && html`<li class="quiet">✓ ${t("没有等你处理的事情。", "Nothing waits for you.")}</li>`}
-      ${rows.flatMap(split).map(
-        (row) => html`
-          <li key=${`${row.what} ${row.kind} ${row.ones[0].task_id}`}>
-            <a href=${addressOfWait(row)}>
-              <span class=${`mark ${row.what === "failed" ? "bad" : "faint"}`} aria-hidden="true">
-                ${row.what === "failed" ? "✕" : "○"}
-              </span>
-              <span class="grow wrap">
-                <b>${words(row)}</b>
-                <span class="small quiet"> ${named(row)}</span>
-              </span>
-              <span class="link nowrap">${cure(row)} →</span>
-            </a>
-          </li>
-        `,
-      )}
-    </ul>
-  <//>
-`;
+export function WaitingPanel({ rows }) {
+  const [seen, see] = useState(seenFailures);
+  const shown = rows.flatMap((row) => split(row, seen));
+  return html`
+    <${Panel} title=${t("等你处理", "Waiting for you")} flush>
+      <ul class="waiting-list">
+        ${shown.length === 0 && html`<li class="quiet">✓ ${t("没有等你处理的事情。", "Nothing waits for you.")}</li>`}
+        ${shown.map(
+          (row) => html`
+            <li class="waiting-row" key=${`${row.what} ${row.kind} ${row.ones[0].task_id}`}>
+              <a href=${addressOfWait(row)}>
+                <span class=${`mark ${row.what === "failed" ? "bad" : "faint"}`} aria-hidden="true">
+                  ${row.what === "failed" ? "✕" : "○"}
+                </span>
+                <span class="grow wrap">
+                  <b>${words(row)}</b>
+                  <span class="small quiet"> ${named(row)}</span>
+                </span>
+                <span class="link nowrap">${cure(row)} →</span>
+              </a>
+              ${
+                row.what === "failed" &&
+                html`
+                  <button type="button" class="button small-button" onClick=${() => see(saw(row))}
+                    title=${t("不再列出；任务列表中仍可查到", "Not listed here any more; the list of jobs keeps it")}>
+                    ${t("知道了", "Seen")}
+                  </button>
+                `
+              }
+            </li>
+          `,
+        )}
+      </ul>
+    <//>
+  `;
+}
 
-/** Each version has a place of its own; drafts with edits that this window keeps come first. @param {Waits} row */
-function split(row) {
+/** Of each kind the newest failure that somebody has seen in this browser. @returns {Record<string, string>} */
+function seenFailures() {
+  try {
+    return JSON.parse(localStorage.getItem(SEEN) ?? "{}");
+  } catch {
+    return {}; // storage is switched off, or holds something else
+  }
+}
+
+/** @param {Waits} row */
+function saw(row) {
+  const seen = { ...seenFailures(), [row.kind]: row.ones[0].task_id };
+  try {
+    localStorage.setItem(SEEN, JSON.stringify(seen));
+  } catch {
+    // then it lasts as long as the page
+  }
+  return seen;
+}
+
+/**
+ * Each version has a place of its own; drafts with edits that this window keeps come first; seen failures are left out.
+ * @param {Waits} row @param {Record<string, string>} seen
+ */
+function split(row, seen) {
   if (["returned", "rejected", "uncut"].includes(row.what))
     return row.ones.map((one) => ({ ...row, number: 1, ones: [one] }));
+  if (row.what === "failed") {
+    const known = row.ones.findIndex((one) => one.task_id === seen[row.kind]);
+    return known < 0 ? [row] : known === 0 ? [] : [{ ...row, number: known, ones: row.ones.slice(0, known) }];
+  }
   if (row.what !== "draft") return [row];
   const edited = row.ones.filter((one) => unsavedOf(one.task_id));
   const others = row.ones.filter((one) => !edited.includes(one));
