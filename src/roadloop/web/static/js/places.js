@@ -8,6 +8,7 @@ import { AnnotationList } from "./views/annotation-list.js";
 import { AnnotationNew } from "./views/annotation-new.js";
 import { AnnotationPage } from "./views/annotation.js";
 import { DatasetList, DatasetNew, DatasetPage } from "./views/datasets.js";
+import { DiskPage } from "./views/disk.js";
 import { EvaluationList, EvaluationNew, EvaluationPage } from "./views/evaluations.js";
 import { GpuPage } from "./views/gpus.js";
 import { ImportList } from "./views/import-list.js";
@@ -27,6 +28,7 @@ import { SourceList, SourcePage } from "./views/sources.js";
 import { TrainingList } from "./views/training-list.js";
 import { TrainingNew } from "./views/training-new.js";
 import { TrainingPage } from "./views/training.js";
+import { TrashPage } from "./views/trash.js";
 
 /**
  * Jobs that have not ended.
@@ -140,6 +142,8 @@ export const PLACES = [
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },
+  { path: "disk", loop: false, kinds: ["measure"], name: () => t("磁盘", "Disk"), list: DiskPage },
+  { path: "trash", loop: false, kinds: [], name: () => t("回收站", "Trash"), list: TrashPage },
 ];
 
 /**

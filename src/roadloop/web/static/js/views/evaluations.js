@@ -3,6 +3,7 @@
 
 import { get, query } from "../api.js";
 import { shortModel } from "../components/classes.js";
+import { DeleteButton } from "../components/delete.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
@@ -110,6 +111,7 @@ export function EvaluationPage({ route }) {
         <${StopButton} job=${row} done=${reload} />${
           done && names.length === 1 && html`<${ReleaseLink} models=${row.model} />`
         }
+        <${DeleteButton} thing=${{ kind: "evaluation", name: task }} back=${to("evaluation")} />
       `} />
     ${
       done
