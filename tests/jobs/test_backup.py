@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from job_cases import CASES, build_dataset, tree_of
+from roadloop.cli.main import app
 from roadloop.errors import BrokenFileError, ConflictError, NotFoundError
 from roadloop.jobs import backup, queue, restored
 from roadloop.jobs.fsck import inspect
@@ -152,3 +154,22 @@ def test_before_upgrade__the_older_rows_are_kept(built: Platform, monkeypatch: p
             assert db.execute(sa.text(f"SELECT count(*) FROM before_{older}.datasets")).scalar_one() == 1
     assert inspect(built, hashes=True).problems == []
     del monkeypatch
+
+
+def test_backup__planted_secrets_are_in_none_of_its_lists(
+    built: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "planted-0123456789abcdef"
+    monkeypatch.setenv("ROADLOOP_LABEL_STUDIO_TOKEN", secret)
+    monkeypatch.setenv("ROADLOOP_TRACK_SERVICE_URL", f"http://user:{secret}@127.0.0.1:1")
+    home, place = str(built.workspace.home), str(tmp_path / "b")
+    said = [
+        CliRunner().invoke(app, words).output
+        for words in (["backup", place, "--home", home], ["backup", place, "--list"], ["backup", place, "--verify"])
+    ]
+    assert "files" in said[0]
+    assert "verified" in said[2]
+    assert secret not in "".join(said)
+    for path in (tmp_path / "b").rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o700
