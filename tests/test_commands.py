@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from roadloop.cli.main import app
 from roadloop.errors import NotFoundError
 
-MAKING = {"serve", "migrate", "demo"}  # commands that make a workspace
+MAKING = {"serve", "migrate", "demo", "restore"}  # commands that make a workspace
 #: What the others need besides `--home`; the file and the folder are there.
 NEEDED = {
     "audit export": [],
@@ -19,6 +19,7 @@ NEEDED = {
     "export": ["FILE"],
     "export-set": ["镇", "--layout", "coco", "--out", "out"],
     "fsck": [],
+    "backup": ["backups"],
     "health": ["镇"],
     "import": ["FOLDER", "--name", "镇"],
     "networks": ["--no-speed"],

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from job_cases import CASES, build_dataset, tree_of
+from roadloop.cli.main import app
 from roadloop.errors import BrokenFileError, ConflictError, NotFoundError
 from roadloop.jobs import backup, queue, restored
 from roadloop.jobs.fsck import inspect
-from roadloop.storage import backup as shelves
+from roadloop.storage import backup as kept
 from roadloop.storage import migrate, rows_copy
-from roadloop.storage.backup import FolderShelf
 from roadloop.storage.platform import Platform, open_platform
+from roadloop.storage.shelves import FolderShelf, open_shelf
 
 RunJob = Callable[[Platform, str], queue.Job]
 
@@ -27,8 +29,8 @@ def built(platform: Platform, run_job: RunJob) -> Platform:
     return platform
 
 
-def _shelf(place: Path, *, write: bool = False) -> shelves.Shelf:
-    return shelves.open_shelf(place, write=write)
+def _shelf(place: Path, *, write: bool = False) -> kept.Shelf:
+    return open_shelf(place, write=write)
 
 
 def _save(platform: Platform, place: Path) -> backup.Saved:
@@ -43,7 +45,7 @@ def test_restore__same_bytes_elsewhere(built: Platform, tmp_path: Path, name: st
     saved = _save(built, tmp_path / name)
     assert saved.problems == []
     shelf = _shelf(tmp_path / name)
-    about = shelves.newest(shelf)
+    about = kept.newest(shelf)
     assert backup.verify(shelf, about) == []
     home = tmp_path / "elsewhere"
     backup.restore(shelf, about, home)
@@ -70,7 +72,7 @@ def test_save__copies_what_is_new_only(built: Platform, tmp_path: Path, run_job:
     assert isinstance(shelf := _shelf(place), FolderShelf)
     assert len(shelf.snapshots()) == 3
     assert shelf.prune(1) == (2, 0)
-    assert backup.verify(shelf, shelves.newest(shelf)) == []
+    assert backup.verify(shelf, kept.newest(shelf)) == []
 
 
 def test_save__damage_in_the_home_is_named(built: Platform, tmp_path: Path) -> None:
@@ -88,7 +90,7 @@ def test_verify__damage_in_the_backup_is_found_and_not_restored(built: Platform,
     objects[0].write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     objects[1].unlink()
     shelf = _shelf(tmp_path / "b")
-    about = shelves.newest(shelf)
+    about = kept.newest(shelf)
     assert len(backup.verify(shelf, about)) >= 2
     with pytest.raises(BrokenFileError, match="damaged"):
         backup.restore(shelf, about, tmp_path / "home2")
@@ -127,7 +129,7 @@ def test_save__a_killed_one_leaves_no_snapshot(
 def test_restore__a_newer_programs_backup_is_refused(built: Platform, tmp_path: Path) -> None:
     _save(built, tmp_path / "b")
     shelf = _shelf(tmp_path / "b")
-    about = shelves.newest(shelf).model_copy(update={"db_schema": "9999"})
+    about = kept.newest(shelf).model_copy(update={"db_schema": "9999"})
     with pytest.raises(ConflictError, match="newer roadloop"):
         backup.restore(shelf, about, tmp_path / "home2")
     assert not (tmp_path / "home2").exists()
@@ -144,11 +146,30 @@ def test_before_upgrade__the_older_rows_are_kept(built: Platform, monkeypatch: p
         db.execute(sa.text(f"UPDATE alembic_version SET version_num = '{migrate.newest()}'"))
     assert rows_copy.before_upgrade(built.database, built.workspace.home) is None
     if built.database.is_local:
-        kept = built.workspace.backups / f"roadloop-{older}.db"
-        assert kept.stat().st_mode & 0o777 == 0o600
-        shutil.copyfile(kept, built.workspace.home / "roadloop.db.old")
+        file = built.workspace.backups / f"roadloop-{older}.db"
+        assert file.stat().st_mode & 0o777 == 0o600
+        shutil.copyfile(file, built.workspace.home / "roadloop.db.old")
     else:
         with built.database.reading() as db:
             assert db.execute(sa.text(f"SELECT count(*) FROM before_{older}.datasets")).scalar_one() == 1
     assert inspect(built, hashes=True).problems == []
     del monkeypatch
+
+
+def test_backup__planted_secrets_are_in_none_of_its_lists(
+    built: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "planted-0123456789abcdef"
+    monkeypatch.setenv("ROADLOOP_LABEL_STUDIO_TOKEN", secret)
+    monkeypatch.setenv("ROADLOOP_TRACK_SERVICE_URL", f"http://user:{secret}@127.0.0.1:1")
+    home, place = str(built.workspace.home), str(tmp_path / "b")
+    said = [
+        CliRunner().invoke(app, words).output
+        for words in (["backup", place, "--home", home], ["backup", place, "--list"], ["backup", place, "--verify"])
+    ]
+    assert "files" in said[0]
+    assert "verified" in said[2]
+    assert secret not in "".join(said)
+    for path in (tmp_path / "b").rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o700

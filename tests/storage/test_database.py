@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,13 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
     rest = {"gpus": "", "single_gpu": True, "dicts": {}}
     of_version(settings, "0009", {"evaluations": [row | rest]})
     platform = open_platform(settings, upgrade=True)
-    (said,) = platform.upgraded
+    kept, said = platform.upgraded
+    if platform.database.is_local:
+        assert "backups/roadloop-0009.db" in kept.en
+        with closing(sqlite3.connect(home / "backups" / "roadloop-0009.db")) as older:
+            assert older.execute("SELECT dest_path FROM evaluations").fetchall() == [(f"{home}/out",)]
+    else:
+        assert "before_0009" in kept.en
     assert f"({home}) were made relative in the database, 1 in all" in said.en
     with platform.database.reading() as db:
         found = db.execute(sa.text("SELECT sour_dir, dest_dir, dest_path FROM evaluations")).one()

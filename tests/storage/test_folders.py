@@ -29,10 +29,11 @@ def test_folders__are_named_nowhere_else() -> None:
 def test_folders__code_never_runs_in_those_into_which_pictures_and_labels_come() -> None:
     """And no manifest among what people put there is taken for roadloop's."""
     assert {folder.name for folder in FOLDERS if folder.inbox} == {
-        "sources", "imports", "tracks", "images", "packages", "released", "uploads",
+        "sources", "imports", "tracks", "images", "packages", "released", "uploads", "trash", "backups",
     }  # fmt: skip
     assert {folder.name for folder in FOLDERS if folder.filled == "people"} == {
-        "networks", "weights", "imports", "tracks", "images", "released", "class-tables", "quarantine", "uploads",
+        "networks", "weights", "imports", "tracks", "images", "released", "class-tables", "quarantine", "uploads", "trash",
+        "backups",
     }  # fmt: skip
     assert {folder.name for folder in FOLDERS if folder.filled == "both"} == {"sources"}
 

@@ -14,12 +14,12 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.jobs import backup as backups
 from roadloop.jobs import restored
 from roadloop.settings import Settings
-from roadloop.storage import backup as shelves
-from roadloop.storage.backup import About, FolderShelf, Shelf
+from roadloop.storage.backup import About, Shelf, newest
 from roadloop.storage.database import Database
 from roadloop.storage.move import move
 from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import FILE, open_platform, opened
+from roadloop.storage.shelves import FolderShelf, open_shelf
 from roadloop.storage.sqlite import sqlite_url
 
 console = terminal()
@@ -43,7 +43,7 @@ def backup(
     """
     place = place.expanduser().resolve()
     if show or check:
-        shelf = shelves.open_shelf(place)
+        shelf = open_shelf(place)
         with closing(shelf):
             _look(shelf, check=check)
         return
@@ -55,7 +55,7 @@ def backup(
                     "A backup cannot stand inside the workspace; put it elsewhere, best on another disk.",
                 )
             )
-        shelf = shelves.open_shelf(place, write=True)
+        shelf = open_shelf(place, write=True)
         with closing(shelf), Progress(*_COLUMNS, console=terminal(stderr=True), transient=True) as bar:
             line = bar.add_task("files 文件", total=None)
             saved = backups.save(platform, shelf, lambda n, total: bar.update(line, completed=n, total=total))
@@ -103,9 +103,9 @@ def restore(
     """
     settings = settings_of(home)
     target = Workspace(settings.home, ()).home
-    shelf = shelves.open_shelf(place.expanduser().resolve())
+    shelf = open_shelf(place.expanduser().resolve())
     with closing(shelf), Progress(*_COLUMNS, console=terminal(stderr=True), transient=True) as bar:
-        about = shelves.newest(shelf, name)
+        about = newest(shelf, name)
         line = bar.add_task(about.name, total=None)
         backups.restore(shelf, about, target, lambda n, total: bar.update(line, completed=n, total=total))
     _open_restored(about, settings.model_copy(update={"database_url": ""}), settings.database_url)

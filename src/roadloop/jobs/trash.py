@@ -47,6 +47,7 @@ REFERRERS: Final = tuple(
     f"roadloop.{feature}.disposal"
     for feature in ("sources", "datasets", "training", "evaluation", "releases", "selection", "packages", "annotators")
 )
+_HOLDING: Final = frozenset({"source", "evaluation", "selection"})
 MOST: Final = 20  #: references that a refusal names
 _COUNTED: Final = 20_000  # files of a folder without a manifest whose sizes are added up, at most
 
@@ -168,6 +169,10 @@ def _protecting(db: sa.Connection, thing: Thing) -> list[Reference]:
 
 def _within(db: sa.Connection, workspace: Workspace, thing: Thing) -> list[Reference]:
     """Other people's finished work that stands inside the thing's folders, or pictures that others refer to there."""
+    if (
+        thing.kind not in _HOLDING
+    ):  # the others' folders hold nothing of others, and claims read every source set's manifest
+        return []
     own = set(thing.places)
     found = {}
     for claim in all_claims(db, workspace):

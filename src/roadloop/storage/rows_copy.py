@@ -9,6 +9,7 @@ from pathlib import Path
 from roadloop.errors import Text
 from roadloop.storage import migrate, move, publish, sqlite
 from roadloop.storage.database import Database
+from roadloop.storage.folders import Folders
 
 
 def save(database: Database, target: Path) -> None:
@@ -55,7 +56,7 @@ def before_upgrade(database: Database, home: Path) -> Text | None:
     if now is None or now == migrate.newest():
         return None
     if database.is_local:
-        target = home / "backups" / f"roadloop-{now}.db"
+        target = Folders(home).backups / f"roadloop-{now}.db"
         target.parent.mkdir(mode=0o700, exist_ok=True)
         if not target.exists():
             scratch = target.with_name(publish.hidden_name(target.name, "rows"))

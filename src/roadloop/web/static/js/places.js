@@ -16,6 +16,7 @@ const AnnotationPage = late(async () => (await import("./views/annotation.js")).
 const DatasetList = late(async () => (await import("./views/datasets.js")).DatasetList);
 const DatasetNew = late(async () => (await import("./views/datasets.js")).DatasetNew);
 const DatasetPage = late(async () => (await import("./views/datasets.js")).DatasetPage);
+const DiskPage = late(async () => (await import("./views/disk.js")).DiskPage);
 const EvaluationList = late(async () => (await import("./views/evaluations.js")).EvaluationList);
 const EvaluationNew = late(async () => (await import("./views/evaluations.js")).EvaluationNew);
 const EvaluationPage = late(async () => (await import("./views/evaluations.js")).EvaluationPage);
@@ -42,6 +43,7 @@ const SourcePage = late(async () => (await import("./views/sources.js")).SourceP
 const TrainingList = late(async () => (await import("./views/training-list.js")).TrainingList);
 const TrainingNew = late(async () => (await import("./views/training-new.js")).TrainingNew);
 const TrainingPage = late(async () => (await import("./views/training.js")).TrainingPage);
+const TrashPage = late(async () => (await import("./views/trash.js")).TrashPage);
 
 /**
  * Jobs that have not ended.
@@ -164,6 +166,8 @@ export const PLACES = [
   },
   { path: "gpus", loop: false, kinds: [], name: () => "GPU", list: GpuPage },
   { path: "jobs", loop: false, kinds: [], name: () => t("任务", "Jobs"), list: JobList, one: JobPage },
+  { path: "disk", loop: false, kinds: ["measure"], name: () => t("磁盘", "Disk"), list: DiskPage },
+  { path: "trash", loop: false, kinds: [], name: () => t("回收站", "Trash"), list: TrashPage },
   { path: "settings", loop: false, kinds: [], name: () => t("设置", "Settings"), list: SettingsPage },
   { path: "people", loop: false, kinds: [], right: "self", name: () => t("账号", "Accounts"), list: PeoplePage },
 ];

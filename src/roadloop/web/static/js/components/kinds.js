@@ -24,6 +24,7 @@ const KINDS = {
   linedown: ["jobs", () => t("在线下载", "Download of labels")],
   push_package: ["jobs", () => t("任务包交付", "Handing over of a package")],
   demo_pictures: ["jobs", () => t("绘制演示图片", "Demo pictures")],
+  measure: ["jobs", () => t("统计磁盘", "Count of the disk")],
   rehearsal: ["jobs", () => t("自检", "Rehearsal")],
 };
 

@@ -2,6 +2,7 @@
 /** The packages of a version: hand over, see how far annotators are, take back. */
 
 import { act, ended, get } from "../api.js";
+import { DeleteButton } from "../components/delete.js";
 import { Empty, Panel, Time, Warnings } from "../components/layout.js";
 import { Start } from "../components/start.js";
 import { ProgressBar } from "../components/state.js";
@@ -144,6 +145,12 @@ const columns = (of, shape, reload) => [
     num: true,
     cell: (/** @type {any} */ row) =>
       row.rejected > 0 ? html`<span class="bad">${count(row.rejected)}</span>` : count(0),
+  },
+  {
+    head: "",
+    class: "actions",
+    cell: (/** @type {any} */ row) =>
+      html`<${DeleteButton} small thing=${{ kind: "package", name: String(row.number) }} done=${reload} />`,
   },
 ];
 

@@ -2,6 +2,7 @@
 /** Datasets: the list, and one of them with its statistics, leak report, pictures and problems. */
 
 import { get, query } from "../api.js";
+import { DeleteButton } from "../components/delete.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { Listing } from "../components/listing.js";
@@ -107,6 +108,7 @@ export function DatasetPage({ route }) {
             </a>
           `
         }
+        <${DeleteButton} thing=${{ kind: "dataset", name: row.data_name }} back=${to("datasets")} />
       `} />
     <div class="stack">
       ${!done && html`<${Panel}><${JobState} job=${row} wide /><//>`}

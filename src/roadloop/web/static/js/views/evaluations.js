@@ -3,6 +3,7 @@
 
 import { get, query } from "../api.js";
 import { shortModel } from "../components/classes.js";
+import { DeleteButton } from "../components/delete.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
@@ -108,6 +109,7 @@ export function EvaluationPage({ route }) {
     <${Head} title=${names.join(" · ")} chip=${done && html`<${StateChip} state=${row.state} />`} sub=${row.sour_dir}
       actions=${html`
         <${StopButton} job=${row} done=${reload} />${done && html`<${ReleaseLink} row=${row} />`}
+        <${DeleteButton} thing=${{ kind: "evaluation", name: task }} back=${to("evaluation")} />
       `} />
     ${
       done

@@ -2,6 +2,7 @@
 /** One release: what it is, its bundle, and what has served at its place. */
 
 import { get } from "../api.js";
+import { DeleteButton } from "../components/delete.js";
 import { Absent, Facts, Head, Loading, Panel } from "../components/layout.js";
 import { Against, measuredOn, placeOf, releasedMiou } from "../components/released.js";
 import { Table } from "../components/table.js";
@@ -50,14 +51,17 @@ export function ReleaseOne({ route }) {
           </span>`
           : html`<a class="link" href=${to("jobs", id)}>${t("还没有发布", "not published")}</a>`
       }
-      actions=${
-        one.folder &&
-        html`
-          <a class="button primary" href=${`/v1/releases/${one.id}/bundle`} download>
-            ${t("下载整包（zip）", "Download the bundle (zip)")}
-          </a>
-        `
-      } />
+      actions=${html`
+        ${
+          one.folder &&
+          html`
+            <a class="button primary" href=${`/v1/releases/${one.id}/bundle`} download>
+              ${t("下载整包（zip）", "Download the bundle (zip)")}
+            </a>
+          `
+        }
+        <${DeleteButton} thing=${{ kind: "release", name: id }} back=${to("release")} />
+      `} />
     <div class="stack">
       <${Panel}>
         <${Facts} of=${[

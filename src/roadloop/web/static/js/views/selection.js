@@ -3,6 +3,7 @@
 
 import { get, query } from "../api.js";
 import { className } from "../components/classes.js";
+import { DeleteButton } from "../components/delete.js";
 import { kindName } from "../components/kinds.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
@@ -41,6 +42,7 @@ export function SelectionPage({ route }) {
       actions=${html`
         <a class="button" href=${to("jobs", task)}>${t("日志与经过", "Log and course")}</a>
         <${StopButton} job=${job} done=${reload} />
+        <${DeleteButton} thing=${{ kind: "selection", name: task }} back=${to("selection")} />
       `} />
     <div class="stack">
       ${job.state !== "succeeded" && html`<${Panel}><${JobState} job=${job} wide /><//>`}

@@ -2,6 +2,7 @@
 /** Source sets: the list, and one with its classes, pictures, health and files that are left out. */
 
 import { get } from "../api.js";
+import { DeleteButton } from "../components/delete.js";
 import { Absent, Empty, Facts, Failure, Head, Loading, Panel, Tabs } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
@@ -80,6 +81,7 @@ export function SourcePage({ route }) {
     <${Head} title=${set.name}
       actions=${html`
         <a class="button primary" href=${to("datasets", "new")}>${t("生成数据", "Build a dataset")}</a>
+        <${DeleteButton} thing=${{ kind: "source", name: set.name }} back=${to("sources")} />
       `} />
     <div class="stack">
       <${Panel}><${Facts} of=${facts(set)} /><//>

@@ -2,6 +2,7 @@
 /** One training task: prepared, running, or done. */
 
 import { act, get, query } from "../api.js";
+import { DeleteButton } from "../components/delete.js";
 import { Absent, ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
 import { JobState, StateChip } from "../components/state.js";
 import { many, t } from "../i18n.js";
@@ -184,5 +185,6 @@ function Actions({ row, reload }) {
         </a>
       `
     }
+    <${DeleteButton} thing=${{ kind: "task", name: row.task_name }} back=${to("training")} />
   `;
 }
