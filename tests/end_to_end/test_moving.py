@@ -32,7 +32,7 @@ pytestmark = pytest.mark.xdist_group("moving")  # one workspace for all of it
 PORT: Final = 8600
 PLACES: Final = import_module("roadloop.storage.migrations.versions.0010_places")
 #: Texts about the past, for people; nothing reads a place out of them.
-TOLD: Final = ("jobs.reason", "jobs.note", "jobs.warnings", "job_events.text")
+TOLD: Final = ("jobs.reason", "jobs.note", "jobs.warnings", "job_events.text", "audit.facts")  # which quotes requests
 #: A network that begins from a folder, as SegFormer does.
 NETWORK: Final = """from pathlib import Path
 

@@ -21,16 +21,18 @@ from roadloop.jobs.states import JobState
 from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.storage.platform import open_platform
+from signed_in import make_each, token_of
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(3000)]
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
+@pytest.mark.parametrize("role", ["", "viewer", "annotator", "engineer", "admin"])
 def test_r29__no_request_that_the_description_allows_breaks_the_server(
-    settings: Settings, run_job: Callable[..., Any], times: Callable[[int], int], rng: random.Random
+    settings: Settings, run_job: Callable[..., Any], times: Callable[[int], int], rng: random.Random, role: Any
 ) -> None:
-    """In a workspace with pictures, labels, a model and jobs that wait, because nothing runs."""
+    """In a workspace with pictures, labels, a model and jobs that wait, because nothing runs; without accounts, and as each role."""
     platform = open_platform(
         settings.model_copy(update={"allowed_hosts": ("testserver", "localhost"), "release_wait_seconds": 0.05}),
         upgrade=True,
@@ -38,6 +40,10 @@ def test_r29__no_request_that_the_description_allows_breaks_the_server(
     for kind in ("evaluate", "health", "task_divide"):
         CASES[kind].prepare(platform, lambda task_id: _finished(run_job(platform, task_id)))
         CASES[kind].submit(platform)
+    headers = {}
+    if role:
+        make_each(platform)
+        headers["Authorization"] = f"Bearer {token_of(platform, 'admin', role)}"
     schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(platform, 80))
     found = list(schema.get_all_operations())
     operations = [result.ok() for result in found if not isinstance(result, Err)]
@@ -45,7 +51,7 @@ def test_r29__no_request_that_the_description_allows_breaks_the_server(
     if times(20) < 20:
         operations = rng.sample(operations, 8)
     for operation in operations:
-        _fuzz(operation, times(20), rng.getrandbits(64))
+        _fuzz(operation, times(20), rng.getrandbits(64), headers)
     assert len(operations) >= 8
     assert inspect(platform, hashes=False).problems == []
     platform.database.close()
@@ -55,7 +61,7 @@ def _finished(job: Any) -> None:
     assert job.state is JobState.SUCCEEDED, job.reason
 
 
-def _fuzz(operation: Any, count: int, seed: int) -> None:
+def _fuzz(operation: Any, count: int, seed: int, headers: dict[str, str]) -> None:
     @hypothesis.seed(seed)
     @hypothesis.settings(
         max_examples=count, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck),
@@ -63,6 +69,6 @@ def _fuzz(operation: Any, count: int, seed: int) -> None:
     )  # fmt: skip
     @hypothesis.given(case=operation.as_strategy())
     def run(case: Any) -> None:
-        case.call_and_validate(checks=CHECKS)
+        case.call_and_validate(checks=CHECKS, headers=headers)
 
     run()

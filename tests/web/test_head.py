@@ -11,6 +11,7 @@ def test_head__answers_as_get_without_the_body(server: LiveServer) -> None:
     described = client.get("/openapi.json").json()["paths"]
     paths = [re.sub(r"\{[^}]+\}", "1", path) for path, item in described.items() if "get" in item]
     paths.remove("/v1/events")  # has no end
+    paths.remove("/v1/audit/table")  # has a length that nobody knows
     assert len(paths) > 30
     for path in ["/", "/docs", "/openapi.json", "/static/icon.svg", "/static/none.js", "/none", "/starttask", *paths]:
         got, head = client.get(path), client.head(path)
@@ -22,7 +23,7 @@ def test_head__answers_as_get_without_the_body(server: LiveServer) -> None:
     got, head = (ask("/v1/class-tables", headers={"accept-encoding": "gzip"}) for ask in (client.get, client.head))
     assert got.headers["content-encoding"] == head.headers["content-encoding"] == "gzip"
     assert got.headers["content-length"] == head.headers["content-length"]
-    for path, asked in (("/v1/jobs", {"all": 1}), ("/v1/events", {})):
+    for path, asked in (("/v1/jobs", {"all": 1}), ("/v1/events", {}), ("/v1/audit/table", {})):
         stream = client.head(path, params=asked)
         assert (stream.status_code, stream.content) == (200, b"")
     assert client.get("/v1/jobs").status_code == 200  # the connection is good for more

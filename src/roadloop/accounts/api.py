@@ -1,7 +1,6 @@
 """Routes of accounts: log-in and log-out, people, tokens, and the record of what was done."""
 
 import io
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -281,11 +280,9 @@ def _audit(router: Endpoints) -> None:
 def _csv(platform: Platform) -> Iterator[str]:
     buffer = io.StringIO()
     sheet = Sheet(buffer)
-    sheet.add(("seq", "at", "who", "what", "facts", "hash"))
     with platform.database.reading() as db:
-        for line in record.lines(db):
-            facts = json.dumps(line["facts"], ensure_ascii=False, sort_keys=True)
-            sheet.add((line["seq"], format_time(line["at"]), line["who"], line["what"], facts, line["hash"]))
+        for row in record.cells(db):
+            sheet.add(row)
             if buffer.tell() > _PIECE:
                 yield buffer.getvalue()
                 buffer.seek(0)

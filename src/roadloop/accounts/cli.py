@@ -142,10 +142,7 @@ def verify_audit(
 def export_audit(home: Home = None) -> None:
     """Write the whole record as a table (CSV) to standard output 导出操作记录."""
     with opened(settings_of(home)) as platform, platform.database.reading() as db:
-        sheet = Sheet(sys.stdout)
-        sheet.add(("seq", "at", "who", "what", "facts", "hash"))
-        for line in record.lines(db):
-            sheet.add((line["seq"], _moment(line["at"]), line["who"], line["what"], str(line["facts"]), line["hash"]))
+        Sheet(sys.stdout).add_all(record.cells(db))
 
 
 def _do(platform: Platform, what: str, facts: Mapping[str, Any], write: Write[str]) -> None:
@@ -196,7 +193,3 @@ def _cells(*values: str) -> list[str]:
 
 def _day(at: float | None) -> str:
     return "-" if at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-
-
-def _moment(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

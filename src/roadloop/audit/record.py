@@ -111,6 +111,15 @@ def lines(
         before, left = rows[-1]["seq"], None if left is None else left - len(rows)
 
 
+def cells(db: sa.Connection) -> Iterator[tuple[Any, ...]]:
+    """The whole record for a table: a head, then the lines, the newest first, times in this machine's zone."""
+    yield "seq", "at", "who", "what", "facts", "hash"
+    for line in lines(db):
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
+        facts = json.dumps(line["facts"], ensure_ascii=False, sort_keys=True)
+        yield line["seq"], at, line["who"], line["what"], facts, line["hash"]
+
+
 def _head(db: sa.Connection) -> Head:
     last = db.execute(sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).first()
     return Head(0, _FIRST) if last is None else Head(last.seq, last.hash)

@@ -37,20 +37,38 @@ def visit_of(request: Request) -> Visit:
     )
 
 
-async def admit(request: Request, right: Right, share: Share) -> Caller:
-    """Find out who calls, and whether they may; what is found is kept with the request.
+def admit_at_once(request: Request, right: Right) -> Caller | None:
+    """Find out who calls, where no row has to be looked at for that; what is found is kept with the request."""
+    caller = _gate(request).at_once(visit_of(request), right)
+    request.state.caller = caller
+    return caller
+
+
+def admit_here(request: Request, right: Right) -> Caller:
+    """Find out who calls, and whether they may, in this thread; what is found is kept with the request.
 
     Raises:
         LogInNeededError: It is not known who calls.
         AccessRefusedError: They may not.
     """
-    gate = cast("Gate", request.app.state.gate)
-    visit = visit_of(request)
-    caller = gate.at_once(visit, right)
-    if caller is None:
-        caller = await share.run(partial(gate.admit, visit, right))
+    caller = _gate(request).admit(visit_of(request), right)
     request.state.caller = caller
     return caller
+
+
+async def admit(request: Request, right: Right, share: Share) -> Caller:
+    """`admit_here`, from the server's loop, which waits for no row."""
+    known = admit_at_once(request, right)
+    return known if known is not None else await share.run(partial(admit_here, request, right))
+
+
+def has_body(request: Request) -> bool:
+    """Whether a body follows, which is not read before it is known who sends it."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _gate(request: Request) -> Gate:
+    return cast("Gate", request.app.state.gate)
 
 
 async def while_admitted(

@@ -26,7 +26,15 @@ from roadloop.errors import InvalidValueError, RoadloopError, Text
 from roadloop.parameters import Parameters, names, parse, secrets_of
 from roadloop.storage.platform import Platform
 from roadloop.web import body
-from roadloop.web.admission import admit, declare, declared, while_admitted
+from roadloop.web.admission import (
+    admit,
+    admit_at_once,
+    admit_here,
+    declare,
+    declared,
+    has_body,
+    while_admitted,
+)
 from roadloop.web.body import Claim, LargeAnswer, read_body
 from roadloop.web.call import Call
 from roadloop.web.errors import language_of, status_of
@@ -157,11 +165,13 @@ class Endpoints:
 
         def decorate(handler: Handler[P]) -> Handler[P]:
             async def endpoint(request: Request) -> Response:
-                caller = await admit(request, route.right, share)
+                # Without a body that is asked where the answer is made: a thread less.
+                if admit_at_once(request, route.right) is None and has_body(request):
+                    await share.run(partial(admit_here, request, route.right))
                 with Claim(body.requests) as claim:
                     sent = await read_body(request, self.platform.settings.max_body_mib * 2**20, claim)
                     answer = await share.run(partial(_answer, self.platform, request, sent, parameters, handler))
-                if isinstance(answer, EventSourceResponse) and caller.name:
+                if isinstance(answer, EventSourceResponse):
                     answer.body_iterator = while_admitted(answer.body_iterator, request, route.right, share)
                 if not isinstance(answer, Waiting):
                     return answer
@@ -185,6 +195,9 @@ class _Route(NamedTuple):
 def _answer(
     platform: Platform, request: Request, sent: bytes, model: type[P], handler: Handler[P]
 ) -> Response | Waiting[Response]:
+    right = cast("Right", declared(request.scope["endpoint"]))
+    if request.state.caller is None:
+        admit_here(request, right)
     values = read_parameters(request, sent)
     if secret := secrets_of(model) & request.query_params.keys():
         raise _in_address(secret)
@@ -208,7 +221,7 @@ def _answer(
             "参数中的名称或路径对文件系统来说太长。", "A name or path of the request is longer than files can have."
         )
         raise InvalidValueError(text) from error
-    if declared(request.scope["endpoint"]) in WRITING and request.method == "POST" and not call.recorded:
+    if right in WRITING and request.method == "POST" and not call.recorded:
         call.note()
     if not isinstance(answer, Waiting):
         return _rendered(request, answer)

@@ -1,0 +1,94 @@
+"""`roadloop user`, `token` and `audit`: people and programs without a server."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner
+
+from roadloop.cli.main import app
+from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, RoadloopError
+from roadloop.storage.platform import Platform
+from signed_in import PASSWORD, Team, audit
+
+Words = Callable[..., str]
+
+
+@pytest.fixture
+def run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Words:
+    """Runs a command on the workspace; what it prints."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def words(*given: str, said: str = "") -> str:
+        done = CliRunner().invoke(
+            app, [*given, "--home", str(platform.settings.home)], input=said, catch_exceptions=False
+        )
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return words
+
+
+def test_user__add_list_passwd_role_and_disable(run: Words, platform: Platform) -> None:
+    with pytest.raises(ConflictError, match="first account"):
+        run("user", "add", "wang", "--stdin", said=f"{PASSWORD}\n")
+    run("user", "add", "li", "--role", "admin", "--stdin", said=f"{PASSWORD}\n")
+    run("user", "add", "wang", "--stdin", said=f"{PASSWORD}\n")
+    browser = Team(platform).browser("wang")
+    assert browser.get("/v1/jobs").status_code == 200
+    run("user", "passwd", "wang", "--stdin", said="quite another sentence\n")
+    assert browser.get("/v1/jobs").status_code == 401
+    run("user", "role", "wang", "viewer")
+    run("user", "disable", "wang")
+    listed = run("user", "list")
+    assert re.search(r"li +admin +can log in +-", listed)
+    assert re.search(r"wang +viewer +disabled +20", listed)
+    run("user", "disable", "wang", "--undo")
+    assert Team(platform).browser("wang", "quite another sentence").post("/create_data").status_code == 403
+    whats = [what for who, what in audit(platform, "who", "what") if who == ""]
+    assert whats == ["add_account"] * 2 + ["change_account"] * 4
+    assert "command_line" in audit(platform, "facts")[0][0]
+
+
+def test_user__refusals(run: Words) -> None:
+    run("user", "add", "li", "--role", "admin", "--stdin", said=f"{PASSWORD}\n")
+    with pytest.raises(InvalidValueError, match="10 to 200"):
+        run("user", "passwd", "li", "--stdin", said="short\n")
+    with pytest.raises(InvalidValueError, match="no terminal"):
+        run("user", "passwd", "li")
+    with pytest.raises(NotFoundError, match="Nobody is called"):
+        run("user", "disable", "wang")
+    with pytest.raises(ConflictError, match="only admin"):
+        run("user", "role", "li", "viewer")
+
+
+def test_token__add_list_and_revoke(run: Words, platform: Platform) -> None:
+    run("user", "add", "li", "--role", "admin", "--stdin", said=f"{PASSWORD}\n")
+    token = run("token", "add", "nightly", "--user", "LI", "--scope", "engineer", "--days", "30").strip()
+    program = Team(platform).program(token)
+    assert program.get("/v1/jobs").status_code == 200
+    listed = run("token", "list")
+    assert re.search(r"1 +nightly +li +engineer +20.* 20", listed)
+    assert token not in listed
+    run("token", "revoke", "1")
+    assert "revoked" in run("token", "list")
+    assert program.get("/v1/jobs").status_code == 401
+    with pytest.raises(NotFoundError):
+        run("token", "revoke", "2")
+
+
+def test_audit__verify_with_a_line_that_was_kept_and_export(run: Words, platform: Platform) -> None:
+    run("user", "add", "li", "--role", "admin", "--stdin", said=f"{PASSWORD}\n")
+    said = run("audit", "verify")
+    assert "1 lines, the chain of hashes is whole" in said
+    kept = said.strip().splitlines()[-1]
+    run("token", "add", "nightly", "--user", "li")
+    assert run("audit", "verify", "--head", kept).strip().splitlines()[-1].startswith("2:")
+    with pytest.raises(RoadloopError, match="does not fit its chain"):
+        run("audit", "verify", "--head", "2:" + "0" * 64)
+    with pytest.raises(InvalidValueError, match="NUMBER:HASH"):
+        run("audit", "verify", "--head", "x")
+    table = run("audit", "export").splitlines()
+    assert table[0] == "seq,at,who,what,facts,hash"
+    assert len(table) == 3
