@@ -27,9 +27,15 @@ MAY = {
 #: What only admins may, and what is open; a new route of either kind is a decision, and stands here.
 RULE = {
     ("GET", "/v1/audit"), ("GET", "/v1/audit/table"), ("GET", "/v1/audit/verify"), ("POST", "/v1/accounts"),
-    ("POST", "/v1/accounts/change"), ("POST", "/v1/networks"),
+    ("POST", "/v1/accounts/change"), ("POST", "/v1/networks"), ("POST", "/v1/trash/{id}/purge"),
 }  # fmt: skip
-OPEN = {("GET", "/v1/me"), ("POST", "/v1/log_in"), ("POST", "/v1/accounts/first"), ("GET", "/v1/health")}
+OPEN = {
+    ("GET", "/v1/me"),
+    ("POST", "/v1/log_in"),
+    ("POST", "/v1/accounts/first"),
+    ("GET", "/v1/health"),
+    ("GET", "/v1/ready"),
+}
 STREAMS = {"/v1/events"}
 
 

@@ -13,7 +13,13 @@ SECRETS: Final = frozenset({"label_studio_token"})
 #: Addresses: shown without account, password and query.
 ADDRESSES: Final = frozenset({"database_url", "track_service_url", "label_studio_url", "mlflow_url"})
 #: What the option of `roadloop serve` is called that wins over the environment.
-OPTIONS: Final[Mapping[str, str]] = {"home": "--home", "host": "--host", "port": "--port", "roots": "--root"}
+OPTIONS: Final[Mapping[str, str]] = {
+    "home": "--home",
+    "host": "--host",
+    "port": "--port",
+    "roots": "--root",
+    "log_format": "--log-format",
+}
 
 
 class Group(NamedTuple):
@@ -30,12 +36,17 @@ GROUPS: Final[Mapping[str, Group]] = {
             "home": "工作区：数据库、源数据、数据集、任务。",
             "roots": "工作区之外、请求可以指定的目录；`path:ro` 表示只读。`s3://bucket/prefix`：对象存储中的内容，只读。",
             "database_url": "多台机器共用时为 postgresql://user@host/name；空：使用工作区中的 SQLite。",
-            "host": "服务监听的地址；目前只允许本机地址。",
+            "host": "服务监听的地址；有账号之后才能监听本机以外的地址。",
             "port": "服务的端口；0 表示任选一个空闲端口。",
             "allowed_hosts": "除本机外还应答哪些 Host，例如位于反向代理之后时。",
             "max_connections": "同时的连接数上限；系统允许打开的文件较少时更少。",
             "max_body_mib": "请求正文的上限，MiB。",
             "max_picture_mpix": "可解码的最大图片，百万像素。",
+            "session_days": "浏览器登录之后多少天失效。",
+            "log_format": "服务日志的行：text 或 json。",
+            "log_file": "服务日志的文件，满 10 MiB 另起一个，保留五个旧的；空：stderr。",
+            "log_requests": "每个应答过的请求在日志中写一行。",
+            "notices": "TOML 文件，写明哪些群机器人和程序会收到通知；空：没有。",
         },
     ),
     "jobs": Group(
@@ -73,6 +84,11 @@ GROUPS: Final[Mapping[str, Group]] = {
             "log_keep_days": "已结束任务的日志在最后一行之后多少天删除；0：从不。",
             "log_keep_mib": "日志合计超过这么大时，先删已结束任务中最旧的，MiB；0：从不。",
             "upload_keep_days": "上传的内容在最后一个字节之后多少天删除；0：从不。",
+            "trash_keep_days": "删除的东西在多少天内可以恢复，之后清除；0：永久保留。",
+            "scratch_keep_days": "没有任务需要的临时文件多少天后删除；0：从不。",
+            "preview_keep_days": "导入之前查看过的内容多少天后删除；0：从不。",
+            "checkpoint_keep_days": "已完成的训练的检查点在结束之后多少天删除；0：从不。",
+            "evaluation_keep_days": "没有被引用的评估在结束之后多少天放入回收站；0：从不。",
         },
     ),
     "release": Group(
