@@ -222,8 +222,9 @@ def test_post__follows_nothing_and_waits_for_no_one_for_ever(
             post(Letter(url, {}, b"{}"), private=True)
         assert time.monotonic() - began < 10
         thread.join()
-    with pytest.raises(UnreachedError):
+    with pytest.raises(UnreachedError) as refused:
         post(Letter(url, {}, b"{}"), private=True)  # nobody is there any more
+    assert refused.value.text.zh == "未能送达 127.0.0.1：连接被拒绝"
 
 
 def test_post__trusts_no_certificate_that_the_system_does_not(tmp_path: Path) -> None:

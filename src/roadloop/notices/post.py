@@ -58,8 +58,8 @@ def post(letter: Letter, *, private: bool) -> tuple[int, bytes]:
             answer = connection.getresponse()
             return answer.status, answer.read(ANSWER)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        what = str(error) or type(error).__name__
-        raise UnreachedError(Text(f"未能送达 {host}：{what}", f"{host} was not reached: {what}")) from error
+        what = _why(error)
+        raise UnreachedError(Text(f"未能送达 {host}：{what.zh}", f"{host} was not reached: {what.en}")) from error
 
 
 @contextmanager
@@ -77,6 +77,20 @@ def _ended_after(connection: http.client.HTTPConnection) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def _why(error: Exception) -> Text:
+    said = str(error) or type(error).__name__
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (ssl.SSLCertVerificationError, "证书不受信任"),
+        (ssl.SSLError, "TLS 握手失败"),
+        (socket.gaierror, "找不到这个主机"),
+        (TimeoutError, "超时没有应答"),
+        (ConnectionRefusedError, "连接被拒绝"),
+        (ConnectionError, "连接中断"),
+        (OSError, "网络不通"),
+    )
+    return Text(next((zh for kind, zh in kinds if isinstance(error, kind)), "应答无法读取"), said)
 
 
 def _address(host: str, port: int, *, private: bool) -> str:

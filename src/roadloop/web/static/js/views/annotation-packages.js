@@ -3,7 +3,7 @@
 
 import { act, ended, get } from "../api.js";
 import { DeleteButton } from "../components/delete.js";
-import { Empty, Panel, Time, Warnings } from "../components/layout.js";
+import { Empty, Failure, Panel, Time, Warnings } from "../components/layout.js";
 import { Start } from "../components/start.js";
 import { ProgressBar } from "../components/state.js";
 import { Table } from "../components/table.js";
@@ -170,24 +170,30 @@ const giving = (of, people) =>
     ? [
         {
           head: t("分给", "Given to"),
-          cell: (/** @type {any} */ row) => html`
-            <select class="narrow" aria-label=${t(`第 ${row.number} 包分给`, `Package ${row.number} is given to`)}
-              onChange=${(/** @type {any} */ e) =>
-                act(`/v1/packages/${encodeURIComponent(of.version)}/${row.number}/give`, {
-                  person: e.target.value,
-                }).then(people.reload)}>
-              ${[
-                "",
-                ...people.names.filter((/** @type {any} */ p) => !p.disabled).map((/** @type {any} */ p) => p.name),
-              ].map(
-                (name) =>
-                  html`<option value=${name} selected=${name === personOf(people, row)}>${name || "–"}</option>`,
-              )}
-            </select>
-          `,
+          cell: (/** @type {any} */ row) => html`<${Giver} version=${of.version} people=${people} row=${row} />`,
         },
       ]
     : [];
+
+/** @param {{version: string, people: any, row: any}} props */
+function Giver({ version, people, row }) {
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const names = people.names.filter((/** @type {any} */ p) => !p.disabled).map((/** @type {any} */ p) => p.name);
+  const give = (/** @type {string} */ person) =>
+    act(`/v1/packages/${encodeURIComponent(version)}/${row.number}/give`, { person }).then(
+      () => (setError(null), people.reload()),
+      setError,
+    );
+  return html`
+    <select class="narrow" aria-label=${t(`第 ${row.number} 包分给`, `Package ${row.number} is given to`)}
+      onChange=${(/** @type {any} */ e) => give(e.target.value)}>
+      ${["", ...names].map(
+        (name) => html`<option value=${name} selected=${name === personOf(people, row)}>${name || "–"}</option>`,
+      )}
+    </select>
+    <${Failure} error=${error} />
+  `;
+}
 
 /** @param {any} people @param {{number: number}} row */
 const personOf = (people, row) =>

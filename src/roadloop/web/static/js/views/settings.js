@@ -8,6 +8,7 @@ import { Table } from "../components/table.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
+import { Notices } from "./settings-notices.js";
 
 /**
  * A row of `/v1/settings`.
@@ -32,6 +33,7 @@ export function SettingsPage() {
         : html`
           <div class="stack">
             <${Panel} title=${t("怎样修改", "How to change one")}><${How} /><//>
+            <${Notices} />
             <div class="row">
               <input class="sought" type="search" value=${sought} aria-label=${t("查找设置", "Find a setting")}
                 placeholder=${t("查找设置：名称或说明", "Find a setting: name or meaning")}
