@@ -24,6 +24,8 @@ from roadloop.storage import search
 from roadloop.storage.database import metadata
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.storage.trash import trash
+from roadloop.training import create as creating
+from roadloop.training.forms import CreateTrain
 from roadloop.trash import service
 
 Made = tuple[Platform, dict[str, str]]
@@ -124,6 +126,28 @@ def test_delete__the_name_is_free_and_what_has_it_now_is_in_the_way_of_the_old_o
     with pytest.raises(NameTakenError, match="d2 is taken"):
         _restore(platform, number)
     _delete(platform, "dataset", "d2")
+    _restore(platform, number)
+    _sound(platform)
+
+
+def test_delete__a_failed_task_frees_its_name(made: Made) -> None:
+    platform, _jobs = made
+
+    def create() -> str:
+        new = CreateTrain(train_name="x", network="n", data="d")
+        return platform.database.write(lambda: creating.draft(platform, new).write)
+
+    first = create()
+    with pytest.raises(NameTakenError, match="delete that task"):
+        create()
+    number = _delete(platform, "task", "x")
+    with platform.database.reading() as db:
+        assert queue.get(db, first).state is queue.JobState.CANCELLED
+    create()
+    _sound(platform)
+    with pytest.raises(NameTakenError):
+        _restore(platform, number)
+    _delete(platform, "task", "x")
     _restore(platform, number)
     _sound(platform)
 

@@ -26,7 +26,7 @@ class Measure(Parameters):
 def submit(db: sa.Connection, order: Measure) -> str:
     """Order a count, unless one waits or runs, whose task id is answered."""
     active = sa.select(jobs.c.id).where(ACTIVE, jobs.c.kind == KIND).limit(1)
-    title = "清理并统计磁盘 tidy" if order.tidy else "统计磁盘 disk use"
+    title = "tidy, disk" if order.tidy else "disk"
     return db.scalar(active) or queue.submit(db, queue.Submission(KIND, order.payload(), title))
 
 

@@ -104,7 +104,7 @@ const stays = (days) =>
   days
     ? t(
         `没有别的内容用到它。删除后名称可以再用；${days} 天内可在回收站里还原，之后彻底删除。`,
-        `Nothing else uses it. Its name is free afterwards; for ${days} days the trash can bring it back, then it is gone.`,
+        `Nothing else uses it. Its name is free afterwards; the trash can bring it back for ${days} days.`,
       )
     : t(
         "没有别的内容用到它。删除后名称可以再用；它会一直留在回收站里，直到有人彻底删除。",

@@ -62,7 +62,8 @@ export function DiskPage() {
   const most = Math.max(1, ...(data?.data ?? []).map((/** @type {any} */ row) => row.bytes));
   const freed = (data?.rules ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ row) => sum + row.bytes, 0);
   return html`
-    <${Head} title=${t("磁盘", "Disk")} sub=${t("什么占用空间，清理能腾出多少。", "What takes the room, and what clearing up would free.")}
+    <${Head} title=${t("磁盘", "Disk")}
+      sub=${t("什么占用空间，清理能腾出多少。", "What takes the room, and what clearing up would free.")}
       actions=${html`<${Start} label=${t("重新统计", "Count again")} done=${reload} run=${() => order(false)} />`} />
     <${Failure} error=${error} retry=${reload} />
     ${!data && !error && html`<${Loading} />`}
@@ -88,7 +89,8 @@ export function DiskPage() {
             ]} />
           <//>
           <${Panel} flush title=${t("按类型", "By kind")}>
-            <${Table} rows=${data.data} columns=${kinds(most)} empty=${t("还没有统计过。", "Nothing was counted yet.")} />
+            <${Table} rows=${data.data} columns=${kinds(most)}
+              empty=${t("还没有统计过。", "Nothing was counted yet.")} />
           <//>
           <${Panel} flush title=${t("保留规则", "Keeping rules")}
             aside=${html`

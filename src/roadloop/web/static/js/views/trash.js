@@ -36,7 +36,8 @@ export function TrashPage() {
       html`
         <div class="stack">
           <${Panel} flush title=${t("已删除", "Deleted")}>
-            <${Table} rows=${data.data} columns=${deleted(reload)} empty=${t("回收站是空的。", "The trash is empty.")} />
+            <${Table} rows=${data.data} columns=${deleted(reload)}
+              empty=${t("回收站是空的。", "The trash is empty.")} />
           <//>
           <${Panel} flush title=${t("已归档", "Archived")}>
             <${Table} rows=${data.archived} columns=${archived(reload)}
@@ -73,7 +74,7 @@ const deleted = (reload) => [
     head: "",
     class: "actions",
     cell: (/** @type {any} */ row) => html`
-      <span class="row">
+      <span class="row nowrap-row">
         <${Do} label=${t("还原", "Restore")} run=${() => act(`/v1/trash/${row.id}/restore`)} done=${reload} />
         <${ConfirmButton} class="small-button" label=${t("彻底删除", "Remove for ever")}
           sure=${t("不能再还原，确定？", "It cannot come back. Sure?")}
