@@ -70,6 +70,7 @@ def test_folder__is_packed_in_the_browser_and_its_layout_can_be_corrected(
     folders.put(source / ("长" * 60) / "说明.txt", "x" * 1000)
     folders.put(source / ".DS_Store", "no")
     browser.open("/#/import")
+    browser.find("h1", "导入")
     browser.driver.find_element("css selector", "input[name=folder]").send_keys(str(source))
     browser.find("h1", "导入之前")
     browser.find(".facts", "pairs")
@@ -102,6 +103,7 @@ def test_browser__shows_folders_of_the_server(browser: Browser, site: LiveServer
 def test_upload__that_is_refused_says_why_and_is_removed(browser: Browser, site: LiveServer, tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(zipped({"../up.jpg": b"x"}))
     browser.open("/#/import")
+    browser.find("h1", "导入")
     browser.driver.find_element("css selector", "input[name=archive]").send_keys(str(tmp_path / "bad.zip"))
     browser.find(".sends .why", "压缩包被拒绝")
     browser.find(".sends button", "放弃").click()

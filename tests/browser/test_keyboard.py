@@ -125,6 +125,7 @@ def test_wall__words_are_larger(browser: Browser) -> None:
     for width in (1440, 2560, 3840):
         resize(browser.driver, width, 2160)
         browser.open("/#/gpus")
+        browser.find("main .empty")
         sizes.append(browser.run("return getComputedStyle(document.querySelector('main p, main .empty')).fontSize"))
     assert sizes == ["14px", "16px", "20px"]
 

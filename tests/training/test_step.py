@@ -147,7 +147,7 @@ def test_check_answer__smaller_heads_beside_the_main_one_are_fine(heads: list[to
     [
         (answered((4, 12, 16)), "answered 4 channels, needed 3", "4 个通道，需要 3 个"),
         (answered((3, 12, 16), (4, 6, 8)), "answered 4 channels, needed 3", "4 个通道，需要 3 个"),
-        (answered((1, 12, 16)), "answered 1 channels, needed 3", "1 个通道，需要 3 个"),
+        (answered((1, 12, 16)), "answered 1 channel, needed 3", "1 个通道，需要 3 个"),
         (answered((3, 6, 8)), "answers 8x6 for a picture of 16x12", "对 16x12（宽x高）的图片应答了 8x6"),
         (answered((3, 6, 8), (3, 12, 16)), "answers 8x6 for a picture of 16x12", "应答了 8x6"),
         (answered((12, 16)), r"answered torch.float32 \[2, 12, 16\], needed float logits", "应答了 torch.float32"),
