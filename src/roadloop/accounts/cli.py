@@ -15,7 +15,7 @@ from rich.table import Table
 from roadloop.accounts import service
 from roadloop.audit import record
 from roadloop.console import Home, language, on_one_line, say, settings_of, terminal
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, Text, many
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform, opened
 from roadloop.storage.sheets import Sheet
@@ -134,7 +134,7 @@ def verify_audit(
     known = _head(head) if head else None
     with opened(settings_of(home)) as platform, platform.database.reading() as db:
         found = record.verify(db, known)
-    text = Text(f"{found.seq} 行，校验链完整。", f"{found.seq} lines, the chain of hashes is whole.")
+    text = Text(f"{found.seq} 行，校验链完整。", f"{many(found.seq, 'line')}, the chain of hashes is whole.")
     console.print(f"{text.pick(language())}\n{found.seq}:{found.hash}", soft_wrap=True, highlight=False)
 
 

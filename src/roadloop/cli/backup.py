@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from roadloop.cli.operate import Roots
 from roadloop.console import Home, language, say, settings_of, terminal
-from roadloop.errors import InvalidValueError, Text
+from roadloop.errors import InvalidValueError, Text, many
 from roadloop.jobs import backup as backups
 from roadloop.jobs import restored
 from roadloop.settings import Settings
@@ -61,10 +61,10 @@ def backup(
             saved = backups.save(platform, shelf, lambda n, total: bar.update(line, completed=n, total=total))
     if keep and isinstance(shelf, FolderShelf):
         snapshots, objects = shelf.prune(keep)
-        say(f"removed 已删除: {snapshots} backups, {objects} contents")
+        say(f"removed 已删除: {many(snapshots, 'backup')}, {many(objects, 'content')}")
     say(
-        f"{saved.about.name}: {saved.about.files} files, {saved.about.bytes / MIB:.1f} MiB;"
-        f" new 新增 {saved.new} files, {saved.new_bytes / MIB:.1f} MiB"
+        f"{saved.about.name}: {many(saved.about.files, 'file')}, {saved.about.bytes / MIB:.1f} MiB;"
+        f" new 新增 {many(saved.new, 'file')}, {saved.new_bytes / MIB:.1f} MiB"
     )
     _complain(saved.problems)
 
@@ -72,7 +72,7 @@ def backup(
 def _look(shelf: Shelf, *, check: bool) -> None:
     for about in shelf.snapshots():
         say(
-            f"{about.name}  {about.files} files  {about.bytes / MIB:.1f} MiB  roadloop {about.version}  schema {about.db_schema}"
+            f"{about.name}  {many(about.files, 'file')}  {about.bytes / MIB:.1f} MiB  roadloop {about.version}  schema {about.db_schema}"
         )
         if check:
             with Progress(*_COLUMNS, console=terminal(stderr=True), transient=True) as bar:
@@ -125,7 +125,7 @@ def _open_restored(about: About, settings: Settings, url: str) -> None:
         platform.database.close()
     text = Text(
         f"已还原 {about.name}（{about.files} 个文件）到 {platform.workspace.home}；{len(waiting)} 个任务会在下次 roadloop serve 时继续。",
-        f"Restored {about.name} ({about.files} files) to {platform.workspace.home}; {len(waiting)} jobs go on with the next"
+        f"Restored {about.name} ({many(about.files, 'file')}) to {platform.workspace.home}; {many(len(waiting), 'job goes', 'jobs go')} on with the next"
         " roadloop serve.",
     )
     console.print(escape(text.pick(language())))

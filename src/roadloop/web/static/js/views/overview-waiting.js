@@ -4,7 +4,7 @@
 import { addressOf, kindName } from "../components/kinds.js";
 import { Panel } from "../components/layout.js";
 import { unsavedOf } from "../drafts.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { to } from "../router.js";
 
@@ -141,13 +141,10 @@ function words({ what, kind, number }) {
     case "unchecked":
       return t(
         `networks/ 中有 ${n} 个文件夹还没有检查`,
-        one ? "A folder in networks/ is not checked" : `${n} folders in networks/ are not checked`,
+        many(n, "folder of networks/ is not checked", "folders of networks/ are not checked"),
       );
     default:
-      return t(
-        `${n} 个任务失败：${kindName(kind)}`,
-        `${one ? "A job has" : `${n} jobs have`} failed: ${kindName(kind)}`,
-      );
+      return t(`${n} 个任务失败：${kindName(kind)}`, `${many(n, "job has", "jobs have")} failed: ${kindName(kind)}`);
   }
 }
 

@@ -4,7 +4,7 @@
 import { get } from "../api.js";
 import { Failure, Loading, Panel, Time } from "../components/layout.js";
 import { Table } from "../components/table.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { setQuery } from "../router.js";
@@ -81,7 +81,7 @@ function Verify() {
         html`
           <span class="wrap" role="status">
             <span class="good">✓</span>
-            ${t(`${count(said.lines)} 行，校验链完整；`, `${count(said.lines)} lines, the chain is whole;`)}${" "}
+            ${t(`${count(said.lines)} 行，校验链完整；`, `${many(said.lines, "line")}, the chain is whole;`)}${" "}
             ${t("可记在别处：", "to keep elsewhere:")} <code class="wrap">${said.lines}:${said.hash}</code>
           </span>
         `
