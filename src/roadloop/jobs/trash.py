@@ -180,7 +180,7 @@ def _within(db: sa.Connection, workspace: Workspace, thing: Thing) -> list[Refer
         mine = bool(set(claim.tasks) & set(thing.tasks)) or place in own
         if claim.needed and not mine and not own.isdisjoint(place.parents):
             found[claim.owner] = Reference(
-                Text(f"{claim.owner.zh} 用到其中的文件", f"{claim.owner.en} uses files of it")
+                Text(f"{claim.owner.zh} 用到其中的文件", f"{claim.owner.en} uses what is in it")
             )
     return list(found.values())[:MOST]
 

@@ -141,10 +141,13 @@ function words({ what, kind, number }) {
     case "unchecked":
       return t(
         `networks/ 中有 ${n} 个文件夹还没有检查`,
-        many(n, "folder of networks/ is not checked", "folders of networks/ are not checked"),
+        many(number, "folder of networks/ is not checked", "folders of networks/ are not checked"),
       );
     default:
-      return t(`${n} 个任务失败：${kindName(kind)}`, `${many(n, "job has", "jobs have")} failed: ${kindName(kind)}`);
+      return t(
+        `${n} 个任务失败：${kindName(kind)}`,
+        `${many(number, "job has", "jobs have")} failed: ${kindName(kind)}`,
+      );
   }
 }
 
