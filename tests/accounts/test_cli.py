@@ -81,7 +81,7 @@ def test_token__add_list_and_revoke(run: Words, platform: Platform) -> None:
 def test_audit__verify_with_a_line_that_was_kept_and_export(run: Words, platform: Platform) -> None:
     run("user", "add", "li", "--role", "admin", "--stdin", said=f"{PASSWORD}\n")
     said = run("audit", "verify")
-    assert "1 lines, the chain of hashes is whole" in said
+    assert "1 line, the chain of hashes is whole" in said
     kept = said.strip().splitlines()[-1]
     run("token", "add", "nightly", "--user", "li")
     assert run("audit", "verify", "--head", kept).strip().splitlines()[-1].startswith("2:")

@@ -63,7 +63,7 @@ def test_wheels__are_what_the_package_needs() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     needed = [*project["dependencies"], *extras["torch"], *extras["transformers"]]
-    names = {re.match(r"[\w-]+", line)[0] for line in needed} - {"torch"}  # type: ignore[index]
+    names = {re.match(r"[\w-]+(\[[\w,]+\])?", line)[0] for line in needed} - {"torch"}  # type: ignore[index]
     lines = (CHECKOUT / "benchmarks" / "gpu-wheels.txt").read_text().splitlines()
     assert {line for line in lines if line[0] != "#"} == names | {"jsonschema", "pytest", "pytest-timeout"}
 

@@ -109,7 +109,7 @@ def test_training__form_and_json_are_one_state_and_nothing_typed_is_lost(
     browser.find(".setting[data-key=num_epoch]", "由 4 张训练图片与批大小 2 得出")
     tab(browser, "config")
     type_in(browser, "input[name=momentum]", "1.5")
-    browser.find(".setting[data-key=momentum] [role=alert]", "momentum 的值 1.5 无效（应 < 1）")
+    browser.find(".setting[data-key=momentum] [role=alert]", "momentum 的值 1.5 无效（应小于 1）")
     type_in(browser, "input[name=momentum]", "0.8")
     browser.until(lambda: not browser.driver.find_elements(By.CSS_SELECTOR, ".setting [role=alert]"))
     tab(browser, "map")

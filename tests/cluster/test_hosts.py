@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
+from roadloop.accounts.gate import Gate
 from roadloop.cli.main import app
 from roadloop.cluster import wire
 from roadloop.cluster.hosts import Cluster
@@ -86,6 +87,7 @@ def test_nodes__are_answered_with_what_runs_there_and_forgotten_without_a_cluste
         task_id = queue.submit(db, queue.Submission("rehearsal", {}, "counts"))
         queue.claim(db, task_id, (), "n2")
     app = FastAPI()
+    app.state.gate = Gate(platform)
     app.include_router(gpu_routes(platform))
     app.include_router(routes(platform))
     with TestClient(app) as client:
@@ -103,6 +105,7 @@ def test_gpus__of_all_nodes_are_listed_and_asked_for_by_name(platform: Platform)
     write(platform, dataclasses.replace(N1, name=socket.gethostname()), N2)
     clustered = dataclasses.replace(platform, settings=platform.settings.model_copy(update={"ray_address": "n1:6379"}))
     app = FastAPI()
+    app.state.gate = Gate(clustered)
     app.include_router(gpu_routes(clustered))
     with TestClient(app) as client:
         rows = client.get("/gups_info").json()["data"]

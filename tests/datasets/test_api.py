@@ -89,6 +89,7 @@ def test_create_data__document_s_example(
         "created_at": 0,
         "started_at": 0,
         "finished_at": 0,
+        "author": None,
         "host": "test",
         "log_url": f"/output_log?task_id={task_id}",
         "warnings": 0,

@@ -219,7 +219,7 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
         queue.requeue(db, job, Text("", ""), counts=False)
     done = run_job(platform, task_id)
     assert done.state is JobState.SUCCEEDED
-    assert "1 picture of an earlier attempt are taken over" in capsys.readouterr().out
+    assert "1 picture of an earlier attempt is taken over" in capsys.readouterr().out
     assert not list(platform.workspace.home.glob(".*.partial"))
     second = platform.workspace.home / "two"
     same = [

@@ -116,7 +116,7 @@ def test_job_fields__everything_in_the_language_asked_for(platform: Platform) ->
         "task_id": ended.id, "status": "failed", "state": "failed", "stopping": False, "progress": 0.5, "eta_seconds": 1.3,
         "note": "reads", "reason": "bad", "error": "job_failed", "warnings": ["slow"],
         "created_at": "2026-11-23 07:08:09", "started_at": "2026-11-23 07:08:10", "finished_at": "2026-11-23 07:08:11",
-        "host": "gpu2", "log_url": f"/output_log?task_id={ended.id}",
+        "author": None, "host": "gpu2", "log_url": f"/output_log?task_id={ended.id}",
     }  # fmt: skip
     chinese = history.job_fields(ended, "zh")
     assert (chinese["note"], chinese["reason"], chinese["warnings"]) == ("读", "坏", ["慢"])

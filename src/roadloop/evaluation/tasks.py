@@ -76,7 +76,13 @@ def _fill(
         for folder in reversed(older):  # the newest that has anything
             taken = outputs.take_over(folder, source, ledger) if is_whole(folder / ledgers.NAME) else 0
             if taken:
-                context.log(f"{taken} pictures of an earlier attempt are taken over")
+                context.log(
+                    many(
+                        taken,
+                        "picture of an earlier attempt is taken over",
+                        "pictures of an earlier attempt are taken over",
+                    )
+                )
                 break
         choices = _predict(context, Asked(recipe, source, outputs, networks, trust), ledger)
         context.reach("evaluate.predicted")
