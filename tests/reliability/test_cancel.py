@@ -53,13 +53,15 @@ def cancel_at(stage: Stage, platform: Platform, point: str) -> None:
     runner = threading.Thread(target=lambda: codes.append(stage.run(platform, fail_point=f"{point}:stop")))
     runner.start()
     process = stopped(stage, platform)
-    for _ in range(2):
-        with platform.database.transaction() as db:
-            assert queue.cancel(db, stage.task_id) is JobState.RUNNING, point
-    while runner.is_alive():  # it may come to its point again, and stops each time
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGCONT)
-        runner.join(0.05)
+    try:
+        for _ in range(2):
+            with platform.database.transaction() as db:
+                assert queue.cancel(db, stage.task_id) is JobState.RUNNING, point
+    finally:  # no other test may wait for it
+        while runner.is_alive():  # it may come to its point again, and stops each time
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)
+            runner.join(0.05)
     assert codes == [0], (point, stage.log(platform))
 
 

@@ -156,8 +156,12 @@ class TaskContext:
     def reach(self, point: str) -> None:
         """A named fail point: where the reliability tests kill a job's first attempt (R03), or stop it (`:stop`, R31)."""
         name, _, how = self.platform.settings.fail_point.partition(":")
-        if name == point and self.job.attempt == 1:
-            os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
+        if name != point or self.job.attempt != 1:
+            return
+        if how != "stop":
+            os.kill(os.getpid(), signal.SIGKILL)
+        with self._writing:  # else a sign of life that stands still would keep everybody from the rows
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def scratch(self, target: Path) -> Path:
         """A path beside `target` that belongs to this attempt alone. Not created."""
