@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from live import LiveServer
+from receiver import until
 from roadloop import journal
 from roadloop.jobs.metrics import Metrics
 from roadloop.journal import REQUEST, start_log
@@ -83,6 +84,8 @@ def test_server__writes_requests_with_their_ids(settings: Settings, tmp_path: Pa
         assert (refused.status_code, refused.headers["x-request-id"]) == (403, "r")
         ready = client.get("/v1/ready")
         assert ready.json()["data"]["supervisor_silent_seconds"] < 30
+        asked = {given.headers["x-request-id"], other.headers["x-request-id"], ready.headers["x-request-id"]}
+        until(lambda: asked <= {line.get("request") for line in lines(file)})  # a line is written after its answer
         said = {line.get("request"): line["message"] for line in lines(file)}
         assert said["from-the-proxy.1"].startswith("GET /data 2xx ")
         assert said[other.headers["x-request-id"]].startswith("other none 4xx ")
