@@ -54,4 +54,18 @@ def test_endurance__a_failed_run_is_kept_and_ends_the_programme(endurance: Any) 
     line = {**NOW, "seed": 7, "passed": False}
     endurance.RUNS.write_text(json.dumps(line) + "\n")
     assert endurance._complete(["R01"], "abc", 1e12) == 1
-    assert "| R01 | 0 | 3000 | 7 | 7 to 7 | 0.50 | abc | 2026-11-26 |" in endurance.document([line])
+    assert "| R01 | 0 | 3000 | 7 (abc) | 7 | 0.50 | abc | 2026-11-26 |" in endurance.document([line])
+
+
+def test_endurance__runs_of_earlier_commits_count_and_one_that_failed_there_is_done_again(
+    endurance: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(
+        endurance, "_run", lambda *_: {"count": 60, "date": "2026-11-27", "seconds": 1800, "passed": True}
+    )
+    lines = [{**NOW, "commit": "old", "seed": seed, "passed": seed != 3} for seed in range(1, 51)]
+    endurance.RUNS.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert endurance._complete(["R01"], "new", 1e12) == 0
+    assert "| R01 | 3000 | 3000 | 3 (old) | 1 to 51 | 25.50 | old to new | 2026-11-26 to 2026-11-27 |" in (
+        endurance.DOCUMENT.read_text()
+    )

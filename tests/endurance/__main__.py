@@ -1,8 +1,9 @@
 """The reliability programmes at their long figures: `make endurance`, which can be stopped and goes on where it was.
 
-The programmes are run in turn at their first figures, each time with another seed, until the runs of the present commit
-reach their long figures. Each run adds a line to `docs/endurance.jsonl`, which is committed; the table of docs/endurance.md
-is written from all lines of that file after every run. What a failed run said is in `.endurance/`.
+The programmes are run in turn at their first figures, each time with another seed, until the runs that passed reach their
+long figures; runs of earlier commits count, and a failed one stays in the table with its commit. Each run adds a line to
+`docs/endurance.jsonl`, which is committed; the table of docs/endurance.md is written from all lines of that file after
+every run. What a failed run said is in `.endurance/`.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -69,15 +71,16 @@ def main() -> int:
 
 
 def _complete(names: list[str], commit: str, until: float) -> int:
-    """Run programmes until they reach their long figures; how many of them had a run that failed, which ends theirs.
+    """Run programmes until they reach their long figures; how many had a run that failed at `commit`, which ends theirs.
 
     Once round all of them, then again: what is stopped early has a figure of each.
     """
     left, failed = list(names), 0
     while left:
         for name in tuple(left):
-            mine = [run for run in read_runs() if (run["programme"], run["commit"]) == (name, commit)]
-            done, lost = sum(run["count"] for run in mine), any(not run["passed"] for run in mine)
+            mine = [run for run in read_runs() if run["programme"] == name]
+            done = sum(run["count"] for run in mine if run["passed"])
+            lost = any(not run["passed"] for run in mine if run["commit"] == commit)
             print(f"{name}: {done} of {PROGRAMMES[name].long}", flush=True)
             if lost or done >= PROGRAMMES[name].long:
                 left.remove(name)
@@ -85,7 +88,7 @@ def _complete(names: list[str], commit: str, until: float) -> int:
             elif time.monotonic() > until:
                 return failed
             else:
-                _add(name, commit, len(mine) + 1)
+                _add(name, commit, max((run["seed"] for run in mine), default=0) + 1)
     return failed
 
 
@@ -128,28 +131,33 @@ def read_runs() -> list[dict[str, Any]]:
 
 
 def document(runs: list[dict[str, Any]]) -> str:
-    """docs/endurance.md: one row for each programme and commit."""
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for run in runs:
-        rows.setdefault((run["programme"], run["commit"]), []).append(run)
+    """docs/endurance.md: a row for each programme."""
     lines = [
         "# Endurance",
         "",
         "Written by `make endurance`, which runs the programmes of [reliability.md](reliability.md) at their long figures,",
-        "each run with another seed, and goes on where it was stopped.",
+        "each run with another seed, and goes on where it was stopped, at whatever commit that is.",
         "",
-        "| programme | done | of | failed runs (seed) | seeds | hours | commit | dates |",
+        "| programme | done | of | failed runs (seed, commit) | seeds | hours | commits | dates |",
         "|---|---:|---:|---|---|---:|---|---|",
     ]
-    for (name, commit), mine in rows.items():
+    for name, programme in PROGRAMMES.items():
+        mine = [run for run in runs if run["programme"] == name]
+        if not mine:
+            lines.append(f"| {name} | 0 | {programme.long} | none |  |  |  |  |")
+            continue
         done = sum(run["count"] for run in mine if run["passed"])
-        failed = ", ".join(str(run["seed"]) for run in mine if not run["passed"]) or "none"
+        failed = ", ".join(f"{run['seed']} ({run['commit']})" for run in mine if not run["passed"]) or "none"
         hours = sum(run["seconds"] for run in mine) / 3600
-        seeds = f"{mine[0]['seed']} to {mine[-1]['seed']}"
-        dates = " to ".join(sorted({mine[0]["date"], mine[-1]["date"]}))
-        goal = PROGRAMMES[name].long if name in PROGRAMMES else ""
-        lines.append(f"| {name} | {done} | {goal} | {failed} | {seeds} | {hours:.2f} | {commit} | {dates} |")
+        seeds, commits, dates = (_span(run[of] for run in mine) for of in ("seed", "commit", "date"))
+        lines.append(f"| {name} | {done} | {programme.long} | {failed} | {seeds} | {hours:.2f} | {commits} | {dates} |")
     return "\n".join(lines) + "\n"
+
+
+def _span(values: Iterable[Any]) -> str:
+    """The first and the last of some values in their order, or the only one."""
+    first, *_, last = [*(found := list(dict.fromkeys(values))), found[-1]]
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _commit() -> str:
