@@ -123,12 +123,17 @@ class Site:
     def gpus(self) -> list[dict[str, Any]]:
         """What `/gups_info` lists."""
         ask = f"import urllib.request as u; print(u.urlopen('{self.server.url}/gups_info', timeout=20).read().decode())"
-        done = subprocess.run(
-            ["ip", "netns", "exec", self.machines[0].space, sys.executable, "-c", ask],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        rows: list[dict[str, Any]] = json.loads(done.stdout)["data"]
+        rows: list[dict[str, Any]] = json.loads(self.said(ask))["data"]
         return rows
+
+    def said(self, program: str, *arguments: str) -> str:
+        """What a Python program prints on the server's network."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.machines[0].space, sys.executable, "-c", program, *arguments],
+            check=False, capture_output=True, text=True, env=environment() | {"PYTHONPATH": str(Path(__file__).parent)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def machine(self, name: str | None) -> Machine:
         """That of a name."""

@@ -1,6 +1,7 @@
 """One job on three nodes gives the bytes that it gives on one machine. `make test-cluster` runs it."""
 
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from sqlalchemy import select
 
 from approved import approve
 from machines import Site, wait_for_nodes
@@ -19,7 +21,7 @@ from roadloop.datasets.recipe import CreateData
 from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
-from roadloop.jobs import fsck, queue
+from roadloop.jobs import fsck, queue, store
 from roadloop.jobs.identity import mark_in
 from roadloop.jobs.states import ENDED, JobState
 from roadloop.labels.table import ClassTable, LabelClass
@@ -47,7 +49,7 @@ TABLE = ClassTable(
 
 
 def build(platform: Platform) -> str:
-    request = CreateData(data_name="d", sour_data="镇", train=0.5, val=0.5, thread=4)
+    request = CreateData(data_name="shared", sour_data="镇", train=0.5, val=0.5, thread=4)
     return platform.database.write(lambda: datasets.create(platform, request))
 
 
@@ -157,7 +159,7 @@ def gone(task_id: str, seconds: float = 30) -> float:
 
 def test_jobs__of_every_kind_that_spreads_give_the_same_bytes_on_three_nodes(both: Both) -> None:
     for submit, place in (
-        (build, "datasets/d"), (predict, "out"), (mine, "images/v1"), (examine, "health/{}"),
+        (build, "datasets/shared"), (predict, "out"), (mine, "images/v1"), (examine, "health/{}"),
     ):  # fmt: skip
         began = time.monotonic()
         task_id = submit(both.site.platform)
@@ -180,6 +182,43 @@ def test_jobs__of_every_kind_that_spreads_give_the_same_bytes_on_three_nodes(bot
         queue.cancel(db, cancelled)
     assert both.end(cancelled, 15).state is JobState.CANCELLED
     print(f"cancelled: its last process was gone {gone(cancelled):.1f} s after it")
+
+
+FIRST_LAP = """
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from filled import TINY
+from roadloop.client import Client
+from roadloop.demo.stage import Stage
+from roadloop.demo.tour import Tour
+from roadloop.storage.paths import Workspace
+
+with Client(sys.argv[1], "en") as client:
+    found = Tour(client, Workspace(Path(sys.argv[2])), Stage(Console(quiet=True), "en"), TINY, processes=1).run()
+print(json.dumps([found.release["folder"], found.report["miou"]]))
+"""
+
+
+def test_demo__goes_its_first_lap_on_the_nodes(both: Both) -> None:
+    site = both.site
+
+    def jobs() -> dict[str, queue.Job]:
+        with site.platform.database.reading() as db:
+            ids = db.execute(select(store.jobs.c.id).where(store.jobs.c.kind != "measure").order_by(store.jobs.c.seq))
+            return {task_id: queue.get(db, task_id) for (task_id,) in ids.all()}
+
+    before = jobs()
+    folder, miou = json.loads(site.said(FIRST_LAP, site.server.url, str(site.platform.workspace.home)))
+    assert (site.platform.workspace.home / folder).is_dir()
+    assert 0.0 <= miou <= 1.0
+    mine = [job for task_id, job in jobs().items() if task_id not in before]
+    assert [job.kind for job in mine] == ["create_data", "create_net", "train", "evaluate", "release"]
+    assert {job.host for job in mine} <= {"n1", "n2", "n3"}
+    assert {(job.state, job.attempt) for job in mine} == {(JobState.SUCCEEDED, 1)}
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from roadloop.errors import (
     BusyError,
@@ -70,7 +70,6 @@ def _open() -> Platform:
 
 
 def _run_claimed() -> None:
-    gc.disable()  # while the task is loaded, a fifth of whose time this would take; see _attempt
     task_id, token = sys.argv[1], int(sys.argv[2])
     gpus = tuple(uuid for uuid in sys.argv[3].split(",") if uuid)
     process = {"pid": os.getpid(), "pid_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}
@@ -83,8 +82,17 @@ def _run_claimed() -> None:
 def _run_follower(place: int) -> None:
     following = Following(_open(), sys.argv[1], int(sys.argv[2]), place)
     _say_begins(following.job)
-    follow: Callable[[Following], None] = pkgutil.resolve_name(FOLLOWERS[following.job.kind])
+    follow: Callable[[Following], None] = _load(FOLLOWERS[following.job.kind])
     follow(following)
+
+
+def _load(name: str) -> Any:
+    """What stands at a name of the registry; garbage, which the keeper's fork left alone until here, is looked for."""
+    found = pkgutil.resolve_name(name)
+    if not gc.isenabled():
+        gc.freeze()  # what was loaded stays, and is not looked through
+        gc.enable()
+    return found
 
 
 def _say_begins(job: queue.Job) -> None:
@@ -120,10 +128,7 @@ def run(platform: Platform, job: queue.Job, gpus: tuple[str, ...] = ()) -> None:
 def _attempt(context: TaskContext) -> Outcome | None:
     """What the job's function returns; None when it did not, and that was written."""
     try:
-        task: Callable[[TaskContext], Outcome] = pkgutil.resolve_name(TASKS[context.job.kind])
-        if not gc.isenabled():
-            gc.freeze()  # what was loaded stays, and is not looked through
-            gc.enable()
+        task: Callable[[TaskContext], Outcome] = _load(TASKS[context.job.kind])
         with publish.disk_errors(context.platform.workspace.home):
             return task(context)
     except (StaleRunError, WorkerLostError, OvertakenError, DatabaseAwayError):  # the next attempt goes on
