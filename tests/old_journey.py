@@ -13,6 +13,7 @@ from roadloop.settings import Settings
 from roadloop.storage.paths import Workspace
 
 SET = "lane-all-20180710"
+MORE = "lane-aug-20180801"
 SIZE = (96, 72)
 #: A small Fast-SCNN, so that training takes seconds.
 SMALL = {"network_settings": {"auxiliary": False, "width": 0.25}}
@@ -48,6 +49,7 @@ def journey(folder: Path) -> Iterator[Made]:
     one = Made(live, OldClient(f"{live.url}/api/"))
     try:
         write_source_set(Workspace(home), SET, [Drives("suzhou", range(6), 4, size=SIZE)], processes=1)
+        write_source_set(Workspace(home), MORE, [Drives("suzhou", range(6, 7), 2, size=SIZE)], processes=1)
         one.tracks = write_tracks(home / "tracks", [Drives("suzhou", range(20, 22), 30, size=SIZE)], processes=1)
         (home / "tracks.txt").write_text("\n".join(one.tracks))
         go_round(one)
@@ -85,7 +87,7 @@ def create(made: Made, name: str, **more: object) -> str:
         "train_name": name, "host": "", "image_type": "full", "network": "c_network", "data": "20180801",
         "types": "semantic-segmentation", "maps": "default", "task_desc": "苏州任务", "parallel_bool": "",
     }  # fmt: skip
-    return made.client.started("/create_train", **form, **more)
+    return made.client.started("/create_train", **{**form, **more})
 
 
 def start(made: Made, task_id: str, *, epochs: int) -> None:

@@ -66,7 +66,9 @@ def test_offimport__has_no_dest_and_is_called_as_its_folder(made: Made) -> None:
 
 
 def test_target_divide__cuts_as_full(cut: Made) -> None:
-    task_id = cut.client.started("/target_divide", version=VERSION, step="3")
+    picked = cut.client.started("/sam_value", output_dir="target", ratio="2", track_file="tracks.txt", isshuffle=1)
+    cut.client.finished("/auto_sam", picked)
+    task_id = cut.client.started("/target_divide", version="target", step="3")
     (row,) = cut.live.client().post("/divide_history").json()["data"][:1]
     assert (row["task_id"], row["types"]) == (task_id, "full")
 

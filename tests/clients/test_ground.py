@@ -1,6 +1,7 @@
 """The ground rules of clients.md, which hold on every page: replies, errors, HTML, rights, the record, repeated calls."""
 
 import re
+import time
 from typing import Any
 
 import httpx2 as httpx
@@ -101,7 +102,10 @@ def test_messages__follow_accept_language(made: Made) -> None:
 
 def test_log__says_what_let_a_client_go(made: Made) -> None:
     made.client.post("/eva_rate", task_id="nobody-has-this-id")
-    assert any("nobody-has-this-id" in line for line in made.live.output)
+    deadline = time.monotonic() + 30
+    while not any("nobody-has-this-id" in line for line in made.live.output):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_api__what_it_does_not_have_is_404(made: Made) -> None:

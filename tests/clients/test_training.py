@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from old_journey import SET, Made, create, start
+from old_journey import MORE, SET, Made, create, start
 
 TASK_COLUMNS = {
     "id", "task_id", "task_name", "machine_id", "category_num", "iter_num", "learning_rate", "steps", "batch_size", "gpus",
@@ -210,7 +210,7 @@ def test_create_data__another_type_is_refused_with_a_sentence(made: Made) -> Non
 
 
 def test_create_data__a_chosen_row_is_the_base_of_an_increment(made: Made) -> None:
-    form = {"sour_data": SET, "thread": "1", "train": "1", "val": "0", "test": "0", "l_value": True}
+    form = {"sour_data": f"{SET},{MORE}", "thread": "1", "train": "1", "val": "0", "test": "0", "l_value": True}
     task_id = made.client.started("/create_data", data_name="more", data_type="aug", task_id=made.ids["data"], **form)
     made.client.finished("/data_history", task_id)
     client = made.live.client()

@@ -8,8 +8,6 @@ from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same,
 from roadloop.clients.shapes import names_of, plain, progress, started
 from roadloop.errors import NotFoundError, Text
 
-_STATES: Final = Text("已返回 {returned}/{pictures}", "{returned} of {pictures} returned")
-
 
 def _import(_ask: Ask, _sent: Sent, values: dict[str, Any]) -> Mapping[str, Any]:
     return {**values, "dest": PurePosixPath(str(values.get("src", ""))).name}
@@ -32,23 +30,17 @@ def _tables(ask: Ask, _sent: Sent) -> Reply:
 
 
 def _packages(ask: Ask, _sent: Sent) -> Reply:
-    cut: dict[int, Mapping[str, Any]] = {}
-    for job in reversed(ask("POST /divide_history")["data"]):
-        if job["first"] is not None and job["last"] is not None:
-            cut |= dict.fromkeys(range(job["first"], job["last"] + 1), job)
-    rows = []
-    for one in ask("GET /v1/packages")["data"]:
-        job = cut.get(one["number"], {})
-        rows.append(
-            {
-                "task_id": str(one["number"]),
-                "picid": one["version"],
-                "id_code": one["number"],
-                "statue": ask.say(_STATES).format(**one),
-                "start_time": job.get("started_at"),
-                "end_time": job.get("finished_at"),
-            }
-        )
+    rows = [
+        {
+            "task_id": str(one["number"]),
+            "picid": one["version"],
+            "id_code": one["number"],
+            "statue": f"{one['state']} {one['returned']}/{one['pictures']}",
+            "start_time": one["cut_at"],
+            "end_time": one["returned_at"],
+        }
+        for one in ask("GET /v1/packages")["data"]
+    ]
     return {"data": rows}
 
 
@@ -56,8 +48,7 @@ def _package(ask: Ask, sent: Sent) -> Reply:
     wanted = str(sent.get("task_id", ""))
     for one in ask("GET /v1/packages")["data"]:
         if str(one["number"]) == wanted:
-            names = ("version", "number", "type", "pictures", "returned", "person", "problem")
-            return {"data": {name: "" if one[name] is None else one[name] for name in names}}
+            return {"data": {name: "" if value is None else value for name, value in one.items()}}
     raise NotFoundError(Text(f"没有任务包 {wanted[:80]}。", f"There is no package {wanted[:80]}."), task_id=wanted[:80])
 
 
@@ -104,9 +95,12 @@ PATHS: Final = (
     Path("GET", "/class_info", "see", ("GET /v1/class-tables",), reads="data[]", answer=_tables, nothing=[],
          note=Text("类别表的名称", "names of class tables")),
     Path(
-        "GET", "/label_tasks", "see", ("GET /v1/packages", "POST /divide_history"),
+        "GET", "/label_tasks", "see", ("GET /v1/packages",),
         reads="data[]{task_id, picid, id_code, statue, start_time, end_time}", answer=_packages, nothing=[],
-        note=Text("task_id、id_code 为任务包编号，picid 为版本", "task_id and id_code are the package's number, picid its version"),
+        note=Text(
+            "task_id、id_code 为任务包编号，picid 为版本，statue 为状态与已返回的标注数",
+            "task_id and id_code are the package's number, picid its version, statue its state and the labels that came back",
+        ),
     ),
     Path("GET", "/label_status", "see", ("GET /v1/packages",), read_by_hand("task_id"), "data{key: value}",
          answer=_package, nothing={}),

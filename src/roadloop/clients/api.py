@@ -1,8 +1,8 @@
 """Routes of the dialect: every record of the table below /api. HTTP is known here alone."""
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -60,7 +60,7 @@ def _handler(one: Path, ours: Mapping[str, Handled]) -> Handler[Whatever]:
         found = one.ask(Ask(call, ours), p.sent)
         if not isinstance(found, Waiting):
             return _safe(found)
-        look = cast("Callable[[], Reply | None]", found.look)
+        look = found.look
         return Waiting(lambda: None if (late := look()) is None else _safe(late), found.seconds, found.late)
 
     answer.__name__ = f"client_{one.path.removeprefix('/')}"

@@ -1,6 +1,7 @@
 """The page Data: datasets, what they hold, how one is built."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same, unused
 from roadloop.clients.shapes import SEGMENTATION, check_type, names_of, one_row, plain, progress, started
@@ -74,6 +75,10 @@ def _types(_ask: Ask, _sent: Sent) -> Reply:
     return names_of([SEGMENTATION])
 
 
+def _again(ask: Ask, sent: Sent, values: dict[str, Any]) -> Mapping[str, Any]:
+    return {**values, "name": _dataset(ask, sent)}
+
+
 PATHS: Final = (
     Path(
         "POST", "/data_history", "see", ("POST /data_history",), read_by_hand("task_id"),
@@ -98,5 +103,13 @@ PATHS: Final = (
         "GET", "/class_count", "see", ("POST /data_history", "GET /v1/datasets/{name}"), read_by_hand("task_id"),
         "data[]{id, name, train, val, test}", answer=_class_count, nothing=[],
         note=Text("每个划分为 [百分比, 图片数, 总数]", "each split is [per cent, pictures, all pictures]"),
+    ),
+    Path(
+        "POST", "/add_data", "work", ("POST /v1/datasets/{name}/again", "POST /data_history"),
+        {"class_id": "raw_ids", "task_id": "?"}, "errno, message", prepare=_again, shape=started, nothing={},
+        note=Text(
+            "生成一个增量 data，其中训练部分含该类别的图片各多一份",
+            "builds an increment in which every training picture of the class stands once more",
+        ),
     ),
 )  # fmt: skip

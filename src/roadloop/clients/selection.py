@@ -1,10 +1,10 @@
-"""The pages 随机抽图 and 自动挑图: pictures of drives, at random or by a model."""
+"""The pages 随机抽图, 自动挑图, 检查项挑错 and 轨迹点下载: pictures of drives, at random, by a model, or as listed."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from roadloop.clients.dialect import Ask, Path, Sent, read_by_hand, same
-from roadloop.clients.shapes import plain, progress, started
+from roadloop.clients.shapes import done, plain, progress, started
 from roadloop.errors import Text
 
 _DRAWN: Final = same("output_dir", "ratio", "track_file", "task_file", "isshuffle")
@@ -29,4 +29,19 @@ PATHS: Final = (
          prepare=_draw, shape=started, nothing={}, note=_NAMED),
     Path("POST", "/auto_sele", "see", ("POST /auto_sele",), read_by_hand("task_id"), "data[0].status",
          answer=progress("POST /auto_sele", plain), nothing=[], polled=True),
+    Path(
+        "POST", "/check_sele", "work", ("POST /v1/selections/neighbours",),
+        {"task_name": "output_dir", "trackpointids": "points"} | same("weights_dir", "gpus"), "data.task_id, message",
+        prepare=_draw, shape=started, nothing={},
+        note=Text(
+            "每个轨迹点两侧各 20 个邻近点；图片与记录在 images/<task_name>", "20 neighbours on either side of each point; pictures and"
+            " records in images/<task_name>",
+        ),
+    ),
+    Path("POST", "/check_data", "see", ("POST /auto_sele",), read_by_hand("task_id"), "data[0].status",
+         answer=progress("POST /auto_sele", plain), nothing=[], polled=True),
+    Path(
+        "POST", "/track_down", "work", ("POST /v1/selections/points",), {"dir_name": "name", "trackpointids": "points"},
+        shape=done, note=Text("图片在 images/<dir_name>，可以评估", "the pictures are in images/<dir_name>, which can be evaluated"),
+    ),
 )  # fmt: skip

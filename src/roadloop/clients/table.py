@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from roadloop.clients import annotation, data, machines, models, releases, selection, training
+from roadloop.clients import annotation, data, engines, finding, machines, models, releases, selection, training
 from roadloop.clients.dialect import Path
 from roadloop.errors import Language
 
 PATHS: Final[tuple[Path, ...]] = (
-    *training.PATHS, *data.PATHS, *models.PATHS, *releases.PATHS, *selection.PATHS, *annotation.PATHS, *machines.PATHS,
+    *training.PATHS, *data.PATHS, *models.PATHS, *releases.PATHS, *selection.PATHS, *annotation.PATHS,
+    *finding.PATHS, *engines.PATHS, *machines.PATHS,
 )  # fmt: skip
 
 _HEADS: Final = {
