@@ -22,7 +22,7 @@ from roadloop.lists import read_names
 from roadloop.parameters import History, Parameters
 from roadloop.selection import service, shown
 from roadloop.selection.output import open_sheet
-from roadloop.selection.recipe import Mine, Sample
+from roadloop.selection.recipe import FetchPoints, Mine, Neighbours, Sample
 from roadloop.selection.store import selections
 from roadloop.storage.platform import Platform
 from roadloop.tracks.service import count_pictures, track_names
@@ -248,6 +248,37 @@ def routes(platform: Platform) -> APIRouter:
         """
         return call.write(
             lambda: service.start_mining(platform, p),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.post(
+        "/v1/selections/neighbours",
+        Neighbours,
+        "work",
+        reply={"message": "success", "data": _ID},
+        errors=(*failures, BrokenFileError, UntrustedCodeError),
+    )
+    def selection_neighbours(call: Call, p: Neighbours) -> Answer:
+        """Score the neighbourhoods of listed track points, such as found faults, and take all of these pictures.
+
+        Up to `reach` neighbours on either side of the same track; what is in several neighbourhoods is taken once. Its
+        progress and its result are those of /auto_sele.
+        """
+        return call.write(
+            lambda: service.start_neighbours(platform, p),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.post(
+        "/v1/selections/points", FetchPoints, "work", reply={"message": "success", "data": _ID}, errors=failures
+    )
+    def selection_points(call: Call, p: FetchPoints) -> Answer:
+        """Fetch the pictures of listed track points as the folder images/<name>, which can be evaluated.
+
+        Its progress and its result are those of /auto_sam.
+        """
+        return call.write(
+            lambda: service.fetch_points(platform, p),
             lambda task_id: {"message": "success", "data": task_id},
         )
 
