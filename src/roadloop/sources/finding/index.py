@@ -139,7 +139,7 @@ class Index:
 
     def find(self, package: str, stem: str) -> Entry | None:
         """What is known of one picture."""
-        return next(self._rows("package = ? AND stem = ?", (package, stem)), None)
+        return next(self._rows("pictures WHERE package = ? AND stem = ?", (package, stem)), None)
 
     def count(self, where: Where) -> int:
         """How many pictures."""
@@ -157,10 +157,14 @@ class Index:
             number: How many, at most.
         """
         text, values = _condition(where)
-        return list(self._rows(f"{text} ORDER BY number LIMIT ? OFFSET ?", (*values, number, start)))
+        by = (
+            "" if where.package else "NOT INDEXED"
+        )  # in the order of the rows: nothing is sorted, whatever is asked for
+        query = f"pictures {by} WHERE {text} ORDER BY number LIMIT ? OFFSET ?"
+        return list(self._rows(query, (*values, number, start)))
 
-    def _rows(self, condition: str, values: Sequence[object]) -> Iterator[Entry]:
-        query = f"SELECT {_COLUMNS} FROM pictures WHERE {condition}"  # noqa: S608 - of texts in this module
+    def _rows(self, query: str, values: Sequence[object]) -> Iterator[Entry]:
+        query = f"SELECT {_COLUMNS} FROM {query}"  # noqa: S608 - of texts in this module
         for row in self._run(query, values):
             facts = row[:-_WORDS]
             yield Entry._make((*facts, _ids(row[-_WORDS:])))
