@@ -95,6 +95,7 @@ def test_neighbours__both_sides_are_scored_and_taken_once(client: TestClient, pl
     assert (report["points"], report["reach"], report["points_missing"]) == (["d0_002", "d0_003", "d1_005"], 1, [])
     row = client.post("/auto_sele", json={"task_id": job.id}).json()["data"]
     assert (row["status"], row["task_type"], row["track_file"]) == ("completed!", "sele", "d0_002, d0_003, d1_005")
+    assert (row["points"], row["summary"]["points"]) == (3, 3)
     assert client.get(f"/v1/selections/{job.id}/pictures").json()["total"] == 6
 
 

@@ -97,6 +97,7 @@ class SelectionRow(JobFields):
     track_file: str
     task_file: str
     isshuffle: bool
+    points: int = Field(description="Track points that were listed; 0: pictures were chosen otherwise.")
     summary: dict[str, Any] | None = Field(description="Pictures taken, lines read and so on; null before the end.")
 
 
@@ -395,4 +396,5 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     names = (
         "task_type", "output_dir", "gpus", "sele_ratio", "weights_dir", "track_file", "task_file", "isshuffle",
     )  # fmt: skip
-    return {**{name: row[name] for name in names}, "summary": job.result or None}
+    listed = len(job.payload.get("points", ()))
+    return {**{name: row[name] for name in names}, "points": listed, "summary": job.result or None}

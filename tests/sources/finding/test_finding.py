@@ -149,9 +149,10 @@ def test_find__a_row_has_all_that_is_known(client: TestClient, found: Callable[.
         "source": "镇", "package": "1", "name": "t_002", "track": "t", "point": "002", "city": "苏州",
         "time": "2026-08-01 08:00:00", "imgoprange": "0",
     }  # fmt: skip
-    assert [(one["raw_id"], one["name"], one["color"]) for one in row["classes"]] == [
+    assert [(one["raw_id"], one["name_zh"], one["color"]) for one in row["classes"]] == [
         (0, "道路", [128, 64, 128]), (3, "车", [0, 0, 142]), (200, "灯杆", [90, 90, 90]),
     ]  # fmt: skip
+    assert (row["width"], row["height"]) == (8, 3)
     assert client.get(row["image_url"]).headers["content-type"] == "image/jpeg"
     assert client.get(row["label_url"]).headers["content-type"] == "image/png"
     (row,) = found(package="2", city="北京")["data"]
@@ -255,7 +256,7 @@ def test_index__goes_with_its_set_and_comes_back(
 @pytest.fixture
 def entries() -> list[Entry]:
     """One picture for each raw id 0..255, in 256 months' names of a city."""
-    return [Entry("p", f"{n:03d}", "t", str(n), f"c{n % 2}", "", "", "", f"m{n}", (n,)) for n in range(256)]
+    return [Entry("p", f"{n:03d}", "t", str(n), f"c{n % 2}", "", "", "", f"m{n}", 8, 4, (n,)) for n in range(256)]
 
 
 def test_index__every_raw_id_is_found_alone(tmp_path: Path, entries: list[Entry]) -> None:

@@ -18,7 +18,8 @@ class ShownClass(BaseModel):
     """A class that a picture shows."""
 
     raw_id: int
-    name: str
+    name_en: str
+    name_zh: str
     color: list[int]
 
 
@@ -34,6 +35,8 @@ class FoundRow(BaseModel):
     time: str
     author: str
     imgoprange: str = Field(description="0 half of the picture, 1 all of it; empty: unknown.")
+    width: int = Field(description="Of its label, pixels.")
+    height: int
     classes: list[ShownClass]
     image_url: str
     label_url: str
@@ -91,12 +94,12 @@ def routes(platform: Platform) -> APIRouter:
     router = Endpoints(platform, tag="source sets")
 
     @router.get("/v1/labelled-pictures", FindPictures, "see", reply=FoundList, errors=(NotFoundError, BrokenFileError))
-    def labelled_pictures(call: Call, p: FindPictures) -> Answer:
+    def labelled_pictures(_call: Call, p: FindPictures) -> Answer:
         """Find labelled pictures by class, city, time and range, over all source sets, page by page.
 
         Answers from indexes that `/v1/sources/{name}/index` makes; pictures are looked at only there.
         """
-        return service.find(platform, p, call.language)
+        return service.find(platform, p)
 
     @router.get("/v1/labelled-pictures/choices", NoParameters, "see", reply=ChoicesReply)
     def labelled_picture_choices(call: Call, _p: NoParameters) -> Answer:

@@ -79,12 +79,12 @@ def build(source: SourceSet, path: Path, older: Path, max_pixels: int, watch: Ca
         if known is not None:
             return known, False
         try:
-            _, pixels, _ = read_ids(sample, source.table, max_pixels)
+            ids, pixels, _ = read_ids(sample, source.table, max_pixels)
         except ObjectStoreError:
             raise
         except RoadloopError:  # a dataset's report, and the set's health, say why
             return None, True
-        return _entry(sample, mark, tuple(np.flatnonzero(pixels).tolist())), True
+        return _entry(sample, mark, ids.shape, tuple(np.flatnonzero(pixels).tolist())), True
 
     def entries(last: Index | None) -> Iterator[Entry]:
         items = ((sample, mark, _known(last, sample, mark)) for sample in samples for mark in (_mark(sample),))
@@ -117,14 +117,16 @@ def _open(path: Path, source: SourceSet, stack: ExitStack) -> Index | None:
 
 def _known(last: Index | None, sample: Sample, mark: str) -> Entry | None:
     found = last.find(sample.package, sample.stem) if last is not None and mark else None
-    return _entry(sample, mark, found.classes) if found is not None and found.mark == mark else None
+    if found is None or found.mark != mark:
+        return None
+    return _entry(sample, mark, (found.height, found.width), found.classes)
 
 
-def _entry(sample: Sample, mark: str, classes: tuple[int, ...]) -> Entry:
-    facts = sample.facts
+def _entry(sample: Sample, mark: str, shape: tuple[int, ...], classes: tuple[int, ...]) -> Entry:
+    facts, (height, width) = sample.facts, shape
     return Entry(
         sample.package, sample.stem, sample.track, sample.point, sample.city, facts.time, facts.author,
-        facts.imgoprange, mark, classes,
+        facts.imgoprange, mark, width, height, classes,
     )  # fmt: skip
 
 

@@ -20,12 +20,12 @@ _SCHEMA: Final = """
 CREATE TABLE about (value TEXT NOT NULL);
 CREATE TABLE pictures (number INTEGER PRIMARY KEY, package TEXT NOT NULL, stem TEXT NOT NULL, track TEXT NOT NULL,
     point TEXT NOT NULL, city TEXT NOT NULL, time TEXT NOT NULL, author TEXT NOT NULL, imgoprange TEXT NOT NULL,
-    mark TEXT NOT NULL, c0 INTEGER NOT NULL, c1 INTEGER NOT NULL, c2 INTEGER NOT NULL, c3 INTEGER NOT NULL,
+    mark TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, c0 INTEGER NOT NULL, c1 INTEGER NOT NULL, c2 INTEGER NOT NULL, c3 INTEGER NOT NULL,
     UNIQUE (package, stem));
 """
 #: All that a filter asks for, so that counting reads this alone.
 _COVER: Final = "CREATE INDEX facts ON pictures (city, time, imgoprange, package, c0, c1, c2, c3)"
-_COLUMNS: Final = "package, stem, track, point, city, time, author, imgoprange, mark, c0, c1, c2, c3"
+_COLUMNS: Final = "package, stem, track, point, city, time, author, imgoprange, mark, width, height, c0, c1, c2, c3"
 
 
 class Entry(NamedTuple):
@@ -41,6 +41,8 @@ class Entry(NamedTuple):
         author: Free text.
         imgoprange: `0` half of the picture, `1` all of it; empty = unknown.
         mark: Tells its label from an older one of the same name; empty = nothing does.
+        width: Of its label, pixels.
+        height: Of its label, pixels.
         classes: The raw ids in its label, ascending.
     """
 
@@ -53,6 +55,8 @@ class Entry(NamedTuple):
     author: str
     imgoprange: str
     mark: str
+    width: int
+    height: int
     classes: tuple[int, ...]
 
 

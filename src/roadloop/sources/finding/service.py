@@ -52,12 +52,12 @@ def order(platform: Platform, request: ReadLabels) -> Write[str]:
     return write
 
 
-def find(platform: Platform, request: FindPictures, language: Language) -> dict[str, Any]:
+def find(platform: Platform, request: FindPictures) -> dict[str, Any]:
     """A page of the labelled pictures that pass every filter, in order of set, package and name; no folder of pictures is listed.
 
     Returns:
-        `data`: source, package, name, track, point, city, time, author, imgoprange, classes (raw_id, name, color), image_url,
-        label_url; `total`; `unread`: sets whose labels were not read yet; `old`: sets that have changed since.
+        `data`: source, package, name, track, point, city, time, author, imgoprange, width, height, classes (raw_id, name_en,
+        name_zh, color), image_url, label_url; `total`; `unread`: sets whose labels were not read yet; `old`: sets that have changed since.
 
     Raises:
         NotFoundError: One of the sets that are named is not there.
@@ -82,7 +82,7 @@ def find(platform: Platform, request: FindPictures, language: Language) -> dict[
         total += count
         if skip < count and len(data) < request.page_size:
             found = known.shelf.some(where, skip, request.page_size - len(data))
-            data += [_row(known.source, entry, language) for entry in found]
+            data += [_row(known.source, entry) for entry in found]
         skip = max(0, skip - count)
     if tables and (strange := [name for name in wanted if name not in met]):
         raise _no_class(strange[0], tables)
@@ -156,9 +156,9 @@ def _ids(table: ClassTable, name: str) -> frozenset[int]:
     )
 
 
-def _row(source: SourceSet, entry: Entry, language: Language) -> dict[str, Any]:
+def _row(source: SourceSet, entry: Entry) -> dict[str, Any]:
     facts: Mapping[str, Any] = entry._asdict()
-    shown = ("package", "track", "point", "city", "time", "author", "imgoprange")
+    shown = ("package", "track", "point", "city", "time", "author", "imgoprange", "width", "height")
     there = set(entry.classes)
     address = address_of(source.name, entry.package, entry.stem)
     return {
@@ -166,7 +166,7 @@ def _row(source: SourceSet, entry: Entry, language: Language) -> dict[str, Any]:
         "name": entry.stem,
         **{name: facts[name] for name in shown},
         "classes": [
-            {"raw_id": one.raw_id, "name": Text(one.name_zh, one.name_en).pick(language), "color": list(one.color)}
+            {"raw_id": one.raw_id, "name_en": one.name_en, "name_zh": one.name_zh, "color": list(one.color)}
             for one in source.table.classes
             if one.raw_id in there
         ],
