@@ -37,9 +37,11 @@ from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.releases import service as releases
 from roadloop.releases.recipe import Release
 from roadloop.selection import service as selection
-from roadloop.selection.recipe import Mine, Sample
+from roadloop.selection.recipe import Mine, Neighbours, Sample
 from roadloop.settings import Settings
 from roadloop.sources import offimport, rework
+from roadloop.sources.finding import service as finding
+from roadloop.sources.finding.recipe import ReadLabels
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
 from roadloop.sources.recipe import ImportRecipe, Rework
@@ -162,6 +164,13 @@ def _select(platform: Platform, folder: str = "images/v1") -> str:
     return platform.database.write(lambda: selection.start_mining(platform, request))
 
 
+def _around(platform: Platform) -> str:
+    request = Neighbours(
+        points="d0_001,d1_003,gone_1", reach=1, weights_dir="suzhou", classes="blue", output_dir="images/v1"
+    )
+    return platform.database.write(lambda: selection.start_neighbours(platform, request))
+
+
 def _images(platform: Platform, _finish: Finish) -> None:
     write_images(platform, "v1", [f"a_{n}.jpg" for n in range(5)])
 
@@ -246,6 +255,10 @@ def _examine(platform: Platform) -> str:
     return platform.database.write(lambda: health.create(platform, request))
 
 
+def _read_labels(platform: Platform) -> str:
+    return platform.database.write(lambda: finding.order(platform, ReadLabels(name="镇")))
+
+
 def _push(platform: Platform) -> str:
     return platform.database.write(lambda: annotators.push(platform, Push(version="v1", number=1)))
 
@@ -269,6 +282,7 @@ CASES: Final = {
     "release": Case(_to_release, _release),
     "sample": Case(_model, _sample),
     "select": Case(_model, _select),
+    "select-around": Case(_model, _around),
     "task_divide": Case(_images, _divide),
     "process_label": Case(_annotated, _process),
     "offimport": Case(_to_import, _import),
@@ -278,6 +292,7 @@ CASES: Final = {
     "demo_pictures": Case(lambda _platform, _finish: None, _draw),
     "rework": Case(_set, _rework),
     "health": Case(_set, _examine),
+    "index": Case(_set, _read_labels),
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),
 }
@@ -316,6 +331,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "demo_pictures": ("demo.drawn", *_FINISH),
     "rework": ("rework.copied", *_PUBLISH, *_FINISH),
     "health": ("health.written", *_FINISH),
+    "index": ("index.written", *_FINISH),
     "push_package": ("push.picture", *_FINISH),
     "linedown": (*_PUBLISH, "pull.batch", *_FINISH),
 }  # fmt: skip
@@ -340,7 +356,7 @@ def submit_all(platform: Platform) -> dict[str, str]:
         "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
         "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
         "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
-        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "rework": _rework, "health": _examine,
+        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "rework": _rework, "health": _examine, "index": _read_labels,
         "push_package": _push, "linedown": _pull,
     }  # fmt: skip
     assert set(submits) == set(POINTS)

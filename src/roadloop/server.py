@@ -31,6 +31,7 @@ from roadloop.packages import api as packages
 from roadloop.releases import api as releases
 from roadloop.selection import api as selection
 from roadloop.sources import api as sources
+from roadloop.sources.finding import api as finding
 from roadloop.sources.health import api as health
 from roadloop.storage.platform import Platform
 from roadloop.training import api as training
@@ -53,6 +54,7 @@ FILES: Final = frozenset({"/", "/docs", "/page/{path:path}", "/static", "/openap
 ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     sources.routes,
     health.routes,
+    finding.routes,
     uploads.routes,
     datasets.routes,
     networks.routes,

@@ -22,6 +22,7 @@ from roadloop.packages.recipe import DivideRecipe, ProcessRecipe
 from roadloop.parameters import Parameters, stored
 from roadloop.releases.recipe import ReleaseRecipe
 from roadloop.selection.recipe import MineRecipe, SampleRecipe
+from roadloop.sources.finding.recipe import ReadLabels
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.recipe import ImportJob, Rework
 from roadloop.training.recipe import TrainingJob
@@ -35,6 +36,7 @@ RECORDS: Final[dict[str, type[Parameters]]] = {
     "evaluate": EvaluationRecipe,
     "health": HealthRecipe,
     "import_preview": ImportJob,
+    "index": ReadLabels,
     "linedown": Download,
     "measure": Measure,
     "offimport": ImportJob,

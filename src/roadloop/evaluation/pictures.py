@@ -26,6 +26,7 @@ from roadloop.storage import reading
 from roadloop.storage.listing import Folder, list_folder, walk
 from roadloop.storage.objects import ObjectPath, place_of
 from roadloop.storage.paths import Workspace, check_name, printable, spoken
+from roadloop.storage.removed import passed_over
 
 LabelKind = Literal["id", "color", ""]
 
@@ -158,8 +159,13 @@ class FolderSource:
         """Every folder with what its files are to each other; labels of pictures that stand elsewhere are no pictures."""
         taken = {sample.label for sample in self._referred()}
         for inner in walk(self._folder, self._workspace.holds):
-            names = inner.files
+            names = self._names(inner)
             yield inner, pair_files(n for n in names if inner.path / n not in taken) if taken else pair_files(names)
+
+    def _names(self, inner: Folder) -> list[str]:
+        """The files of a folder; of a selection's without its contact sheets, and what was taken out of it."""
+        left = passed_over(inner.path, inner.files, self._workspace.holds)
+        return [name for name in inner.files if name not in left] if left else inner.files
 
     def _referred(self) -> list[Sample]:
         """Samples of the source set whose pictures stand elsewhere, as far as they belong into the folder."""
@@ -189,7 +195,8 @@ class FolderSource:
 
     def any(self) -> bool:
         """Whether there is a file that could be a picture; found out without pairing them."""
-        found = (name.lower() for inner in walk(self._folder, self._workspace.holds) for name in inner.files)
+        folders = walk(self._folder, self._workspace.holds)
+        found = (name.lower() for inner in folders for name in self._names(inner))
         return any(
             name.endswith(_ENDINGS) and not (name.endswith(".png") and name.startswith(LABEL_PREFIX)) for name in found
         ) or bool(self._referred())

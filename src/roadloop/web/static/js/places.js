@@ -20,6 +20,7 @@ const DiskPage = late(async () => (await import("./views/disk.js")).DiskPage);
 const EvaluationList = late(async () => (await import("./views/evaluations.js")).EvaluationList);
 const EvaluationNew = late(async () => (await import("./views/evaluations.js")).EvaluationNew);
 const EvaluationPage = late(async () => (await import("./views/evaluations.js")).EvaluationPage);
+const FindPictures = late(async () => (await import("./views/find-pictures.js")).FindPictures);
 const GpuPage = late(async () => (await import("./views/gpus.js")).GpuPage);
 const ImportList = late(async () => (await import("./views/import-list.js")).ImportList);
 const ImportLook = late(async () => (await import("./views/import-look.js")).ImportLook);
@@ -69,7 +70,7 @@ export const PLACES = [
   {
     path: "import",
     loop: true,
-    kinds: ["offimport", "import_preview", "unpack", "health", "demo_pictures"],
+    kinds: ["offimport", "import_preview", "unpack", "health", "index", "demo_pictures"],
     name: () => t("导入", "Import"),
     list: ImportList,
     make: ImportLook,
@@ -83,6 +84,14 @@ export const PLACES = [
     name: () => t("源数据", "Source sets"),
     list: SourceList,
     one: SourcePage,
+    under: "import",
+  },
+  {
+    path: "pictures",
+    loop: false,
+    kinds: [],
+    name: () => t("查找已标注图片", "Find labelled pictures"),
+    list: FindPictures,
     under: "import",
   },
   {

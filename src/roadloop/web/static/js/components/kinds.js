@@ -16,6 +16,7 @@ const KINDS = {
   unpack: ["jobs", () => t("解包上传", "Unpacking of an upload")],
   import_preview: ["jobs", () => t("导入预览", "Preview of an import")],
   health: ["jobs", () => t("源数据体检", "Health of a source set")],
+  index: ["jobs", () => t("读取标注", "Reading of labels")],
   rework: ["jobs", () => t("送返工", "Sending to rework")],
   sample: ["selection", () => t("随机抽图", "Random selection")],
   select: ["selection", () => t("自动挑图", "Selection")],

@@ -41,7 +41,7 @@ export function EvaluationNew({ route }) {
         : html`
           <${Panel}>
             <${EvaluationForm} models=${data.models} built=${data.built} tasks=${data.tasks}
-              task=${route.query.task ?? ""} />
+              task=${route.query.task ?? ""} folder=${route.query.folder ?? ""} />
           <//>
         `
     }
@@ -58,10 +58,11 @@ function bestOf(files, training) {
 }
 
 /**
- * @param {{models: Record<string, string[]>, built: string[], tasks: Map<string, Training>, task: string}} props
- *   `task`: the one to begin with; without it, the newest that has a model.
+ * @param {{models: Record<string, string[]>, built: string[], tasks: Map<string, Training>, task: string,
+ *   folder: string}} props
+ *   `task`: the one to begin with; without it, the newest that has a model. `folder`: the pictures to begin with.
  */
-function EvaluationForm({ models, built, tasks, task }) {
+function EvaluationForm({ models, built, tasks, task, folder }) {
   const begun = models[task] ? task : Object.keys(models)[0];
   /** What the models were trained on, if it is there: the first one's. @param {string[]} dicts */
   const own = (dicts) => {
@@ -72,10 +73,10 @@ function EvaluationForm({ models, built, tasks, task }) {
   const form = useForm(
     {
       dicts: first,
-      kind: built.length ? "dataset" : "folder",
+      kind: built.length && !folder ? "dataset" : "folder",
       data: own(first) ?? built[0] ?? "",
       split: "val",
-      sour_dir: "",
+      sour_dir: folder,
       dest_dir: "",
       type: "full",
       gpus: "",
@@ -147,10 +148,15 @@ function EvaluationForm({ models, built, tasks, task }) {
           `
           : html`
             <${Input} form=${form} name="sour_dir" label=${t("图片目录", "Picture folder")} placeholder="imports/photos"
-              hint=${t(
-                "相对工作区，或某个允许的根目录下的绝对路径；子目录也读。",
-                "Relative to the workspace, or absolute inside an allowed root; read with its subfolders.",
-              )}
+              hint=${html`
+                ${t(
+                  "相对工作区，或某个允许的根目录下的绝对路径；子目录也读。",
+                  "Relative to the workspace, or absolute inside an allowed root; read with its subfolders.",
+                )}${" "}
+                <a class="link" href=${`${to("selection", "new")}?how=points`}>
+                  ${t("取出列出的轨迹点的图片", "Fetch the pictures of listed track points")} →
+                </a>
+              `}
               required />
           `
       }
