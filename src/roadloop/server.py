@@ -18,6 +18,7 @@ from roadloop.annotators import api as annotators
 from roadloop.clients import api as clients
 from roadloop.datasets import api as datasets
 from roadloop.demo import api as demo
+from roadloop.engines import api as engines
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
 from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
@@ -62,6 +63,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     models.routes,
     evaluation.routes,
     releases.routes,
+    engines.routes,
     selection.routes,
     packages.routes,
     annotators.routes,

@@ -319,12 +319,13 @@ class DatasetSource:
         return Raw(bytes(sample.image), bytes(sample.label), "id")
 
 
-def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
+def open_source(workspace: Workspace, sour_dir: str, parameter: str = "sour_dir") -> PictureSource:
     """What a request's `sour_dir` names.
 
     Args:
         workspace: The resolver.
         sour_dir: A folder, or `dataset:<name>/<split>`.
+        parameter: What the request calls it.
 
     Raises:
         NotFoundError: There is no such folder or dataset.
@@ -332,7 +333,7 @@ def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
         PathOutsideError: Outside the workspace and its roots.
     """
     if sour_dir.startswith(DATASET):
-        name, split = parse_dataset(sour_dir)
+        name, split = parse_dataset(sour_dir, parameter)
         folder = workspace.dataset(name)
         if not (folder / "dataset.json").is_file():
             raise NotFoundError(
@@ -340,18 +341,19 @@ def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
                     f"没有名为 {name} 的数据集；可用的见 /sour_datas。", f"No dataset is named {name}; see /sour_datas."
                 ),
                 name=name,
+                parameter=parameter,
             )
         return DatasetSource(folder, split)
-    path = workspace.resolve(sour_dir, "sour_dir")
+    path = workspace.resolve(sour_dir, parameter)
     if not path.is_dir():
         raise NotFoundError(
             Text(f"没有图片目录 {sour_dir}；请给出工作区内的目录。", f"There is no picture folder {sour_dir}."),
-            parameter="sour_dir",
+            parameter=parameter,
         )
     return FolderSource(path, workspace)
 
 
-def parse_dataset(sour_dir: str) -> tuple[str, str]:
+def parse_dataset(sour_dir: str, parameter: str = "sour_dir") -> tuple[str, str]:
     """The dataset's name and the split of `dataset:<name>/<split>`.
 
     Raises:
@@ -361,12 +363,12 @@ def parse_dataset(sour_dir: str) -> tuple[str, str]:
     if split not in SPLITS:
         raise InvalidValueError(
             Text(
-                f"sour_dir {sour_dir!r} 应为 dataset:<数据集>/<train、val 或 test>。",
-                f"sour_dir {sour_dir!r} is not of the form dataset:<name>/<train, val or test>.",
+                f"{parameter} {sour_dir!r} 应为 dataset:<数据集>/<train、val 或 test>。",
+                f"{parameter} {sour_dir!r} is not of the form dataset:<name>/<train, val or test>.",
             ),
-            parameter="sour_dir",
+            parameter=parameter,
         )
-    return check_name(name, "sour_dir"), split
+    return check_name(name, parameter), split
 
 
 def _unique(place: Path, number: int, seen: set[str]) -> str:

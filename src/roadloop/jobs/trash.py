@@ -39,13 +39,26 @@ KINDS: Final[Mapping[str, str]] = {
     "release": "roadloop.releases.disposal",
     "selection": "roadloop.selection.disposal",
     "package": "roadloop.packages.disposal",
+    "engine": "roadloop.engines.disposal",
 }
 #: Rows of one feature that go with a thing of another.
 BELONGINGS: Final = ("roadloop.packages.disposal:belongings",)
 #: Modules that know what refers to a thing (`references`).
 REFERRERS: Final = tuple(
     f"roadloop.{feature}.disposal"
-    for feature in ("sources", "datasets", "training", "evaluation", "releases", "selection", "packages", "annotators")
+    for feature in (
+        *(
+            "sources",
+            "datasets",
+            "training",
+            "evaluation",
+            "releases",
+            "selection",
+            "packages",
+            "annotators",
+            "engines",
+        ),
+    )
 )
 _HOLDING: Final = frozenset({"source", "evaluation", "selection"})
 MOST: Final = 20  #: references that a refusal names

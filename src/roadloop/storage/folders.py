@@ -63,6 +63,7 @@ class Folders:
     class_tables = Folder("class-tables", "people", begun=False)
     trash = Folder("trash", "people", begun=False, inbox=True)
     backups = Folder("backups", "people", begun=False, inbox=True)
+    engines = Folder("engines", "jobs", begun=False)
     quarantine = Folder("quarantine", "people", begun=False)
 
     def __init__(self, home: Path) -> None:

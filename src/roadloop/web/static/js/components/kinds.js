@@ -12,6 +12,7 @@ const KINDS = {
   train: ["training", () => t("训练", "Training")],
   evaluate: ["evaluation", () => t("评估", "Evaluation")],
   release: ["release", () => t("发布", "Release")],
+  convert: ["engines", () => t("转换引擎", "Conversion")],
   offimport: ["import", () => t("导入", "Import")],
   unpack: ["jobs", () => t("解包上传", "Unpacking of an upload")],
   import_preview: ["jobs", () => t("导入预览", "Preview of an import")],
