@@ -154,3 +154,43 @@ def test_record__has_what_an_engineer_did_as_our_own_endpoint_says_it(team: Team
     assert (who, what) == ("engineer", "create_net")
     assert facts["answer"] == made["data"]["task_id"]
     assert facts["net_describe"] == "网"
+
+
+ODD = [
+    [],
+    {},
+    [[]],
+    [{"a": 1}],
+    {"a": [[1]]},
+    {"suzhou": 5},
+    5,
+    -1.5,
+    True,
+    "a/b",
+    "..",
+    "\x00",
+    "é" * 300,
+    "9" * 30,
+    "NaN",
+]
+
+
+@pytest.mark.slow
+def test_replies__odd_values_are_refused_and_break_nothing(platform: Platform) -> None:
+    """Of every path each name that it knows, with values of every kind."""
+    client = Team(platform).browser()
+    for one in PATHS:
+        for name in one.sends:
+            for value in ODD:
+                others = (
+                    {"dicts": {"suzhou": ["a.params"]}, "img": "images/a", "task_id": "a"} if name != "dicts" else {}
+                )
+                said = others | {name: value}
+                if one.method == "GET":
+                    if not isinstance(value, str):
+                        continue
+                    answer = client.get(f"{PREFIX}{one.path}", params=said)
+                else:
+                    answer = client.post(f"{PREFIX}{one.path}", json=said)
+                assert answer.status_code == 200, (one.path, name, value, answer.text)
+                assert answer.headers["content-type"] == "application/json"

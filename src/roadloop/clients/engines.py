@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same, unused
-from roadloop.clients.models import evaluated, only_first, sources
+from roadloop.clients.models import each_file, evaluated, only_first, sources
 from roadloop.clients.shapes import MOST_ROWS, all_rows, need_ticked, started
 from roadloop.errors import ConflictError, NotFoundError, Text
 from roadloop.models.engines import is_engine
@@ -25,13 +25,7 @@ def _models(ask: Ask, sent: Sent) -> Reply:
 
 def _convert(ask: Ask, sent: Sent, _values: dict[str, Any]) -> Mapping[str, Any]:
     need_ticked(sent)
-    dicts = sources(ask, sent["dicts"])
-    ticked = [
-        (source, file)
-        for source, files in (dicts.items() if isinstance(dicts, Mapping) else ())
-        for file in (files if isinstance(files, list) else [files])
-        if str(file).endswith(PARAMS)
-    ]
+    ticked = [(source, file) for source, file in each_file(sources(ask, sent["dicts"])) if file.endswith(PARAMS)]
     if len(ticked) != 1:
         raise ConflictError(
             Text(

@@ -60,7 +60,7 @@ def evaluated(ask: Ask, sent: Sent, values: dict[str, Any]) -> Mapping[str, Any]
 
 def sources(ask: Ask, dicts: Any) -> Any:
     """`dicts` as ours: on the page 发布 a release is named by its version alone."""
-    if not isinstance(dicts, Mapping):
+    if not _well_formed(dicts):
         return dicts  # our own endpoint says what is wrong with it
     tasks = ask("GET /model")["data"]
     return {
@@ -70,11 +70,22 @@ def sources(ask: Ask, dicts: Any) -> Any:
     }
 
 
-def _release(ask: Ask, version: str, files: Any) -> str:
+def each_file(dicts: Any) -> Iterator[tuple[str, str]]:
+    """Source and file of everything that `dicts` names; nothing where it is no such thing."""
+    if _well_formed(dicts):
+        yield from ((source, file) for source, files in dicts.items() for file in files)
+
+
+def _well_formed(dicts: Any) -> bool:
+    """Whether `dicts` names lists of files."""
+    chosen = dicts.values() if isinstance(dicts, Mapping) else [None]
+    return all(isinstance(files, list) and all(isinstance(file, str) for file in files) for files in chosen)
+
+
+def _release(ask: Ask, version: str, files: list[str]) -> str:
     """The source that is a release of a version, whatever its category; the name itself where there is none."""
     rows = all_rows(ask, "GET /v1/releases", {"only": {"version": version}, "state": "succeeded"})
-    wanted = set(files) if isinstance(files, list) else set()
-    holding = {f"{row['type']}/{version}" for row in rows if wanted <= set(row["files"] or ())}
+    holding = {f"{row['type']}/{version}" for row in rows if set(files) <= set(row["files"] or ())}
     if len(holding) > 1:
         several = ", ".join(sorted(holding))
         raise ConflictError(
