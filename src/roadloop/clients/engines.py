@@ -88,7 +88,7 @@ def _confidence(ask: Ask, sent: Sent) -> Reply:
     called = {str(one["train_id"]): one[name] for one in whole["classes"]}
     rows = [
         {
-            "trackpointid": one["name"],
+            "trackpointid": one["name"].rpartition("/")[2],
             "whole_con": _rounded(one["confidence"]),
             "origin_whole_con": one["confidence"],
             "origin_cls_con": ", ".join(f"{called.get(k, k)} {_rounded(v)}" for k, v in one["classes"].items()),

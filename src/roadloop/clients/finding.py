@@ -40,7 +40,7 @@ def _find(ask: Ask, sent: Sent) -> Reply:
         asked["imgoprange"] = span
     tags = sent.get("tag_info") or []
     classes = [str(one) for one in (tags if isinstance(tags, list) else [tags])]
-    palette = str(sent.get("label_info", ""))
+    palette, its = str(sent.get("label_info", "")), list[str]()
     if palette in list_tables(ask.platform.workspace):
         wanted = find_table(ask.platform.workspace, palette).classes
         its = [name for name, table in _sets(ask) if table.classes == wanted]
@@ -50,15 +50,16 @@ def _find(ask: Ask, sent: Sent) -> Reply:
     elif palette:
         classes.append(palette)
     found = ask("GET /v1/labelled-pictures", {**asked, "classes": write_names(classes)})
-    if not found["total"] and found["unread"]:
+    unread = found["unread"]
+    if unread and set(unread) >= set(its or source_sets.list_sets(ask.platform.workspace)):
         raise ConflictError(
             Text(
-                f"这些源数据的标注还没有读取，查不到图片：{', '.join(found['unread'][:10])}。请在 roadloop 网页的源数据页读取标注"
+                f"这些源数据的标注还没有读取，查不到图片：{', '.join(unread[:10])}。请在 roadloop 网页的源数据页读取标注"
                 "（POST /v1/sources/<名称>/index），再查询。",
-                f"The labels of these source sets were not read yet, so nothing of them is found: {', '.join(found['unread'][:10])}."
+                f"The labels of these source sets were not read yet, so nothing of them is found: {', '.join(unread[:10])}."
                 " Have them read on roadloop's page (POST /v1/sources/<name>/index), then ask again.",
             ),
-            unread=found["unread"][:100],
+            unread=unread[:100],
         )
     name = "name_zh" if ask.call.language == "zh" else "name_en"
     rows = [
