@@ -94,19 +94,20 @@ def write_index(path: Path, entries: Iterable[Entry], about: Mapping[str, Any]) 
     Raises:
         sqlite3.OperationalError: No space is left.
     """
-    db = sqlite3.connect(path, isolation_level=None)
+    db = sqlite3.connect(path)
     try:
         db.execute("PRAGMA journal_mode = OFF")  # nobody reads it before it has its name
         db.execute("PRAGMA synchronous = OFF")
-        db.executescript(f"BEGIN; {_SCHEMA}")
+        db.executescript(_SCHEMA)
         places = ", ".join("?" * (len(Entry._fields) - 1 + _WORDS))
-        db.executemany(
-            f"INSERT INTO pictures ({_COLUMNS}) VALUES ({places})",  # noqa: S608 - of names in this module
-            ((*entry[:-1], *_words(entry.classes)) for entry in entries),
-        )
-        db.execute(_COVER)
-        db.execute("INSERT INTO about VALUES (?)", (json.dumps({"format": FORMAT, **about}, ensure_ascii=False),))
-        db.execute("COMMIT")
+        with db:
+            db.executemany(
+                f"INSERT INTO pictures ({_COLUMNS}) VALUES ({places})",  # noqa: S608 - of names in this module
+                ((*entry[:-1], *_words(entry.classes)) for entry in entries),
+            )
+            db.execute(_COVER)
+            about = {"format": FORMAT, **about}
+            db.execute("INSERT INTO about VALUES (?)", (json.dumps(about, ensure_ascii=False),))
     finally:
         db.close()
 

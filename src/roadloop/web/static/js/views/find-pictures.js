@@ -16,6 +16,8 @@ import { pathOf } from "../source-path.js";
 import { Pager } from "./annotation-rejected.js";
 
 const PAGE = 15;
+/** Names of sets that are not read. */
+const SHOWN = 10;
 const FILTERS = ["sources", "classes", "city", "time", "imgoprange", "package"];
 
 /**
@@ -51,24 +53,57 @@ export function FindPictures({ route }) {
       sub=${t("在全部源数据中按类别、城市、时间和范围查找。", "By class, city, time and range, over all source sets.")}
       actions=${html`<a class="button" href=${to("sources")}>${t("源数据", "Source sets")}</a>`} />
     <${Failure} error=${choices.error ?? found.error} retry=${reload} />
-    ${choices.data && html`<${Unread} sets=${choices.data.data.sources} reload=${reload} />`}
-    ${choices.data && html`<${Filters} of=${choices.data.data} asked=${asked} />`}
-    ${!found.data ? !found.error && html`<${Loading} />` : html`<${Grid} rows=${rows} total=${found.data.total} page=${page} />`}
+    ${
+      choices.data &&
+      html`
+        <div class="stack">
+          <${Unread} sets=${choices.data.data.sources} reload=${reload} />
+          ${
+            choices.data.data.sources.some((/** @type {ReadSet} */ one) => one.state !== "unread") &&
+            html`
+              <div>
+                <${Filters} of=${choices.data.data} asked=${asked} />
+                ${
+                  !found.data
+                    ? !found.error && html`<${Loading} />`
+                    : html`<${Grid} rows=${rows} total=${found.data.total} page=${page} />`
+                }
+              </div>
+            `
+          }
+        </div>
+      `
+    }
+    ${!choices.data && !choices.error && html`<${Loading} />`}
   `;
 }
 
-/** Sets of which nothing, or not all, is found, and the button that reads them. @param {{sets: ReadSet[], reload: () => void}} props */
+/**
+ * Sets of which nothing, or not all, is found, and the button that reads them.
+ * @param {{sets: ReadSet[], reload: () => void}} props
+ */
 function Unread({ sets, reload }) {
+  if (sets.length === 0) {
+    return html`
+      <${Empty}>
+        ${t("还没有源数据。", "There are no source sets yet.")}${" "}
+        <a class="link" href=${to("import")}>${t("导入带标注的图片", "Import labelled pictures")} →</a>
+      <//>
+    `;
+  }
   const waiting = sets.filter((one) => one.state !== "read");
   if (waiting.length === 0) return null;
   const names = waiting.map((one) => one.name);
+  const [zh, en] = names.length > SHOWN ? [" 等", " and others"] : ["", ""];
+  const some = names.slice(0, SHOWN);
   return html`
     <${Panel}>
       <div class="row actions-row">
         <span class="grow wrap">
           ${t(
-            `${count(waiting.length)} 份源数据的标注还没有读取，或之后有改动：${names.join("、")}。`,
-            `The labels of ${many(waiting.length, "source set")} were not read yet, or have changed: ${names.join(", ")}.`,
+            `${count(waiting.length)} 份源数据的标注还没有读取，或之后有改动：${some.join("、")}${zh}。`,
+            `The labels of ${many(waiting.length, "source set")} were not read yet, or have changed: ` +
+              `${some.join(", ")}${en}.`,
           )}
         </span>
         ${
@@ -129,7 +164,7 @@ function Filters({ of, asked }) {
             </select>
           `,
       )}
-      <input type="search" class="narrow" name="package" value=${asked.package} aria-label=${t("包", "Package")}
+      <input type="search" class="package-name" name="package" value=${asked.package} aria-label=${t("包", "Package")}
         placeholder=${t("包", "Package")}
         onChange=${(/** @type {any} */ e) => choose("package", e.target.value.trim())} />
     </div>
