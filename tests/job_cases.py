@@ -23,6 +23,8 @@ from roadloop.datasets import service as datasets
 from roadloop.datasets.recipe import CreateData
 from roadloop.demo import service as demo
 from roadloop.demo.recipe import DrawPictures
+from roadloop.engines import service as engines
+from roadloop.engines.recipe import Convert
 from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
@@ -150,6 +152,11 @@ def _release(platform: Platform, version: str = "2") -> str:
         dicts={"suzhou": ["kd_ep-0001.params", "kd_ep-0001.json"]},
     )  # fmt: skip
     return platform.database.write(lambda: releases.submit(platform, request))
+
+
+def _convert(platform: Platform) -> str:
+    request = Convert(source="suzhou", file="kd_ep-0001.params", precision="int8", calibration="tracks", check="tracks")
+    return platform.database.write(lambda: engines.convert(platform, request))
 
 
 def _sample(platform: Platform, folder: str = "images/v1") -> str:
@@ -280,6 +287,7 @@ CASES: Final = {
     "train": Case(_to_train, _train),
     "evaluate": Case(_model, _evaluate),
     "release": Case(_to_release, _release),
+    "convert": Case(_model, _convert),
     "sample": Case(_model, _sample),
     "select": Case(_model, _select),
     "select-around": Case(_model, _around),
@@ -319,6 +327,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "train": (*_PUBLISH, "train.configured", "train.saved", "train.validated", "train.epoch", *_FINISH),
     "evaluate": (*_PUBLISH, "evaluate.half_predicted", "evaluate.predicted", "evaluate.written", *_FINISH),
     "release": ("release.copied", "release.exported", *_PUBLISH, *_FINISH),
+    "convert": ("convert.converted", *_FINISH),
     "sample": ("sample.fetched", *_FINISH),
     "select": (
         "select.listed", "select.half_scored", "select.scored", "select.picked", "select.fetched", *_FINISH
@@ -354,7 +363,7 @@ def submit_all(platform: Platform) -> dict[str, str]:
     """Queue a job of every kind in one workspace; task id -> kind."""
     submits: dict[str, Submit] = {
         "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
-        "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
+        "evaluate": _evaluate, "release": _release, "convert": _convert, "sample": partial(_sample, folder="images/v3"),
         "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
         "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "rework": _rework, "health": _examine, "index": _read_labels,
         "push_package": _push, "linedown": _pull,

@@ -12,6 +12,7 @@ import pytest
 from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets.recipe import DatasetJob
 from roadloop.demo.recipe import DrawPictures
+from roadloop.engines.recipe import ConversionRecipe
 from roadloop.errors import OtherVersionError
 from roadloop.evaluation.recipe import EvaluationRecipe
 from roadloop.jobs.measuring import Measure
@@ -30,6 +31,7 @@ from roadloop.uploads.recipe import Unpack
 
 RECORDS: Final[dict[str, type[Parameters]]] = {
     "add_net": AddNet,
+    "convert": ConversionRecipe,
     "create_data": DatasetJob,
     "create_net": CreateNet,
     "demo_pictures": DrawPictures,

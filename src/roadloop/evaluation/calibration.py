@@ -121,7 +121,7 @@ class Calibration:
         if image.shape[:2] != self._size:
             image = cv2.resize(image, self._size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
         norm = self._record.normalisation
-        values_HWC = (image.astype(np.float32) / 255 - np.float32(norm.mean)) / np.float32(norm.std)
+        values_HWC = (image.astype(np.float32) / 255 - np.array(norm.mean, np.float32)) / np.array(norm.std, np.float32)
         return np.ascontiguousarray(values_HWC.transpose(2, 0, 1)[None], np.float32)
 
     def _image(self, picture: Picture) -> UInt8 | None:

@@ -15,12 +15,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import (
-    CalibrationDataReader,
     CalibrationMethod,
     QuantFormat,
     QuantType,
     quantize_static,
 )
+from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -144,8 +144,8 @@ def _to_int8(exported: Path, target: Path, images: Images, tick: Callable[[int],
     _finish(whole, model, target)
 
 
-class _Pictures(CalibrationDataReader):
-    """Pictures one at a time, so that what the network makes of them is never in memory for two at once."""
+class _Pictures:
+    """A `CalibrationDataReader`: pictures one at a time, so that what the network makes of them is never in memory for two at once."""
 
     def __init__(self, images: Images, tick: Callable[[int], None]) -> None:
         self._images: Final = images
@@ -170,6 +170,7 @@ class _Pictures(CalibrationDataReader):
 
 def _finish(model: Any, exported: Any, target: Path) -> None:
     """Say of a converted file what the exported one says, and see that it answers numbers."""
+    ONNXModel(model).topological_sort()
     del model.metadata_props[:]
     model.metadata_props.extend(exported.metadata_props)
     onnx.checker.check_model(model)

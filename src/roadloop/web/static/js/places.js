@@ -17,6 +17,9 @@ const DatasetList = late(async () => (await import("./views/datasets.js")).Datas
 const DatasetNew = late(async () => (await import("./views/datasets.js")).DatasetNew);
 const DatasetPage = late(async () => (await import("./views/datasets.js")).DatasetPage);
 const DiskPage = late(async () => (await import("./views/disk.js")).DiskPage);
+const EngineList = late(async () => (await import("./views/engines.js")).EngineList);
+const EngineNew = late(async () => (await import("./views/engines.js")).EngineNew);
+const EnginePage = late(async () => (await import("./views/engines.js")).EnginePage);
 const EvaluationList = late(async () => (await import("./views/evaluations.js")).EvaluationList);
 const EvaluationNew = late(async () => (await import("./views/evaluations.js")).EvaluationNew);
 const EvaluationPage = late(async () => (await import("./views/evaluations.js")).EvaluationPage);
@@ -144,6 +147,17 @@ export const PLACES = [
     make: ReleaseNew,
     making: () => t("发布模型", "Release a model"),
     one: ReleaseOne,
+  },
+  {
+    path: "engines",
+    loop: false,
+    kinds: ["convert"],
+    name: () => t("引擎", "Engines"),
+    list: EngineList,
+    make: EngineNew,
+    making: () => t("转换模型", "Convert a model"),
+    one: EnginePage,
+    under: "release",
   },
   {
     path: "selection",
