@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import httpx2 as httpx
@@ -194,3 +195,19 @@ def test_replies__odd_values_are_refused_and_break_nothing(platform: Platform) -
                     answer = client.post(f"{PREFIX}{one.path}", json=said)
                 assert answer.status_code == 200, (one.path, name, value, answer.text)
                 assert answer.headers["content-type"] == "application/json"
+
+
+def test_cookies__a_log_in_writes_from_a_configured_origin_of_the_same_host_alone(platform: Platform) -> None:
+    make_each(platform)
+    origins = ("http://127.0.0.1:8080", "http://front.example:8080")
+    settings = platform.settings.model_copy(update={"client_origins": origins})
+    client = Team(replace(platform, settings=settings)).browser("engineer")
+    form = {"network_name": "n1", "src_net": "enet", "net_descr": ""}
+    foreign = client.post("/api/create_net", json=form, headers={"origin": origins[1]})
+    assert (foreign.status_code, foreign.json()["error"]) == (200, "access_refused")
+    assert "access-control-allow-credentials" not in foreign.headers
+    elsewhere = client.post("/create_net", json=form, headers={"origin": origins[0]})
+    assert elsewhere.status_code == 403
+    own = client.post("/api/create_net", json=form, headers={"origin": origins[0]})
+    assert own.json()["errno"] == 1
+    assert own.headers["access-control-allow-credentials"] == "true"

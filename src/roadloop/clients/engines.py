@@ -7,7 +7,7 @@ from typing import Any, Final
 from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same, unused
 from roadloop.clients.models import each_file, evaluated, only_first, sources
 from roadloop.clients.shapes import MOST_ROWS, all_rows, need_ticked, started
-from roadloop.errors import ConflictError, NotFoundError, Text
+from roadloop.errors import ConflictError, NotFoundError, Text, many
 from roadloop.models.engines import is_engine
 from roadloop.models.files import PARAMS
 
@@ -30,7 +30,7 @@ def _convert(ask: Ask, sent: Sent, _values: dict[str, Any]) -> Mapping[str, Any]
         raise ConflictError(
             Text(
                 f"勾选了 {len(ticked)} 个 {PARAMS} 文件，没有开始转换；请只勾选一个。",
-                f"{len(ticked)} files {PARAMS} are ticked, and nothing was converted; tick exactly one.",
+                f"{many(len(ticked), f'file {PARAMS} is', f'files {PARAMS} are')} ticked, and nothing was converted; tick exactly one.",
             ),
             parameter="dicts",
         )
