@@ -86,6 +86,16 @@ def test_evaluate__outputs_and_scores_are_those_of_the_hand_calculation(platform
         round(100 * share)
     ]  # without a label, too
 
+    # Every pixel has a channel of 250: as sure of each class, with a label or without.
+    sure = pytest.approx(share, abs=1e-4)
+    assert report["models"][0]["confidence"] == sure
+    assert [c["confidence"] for c in report["models"][0]["classes"]] == [sure] * 3
+    rows = rows_of(outputs / "confidence.csv")
+    assert [(r["number"], r["name"], r["track"]) for r in rows] == [
+        ("1", "a/t1_001", "t1"), ("2", "a/t1_002", "t1"), ("3", "b/t2_001", "t2")
+    ]  # fmt: skip
+    assert [[name for name in ("0", "1", "2") if r[name]] for r in rows] == [["0", "2"], ["0", "1"], ["1"]]
+
     # 64 pixels of the first picture right; of 256 green ones of the second half are taken for red.
     (scored,) = report["models"]
     assert [c["iou"] for c in scored["classes"]] == [round(32 / 160, 6), 0.5, 1.0]
