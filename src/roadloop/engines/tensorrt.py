@@ -13,6 +13,7 @@ from typing import Final
 
 from roadloop.errors import InvalidValueError, JobError, Text
 from roadloop.models.engines import Precision
+from roadloop.storage import reading
 
 PROGRAM: Final = "trtexec"
 _FLAGS: Final[dict[Precision, tuple[str, ...]]] = {"fp32": (), "fp16": ("--fp16",), "int8": ("--fp16", "--int8")}
@@ -64,7 +65,7 @@ def build(onnx: Path, plan: Path, precision: Precision, size: tuple[int, int], t
                 time.sleep(_POLL)
         finally:
             process.kill()
-    said = log.read_text(encoding="utf-8", errors="replace").strip()
+    said = reading.read_text(log, errors="replace").strip()
     log.unlink()
     if process.returncode or not plan.is_file():
         last = said.rpartition("\n")[2][-_TOLD:]

@@ -226,7 +226,7 @@ def delete(platform: Platform, kind: str, name: str) -> Write[int]:
         for task_id in thing.tasks:
             if queue.get(db, task_id).state is JobState.CREATED:
                 queue.cancel(db, task_id)
-        rows = [*seen, *trash_moves.sums(db, stored), *trash_moves.marks(db, seen)]
+        rows = [*seen, *trash_moves.sums(db, stored), *trash_moves.marks(db, seen, () if thing.rows else thing.tasks)]
         done = db.execute(
             trash.insert().values(
                 kind=kind, name=thing.title, state="deleting", rows=rows, moves=moves, bytes=size, at=time.time()
