@@ -1,17 +1,24 @@
 """The ground rules of clients.md, which hold on every page: replies, errors, HTML, rights, the record, repeated calls."""
 
+import json
 import re
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2 as httpx
 import pytest
+from starlette.requests import Request
 
 from old_client import JSON
 from old_journey import Made, create
-from roadloop.clients.api import PREFIX
+from roadloop.clients.api import PREFIX, let_go
 from roadloop.clients.table import PATHS
+from roadloop.devices import service as devices
+from roadloop.errors import BusyError, Text
 from roadloop.storage.platform import Platform
 from signed_in import Team, audit, make_each, token_of
 
@@ -211,3 +218,41 @@ def test_cookies__a_log_in_writes_from_a_configured_origin_of_the_same_host_alon
     own = client.post("/api/create_net", json=form, headers={"origin": origins[0]})
     assert own.json()["errno"] == 1
     assert own.headers["access-control-allow-credentials"] == "true"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/eva_rate", 503), ("/output_log", 503), ("/release", 200)])
+def test_busy__a_poll_is_told_to_ask_again_and_a_form_lets_go(path: str, status: int) -> None:
+    """Polling goes on after an HTTP error, and stops at another errno."""
+    route = SimpleNamespace(path=f"{PREFIX}{path}")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": route.path,
+        "query_string": b"",
+        "headers": [],
+        "route": route,
+        "state": {},
+    }
+    scope |= {"server": ("127.0.0.1", 8600), "scheme": "http"}
+    answer = let_go(Request(scope), BusyError(Text("忙", "busy")))
+    assert (answer.status_code, answer.headers["retry-after"]) == (status, "2")
+    assert b'"errno":0' in answer.body
+
+
+def test_gups_info__has_the_cards_of_each_machine_with_what_the_page_shows(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = [
+        {"index": n, "uuid": f"GPU-{n}", "name": "H100", "utilisation": 0.5, "total_mib": 81559, "free_mib": 80000}
+        for n in range(2)
+    ]
+    probe = tmp_path / "probe.py"
+    probe.write_text(f"print({json.dumps(json.dumps(cards))})")
+    settings = platform.settings.model_copy(update={"gpu_probe": (sys.executable, str(probe))})
+    monkeypatch.setattr(devices, "_cache", {})
+    machines = Team(replace(platform, settings=settings)).browser().get("/api/gups_info").json()["data"]
+    ((name, shown),) = machines.items()
+    assert [card["id"] for card in shown] == [0, 1]
+    keys = {"pc-name", "id", "totalMemory", "freeMemory", "memoryutil", "gpuUtil"}
+    assert all(set(card) >= keys and card["pc-name"] == name for card in shown)
+    assert all(0 <= card["memoryutil"] <= 1 for card in shown)

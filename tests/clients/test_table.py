@@ -3,18 +3,20 @@
 `python tests/clients/test_table.py` writes it there anew.
 """
 
-from pathlib import Path
+import pathlib
 
 import pytest
 
+from roadloop.clients import api
+from roadloop.clients.dialect import Path
 from roadloop.clients.table import PATHS, written
 from roadloop.errors import Language
 from roadloop.server import create_app
 from roadloop.storage.platform import Platform
-from roadloop.web.rights import HOLDERS
+from roadloop.web.rights import HOLDERS, Right
 
-DOCS = Path(__file__).parents[2] / "docs"
-FILES: dict[Language, Path] = {"en": DOCS / "clients.md", "zh": DOCS / "clients.zh.md"}
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+FILES: dict[Language, pathlib.Path] = {"en": DOCS / "clients.md", "zh": DOCS / "clients.zh.md"}
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->"
 #: The paths of the interface document.
 DOCUMENTED = {
@@ -46,6 +48,15 @@ def test_table__leads_to_endpoints_that_its_callers_may_ask(platform: Platform) 
     create_app(platform, 8600)  # refuses to start otherwise
     assert {one.right for one in PATHS} <= HOLDERS.keys() - {"open", "self", "package", "rule"}
     assert all(one.calls or one.answer for one in PATHS)
+
+
+@pytest.mark.parametrize(("right", "call"), [("see", "POST /create_train"), ("work", "POST /nowhere")])
+def test_start__a_path_that_opens_more_than_ours_or_leads_nowhere_is_refused(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, right: Right, call: str
+) -> None:
+    monkeypatch.setattr(api, "PATHS", (*PATHS, Path("POST", "/too_open", right, (call,))))
+    with pytest.raises(RuntimeError, match="/api/too_open"):
+        create_app(platform, 8600)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
