@@ -36,7 +36,12 @@ def _convert(ask: Ask, sent: Sent, _values: dict[str, Any]) -> Mapping[str, Any]
         )
     source, file = ticked[0]
     precision = "int8" if sent.get("int8") else "fp16" if sent.get("fp16") else "fp32"
-    values = {"source": source, "file": file, "size": _size(str(sent.get("shape", ""))), "precision": precision}
+    values: dict[str, Any] = {
+        "source": source,
+        "file": file,
+        "size": _size(str(sent.get("shape", ""))),
+        "precision": precision,
+    }
     if precision == "int8":
         values |= {"calibration": sent.get("imagelstInt8", "")}
         batch, batches = _number(sent, "batchSizeInt8"), _number(sent, "maxBatchesInt8")
@@ -64,10 +69,7 @@ def _number(sent: Sent, name: str) -> int:
 
 def _evaluate(ask: Ask, sent: Sent, values: dict[str, Any]) -> Mapping[str, Any]:
     asked = dict(evaluated(ask, sent, values))
-    files = (
-        [file for chosen in asked["dicts"].values() for file in chosen] if isinstance(asked["dicts"], Mapping) else []
-    )
-    if any(is_engine(str(file)) for file in files):
+    if any(is_engine(file) for _, file in each_file(asked["dicts"])):
         asked.pop("gpus", None)  # engines run on the CPU
     return asked
 
