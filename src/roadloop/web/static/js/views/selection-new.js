@@ -50,7 +50,11 @@ export function SelectionNew({ route }) {
         "Copies pictures into a new folder with selection.csv and contact sheets; the drives stay as they are.",
       )} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel}><${SelectionForm} ...${data} asked=${route.query.how} /><//>`}
+    ${
+      data
+        ? html`<${Panel}><${SelectionForm} ...${data} asked=${route.query.how} /><//>`
+        : !error && html`<${Loading} />`
+    }
   `;
 }
 
