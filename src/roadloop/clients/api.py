@@ -56,8 +56,10 @@ def let_go(request: Request, error: RoadloopError) -> JSONResponse:
 
 
 def _handler(one: Path, ours: Mapping[str, Handled]) -> Handler[Whatever]:
+    its = {name: ours[name] for name in (*one.calls, *one.also)}  # what it does not name it cannot ask
+
     def answer(call: Call, p: Whatever) -> Answer | Waiting[Answer]:
-        found = one.ask(Ask(call, ours), p.sent)
+        found = one.ask(Ask(call, its), p.sent)
         if not isinstance(found, Waiting):
             return _safe(found)
         look = found.look
@@ -74,10 +76,10 @@ def _safe(reply: Reply) -> dict[str, Any]:
 
 
 def _check_right(one: Path, ours: Mapping[str, Handled]) -> None:
-    for name in one.calls:
+    for name in (*one.calls, *one.also):
         if name not in ours:
             message = f"{PREFIX}{one.path} leads to {name}, which is not there"
             raise RuntimeError(message)
-        if not HOLDERS[one.right] <= HOLDERS[ours[name].right]:
+        if name in one.calls and not HOLDERS[one.right] <= HOLDERS[ours[name].right]:
             message = f"{PREFIX}{one.path} is open to more people than {name}"
             raise RuntimeError(message)

@@ -90,7 +90,7 @@ PATHS: Final = (
     Path("GET", "/dtask_type", "see", (), reads="data[]", answer=_types, nothing=[],
          note=Text("只有语义分割", "semantic segmentation only")),
     Path(
-        "POST", "/create_data", "work", ("POST /create_data",),
+        "POST", "/create_data", "work", ("POST /create_data", "POST /data_history"),
         same("data_name", "data_type", "sour_data", "thread", "train", "val", "test", "data_desc")
         | read_by_hand("l_value", "types", "task_id") | unused("images_type"),
         "data.task_id, message", answer=_create, nothing={},

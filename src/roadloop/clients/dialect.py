@@ -58,7 +58,7 @@ class Ask:
 
     Attributes:
         call: The request.
-        ours: Our endpoints by method and path.
+        ours: Those of our endpoints that the record names, by method and path.
     """
 
     call: Call
@@ -88,6 +88,10 @@ class Ask:
             return shape(answer)
         return Waiting(partial(_shaped, answer.look, shape), answer.seconds, answer.late)
 
+    def may(self, name: str) -> bool:
+        """Whether who calls has the right to ask one of our endpoints."""
+        return self.call.caller.may(self.ours[name].right)
+
     def say(self, text: Text) -> str:
         """A text in the client's language."""
         return text.pick(self.call.language)
@@ -112,6 +116,7 @@ class Path:
         path: Below /api.
         right: Who may ask; never less than our endpoints ask for.
         calls: Our endpoints, by method and path; the first one gets what is sent.
+        also: Further ones, which are asked only for those who may ask them.
         sends: Each name that the client sends -> ours; "" where it changes nothing here, "?" where `prepare` or `answer` reads it.
         reads: What of the answer the client reads.
         prepare: From what is sent and what was made of it by `sends`, the parameters of ours; None: as `sends` says.
@@ -134,6 +139,7 @@ class Path:
     nothing: Any = None
     polled: bool = False
     note: Text | None = None
+    also: tuple[str, ...] = ()
 
     def ask(self, ask: Ask, sent: Sent) -> Reply | Waiting[Reply]:
         """The client's answer to one request."""

@@ -1,6 +1,7 @@
 """The page 数据查询: labelled pictures by class, city and range."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand
@@ -12,6 +13,7 @@ from roadloop.sources import service as source_sets
 
 _SIZE: Final = 15  #: rows of that client's page
 _RANGES: Final = {"0", "1"}
+_READ: Final = "POST /v1/sources/{name}/index"
 
 
 def _classes(ask: Ask, _sent: Sent) -> Reply:
@@ -50,17 +52,9 @@ def _find(ask: Ask, sent: Sent) -> Reply:
     elif palette:
         classes.append(palette)
     found = ask("GET /v1/labelled-pictures", {**asked, "classes": write_names(classes)})
-    unread = found["unread"]
-    if unread and set(unread) >= set(its or source_sets.list_sets(ask.platform.workspace)):
-        raise ConflictError(
-            Text(
-                f"这些源数据的标注还没有读取，查不到图片：{', '.join(unread[:10])}。请在 roadloop 网页的源数据页读取标注"
-                "（POST /v1/sources/<名称>/index），再查询。",
-                f"The labels of these source sets were not read yet, so nothing of them is found: {', '.join(unread[:10])}."
-                " Have them read on roadloop's page (POST /v1/sources/<name>/index), then ask again.",
-            ),
-            unread=unread[:100],
-        )
+    begun = _read(ask, [*found["unread"], *found["old"]])
+    if found["unread"] and set(found["unread"]) >= set(its or source_sets.list_sets(ask.platform.workspace)):
+        raise _not_read(found["unread"], begun=begun)
     name = "name_zh" if ask.call.language == "zh" else "name_en"
     rows = [
         {
@@ -77,6 +71,33 @@ def _find(ask: Ask, sent: Sent) -> Reply:
     return {"data": rows, "count": found["total"]}
 
 
+def _read(ask: Ask, names: list[str]) -> bool:
+    """Have the labels of source sets read, where who calls may do that; whether any are being read."""
+    begun = False
+    for name in names if ask.may(_READ) else ():
+        with suppress(RoadloopError):  # the page of the set says what is wrong with it
+            ask(_READ, {"name": name})
+            begun = True
+    return begun
+
+
+def _not_read(names: list[str], *, begun: bool) -> ConflictError:
+    some = ", ".join(names[:10])
+    cure = (
+        Text("现在开始读取，稍后再查询即可。", "They are being read now; ask again in a moment.")
+        if begun
+        else Text("请有权限的人先查询一次，或在 roadloop 网页的源数据页读取标注。", "Somebody with the right to work has to ask once, or"
+                  " have them read on roadloop's page.")
+    )  # fmt: skip
+    return ConflictError(
+        Text(
+            f"这些源数据的标注还没有读取，查不到图片：{some}。{cure.zh}",
+            f"The labels of these source sets were not read yet, so nothing of them is found: {some}. {cure.en}",
+        ),
+        unread=names[:100],
+    )
+
+
 PATHS: Final = (
     Path("GET", "/label_infos", "see", ("GET /data",), reads="data{name: value}", answer=_classes, nothing={},
          note=Text("源数据中各类别的名称与原始编号", "names and raw ids of the source sets' classes")),
@@ -85,9 +106,10 @@ PATHS: Final = (
         read_by_hand("imgrange", "label_info", "pacid", "tag_info", "city", "pag_id"),
         "data[]{imgrange, pacid, city, label_info, time_info, trackpointid, tag_info}, count", answer=_find, nothing=[],
         note=Text(
-            "每页 15 行；tag_info 为类别，label_info 为类别表或类别；数字 0 的 imgrange 为不限；标注须先读取",
+            "每页 15 行；tag_info 为类别，label_info 为类别表或类别；数字 0 的 imgrange 为不限；尚未读取的标注先读取",
             "15 rows a page; tag_info are classes, label_info is a class table or a class; the number 0 in imgrange means any;"
-            " labels have to be read first",
+            " labels that were not read yet are read first",
         ),
+        also=(_READ,),
     ),
 )  # fmt: skip

@@ -23,7 +23,7 @@ def written(language: Language) -> str:
     head = _HEADS[language]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for one in PATHS:
-        ours = ", ".join(f"`{call}`" for call in one.calls) or "-"
+        ours = ", ".join(f"`{call}`" for call in (*one.calls, *one.also)) or "-"
         note = one.note.pick(language) if one.note else ""
         cells = (f"{one.method} `/api{one.path}`", _sent(one, language), ours, f"`{one.reads}`", note)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
