@@ -227,6 +227,19 @@ def test_find__refusals_say_what_is_wrong(client: TestClient, found: Callable[..
         assert (answer.status_code, word in answer.json()["message"]) == (status, True), answer.text
 
 
+def test_find__text_that_no_picture_can_have_finds_nothing(
+    client: TestClient, found: Callable[..., dict[str, Any]]
+) -> None:
+    assert found()["total"] == 6
+    for field in ("city", "package", "time"):
+        for odd in ("\ud800", "a\0b", "%", "'; DROP TABLE pictures; --", "\U0010ffff"):
+            sent = {"content": json.dumps({field: odd}), "headers": {"content-type": "application/json"}}
+            answer = client.request("GET", FIND, **sent)
+            assert answer.status_code in {200, 400, 422}, answer.text
+            assert answer.json().get("total", 0) == 0
+    assert found()["total"] == 6
+
+
 @pytest.mark.usefixtures("sets")
 def test_index__one_order_at_a_time(client: TestClient) -> None:
     first = client.post("/v1/sources/镇/index").json()["data"]

@@ -9,6 +9,7 @@ import { Start } from "../components/start.js";
 import { Viewer } from "../components/viewer.js";
 import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { listed, namesIn } from "../lists.js";
 import { may } from "../me.js";
 import { usePoll } from "../poll.js";
 import { setQuery, to, useReturn } from "../router.js";
@@ -128,16 +129,18 @@ async function readAll(names) {
 
 /** @param {{of: any, asked: Record<string, string>}} props */
 function Filters({ of, asked }) {
-  const wanted = asked.classes.split(",").filter(Boolean);
+  const wanted = namesIn(asked.classes);
   /** @param {string} name @param {string} value */
   const choose = (name, value) => setQuery({ [name]: value, page: "" });
   /** @param {string} name */
-  const toggle = (name) =>
-    choose("classes", (wanted.includes(name) ? wanted.filter((one) => one !== name) : [...wanted, name]).join(","));
+  const toggle = (name) => {
+    const next = wanted.includes(name) ? wanted.filter((one) => one !== name) : [...wanted, name];
+    choose("classes", next.map(listed).join(","));
+  };
   const ranges = { 0: t("半图", "half of the picture"), 1: t("全图", "whole picture") };
   /** @type {[string, string, [string, string][]][]} */
   const lists = [
-    ["sources", t("全部源数据", "All source sets"), counted(of.sources)],
+    ["sources", t("全部源数据", "All source sets"), counted(of.sources).map(([name, words]) => [listed(name), words])],
     ["city", t("全部城市", "All cities"), counted(of.cities)],
     ["time", t("全部月份", "All months"), counted(of.months)],
     [
