@@ -95,6 +95,8 @@ def test_convert__an_engine_is_there_once(platform: Platform, run_job: RunJob) -
             InvalidValueError,
             "calibration 'dataset:d/trian' is not",
         ),
+        ({"size": "8*8"}, InvalidValueError, "size looks like 480x360 .width x height., each side 1 to 16384"),
+        ({"size": "99999x2"}, InvalidValueError, "not '99999x2'"),
         ({"check": "leer"}, InvalidValueError, "check: leer holds no pictures"),
         ({"check": "nowhere"}, NotFoundError, "no picture folder nowhere"),
         ({"file": "kd_suzhou_ep-0009.params"}, NotFoundError, "has no model file"),

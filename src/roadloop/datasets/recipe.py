@@ -63,7 +63,7 @@ class Repeat(Parameters):
         "",
         description="Name of the increment; absent: the dataset's with `-again-` and the classes, and a number if taken.",
     )
-    data_desc: str = Field("", max_length=4000, description="Description; absent: what was done.")
+    data_desc: str = Field("", max_length=4000, description="Description.")
     thread: int = Field(4, ge=1, description="Worker processes, capped at the cores.")
 
 

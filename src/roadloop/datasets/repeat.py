@@ -29,8 +29,8 @@ def repeat(platform: Platform, request: Repeat) -> Write[str]:
     """
     base = require(platform, request.name)
     raw_ids = tuple(sorted(set(request.raw_ids)))
-    named = {c.raw_id: c for c in base.table.classes}
-    unknown = [raw_id for raw_id in raw_ids if raw_id not in named]
+    known = {c.raw_id for c in base.table.classes}
+    unknown = [raw_id for raw_id in raw_ids if raw_id not in known]
     if unknown:
         raise InvalidValueError(
             Text(
@@ -61,13 +61,11 @@ def repeat(platform: Platform, request: Repeat) -> Write[str]:
         seed=base.seed,
         again=raw_ids,
     )
-    classes = [named[raw_id] for raw_id in raw_ids]
-    words = f"{'、'.join(c.name_zh or c.name_en for c in classes)} 再一次 once more: {', '.join(c.name_en for c in classes)}"
-    return writing(recipe, request.thread, request.data_desc or words)
+    return writing(recipe, request.thread, request.data_desc)
 
 
 def _free_name(platform: Platform, base: DatasetInfo, raw_ids: Sequence[int]) -> str:
-    """The first name for an increment that neither a dataset nor a folder has."""
+    """The first name for an increment that no dataset has."""
     begin = f"{base.name}-again-{'-'.join(map(str, raw_ids))}"
     with platform.database.reading() as db:
         for number in count(1):

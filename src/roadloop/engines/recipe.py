@@ -33,7 +33,7 @@ class Convert(Conversion):
     file: str = Field(max_length=300, description="The model's `.params`.", examples=["kd_suzhou_ep-0205.params"])
     size: str = Field(
         "",
-        pattern=r"^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$",
+        max_length=20,
         description="WIDTHxHEIGHT that the file takes; absent: that of the pictures that the model was made for.",
         examples=["480x360"],
     )

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from roadloop.console import parse_size
 from roadloop.engines import tensorrt
 from roadloop.engines.recipe import Conversion, ConversionRecipe, Convert
 from roadloop.errors import InvalidValueError, NameTakenError, NotFoundError, Text
@@ -43,7 +44,7 @@ def convert(platform: Platform, request: Convert) -> Write[str]:
     Raises:
         NotFoundError: The model file, a picture folder or a dataset does not exist.
         NameTakenError: There is, or soon will be, such an engine.
-        InvalidValueError: int8 without pictures, pictures that are none, or TensorRT is not installed.
+        InvalidValueError: No size, int8 without pictures, pictures that are none, or TensorRT is not installed.
         BrokenFileError: A model file without its description.
         UntrustedCodeError: The model's network carries code that nobody has approved here.
         PathOutsideError: A folder lies outside the workspace.
@@ -54,8 +55,7 @@ def convert(platform: Platform, request: Convert) -> Write[str]:
     description = load_description(model.path)
     trust_of(platform).require(description.network.source, model.path)
     calibration, check = _pictures(platform, request, description.task)
-    width, _, height = request.size.partition("x")
-    size = (int(height), int(width)) if request.size else description.input.size or description.input.crop
+    size = parse_size(request.size, "size") if request.size else description.input.size or description.input.crop
     file = engine_file(model.file, request.precision, size)
     recipe = ConversionRecipe(
         **request.part(Conversion),

@@ -29,11 +29,12 @@ export function EngineNew({ route }) {
   `;
 }
 
-const precisions = () => [
-  ["fp16", t("fp16：大小减半，几乎没有差别", "fp16: half the size, hardly a difference")],
-  ["int8", t("int8：四分之一的大小，需要校准图片", "int8: a quarter of the size, needs calibration pictures")],
-  ["fp32", t("fp32：与训练时相同", "fp32: as trained")],
-];
+/** @type {Record<string, () => string>} */
+const PRECISIONS = {
+  fp16: () => t("大小减半，几乎没有差别。", "Half the size, hardly a difference."),
+  int8: () => t("四分之一的大小，需要校准图片。", "A quarter of the size, needs calibration pictures."),
+  fp32: () => t("与训练时相同。", "As trained."),
+};
 
 /** @param {{models: Record<string, string[]>, model: string}} props */
 function EngineForm({ models, model }) {
@@ -69,7 +70,7 @@ function EngineForm({ models, model }) {
       go=${t(`转换为 ${values.precision}`, `Convert to ${values.precision}`)}>
       <${Select} form=${form} name="model" wide label=${t("模型", "Model")} options=${names.map((n) => [n, n])}
         hint=${form.errorOf("file") && html`<span class="bad">✕ ${form.errorOf("file")}</span>`} />
-      <${Select} form=${form} name="precision" label=${t("精度", "Precision")} options=${precisions()} />
+      <${Select} form=${form} name="precision" label=${t("精度", "Precision")} options=${Object.keys(PRECISIONS).map((one) => [one, one])} hint=${PRECISIONS[values.precision]()} />
       <${Input} form=${form} name="size" label=${t("输入尺寸", "Size")} placeholder="480x360"
         hint=${t("宽x高；不填：模型训练图片的尺寸。", "Width x height; empty: that of the training pictures.")} />
       ${
