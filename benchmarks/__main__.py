@@ -9,14 +9,15 @@ import typer
 from rich.table import Table
 
 from benchmarks import mining
-from benchmarks.contest import Result
+from benchmarks.contest import Result, machine
 from roadloop.cli.main import main
 from roadloop.client import Client
-from roadloop.console import parse_size, say, terminal
+from roadloop.console import Home, parse_size, say, settings_of, terminal
 from roadloop.demo.child import serving
 from roadloop.demo.cli import on_stage, settings_of_tour
 from roadloop.errors import InvalidValueError, Text
 from roadloop.lists import read_names, split_numbers
+from roadloop.networks.trust import trust_at
 from roadloop.selection.compare import comparison_table
 from roadloop.storage.paths import Workspace
 
@@ -164,6 +165,34 @@ def predict(
     from benchmarks.predict import race  # noqa: PLC0415
 
     _show(race(Choice(camvid, pictures, parse_size(size)[::-1]), rounds, network, threads), as_json)
+
+
+@app.command()
+def int8(
+    models: Annotated[list[Path], typer.Argument(help="Model files (.params).")],
+    calibrate: Annotated[str, typer.Option(help="Pictures for the ranges: a folder, or dataset:NAME/train.")],
+    check: Annotated[str, typer.Option(help="Labelled pictures: a folder, or dataset:NAME/val.")],
+    pictures: Annotated[int, typer.Option(min=1, help="How many of the first, evenly.")] = 64,
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT; default: what each model was made for.")] = "",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Models in fp32, fp16 and int8 through ONNX Runtime on one thread: mIoU, pixels that differ, size, speed."""
+    from benchmarks.int8 import Lesson, measure  # noqa: PLC0415 - torch takes seconds
+
+    settings = settings_of(home)
+    workspace = Workspace(settings.home, settings.roots)
+    lesson = Lesson(calibrate, check, pictures, parse_size(size) if size else None)
+    lines = [line for path in models for line in measure(workspace, path, lesson, trust_at(settings))]
+    if as_json:
+        say(json.dumps([line._asdict() for line in lines]))
+        return
+    console.print(machine())
+    table = Table("model", "", "mIoU", "pixels that differ", "bytes", "pictures/s", "time / fp32")
+    for line in lines:
+        figures = (f"{100 * line.miou:.2f}", f"{line.different:.3%}", f"{line.bytes:,}")
+        table.add_row(line.model, line.precision, *figures, f"{1 / line.seconds:.2f}", f"{line.ratio:.2f}")
+    console.print(table)
 
 
 @app.command()

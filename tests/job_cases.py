@@ -23,6 +23,8 @@ from roadloop.datasets import service as datasets
 from roadloop.datasets.recipe import CreateData
 from roadloop.demo import service as demo
 from roadloop.demo.recipe import DrawPictures
+from roadloop.engines import service as engines
+from roadloop.engines.recipe import Convert
 from roadloop.evaluation import service as evaluation
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.imaging.encode import encode_jpeg, encode_label
@@ -37,9 +39,11 @@ from roadloop.packages.recipe import Divide, ProcessLabel
 from roadloop.releases import service as releases
 from roadloop.releases.recipe import Release
 from roadloop.selection import service as selection
-from roadloop.selection.recipe import Mine, Sample
+from roadloop.selection.recipe import Mine, Neighbours, Sample
 from roadloop.settings import Settings
 from roadloop.sources import offimport, rework
+from roadloop.sources.finding import service as finding
+from roadloop.sources.finding.recipe import ReadLabels
 from roadloop.sources.health import service as health
 from roadloop.sources.health.recipe import CheckHealth
 from roadloop.sources.recipe import ImportRecipe, Rework
@@ -150,6 +154,11 @@ def _release(platform: Platform, version: str = "2") -> str:
     return platform.database.write(lambda: releases.submit(platform, request))
 
 
+def _convert(platform: Platform) -> str:
+    request = Convert(source="suzhou", file="kd_ep-0001.params", precision="int8", calibration="tracks", check="tracks")
+    return platform.database.write(lambda: engines.convert(platform, request))
+
+
 def _sample(platform: Platform, folder: str = "images/v1") -> str:
     request = Sample(output_dir=folder, sele_ratio="3", track_file="tracks.txt")
     return platform.database.write(lambda: selection.start_sampling(platform, request))
@@ -160,6 +169,13 @@ def _select(platform: Platform, folder: str = "images/v1") -> str:
         output_dir=folder, sele_ratio="3", track_file="tracks.txt", weights_dir="suzhou", classes="blue", control=2
     )
     return platform.database.write(lambda: selection.start_mining(platform, request))
+
+
+def _around(platform: Platform) -> str:
+    request = Neighbours(
+        points="d0_001,d1_003,gone_1", reach=1, weights_dir="suzhou", classes="blue", output_dir="images/v1"
+    )
+    return platform.database.write(lambda: selection.start_neighbours(platform, request))
 
 
 def _images(platform: Platform, _finish: Finish) -> None:
@@ -246,6 +262,10 @@ def _examine(platform: Platform) -> str:
     return platform.database.write(lambda: health.create(platform, request))
 
 
+def _read_labels(platform: Platform) -> str:
+    return platform.database.write(lambda: finding.order(platform, ReadLabels(name="镇")))
+
+
 def _push(platform: Platform) -> str:
     return platform.database.write(lambda: annotators.push(platform, Push(version="v1", number=1)))
 
@@ -267,8 +287,10 @@ CASES: Final = {
     "train": Case(_to_train, _train),
     "evaluate": Case(_model, _evaluate),
     "release": Case(_to_release, _release),
+    "convert": Case(_model, _convert),
     "sample": Case(_model, _sample),
     "select": Case(_model, _select),
+    "select-around": Case(_model, _around),
     "task_divide": Case(_images, _divide),
     "process_label": Case(_annotated, _process),
     "offimport": Case(_to_import, _import),
@@ -278,6 +300,7 @@ CASES: Final = {
     "demo_pictures": Case(lambda _platform, _finish: None, _draw),
     "rework": Case(_set, _rework),
     "health": Case(_set, _examine),
+    "index": Case(_set, _read_labels),
     "push_package": Case(_divided, _push),
     "linedown": Case(_in_inbox, _pull),
 }
@@ -304,6 +327,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "train": (*_PUBLISH, "train.configured", "train.saved", "train.validated", "train.epoch", *_FINISH),
     "evaluate": (*_PUBLISH, "evaluate.half_predicted", "evaluate.predicted", "evaluate.written", *_FINISH),
     "release": ("release.copied", "release.exported", *_PUBLISH, *_FINISH),
+    "convert": ("convert.converted", *_FINISH),
     "sample": ("sample.fetched", *_FINISH),
     "select": (
         "select.listed", "select.half_scored", "select.scored", "select.picked", "select.fetched", *_FINISH
@@ -316,6 +340,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "demo_pictures": ("demo.drawn", *_FINISH),
     "rework": ("rework.copied", *_PUBLISH, *_FINISH),
     "health": ("health.written", *_FINISH),
+    "index": ("index.written", *_FINISH),
     "push_package": ("push.picture", *_FINISH),
     "linedown": (*_PUBLISH, "pull.batch", *_FINISH),
 }  # fmt: skip
@@ -338,9 +363,9 @@ def submit_all(platform: Platform) -> dict[str, str]:
     """Queue a job of every kind in one workspace; task id -> kind."""
     submits: dict[str, Submit] = {
         "create_data": partial(build_dataset, name="d2"), "create_net": partial(_network, name="n2"), "train": _train,
-        "evaluate": _evaluate, "release": _release, "sample": partial(_sample, folder="images/v3"),
+        "evaluate": _evaluate, "release": _release, "convert": _convert, "sample": partial(_sample, folder="images/v3"),
         "select": partial(_select, folder="images/v4"), "task_divide": partial(_divide, version="v2"),
-        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "rework": _rework, "health": _examine,
+        "process_label": _process, "offimport": _import, "import_preview": _preview, "unpack": _unpack, "demo_pictures": _draw, "rework": _rework, "health": _examine, "index": _read_labels,
         "push_package": _push, "linedown": _pull,
     }  # fmt: skip
     assert set(submits) == set(POINTS)

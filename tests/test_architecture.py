@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "roadloop"
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 FLOORS = ARCHITECTURE.split("The floors, from the top.")[1].split("```\n")[1].splitlines()
-_ABOVE_JOBS = FLOORS[FLOORS.index("sweeps | releases | annotators") : FLOORS.index("jobs")]
+_ABOVE_JOBS = FLOORS[FLOORS.index("sweeps | releases | annotators | engines") : FLOORS.index("jobs")]
 FEATURES = {name for floor in _ABOVE_JOBS for name in floor.split(" | ")}
 # A feature's own business; others talk to its service and its pure modules.
 INNER = set(re.findall(r"`(\w+)`", ARCHITECTURE.split("| a feature never uses another's ")[1].partition("|")[0]))

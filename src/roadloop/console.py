@@ -37,8 +37,8 @@ def language() -> Language:
     return "zh" if locale_of_messages().lower().startswith("zh") else "en"
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width that `--size WIDTHxHEIGHT` says, each 1 to 16384 pixels.
+def parse_size(text: str, name: str = "--size") -> tuple[int, int]:
+    """Height and width that `WIDTHxHEIGHT` says, each 1 to 16384 pixels; `name` is what the text is called.
 
     Raises:
         InvalidValueError: It says no such size.
@@ -47,8 +47,8 @@ def parse_size(text: str) -> tuple[int, int]:
     if not all(side.isdecimal() and len(side) <= 5 and 1 <= int(side) <= 16384 for side in (width, height)):
         raise InvalidValueError(
             Text(
-                f"--size 应形如 480x360（宽x高），每边 1 到 16384 像素，而不是 {text[:80]!r}。",
-                f"--size looks like 480x360 (width x height), each side 1 to 16384 pixels, not {text[:80]!r}.",
+                f"{name} 应形如 480x360（宽x高），每边 1 到 16384 像素，而不是 {text[:80]!r}。",
+                f"{name} looks like 480x360 (width x height), each side 1 to 16384 pixels, not {text[:80]!r}.",
             ),
             parameter="size",
         )

@@ -168,13 +168,18 @@ def names(model: type[Parameters]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
+def takes_all(model: type[Parameters]) -> bool:
+    """Whether a record takes whatever is sent."""
+    return model.model_config.get("extra") == "allow"
+
+
 def parse(model: type[P], values: Mapping[str, Any]) -> P:
     """What a call says; null and empty text mean absent, and what the record does not have is passed over.
 
     Raises:
         InvalidValueError: Names the first parameter that is missing or wrong, and what would be right.
     """
-    known = names(model)
+    known = values.keys() if takes_all(model) else names(model)
     given = {name: value for name, value in values.items() if name in known and value is not None and value != ""}
     try:
         return model.model_validate(given, by_alias=True, by_name=False)

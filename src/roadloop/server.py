@@ -15,8 +15,10 @@ from roadloop import __version__
 from roadloop.accounts import api as accounts
 from roadloop.accounts.gate import Gate
 from roadloop.annotators import api as annotators
+from roadloop.clients import api as clients
 from roadloop.datasets import api as datasets
 from roadloop.demo import api as demo
+from roadloop.engines import api as engines
 from roadloop.errors import MalformedRequestError, NotFoundError, RoadloopError, Text
 from roadloop.evaluation import api as evaluation
 from roadloop.jobs import api as jobs
@@ -30,14 +32,16 @@ from roadloop.packages import api as packages
 from roadloop.releases import api as releases
 from roadloop.selection import api as selection
 from roadloop.sources import api as sources
+from roadloop.sources.finding import api as finding
 from roadloop.sources.health import api as health
 from roadloop.storage.platform import Platform
 from roadloop.training import api as training
 from roadloop.trash import api as trash
 from roadloop.uploads import api as uploads
 from roadloop.web import errors, reference
-from roadloop.web.access import Access, hosts_of
+from roadloop.web.access import Access, hosts_of, origins_of
 from roadloop.web.admission import declared
+from roadloop.web.endpoint import Handled, handled
 from roadloop.web.head import HeadAsGet
 from roadloop.web.latency import Latency, RequestId
 from roadloop.web.page import Page
@@ -51,6 +55,7 @@ FILES: Final = frozenset({"/", "/docs", "/page/{path:path}", "/static", "/openap
 ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     sources.routes,
     health.routes,
+    finding.routes,
     uploads.routes,
     datasets.routes,
     networks.routes,
@@ -58,6 +63,7 @@ ROUTES: Final[tuple[Callable[[Platform], APIRouter], ...]] = (
     models.routes,
     evaluation.routes,
     releases.routes,
+    engines.routes,
     selection.routes,
     packages.routes,
     annotators.routes,
@@ -103,6 +109,7 @@ def create_app(
         app.include_router(routes(platform))
     app.include_router(jobs.metrics_routes(platform, metrics))
     app.include_router(jobs.event_routes(platform, feed or Feed(platform, platform.settings.max_connections // 2)))
+    app.include_router(clients.routes(platform, _answered(app)))
     app.add_exception_handler(RoadloopError, _deliberate)
     app.add_exception_handler(RoutingProblem, _routing)
     app.add_exception_handler(Exception, errors.internal)
@@ -115,7 +122,9 @@ def create_app(
         Latency, requests=metrics.requests, aloud=platform.settings.log_requests
     )  # inside of the others: they copy what names the route
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Access, hosts=hosts_of(platform.settings.host, port, platform.settings.allowed_hosts))
+    settings = platform.settings
+    hosts = hosts_of(settings.host, port, settings.allowed_hosts)
+    app.add_middleware(Access, hosts=hosts, clients=origins_of(settings.client_origins))
     app.add_middleware(Turns)
     app.add_middleware(RequestId)
     return app
@@ -136,6 +145,12 @@ def every_route(app: FastAPI) -> Iterator[tuple[str, frozenset[str], object]]:
     """What the application answers to: path, methods, and what answers."""
     for route in iter_route_contexts(app.routes):
         yield str(route.path), frozenset(route.methods or ()), route.endpoint
+
+
+def _answered(app: FastAPI) -> dict[str, Handled]:
+    """What the application's endpoints do, by method and path."""
+    there = [(path, methods, handled(endpoint)) for path, methods, endpoint in every_route(app)]
+    return {f"{method} {path}": found for path, methods, found in there if found for method in methods}
 
 
 class _Application(FastAPI):

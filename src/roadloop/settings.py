@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Further values of the Host header to answer to, for example behind a reverse proxy."
     )
+    client_origins: tuple[str, ...] = Field(
+        (),
+        description="Origins of an older front-end's pages, such as http://10.0.0.5:8080, that may call what lies below /api.",
+    )
     session_days: float = Field(7, gt=0, le=366, description="A log-in of a browser ends so many days later.")
     database_url: str = Field(
         "", description="postgresql://user@host/name, for several machines; empty means SQLite in the workspace."

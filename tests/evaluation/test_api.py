@@ -12,6 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from roadloop.errors import NotFoundError
+from roadloop.evaluation import confidence
 from roadloop.imaging import room
 from roadloop.jobs import queue
 from roadloop.storage.platform import Platform
@@ -297,3 +299,34 @@ def test_picture__what_must_be_decoded_waits_for_room(
         assert [client.get(f"{base}/{view}").status_code for view in views] == [503] * 4
         assert client.get(f"{base}/color").status_code == 200  # a finished file
     assert [client.get(f"{base}/{view}").status_code for view in views] == [200] * 4
+
+
+def test_confidence__by_class_and_picture_and_of_the_newest_evaluation(
+    client: TestClient, platform: Platform, finished: str
+) -> None:
+    """Logits of 250, 10 and 10 255ths: 1 / (1 + 2 e^(-240/255)), but for what JPEG changes."""
+    path = f"/v1/evaluations/{finished}/models/1/confidence"
+    found = client.get(path).json()
+    share = 1 / (1 + 2 * np.exp(-240 / 255))
+    assert found["total"] == 3
+    assert found["data"]["confidence"] == pytest.approx(share, abs=0.02)
+    assert [(c["train_id"], c["name_en"]) for c in found["data"]["classes"]] == [(0, "red"), (1, "green"), (2, "blue")]
+    assert [c["confidence"] for c in found["data"]["classes"]] == pytest.approx([share] * 3, abs=0.02)
+    pictures = found["data"]["pictures"]
+    assert [(p["number"], p["name"], list(p["classes"])) for p in pictures] == [
+        (1, "a/t1_001", ["0", "2"]), (2, "a/t1_002", ["0", "1"]), (3, "b/t2_001", ["1"])
+    ]  # fmt: skip
+    lowest = client.get(path, params={"order": "lowest", "train_id": 2}).json()["data"]["pictures"]
+    assert [p["number"] for p in lowest] == [1]  # the others have none of it
+    values = [p["confidence"] for p in client.get(path, params={"order": "lowest"}).json()["data"]["pictures"]]
+    assert values == sorted(values)
+    assert client.get(path, params={"skip": 1, "limit": 1}).json()["data"]["pictures"][0]["number"] == 2
+    assert client.get(path.replace("models/1", "models/2")).status_code == 404
+
+    evaluated, place = confidence.newest(platform, "苏州", "kd_suzhou_ep-0005.params")
+    assert (evaluated.report["task_id"], place) == (finished, 1)
+    with pytest.raises(NotFoundError, match="evaluate it first"):
+        confidence.newest(platform, "苏州", "kd_suzhou_ep-0006.params")
+    (evaluated.folder / evaluated.models[0] / "confidence.csv").unlink()  # as in evaluations of older versions
+    answer = client.get(path, headers={"accept-language": "en"})
+    assert (answer.status_code, "evaluate again" in answer.json()["message"]) == (404, True)

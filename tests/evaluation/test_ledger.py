@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from roadloop.errors import Text
+from roadloop.evaluation.certainty import Certainty
 from roadloop.evaluation.ledger import CELL, BadPicture, Done, Ledger, Result, pack, unpack
 from roadloop.evaluation.metrics import Counts
 
@@ -63,3 +65,19 @@ def test_pack__is_small_and_exact() -> None:
     assert np.array_equal(found.matrix, matrix)
     assert np.array_equal(found.void, void)
     assert np.array_equal(found.missed, missed)
+
+
+def test_certainties__are_kept_picture_by_picture(tmp_path: Path) -> None:
+    one, other = Certainty(np.array([2, 0]), np.array([65535, 0])), Certainty(np.array([0, 4]), np.array([0, 65535]))
+    with Ledger(tmp_path / "n", [2]) as ledger:
+        ledger.add(done(7), [Result(None, None, None, ("x", "y"), None, one)])
+        ledger.add(done(3), [Result(None, None, None, ("x", "y"), None, other)])
+        ledger.add(done(9), [Result(None, None, None, ("x", "y"))])
+        found = [(place, picture.number, c.vector.tolist()) for place, picture, c in ledger.certainties(0)]
+        (kept,) = ledger.results(7)
+    assert found == [(1, 3, [0, 4, 0, 65535]), (2, 7, [2, 0, 65535, 0])]
+    assert kept.certainty is not None
+    both = kept.certainty + other
+    assert both.by_class.tolist() == [0.5, 0.25]
+    assert both.whole == pytest.approx(2 / 6)
+    assert np.isnan(Certainty.zero(2).whole)

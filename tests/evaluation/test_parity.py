@@ -179,3 +179,27 @@ def test_export_command__help_says_what_is_written() -> None:
 def test_export_command__bad_size_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match=r"480x360 \(width x height\)"):
         cli.export(tmp_path / "x.params", onnx=True, size="big")
+
+
+def test_export_command__int8_with_calibration_pictures(
+    tmp_path: Path, model: Path, pictures: Path, platform: Platform
+) -> None:
+    app = typer.Typer()
+    app.command()(cli.export)
+    approve(platform, model)
+    out = tmp_path / "out"
+    command = [str(model), "--out", str(out), "--home", str(platform.workspace.home), "--precision", "int8"]
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, InvalidValueError)
+    assert "int8 needs calibration pictures" in refused.exception.text.en
+    refused = CliRunner().invoke(app, [*command, "--calibrate", str(pictures), "--any-size"])
+    assert isinstance(refused.exception, InvalidValueError)
+    assert "--any-size is for fp32 only" in refused.exception.text.en
+    result = CliRunner().invoke(
+        app, [*command, "--calibrate", str(pictures), "--check", str(pictures)], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == [f"{model.stem}.int8.onnx", f"{model.stem}.int8.parity.json"]
+    kinds = {node.op_type for node in onnx.load(out / f"{model.stem}.int8.onnx").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear", "Conv"} <= kinds
+    assert json.loads((out / f"{model.stem}.int8.parity.json").read_text())["different"] == 0

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, PathOutsideError, Text
-from roadloop.evaluation import predicting, service, tasks
+from roadloop.evaluation import ledger, predicting, service, tasks
 from roadloop.evaluation.destination import EVALUATION
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.report import read_tables
@@ -85,6 +85,20 @@ def test_evaluate__outputs_and_scores_are_those_of_the_hand_calculation(platform
     assert np.unique(ids_of(outputs / "confidence/b/t2_001.png")).tolist() == [
         round(100 * share)
     ]  # without a label, too
+
+    # Blue stands in the first picture alone, a PNG; what is red or green of the others is not quite, in a JPEG.
+    red, green, blue = (c["confidence"] for c in report["models"][0]["classes"])
+    assert blue == pytest.approx(share, abs=1e-5)
+    assert [red, green] == pytest.approx([share] * 2, abs=0.02)
+    pixels = {"red": 32 + 128, "green": 128 + 64, "blue": 32}
+    assert report["models"][0]["confidence"] == pytest.approx(
+        (red * pixels["red"] + green * pixels["green"] + blue * pixels["blue"]) / sum(pixels.values()), abs=1e-5
+    )
+    rows = rows_of(outputs / "confidence.csv")
+    assert [(r["number"], r["name"], r["track"]) for r in rows] == [
+        ("1", "a/t1_001", "t1"), ("2", "a/t1_002", "t1"), ("3", "b/t2_001", "t2")
+    ]  # fmt: skip
+    assert [[name for name in ("0", "1", "2") if r[name]] for r in rows] == [["0", "2"], ["0", "1"], ["1"]]
 
     # 64 pixels of the first picture right; of 256 green ones of the second half are taken for red.
     (scored,) = report["models"]
@@ -212,7 +226,7 @@ def test_evaluate__takes_over_what_a_killed_attempt_had_finished(
     monkeypatch.undo()
     damaged = scratch / "苏州/kd_suzhou_ep-0005/id/a/t1_001.png"
     damaged.write_bytes(b"torn")
-    with closing(sqlite3.connect(scratch / ".ledger")) as notes, notes:
+    with closing(sqlite3.connect(scratch / ledger.NAME)) as notes, notes:
         older = notes.execute("UPDATE results SET digests = substr(digests, 1, 129) WHERE number = 3")
         assert older.rowcount == 1
     with platform.database.transaction() as db:

@@ -12,6 +12,7 @@ import pytest
 from roadloop.annotators.recipe import Download, Push
 from roadloop.datasets.recipe import DatasetJob
 from roadloop.demo.recipe import DrawPictures
+from roadloop.engines.recipe import ConversionRecipe
 from roadloop.errors import OtherVersionError
 from roadloop.evaluation.recipe import EvaluationRecipe
 from roadloop.jobs.measuring import Measure
@@ -22,6 +23,7 @@ from roadloop.packages.recipe import DivideRecipe, ProcessRecipe
 from roadloop.parameters import Parameters, stored
 from roadloop.releases.recipe import ReleaseRecipe
 from roadloop.selection.recipe import MineRecipe, SampleRecipe
+from roadloop.sources.finding.recipe import ReadLabels
 from roadloop.sources.health.recipe import HealthRecipe
 from roadloop.sources.recipe import ImportJob, Rework
 from roadloop.training.recipe import TrainingJob
@@ -29,12 +31,14 @@ from roadloop.uploads.recipe import Unpack
 
 RECORDS: Final[dict[str, type[Parameters]]] = {
     "add_net": AddNet,
+    "convert": ConversionRecipe,
     "create_data": DatasetJob,
     "create_net": CreateNet,
     "demo_pictures": DrawPictures,
     "evaluate": EvaluationRecipe,
     "health": HealthRecipe,
     "import_preview": ImportJob,
+    "index": ReadLabels,
     "linedown": Download,
     "measure": Measure,
     "offimport": ImportJob,

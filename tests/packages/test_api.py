@@ -1,5 +1,6 @@
 """The routes of packages over HTTP, with the document's example values."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from package_data import annotate, mask, write_images
 from roadloop.jobs import queue
+from roadloop.jobs.history import format_time
 from roadloop.storage.platform import Platform
 
 RunJob = Callable[[Platform, str], queue.Job]
@@ -22,11 +24,18 @@ def test_chapter_eight__once_round(client: TestClient, platform: Platform, run_j
     run_job(platform, reply["data"])
     row = client.post("/divide_history", json={"task_id": reply["data"]}).json()["data"]
     assert (row["status"], row["packages"], row["first"], row["last"]) == ("completed!", 2, 1, 2)
+    divided = reply["data"]
     annotate(platform, "20180801", 1, lambda _stem: mask(1))
+    for n, label in enumerate(sorted((platform.workspace.released / "20180801" / "1").iterdir())):
+        os.utime(label, (1_800_000_000 + n,) * 2)
     listed = client.get("/v1/packages", params={"version": "20180801"}).json()["data"]
     assert [(p["number"], p["pictures"], p["returned"], p["problem"]) for p in listed] == [
         (1, 5, 5, None),
         (2, 1, 0, None),
+    ]
+    assert [(p["state"], p["task_id"], p["person"], p["given_at"], p["returned_at"]) for p in listed] == [
+        ("returned", divided, None, None, format_time(1_800_000_004)),
+        ("cut", divided, None, None, None),
     ]
     reply = client.post("/process_label", json={"version": "20180801", "types": "lane"}).json()
     assert (reply["errno"], reply["message"]) == (1, "success")
@@ -35,6 +44,7 @@ def test_chapter_eight__once_round(client: TestClient, platform: Platform, run_j
     assert row["name"].startswith("lane-aug-20")
     assert (row["version"], row["types"], row["status"]) == ("20180801", "lane", "completed!")
     assert (row["published_pictures"], row["rejected_pictures"]) == (5, 0)
+    assert [p["state"] for p in client.get("/v1/packages").json()["data"]] == ["published", "cut"]
     assert client.post("/label_history").json()["total"] == 1
     assert client.post("/divide_history", json={"q": "2018"}).json()["total"] == 1
 

@@ -17,7 +17,7 @@ from roadloop.jobs.context import TaskContext
 from roadloop.jobs.states import JobState
 from roadloop.labels.colors import ColorCoder
 from roadloop.labels.table import ClassTable
-from roadloop.packages import manifest, service, store, tasks
+from roadloop.packages import manifest, service, standing, store, tasks
 from roadloop.packages.recipe import Divide
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
@@ -195,9 +195,14 @@ def test_overview__counts_what_came_back(platform: Platform, divide: Divided) ->
     divide("v1", 2)
     annotate(platform, "v1", 1, lambda _stem: mask(1), only={"a_2"})
     (platform.workspace.home / "packages" / "v1" / "99").mkdir()
-    rows = service.overview(platform, "v1")
+    rows = standing.overview(platform, "v1")
     assert [(r["number"], r["pictures"], r["returned"]) for r in rows] == [(1, 2, 1), (2, 1, 0), (99, 0, 0)]
     assert rows[2]["problem"] is not None
+    assert [(r["state"], r["task_id"] is None) for r in rows] == [
+        ("coming", False),
+        ("cut", False),
+        ("unreadable", True),
+    ]
 
 
 def test_divide__a_plan_that_a_kill_cut_off_is_made_anew(

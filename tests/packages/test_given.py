@@ -24,7 +24,8 @@ def test_annotator__sees_the_packages_given_to_them_and_nothing_else(
     given = engineer.post(f"/v1/packages/v1/{mine}/give", json={"person": "Annotator"})
     assert given.json()["data"] == "annotator"
     seen = annotator.get("/v1/packages").json()["data"]
-    assert [(row["number"], row["person"]) for row in seen] == [(mine, "annotator")]
+    assert [(row["number"], row["person"], row["state"]) for row in seen] == [(mine, "annotator", "given")]
+    assert seen[0]["cut_at"] <= seen[0]["given_at"]
     pictures = annotator.get(f"/v1/packages/v1/{mine}/pictures").json()["data"]
     assert len(pictures) == 2
     assert annotator.get(pictures[0]["image_url"]).status_code == 200

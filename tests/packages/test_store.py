@@ -10,8 +10,9 @@ from package_data import annotate, mask, write_images
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.jobs import queue
 from roadloop.jobs.claims import Claim
+from roadloop.jobs.history import format_time
 from roadloop.jobs.states import JobState
-from roadloop.packages import manifest, service, store
+from roadloop.packages import manifest, service, standing, store
 from roadloop.storage.platform import Platform
 
 Job = queue.Job
@@ -210,10 +211,15 @@ def test_overview__of_one_version(platform: Platform, divide: Callable[..., Job]
     for version in ("v1", "v2"):
         write_images(platform, version, ["a_1.jpg"])
         divide(version, 1, "remote")
-    assert service.overview(platform, "v2") == [
-        {"version": "v2", "number": 2, "problem": None, "type": "remote", "border": 50, "pictures": 1, "returned": 0}
-    ]
-    assert [row["number"] for row in service.overview(platform)] == [1, 2]
+    (row,) = standing.overview(platform, "v2")
+    with platform.database.reading() as db:
+        job = queue.get(db, row.pop("task_id"))
+    assert (job.kind, row.pop("cut_at")) == ("task_divide", format_time(job.finished_at))
+    assert row == {
+        "version": "v2", "number": 2, "problem": None, "type": "remote", "border": 50, "pictures": 1, "returned": 0,
+        "state": "cut", "person": None, "given_at": None, "returned_at": None,
+    }  # fmt: skip
+    assert [row["number"] for row in standing.overview(platform)] == [1, 2]
 
 
 def test_divide__rejected_pictures_of_another_version_are_not_sent_out(

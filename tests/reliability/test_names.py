@@ -31,7 +31,7 @@ RIGHT: Final[dict[str, Any]] = {
     "dicts": {"suzhou": ["kd_ep-0001.params"]}, "sour_dir": "tracks", "version": "v1", "env": "北京", "type": "车道线",
     "ratio": "2", "track_file": "tracks.txt", "weights_dir": "suzhou", "types": "full", "taskid_start": 1, "taskid_end": 2,
     "file": "report.csv", "split": "train", "kind": "color", "arm": "mined", "name": "镇", "index": 0, "number": 1, "n": 1,
-    "model": 1, "offset": 0, "step": 10, "cur_img": 1, "single_gpu": 1,
+    "model": 1, "offset": 0, "step": 10, "cur_img": 1, "single_gpu": 1, "points": "d0_000",
 }  # fmt: skip
 #: Read for every endpoint by the same few lines: these share the corpus, a tenth each.
 SHARED: Final = {"task_id", "q"}

@@ -86,5 +86,5 @@ def test_archived__a_source_set_stands_in_no_list(client: TestClient, built: str
 
 @pytest.mark.parametrize("name", ["", "nobody", "../x", "a/b.params", "weights/none.params", "99999999999"])
 def test_uses__of_nothing(client: TestClient, name: str) -> None:
-    for kind in ("source", "dataset", "task", "model", "evaluation", "release", "selection", "package"):
+    for kind in ("source", "dataset", "task", "model", "evaluation", "release", "selection", "package", "engine"):
         assert client.get("/v1/uses", params={"kind": kind, "name": name}).status_code in {404, 422}

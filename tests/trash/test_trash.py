@@ -32,7 +32,7 @@ Made = tuple[Platform, dict[str, str]]
 RunJob = Callable[[Platform, str], queue.Job]
 #: In an order in which nothing refers to what goes next.
 NAMES = {
-    "release": "release", "evaluation": "evaluate", "package": "4", "selection": "select", "model": "任务/m_ep-0001.params",
+    "release": "release", "engine": "convert", "evaluation": "evaluate", "package": "4", "selection": "select", "model": "任务/m_ep-0001.params",
     "task": "任务", "dataset": "d2", "source": "苏州",
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ _MOST_NAME: Final = 64
 
 any_account = store.any_account
 holders = store.holders
+given_times = store.given_times
 
 
 class Session(NamedTuple):

@@ -165,5 +165,10 @@ def holders(db: sa.Connection, numbers: Sequence[int] | None = None) -> dict[int
     return {row.number: row.name for row in db.execute(query)}
 
 
+def given_times(db: sa.Connection) -> dict[int, float]:
+    """When packages were given to whom they are given now: number -> Unix seconds."""
+    return {row.number: row.given_at for row in db.execute(sa.select(given.c.number, given.c.given_at))}
+
+
 def _account(row: Any) -> Account:
     return Account(row.id, row.name, row.role, row.disabled)

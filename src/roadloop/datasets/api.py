@@ -11,7 +11,8 @@ from starlette.responses import Response
 from roadloop.datasets import pictures, service, store
 from roadloop.datasets.info import SPLITS
 from roadloop.datasets.preview import preview
-from roadloop.datasets.recipe import CreateData, Division
+from roadloop.datasets.recipe import CreateData, Division, Repeat
+from roadloop.datasets.repeat import repeat
 from roadloop.errors import BrokenFileError, ConflictError, Language, NameTakenError, NotFoundError
 from roadloop.imaging.header import read_header
 from roadloop.jobs.arrange import Fields
@@ -172,6 +173,20 @@ def routes(platform: Platform) -> APIRouter:
             lambda: service.create(platform, p),
             lambda task_id: {"message": "data已生成", "data": task_id},
         )
+
+    @router.post(
+        "/v1/datasets/{name}/again",
+        Repeat,
+        "work",
+        reply={"message": "success", "data": "8a4f0c2e5b7d4e6f9a1b3c5d7e9f1a2b"},
+        errors=(NotFoundError, NameTakenError, ConflictError, BrokenFileError),
+    )
+    def repeat_data(call: Call, p: Repeat) -> Answer:
+        """Show rare classes more often: an increment in which every training picture that shows one stands once more.
+
+        The copies are the very bytes of the dataset; val and test stay as they are. /data_history shows the progress.
+        """
+        return call.write(lambda: repeat(platform, p), lambda task_id: {"message": "success", "data": task_id})
 
     @router.post(
         "/v1/datasets/preview",

@@ -191,6 +191,7 @@ def _describe(
         warnings=(*plan.warnings, *_warnings(recipe, counts, leaks, identical, whole, bad)),
         shards=shards,
         digest=digest,
+        again=recipe.again,
     )
 
 

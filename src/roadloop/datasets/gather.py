@@ -76,7 +76,7 @@ def gather(workspace: Workspace, recipe: DatasetRecipe, look: Callable[[SourceSe
     Raises:
         InvalidValueError: Official lists are missing or contradict each other.
     """
-    base = _open_base(workspace, recipe)
+    base = open_base(workspace, recipe)
     tables: dict[str, ClassTable] = {}
     counts: dict[str, int] = {}
     named: dict[str, Sample] = {}
@@ -129,7 +129,8 @@ def empty_parts(recipe: DatasetRecipe, counts: Mapping[str, int]) -> Text | None
     )
 
 
-def _open_base(workspace: Workspace, recipe: DatasetRecipe) -> Base | None:
+def open_base(workspace: Workspace, recipe: DatasetRecipe) -> Base | None:
+    """The dataset that a recipe's increment starts from; None where it is none."""
     if recipe.data_type != "aug":
         return None
     folder = workspace.dataset(recipe.base_data)

@@ -70,6 +70,7 @@ class DatasetInfo:
         warnings: What a person should know.
         shards: The packed files by split, in order.
         digest: sha256 over every sample's name, split, picture and label: the dataset's content.
+        again: Classes whose training pictures stand in it once more, as copies; empty where it has none.
     """
 
     name: str
@@ -92,6 +93,7 @@ class DatasetInfo:
     warnings: tuple[Text, ...]
     shards: Mapping[str, tuple[Shard, ...]]
     digest: str = field(default="")
+    again: tuple[int, ...] = ()
 
     def pixels(self, split: str) -> dict[int, int]:
         """Pixels by raw id in a split: what class weights are made from."""
@@ -122,6 +124,7 @@ def from_json(value: Mapping[str, Any]) -> DatasetInfo:
         for split, classes in value["statistics"].items()
     }
     values["leaks"] = tuple(Leak(**leak) for leak in value["leaks"])
+    values["again"] = tuple(value.get("again", ()))
     values["warnings"] = tuple(Text(*w) for w in value["warnings"])
     values["shards"] = {split: tuple(Shard(*s) for s in shards) for split, shards in value["shards"].items()}
     return DatasetInfo(**values)

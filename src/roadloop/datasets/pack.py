@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from roadloop.datasets.copies import Copies, Made, copied, learned_ids
 from roadloop.datasets.shards import Row, checksum, writing_shard
 from roadloop.datasets.tally import Tally
 from roadloop.errors import Text
 from roadloop.imaging.encode import encode_label
-from roadloop.labels.table import IGNORE, ClassTable
+from roadloop.labels.table import ClassTable
 from roadloop.sources.check import Checked, check_sample
 from roadloop.sources.layout import Problem, Sample
 from roadloop.storage import publish
@@ -30,12 +31,13 @@ from roadloop.storage.objects import STREAMS, ObjectPath, Place
 
 
 class ShardPlan(NamedTuple):
-    """What goes into one shard: its samples and their names in the dataset."""
+    """What goes into one shard: its samples, or the pictures of another dataset, and their names in this one."""
 
     split: str
     number: int
     samples: tuple[Sample, ...]
     names: tuple[str, ...]
+    copies: Copies | None = None
 
     @property
     def file(self) -> str:
@@ -117,19 +119,19 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
     key = shard_key(plan, tables)
     problems: list[Problem] = []
     tally = Tally()
-    learned = {name: [c.raw_id for c in table.classes if c.train_id != IGNORE] for name, table in tables.items()}
     with publish.publishing_file(path) as scratch, writing_shard(scratch) as shard:
-        checks = _checked(plan, tables, max_pixels)
-        for sample, name, checked in zip(plan.samples, plan.names, checks, strict=True):
+        made = copied(plan.copies, plan.names) if plan.copies else _made(plan, tables, max_pixels)
+        for one in made:
             if signals.stop.is_set():
                 raise StoppedError
-            if isinstance(checked, Problem):
-                problems.append(checked)
-            else:
-                tally.add(sample.track, f"{checked.width}x{checked.height}", checked.counts)
-                tally.unknown_pixels += checked.unknown_pixels
-                tally.all_ignored += not np.any(checked.counts[learned[sample.source]])
-                shard.add(_row(name, sample, checked))
+            if isinstance(one, Problem):
+                problems.append(one)
+            elif one is not None:
+                row = one.row
+                tally.add(row.track, f"{row.width}x{row.height}", one.counts)
+                tally.unknown_pixels += one.unknown_pixels
+                tally.all_ignored += not np.any(one.counts[one.learned])
+                shard.add(row)
             with signals.done.get_lock():
                 signals.done.value += 1
     digest = ""
@@ -150,6 +152,10 @@ def _pack(plan: ShardPlan, tables: Mapping[str, ClassTable], path: Path, max_pix
 
 def shard_key(plan: ShardPlan, tables: Mapping[str, ClassTable]) -> str:
     """Digest of what a shard is made from; changes when a source file or a class table is replaced."""
+    if plan.copies:
+        copies = plan.copies
+        told = [plan.split, plan.number, copies.digest, copies.places, copies.raw_ids, plan.names]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
     files = [[_stat(s.image), _stat(s.label), *s[2:], n] for s, n in zip(plan.samples, plan.names, strict=True)]
     classes = [tables[name].to_rows() for name in sorted({s.source for s in plan.samples})]
     return hashlib.sha256(json.dumps([plan.split, plan.number, files, classes]).encode()).hexdigest()
@@ -160,6 +166,18 @@ def read_report(value: Mapping[str, Any]) -> ShardReport:
     problems = tuple(Problem(file, Text(zh, en)) for file, zh, en in value["problems"])
     tally = Tally.from_json(value["tally"])
     return ShardReport(value["split"], value["file"], value["key"], value["sha256"], value["rows"], problems, tally)
+
+
+def _made(plan: ShardPlan, tables: Mapping[str, ClassTable], max_pixels: int) -> Iterator[Made | Problem]:
+    """The rows of a shard's samples, in order, and why some have none."""
+    learned = {name: learned_ids(table) for name, table in tables.items()}
+    checks = _checked(plan, tables, max_pixels)
+    for sample, name, checked in zip(plan.samples, plan.names, checks, strict=True):
+        if isinstance(checked, Problem):
+            yield checked
+        else:
+            row = _row(name, sample, checked)
+            yield Made(row, checked.counts, checked.unknown_pixels, learned[sample.source])
 
 
 def _checked(plan: ShardPlan, tables: Mapping[str, ClassTable], max_pixels: int) -> Iterator[Checked | Problem]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from roadloop.datasets.gather import Base, divide, gather, nothing
-from roadloop.datasets.info import SPLITS, DatasetInfo
+from roadloop.datasets.copies import Copies, copy_name
+from roadloop.datasets.gather import Base, divide, gather, nothing, open_base
+from roadloop.datasets.info import SPLITS, DatasetInfo, read_tracks
 from roadloop.datasets.pack import ShardPlan
+from roadloop.datasets.reader import DatasetReader
 from roadloop.datasets.recipe import DatasetRecipe
 from roadloop.datasets.shards import BATCH_ROWS
 from roadloop.errors import JobError, Text
@@ -38,7 +40,7 @@ class Plan(NamedTuple):
     @property
     def pictures(self) -> int:
         """How many pictures will be read."""
-        return sum(len(s.samples) for s in self.shards)
+        return sum(len(s.names) for s in self.shards)
 
 
 def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
@@ -48,6 +50,8 @@ def make_plan(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
         JobError: There is no labelled picture, or an increment adds none.
         InvalidValueError: Official lists are missing or contradict each other.
     """
+    if recipe.again:
+        return _plan_copies(workspace, recipe)
     found = gather(workspace, recipe, scan)
     if not found.named:
         raise JobError(nothing(recipe, found))
@@ -63,6 +67,31 @@ def _shards(named: Mapping[str, Sample], splits: Mapping[str, str], base: Base |
         for number, begin in enumerate(range(0, len(names), rows), start):
             chosen = names[begin : begin + rows]
             yield ShardPlan(split, number, tuple(named[n] for n in chosen), tuple(chosen))
+
+
+def _plan_copies(workspace: Workspace, recipe: DatasetRecipe) -> Plan:
+    """An increment that repeats pictures: every one whose track shows a class is looked at, in the order of the base.
+
+    What a base has repeated already is no picture of its own: one that is repeated twice stands in a dataset three times.
+    """
+    base = open_base(workspace, recipe)
+    assert base is not None
+    table = {recipe.base_data: base.info.table}
+    tracks = frozenset().union(*(read_tracks(base.folder, SPLITS[0], raw_id) for raw_id in recipe.again))
+    samples = DatasetReader(base.folder).split(SPLITS[0])
+    columns = zip(*(samples.column(name) for name in ("name", "track", "package", "stem")), strict=True)
+    looked_at = [
+        (index, name)
+        for index, (name, track, package, stem) in enumerate(columns)
+        if track in tracks and name.endswith(f"{package}/{stem}")
+    ]
+    rows, first = shard_rows(len(looked_at)), _next_number(base.info, SPLITS[0])
+    shards = []
+    for number, begin in enumerate(range(0, len(looked_at), rows), first):
+        places, names = zip(*looked_at[begin : begin + rows], strict=True)
+        copies = Copies(base.folder, base.info.digest, places, recipe.again)
+        shards.append(ShardPlan(SPLITS[0], number, (), tuple(copy_name(n, base.names) for n in names), copies))
+    return Plan(table, tuple(shards), (), (), base)
 
 
 def shard_rows(pictures: int) -> int:

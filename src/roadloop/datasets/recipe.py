@@ -1,10 +1,13 @@
 """What decides a dataset: one /create_data call as it is sent, and resolved, which is what stays in the dataset."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roadloop.lists import NUMBERS
 from roadloop.parameters import JsonObject, Parameters
+
+RawIds = Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], NUMBERS]
 
 
 class Division(Parameters):
@@ -49,6 +52,21 @@ class CreateData(Division):
     max_bad: float = Field(0.05, ge=0, le=1, description="A larger share of bad files fails the job.")
 
 
+class Repeat(Parameters):
+    """What `POST /v1/datasets/{name}/again` takes."""
+
+    name: str = Field(description="Name of a finished dataset.")
+    raw_ids: RawIds = Field(
+        min_length=1, max_length=256, description="Classes; a picture that shows one of them counts.", examples=[[7]]
+    )
+    data_name: str = Field(
+        "",
+        description="Name of the increment; absent: the dataset's with `-again-` and the classes, and a number if taken.",
+    )
+    data_desc: str = Field("", max_length=4000, description="Description.")
+    thread: int = Field(4, ge=1, description="Worker processes, capped at the cores.")
+
+
 class DatasetRecipe(BaseModel):
     """Everything that the same bytes need, and where to put them."""
 
@@ -64,6 +82,11 @@ class DatasetRecipe(BaseModel):
     seed: int = Field(0, description="Draws the split.")
     filter: dict[str, tuple[str, ...] | dict[str, str]] = Field({}, description="Which pictures; see sources.choice.")
     max_bad: float = Field(0.05, description="Larger shares of bad files fail the job.")
+    again: tuple[int, ...] = Field(
+        (),
+        exclude_if=lambda ids: not ids,
+        description="Nothing new: the base's train pictures of these classes, once more.",
+    )
 
 
 class DatasetJob(Parameters):

@@ -55,13 +55,19 @@ def create(platform: Platform, request: CreateData) -> Write[str]:
         InvalidValueError: A share or the filter is wrong, a set has no pictures, or official lists are missing.
     """
     name = check_new_name(request.data_name, "data_name")
-    _require_no_trace(platform, name)
+    require_no_trace(platform, name)
     recipe = resolve(platform, request, name=name, max_bad=request.max_bad)
-    payload = DatasetJob(recipe=recipe, thread=request.thread).payload()
+    return writing(recipe, request.thread, request.data_desc)
+
+
+def writing(recipe: DatasetRecipe, thread: int, description: str) -> Write[str]:
+    """Writes the row and the job of a dataset that was checked; answers the task id."""
+    name = recipe.name
+    payload = DatasetJob(recipe=recipe, thread=thread).payload()
     row = {
         "name": name,
-        "description": request.data_desc,
-        "data_type": request.data_type,
+        "description": description,
+        "data_type": recipe.data_type,
         "sour_data": write_names(recipe.sources),
         **recipe.shares,
     }
@@ -243,7 +249,7 @@ def _require_free(db: sa.Connection, name: str, *, there: bool = True) -> int | 
     return None if row is None else int(row.id)
 
 
-def _require_no_trace(platform: Platform, name: str) -> None:
+def require_no_trace(platform: Platform, name: str) -> None:
     """Refuse a name that a dataset, or a folder without one, has."""
     there = platform.workspace.dataset(name).exists()  # first: a job that makes it now has a row
     with platform.database.reading() as db:

@@ -16,7 +16,7 @@ from roadloop.errors import (
     PathOutsideError,
     UntrustedCodeError,
 )
-from roadloop.evaluation import service
+from roadloop.evaluation import confidence, service
 from roadloop.evaluation.listing import Wanted, list_pictures
 from roadloop.evaluation.recipe import StartEvaluation
 from roadloop.evaluation.report import read_tables
@@ -90,6 +90,18 @@ class OneModel(OneEvaluation):
 
     model: int = Field(ge=1, description="Which model, from 1, in the order of the report.")
     worst: int = Field(12, ge=0, le=1000, description="How many of the worst pictures.")
+
+
+class ModelConfidence(OneEvaluation):
+    """Which part of a model's confidence."""
+
+    model: int = Field(1, ge=1, description="Which model, from 1, in the order of the report.")
+    order: Literal["listed", "lowest"] = Field("listed", description="lowest: the least certain pictures first.")
+    train_id: int | None = Field(
+        None, ge=0, le=254, description="With lowest: the class whose confidence counts; absent: the whole picture's."
+    )
+    skip: int = Field(0, ge=0, le=10**9, description="So many pictures are left out first.")
+    limit: int = Field(200, ge=0, le=1000, description="How many pictures at most.")
 
 
 class EvaluationRow(JobFields):
@@ -168,6 +180,41 @@ class ListedPictures(Success):
     total: int = Field(description="How many there are, without the limit.")
 
 
+class ClassConfidence(BaseModel):
+    """How sure a model was of a class."""
+
+    train_id: int
+    name_en: str
+    name_zh: str
+    color: list[int]
+    confidence: float | None = Field(description="Mean where it is predicted, 0..1; null where it never is.")
+
+
+class PictureConfidence(BaseModel):
+    """How sure a model was of a picture."""
+
+    number: int = Field(description="Number of the picture, from 1.")
+    name: str
+    track: str
+    confidence: float | None = Field(description="Mean of all predicted pixels; null without any.")
+    classes: dict[str, float] = Field(description="Train id -> mean where it is predicted.")
+
+
+class Confidence(BaseModel):
+    """How sure a model was."""
+
+    confidence: float | None = Field(description="Mean of all predicted pixels of all pictures, 0..1.")
+    classes: list[ClassConfidence]
+    pictures: list[PictureConfidence]
+
+
+class ConfidenceReply(Success):
+    """How sure a model was, by class and picture."""
+
+    data: Confidence
+    total: int = Field(description="Pictures of the evaluation.")
+
+
 def routes(platform: Platform) -> APIRouter:
     """The router of this feature."""
     router = Endpoints(platform, tag="evaluation")
@@ -241,6 +288,11 @@ def routes(platform: Platform) -> APIRouter:
         """The whole report of a finished evaluation."""
         return {"data": open_finished(platform, p.task_id).report}
 
+    _add_models(router, platform)
+    return router.api
+
+
+def _add_models(router: Endpoints, platform: Platform) -> None:
     @router.get(
         "/v1/evaluations/{task_id}/models/{model}",
         OneModel,
@@ -261,7 +313,18 @@ def routes(platform: Platform) -> APIRouter:
         finished = open_finished(platform, p.task_id)
         return {"data": read_tables(finished.folder, finished.model_name(p.model), p.worst)}
 
-    return router.api
+    @router.get(
+        "/v1/evaluations/{task_id}/models/{model}/confidence",
+        ModelConfidence,
+        "see",
+        reply=ConfidenceReply,
+        errors=(NotFoundError, ConflictError),
+    )
+    def evaluation_confidence(_call: Call, p: ModelConfidence) -> Answer:
+        """How sure a model was: mean confidence of each class that it predicted, on the whole and picture by picture."""
+        asked = confidence.Asked(p.order, p.train_id, p.skip, p.limit)
+        finished = open_finished(platform, p.task_id)
+        return {"data": confidence.read(finished, p.model, asked), "total": finished.total}
 
 
 def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.models import service as models
+from roadloop.models.engines import ONNX, find_engine, is_engine
 from roadloop.models.files import PARAMS, load_description
 from roadloop.storage.paths import Workspace, check_name
 from roadloop.storage.platform import Platform
@@ -25,7 +26,7 @@ class ModelChoice(NamedTuple):
 
 
 def choose_models(platform: Platform, dicts: Mapping[str, Any]) -> list[ModelChoice]:
-    """The model files that `dicts` names, each once, in the order of the request.
+    """The model files, and engines, that `dicts` names, each once, in the order of the request.
 
     A `.json` stands for the `.params` of the same name, so that both may be listed.
 
@@ -36,7 +37,10 @@ def choose_models(platform: Platform, dicts: Mapping[str, Any]) -> list[ModelCho
     chosen: dict[tuple[str, str], ModelChoice] = {}
     for source, files in dicts.items():
         for file in _file_names(source, files):
-            choice = find_model(platform, source, str(Path(file).with_suffix(PARAMS)))
+            if is_engine(file):
+                choice = ModelChoice(source, file, find_engine(platform.workspace, source, file))
+            else:
+                choice = find_model(platform, source, str(Path(file).with_suffix(PARAMS)))
             chosen.setdefault((choice.source, choice.file), choice)
     if not chosen:
         raise _invalid("没有选择模型文件", "no model file is chosen")
@@ -92,10 +96,11 @@ def _find_released(workspace: Workspace, source: str, wanted: str) -> ModelChoic
 
 def _file_names(source: str, files: Any) -> list[str]:
     names = [files] if isinstance(files, str) else files
-    good = isinstance(names, list) and all(isinstance(n, str) and n.endswith((PARAMS, ".json")) for n in names)
+    good = isinstance(names, list) and all(isinstance(n, str) and n.endswith((PARAMS, ".json", ONNX)) for n in names)
     if not good:
         raise _invalid(
-            f"{source} 的值应为模型文件名列表（.params、.json）", f"{source}: a list of model files (.params) is needed"
+            f"{source} 的值应为模型文件名列表（.params、.json，或引擎 .onnx）",
+            f"{source}: a list of model files (.params), or of engines (.onnx), is needed",
         )
     return list(names)
 

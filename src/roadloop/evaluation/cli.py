@@ -1,18 +1,31 @@
 """`roadloop export`: a model file as ONNX and as safetensors, compared on real pictures if asked for."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from roadloop.console import Home, language, parse_size, say, settings_of, terminal
-from roadloop.errors import NotFoundError, Text
+from roadloop.errors import InvalidValueError, NotFoundError, Text
 from roadloop.evaluation.pictures import DATASET, PictureSource, open_source
+from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_at
 from roadloop.settings import Settings
 from roadloop.storage import publish
 from roadloop.storage.paths import Workspace
+
+if TYPE_CHECKING:
+    from roadloop.evaluation.calibration import Calibration
+
+
+class Choice(StrEnum):
+    """What the numbers of an ONNX file are."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 def export(
@@ -26,6 +39,15 @@ def export(
     any_size: Annotated[
         bool, typer.Option("--any-size", help="ONNX: free height and width, if two more sizes agree.")
     ] = False,
+    precision: Annotated[
+        Choice, typer.Option(help="ONNX: fp32, fp16 (half the size) or int8 (a quarter, with --calibrate).")
+    ] = Choice.FP32,
+    calibrate: Annotated[
+        str, typer.Option(help="int8: pictures to find ranges with: a folder, a list of paths, or dataset:NAME/train.")
+    ] = "",
+    calibration_pictures: Annotated[
+        int, typer.Option(min=1, max=2000, help="int8: so many of them, evenly from all.")
+    ] = 64,
     check: Annotated[
         str, typer.Option(help="ONNX: compare labels and mIoU on a picture folder, or dataset:NAME/SPLIT.")
     ] = "",
@@ -36,20 +58,29 @@ def export(
     --check writes ONNX, and safetensors only with --safetensors: the exported file predicts the pictures through ONNX Runtime, beside the trained network; the report is
     written beside the export as .parity.json.
     """
-    # Loading torch takes seconds; other commands need not wait for it.
-    from roadloop.models import export as exporter  # noqa: PLC0415
-
     shape = parse_size(size) if size else None
     settings = settings_of(home)
     trusted = trust_at(settings)  # what is not there is said before the work
     source = _pictures(check, settings) if check else None
+    _require_sense(precision, calibrate, any_size=any_size)
+    converting = precision is not Choice.FP32
+    onnx = onnx or converting
+    # Loading torch takes seconds; other commands need not wait for it.
+    from roadloop.models import export as exporter  # noqa: PLC0415
+
     if safetensors or not (onnx or check):
         target = out / f"{params.stem}.safetensors"
         exporter.export_safetensors(params, target)
         say(target)
     if onnx or check or not safetensors:
-        target = out / f"{params.stem}.onnx"
-        report = exporter.export_onnx(params, target, size=shape, any_size=any_size, trust=trusted)
+        target = out / (f"{params.stem}.{precision.value}.onnx" if converting else f"{params.stem}.onnx")
+        if converting:
+            from roadloop.models.convert import Form, converted  # noqa: PLC0415 - as above
+
+            images = _calibration(params, calibrate, calibration_pictures, shape, settings) if calibrate else None
+            report = converted(params, target, Form(precision.value, shape, images), trusted)
+        else:
+            report = exporter.export_onnx(params, target, size=shape, any_size=any_size, trust=trusted)
         say(f"{target}  image {report.shape}  relative difference {report.difference}")
         if report.fixed:
             say(report.fixed.pick(language()))
@@ -57,10 +88,53 @@ def export(
             _check(params, target, source, check, settings)
 
 
+def _require_sense(precision: Choice, calibrate: str, *, any_size: bool) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        InvalidValueError: int8 without pictures, or a file of any size that is to be converted.
+    """
+    if precision is Choice.INT8 and not calibrate:
+        raise InvalidValueError(
+            Text(
+                "int8 需要校准图片：请用 --calibrate 给出图片目录、路径列表或 dataset:<名称>/train。",
+                "int8 needs calibration pictures: give --calibrate a picture folder, a list of paths, or dataset:NAME/train.",
+            ),
+            parameter="calibrate",
+        )
+    if any_size and precision is not Choice.FP32:
+        raise InvalidValueError(
+            Text(
+                "--any-size 只用于 fp32：转换后的文件高宽固定，请用 --size。",
+                "--any-size is for fp32 only: a converted file has a fixed height and width; take --size.",
+            ),
+            parameter="any_size",
+        )
+
+
+def _calibration(
+    params: Path, calibrate: str, most: int, shape: tuple[int, int] | None, settings: Settings
+) -> "Calibration":
+    from roadloop.evaluation.calibration import Calibration, chosen, open_calibration  # noqa: PLC0415 - as above
+
+    workspace, name = _workspace(calibrate, settings)
+    record = load_description(params)
+    size = shape or record.input.size or record.input.crop
+    listed = chosen(open_calibration(workspace, name), most)
+    return Calibration(listed, record, size, settings.max_picture_mpix * 1_000_000)
+
+
+def _workspace(place: str, settings: Settings) -> tuple[Workspace, str]:
+    """Where pictures are looked for: in the home, and wherever the command's caller says."""
+    if place.startswith(DATASET):
+        return Workspace(settings.home, settings.roots), place
+    path = Path(place).resolve()
+    folder = path if path.is_dir() else path.parent
+    return Workspace(settings.home, (*settings.roots, f"{folder}:ro")), str(path)
+
+
 def _pictures(check: str, settings: Settings) -> PictureSource:
-    folder = () if check.startswith(DATASET) else (f"{Path(check).resolve()}:ro",)
-    name = str(Path(check).resolve()) if folder else check
-    source = open_source(Workspace(settings.home, (*settings.roots, *folder)), name)
+    source = open_source(*_workspace(check, settings))
     if not source.any():
         raise NotFoundError(
             Text(f"{check} 中没有图片，没有可比较的。", f"{check} has no pictures, so there is nothing to compare."),

@@ -47,7 +47,7 @@ def references(db: sa.Connection, thing: Thing) -> Iterator[Reference]:
 
     if thing.kind in {"task", "release"}:
         yield from _of(db, of_models(m.source == thing.key))
-    if thing.kind == "model":
+    if thing.kind in {"model", "engine"}:
         source, _, file = thing.key.rpartition("/")
         yield from _of(db, of_models(m.source == (source or "weights"), m.file == file))
     if thing.kind in {"dataset", "source"}:

@@ -9,19 +9,20 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from roadloop.errors import Text
+from roadloop.evaluation.certainty import Certainty
 from roadloop.evaluation.metrics import Counts, Matrix
 from roadloop.evaluation.pictures import LabelKind, Picture
 from roadloop.evaluation.quality import BINS, Quality
 from roadloop.storage.notes import Notes
 
-NAME: Final = ".ledger"
+NAME: Final = ".ledger-2"  #: the number goes up with the columns, so that nobody reads an older version's
 CELL: Final = np.dtype([("place", "<u4"), ("value", "<u4")])  #: of a picture's pixels
 WIDE_CELL: Final = np.dtype([("place", "<u4"), ("value", "<u8")])
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS pictures (number INTEGER PRIMARY KEY, name TEXT NOT NULL, file BLOB NOT NULL, track TEXT NOT NULL,
     width INTEGER NOT NULL, height INTEGER NOT NULL, label BLOB NOT NULL, kind TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS results (number INTEGER NOT NULL, model INTEGER NOT NULL, miou REAL, accuracy REAL, counts BLOB,
-    digests TEXT NOT NULL, quality BLOB, PRIMARY KEY (number, model)) WITHOUT ROWID;
+    digests TEXT NOT NULL, quality BLOB, certainty BLOB, PRIMARY KEY (number, model)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bad (number INTEGER NOT NULL, name TEXT NOT NULL, zh TEXT NOT NULL, en TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS by_track ON pictures (track, number);
 """
@@ -55,6 +56,7 @@ class Result(NamedTuple):
         accuracy: Pixel accuracy of this picture, None without labelled pixels.
         digests: sha256 of each PNG, in the order of `outputs.KINDS`.
         quality: What boundary IoU and ECE are made of, None without a label.
+        certainty: How sure it was of each class.
     """
 
     counts: Counts | None
@@ -62,6 +64,7 @@ class Result(NamedTuple):
     accuracy: float | None
     digests: tuple[str, ...]
     quality: Quality | None = None
+    certainty: Certainty | None = None
 
 
 class BadPicture(NamedTuple):
@@ -90,10 +93,11 @@ class Ledger(Notes):
         for k, r in enumerate(results):
             counts = None if r.counts is None else pack(r.counts.vector, CELL)
             quality = None if r.quality is None else pack(r.quality.vector, WIDE_CELL)
-            rows.append((picture.number, k, r.miou, r.accuracy, counts, " ".join(r.digests), quality))
+            certainty = None if r.certainty is None else pack(r.certainty.vector, WIDE_CELL)
+            rows.append((picture.number, k, r.miou, r.accuracy, counts, " ".join(r.digests), quality, certainty))
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", picture)
-            self._db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._db.executemany("INSERT INTO bad VALUES (?, ?, ?, ?)", [(b.number, b.name, *b.reason) for b in bad])
 
     def add_bad(self, bad: BadPicture) -> None:
@@ -113,7 +117,7 @@ class Ledger(Notes):
     def results(self, number: int) -> list[Result]:
         """What every model made of one picture."""
         rows = self._db.execute(
-            "SELECT model, miou, accuracy, counts, digests, quality FROM results WHERE number = ? ORDER BY model",
+            "SELECT model, miou, accuracy, counts, digests, quality, certainty FROM results WHERE number = ? ORDER BY model",
             (number,),
         )
         return [
@@ -123,8 +127,9 @@ class Ledger(Notes):
                 accuracy,
                 tuple(digests.split()),
                 None if quality is None else self._quality(quality, model),
+                None if certainty is None else self._certainty(certainty, model),
             )
-            for model, miou, accuracy, counts, digests, quality in rows
+            for model, miou, accuracy, counts, digests, quality, certainty in rows
         ]
 
     def mious(self, number: int) -> list[float | None]:
@@ -204,6 +209,16 @@ class Ledger(Notes):
         rows = self._db.execute("SELECT quality FROM results WHERE model = ? AND quality IS NOT NULL", (model,))
         return sum((self._quality(data, model) for (data,) in rows), Quality.zero(self.classes[model]))
 
+    def certainties(self, model: int) -> Iterator[tuple[int, Done, Certainty]]:
+        """(place among the predicted pictures from 1, picture, how sure one model was), in the order of the listing."""
+        rows = self._db.execute(
+            "SELECT pictures.*, certainty FROM pictures JOIN results USING (number) WHERE model = ? ORDER BY number",
+            (model,),
+        )
+        for place, (*picture, certainty) in enumerate(rows, start=1):
+            if certainty is not None:
+                yield place, Done._make(picture), self._certainty(certainty, model)
+
     def sizes(self) -> Mapping[str, int]:
         """How many pictures have which size, `WIDTHxHEIGHT`, most frequent first."""
         rows = self._db.execute(
@@ -217,6 +232,9 @@ class Ledger(Notes):
 
     def _quality(self, data: bytes, model: int) -> Quality:
         return Quality.of(unpack(data, WIDE_CELL, 2 * self.classes[model] + 3 * BINS))
+
+    def _certainty(self, data: bytes, model: int) -> Certainty:
+        return Certainty.of(unpack(data, WIDE_CELL, 2 * self.classes[model]))
 
 
 def pack(vector: Matrix, cell: "np.dtype[np.void]") -> bytes:

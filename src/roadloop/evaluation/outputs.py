@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from roadloop.errors import ObjectStoreError, RoadloopError
+from roadloop.evaluation.certainty import Certainty
 from roadloop.evaluation.ledger import BadPicture, Done, Ledger, Result
 from roadloop.evaluation.meaning import UNKNOWN, Labels
 from roadloop.evaluation.metrics import IGNORE, Counts, count
@@ -158,7 +159,8 @@ class Outputs:
             digests = self._write(model, picture.name, prediction)
             found = counts.scores() if counts is not None and counts.labelled else None
             miou, accuracy = (found.miou, found.pixel_accuracy) if found else (None, None)
-            results.append(Result(counts, miou, accuracy, digests, quality))
+            certainty = Certainty.count(prediction, [c.train_id for c in model.view.classes])
+            results.append(Result(counts, miou, accuracy, digests, quality, certainty))
         file, label = (name.encode(errors="surrogateescape") for name in (picture.file, picture.label))
         done = Done(picture.number, picture.name, file, picture.track, width, height, label, picture.kind)
         return done, results, bad

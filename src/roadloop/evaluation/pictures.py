@@ -26,6 +26,7 @@ from roadloop.storage import reading
 from roadloop.storage.listing import Folder, list_folder, walk
 from roadloop.storage.objects import ObjectPath, place_of
 from roadloop.storage.paths import Workspace, check_name, printable, spoken
+from roadloop.storage.removed import passed_over
 
 LabelKind = Literal["id", "color", ""]
 
@@ -158,8 +159,13 @@ class FolderSource:
         """Every folder with what its files are to each other; labels of pictures that stand elsewhere are no pictures."""
         taken = {sample.label for sample in self._referred()}
         for inner in walk(self._folder, self._workspace.holds):
-            names = inner.files
+            names = self._names(inner)
             yield inner, pair_files(n for n in names if inner.path / n not in taken) if taken else pair_files(names)
+
+    def _names(self, inner: Folder) -> list[str]:
+        """The files of a folder; of a selection's without its contact sheets, and what was taken out of it."""
+        left = passed_over(inner.path, inner.files, self._workspace.holds)
+        return [name for name in inner.files if name not in left] if left else inner.files
 
     def _referred(self) -> list[Sample]:
         """Samples of the source set whose pictures stand elsewhere, as far as they belong into the folder."""
@@ -189,7 +195,8 @@ class FolderSource:
 
     def any(self) -> bool:
         """Whether there is a file that could be a picture; found out without pairing them."""
-        found = (name.lower() for inner in walk(self._folder, self._workspace.holds) for name in inner.files)
+        folders = walk(self._folder, self._workspace.holds)
+        found = (name.lower() for inner in folders for name in self._names(inner))
         return any(
             name.endswith(_ENDINGS) and not (name.endswith(".png") and name.startswith(LABEL_PREFIX)) for name in found
         ) or bool(self._referred())
@@ -312,12 +319,13 @@ class DatasetSource:
         return Raw(bytes(sample.image), bytes(sample.label), "id")
 
 
-def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
+def open_source(workspace: Workspace, sour_dir: str, parameter: str = "sour_dir") -> PictureSource:
     """What a request's `sour_dir` names.
 
     Args:
         workspace: The resolver.
         sour_dir: A folder, or `dataset:<name>/<split>`.
+        parameter: What the request calls it.
 
     Raises:
         NotFoundError: There is no such folder or dataset.
@@ -325,7 +333,7 @@ def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
         PathOutsideError: Outside the workspace and its roots.
     """
     if sour_dir.startswith(DATASET):
-        name, split = parse_dataset(sour_dir)
+        name, split = parse_dataset(sour_dir, parameter)
         folder = workspace.dataset(name)
         if not (folder / "dataset.json").is_file():
             raise NotFoundError(
@@ -333,18 +341,19 @@ def open_source(workspace: Workspace, sour_dir: str) -> PictureSource:
                     f"没有名为 {name} 的数据集；可用的见 /sour_datas。", f"No dataset is named {name}; see /sour_datas."
                 ),
                 name=name,
+                parameter=parameter,
             )
         return DatasetSource(folder, split)
-    path = workspace.resolve(sour_dir, "sour_dir")
+    path = workspace.resolve(sour_dir, parameter)
     if not path.is_dir():
         raise NotFoundError(
             Text(f"没有图片目录 {sour_dir}；请给出工作区内的目录。", f"There is no picture folder {sour_dir}."),
-            parameter="sour_dir",
+            parameter=parameter,
         )
     return FolderSource(path, workspace)
 
 
-def parse_dataset(sour_dir: str) -> tuple[str, str]:
+def parse_dataset(sour_dir: str, parameter: str = "sour_dir") -> tuple[str, str]:
     """The dataset's name and the split of `dataset:<name>/<split>`.
 
     Raises:
@@ -354,12 +363,12 @@ def parse_dataset(sour_dir: str) -> tuple[str, str]:
     if split not in SPLITS:
         raise InvalidValueError(
             Text(
-                f"sour_dir {sour_dir!r} 应为 dataset:<数据集>/<train、val 或 test>。",
-                f"sour_dir {sour_dir!r} is not of the form dataset:<name>/<train, val or test>.",
+                f"{parameter} {sour_dir!r} 应为 dataset:<数据集>/<train、val 或 test>。",
+                f"{parameter} {sour_dir!r} is not of the form dataset:<name>/<train, val or test>.",
             ),
-            parameter="sour_dir",
+            parameter=parameter,
         )
-    return check_name(name, "sour_dir"), split
+    return check_name(name, parameter), split
 
 
 def _unique(place: Path, number: int, seen: set[str]) -> str:

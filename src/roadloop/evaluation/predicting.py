@@ -17,6 +17,8 @@ from roadloop.evaluation.pictures import Picture, PictureSource, open_source
 from roadloop.evaluation.recipe import EvaluationRecipe
 from roadloop.evaluation.report import ModelCard
 from roadloop.models.backend import Choice, Trial, as_chosen
+from roadloop.models.engine import load_engine, network_of
+from roadloop.models.engines import is_engine
 from roadloop.models.files import ModelFile
 from roadloop.models.load import load_model
 from roadloop.models.predict import Network, Predictor, on_each
@@ -45,12 +47,16 @@ def open_models(workspace: Workspace, recipe: EvaluationRecipe, trust: Trust) ->
     """
     opened = []
     for entry in recipe.models:
-        module, record = load_model(workspace.find_path(entry.path), trust, entry.sha256)
+        path = workspace.find_path(entry.path)
+        if is_engine(path):
+            engine, record = load_engine(path, entry.sha256)
+            network = network_of(engine, record)
+        else:
+            module, record = load_model(path, trust, entry.sha256)
+            network = Network.of(module, record)
         view = ModelView.of(ModelView.record(record, recipe.labels))
-        card = ModelCard(
-            entry.source, entry.file, entry.folder, record.params_sha256, record.epoch, view.classes, view.lines()
-        )
-        opened.append(Opened(Model(card, view), Network.of(module, record), record))
+        card = ModelCard(entry.source, entry.file, entry.folder, entry.sha256, record.epoch, view.classes, view.lines())
+        opened.append(Opened(Model(card, view), network, record))
     return opened
 
 

@@ -56,7 +56,7 @@ class StartEvaluation(Prediction):
     """What `/starteva` takes."""
 
     dicts: JsonObject = Field(
-        description="Source -> model files; a source is a training task, `weights` or `<category>/<version>`.",
+        description="Source -> model files, or engines; a source is a training task, `weights` or `<category>/<version>`.",
         examples=[{"suzhou": ["kd_suzhou_test02_ep-0205.params"]}],
     )
     dest_dir: str = Field(

@@ -8,6 +8,7 @@ bad_pictures.csv        what was left out, and why, in both languages
     id/  color/         one PNG for each picture (written while predicting)
     confidence/         the same: how probable each pixel's class is, in whole percent; 255 where nothing was predicted
     cells.npy           pixels by picture, true and predicted class
+    confidence.csv      for each picture how sure the model was, on the whole and of each class
     matching.csv        how the classes of the labels and the model's belong together
     classes.csv  confusion.csv  confusion.png  pictures.csv (worst first)  tracks.csv  worst/*.jpg
 ```
@@ -24,6 +25,7 @@ from typing import Any, Final
 
 from roadloop.errors import NotFoundError, Text
 from roadloop.evaluation.cells import CELLS, write_cells
+from roadloop.evaluation.certainty import Certainty
 from roadloop.evaluation.destination import EVALUATION, REPORT
 from roadloop.evaluation.ledger import Ledger
 from roadloop.evaluation.metrics import Counts, Scores, Shares, mean
@@ -36,6 +38,7 @@ from roadloop.storage import publish, reading
 from roadloop.storage.sheets import Sheet, plain
 
 PICTURES: Final = "pictures.csv"
+CONFIDENCE: Final = "confidence.csv"
 _PICTURE_COLUMNS: Final = ("number", "name", "file", "track", "width", "height", "label", "kind")
 
 
@@ -229,10 +232,14 @@ def _write_model(folder: Path, ledger: Ledger, model: int, card: ModelCard) -> d
         "params_sha256": card.params_sha256,
         "labelled_pictures": pictures,
     }
+    sure = _write_confidence(folder / CONFIDENCE, ledger, model, card.classes)
+    entry["confidence"] = number(sure.whole)
+    by_class = [{"confidence": number(float(value))} for value in sure.by_class]
     if not pictures:
-        return entry | {"classes": [_plain(c) for c in card.classes]}
+        return entry | {"classes": [_plain(c) | own for c, own in zip(card.classes, by_class, strict=True)]}
     found, quality = total.scores(), ledger.quality(model)
-    classes = class_rows(card.classes, found, quality.boundary_iou)
+    rows_of = class_rows(card.classes, found, quality.boundary_iou)
+    classes = [row | own for row, own in zip(rows_of, by_class, strict=True)]
     columns = [name for name in classes[0] if name != "color"]
     _write_csv(folder / "tracks.csv", ("track", "pictures", "labelled_pixels", *figures(found)), rows)
     _write_csv(folder / "classes.csv", columns, ([row[name] for name in columns] for row in classes))
@@ -272,6 +279,20 @@ def _write_confusion(folder: Path, total: Counts, classes: Sequence[TrainClass])
     _write_csv(folder / "confusion.csv", head, body)
     plot = confusion_plot(total.matrix, [f"{c.train_id} {both(c.name_zh, c.name_en)}" for c in classes])
     publish.write_bytes(folder / "confusion.png", encode_color(plot))
+
+
+def _write_confidence(path: Path, ledger: Ledger, model: int, classes: Sequence[TrainClass]) -> Certainty:
+    """Write how sure a model was, picture by picture; returns the same for all of them."""
+    total = Certainty.zero(len(classes))
+
+    def rows() -> Iterator[Sequence[Any]]:
+        nonlocal total
+        for place, picture, one in ledger.certainties(model):
+            total += one
+            yield place, picture.name, picture.track, number(one.whole), *(number(float(v)) for v in one.by_class)
+
+    _write_csv(path, ("number", "name", "track", "confidence", *(str(c.train_id) for c in classes)), rows())
+    return total
 
 
 def _write_pictures(path: Path, ledger: Ledger, models: int) -> int:

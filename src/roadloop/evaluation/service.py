@@ -1,6 +1,6 @@
 """What a caller can do with evaluations. One function, one use case; no torch here."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from roadloop.evaluation.store import evaluation_models, evaluations
 from roadloop.jobs import queue
 from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.states import JobState
-from roadloop.models.files import load_description
+from roadloop.models.engines import is_engine, read_engine
+from roadloop.models.files import ModelFile, load_description
 from roadloop.networks.trust import trust_of
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform
@@ -43,13 +44,14 @@ def start(platform: Platform, request: StartEvaluation) -> Write[str]:
         ConflictError: `dest_dir` cannot be used.
         PathOutsideError: A folder lies outside the workspace, or `dest_dir` is read-only.
     """
-    check_gpus(platform, request.gpus)
     request.manner.check()
     store_path = platform.workspace.store_path
     places = {"sour_dir": store_path(request.sour_dir), "dest_dir": store_path(request.dest_dir)}
     request = request.model_copy(update=places)
     models = choose_models(platform, request.dicts)
     records = [load_description(model.path) for model in models]
+    if check_gpus(platform, request.gpus):
+        _refuse_engines(models)
     trust = trust_of(platform)
     for model, described in zip(models, records, strict=True):
         trust.require(described.network.source, model.path)
@@ -65,7 +67,7 @@ def start(platform: Platform, request: StartEvaluation) -> Write[str]:
     labels = labels_of(source, records, request.mapping)
     target = _destination(platform, request)
     chosen = tuple(
-        ChosenModel(source=m.source, file=m.file, path=store_path(m.path), sha256=record.params_sha256)
+        ChosenModel(source=m.source, file=m.file, path=store_path(m.path), sha256=_sha256_of(m.path, record))
         for m, record in zip(models, records, strict=True)
     )
     recipe = EvaluationRecipe(
@@ -200,6 +202,29 @@ def _entry(row: Any) -> dict[str, Any]:
 def _scores(row: Any) -> dict[str, Any]:
     about = {"task_id": row.id, "type": row.type, "sour_dir": row.sour_dir}
     return {**about, "mapping": row.result.get("mapping", {}), **_entry(row)}
+
+
+def _sha256_of(path: Path, record: ModelFile) -> str:
+    """Of the file that predicts: an engine's scores are not those of the model that it was made from."""
+    return str(read_engine(path)["sha256"]) if is_engine(path) else record.params_sha256
+
+
+def _refuse_engines(models: Sequence[ModelChoice]) -> None:
+    """Refuse engines on a GPU.
+
+    Raises:
+        InvalidValueError: Names the first one.
+    """
+    for model in models:
+        if is_engine(model.file):
+            raise InvalidValueError(
+                Text(
+                    f"引擎 {model.file} 由 ONNX Runtime 在 CPU 上运行；请把 gpus 留空，或只选 .params 模型。",
+                    f"The engine {model.file} runs on the CPU, through ONNX Runtime; leave gpus empty, or choose .params models"
+                    " only.",
+                ),
+                parameter="gpus",
+            )
 
 
 def _destination(platform: Platform, request: StartEvaluation) -> Path | None:

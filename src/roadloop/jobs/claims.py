@@ -22,6 +22,7 @@ CLAIMS: Final = (
     "roadloop.training.store:claims",
     "roadloop.evaluation.store:claims",
     "roadloop.releases.store:claims",
+    "roadloop.engines.service:claims",
     "roadloop.selection.store:claims",
     "roadloop.packages.store:claims",
 )

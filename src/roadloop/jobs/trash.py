@@ -39,13 +39,26 @@ KINDS: Final[Mapping[str, str]] = {
     "release": "roadloop.releases.disposal",
     "selection": "roadloop.selection.disposal",
     "package": "roadloop.packages.disposal",
+    "engine": "roadloop.engines.disposal",
 }
 #: Rows of one feature that go with a thing of another.
 BELONGINGS: Final = ("roadloop.packages.disposal:belongings",)
 #: Modules that know what refers to a thing (`references`).
 REFERRERS: Final = tuple(
     f"roadloop.{feature}.disposal"
-    for feature in ("sources", "datasets", "training", "evaluation", "releases", "selection", "packages", "annotators")
+    for feature in (
+        *(
+            "sources",
+            "datasets",
+            "training",
+            "evaluation",
+            "releases",
+            "selection",
+            "packages",
+            "annotators",
+            "engines",
+        ),
+    )
 )
 _HOLDING: Final = frozenset({"source", "evaluation", "selection"})
 MOST: Final = 20  #: references that a refusal names
@@ -213,7 +226,7 @@ def delete(platform: Platform, kind: str, name: str) -> Write[int]:
         for task_id in thing.tasks:
             if queue.get(db, task_id).state is JobState.CREATED:
                 queue.cancel(db, task_id)
-        rows = [*seen, *trash_moves.sums(db, stored), *trash_moves.marks(db, seen)]
+        rows = [*seen, *trash_moves.sums(db, stored), *trash_moves.marks(db, seen, () if thing.rows else thing.tasks)]
         done = db.execute(
             trash.insert().values(
                 kind=kind, name=thing.title, state="deleting", rows=rows, moves=moves, bytes=size, at=time.time()

@@ -83,9 +83,9 @@ def sums(db: sa.Connection, places: Sequence[str]) -> list[list[Any]]:
     return found
 
 
-def marks(db: sa.Connection, rows: Rows) -> list[list[Any]]:
-    """What the jobs say whose own rows are among `rows`: it is put back with them."""
-    tasks = [values["task_id"] for _name, values in rows if {"id", "task_id"} <= values.keys()]
+def marks(db: sa.Connection, rows: Rows, tasks: Sequence[str] = ()) -> list[list[Any]]:
+    """What the jobs say whose own rows are among `rows`, and those of `tasks`, which have none: it is put back with them."""
+    tasks = [*tasks, *(values["task_id"] for _name, values in rows if {"id", "task_id"} <= values.keys())]
     said = sa.select(jobs.c.id, jobs.c.error, jobs.c.reason).where(jobs.c.id.in_(tasks)).order_by(jobs.c.id)
     return [[jobs.name, dict(row._mapping)] for row in db.execute(said)]  # noqa: SLF001
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -11,6 +11,7 @@ from roadloop.errors import InvalidValueError, Text
 from roadloop.labels.label_map import LabelMap
 from roadloop.labels.table import ClassTable, from_rows
 from roadloop.models import hugging_face
+from roadloop.models.engines import ONNX
 from roadloop.models.files import (
     DESCRIPTION,
     PARAMS,
@@ -21,8 +22,6 @@ from roadloop.models.files import (
     parse_description,
 )
 from roadloop.networks.names import Three
-
-ONNX: Final = ".onnx"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch.nn import functional
 from roadloop.errors import RoadloopError
 from roadloop.jobs.context import TaskContext
 from roadloop.models.encoder import Encoder
+from roadloop.models.engines import is_engine
 from roadloop.models.manner import Manner, tiles
 from roadloop.models.predict import Answer, Network, Predictor
 from roadloop.models.prediction import UInt8
@@ -35,7 +36,7 @@ _RUNS: Final = 3
 _LOOKED_AT: Final = 8  #: pictures, for those of the most frequent size
 
 Reason = Literal[
-    "setting", "device", "scales", "few pictures", "export failed", "labels differ", "not faster", "faster"
+    "engine", "setting", "device", "scales", "few pictures", "export failed", "labels differ", "not faster", "faster"
 ]
 
 
@@ -84,7 +85,7 @@ class Trial:
 
     Attributes:
         network: The model.
-        params: Its `.params` file.
+        params: Its `.params` file, or the `.onnx` of an engine, which is what it is.
         trust: What may run.
         images: A few pictures of the job, all of one size; uint8 [H, W, 3].
         left: How many pictures are to be predicted.
@@ -174,7 +175,9 @@ def settled(context: TaskContext, trials: Sequence[Trial]) -> tuple[list[Choice]
     for trial in trials:
         context.check_stop()
         choice, ready = Choice("torch", why), trial.network
-        if trial.images:
+        if is_engine(trial.params):
+            choice = Choice("onnx", "engine")
+        elif trial.images:
             choice, ready = choose(trial, always=setting == "onnx")
         context.log(f"{trial.params.name}: {choice}")
         choices.append(choice)

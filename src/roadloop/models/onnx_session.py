@@ -28,6 +28,12 @@ class OnnxModule(torch.nn.Module):
         super().__init__()
         self._session = open_session(file, threads)
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width that the file takes; None where it leaves them free."""
+        height, width = self._session.get_inputs()[0].shape[2:]
+        return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
     def forward(self, image_NCHW: torch.Tensor) -> torch.Tensor:
         """Logits, float32 [N, C, h, w], of float32 [N, 3, H, W]."""
         return self.run(image_NCHW, "logits")[0]

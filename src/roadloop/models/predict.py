@@ -240,11 +240,11 @@ class Predictor:
         size = image_NCHW.shape[-2:]
         found = []
         for scale in self._manner.scales or (1.0,):
-            scaled_NCHW = _resize(image_NCHW, [max(1, round(side * scale)) for side in size])
-            found.append(_resize(self._logits(scaled_NCHW), size).float().softmax(dim=1))
+            scaled_NCHW = resized(image_NCHW, [max(1, round(side * scale)) for side in size])
+            found.append(resized(self._logits(scaled_NCHW), size).float().softmax(dim=1))
             if self._manner.flip:
                 logits_NCHW = self._logits(scaled_NCHW.flip(3)).flip(3)[:, self._swapped]
-                found.append(_resize(logits_NCHW, size).float().softmax(dim=1))
+                found.append(resized(logits_NCHW, size).float().softmax(dim=1))
         return torch.stack(found).mean(dim=0).clamp_(min=1e-30).log_()
 
 
@@ -297,7 +297,8 @@ def _swapped(network: Network, chosen: list[int]) -> list[int]:
     return [chosen.index(other[i]) if other.get(i) in chosen else place for place, i in enumerate(chosen)]
 
 
-def _resize(x_NCHW: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+def resized(x_NCHW: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Bilinear, without aliases where it becomes smaller: [N, C, *size] of [N, C, H, W]."""
     if list(x_NCHW.shape[-2:]) == list(size):
         return x_NCHW
     smaller = size[0] < x_NCHW.shape[-2]

@@ -12,6 +12,7 @@ KINDS: Final[Mapping[str, Text]] = {
     "train": Text("训练", "Training"),
     "evaluate": Text("评估", "Evaluation"),
     "release": Text("发布", "Release"),
+    "convert": Text("转换引擎", "Conversion"),
     "offimport": Text("导入", "Import"),
     "unpack": Text("解包上传", "Unpacking of an upload"),
     "import_preview": Text("导入预览", "Preview of an import"),

@@ -39,6 +39,7 @@ GROUPS: Final[Mapping[str, Group]] = {
             "host": "服务监听的地址；有账号之后才能监听本机以外的地址。",
             "port": "服务的端口；0 表示任选一个空闲端口。",
             "allowed_hosts": "除本机外还应答哪些 Host，例如位于反向代理之后时。",
+            "client_origins": "旧前端网页的来源（如 http://10.0.0.5:8080），只有它们可以调用 /api 之下的路径。",
             "max_connections": "同时的连接数上限；系统允许打开的文件较少时更少。",
             "max_body_mib": "请求正文的上限，MiB。",
             "max_picture_mpix": "可解码的最大图片，百万像素。",

@@ -124,6 +124,14 @@ class PackageRow(BaseModel):
 
     version: str
     number: int
+    task_id: str | None = Field(description="The division that cut it; null: it came from elsewhere.")
+    state: standing.PackageState = Field(
+        description="cut: nobody has it. given: to a person. coming: some labels came back. returned: all did. published: every"
+        " picture was published or rejected. unreadable: see `problem`."
+    )
+    cut_at: str | None = Field(description="When it was cut; null: it came from elsewhere.")
+    given_at: str | None = Field(description="When the person got it.")
+    returned_at: str | None = Field(description="When the last label came back; null until all have.")
     type: str = Field(description="full or remote; empty when its manifest cannot be read.")
     border: int = Field(description="Pixels on each side.")
     pictures: int
@@ -254,17 +262,16 @@ def routes(platform: Platform) -> APIRouter:
 
     @router.get("/v1/packages", PackageList, "package", reply=Packages)
     def package_list(call: Call, p: PackageList) -> Answer:
-        """The packages that stand in the workspace, how many of their labels came back, and to whom each was given.
+        """The packages that stand in the workspace: state, division, times, labels that came back, and to whom each was given.
 
         An annotator sees those that were given to them.
         """
         with platform.database.reading() as db:
             people = accounts.holders(db)
         mine = {number for number, name in people.items() if name == call.caller.name}
-        rows = service.overview(platform, p.version, mine if call.caller.only_given else None)
+        rows = standing.overview(platform, p.version, mine if call.caller.only_given else None)
         for row in rows:
             row["problem"] = row["problem"].pick(call.language) if row["problem"] else None
-            row["person"] = people.get(row["number"])
         return {"data": rows}
 
     @router.post("/v1/packages/{version}/{n}/give", GivePackage, "work", reply={"data": "li"}, errors=(NotFoundError,))

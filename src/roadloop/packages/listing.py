@@ -18,10 +18,8 @@ from roadloop.sources.layout import Problem, point_of, track_of
 from roadloop.storage import reading
 from roadloop.storage.listing import walk
 from roadloop.storage.paths import check_name, printable
-from roadloop.storage.removed import REMOVED, read_removed
+from roadloop.storage.removed import REMOVED, SELECTION, SHEET, read_removed
 
-SELECTION: Final = "selection.csv"
-_SHEET: Final = "contact-sheet-"
 _ENDINGS: Final = (".jpg", ".jpeg", ".png")
 
 
@@ -80,7 +78,7 @@ def walk_pictures(folder: Path, holds: Callable[[Path], bool]) -> Iterator[tuple
     for inner in walk(folder, holds):
         place = inner.path.relative_to(folder)
         for name in inner.files:
-            sheet = selected and name.startswith(_SHEET)
+            sheet = selected and name.startswith(SHEET)
             odd = odd_picture(name)
             if place == PurePath() and name in removed:
                 continue

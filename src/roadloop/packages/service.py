@@ -126,27 +126,6 @@ def publications(db: sa.Connection, task_ids: Collection[str]) -> dict[str, str]
     }
 
 
-def overview(platform: Platform, version: str = "", only: Collection[int] | None = None) -> list[dict[str, Any]]:
-    """The packages that stand in the workspace, or some by number, ascending by number, plain values."""
-    workspace = platform.workspace
-    rows = []
-    for name, number, folder in places.all_packages(workspace):
-        if (version and name != version) or (only is not None and number not in only):
-            continue
-        entry: dict[str, Any] = {"version": name, "number": number, "problem": None}
-        try:
-            manifest = read(folder)
-        except BrokenFileError as error:
-            entry |= {"type": "", "border": 0, "pictures": 0, "returned": 0, "problem": error.text}
-        else:
-            back = workspace.released / name / str(number)
-            returned = sum((back / p.label).is_file() for p in manifest.pictures)
-            entry |= {"type": manifest.type, "border": manifest.border}
-            entry |= {"pictures": len(manifest.pictures), "returned": returned}
-        rows.append(entry)
-    return sorted(rows, key=lambda row: int(row["number"]))
-
-
 def require(platform: Platform, version: str, number: int) -> tuple[Path, PackageManifest]:
     """A package's folder and manifest.
 

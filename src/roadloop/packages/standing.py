@@ -5,19 +5,25 @@ selection they come from.
 """
 
 import json
+import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote
 
-from roadloop.errors import Language, NotFoundError, Text
+from roadloop.accounts import service as accounts
+from roadloop.errors import BrokenFileError, Language, NotFoundError, Text
+from roadloop.jobs.history import format_time
 from roadloop.packages import choose, places, service, store
+from roadloop.packages import manifest as manifests
 from roadloop.packages.cut import PackageType
 from roadloop.packages.manifest import PackageManifest
 from roadloop.storage import reading
 from roadloop.storage.platform import Platform
 
+PackageState = Literal["cut", "given", "coming", "returned", "published", "unreadable"]
 State = Literal["waiting", "returned", "published", "rejected", "superseded"]
 _MOST_PROBLEMS: Final = 20
 
@@ -38,6 +44,81 @@ class Tally(NamedTuple):
     published: int
     open: int
     waiting: int
+
+
+def overview(platform: Platform, version: str = "", only: Collection[int] | None = None) -> list[dict[str, Any]]:
+    """The packages that stand in the workspace, or some by number, ascending by number, plain values.
+
+    Args:
+        platform: The installation.
+        version: Only of this one; empty: of all.
+        only: Only these numbers; None: all.
+
+    Returns:
+        version, number, task_id (of the division; None where it came from elsewhere), state, type, border, pictures, returned,
+        person, cut_at, given_at, returned_at (the last label that came back, once all have), problem.
+    """
+    workspace = platform.workspace
+    with platform.database.reading() as db:
+        cut, tallies = store.cut(db), store.tallies(db)
+        people, given = accounts.holders(db), accounts.given_times(db)
+    decided: dict[int, Counter[str]] = {}
+    for _, number, outcome, pictures in tallies:
+        decided.setdefault(number, Counter())[outcome] += pictures
+    rows = []
+    for name, number, folder in places.all_packages(workspace):
+        if (version and name != version) or (only is not None and number not in only):
+            continue
+        task_id, cut_at = cut.get(number, (None, None))
+        outcomes = decided.get(number, Counter())
+        entry: dict[str, Any] = {
+            "version": name, "number": number, "task_id": task_id, "problem": None, "person": people.get(number),
+            "cut_at": format_time(cut_at),
+            "given_at": format_time(given.get(number)), "returned_at": None,
+        }  # fmt: skip
+        try:
+            manifest = manifests.read(folder)
+        except BrokenFileError as error:
+            entry |= {
+                "type": "",
+                "border": 0,
+                "pictures": 0,
+                "returned": 0,
+                "state": "unreadable",
+                "problem": error.text,
+            }
+        else:
+            times = _label_times(workspace.released / name / str(number), manifest)
+            whole = len(times) == len(manifest.pictures)
+            entry |= {
+                "type": manifest.type,
+                "border": manifest.border,
+                "returned_at": format_time(max(times, default=None) if whole else None),
+            }
+            entry |= {"pictures": len(manifest.pictures), "returned": len(times)}
+            entry["state"] = _package_state(entry, done=bool(outcomes) and not outcomes[""])
+        rows.append(entry)
+    return sorted(rows, key=lambda row: int(row["number"]))
+
+
+def _label_times(back: Path, manifest: PackageManifest) -> list[float]:
+    """When each label that came back was written, Unix seconds."""
+    found = []
+    for picture in manifest.pictures:
+        with suppress(OSError):
+            label = (back / picture.label).stat()
+            if stat.S_ISREG(label.st_mode):
+                found.append(label.st_mtime)
+    return found
+
+
+def _package_state(entry: Mapping[str, Any], *, done: bool) -> PackageState:
+    """Where a package stands; `done`: every picture of it was published or rejected."""
+    if done:
+        return "published"
+    if entry["returned"]:
+        return "returned" if entry["returned_at"] else "coming"
+    return "given" if entry["person"] else "cut"
 
 
 def versions(platform: Platform) -> list[dict[str, Any]]:

@@ -140,6 +140,12 @@ def tallies(db: sa.Connection) -> list[tuple[str, int, str, int]]:
     return [(row[0], row[1], row[2], row[3]) for row in db.execute(query)]
 
 
+def cut(db: sa.Connection) -> dict[int, tuple[str, float | None]]:
+    """Of every package the division that cut it, and when that had ended (Unix seconds)."""
+    query = sa.select(packages.c.number, jobs.c.id, jobs.c.finished_at).join(jobs, jobs.c.id == packages.c.task_id)
+    return {row[0]: (row[1], row[2]) for row in db.execute(query)}
+
+
 def drop_part(db: sa.Connection, task_id: str) -> bool:
     """Forget some packages that never became visible: this division's, and those of divisions that failed or were cancelled.
 

@@ -22,7 +22,7 @@ from roadloop.lists import read_names
 from roadloop.parameters import History, Parameters
 from roadloop.selection import service, shown
 from roadloop.selection.output import open_sheet
-from roadloop.selection.recipe import Mine, Sample
+from roadloop.selection.recipe import FetchPoints, Mine, Neighbours, Sample
 from roadloop.selection.store import selections
 from roadloop.storage.platform import Platform
 from roadloop.tracks.service import count_pictures, track_names
@@ -97,6 +97,7 @@ class SelectionRow(JobFields):
     track_file: str
     task_file: str
     isshuffle: bool
+    points: int = Field(description="Track points that were listed; 0: pictures were chosen otherwise.")
     summary: dict[str, Any] | None = Field(description="Pictures taken, lines read and so on; null before the end.")
 
 
@@ -251,6 +252,37 @@ def routes(platform: Platform) -> APIRouter:
             lambda task_id: {"message": "success", "data": task_id},
         )
 
+    @router.post(
+        "/v1/selections/neighbours",
+        Neighbours,
+        "work",
+        reply={"message": "success", "data": _ID},
+        errors=(*failures, BrokenFileError, UntrustedCodeError),
+    )
+    def selection_neighbours(call: Call, p: Neighbours) -> Answer:
+        """Score the neighbourhoods of listed track points, such as found faults, and take all of these pictures.
+
+        Up to `reach` neighbours on either side of the same track; what is in several neighbourhoods is taken once. Its
+        progress and its result are those of /auto_sele.
+        """
+        return call.write(
+            lambda: service.start_neighbours(platform, p),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
+    @router.post(
+        "/v1/selections/points", FetchPoints, "work", reply={"message": "success", "data": _ID}, errors=failures
+    )
+    def selection_points(call: Call, p: FetchPoints) -> Answer:
+        """Fetch the pictures of listed track points as the folder images/<name>, which can be evaluated.
+
+        Its progress and its result are those of /auto_sam.
+        """
+        return call.write(
+            lambda: service.fetch_points(platform, p),
+            lambda task_id: {"message": "success", "data": task_id},
+        )
+
     @router.post("/auto_sele", History, "see", reply=SelectionList, errors=(NotFoundError,))
     def auto_sele(call: Call, p: History) -> Answer:
         """How far minings are, and what they took (自动挑图进度)."""
@@ -364,4 +396,5 @@ def _row(row: Mapping[str, Any], _language: Language) -> dict[str, Any]:
     names = (
         "task_type", "output_dir", "gpus", "sele_ratio", "weights_dir", "track_file", "task_file", "isshuffle",
     )  # fmt: skip
-    return {**{name: row[name] for name in names}, "summary": job.result or None}
+    listed = len(job.payload.get("points", ()))
+    return {**{name: row[name] for name in names}, "points": listed, "summary": job.result or None}

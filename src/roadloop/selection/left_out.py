@@ -10,7 +10,12 @@ from roadloop.storage.sheets import Sheet
 from roadloop.tracks.service import TrackPoint
 
 NAME: Final = "left_out.csv"
-_KINDS: Final = {"tracks": Text("轨迹", "track"), "pictures": Text("图片", "picture"), "files": Text("文件", "file")}
+_KINDS: Final = {
+    "tracks": Text("轨迹", "track"),
+    "pictures": Text("图片", "picture"),
+    "files": Text("文件", "file"),
+    "points": Text("轨迹点", "track point"),
+}
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -60,6 +65,10 @@ class LeftOut:
     def picture(self, point: TrackPoint, reason: Text) -> None:
         """A picture that cannot be used."""
         self._add("pictures", point.stem, (point.track, point.point), reason)
+
+    def point(self, name: str, reason: Text) -> None:
+        """A track point that was listed and is not there, or is not one alone."""
+        self._add("points", name, ("", name), reason)
 
     def file(self, track: str, name: str, reason: Text) -> None:
         """A file of a track that is no point."""

@@ -20,11 +20,12 @@ from roadloop.selection.core_sets import Bench, capacity_of
 from roadloop.selection.fingerprint import fingerprint_of, near_any
 from roadloop.selection.gather import Gatherer
 from roadloop.selection.left_out import tried
+from roadloop.selection.neighbourhood import Neighbourhoods
 from roadloop.selection.output import Selected, write_report, write_tables
-from roadloop.selection.picking import Float32, Pick, Picks, Pool, combined, pick, reason_of
+from roadloop.selection.picking import Float32, Pick, Picks, Pool, combined, every_one, pick, reason_of
 from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.rules import Rules
-from roadloop.selection.run import Run, nothing_to_take, publish_folder
+from roadloop.selection.run import Run, listed, nothing_to_take, publish_folder
 from roadloop.selection.sampling import Ratio, parse_ratio
 from roadloop.selection.scorebook import NAME, ScoreBook, take_over
 from roadloop.selection.scoring import load_scorers, open_scoring, score
@@ -103,12 +104,15 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
     scores = combined(pool.classes, recipe.aims)
     ratio = parse_ratio(recipe.sele_ratio)
     wanted = ratio.number or max(1, round(ratio.share * len(usable)))
-    rules = _rules(recipe, wanted, pool)
-    picks = pick(pool, scores, usable, wanted, rules, _bench(run, book, pool.vectors.dimensions, wanted))
+    if recipe.points:
+        picks = every_one(scores, usable)
+    else:
+        rules = _rules(recipe, wanted, pool)
+        picks = pick(pool, scores, usable, wanted, rules, _bench(run, book, pool.vectors.dimensions, wanted))
     eligible = usable & pool.shows if recipe.control_kind == "seen" else usable
     control = _control(recipe, eligible)
     context.reach("select.picked")
-    selected = _fetch(run, book, pool, scores, picks.taken, control)
+    selected = _fetch(run, book, pool, scores, (picks.taken, control), tracks)
     if not selected:
         raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
@@ -122,10 +126,10 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
         "labelled_already": int(np.count_nonzero(~usable)),
         **about,
     }
-    return write_report(run.scratch, _report(run, summary, scores, picks))
+    return write_report(run.scratch, {**_report(run, summary, scores, picks), **listed(recipe, tracks)})
 
 
-def _list(run: MiningRun, book: ScoreBook, tracks: Tracks) -> dict[str, Any]:
+def _list(run: MiningRun, book: ScoreBook, tracks: Tracks | Neighbourhoods) -> dict[str, Any]:
     """Write down the pictures that will be looked at; returns what the report says about the list."""
     book.forget_candidates()
     found = 0
@@ -243,9 +247,15 @@ def _control(recipe: MineRecipe, eligible: NDArray[np.bool_]) -> list[int]:
 
 
 def _fetch(
-    run: MiningRun, book: ScoreBook, pool: Pool, scores: Float32, mined: Sequence[Pick], control: Sequence[int]
+    run: MiningRun,
+    book: ScoreBook,
+    pool: Pool,
+    scores: Float32,
+    arms: tuple[Sequence[Pick], Sequence[int]],
+    tracks: Tracks | Neighbourhoods,
 ) -> list[Selected]:
-    """Fetch the pictures of both arms, each once; what is gone by now is left out."""
+    """Fetch the pictures of both arms, mined and control, each once; what is gone by now is left out."""
+    mined, control = arms
     gatherer = Gatherer(run.store, run.scratch, run.older, run.left_out, run.parallel)
     places = list(dict.fromkeys([*(p.row for p in mined), *control]))
     points = book.points_at(places)
@@ -266,6 +276,9 @@ def _fetch(
         place = float(np.searchsorted(order, -scores[picked.row])) / len(scores)
         if point in files:
             reason = reason_of(pool, run.recipe.aims, picked, place)
+            if isinstance(tracks, Neighbourhoods):
+                near = tracks.why(point.track, int(pool.traits.frames[picked.row]))
+                reason = Text(f"{near.zh}；{reason.zh}", f"{near.en}; {reason.en}")
             rank = len(selected) + 1
             selected.append(Selected(point, files[point], "mined", rank, float(scores[picked.row]), reason))
     reason, seed = _CONTROL[run.recipe.control_kind], run.recipe.seed

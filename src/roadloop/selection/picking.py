@@ -129,6 +129,17 @@ def pick(pool: Pool, scores: Float32, usable: Bools, number: int, rules: Rules, 
         size *= 2
 
 
+def every_one(scores: Float32, usable: Bools) -> Picks:
+    """Take all that may be taken, the best-scored first; nothing is ruled out.
+
+    Args:
+        scores: float32 [N].
+        usable: bool [N]; others are never taken.
+    """
+    order = np.argsort(-scores, kind="stable")
+    return Picks([Pick(row, np.inf) for row in order[usable[order]].tolist()], Counter(), 0.0, 1)
+
+
 class Picking:
     """What was taken so far, and which of all candidates may still be.
 

@@ -49,22 +49,31 @@ class SampleRecipe(Draw):
     track_path: str = Field(description="The file of track ids; empty: the survey tasks say which.")
     tasks: tuple[str, ...]
     tracks: tuple[str, ...] = Field((), description="Track ids that were named in the request.")
+    points: tuple[str, ...] = Field(
+        (), description="Track points that were listed; these are taken, in place of a share."
+    )
+    reach: int = Field(0, ge=0, description="With `points`: so many neighbours on either side are taken, too.")
 
 
-class Mining(Parameters):
-    """What is asked of a mining besides and carried as it is."""
+class Scoring(Parameters):
+    """How pictures are scored."""
 
     weights_dir: str = Field(
         description="A training task (its best model), or a folder with model files.", examples=["suzhou"]
     )
     single_gpu: int = Field(1, ge=1, le=256, description="Pictures scored at once on each GPU (batch size).")
+    method: Method = Field("margin", description="How the uncertainty of a pixel is measured.")
+
+
+class Mining(Scoring):
+    """What is asked of a mining besides and carried as it is."""
+
     control: int = Field(0, ge=0, le=1_000_000, description="Size of the random control arm.")
     control_kind: ControlKind = Field(
         "random",
         description="What the control arm is drawn from. random: everything that could be mined. seen: the pictures in which"
         " the model sees a class wanted.",
     )
-    method: Method = Field("margin", description="How the uncertainty of a pixel is measured.")
     candidates: int = Field(50_000, ge=1, le=10_000_000, description="Pictures that are looked at, at most.")
     per_track: int = Field(0, ge=0, description="Pictures of one track, at most; 0: three times an even share.")
     gap_frames: int = Field(5, ge=0, description="Least distance of two pictures of a track, in points of it.")
@@ -90,8 +99,8 @@ class Mining(Parameters):
         return value or 0
 
 
-class Mine(Mining, Sample):
-    """What `/sele_value` takes."""
+class Aiming(Parameters):
+    """On which devices pictures are scored, and for which classes."""
 
     gpus: str = Field(
         "",
@@ -103,6 +112,11 @@ class Mine(Mining, Sample):
         max_length=2000,
         description="Names or train ids of the classes wanted, with commas; absent: the weak ones of the last evaluation.",
     )
+
+
+class Mine(Mining, Aiming, Sample):
+    """What `/sele_value` takes."""
+
     labelled: str = Field(
         "", max_length=4000, description="Source sets whose pictures are not taken again; absent: all; `none`: none."
     )
@@ -116,3 +130,38 @@ class MineRecipe(Mining, SampleRecipe):
     aims: tuple[Aim, ...]
     aims_source: tuple[str, str] = Field(description="Where they come from, in Chinese and English.")
     labelled: tuple[str, ...] | None = Field(description="By name; null: all that there are when the job runs.")
+
+
+class ListedPoints(Parameters):
+    """What is asked of any selection of listed track points."""
+
+    points: str = Field(
+        max_length=1_000_000,
+        description="Track point ids, with commas or one a line; `<track>/<point>` says the track, too.",
+        examples=["d0_003,d1_003"],
+    )
+    tracks: str = Field(
+        "",
+        max_length=1_000_000,
+        description="Tracks on which they are looked for, with commas or one a line; absent: the track that an id begins"
+        " with, then all tracks that stand in folders.",
+    )
+    overwrite: bool = Field(False, description="Replace an earlier selection that stands there.")
+
+
+class FetchPoints(ListedPoints):
+    """Which pictures are fetched, and where to."""
+
+    name: str = Field(description="Folder under images/, new or empty.", examples=["faults"])
+
+
+class Neighbours(ListedPoints, Scoring, Aiming):
+    """Which neighbourhoods are scored, and how."""
+
+    reach: int = Field(20, ge=0, le=1000, description="Neighbours on either side of each point, at most.")
+    output_dir: str = Field("", description="Output folder, new or empty; absent: `selections/<task id>`.")
+    labelled: str = Field(
+        "none",
+        max_length=4000,
+        description="Source sets whose pictures are not taken again; `none`: of none; empty: of all.",
+    )

@@ -11,6 +11,7 @@ from roadloop.imaging.decode import UInt8, decode_image
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.candidates import Tracks
 from roadloop.selection.left_out import LeftOut, tried
+from roadloop.selection.neighbourhood import Neighbourhoods
 from roadloop.selection.output import RULE
 from roadloop.selection.recipe import SampleRecipe
 from roadloop.storage.ahead import overlapped
@@ -51,13 +52,15 @@ class Run(Generic[R]):
         """A picture of the store; see `read_image`."""
         return read_image(self.store, self.max_pixels, point)
 
-    def tracks(self) -> Tracks:
-        """The tracks of the request, as a file of ids.
+    def tracks(self) -> Tracks | Neighbourhoods:
+        """What the request takes pictures from: tracks as a file of ids, or listed points.
 
         Raises:
             JobError: Not one survey task is known.
         """
         recipe, workspace = self.recipe, self.context.platform.workspace
+        if recipe.points:
+            return Neighbourhoods(self.store, recipe, self.left_out, self.context)
         path = workspace.find_path(recipe.track_path) if recipe.track_path else self._resolved()
         return Tracks(path, self.store, recipe, self.left_out, self.context)
 
@@ -81,8 +84,10 @@ class Run(Generic[R]):
             raise JobError(self.left_out.summary() or none)
         return path
 
-    def note_lines(self, tracks: Tracks) -> dict[str, Any]:
+    def note_lines(self, tracks: Tracks | Neighbourhoods) -> dict[str, Any]:
         """Note bad lines of the list; returns what the report says about the list."""
+        if isinstance(tracks, Neighbourhoods):
+            return tracks.about()
         for number, reason in tracks.counts.examples:
             self.left_out.line(number, reason)
         if tracks.counts.bad:
@@ -99,7 +104,7 @@ class Run(Generic[R]):
     def warn_left_out(self) -> dict[str, int]:
         """Warn when something could not be used; returns how much of what."""
         counts = dict(self.left_out.counts)
-        if counts:
+        if counts.keys() - {"points"}:  # of which there is a warning of their own
             self.context.warn(
                 Text(
                     f"有未能使用的轨迹（{counts.get('tracks', 0)}）或图片（{counts.get('pictures', 0)}），详见 left_out.csv。",
@@ -154,7 +159,14 @@ def _target(context: TaskContext, recipe: SampleRecipe) -> Path:
     return context.platform.workspace.find_path(RULE.place(context.job.id, recipe.output_path))
 
 
-def nothing_to_take(run: Run[R], tracks: Tracks) -> JobError:
+def listed(recipe: SampleRecipe, tracks: Tracks | Neighbourhoods) -> dict[str, Any]:
+    """What the report of a selection of listed points says besides: which, and which of them were not found."""
+    if not isinstance(tracks, Neighbourhoods):
+        return {}
+    return {"points": recipe.points, "reach": recipe.reach, "points_missing": tracks.missing}
+
+
+def nothing_to_take(run: Run[R], tracks: Tracks | Neighbourhoods) -> JobError:
     """Why not one picture could be had of tracks that were opened, as far as they could."""
     share, points = run.recipe.sele_ratio, tracks.points
     if points and not run.left_out.counts["pictures"]:

@@ -1,35 +1,39 @@
 """What a caller can do with selections. One function, one use case; no torch here."""
 
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, Text
-from roadloop.evaluation.destination import check_destination, require_free
+from roadloop.evaluation.destination import require_free
 from roadloop.jobs import queue
 from roadloop.jobs.nodes import check_gpus
 from roadloop.jobs.states import JobState
-from roadloop.lists import read_lines, read_names
 from roadloop.models.files import load_description
 from roadloop.networks.trust import trust_of
 from roadloop.selection import store
+from roadloop.selection.asked import NOT_LISTED, Listed, check, check_datum, labelled_sets, named, portable, read_points
 from roadloop.selection.compare import ArmResult, compare, result_of
 from roadloop.selection.lines import LineCounts, ids_of
 from roadloop.selection.model import Aim, aims, choose_model
 from roadloop.selection.output import RULE
-from roadloop.selection.recipe import Draw, Mine, MineRecipe, Mining, Sample, SampleRecipe
-from roadloop.selection.sampling import parse_ratio
-from roadloop.sources.service import open_set
+from roadloop.selection.recipe import (
+    FetchPoints,
+    ListedPoints,
+    Mine,
+    MineRecipe,
+    Mining,
+    Neighbours,
+    Sample,
+    SampleRecipe,
+)
+from roadloop.selection.sampling import MOST
 from roadloop.storage.database import Write
-from roadloop.storage.paths import Workspace, check_name
+from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
-from roadloop.tracks.service import check_distances, open_folders, track_names
 
-MOST_TASKS: Final = 100_000  #: survey tasks in one request
-ALL_TRACKS: Final = "*"
 _SHOWN: Final = 1000  #: characters of a list of tracks that the row keeps
 
 S = TypeVar("S", bound=Sample)
@@ -47,9 +51,7 @@ def start_sampling(platform: Platform, request: Sample) -> Write[str]:
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
-    request = _portable(platform.workspace, request)
-    recipe = _check(platform, request)
-    return _write(request, recipe, queue.Submission("sample", recipe.payload(), _title(request)))
+    return _sample(platform, request, NOT_LISTED)
 
 
 def start_mining(platform: Platform, request: Mine) -> Write[str]:
@@ -67,14 +69,61 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
         ConflictError: `output_dir` cannot be used.
         PathOutsideError: A path outside the workspace, or `output_dir` is read-only.
     """
+    return _mine(platform, request, NOT_LISTED)
+
+
+def fetch_points(platform: Platform, request: FetchPoints) -> Write[str]:
+    """Check a selection of listed track points, whose pictures become the folder `images/<name>`.
+
+    Returns:
+        Writes the selection's row and its job; answers the task id. Ids that are not found are named in its report.
+
+    Raises:
+        InvalidNameError: `name`, or an id that cannot be one.
+        InvalidValueError: No id, or too many.
+        ConflictError: The folder cannot be used.
+    """
+    name = check_new_name(request.name, "name")
+    values = {**request.part(ListedPoints), "output_dir": f"{platform.workspace.images.name}/{name}"}
+    return _sample(platform, _all_of(Sample, values), read_points(request.points, 0))
+
+
+def start_neighbours(platform: Platform, request: Neighbours) -> Write[str]:
+    """Check a selection of the neighbourhoods of listed track points, all of which are scored and taken.
+
+    Returns:
+        Writes the selection's row and its job; answers the task id. Ids that are not found are named in its report.
+
+    Raises:
+        InvalidNameError: An id that cannot be one.
+        InvalidValueError: No id, or too many pictures; also as `start_mining`.
+        NotFoundError, BrokenFileError, UntrustedCodeError, ConflictError, PathOutsideError: As `start_mining`.
+    """
+    values = {**request.model_dump(exclude={"points", "reach"}), "candidates": MOST}
+    return _mine(platform, _all_of(Mine, values), read_points(request.points, request.reach))
+
+
+def _all_of(kind: type[S], values: Mapping[str, Any]) -> S:
+    """A request for all that is listed."""
+    known = {name: value for name, value in values.items() if name in kind.model_fields}
+    return kind(**{**known, "sele_ratio": "100%", "isshuffle": False})
+
+
+def _sample(platform: Platform, request: Sample, listed: Listed) -> Write[str]:
+    request = portable(platform.workspace, request)
+    recipe = check(platform, request, listed)
+    return _write(request, recipe, queue.Submission("sample", recipe.payload(), _title(request, listed)))
+
+
+def _mine(platform: Platform, request: Mine, listed: Listed) -> Write[str]:
     check_gpus(platform, request.gpus)
-    request = _portable(platform.workspace, request)
+    request = portable(platform.workspace, request)
     request = request.model_copy(update={"weights_dir": platform.workspace.store_path(request.weights_dir)})
-    drawn = _check(platform, request)
+    drawn = check(platform, request, listed)
     if request.gap_metres and request.track_file:
-        _check_datum(platform, next(ids_of(platform.workspace.find_path(drawn.track_path), LineCounts()), None))
+        check_datum(platform, next(ids_of(platform.workspace.find_path(drawn.track_path), LineCounts()), None))
     elif request.gap_metres and drawn.tracks:
-        _check_datum(platform, drawn.tracks[0])
+        check_datum(platform, drawn.tracks[0])
     params = choose_model(platform, request.weights_dir)
     record = load_description(params)
     trust_of(platform).require(record.network.source, params)
@@ -87,20 +136,17 @@ def start_mining(platform: Platform, request: Mine) -> Write[str]:
         model_sha256=record.params_sha256,
         aims=tuple(found.classes),
         aims_source=found.source,
-        labelled=_labelled(platform.workspace, request.labelled),
+        labelled=labelled_sets(platform.workspace, request.labelled),
     )
-    title = f"{request.weights_dir} · {_title(request)}"
+    title = f"{request.weights_dir} · {_title(request, listed)}"
     job = queue.Submission("select", recipe.payload(), title, gpus=request.gpus)
     return _write(request, recipe, job, request.weights_dir)
 
 
-def _title(request: Sample) -> str:
-    return f"{request.track_file or (request.task_file or _named(request.tracks))[:60]} · {request.sele_ratio}"
-
-
-def _named(tracks: str) -> str:
-    """Named tracks in one line; all that stand in folders by their place."""
-    return "tracks/*" if tracks.strip() == ALL_TRACKS else ", ".join(read_lines(tracks))
+def _title(request: Sample, listed: Listed) -> str:
+    if listed.points:
+        return ", ".join(listed.points)[:60] + (f" · ±{listed.reach}" if listed.reach else "")
+    return f"{request.track_file or (request.task_file or named(request.tracks))[:60]} · {request.sele_ratio}"
 
 
 def full_id(platform: Platform, beginning: str) -> str:
@@ -197,39 +243,6 @@ def compare_arms(platform: Platform, task_id: str, mined: list[str], control: li
     return {"task_id": task_id, **compare(arms["mined"], arms["control"], aimed)}
 
 
-def _portable(workspace: Workspace, request: S) -> S:
-    """The request with every place inside the workspace relative to it."""
-    places = ("output_dir", "track_file", "task_file")
-    return request.model_copy(update={name: workspace.store_path(getattr(request, name)) for name in places})
-
-
-def _check(platform: Platform, request: Sample) -> SampleRecipe:
-    """Check what both kinds of request have in common."""
-    parse_ratio(request.sele_ratio)
-    if sum(map(bool, (request.track_file, request.task_file, request.tracks))) != 1:
-        raise InvalidValueError(
-            Text(
-                "track_file、task_file 与 tracks 必须且只能给出一个。",
-                "Give exactly one of track_file, task_file and tracks.",
-            ),
-            parameter="track_file",
-        )
-    workspace = platform.workspace
-    track_path = _list_file(workspace, request.track_file, "track_file") if request.track_file else None
-    tasks = _survey_tasks(workspace, request.task_file) if request.task_file else []
-    target = None
-    if request.output_dir:
-        target = workspace.resolve(request.output_dir, "output_dir", write=True)
-        check_destination(workspace, target, None, overwrite=request.overwrite, rule=RULE)
-    return SampleRecipe(
-        **request.part(Draw),
-        output_path=workspace.store_path(target or ""),
-        track_path=workspace.store_path(track_path or ""),
-        tasks=tuple(tasks),
-        tracks=tuple(_tracks(platform, request.tracks)) if request.tracks else (),
-    )
-
-
 def _write(request: Sample, recipe: SampleRecipe, job: queue.Submission, weights_dir: str = "") -> Write[str]:
     """What writes a selection's row and its job."""
 
@@ -245,7 +258,7 @@ def _write(request: Sample, recipe: SampleRecipe, job: queue.Submission, weights
             "gpus": job.gpus,
             "sele_ratio": request.sele_ratio,
             "weights_dir": weights_dir,
-            "track_file": request.track_file or _named(request.tracks)[:_SHOWN],
+            "track_file": request.track_file or (", ".join(recipe.points) or named(request.tracks))[:_SHOWN],
             "task_file": request.task_file,
             "isshuffle": request.isshuffle,
         }
@@ -253,88 +266,3 @@ def _write(request: Sample, recipe: SampleRecipe, job: queue.Submission, weights
         return task_id
 
     return write
-
-
-def _list_file(workspace: Workspace, text: str, parameter: str) -> Path:
-    path = workspace.resolve(text, parameter)
-    if not path.is_file():
-        raise NotFoundError(
-            Text(
-                f"{parameter}：没有文件 {text}；应为每行一个 id 的文本文件。",
-                f"{parameter}: there is no file {text}; it should be a text file with one id a line.",
-            ),
-            parameter=parameter,
-        )
-    if not path.stat().st_size:
-        raise InvalidValueError(
-            Text(f"{parameter}：{text} 是空文件。", f"{parameter}: {text} is empty."), parameter=parameter
-        )
-    return path
-
-
-def _tracks(platform: Platform, text: str) -> list[str]:
-    """The tracks that a request names, each once."""
-    named = text.strip()
-    found = track_names(platform) if named == ALL_TRACKS else read_lines(named)
-    tracks = list(dict.fromkeys(check_name(name, "tracks") for name in found))
-    if not 1 <= len(tracks) <= MOST_TASKS:
-        raise InvalidValueError(
-            Text(
-                f"tracks：应有 1 到 {MOST_TASKS} 条轨迹，现有 {len(tracks)}。",
-                f"tracks: 1 to {MOST_TASKS} tracks are needed, there are {len(tracks)}.",
-            ),
-            parameter="tracks",
-        )
-    return tracks
-
-
-def _check_datum(platform: Platform, first: str | None) -> None:
-    """Refuse distances early, where the first track of the list stands in a folder and has none."""
-    if first is None:
-        return
-    with suppress(NotFoundError):  # it stands in no folder: the job will see
-        check_distances(open_folders(platform).points(first).points, "gap_metres")
-
-
-def _survey_tasks(workspace: Workspace, text: str) -> list[str]:
-    """The survey task ids of a file, or of a comma list."""
-    plain = "/" not in text and "\\" not in text
-    if plain and not _stands(workspace, text.strip(), "task_file"):
-        tasks = list(dict.fromkeys(check_name(name, "task_file") for name in read_names(text)))
-    else:
-        path = _list_file(workspace, text, "task_file")
-        tasks = _different(ids_of(path, LineCounts()), MOST_TASKS + 1)
-    if not 1 <= len(tasks) <= MOST_TASKS:
-        there = len(tasks) if len(tasks) <= MOST_TASKS else f"> {MOST_TASKS}"
-        raise InvalidValueError(
-            Text(
-                f"task_file：应有 1 到 {MOST_TASKS} 个采集任务号，现有 {there}。",
-                f"task_file: 1 to {MOST_TASKS} survey task ids are needed, there are {there}.",
-            ),
-            parameter="task_file",
-        )
-    return tasks
-
-
-def _stands(workspace: Workspace, text: str, parameter: str) -> bool:
-    try:
-        return workspace.resolve(text, parameter).exists()
-    except InvalidValueError:  # too long for a path, as a list may well be
-        return False
-
-
-def _different(ids: Iterator[str], most: int) -> list[str]:
-    """The ids, each once, in their order; no more than `most`, and none is read beyond these."""
-    found: dict[str, None] = {}
-    for one in ids:
-        found[one] = None
-        if len(found) == most:
-            break
-    return list(found)
-
-
-def _labelled(workspace: Workspace, text: str) -> tuple[str, ...] | None:
-    """Names of the labelled source sets; None means all there are when the job runs."""
-    if text.strip().lower() == "none":
-        return ()
-    return tuple(open_set(workspace, name, "labelled").name for name in read_names(text)) or None

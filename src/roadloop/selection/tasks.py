@@ -8,9 +8,10 @@ from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.selection.gather import Gatherer
 from roadloop.selection.output import Selected, write_report, write_tables
 from roadloop.selection.recipe import SampleRecipe
-from roadloop.selection.run import Run, nothing_to_take, publish_folder
+from roadloop.selection.run import Run, listed, nothing_to_take, publish_folder
 from roadloop.selection.sampling import parse_ratio
 
+_LISTED: Final = Text("列出的轨迹点", "a listed track point")
 _ASKED: Final = ("sele_ratio", "track_file", "task_file", "isshuffle", "seed")
 
 
@@ -49,7 +50,9 @@ def _fill(run: Run[SampleRecipe]) -> dict[str, Any]:
             )
         )
     selected = [
-        Selected(f.point, f.file, "random", rank, None, _reason(recipe, ratio.share, f.size))
+        Selected(
+            f.point, f.file, "random", rank, None, _LISTED if recipe.points else _reason(recipe, ratio.share, f.size)
+        )
         for rank, f in enumerate(fetched, 1)
     ]
     write_tables(run.scratch, selected, run.max_pixels)
@@ -60,6 +63,7 @@ def _fill(run: Run[SampleRecipe]) -> dict[str, Any]:
             "task_id": context.job.id,
             "task_type": "sam",
             "request": {name: getattr(recipe, name) for name in _ASKED},
+            **listed(recipe, tracks),
             "left_out": run.warn_left_out(),
             "summary": summary,
         },

@@ -24,7 +24,7 @@ from roadloop.storage.paths import Workspace
 from roadloop.storage.platform import Platform
 
 MOST_PROBLEMS: Final = 200
-_State = tuple[tuple[str, int], ...]
+State = tuple[tuple[str, int], ...]
 
 
 def list_described(workspace: Workspace) -> list[dict[str, Any]]:
@@ -50,11 +50,11 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         LabelMapError: Its class table cannot be used.
     """
     source = open_set(workspace, name, "name")
-    return dict(_describe(source, _state(source)))
+    return dict(_describe(source, state_of(source)))
 
 
 @lru_cache(maxsize=256)
-def _describe(source: SourceSet, state: _State) -> dict[str, Any]:
+def _describe(source: SourceSet, state: State) -> dict[str, Any]:
     found = _scan(source, state)
     samples, problems = found.samples, found.problems
     return {
@@ -162,10 +162,13 @@ def _place(sample: Sample) -> tuple[str, str, str]:
     return sample.package, sample.city, sample.facts.time[:7]
 
 
+def address_of(name: str, package: str, stem: str) -> str:
+    """The address of a picture of a set; `/image` and `/label` stand below it."""
+    return "/".join(quote(part, safe="") for part in ("", "v1", "sources", name, "pictures", package, stem))
+
+
 def _described(name: str, sample: Sample) -> dict[str, Any]:
-    address = "/".join(
-        quote(part, safe="") for part in ("", "v1", "sources", name, "pictures", sample.package, sample.stem)
-    )
+    address = address_of(name, sample.package, sample.stem)
     return {
         "package": sample.package,
         "name": sample.stem,
@@ -184,15 +187,15 @@ def _counted(values: Iterator[str]) -> list[dict[str, Any]]:
 
 def scanned(source: SourceSet) -> Scan:
     """A scan of the set, by names and its manifest; kept until one of its folders or the manifest changes."""
-    return _scan(source, _state(source))
+    return _scan(source, state_of(source))
 
 
-def _state(source: SourceSet) -> _State:
+def state_of(source: SourceSet) -> State:
     """What changes with the files of a set: the times of its folders, its manifest and its lists."""
     folders = (source.path, source.path / MANIFEST, source.path / SPLITS, *source.packages())
-    return tuple((str(path), path.stat().st_mtime_ns) for path in folders if path.exists())
+    return tuple((str(path.relative_to(source.path)), path.stat().st_mtime_ns) for path in folders if path.exists())
 
 
 @lru_cache(maxsize=4)
-def _scan(source: SourceSet, _state: _State) -> Scan:
+def _scan(source: SourceSet, _state: State) -> Scan:
     return scan(source)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from roadloop.errors import Text
 from roadloop.jobs.store import ACTIVE, jobs
 from roadloop.jobs.trash import Reference, Thing
 from roadloop.sources import store
+from roadloop.sources.finding.index import index_path
 from roadloop.storage.paths import Workspace
 
 
@@ -20,13 +22,14 @@ def find(db: sa.Connection, workspace: Workspace, name: str) -> Thing | None:
     imports, health = (list(db.scalars(sa.select(where.left.table.c.task_id).where(where))) for where in mine)
     if not os.path.lexists(place) and not imports:
         return None
+    index = index_path(workspace, name)
     return Thing(
         kind="source",
         name=name,
         key=name,
         title=name,
         rows=((store.imports, mine[0]), (store.health, mine[1])),
-        places=(place, *(workspace.health / task_id for task_id in health)),
+        places=(place, *(workspace.health / task_id for task_id in health), *filter(Path.is_file, [index])),
         tasks=(*imports, *health),
     )
 
@@ -34,7 +37,7 @@ def find(db: sa.Connection, workspace: Workspace, name: str) -> Thing | None:
 def references(db: sa.Connection, thing: Thing) -> Iterator[Reference]:
     """Jobs that change a source set just now, and examinations that go by a model."""
     if thing.kind == "source":
-        rework = sa.select(jobs.c.title).where(ACTIVE, jobs.c.kind == "rework")
+        rework = sa.select(jobs.c.title).where(ACTIVE, jobs.c.kind.in_(("rework", "index")))
         for title in db.scalars(rework.where(jobs.c.payload["name"].as_string() == thing.key)):
             yield Reference(Text(f"任务 {title} 正在使用它", f"the job {title} is at work on it"), "/jobs")
     if thing.kind in {"task", "model"}:

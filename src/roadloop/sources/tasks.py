@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Final
 
 from roadloop.cluster.spread import There, spread
-from roadloop.errors import Text
+from roadloop.errors import Text, many
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.labels.table import ClassTable
 from roadloop.models.service import find_weights
 from roadloop.networks.trust import Trust, trust_of
 from roadloop.sources.bringing import Each, bring, foresee, judge, write_report
+from roadloop.sources.finding.build import build
+from roadloop.sources.finding.index import index_path
+from roadloop.sources.finding.recipe import ReadLabels
 from roadloop.sources.health.examine import examine, list_samples
 from roadloop.sources.health.look import Elsewhere, Examiner, open_examiner
 from roadloop.sources.health.noise import Judge
@@ -21,6 +24,7 @@ from roadloop.sources.offimport import REPORT, preview_path, report_path
 from roadloop.sources.preview import Samples
 from roadloop.sources.recipe import ImportJob, Rework
 from roadloop.sources.rework import choose, copy, taken
+from roadloop.sources.service import open_set
 from roadloop.sources.survey import Survey
 
 _EACH: Final = 16  #: pictures that another node gets at once for each of its cores
@@ -103,6 +107,38 @@ def rework(context: TaskContext) -> Outcome:
     context.reach("rework.copied")
     context.publish([(scratch, target)], {"copied": True})  # it belongs to people from now on, and has no seals
     return Outcome(result)
+
+
+def index(context: TaskContext) -> Outcome:
+    """Read the labels of a source set, so that its pictures can be found by class.
+
+    Raises:
+        NotFoundError: It is gone.
+        LabelMapError: Its class table cannot be used.
+        DiskFullError: No space is left; the last index stays.
+    """
+    workspace = context.platform.workspace
+    source = open_set(workspace, context.recipe(ReadLabels).name, "name")
+    target = index_path(workspace, source.name)
+    target.parent.mkdir(exist_ok=True)
+    context.clear_older(target.parent)
+
+    def watch(done: int, total: int) -> None:
+        context.progress(done, total, Text("读取标注", "Reading labels"))
+        context.check_stop()
+
+    scratch = context.scratch(target)
+    built = build(source, scratch, target, _max_pixels(context), watch)
+    context.reach("index.written")
+    if built.unreadable:
+        context.warn(
+            Text(
+                f"{built.unreadable} 个标注不能使用，对应的图片找不到；“体检”会逐个说明原因。",
+                f"{many(built.unreadable, 'label')} cannot be used, so these pictures are not found; the set's health says"
+                " why, one by one.",
+            )
+        )
+    return Outcome(built._asdict(), [(scratch, target)])
 
 
 def health(context: TaskContext) -> Outcome:

@@ -58,10 +58,12 @@ class Folders:
     packages = Folder("packages", "jobs", begun=False, inbox=True)
     released = Folder("released", "people", begun=False, inbox=True)
     health = Folder("health", "jobs", begun=False)
+    indexes = Folder("indexes", "jobs", begun=False)
     previews = Folder("previews", "jobs", begun=False)
     class_tables = Folder("class-tables", "people", begun=False)
     trash = Folder("trash", "people", begun=False, inbox=True)
     backups = Folder("backups", "people", begun=False, inbox=True)
+    engines = Folder("engines", "jobs", begun=False)
     quarantine = Folder("quarantine", "people", begun=False)
 
     def __init__(self, home: Path) -> None:

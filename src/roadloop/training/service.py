@@ -110,6 +110,16 @@ def find_id(db: sa.Connection, name: str) -> str | None:
     return store.find_name(db, name)
 
 
+def dataset_of(platform: Platform, name: str) -> str:
+    """The finished dataset that the training task of a name was made for; empty where one of the two is not here."""
+    with platform.database.reading() as db:
+        task_id = find_id(db, name)
+        data = "" if task_id is None else str(require(db, task_id).row.data)
+    with suppress(NotFoundError, ConflictError, BrokenFileError):
+        return datasets.require(platform, data).name if data else ""
+    return ""
+
+
 def require_open(db: sa.Connection, task_id: str) -> Task:
     """A training task that has not been started, so that its configuration may change.
 

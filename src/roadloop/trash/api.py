@@ -17,18 +17,18 @@ from roadloop.trash import service
 from roadloop.web.call import Call
 from roadloop.web.endpoint import Answer, Endpoints, Success
 
-Kind = Literal["source", "dataset", "task", "model", "evaluation", "release", "selection", "package"]
+Kind = Literal["source", "dataset", "task", "model", "evaluation", "release", "selection", "package", "engine"]
 _ERRORS: Final = (NotFoundError, ConflictError)
 
 
 class OneThing(Parameters):
     """Names one thing."""
 
-    kind: Kind = Field(description="source, dataset, task, model, evaluation, release, selection or package.")
+    kind: Kind = Field(description="source, dataset, task, model, evaluation, release, selection, package or engine.")
     name: str = Field(
         max_length=400,
         description="Name of a source set, dataset or training task; <task>/<file>.params or weights/<file>.params; task"
-        " id of an evaluation, release or selection; number of a package.",
+        " id of an evaluation, release, selection or engine; number of a package.",
     )
 
 

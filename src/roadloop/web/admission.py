@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from starlette.requests import Request
 
 from roadloop.errors import AccessRefusedError, LogInNeededError
+from roadloop.web.access import SAME_SITE
 from roadloop.web.rights import RIGHTS, Caller, Gate, Right, Visit
 from roadloop.web.share import Share
 
@@ -32,9 +33,15 @@ def visit_of(request: Request) -> Visit:
         secure=request.url.scheme == "https" or (proxied and headers.get("x-forwarded-proto", "") == "https"),
         bearer=token.strip() if kind.lower() == "bearer" else None,
         cookies=request.cookies,
-        ours=origin.partition("://")[2] == headers.get("host", "").lower() if origin else site == "same-origin",
+        ours=_of_ours(request, origin) if origin else site == "same-origin",
         package=request.path_params.get("n"),
     )
+
+
+def _of_ours(request: Request, origin: str) -> bool:
+    """Whether a page of this server, or of a configured origin on its host, sends a request."""
+    own = origin.partition("://")[2] == request.headers.get("host", "").lower()
+    return own or bool(request.scope.get(SAME_SITE))
 
 
 def admit_at_once(request: Request, right: Right) -> Caller | None:

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, TypeVar, cast
@@ -23,7 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from roadloop import errors
 from roadloop.errors import InvalidValueError, RoadloopError, Text
-from roadloop.parameters import Parameters, names, parse, secrets_of
+from roadloop.parameters import Parameters, names, parse, secrets_of, takes_all
 from roadloop.storage.platform import Platform
 from roadloop.web import body
 from roadloop.web.admission import (
@@ -50,6 +51,7 @@ P = TypeVar("P", bound=Parameters)
 Answer = Mapping[str, Any] | Iterator[str] | Response
 Handler = Callable[[Call, P], Answer | Waiting[Answer]]
 RawHandler = Callable[[Request], Awaitable[Response]]
+Refuse = Callable[[Request, RoadloopError], Response]
 Reply = type[BaseModel] | Mapping[str, Any] | str
 
 #: What each endpoint does, in English, by its name.
@@ -72,11 +74,13 @@ class Endpoints:
     Args:
         platform: The installation, handed to each call.
         tag: Heading in the API description.
+        refuse: Answers where a call fails, in the words of another interface, which the description leaves out; None: ours.
     """
 
-    def __init__(self, platform: Platform, tag: str) -> None:
+    def __init__(self, platform: Platform, tag: str, refuse: Refuse | None = None) -> None:
         self.platform: Final = platform
-        self.api: Final = APIRouter(tags=[tag])
+        self.api: Final = APIRouter(tags=[tag], include_in_schema=refuse is None)
+        self._refuse: Final = refuse
 
     def get(
         self, path: str, parameters: type[P], right: Right, *, reply: Reply, errors: Sequence[type[RoadloopError]] = ()
@@ -164,7 +168,7 @@ class Endpoints:
         share = Share()
 
         def decorate(handler: Handler[P]) -> Handler[P]:
-            async def endpoint(request: Request) -> Response:
+            async def answered(request: Request) -> Response:
                 # Without a body that is asked where the answer is made: a thread less.
                 if admit_at_once(request, route.right) is None and has_body(request):
                     await share.run(partial(admit_here, request, route.right))
@@ -178,6 +182,8 @@ class Endpoints:
                 awaited = await share.wait(request, answer)
                 return Response() if awaited is None else awaited  # the client has left
 
+            endpoint = answered if self._refuse is None else _refusing(answered, self._refuse)
+            endpoint.handled = Handled(route.right, parameters, handler)  # type: ignore[attr-defined]  # as in `declare`
             described = _describe_parameters(route.method, route.path, parameters)
             answers = _describe_answers(reply, (*ALWAYS, *raised))
             self._add(route, handler, endpoint, {"openapi_extra": described, "responses": answers})
@@ -186,10 +192,55 @@ class Endpoints:
         return decorate
 
 
+def _refusing(answered: RawHandler, refuse: Refuse) -> RawHandler:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answered(request)
+        except RoadloopError as error:
+            return refuse(request, error)
+
+    return endpoint
+
+
 class _Route(NamedTuple):
     method: str
     path: str
     right: Right
+
+
+class Handled(NamedTuple):
+    """What an endpoint does, for another one that leads to it."""
+
+    right: Right
+    parameters: type[Parameters]
+    handler: Handler[Any]
+
+    def ask(self, call: Call, values: Mapping[str, Any]) -> Answer | Waiting[Answer]:
+        """Answer another endpoint's call as this one does: the same checks, and the same lines in the record.
+
+        Args:
+            call: The other one's, whose caller has this one's right, too.
+            values: Parameters as this endpoint takes them.
+        """
+        parameters = parse(self.parameters, values)
+        facts = _facts(self.parameters, values)
+        inner = replace(call, what=self.handler.__name__, facts=facts, recorded=False)
+        answer = self.handler(inner, parameters)
+        if self.right in WRITING and not inner.recorded:
+            inner.note()
+        call.recorded |= inner.recorded
+        return answer
+
+
+def handled(endpoint: object) -> Handled | None:
+    """What an endpoint does; None where it reads requests itself."""
+    return getattr(endpoint, "handled", None)
+
+
+def _facts(model: type[Parameters], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record says of parameters."""
+    told = names(model) - secrets_of(model)
+    return {name: value for name, value in values.items() if name in told}
 
 
 def _answer(
@@ -204,7 +255,7 @@ def _answer(
     # What stands in the path wins: it says which thing is meant.
     values |= request.path_params
     request.state.parameters = values
-    unknown = sorted(set(values) - names(model))
+    unknown = [] if takes_all(model) else sorted(set(values) - names(model))
     if unknown:
         some = ", ".join(repr(name[:80]) for name in unknown[:10])
         log.warning(
@@ -241,7 +292,7 @@ def _call(platform: Platform, request: Request, values: Mapping[str, Any], model
         )
     if secret:
         key = ""  # neither they nor what is answered to them is kept
-    facts = {name: value for name, value in values.items() if name in names(model) - secret}
+    facts = _facts(model, values)
     digest = _digest(request, values, caller.name) if key else ""
     return Call(platform, language_of(request), key, digest, caller, handler.__name__, facts)
 

@@ -34,7 +34,8 @@ STATUS: Final[Mapping[type[RoadloopError], HTTPStatus]] = {
 }
 
 
-_HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
+#: What goes with a status, to tell programs what to do.
+HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "60"},
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="roadloop"'},
@@ -84,9 +85,13 @@ def failure(error: RoadloopError, language: Language, sent: Iterable[str] = ()) 
 def answer(request: Request, error: RoadloopError) -> JSONResponse:
     """The whole answer to a failed request."""
     status = status_of(type(error))
-    headers = _HEADERS.get(status)
+    return JSONResponse(told(request, error), status_code=status, headers=HEADERS.get(status))
+
+
+def told(request: Request, error: RoadloopError) -> dict[str, Any]:
+    """The body of the answer to a failed request."""
     sent = texts_in([request.url.path, getattr(request.state, "parameters", {})])
-    return JSONResponse(failure(error, language_of(request), sent), status_code=status, headers=headers)
+    return failure(error, language_of(request), sent)
 
 
 def texts_in(value: Any) -> Iterator[str]:

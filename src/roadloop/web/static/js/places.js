@@ -17,9 +17,13 @@ const DatasetList = late(async () => (await import("./views/datasets.js")).Datas
 const DatasetNew = late(async () => (await import("./views/datasets.js")).DatasetNew);
 const DatasetPage = late(async () => (await import("./views/datasets.js")).DatasetPage);
 const DiskPage = late(async () => (await import("./views/disk.js")).DiskPage);
+const EngineList = late(async () => (await import("./views/engines.js")).EngineList);
+const EngineNew = late(async () => (await import("./views/engines.js")).EngineNew);
+const EnginePage = late(async () => (await import("./views/engines.js")).EnginePage);
 const EvaluationList = late(async () => (await import("./views/evaluations.js")).EvaluationList);
 const EvaluationNew = late(async () => (await import("./views/evaluations.js")).EvaluationNew);
 const EvaluationPage = late(async () => (await import("./views/evaluations.js")).EvaluationPage);
+const FindPictures = late(async () => (await import("./views/find-pictures.js")).FindPictures);
 const GpuPage = late(async () => (await import("./views/gpus.js")).GpuPage);
 const ImportList = late(async () => (await import("./views/import-list.js")).ImportList);
 const ImportLook = late(async () => (await import("./views/import-look.js")).ImportLook);
@@ -69,7 +73,7 @@ export const PLACES = [
   {
     path: "import",
     loop: true,
-    kinds: ["offimport", "import_preview", "unpack", "health", "demo_pictures"],
+    kinds: ["offimport", "import_preview", "unpack", "health", "index", "demo_pictures"],
     name: () => t("导入", "Import"),
     list: ImportList,
     make: ImportLook,
@@ -83,6 +87,14 @@ export const PLACES = [
     name: () => t("源数据", "Source sets"),
     list: SourceList,
     one: SourcePage,
+    under: "import",
+  },
+  {
+    path: "pictures",
+    loop: false,
+    kinds: [],
+    name: () => t("查找已标注图片", "Find labelled pictures"),
+    list: FindPictures,
     under: "import",
   },
   {
@@ -135,6 +147,17 @@ export const PLACES = [
     make: ReleaseNew,
     making: () => t("发布模型", "Release a model"),
     one: ReleaseOne,
+  },
+  {
+    path: "engines",
+    loop: false,
+    kinds: ["convert"],
+    name: () => t("引擎", "Engines"),
+    list: EngineList,
+    make: EngineNew,
+    making: () => t("转换模型", "Convert a model"),
+    one: EnginePage,
+    under: "release",
   },
   {
     path: "selection",

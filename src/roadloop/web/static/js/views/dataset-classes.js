@@ -1,16 +1,21 @@
 // @ts-check
 /** The classes of a dataset: pixel shares, pictures and tracks in each split. */
 
-import { ClassName, Meter } from "../components/classes.js";
+import { act, query } from "../api.js";
+import { className, ClassName, Meter } from "../components/classes.js";
 import { Check, useForm } from "../components/form.js";
+import { ConfirmButton } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { count, many, share, t } from "../i18n.js";
-import { html } from "../lib.js";
+import { html, useState } from "../lib.js";
+import { may } from "../me.js";
+import { to } from "../router.js";
 
 const SPLITS = ["train", "val", "test"];
 
 /** @param {{info: any}} props */
 export function ClassTable({ info }) {
+  const [made, setMade] = useState(/** @type {any} */ (undefined));
   const form = useForm({ all: false }, async () => {});
   const totals = Object.fromEntries(SPLITS.map((split) => [split, total(info.statistics[split])]));
   const present = info.table.classes.filter((/** @type {any} */ c) =>
@@ -34,7 +39,18 @@ export function ClassTable({ info }) {
         `
       }
     </div>
-    <div class="dense"><${Table} rows=${rows} columns=${columns(info, totals)} /></div>
+    ${
+      made &&
+      html`
+        <p class="notice" role="status">
+          ${t(`正在生成 ${made.name}：${made.of} 的图片再出现一次。`, `${made.name} is being built: pictures of ${made.of} once more.`)}
+          ${" "}<a class="link" href=${to("datasets", made.task)}>${t("打开", "Open it")} →</a>
+        </p>
+      `
+    }
+    <div class="dense">
+      <${Table} rows=${rows} columns=${[...columns(info, totals), ...(may("work") ? [again(info, setMade)] : [])]} />
+    </div>
   `;
 }
 
@@ -70,6 +86,33 @@ function columns(info, totals) {
     ]),
   ];
 }
+
+/**
+ * Builds an increment in which the training pictures that show a class stand once more.
+ * @param {any} info @param {(made: any) => void} done
+ */
+const again = (info, done) => ({
+  head: "",
+  class: "actions",
+  cell: (/** @type {any} */ c) => {
+    const pictures = info.statistics.train[c.raw_id]?.pictures;
+    return (
+      pictures &&
+      html`
+        <${ConfirmButton} class="small-button" label=${t("增加…", "More of it…")}
+          sure=${t(
+            `生成增量：${pictures} 张 train 图片再出现一次`,
+            `Build an increment: ${many(pictures, "train picture")} once more`,
+          )}
+          run=${async () => {
+            const reply = await act(`/v1/datasets/${encodeURIComponent(info.name)}/again`, { raw_ids: [c.raw_id] });
+            const row = await query("/data_history", { task_id: reply.data });
+            done({ task: reply.data, name: row.data.data_name, of: className(c) });
+          }} />
+      `
+    );
+  },
+});
 
 /** @param {number | undefined} value */
 const rare = (value) => (value ? count(value) : html`<span class="faint">–</span>`);

@@ -6,6 +6,7 @@ import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { Empty, Failure, Head, Loading, Panel } from "../components/layout.js";
 import { count, many, percent, t } from "../i18n.js";
 import { html, useEffect, useState } from "../lib.js";
+import { listed } from "../lists.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
 import { pathOf } from "../source-path.js";
@@ -55,9 +56,6 @@ export function DatasetNew({ route }) {
     }
   `;
 }
-
-/** A set's name as a comma list wants it: quoted where it holds a comma. @param {string} name */
-const listed = (name) => (/[,，]|^"/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
 
 /** What /create_data and its preview take of the form. @param {any} values */
 function dividing({ mode, sour_data, train, val, test, seed, data_type, base_data, filter }) {

@@ -2,6 +2,7 @@
 /** Datasets: the list, and one of them with its statistics, leak report, pictures and problems. */
 
 import { get, query } from "../api.js";
+import { className } from "../components/classes.js";
 import { DeleteButton } from "../components/delete.js";
 import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
 import { Log } from "../components/log.js";
@@ -199,6 +200,14 @@ const facts = (info, row) => [
     t("增量基于", "Increment of"),
     info.base_data &&
       html`<a class="link" href=${`${to("datasets")}?q=${encodeURIComponent(info.base_data)}`}>${info.base_data}</a>`,
+  ],
+  [
+    t("再出现一次", "Once more"),
+    info.again.length > 0 &&
+      info.table.classes
+        .filter((/** @type {any} */ c) => info.again.includes(c.raw_id))
+        .map(className)
+        .join(", "),
   ],
   [t("生成于", "Built"), row.finished_at],
   [t("内容摘要", "Digest"), html`<span class="mono" title=${info.digest}>${info.digest.slice(0, 12)}</span>`],

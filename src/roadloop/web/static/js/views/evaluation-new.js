@@ -24,8 +24,10 @@ export function EvaluationNew({ route }) {
         get("/model", {}, signal),
         get("/sour_datas", {}, signal),
         query("/train_history", {}, signal),
-      ]).then(([models, built, tasks]) => ({
-        models: models.data,
+        get("/v1/engines", { state: "succeeded" }, signal),
+      ]).then(([models, built, tasks, engines]) => ({
+        models: withEngines(models.data, engines.data),
+        engine: engines.data.find((/** @type {any} */ row) => row.task_id === route.query.engine),
         built: built.data,
         tasks: new Map(tasks.data.map((/** @type {any} */ row) => [row.task_name, row])),
       })),
@@ -41,7 +43,8 @@ export function EvaluationNew({ route }) {
         : html`
           <${Panel}>
             <${EvaluationForm} models=${data.models} built=${data.built} tasks=${data.tasks}
-              task=${route.query.task ?? ""} />
+              task=${data.engine?.source ?? route.query.task ?? ""} file=${data.engine?.file ?? ""}
+              folder=${route.query.folder ?? ""} />
           <//>
         `
     }
@@ -49,33 +52,48 @@ export function EvaluationNew({ route }) {
 }
 
 /**
+ * The model files of each source, and the engines that were made from them.
+ * @param {Record<string, string[]>} models @param {any[]} engines Rows of /v1/engines.
+ */
+function withEngines(models, engines) {
+  const all = { ...models };
+  for (const { source, file, error } of engines) if (!error) all[source] = [...(all[source] ?? []), file];
+  return all;
+}
+
+/** What can predict: a model, or an engine. @param {string} file */
+const predicts = (file) => /\.(params|onnx)$/.test(file);
+
+/**
  * The file that a task did best with, else its newest.
  * @param {string[]} files @param {Training | undefined} training
  */
 function bestOf(files, training) {
-  const found = files.filter((file) => file.endsWith(".params"));
+  const found = files.filter(predicts);
   return found.find((file) => file === training?.best?.file) ?? found[0];
 }
 
 /**
- * @param {{models: Record<string, string[]>, built: string[], tasks: Map<string, Training>, task: string}} props
- *   `task`: the one to begin with; without it, the newest that has a model.
+ * @param {{models: Record<string, string[]>, built: string[], tasks: Map<string, Training>, task: string,
+ *   file: string, folder: string}} props
+ *   `task`: the one to begin with; without it, the newest that has a model. `file`: its file; without it the best.
+ *   `folder`: the pictures to begin with.
  */
-function EvaluationForm({ models, built, tasks, task }) {
+function EvaluationForm({ models, built, tasks, task, file, folder }) {
   const begun = models[task] ? task : Object.keys(models)[0];
   /** What the models were trained on, if it is there: the first one's. @param {string[]} dicts */
   const own = (dicts) => {
     const data = dicts.map((name) => tasks.get(name.slice(0, name.lastIndexOf("/")))?.data);
     return data.find((name) => name !== undefined && built.includes(name));
   };
-  const first = begun ? [`${begun}/${bestOf(models[begun], tasks.get(begun))}`] : [];
+  const first = begun ? [`${begun}/${file || bestOf(models[begun], tasks.get(begun))}`] : [];
   const form = useForm(
     {
       dicts: first,
-      kind: built.length ? "dataset" : "folder",
+      kind: built.length && !folder ? "dataset" : "folder",
       data: own(first) ?? built[0] ?? "",
       split: "val",
-      sour_dir: "",
+      sour_dir: folder,
       dest_dir: "",
       type: "full",
       gpus: "",
@@ -147,10 +165,15 @@ function EvaluationForm({ models, built, tasks, task }) {
           `
           : html`
             <${Input} form=${form} name="sour_dir" label=${t("图片目录", "Picture folder")} placeholder="imports/photos"
-              hint=${t(
-                "相对工作区，或某个允许的根目录下的绝对路径；子目录也读。",
-                "Relative to the workspace, or absolute inside an allowed root; read with its subfolders.",
-              )}
+              hint=${html`
+                ${t(
+                  "相对工作区，或某个允许的根目录下的绝对路径；子目录也读。",
+                  "Relative to the workspace, or absolute inside an allowed root; read with its subfolders.",
+                )}${" "}
+                <a class="link" href=${`${to("selection", "new")}?how=points`}>
+                  ${t("取出列出的轨迹点的图片", "Fetch the pictures of listed track points")} →
+                </a>
+              `}
               required />
           `
       }
@@ -255,9 +278,7 @@ function Models({ form, models, tasks, choose, open }) {
  */
 function TaskModels({ task, files, training, chosen, choose, open }) {
   const best = training?.best;
-  const found = files
-    .filter((file) => file.endsWith(".params"))
-    .sort((x, y) => Number(y === best?.file) - Number(x === best?.file));
+  const found = files.filter(predicts).sort((x, y) => Number(y === best?.file) - Number(x === best?.file));
   const mine = found.filter((file) => chosen.includes(`${task}/${file}`)).length;
   /** @param {string} name */
   const toggle = (name) => choose(chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]);

@@ -13,6 +13,7 @@ import { html } from "../lib.js";
 import { learnName } from "../names.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
 import { setQuery, to } from "../router.js";
+import { Confidence } from "./evaluation-confidence.js";
 import { Confusion } from "./evaluation-confusion.js";
 import { Report } from "./evaluation-report.js";
 import { EvaluationViewer } from "./evaluation-viewer.js";
@@ -126,7 +127,9 @@ export function EvaluationPage({ route }) {
 
 /** Releases its best model, quoting this evaluation. @param {{row: Row}} props */
 function ReleaseLink({ row }) {
-  const known = (row.report ?? []).filter((/** @type {any} */ one) => one.miou != null);
+  const known = (row.report ?? []).filter(
+    (/** @type {any} */ one) => one.miou != null && one.file.endsWith(".params"), // engines are not released
+  );
   if (known.length === 0) return null;
   const best = known.reduce((/** @type {any} */ a, /** @type {any} */ b) => (b.miou > a.miou ? b : a));
   const wanted = new URLSearchParams({ model: `${best.source}/${best.file}`, evaluation: row.task_id });
@@ -158,12 +161,14 @@ function Finished({ row, route }) {
               ["confusion", t("混淆与最差图片", "Confusion and worst pictures")],
             ]
           : []),
+        ["confidence", t("置信度", "Confidence")],
         ["about", t("说明与日志", "About and log")],
       ]}
     />
     ${tab === "pictures" && html`<${EvaluationViewer} task=${task} report=${report} query=${route.query} />`}
     ${tab === "report" && html`<${Report} task=${task} report=${report} />`}
     ${tab === "confusion" && html`<${Confusion} task=${task} report=${report} query=${route.query} />`}
+    ${tab === "confidence" && html`<${Confidence} task=${task} report=${report} />`}
     ${
       tab === "about" &&
       html`

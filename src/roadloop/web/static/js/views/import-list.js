@@ -20,7 +20,10 @@ export function ImportList({ route }) {
         "带标注的图片从这里进来。先看，再导入；原来的目录不会被改动。",
         "Labelled pictures come in here. Look first, then import; the folder stays as it is.",
       )}
-      actions=${html`<a class="button" href=${to("sources")}>${t("源数据", "Source sets")}</a>`} />
+      actions=${html`
+        <a class="button" href=${to("pictures")}>${t("查找已标注图片", "Find labelled pictures")}</a>
+        <a class="button" href=${to("sources")}>${t("源数据", "Source sets")}</a>
+      `} />
     <div class="stack">
       <div class="two">
         <${Drop} />

@@ -20,7 +20,10 @@ export function ReleasePage({ route }) {
         "哪里在用哪个模型；一个包里有参数、说明、映射、类别表、ONNX 和成绩。",
         "Which model serves where; a bundle holds parameters, description, label map, class table, ONNX and scores.",
       )}
-      actions=${html`<a class="button primary" href=${to("release", "new")}>${t("发布模型", "Release a model")}</a>`} />
+      actions=${html`
+        <a class="button" href=${to("engines")}>${t("引擎（fp16、int8）", "Engines (fp16, int8)")}</a>
+        <a class="button primary" href=${to("release", "new")}>${t("发布模型", "Release a model")}</a>
+      `} />
     <${Tabs} now=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name === "all" ? name : "" })}
       tabs=${[
         ["serving", t("在用", "In service")],

@@ -5,7 +5,7 @@ import { query } from "../api.js";
 import { Failure, Head, Loading, Panel, Time } from "../components/layout.js";
 import { JobState } from "../components/state.js";
 import { Table } from "../components/table.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
@@ -74,11 +74,13 @@ const columns = () => [
     head: t("方式", "How"),
     class: "nowrap",
     cell: (/** @type {any} */ row) =>
-      row.task_type === "sele"
-        ? t("按模型的不确定度", "by uncertainty")
-        : row.isshuffle
-          ? t("随机", "at random")
-          : t("等距", "evenly"),
+      row.points > 0
+        ? t(`${count(row.points)} 个列出的轨迹点`, many(row.points, "listed point"))
+        : row.task_type === "sele"
+          ? t("按模型的不确定度", "by uncertainty")
+          : row.isshuffle
+            ? t("随机", "at random")
+            : t("等距", "evenly"),
   },
   { head: t("模型", "Model"), cell: (/** @type {any} */ row) => row.weights_dir || "–", class: "text" },
   { head: t("要求", "Asked for"), num: true, cell: (/** @type {any} */ row) => row.sele_ratio },

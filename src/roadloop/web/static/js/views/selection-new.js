@@ -9,12 +9,16 @@ import { t } from "../i18n.js";
 import { html } from "../lib.js";
 import { usePoll } from "../poll.js";
 import { go, to } from "../router.js";
+import { LISTED, listedRequest, ListedPoints } from "./selection-points.js";
 import { Tracks } from "./selection-tracks.js";
 
 const FIELDS = [
   ...["tracks", "track_file", "task_file", "ratio", "output_dir", "weights_dir", "classes", "control", "candidates"],
   ...["gap_frames", "gap_seconds", "gap_metres", "per_track", "labelled", "gpus", "single_gpu", "seed"],
+  ...["points", "where", "reach", "name"],
 ];
+
+const HOW = ["sele", "sam", ...LISTED];
 
 /** What only mining takes. */
 const MINING = [
@@ -22,7 +26,8 @@ const MINING = [
   ...["gap_frames", "gap_seconds", "gap_metres", "single_gpu"],
 ];
 
-export function SelectionNew() {
+/** @param {{route: import("../router.js").Route}} props */
+export function SelectionNew({ route }) {
   const { data, error, reload } = usePoll(
     (signal) =>
       Promise.all([
@@ -45,15 +50,25 @@ export function SelectionNew() {
         "Copies pictures into a new folder with selection.csv and contact sheets; the drives stay as they are.",
       )} />
     <${Failure} error=${error} retry=${reload} />
-    ${!data ? !error && html`<${Loading} />` : html`<${Panel}><${SelectionForm} ...${data} /><//>`}
+    ${
+      data
+        ? html`<${Panel}><${SelectionForm} ...${data} asked=${route.query.how} /><//>`
+        : !error && html`<${Loading} />`
+    }
   `;
 }
 
-/** @param {{models: string[], trained: Map<string, any>, sets: string[], taken: string[]}} props */
-function SelectionForm({ models, trained, sets, taken }) {
+/**
+ * @param {{models: string[], trained: Map<string, any>, sets: string[], taken: string[], asked?: string}} props
+ *   `asked`: how pictures are chosen at first.
+ */
+function SelectionForm({ models, trained, sets, taken, asked }) {
   const form = useForm(
     {
-      how: models.length ? "sele" : "sam",
+      how: asked && HOW.includes(asked) ? asked : models.length ? "sele" : "sam",
+      points: "",
+      where: "",
+      reach: "20",
       from: "folders",
       tracks: "*",
       track_file: "",
@@ -71,14 +86,18 @@ function SelectionForm({ models, trained, sets, taken }) {
       gap_seconds: "0",
       gap_metres: "0",
       method: "margin",
-      labelled: "",
+      labelled: asked === "around" ? "none" : "",
       gpus: "",
       single_gpu: "1",
       seed: "0",
       overwrite: false,
     },
     async (values) => {
-      const { how, from, version, ...rest } = values;
+      if (LISTED.includes(values.how)) {
+        const [path, body] = listedRequest(values);
+        return go(to("selection", (await act(path, body)).data));
+      }
+      const { how, from, version, points, where, reach, ...rest } = values;
       const mine = how === "sele";
       const source = { folders: "tracks", paste: "tracks", list: "track_file", tasks: "task_file" }[from];
       const said = Object.entries(rest).filter(
@@ -93,47 +112,79 @@ function SelectionForm({ models, trained, sets, taken }) {
     },
   );
   const { values } = form;
-  const mine = values.how === "sele";
-  const place = devices(values.gpus);
+  const listed = LISTED.includes(values.how);
+  const scored = ["sele", "around"].includes(values.how);
+  /** @param {string} how Around faults, what is labelled already is looked at, too. */
+  const choose = (how) => {
+    form.set("how", how);
+    form.set("labelled", how === "around" ? "none" : "");
+  };
   return html`
     <${FormBox} form=${form} fields=${FIELDS} cancel=${to("selection")}
-      disabled=${!values.version || !values.ratio || (mine && !values.weights_dir)}
-      go=${
-        mine
-          ? t(`在 ${place} 上评分并挑选 ${values.ratio}`, `Score on ${place} and choose ${values.ratio}`)
-          : t(`抽取 ${values.ratio}`, `Draw ${values.ratio}`)
-      }>
-      <${Select} form=${form} name="how" label=${t("方式", "How")}
+      disabled=${!values.version || !(listed ? values.points : values.ratio) || (scored && !values.weights_dir)}
+      go=${goWords(values)}>
+      <${Select} form=${{ ...form, set: (/** @type {string} */ _name, /** @type {string} */ how) => choose(how) }}
+        name="how" label=${t("方式", "How")}
         options=${[
           ["sele", t("自动挑图：模型最没把握的", "Mining: what a model is least sure of")],
           ["sam", t("抽图：不用模型", "Sampling: without a model")],
+          ["around", t("列出的轨迹点及其前后：用模型打分", "Around listed track points: scored by a model")],
+          ["points", t("列出的轨迹点：只取这些图片", "Listed track points: just these pictures")],
         ]}
         hint=${
           models.length === 0
-            ? t("自动挑图需要一个训练好的模型，现在还没有。", "Mining needs a trained model; there is none yet.")
+            ? t(
+                "自动挑图和打分需要一个训练好的模型，现在还没有。",
+                "Mining and scoring need a trained model; there is none yet.",
+              )
             : undefined
         } />
-      <${Input} form=${form} name="ratio" label=${t("数量或比例", "Number or share")} placeholder="100"
-        hint=${t("张数，或小于 1 的比例，或 10%。", "Pictures, a share below 1, or 10%.")} required />
+      ${
+        !listed &&
+        html`
+          <${Input} form=${form} name="ratio" label=${t("数量或比例", "Number or share")} placeholder="100"
+            hint=${t("张数，或小于 1 的比例，或 10%。", "Pictures, a share below 1, or 10%.")} required />
+        `
+      }
       <${Input} form=${form} name="version" label=${t("版本", "Version")}
         hint=${
-          form.errorOf("output_dir")
-            ? html`<span class="bad">✕ ${form.errorOf("output_dir")}</span>`
+          (form.errorOf("output_dir") ?? form.errorOf("name"))
+            ? html`<span class="bad">✕ ${form.errorOf("output_dir") ?? form.errorOf("name")}</span>`
             : t(`放在 images/${values.version || "…"}，之后可切成任务包。`, `Goes to images/${values.version || "…"}.`)
         }
         required />
-      <div class="wide"><${Tracks} form=${form} /></div>
+      ${listed ? html`<${ListedPoints} form=${form} />` : html`<div class="wide"><${Tracks} form=${form} /></div>`}
       ${
-        mine
-          ? html`<${MiningFields} form=${form} models=${models} trained=${trained} sets=${sets} />`
-          : samplingFields(form)
+        scored
+          ? html`<${MiningFields} form=${form} models=${models} trained=${trained} sets=${sets} all=${!listed} />`
+          : !listed && samplingFields(form)
       }
-      <${Input} form=${form} name="seed" type="number" min="0" label=${t("种子", "Seed")}
-        hint=${t("同样的设置和种子，得到同样的图片。", "The same settings and seed take the same pictures.")} />
+      ${
+        !listed &&
+        html`
+          <${Input} form=${form} name="seed" type="number" min="0" label=${t("种子", "Seed")}
+            hint=${t("同样的设置和种子，得到同样的图片。", "The same settings and seed take the same pictures.")} />
+        `
+      }
       <${Check} form=${form} name="overwrite"
         label=${t("替换该目录中以前的挑图结果", "Replace an earlier selection in that folder")} />
     <//>
   `;
+}
+
+/** What the button does. @param {Record<string, any>} values */
+function goWords(values) {
+  const place = devices(values.gpus);
+  switch (values.how) {
+    case "sele":
+      return t(`在 ${place} 上评分并挑选 ${values.ratio}`, `Score on ${place} and choose ${values.ratio}`);
+    case "around":
+      return t(`在 ${place} 上为前后各 ${values.reach} 点评分`, `Score ${values.reach} on either side on ${place}`);
+    case "points":
+      return t("取出这些图片", "Fetch these pictures");
+    default:
+      return t(`抽取 ${values.ratio}`, `Draw ${values.ratio}`);
+  }
 }
 
 /** @param {any} form */
@@ -145,8 +196,11 @@ const samplingFields = (form) => html`
     ]} />
 `;
 
-/** @param {{form: any, models: string[], trained: Map<string, any>, sets: string[]}} props */
-function MiningFields({ form, models, trained, sets }) {
+/**
+ * @param {{form: any, models: string[], trained: Map<string, any>, sets: string[], all: boolean}} props
+ *   `all`: what is asked when pictures are picked, too; else what is asked when they are scored.
+ */
+function MiningFields({ form, models, trained, sets, all }) {
   const best = trained.get(form.values.weights_dir);
   return html`
     <${Select} form=${form} name="weights_dir" label=${t("模型", "Model")}
@@ -162,6 +216,27 @@ function MiningFields({ form, models, trained, sets }) {
     <${Input} form=${form} name="classes" label=${t("针对的类别", "Classes wanted")}
       placeholder=${t("不填：上次评估中最弱的", "empty: the weak ones of the last evaluation")}
       hint=${t("名称或编号，用逗号分隔。", "Names or train ids, with commas.")} />
+    ${all && pickingFields(form)}
+    <${Select} form=${form} name="method" label=${t("不确定度", "Uncertainty")}
+      options=${[
+        ["margin", t("前两类的差距", "margin of the two best classes")],
+        ["entropy", t("熵", "entropy")],
+        ["least_confidence", t("最大概率", "least confidence")],
+      ]} />
+    <${Select} form=${form} name="labelled" label=${t("不再挑选已标注的", "Not taken again")}
+      options=${[
+        ["", t("全部源数据中的图片", "pictures of all source sets")],
+        ["none", t("不排除", "nothing is left out")],
+        ...sets.map((name) => [name, name]),
+      ]} />
+    <${GpuField} form=${form} />
+    <${Input} form=${form} name="single_gpu" type="number" min="1" label=${t("批大小", "Batch size")}
+      hint=${t("每个设备一次评分几张。", "Pictures that each device scores at once.")} />
+  `;
+}
+
+/** What is asked when pictures are picked among those that were scored. @param {any} form */
+const pickingFields = (form) => html`
     <${Input} form=${form} name="control" type="number" min="0" label=${t("随机对照组", "Random control arm")}
       hint=${t(
         "另外随机取这么多张，用来检验挑图是否有效；标注员看不出分组。",
@@ -188,23 +263,7 @@ function MiningFields({ form, models, trained, sets }) {
       hint=${t("0：不限；需要时间。", "0: none; needs times.")} />
     <${Input} form=${form} name="gap_metres" type="number" min="0" step="any" label=${t("间隔（米）", "Gap, metres")}
       hint=${t("0：不限；需要位置及其坐标系。", "0: none; needs positions with a declared datum.")} />
-    <${Select} form=${form} name="method" label=${t("不确定度", "Uncertainty")}
-      options=${[
-        ["margin", t("前两类的差距", "margin of the two best classes")],
-        ["entropy", t("熵", "entropy")],
-        ["least_confidence", t("最大概率", "least confidence")],
-      ]} />
-    <${Select} form=${form} name="labelled" label=${t("不再挑选已标注的", "Not taken again")}
-      options=${[
-        ["", t("全部源数据中的图片", "pictures of all source sets")],
-        ["none", t("不排除", "nothing is left out")],
-        ...sets.map((name) => [name, name]),
-      ]} />
-    <${GpuField} form=${form} />
-    <${Input} form=${form} name="single_gpu" type="number" min="1" label=${t("批大小", "Batch size")}
-      hint=${t("每个设备一次评分几张。", "Pictures that each device scores at once.")} />
-  `;
-}
+`;
 
 /** A version's name that nobody has. @param {string[]} taken */
 function freeVersion(taken) {

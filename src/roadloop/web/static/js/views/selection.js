@@ -69,12 +69,12 @@ function Selection({ job, query: chosen }) {
 /** @param {any} row @returns {[any, any][]} */
 const asked = (row) => [
   [t("数量或比例", "Number or share"), row.sele_ratio],
-  [t("轨迹列表", "List of tracks"), row.track_file],
+  [row.points > 0 ? t("列出的轨迹点", "Listed track points") : t("轨迹列表", "List of tracks"), row.track_file],
   [t("采集任务", "Survey tasks"), row.task_file],
   [t("模型", "Model"), row.weights_dir],
   [
     t("抽取方式", "Drawn"),
-    row.task_type === "sam"
+    row.task_type === "sam" && !row.points
       ? row.isshuffle
         ? t("随机", "at random")
         : t("沿轨迹等距", "evenly along each track")
@@ -198,6 +198,9 @@ const NextStep = ({ version, packed }) => html`
               <span class="quiet grow wrap">
                 ${t("看图，移出不要的，然后", "Look at the pictures, take out what is not wanted, then")}
               </span>
+              <a class="button" href=${`${to("evaluation", "new")}?folder=${encodeURIComponent(`images/${version}`)}`}>
+                ${t("用模型评估", "Evaluate them")}
+              </a>
               <a class="button primary" href=${`${to("annotation", "new")}?version=${encodeURIComponent(version)}`}>
                 ${t("切分任务包", "Cut packages")}
               </a>

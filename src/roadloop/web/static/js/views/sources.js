@@ -28,7 +28,10 @@ export function SourceList() {
         "已导入的带标注图片；数据由它们生成。",
         "Labelled pictures that were imported; datasets are built of them.",
       )}
-      actions=${html`<a class="button primary" href=${to("import")}>${t("导入图片", "Import pictures")}</a>`} />
+      actions=${html`
+        <a class="button" href=${to("pictures")}>${t("查找已标注图片", "Find labelled pictures")}</a>
+        <a class="button primary" href=${to("import")}>${t("导入图片", "Import pictures")}</a>
+      `} />
     <${Failure} error=${error} retry=${reload} />
     ${
       !data

@@ -19,6 +19,7 @@ const NAMES = {
   release: () => t("发布", "Release"),
   selection: () => t("挑图", "Selection"),
   package: () => t("任务包", "Package"),
+  engine: () => t("引擎", "Engine"),
 };
 
 export function TrashPage() {
