@@ -22,7 +22,7 @@ from roadloop.storage import publish, reading
 
 NAME: Final = "score-maps.zip"
 SHRINK: Final = 4  #: a map has so many times fewer rows and columns than its picture
-MOST: Final = 1000  #: pictures of a selection that have one: some 100 MB of pictures of 2448x2048
+MOST: Final = 1000  #: pictures of a selection that have one: at most 250 MB of 2448x2048 (decision 0061)
 
 
 def shrunk(doubt_HW: NDArray[np.float32]) -> UInt8:
