@@ -54,8 +54,9 @@ export function Packages({ of, reload }) {
             label=${t("取回已完成的标注", "Take finished labels back")}
             title=${t("可以重复：只取新的和改过的。", "May be repeated: it fetches what is new or has changed.")}
             run=${(/** @type {(words: string) => void} */ say) => takeBack(of.version, lying, unpainted, say)} />
+          <span class="grow"></span>
+          ${!peopled() && html`<${Taker} person=${person} setPerson=${setPerson} people=${of.people} />`}
         </div>
-        ${!peopled() && html`<${Taker} person=${person} setPerson=${setPerson} people=${of.people} />`}
         ${studio && html`<${StudioOptions} ...${{ shape, setShape, unpainted, setUnpainted }} />`}
         <p class="quiet small wrap">${guide(of)}</p>
       <//>
@@ -104,7 +105,7 @@ const StudioOptions = ({ shape, setShape, unpainted, setUnpainted }) => html`
 const Taker = ({ person, setPerson, people }) => html`
   <label class="row tight small">
     ${t("由谁领取", "Taken by")}
-    <input name="person" autocomplete="off" list="takers" maxlength="100" value=${person}
+    <input class="narrow" name="person" autocomplete="off" list="takers" maxlength="100" value=${person}
       placeholder=${t("名字，可不填", "a name, if wanted")} onInput=${(/** @type {any} */ e) => setPerson(e.target.value)} />
     <datalist id="takers">${people.map((one) => html`<option value=${one.person} />`)}</datalist>
   </label>
@@ -250,16 +251,18 @@ const share = (done, all) => html`
  * @param {any} of @param {any} row @param {How} how @param {() => void} reload
  */
 const taker = (of, row, how, reload) => html`
-  ${row.person ? html`<span class="wrap">${row.person}</span>` : html`<span class="faint">–</span>`}
-  ${
-    row.pushed &&
-    how.person &&
-    how.person !== row.person &&
-    html`
-      <${Start} small label=${t(`改为 ${how.person}`, `To ${how.person}`)} done=${reload}
-        run=${() => push(of.version, row.number, how)} />
-    `
-  }
+  <span class="row tight">
+    ${row.person ? html`<span class="wrap">${row.person}</span>` : html`<span class="faint">–</span>`}
+    ${
+      row.pushed &&
+      how.person &&
+      how.person !== row.person &&
+      html`
+        <${Start} small label=${t(`改为 ${how.person}`, `To ${how.person}`)} done=${reload}
+          run=${() => push(of.version, row.number, how)} />
+      `
+    }
+  </span>
 `;
 
 const peopleColumns = () => [
