@@ -54,9 +54,9 @@ def cut(run_job: RunJob) -> Cut:
 
 @pytest.fixture
 def push(run_job: RunJob) -> Callable[..., queue.Job]:
-    def go(platform: Platform, version: str, number: int, shape: Shape = "brush") -> queue.Job:
+    def go(platform: Platform, version: str, number: int, shape: Shape = "brush", person: str = "") -> queue.Job:
         task_id = platform.database.write(
-            lambda: service.push(platform, Push(version=version, number=number, shape=shape))
+            lambda: service.push(platform, Push(version=version, number=number, shape=shape, person=person))
         )
         return run_job(platform, task_id)
 

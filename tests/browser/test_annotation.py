@@ -92,13 +92,39 @@ def cut(browser: Browser) -> None:
     browser.until(lambda: numbers(browser) == ["4", "0", "0", "0", "0", "0"])
 
 
+def name(browser: Browser, person: str) -> None:
+    """Say who takes packages that are handed over next."""
+    browser.run(
+        "const e = document.querySelector('[name=person]'); e.value = arguments[0];"
+        "e.dispatchEvent(new Event('input', { bubbles: true }))",
+        person,
+    )
+
+
+def people(browser: Browser) -> list[list[str]]:
+    """Who has packages: name, how many, labelled of all."""
+    browser.find(".panel", "各标注员的进度")
+    rows = browser.run(
+        "return [...[...document.querySelectorAll('.panel')].find((e) => e.textContent.includes('各标注员的进度'))"
+        ".querySelectorAll('tbody tr')].map((tr) => [...tr.cells].slice(0, 3).map((td) => td.innerText.trim()))"
+    )
+    assert isinstance(rows, list)
+    return rows
+
+
 def hand_over_and_take_back(browser: Browser, site: LiveServer) -> None:
     """Hand over, see labels before they are fetched, fetch them, and open one."""
     browser.find("code", "imports/annotations/<编号>")
+    name(browser, "张三")
     browser.find("button", "交付 1 个任务包").click()
     browser.until(lambda: numbers(browser)[1] == "1")
+    assert people(browser) == [["张三", "1", "0 / 4"]]
+    name(browser, "李四")
+    browser.find("button", "改为 李四").click()
+    browser.until(lambda: people(browser) == [["李四", "1", "0 / 4"]])
     paint(site, 1, first_labels)
     browser.until(lambda: numbers(browser)[2] == "4")  # before anything was fetched
+    browser.until(lambda: people(browser) == [["李四", "1", "4 / 4"]])
     browser.find("td", "刚刚")
     browser.find("button", "取回已完成的标注").click()
     browser.until(lambda: numbers(browser)[3] == "4")

@@ -10,7 +10,12 @@ from benchmarks.screens import visit, walk
 from chromium import Browser, resize
 from filled import fill
 from live import LiveServer
+from package_data import write_images
 from roadloop.demo.cli import settings_of_tour
+from roadloop.settings import Settings
+from roadloop.storage.platform import open_platform
+from roadloop.web.rights import Role
+from signed_in import make, token_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,6 +28,77 @@ axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => done
 """
 #: What no link leads to.
 OTHERS = ("#/nowhere", "#/jobs/none", "#/training/compare")
+
+#: Makes all that a screen keeps shut stand open; answers whether there was something.
+UNFOLD = """
+const shut = [...document.querySelectorAll("main details:not([open])")];
+shut.forEach((details) => { details.open = true; });
+return shut.length > 0;
+"""
+#: Buttons of a screen that ask something before they do it: what each says, and whether in a dialogue.
+ASKING = """
+return location.hash.startsWith("#/trash") ? [] : [...document.querySelectorAll("main button")]
+  .filter((e) => e.closest(".confirm") || /^(删除|Delete)…$/.test(e.textContent.trim()))
+  .map((e) => [e.textContent.trim(), e.closest(".confirm") === null]);
+"""
+PRESS = """
+const e = [...document.querySelectorAll("main button")].find((e) => e.textContent.trim() === arguments[0]);
+e.scrollIntoView({ block: "center" });
+e.click();
+e.focus();
+"""
+#: What stands over every screen: how somebody opens it, what is there then, and how it is closed.
+CLICK = "document.querySelector(arguments[0]).click()"
+SHUT = "document.querySelector('dialog')?.close(); document.activeElement?.blur()"
+TYPE = """
+document.querySelector(".search-button").click();
+setTimeout(() => {
+  const input = document.querySelector("dialog input");
+  input.value = "e";
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+});
+"""
+PYTHON = """
+document.querySelector(".calls-button").click();
+setTimeout(() => document.querySelector("dialog .segmented button:last-child").click());
+"""
+QUESTION = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '?', bubbles: true }))"
+ESCAPE = "dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))"
+OVER = (
+    ("document.querySelector('.search-button').click()", "#palette-list li", SHUT),
+    (TYPE, "#palette-list .chip", SHUT),
+    (QUESTION, "dialog .key-list", SHUT),
+    ("document.querySelector('.calls-button').click()", "dialog.calls li", SHUT),
+    (PYTHON, "dialog.calls pre", SHUT),
+    ("document.querySelector('.tray-button').click()", ".tray-list", ESCAPE),
+    ("document.getElementById('rail').showPopover?.()", ".rail nav", "document.getElementById('rail').hidePopover?.()"),
+)
+
+
+PEOPLE: dict[str, Role] = {"li": "admin", "王工": "engineer", "anna": "annotator"}
+PASSWORD = "a sentence that is long enough"
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server on which people have accounts, and the annotator a package."""
+    live = LiveServer(
+        Settings(home=tmp_path_factory.mktemp("team") / "home", port=0, poll_seconds=0.05, min_free_mib=0)
+    )
+    live.start()
+    platform = open_platform(live.settings)
+    write_images(platform, "v1", [f"t/{n:04d}.jpg" for n in range(4)])
+    for name, role in PEOPLE.items():
+        make(platform, name, role, PASSWORD)
+    token = token_of(platform, "王工", "engineer")
+    platform.database.close()
+    program = live.client()
+    program.headers["authorization"] = f"Bearer {token}"
+    task = program.post("/task_divide", json={"version": "v1", "step": 4}).json()["data"]
+    live.wait("/v1/jobs", task, client=program)
+    assert program.post("/v1/packages/v1/1/give", json={"person": "anna"}).json()["data"] == "anna"
+    yield live
+    live.close()
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +143,67 @@ def complaints(browser: Browser, width: int) -> list[str]:
     return [f"{said} at {width}" for said in browser.driver.execute_async_script(RUN_AXE)]
 
 
+class Opener:
+    """Opens what the screens keep shut, each kind once, and hears what axe says meanwhile."""
+
+    def __init__(self, browser: Browser, width: int) -> None:
+        self._browser = browser
+        self._width = width
+        self.seen: list[str] = []
+
+    def over(self) -> list[str]:
+        """What is opened from every screen."""
+        found = []
+        for opens, there, closes in OVER:
+            self._browser.run(opens)
+            self._browser.find(there)
+            found += self._said(there)
+            self._browser.run(closes)
+        return found
+
+    def screen(self, route: str) -> list[str]:
+        """What this screen keeps shut, asks before it is done, or shows over the whole window."""
+        browser, found = self._browser, []
+        place = route.partition("?")[0].removeprefix("#/").partition("/")[0]
+        if browser.run(UNFOLD):
+            found += self._said(f"{route} unfolded")
+        asking = browser.run(ASKING)
+        assert isinstance(asking, list)
+        for text, dialogue in asking:
+            if f"{place}: {text}" in self.seen:
+                continue
+            browser.run(PRESS, text)
+            if dialogue:
+                browser.find("dialog .dialog-foot")
+            found += self._said(f"{place}: {text}")
+            browser.run(SHUT)
+        if "full window" not in self.seen and browser.run("return !!document.querySelector('[data-full]')"):
+            browser.run(CLICK, "[data-full]")
+            browser.find(".viewer.full")
+            found += self._said("full window")
+            browser.run(CLICK, "[data-full]")
+        return found
+
+    def _said(self, what: str) -> list[str]:
+        self.seen.append(what)
+        return [f"{what}: {said}" for said in complaints(self._browser, self._width)]
+
+
+def unsaved_edits(browser: Browser, site: LiveServer) -> None:
+    """Ask for the start of a training whose other tab holds edits."""
+    rows = site.client().post("/train_history").json()["data"]
+    task = next(row["task_id"] for row in rows if row["state"] == "created")
+    visit(browser.driver, f"#/training/{task}?tab=config")
+    browser.run(
+        "const e = document.querySelector('main [name=optimizer]');"
+        "e.value = [...e.options].map((o) => o.value).find((value) => value !== e.value);"
+        "e.dispatchEvent(new Event('change', { bubbles: true }))"
+    )
+    visit(browser.driver, f"#/training/{task}?tab=start")
+    browser.find("main form button.primary").click()
+    browser.find(".ask")
+
+
 @pytest.mark.parametrize(("language", "theme", "width"), [("zh", "light", 390), ("en", "dark", 1440)])
 def test_screens__nothing_serious_for_axe_and_nothing_wider_than_the_screen(
     browser: Browser, site: LiveServer, language: str, theme: str, width: int
@@ -78,16 +215,87 @@ def test_screens__nothing_serious_for_axe_and_nothing_wider_than_the_screen(
     axe = AXE.read_text(encoding="utf-8")
     browser.driver.set_script_timeout(60)
     seen, found = 0, []
+    opener = Opener(browser, width)
     for route in screens(browser.driver, site.url):
         if seen == 0:
             browser.run(axe)
+            found += opener.over()
         seen += 1
         found += [f"{route}: {said}" for said in complaints(browser, width) + too_wide(browser, (360, 768, 3840))]
+        resize(browser.driver, width, 900)
+        found += opener.screen(route)
         resize(browser.driver, 1440, 900)
+    resize(browser.driver, width, 900)
+    unsaved_edits(browser, site)
+    found += [f"unsaved edits: {said}" for said in complaints(browser, width)]
     browser.open("/docs")
     browser.find("h1")
     browser.run(axe)
     found += [f"/docs: {said}" for said in complaints(browser, width) + too_wide(browser, (360, 768, 3840))]
     assert found == []
     assert seen > 50
+    assert "full window" in opener.seen
+    assert len([what for what in opener.seen if what.endswith("…")]) >= 8  # dialogues before something is deleted
     assert browser.problems(but="404") == []
+
+
+#: What each of the people sees that others do not.
+THEIRS = {
+    "li": ("#/people?tab=people", "#/people?tab=record", "#/people?tab=own"),
+    "王工": ("#/annotation/v1?tab=packages", "#/people?tab=tokens", "#/jobs"),
+    "anna": ("#/", "#/mine?version=v1&n=1", "#/people?tab=own"),
+}
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), [("zh", "light", 390), ("en", "dark", 1440)])
+def test_people__nothing_serious_for_axe_at_the_log_in_and_behind_it(
+    chromium: webdriver.Chrome, team: LiveServer, language: str, theme: str, width: int
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (npm ci)")
+    browser = Browser(chromium, team.url)
+    browser.open("/")
+    prefer(browser, language, theme)
+    axe = AXE.read_text(encoding="utf-8")
+    browser.driver.set_script_timeout(60)
+    found = []
+    for name, routes in THEIRS.items():
+        browser.driver.delete_all_cookies()
+        browser.open("/")
+        browser.find(".log-in form")
+        browser.run(axe)
+        log_in(browser, name, "wrong")
+        browser.find("[role=alert]")
+        found += [f"log-in of {name}: {said}" for said in complaints(browser, width)]
+        log_in(browser, name, PASSWORD)
+        browser.find("main h1" if width < 880 else ".rail")
+        for route in routes:
+            visit(browser.driver, route)
+            if route.endswith("tokens"):
+                fill_in(browser, name="夜间脚本")
+                browser.find(".token-made code")
+            found += [f"{name} {route}: {said}" for said in complaints(browser, width)]
+            found += [f"{name} {route}: {said}" for said in too_wide(browser, (360, 768, 3840))]
+    browser.driver.delete_all_cookies()
+    assert found == []
+
+
+def fill_in(browser: Browser, **values: str) -> None:
+    """Type into fields by name, and send the form."""
+    browser.find("form button.primary")
+    browser.run(
+        """
+        for (const [name, value] of Object.entries(arguments[0])) {
+          const field = document.querySelector(`main [name="${name}"]`);
+          field.value = value;
+          field.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+        setTimeout(() => document.querySelector("main form button.primary").click(), 50);
+        """,
+        values,
+    )
+
+
+def log_in(browser: Browser, name: str, password: str) -> None:
+    """At the log-in."""
+    fill_in(browser, name=name, password=password)

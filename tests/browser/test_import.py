@@ -78,10 +78,12 @@ def test_folder__is_packed_in_the_browser_and_its_layout_can_be_corrected(
     assert {p.relative_to(sent): p.read_bytes() for p in sent.rglob("*") if p.is_file()} == {
         p.relative_to(source): p.read_bytes() for p in source.rglob("*") if p.is_file() and p.name != ".DS_Store"
     }
+    browser.until(lambda: browser.run("return document.querySelector('select[name=layout] option[value=voc]')"))
     browser.run(
         "const layout = document.querySelector('select[name=layout]'); layout.value = 'voc';"
         "layout.dispatchEvent(new Event('change', { bubbles: true }))"
     )
+    browser.find(".field", "JPEGImages/ 与 SegmentationClass/")
     browser.find("button.primary", "重新查看").click()
     browser.find(".chip", "失败")
     assert browser.problems() == []

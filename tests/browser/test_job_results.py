@@ -1,5 +1,6 @@
 """What finished jobs made, on their pages in a real Chromium: a selection's pictures and packages, numbers of the rest."""
 
+import re
 from typing import Any
 
 import pytest
@@ -186,6 +187,22 @@ def test_selection__arms_and_reasons_are_hidden_while_its_packages_are_labelled(
     browser.find("a[download]", "Download selection.csv")
     browser.find("a.link", "Cut into 2 packages").click()
     browser.find("h1", "v2")
+    assert browser.problems() == []
+
+
+def test_selection__a_map_says_where_the_model_doubts(browser: Browser, selections: dict[str, str]) -> None:
+    browser.open(f"/#/selection/{selections['select']}")
+    browser.find("[data-arms]", "显示分组与理由").click()
+    browser.find(".samples figure", "模型对 红")
+    browser.find(".samples a").click()
+    browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
+    browser.find("[data-layer=doubt][aria-pressed=true]", "不确定度")
+    browser.find(".legend .ramp", "0 %100 % 不确定度")
+    browser.find(".viewer .slider")
+    browser.find("body").send_keys("c")  # what the middle of the picture says
+    browser.until(lambda: re.search(r"不确定度：\d+ %", browser.find(".under").text))
+    browser.find("[data-layer=doubt]").click()
+    browser.find("[data-layer=doubt][aria-pressed=false]")
     assert browser.problems() == []
 
 

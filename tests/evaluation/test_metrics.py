@@ -45,6 +45,13 @@ def test_counts__of_some_classes_are_theirs_alone() -> None:
     assert part.scores().miou_void_fp == pytest.approx((4 / 6 + 9 / 10) / 2)
 
 
+def test_counts__are_read_back_from_the_row_that_they_are_written_in() -> None:
+    counted = Counts(np.array([[1, 2], [3, 4]]), np.array([5, 6]), np.array([7, 8]))
+    assert counted.vector.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    back = Counts.of(counted.vector, 2)
+    assert (back.matrix.tolist(), back.void.tolist(), back.missed.tolist()) == ([[1, 2], [3, 4]], [5, 6], [7, 8])
+
+
 def test_counts__begin_with_zeros_that_count_beyond_what_floats_hold() -> None:
     zero = Counts.zero(3)
     for name in ("matrix", "void", "missed"):

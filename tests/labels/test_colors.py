@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from roadloop.errors import LabelMapError
-from roadloop.labels.colors import ColorCoder, UnknownColor, describe_unknown
-from roadloop.labels.table import ClassTable, LabelClass, shipped
+from roadloop.labels.colors import ColorCoder, UnknownColor, describe_unknown, distinct_colors, with_ignore
+from roadloop.labels.table import ClassTable, Color, LabelClass, shipped
 
 
 def test_to_ids__every_hd_road_colour_round_trips() -> None:
@@ -46,3 +46,31 @@ def test_color_coder__shared_colour_refused() -> None:
     with pytest.raises(LabelMapError) as caught:
         ColorCoder(table)
     assert caught.value.details["raw_ids"] == [[0, 3]]
+
+
+def test_distinct_colors__are_those_of_pascal_voc() -> None:
+    voc = [
+        (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128), (0, 128, 128), (128, 128, 128), (64, 0, 0),
+        (192, 0, 0), (64, 128, 0), (192, 128, 0), (64, 0, 128), (192, 0, 128), (64, 128, 128), (192, 128, 128), (0, 64, 0),
+        (128, 64, 0), (0, 192, 0), (128, 192, 0), (0, 64, 128),
+    ]  # fmt: skip
+    assert distinct_colors(20) == voc
+    every = distinct_colors(255)
+    assert (every[:20], every[63], every[254]) == (voc, (32, 0, 0), (224, 224, 192))
+    assert len({(0, 0, 0), *every}) == 256
+
+
+@pytest.mark.parametrize(
+    ("colors", "free"),
+    [
+        ([(1, 2, 3)], (0, 0, 0)),
+        ([(0, 0, 0)], (224, 224, 192)),
+        ([(0, 0, 0), (224, 224, 192)], (96, 224, 192)),
+    ],
+)
+def test_with_ignore__adds_255_in_a_colour_of_its_own(colors: list[Color], free: Color) -> None:
+    table = ClassTable("t", tuple(LabelClass(n, f"c{n}", f"类{n}", color, n) for n, color in enumerate(colors)))
+    whole = with_ignore(table)
+    assert (whole.name, whole.classes[:-1]) == ("t", table.classes)
+    assert whole.classes[-1] == LabelClass(255, "ignore", "忽略", free, 255)
+    assert with_ignore(whole) is whole

@@ -48,6 +48,13 @@ def test_default_map__template_on_part_of_hd_road() -> None:
     assert label_map.colors(part)[1] == (192, 192, 192)
 
 
+def test_default_map__a_class_that_the_template_does_not_know_is_ignored() -> None:
+    table = ClassTable("more", (*shipped().classes, LabelClass(200, "drone", "无人机", (1, 2, 3), 0)))
+    label_map = default_map(table, "general")
+    assert label_map.entries[200] == MapEntry(255, "drone", "无人机")
+    assert (label_map.num_classes, label_map.template) == (13, "general")
+
+
 def test_default_map__template_on_other_classes_refused() -> None:
     with pytest.raises(LabelMapError) as caught:
         default_map(TABLE, "general")
@@ -95,6 +102,11 @@ def test_parse_map__train_ids_consecutive_and_ascending() -> None:
         {"0": ["road", "道路", 0], "1": ["1", "2", "3"]},
         {"0": ["road", "道路", 0], "1": ["car", "车"]},
         {"0": ["road", "道路", 0], "1": "car"},
+        {"0": ["road", "道路", 0], "1": 5},
+        {"0": ["road", "道路", 0], "1": {"train_id": 5}},
+        {"0": ["road", "道路", 0], "1": ["car", "车", None]},
+        {"0": ["road", "道路", 0], "1": ["car", "车", 1.0]},
+        {"0": ["road", "道路", 0], "1": ["car", "车", "1" * 10_000]},
         {"0": ["road", "道路", 0], "x": ["car", "车", 1]},
         {"0": ["road", "道路", 0], "1": ["car", "车", True]},
     ],
@@ -130,6 +142,16 @@ def test_saved_otherwise__other_train_ids_and_classes_that_were_not_mentioned() 
     assert unnamed.en == "1 class was not mentioned; their pixels are ignored in training: 7 void."
     same = {"0": ["road", "道路", 0], "1": ["car", "车", 1], "2": ["bus", "客车", 1], "7": ["void", "空", 255]}
     assert saved_otherwise(same, TABLE, parse_map(same, TABLE)) == []
+    few = {"0": ["road", "道路", 0], "1": ["car", "车", 1]}
+    (unnamed,) = saved_otherwise(few, TABLE, parse_map(few, TABLE))
+    assert unnamed.zh == "2 个类别没有提到，它们的像素在训练中被忽略：2 客车、7 空。"
+    assert unnamed.en == "2 classes were not mentioned; their pixels are ignored in training: 2 bus, 7 void."
+
+
+def test_label_map__a_class_that_the_table_does_not_have_is_black() -> None:
+    label_map = LabelMap({0: MapEntry(0, "road", "道路"), 200: MapEntry(1, "gone", "没有")})
+    assert label_map.colors(TABLE) == ((1, 0, 0), (0, 0, 0))
+    assert label_map.lut().shape == (256,)
 
 
 def test_label_map__json_without_a_template() -> None:

@@ -38,6 +38,26 @@ def test_outlines__what_lies_in_a_hole_is_drawn_on_top() -> None:
     assert (rasterise(polygons, 20, 20) == ids).all()
 
 
+@pytest.mark.parametrize(("tolerance", "lost"), [(0, 0), (0.8, 0), (1.2, 1)])
+def test_outlines__a_tooth_of_one_pixel_is_lost_to_a_larger_tolerance_only(tolerance: float, lost: int) -> None:
+    ids = np.full((20, 40), 255, np.uint8)
+    ids[5:15, 5:35] = 2
+    ids[4, 20] = 2
+    back = rasterise(outlines(ids, tolerance), 40, 20)
+    assert ((back != ids).sum(), back[4, 20] == 2) == (lost, not lost)
+
+
+def test_loss__names_classes_that_the_table_has() -> None:
+    before, after = np.array([[1, 1, 9]], np.uint8), np.array([[1, 9, 255]], np.uint8)
+    known = TABLE.find(1)
+    assert known is not None
+    assert loss(before, after, TABLE) == [
+        {"raw_id": 1, "name_en": known.name_en, "name_zh": known.name_zh, "pixels": 2, "lost": 1, "gained": 0},
+        {"raw_id": 9, "name_en": "", "name_zh": "", "pixels": 1, "lost": 1, "gained": 1},
+        {"raw_id": 255, "name_en": "", "name_zh": "", "pixels": 0, "lost": 0, "gained": 1},
+    ]
+
+
 def test_loss__is_reported_by_class_in_pixels() -> None:
     y, x = np.mgrid[:60, :60]
     ids = np.where((x - 30) ** 2 + (y - 30) ** 2 < 20**2, 2, 1).astype(np.uint8)

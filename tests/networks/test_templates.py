@@ -1,5 +1,6 @@
 """The shipped networks: published counts, any size, one value per channel."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from roadloop.errors import JobError
 from roadloop.networks import load
-from roadloop.networks.folder import DATA, FILES, TEMPLATES, TRAIN, read_defaults, read_source
+from roadloop.networks.folder import ABOUT, DATA, FILES, TEMPLATES, TRAIN, read_defaults, read_source
 from roadloop.training.recipe import DataConfig, TrainConfig
 from shipped_templates import NAMES, WIDTHS
 
@@ -30,7 +32,6 @@ TRAINING_HEADS = {  # channels of each answer while training, with 5 classes and
     "fast-scnn": [5, 5, 5],
     "pidnet-s": [5, 5, 1],
 }
-ENDS_OTHERWISE = {"enet"}  # a transposed convolution comes last, no resize
 
 
 def source(name: str) -> str:
@@ -58,6 +59,31 @@ def test_build__has_the_counts_of_its_readme(name: str) -> None:
     assert f"{load.count_parameters(network):,}" in re.findall(r"[\d,]+\d", parameters)
     assert counted == MULTIPLY_ADDS.get(name, counted)
     assert f"{counted / 1e9:.{len(giga.partition('.')[2])}f}" == giga
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_about__costs_what_it_says(name: str) -> None:
+    """Parameters as counted, and what the backward pass keeps of a pixel with the template's own settings, to 2 percent."""
+    said = json.loads((TEMPLATES / name / ABOUT).read_text(encoding="utf-8"))
+    cost, classes = said["cost"], int(said["cost"]["classes"])
+    with torch.device("meta"):
+        plain = build(name, classes)
+        counted = load.count_multiply_adds(plain, (cost["size"][1], cost["size"][0]))
+    assert cost["parameters"] == load.count_parameters(plain)
+    assert cost["multiply_adds"] == pytest.approx(counted, rel=0.005)
+    network = build(name, classes, **read_defaults(TEMPLATES / name, TRAIN).get("network_settings", {})).train()
+    held = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
+    kept: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        answer = network(torch.randn(2, 3, 128, 128))
+    assert answer is not None  # it holds what is kept
+    found = sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in held)
+    assert said["training"]["kept_bytes_per_pixel"] == pytest.approx(found / (2 * 128 * 128), rel=0.02)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -134,12 +160,27 @@ def test_forward__takes_any_size_even_one_picture_in_training(name: str, size: t
     assert network.eval()(torch.randn(2, 3, *size)).shape == (2, 4, *size)
 
 
+class Operations(TorchDispatchMode):
+    """Names of all that tensors go through, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(func.name())
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (33, 65), (64, 96)])
 def test_coarse_logits__are_what_forward_resizes(name: str, size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     network = build(name, 4, width=WIDTHS[name], **({"auxiliary": True} if name in WITH_HEADS else {})).eval()
-    assert hasattr(network, load.COARSE) == load.answers_coarsely(network, size=size) == (name not in ENDS_OTHERWISE)
+    with torch.no_grad(), Operations() as seen:
+        network(torch.randn(1, 3, *size))
+    resizes = seen.names[-1] == "aten::upsample_bilinear2d"  # else a transposed convolution may come last
+    assert hasattr(network, load.COARSE) == load.answers_coarsely(network, size=size) == resizes
 
 
 @pytest.mark.parametrize("name", NAMES)

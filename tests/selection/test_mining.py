@@ -16,8 +16,10 @@ from roadloop.imaging.encode import encode_jpeg, encode_label
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.labels.table import shipped
+from roadloop.packages.listing import walk_pictures
 from roadloop.selection import core_sets, service
 from roadloop.selection.recipe import Mine
+from roadloop.selection.score_maps import mapped
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
@@ -68,6 +70,8 @@ def test_select__takes_the_pictures_that_the_model_doubts(platform: Platform, ru
     assert (folder / "contact-sheet-mined.png").is_file()
     assert (folder / "control.txt").read_text().splitlines() == [r["file"] for r in control]
     assert publish.verify(folder) == []
+    assert mapped(folder) == {r["file"] for r in rows}
+    assert [name for name, _ in walk_pictures(folder, platform.workspace.holds)] == sorted(r["file"] for r in rows)
     assert not job.warnings
     assert not [p for p in folder.rglob("*") if p.name.startswith(".")]
 
@@ -111,7 +115,7 @@ def test_select__onnx_runtime_takes_the_same_pictures(
 
 def test_select__the_same_call_gives_the_same_bytes(platform: Platform, run_job: RunJob) -> None:
     one, two = (mined(platform, run_job, control=4, output_dir=name)[2] for name in ("one", "two"))
-    for file in ("selection.csv", "task_list.json", "contact-sheet-mined.png"):
+    for file in ("selection.csv", "task_list.json", "contact-sheet-mined.png", "score-maps.zip"):
         assert (one / file).read_bytes() == (two / file).read_bytes()
 
 

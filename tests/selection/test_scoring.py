@@ -41,3 +41,6 @@ def test_scorer__a_score_may_ask_for_more_passes(
     ((classes, seen, _),) = scorer([image])
     assert classes.tolist() == pytest.approx([score, score], abs=1e-6)
     assert seen.sum() == pytest.approx(1)
+    (percent,) = scorer.maps([image])
+    assert percent.shape == (4, 5)
+    assert np.unique(percent).tolist() == [round(100 * score)]

@@ -7,8 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from mining_data import write_drives, write_network
+from roadloop.imaging.decode import decode_image, decode_label
 from roadloop.jobs import queue
 from roadloop.packages import choose, standing
+from roadloop.selection.score_maps import NAME
 from roadloop.storage import publish
 from roadloop.storage.platform import Platform
 from roadloop.storage.removed import REMOVED, read_removed, write_removed
@@ -94,7 +96,30 @@ def test_pictures__blind_tell_no_arm_and_come_in_the_order_of_the_tracks(
     assert [row["arm"] for row in told] == ["mined"] * 2 + ["control"] * 2
     blind = client.get(f"{base}/pictures", params={"blind": 1}).json()["data"]
     assert [(row["track"], row["point"]) for row in blind] == sorted((row["track"], row["point"]) for row in told)
-    assert {(row["arm"], row["rank"], row["score"], row["reason"]) for row in blind} == {(None, None, None, None)}
+    told_apart = ("arm", "rank", "score", "reason", "map_url")
+    assert {tuple(row[name] for name in told_apart) for row in blind} == {(None,) * 5}
+
+
+def test_map__shows_where_the_model_doubts(client: TestClient, platform: Platform, take: Callable[..., str]) -> None:
+    write_network(platform.workspace.tasks / "suzhou" / "output" / "models")
+    sent = {"weights_dir": "suzhou", "classes": "blue", "labelled": "none"}
+    base = take("/sele_value", control="1", ratio="1", **sent)
+    mined, control = client.get(f"{base}/pictures").json()["data"]
+    assert mined["point"].endswith("_003")  # has purple, of which red and blue are as likely
+    reply = client.get(mined["map_url"])
+    assert reply.headers["content-type"] == "image/png"
+    percent = decode_label(reply.content)
+    image = decode_image(client.get(mined["image_url"]).content)
+    assert percent.shape == image.shape[:2] == (64, 64)
+    purple = (image[..., 0] > 100) & (image[..., 2] > 100)
+    assert percent[purple].min() > 50
+    assert percent[~purple].mean() < percent[purple].mean() / 4
+    assert client.get(control["map_url"]).status_code == 200
+    (platform.workspace.home / "images" / "v1" / NAME).unlink()
+    assert client.get(mined["map_url"]).json()["error"] == "not_found"
+    assert [row["map_url"] for row in client.get(f"{base}/pictures").json()["data"]] == [None, None]
+    sampled = take(output_dir="selections/b")
+    assert {row["map_url"] for row in client.get(f"{sampled}/pictures").json()["data"]} == {None}
 
 
 def test_track__places_are_given_where_their_datum_is_declared(

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 import import_folders as folders
 from roadloop.jobs.queue import Job
 from roadloop.settings import Settings
+from roadloop.sources.importers.recognise import LAYOUTS
 from roadloop.storage.platform import Platform
 
 RunJob = Callable[[Platform, str], Job]
@@ -47,6 +48,14 @@ def test_folders__one_level_at_a_time(client: TestClient, platform: Platform, tm
     assert client.get("/v1/imports/folders", params={"path": "datasets"}).json()["error"] == "path_outside"
     assert client.get("/v1/imports/folders", params={"path": "/etc"}).json()["error"] == "path_outside"
     assert client.get("/v1/imports/folders", params={"path": "imports/none"}).json()["error"] == "not_found"
+
+
+def test_layouts__all_that_there_are_with_their_signs(client: TestClient) -> None:
+    found = client.get("/v1/imports/layouts", headers={"Accept-Language": "en"}).json()["data"]
+    assert [one["name"] for one in found] == list(LAYOUTS)
+    assert {"name": "voc", "signs": "JPEGImages/ and SegmentationClass/"} in found
+    found = client.get("/v1/imports/layouts", headers={"Accept-Language": "zh"}).json()["data"]
+    assert {"name": "voc", "signs": "有 JPEGImages/ 与 SegmentationClass/"} in found
 
 
 def test_outcomes__bad_files_with_reason_and_picture(client: TestClient, platform: Platform, run_job: RunJob) -> None:

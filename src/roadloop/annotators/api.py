@@ -82,7 +82,22 @@ class PackageCourse(BaseModel):
     returned: int = Field(description="Labels that stand in released/<version>/<number>.")
     published: int
     rejected: int
+    person: str = Field(
+        description="Who has it: the account that it was given to, else who was named as it was handed over."
+    )
     problem: str | None = Field(description="Why it cannot be read.")
+
+
+class PersonCourse(BaseModel):
+    """How far one of the people who have packages is."""
+
+    person: str
+    packages: int
+    pictures: int
+    done: int = Field(description="Finished at the annotator, fetched or not.")
+    returned: int
+    published: int
+    rejected: int
 
 
 class VersionCourse(BaseModel):
@@ -96,6 +111,7 @@ class VersionCourse(BaseModel):
     inbox: str = Field(description="Where they put labels; empty for label-studio.")
     unreachable: str | None = Field(description="Why the annotation server cannot be asked.")
     packages: list[PackageCourse]
+    people: list[PersonCourse] = Field(description="By name; packages that nobody was named for are not in it.")
 
 
 class ProgressReply(Success):

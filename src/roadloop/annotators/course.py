@@ -1,10 +1,12 @@
 """How far the packages of a version are: handed over, finished at the annotator, fetched, published, rejected."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from roadloop.accounts import service as accounts
 from roadloop.annotators import store
 from roadloop.annotators.folder import FolderAnnotator
 from roadloop.annotators.protocol import Annotator, Done
@@ -31,9 +33,10 @@ def of_version(platform: Platform, version: str, language: Language) -> dict[str
     if not folder.is_dir() and not images:
         places.existing(workspace, places.IMAGES, version)
     with platform.database.reading() as db:
-        pushed = store.pushed(db, version)
+        handed = store.handed(db, version)
+        people = {number: one.person for number, one in handed.items()} | accounts.holders(db)
     with closing(open_annotator(platform)) as annotator:
-        rows = _Rows(platform, version, annotator, pushed, language)
+        rows = _Rows(platform, version, annotator, handed, people, language)
         packages = [rows.describe(number, place) for number, place in places.numbered(folder).items()]
         about = {"annotator": annotator.kind, **_places(platform, annotator)}
     tally = standing.tallies(platform).get(version)
@@ -44,6 +47,7 @@ def of_version(platform: Platform, version: str, language: Language) -> dict[str
         **about,
         "unreachable": rows.unreachable.pick(language) if rows.unreachable else None,
         "packages": packages,
+        "people": _people(packages),
     }
 
 
@@ -51,10 +55,17 @@ class _Rows:
     """The packages of a version, one after the other; a server that does not answer is asked once."""
 
     def __init__(
-        self, platform: Platform, version: str, annotator: Annotator, pushed: dict[int, str], language: Language
+        self,
+        platform: Platform,
+        version: str,
+        annotator: Annotator,
+        handed: Mapping[int, store.Handed],
+        people: Mapping[int, str],
+        language: Language,
     ) -> None:
         self._annotator: Final = annotator
-        self._pushed: Final = pushed
+        self._handed: Final = handed
+        self._people: Final = people
         self._language: Final = language
         self._outcomes: Final = standing.by_package(platform, version)
         self._released: Final = places.folder_of(platform.workspace, places.RELEASED, version)
@@ -67,7 +78,8 @@ class _Rows:
             "number": number,
             "published": outcomes["published"],
             "rejected": outcomes["rejected"],
-            "pushed": self._pushed.get(number),
+            "pushed": self._handed[number].annotator if number in self._handed else None,
+            "person": self._people.get(number, ""),
         }
         try:
             manifest = manifests.read(folder)
@@ -100,6 +112,17 @@ class _Rows:
         except JobError as error:
             self.unreachable = error.text
             return None
+
+
+def _people(packages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How far each of the people is who have packages, by name."""
+    found: dict[str, Counter[str]] = {}
+    for row in packages:
+        if row["person"]:
+            finished = max(row["done"] or 0, row["returned"])
+            some = {name: row[name] for name in ("pictures", "returned", "published", "rejected")}
+            found.setdefault(row["person"], Counter()).update({"packages": 1, "done": finished, **some})
+    return [{"person": name, **counts} for name, counts in sorted(found.items())]
 
 
 def _places(platform: Platform, annotator: Annotator) -> dict[str, str]:

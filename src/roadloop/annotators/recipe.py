@@ -35,3 +35,9 @@ class Push(Parameters):
     shape: Shape = Field(
         "brush", description="Label Studio: what pre-annotations are pushed as; polygons lose some pixels."
     )
+    person: str = Field(
+        "",
+        description="Name of who takes it; kept beside its progress, where it was not given to an account."
+        " Pushing again with another name changes it.",
+        examples=["张三"],
+    )

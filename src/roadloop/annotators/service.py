@@ -37,11 +37,13 @@ def push(platform: Platform, request: Push) -> Write[str]:
         Writes the push's row and its job; answers the task id.
 
     Raises:
+        InvalidNameError: `person` can be nobody's name.
         NotFoundError: There is no such package.
         BrokenFileError: Its manifest cannot be read.
     """
     version, number = check_name(request.version, "version"), request.number
-    recipe = request.model_copy(update={"version": version})
+    person = check_name(request.person, "person") if request.person else ""
+    recipe = request.model_copy(update={"version": version, "person": person})
     packages.require(platform, version, number)
     annotator = open_annotator(platform).kind
 

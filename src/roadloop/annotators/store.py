@@ -1,7 +1,7 @@
 """Rows of annotators. No decisions here."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -49,15 +49,27 @@ annotation_tasks: Final = sa.Table(
 )
 
 
-def pushed(db: sa.Connection, version: str) -> dict[int, str]:
-    """Packages of a version that were handed over: number -> to which kind of annotator, the last time."""
+class Handed(NamedTuple):
+    """A package that was handed over, as it was the last time.
+
+    Attributes:
+        annotator: `folder` or `label-studio`.
+        person: Who took it, as it was said; empty: nobody said.
+    """
+
+    annotator: str
+    person: str
+
+
+def handed(db: sa.Connection, version: str) -> dict[int, Handed]:
+    """Packages of a version that were handed over, by number."""
     query = (
-        sa.select(pushes.c.number, pushes.c.annotator)
+        sa.select(pushes.c.number, pushes.c.annotator, jobs.c.payload["person"].as_string().label("person"))
         .join(jobs, jobs.c.id == pushes.c.task_id)
         .where(pushes.c.version == version, jobs.c.state == JobState.SUCCEEDED)
         .order_by(pushes.c.id)
     )
-    return {row.number: row.annotator for row in db.execute(query)}
+    return {row.number: Handed(row.annotator, row.person or "") for row in db.execute(query)}
 
 
 def remember_task(database: Database, values: Mapping[str, Any]) -> None:

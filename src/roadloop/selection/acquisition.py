@@ -89,12 +89,28 @@ def class_doubts(scored: Iterable[tuple[Tensor, Tensor]], classes: Sequence[int]
         winner_N1HW = p_NCHW.amax(1, keepdim=True)
         p_NKHW = p_NCHW[:, classes]
         seen.append((p_NKHW == winner_N1HW).sum((2, 3)))
-        about_NKHW = (p_NKHW / (NEARLY * winner_N1HW)).clamp_(max=1)
-        doubts.append((about_NKHW * uncertain_NHW.unsqueeze(1)).flatten(2))
+        doubts.append(_doubt(p_NKHW, winner_N1HW, uncertain_NHW).flatten(2))
     doubt_NKP = torch.cat(doubts, 2)
     pixels = doubt_NKP.shape[2]
     largest_NKP = _largest(doubt_NKP, max(1, round(top * pixels)))
     return Doubts(largest_NKP.mean(2), torch.stack(seen).sum(0) / pixels)
+
+
+def doubt_map(scored: Iterable[tuple[Tensor, Tensor]], classes: Sequence[int]) -> Tensor:
+    """How uncertain a network is about some classes, pixel by pixel: the largest doubt about any, 0..1, float [N, H, W].
+
+    Args:
+        scored: As `class_doubts` takes it.
+        classes: Indices into C.
+    """
+    parts = [_doubt(p[:, classes], p.amax(1, keepdim=True), uncertain).amax(1) for p, uncertain in scored]
+    return torch.cat(parts, 1)
+
+
+def _doubt(p_NKHW: Tensor, winner_N1HW: Tensor, uncertain_NHW: Tensor) -> Tensor:
+    """How much each pixel is about each class, times how uncertain it is; 0..1, float [N, K, H, W]."""
+    about_NKHW = (p_NKHW / (NEARLY * winner_N1HW)).clamp_(max=1)
+    return about_NKHW * uncertain_NHW.unsqueeze(1)
 
 
 def _largest(x_NKP: Tensor, count: int) -> Tensor:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from starlette.responses import FileResponse, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from roadloop.errors import (
     BrokenFileError,
@@ -126,6 +126,9 @@ class PictureRow(BaseModel):
     height: int
     removed: bool = Field(description="Somebody has taken it out; /task_divide passes it over.")
     image_url: str
+    map_url: str | None = Field(
+        description="Where the model is uncertain, pixel by pixel; null where it has no map, and with blind."
+    )
 
 
 class PictureList(Success):
@@ -342,7 +345,9 @@ def _add_pictures(router: Endpoints, platform: Platform) -> None:
         """The pictures that a finished selection took, each with its score and the reason, page by page."""
         found = shown.pictures(platform, p.task_id, p.page, p.page_size, blind=p.blind, language=call.language)
         for row in found["data"]:
-            row["image_url"] = f"/v1/selections/{p.task_id}/image/{quote(row['file'], safe='')}"
+            file = quote(row["file"], safe="")
+            row["image_url"] = f"/v1/selections/{p.task_id}/image/{file}"
+            row["map_url"] = f"/v1/selections/{p.task_id}/map/{file}" if row.pop("mapped") else None
         return found
 
     @router.get("/v1/selections/{task_id}/image/{file}", OneImage, "see", reply="image/jpeg", errors=missing)
@@ -350,6 +355,14 @@ def _add_pictures(router: Endpoints, platform: Platform) -> None:
         """A picture that a finished selection took."""
         path = shown.image_file(platform, p.task_id, p.file)
         return FileResponse(path, media_type="image/png" if path.suffix.lower() == ".png" else "image/jpeg")
+
+    @router.get("/v1/selections/{task_id}/map/{file}", OneImage, "see", reply="image/png", errors=missing)
+    def selection_map(_call: Call, p: OneImage) -> Answer:
+        """Where in a picture that a mining took the model is uncertain about the classes wanted.
+
+        A grey PNG as large as the picture, whole percent; the first 1,000 pictures have one.
+        """
+        return Response(shown.score_map(platform, p.task_id, p.file), media_type="image/png")
 
     @router.get("/v1/selections/{task_id}/track", Along, "see", reply=AlongReply, errors=missing)
     def selection_track(_call: Call, p: Along) -> Answer:

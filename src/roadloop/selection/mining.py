@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from roadloop.cluster.spread import There, spread
 from roadloop.errors import JobError, ObjectStoreError, RoadloopError, Text, many
+from roadloop.imaging.decode import decode_image
 from roadloop.jobs.context import Outcome, TaskContext
 from roadloop.models.prediction import UInt8
 from roadloop.selection.candidates import Tracks
@@ -27,8 +28,9 @@ from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.rules import Rules
 from roadloop.selection.run import Run, listed, nothing_to_take, publish_folder
 from roadloop.selection.sampling import Ratio, parse_ratio
+from roadloop.selection.score_maps import MOST, write_maps
 from roadloop.selection.scorebook import NAME, ScoreBook, take_over
-from roadloop.selection.scoring import load_scorers, open_scoring, score
+from roadloop.selection.scoring import Scorer, draw_maps, load_scorers, open_scoring, score
 from roadloop.sources.service import list_sets, open_set, scan
 from roadloop.storage import publish, reading
 from roadloop.storage.ahead import overlapped
@@ -40,6 +42,7 @@ MiningRun = Run[MineRecipe]
 SCORING: Final = 0.9  #: share of the progress bar; comparing with labelled pictures ends at PICKING, that at FETCHING
 PICKING: Final = 0.93
 FETCHING: Final = 0.95
+FETCHED: Final = 0.98
 _RULES: Final = {
     "near_duplicate": Text("与已选的几乎相同", "nearly the same as one taken"),
     "gap": Text(
@@ -93,7 +96,7 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
     if recipe.gap_metres:
         check_distances(book.candidates(), "gap_metres")
     context.reach("select.listed")
-    _score(run, book)
+    scorers = _score(run, book)
     context.reach("select.scored")
     pool = read_pool(book, run.scratch / VECTORS, context.check_stop)
     if pool is None:
@@ -116,6 +119,7 @@ def _mine(run: MiningRun, book: ScoreBook) -> dict[str, Any]:
     if not selected:
         raise nothing_to_take(run, tracks)
     context.reach("select.fetched")
+    _draw_maps(run, selected, scorers or load_scorers(context, recipe, (), len(selected), _export(run))[0])
     _warn_fewer(run, selected, wanted, (usable, eligible), picks)
     write_tables(run.scratch, selected, run.max_pixels)
     summary = {
@@ -140,14 +144,14 @@ def _list(run: MiningRun, book: ScoreBook, tracks: Tracks | Neighbourhoods) -> d
     return run.note_lines(tracks)
 
 
-def _score(run: MiningRun, book: ScoreBook) -> None:
-    """Score what the book does not have yet."""
+def _score(run: MiningRun, book: ScoreBook) -> list[list[Scorer]]:
+    """Score what the book does not have yet; returns what scored it, nothing where the book had all."""
     context, recipe = run.context, run.recipe
     count, done = book.count(), book.count_scored()
     left = count - done
     if not left:
-        return
-    scorers, told = load_scorers(context, recipe, _images(run, book), left, run.scratch / ".export.onnx")
+        return []
+    scorers, told = load_scorers(context, recipe, _images(run, book), left, _export(run))
     kept = book.kept()
     context.keep(kept)
     note = Text(f"为 {count} 张图片打分", f"scoring {many(count, 'picture')}")
@@ -164,6 +168,29 @@ def _score(run: MiningRun, book: ScoreBook) -> None:
             context.progress(done * SCORING, count, note)
             if done == count - left // 2:
                 context.reach("select.half_scored")
+    return scorers
+
+
+def _export(run: MiningRun) -> Path:
+    """Where an exported network stands for a moment."""
+    return run.scratch / ".export.onnx"
+
+
+def _draw_maps(run: MiningRun, selected: Sequence[Selected], scorers: Sequence[Sequence[Scorer]]) -> None:
+    """Say of the first pictures of the selection where the model is uncertain, in maps beside them."""
+    files = list(dict.fromkeys(one.file for one in selected))[:MOST]  # one may stand in both arms
+    note = Text(f"为 {len(files)} 张图片绘制不确定度", f"maps of the uncertainty of {many(len(files), 'picture')}")
+
+    def until_stopped() -> Iterator[str]:
+        for n, file in enumerate(files):
+            run.context.check_stop()
+            run.context.progress(FETCHED + (1 - FETCHED) * n / len(files), 1, note)
+            yield file
+
+    def image(file: str) -> UInt8:
+        return decode_image(reading.read_bytes(run.scratch / file), run.max_pixels)
+
+    write_maps(run.scratch, draw_maps(until_stopped(), image, scorers, run.recipe.single_gpu))
 
 
 def _images(run: MiningRun, book: ScoreBook) -> Iterator[UInt8]:
@@ -267,7 +294,7 @@ def _fetch(
         files[fetched.point] = fetched.file
         run.context.keep(kept + len(files))
         run.context.progress(
-            FETCHING + (1 - FETCHING) * len(files) / len(wanted), 1, Text("取回图片", "fetching pictures")
+            FETCHING + (FETCHED - FETCHING) * len(files) / len(wanted), 1, Text("取回图片", "fetching pictures")
         )
     order = np.sort(-scores)
     selected: list[Selected] = []

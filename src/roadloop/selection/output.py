@@ -1,5 +1,6 @@
 """What a selection leaves in its folder: pictures, `selection.csv`, `task_list.json`, contact sheets, `report.json`.
 
+A mining leaves `score-maps.zip` as well (`score_maps`).
 Pictures stand directly in the folder, mined and control ones together, so that the folder can be cut into packages
 as it is and annotators do not see which arm a picture belongs to; `selection.csv` knows.
 """

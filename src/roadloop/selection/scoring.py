@@ -23,15 +23,16 @@ from roadloop.jobs.context import TaskContext
 from roadloop.models.backend import Choice, Trial, as_chosen, pictures_to_try, settled
 from roadloop.models.load import load_model
 from roadloop.models.manner import PLAIN
-from roadloop.models.predict import Network, Predictor, fitting, on_each
+from roadloop.models.predict import Look, Network, Predictor, fitting, on_each
 from roadloop.models.prediction import UInt8
 from roadloop.models.stages import Stages, devices, run
 from roadloop.networks.trust import Trust, trust_of
-from roadloop.selection.acquisition import METHODS, class_doubts
+from roadloop.selection.acquisition import METHODS, class_doubts, doubt_map
 from roadloop.selection.fingerprint import fingerprint
 from roadloop.selection.left_out import tried
 from roadloop.selection.recipe import MineRecipe
 from roadloop.selection.run import read_image
+from roadloop.selection.score_maps import shrunk
 from roadloop.selection.scorebook import Scored
 from roadloop.storage.paths import Workspace
 from roadloop.tracks.service import TrackPoint, open_store
@@ -70,14 +71,28 @@ class Scorer:
             OutOfMemoryError: The batch does not fit; the text says what to change.
         """
         look = self._predictor.look(images)
+        with fitting(images):
+            doubts = class_doubts(self._scored(images, look), self._places)
+            columns = [column.cpu().numpy() for column in (*doubts, look.vectors)]
+        return list(zip(*columns, strict=True))
 
+    @torch.inference_mode()
+    def maps(self, images: Sequence[UInt8]) -> list[UInt8]:
+        """Where in pictures of one size, uint8 [H, W, 3], it is uncertain; see `score_maps.shrunk`.
+
+        Raises:
+            OutOfMemoryError: As when called.
+        """
+        look = self._predictor.look(images)
+        with fitting(images):
+            doubts = doubt_map(self._scored(images, look), self._places).cpu().numpy()
+        return [shrunk(doubt) for doubt in doubts]
+
+    def _scored(self, images: Sequence[UInt8], look: Look) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
         def again(change: Callable[[UInt8], UInt8]) -> Iterable[torch.Tensor]:
             return self._predictor.look([change(image) for image in images]).probabilities()
 
-        with fitting(images):
-            doubts = class_doubts(METHODS[self._method](look.probabilities(), again), self._places)
-            columns = [column.cpu().numpy() for column in (*doubts, look.vectors)]
-        return list(zip(*columns, strict=True))
+        return METHODS[self._method](look.probabilities(), again)
 
 
 class Elsewhere(NamedTuple):
@@ -185,3 +200,27 @@ def score(
             yield failed.get()
     while not failed.empty():
         yield failed.get()
+
+
+def draw_maps(
+    files: Iterable[str], image: Callable[[str], UInt8], scorers: Sequence[Sequence[Scorer]], batch: int
+) -> Iterator[tuple[str, UInt8]]:
+    """The maps of pictures, in their order but for their sizes; what cannot be decoded has none.
+
+    Args:
+        files: Names of the pictures.
+        image: Reads and decodes one.
+        scorers: As `load_scorers` gives them.
+        batch: Pictures of one size at once on each device.
+    """
+
+    def read(file: str) -> tuple[str, UInt8] | None:
+        try:
+            return file, image(file)
+        except RoadloopError:
+            return None
+
+    stages: Stages[str, tuple[str, UInt8], UInt8, tuple[str, UInt8]] = Stages(
+        read, lambda loaded: loaded[1], lambda loaded, maps: (loaded[0], maps[0])
+    )
+    return run(files, stages, [[one.maps for one in each] for each in scorers], batch)

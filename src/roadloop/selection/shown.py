@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from roadloop.errors import BrokenFileError, ConflictError, Language, NotFoundError, Text
+from roadloop.imaging.encode import encode_label
 from roadloop.imaging.header import read_header
 from roadloop.selection.output import read_table
+from roadloop.selection.score_maps import mapped, read_map
 from roadloop.selection.service import finished
 from roadloop.storage import reading
 from roadloop.storage.paths import check_name
@@ -48,10 +50,10 @@ def pictures(
         rows = sorted(read_table(folder, 0, ALL), key=lambda row: (row["track"], row["point"]))[start : start + size]
     else:
         rows = read_table(folder, start, size)
-    removed = read_removed(folder)
+    removed, maps = read_removed(folder), frozenset() if blind else mapped(folder)
     for row in rows:
         row.update(dict.fromkeys(_ARMS) if blind else {"reason": row["reason"].pick(language)})
-        row.update(removed=row["file"] in removed, **_size(folder / row["file"]))
+        row.update(removed=row["file"] in removed, mapped=row["file"] in maps, **_size(folder / row["file"]))
     return {
         "data": rows,
         "total": summary.get("pictures", 0) + summary.get("control", 0),
@@ -74,6 +76,24 @@ def image_file(platform: Platform, task_id: str, file: str) -> Path:
             Text(f"这个选图任务没有图片 {file}。", f"This selection has no picture {file}."), parameter="file"
         )
     return platform.workspace.follow(path)
+
+
+def score_map(platform: Platform, task_id: str, file: str) -> bytes:
+    """Where in a picture of a mining the model is uncertain: a grey PNG as large as the picture, whole percent.
+
+    Raises:
+        NotFoundError: No selection has that id, or it has no map of such a picture.
+        ConflictError: It has not finished.
+    """
+    path = image_file(platform, task_id, file)
+    size = _size(path)
+    found = read_map(finished(platform, task_id)[0], file, (size["height"], size["width"]))
+    if found is None:
+        raise NotFoundError(
+            Text(f"这个选图任务没有图片 {file} 的不确定度图。", f"This selection has no map of the picture {file}."),
+            parameter="file",
+        )
+    return encode_label(found)
 
 
 def along(platform: Platform, task_id: str, track: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from roadloop.labels.library import find_table, list_tables
 from roadloop.parameters import NEWEST, History, NoParameters, Parameters
 from roadloop.sources import contents, offimport, outcomes, rework, service, store
 from roadloop.sources.browse import browse
+from roadloop.sources.importers.recognise import LAYOUTS
 from roadloop.sources.recipe import ImportRecipe, PreviewImport, Rework
 from roadloop.storage import reading
 from roadloop.storage.objects import Place
@@ -163,6 +164,16 @@ def routes(platform: Platform) -> APIRouter:
         """
         workspace = platform.workspace
         return {"data": [_describe_table(workspace, name, call.language) for name in list_tables(workspace)]}
+
+    @router.get(
+        "/v1/imports/layouts",
+        NoParameters,
+        "see",
+        reply={"data": [{"name": "voc", "signs": "JPEGImages/ and SegmentationClass/"}]},
+    )
+    def import_layouts(call: Call, _p: NoParameters) -> Answer:
+        """The layouts that /offimport knows, in the order in which they are recognised, and what decides for each."""
+        return {"data": [{"name": name, "signs": one.signs.pick(call.language)} for name, one in LAYOUTS.items()]}
 
     _set_routes(router, platform)
     _import_routes(router, platform)

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { PAGE } from "./browser.mjs";
 
-const { NOTHING, classPalette, confidencePalette, paint, toIds } = await import(`${PAGE}/components/paint.js`);
+const { NOTHING, classPalette, confidencePalette, doubtPalette, paint, toIds } = await import(
+  `${PAGE}/components/paint.js`
+);
 
 const CLASSES = [
   { train_id: 0, color: [255, 0, 0] },
@@ -40,5 +42,10 @@ test("paint: errors are shown in the colour of the true class; ignored truth is 
 
 test("confidencePalette: dark where it is certain, bright where it is not; nothing where nothing was said", () => {
   const shown = pixels(paint(ids(100, 75, 50, 0, 255), confidencePalette()));
+  assert.deepEqual(shown, [[13, 8, 135, 255], [126, 3, 168, 255], [204, 71, 120, 255], [240, 249, 33, 255], CLEAR]);
+});
+
+test("doubtPalette: the same colours the other way round", () => {
+  const shown = pixels(paint(ids(0, 25, 50, 100, 255), doubtPalette()));
   assert.deepEqual(shown, [[13, 8, 135, 255], [126, 3, 168, 255], [204, 71, 120, 255], [240, 249, 33, 255], CLEAR]);
 });

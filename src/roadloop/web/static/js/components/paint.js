@@ -61,6 +61,13 @@ export function confidencePalette() {
   return palette;
 }
 
+/** Whole percent -> colour: the more, the brighter. */
+export function doubtPalette() {
+  const palette = new Uint32Array(256);
+  palette.set(confidencePalette().slice(0, 101).reverse());
+  return palette;
+}
+
 /**
  * The colours of a mask's pixels.
  * @param {Uint8Array} ids @param {Uint32Array} palette

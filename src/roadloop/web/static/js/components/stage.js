@@ -22,6 +22,7 @@ import { bounded, fit, layout, pan, pixelAt, toPane, zoomAt } from "./view.js";
  * @property {Class[]} classes
  * @property {string} [truth] For a prediction: a PNG of the true class numbers.
  * @property {string} [confidence] For a prediction: a PNG of whole percent.
+ * @property {boolean} [doubt] Its numbers are whole percent, and no classes.
  */
 /** @typedef {{key: string, name: string, width: number, height: number, image: string, masks: Mask[]}} Shown */
 /**
@@ -241,7 +242,7 @@ function read(shown, { values }) {
       const truth = mask.truth === undefined ? NOTHING : (values[mask.truth] ?? NOTHING);
       return {
         name: mask.name,
-        text: found ? className(found) : t("忽略", "ignored"),
+        text: mask.doubt ? `${id} %` : found ? className(found) : t("忽略", "ignored"),
         sure: sure === NOTHING ? "" : `${sure} %`,
         wrong: truth !== NOTHING && truth !== id,
       };

@@ -4,7 +4,7 @@
 import { t } from "../i18n.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { className, Swatch } from "./classes.js";
-import { classPalette, confidencePalette } from "./paint.js";
+import { classPalette, confidencePalette, doubtPalette } from "./paint.js";
 import { Stage } from "./stage.js";
 
 /** @typedef {import("./stage.js").Shown} Shown */
@@ -73,7 +73,7 @@ export function Viewer({ shown, near, keys = {}, help = [], title, bar, children
   useKeys(own);
   const classes = unique(shown.masks.flatMap((mask) => mask.classes));
   return html`
-    <section class=${`viewer ${full ? "full" : ""} ${classes.length ? "" : "bare"}`} ref=${box}
+    <section class=${`viewer ${full ? "full" : ""} ${shown.masks.length ? "" : "bare"}`} ref=${box}
       aria-label=${t("看图", "Viewer")}>
       ${title}
       <div class="row viewer-bar">
@@ -135,6 +135,9 @@ export function Viewer({ shown, near, keys = {}, help = [], title, bar, children
           look.confidence &&
           html`<span class="ramp small">100 %<span aria-hidden="true"></span>0 % ${t("置信度", "confidence")}</span>`
         }
+        ${shown.masks
+          .filter((mask) => mask.doubt)
+          .map((mask) => html`<span class="ramp small">0 %<span aria-hidden="true"></span>100 % ${mask.name}</span>`)}
         ${classes.map(
           (one) => html`
             <button type="button" class="legend-item" aria-pressed=${String(!look.hidden.has(nameOf(one)))}
@@ -241,6 +244,7 @@ function layerOf(mask, look) {
   if (look.confidence && mask.confidence) {
     return { url: mask.confidence, palette: confidencePalette(), paletteName: "confidence" };
   }
+  if (mask.doubt) return { url: mask.url, palette: doubtPalette(), paletteName: "doubt" };
   const hidden = [...look.hidden].sort().join();
   const palette = classPalette(mask.classes, (one) => look.hidden.has(nameOf(one)));
   const layer = { url: mask.url, palette, paletteName: `${mask.key} ${hidden}` };

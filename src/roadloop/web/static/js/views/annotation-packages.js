@@ -19,6 +19,7 @@ import { to } from "../router.js";
 export function Packages({ of, reload }) {
   const [shape, setShape] = useState("brush");
   const [unpainted, setUnpainted] = useState("");
+  const [person, setPerson] = useState("");
   const rows = /** @type {any[]} */ (of.packages);
   const people = usePeople(of.version);
   if (rows.length === 0) {
@@ -36,6 +37,7 @@ export function Packages({ of, reload }) {
   const studio = of.annotator !== "folder";
   const ready = rows.filter((row) => !row.pushed && !row.problem);
   const lying = rows.filter((row) => row.done);
+  const how = { shape, person: person.trim() };
   return html`
     <div class="stack">
       ${of.unreachable && html`<${Warnings} texts=${[of.unreachable]} />`}
@@ -47,19 +49,29 @@ export function Packages({ of, reload }) {
                 ? t(`交付 ${count(ready.length)} 个任务包`, `Hand over ${packages(ready.length)}`)
                 : t("✓ 全部已交付", "✓ All are handed over")
             }
-            run=${(/** @type {(words: string) => void} */ say) => handOver(of.version, ready, shape, say, reload)} />
+            run=${(/** @type {(words: string) => void} */ say) => handOver(of.version, ready, how, say, reload)} />
           <${Start} primary=${ready.length === 0 && lying.length > 0} disabled=${lying.length === 0} done=${reload}
             label=${t("取回已完成的标注", "Take finished labels back")}
             title=${t("可以重复：只取新的和改过的。", "May be repeated: it fetches what is new or has changed.")}
             run=${(/** @type {(words: string) => void} */ say) => takeBack(of.version, lying, unpainted, say)} />
+          <span class="grow"></span>
+          ${!peopled() && html`<${Taker} person=${person} setPerson=${setPerson} people=${of.people} />`}
         </div>
         ${studio && html`<${StudioOptions} ...${{ shape, setShape, unpainted, setUnpainted }} />`}
         <p class="quiet small wrap">${guide(of)}</p>
       <//>
       <${Panel} flush>
-        <${Table} rows=${rows} columns=${[...columns(of, shape, reload), ...giving(of, people)]}
+        <${Table} rows=${rows} columns=${[...columns(of, how, reload), ...giving(of, people)]}
           address=${(/** @type {any} */ row) => `${to("annotation", of.version)}?tab=packages&n=${row.number}`} />
       <//>
+      ${
+        of.people.length > 0 &&
+        html`
+          <${Panel} title=${t("各标注员的进度", "How far each annotator is")} flush>
+            <${Table} rows=${of.people} columns=${peopleColumns()} />
+          <//>
+        `
+      }
     </div>
   `;
 }
@@ -86,6 +98,19 @@ const StudioOptions = ({ shape, setShape, unpainted, setUnpainted }) => html`
   </div>
 `;
 
+/**
+ * Who takes the packages that are handed over next: where there are no accounts that they could be given to.
+ * @param {{person: string, setPerson: (name: string) => void, people: {person: string}[]}} props
+ */
+const Taker = ({ person, setPerson, people }) => html`
+  <label class="row tight small">
+    ${t("由谁领取", "Taken by")}
+    <input class="narrow" name="person" autocomplete="off" list="takers" maxlength="100" value=${person}
+      placeholder=${t("名字，可不填", "a name, if wanted")} onInput=${(/** @type {any} */ e) => setPerson(e.target.value)} />
+    <datalist id="takers">${people.map((one) => html`<option value=${one.person} />`)}</datalist>
+  </label>
+`;
+
 /** @param {number} n */
 const packages = (n) => many(n, "package");
 
@@ -104,8 +129,10 @@ const guide = (of) =>
           counts as done.`,
       );
 
-/** @param {any} of @param {string} shape @param {() => void} reload */
-const columns = (of, shape, reload) => [
+/** @typedef {{shape: string, person: string}} How  What is said as packages are handed over. */
+
+/** @param {any} of @param {How} how @param {() => void} reload */
+const columns = (of, how, reload) => [
   {
     head: t("任务包", "Package"),
     cell: (/** @type {any} */ row) => t(`第 ${row.number} 包`, `Package ${row.number}`),
@@ -130,9 +157,12 @@ const columns = (of, shape, reload) => [
         : !row.problem &&
           html`
             <${Start} small label=${t("交付", "Hand over")} done=${reload}
-              run=${() => push(of.version, row.number, shape)} />
+              run=${() => push(of.version, row.number, how)} />
           `,
   },
+  ...(peopled()
+    ? []
+    : [{ head: t("领取人", "Taken by"), cell: (/** @type {any} */ row) => taker(of, row, how, reload) }]),
   { head: t("标完", "Labelled"), cell: (/** @type {any} */ row) => labelled(row) },
   {
     head: t("最近一张", "Last label"),
@@ -203,27 +233,62 @@ const personOf = (people, row) =>
 const of_ = (some, all) => `${count(some)} / ${count(all)}`;
 
 /** @param {any} row */
-function labelled(row) {
-  const done = Math.max(row.done ?? 0, row.returned);
-  if (row.done === null && row.returned === 0) return html`<span class="faint">–</span>`;
-  return html`
-    <span class="row nowrap-row">
-      <${ProgressBar} share=${row.pictures ? done / row.pictures : 0} label=${t("标完", "Labelled")} />
-      <span class="small nowrap">${of_(done, row.pictures)}</span>
-    </span>
-  `;
-}
+const labelled = (row) =>
+  row.done === null && row.returned === 0
+    ? html`<span class="faint">–</span>`
+    : share(Math.max(row.done ?? 0, row.returned), row.pictures);
 
-/** @param {string} version @param {number} number @param {string} shape @returns {Promise<string>} */
-const push = (version, number, shape) =>
-  act(`/v1/packages/${encodeURIComponent(version)}/${number}/push`, { shape }).then((reply) => reply.data);
+/** @param {number} done @param {number} all */
+const share = (done, all) => html`
+  <span class="row nowrap-row">
+    <${ProgressBar} share=${all ? done / all : 0} label=${t("标完", "Labelled")} />
+    <span class="small nowrap">${of_(done, all)}</span>
+  </span>
+`;
+
+/**
+ * Who took a package, and a way to say that it has gone on to somebody else.
+ * @param {any} of @param {any} row @param {How} how @param {() => void} reload
+ */
+const taker = (of, row, how, reload) => html`
+  <span class="row tight">
+    ${row.person ? html`<span class="wrap">${row.person}</span>` : html`<span class="faint">–</span>`}
+    ${
+      row.pushed &&
+      how.person &&
+      how.person !== row.person &&
+      html`
+        <${Start} small label=${t(`改为 ${how.person}`, `To ${how.person}`)} done=${reload}
+          run=${() => push(of.version, row.number, how)} />
+      `
+    }
+  </span>
+`;
+
+const peopleColumns = () => [
+  { head: t("领取人", "Taken by"), cell: (/** @type {any} */ one) => one.person, class: "name-col" },
+  { head: t("任务包", "Packages"), num: true, cell: (/** @type {any} */ one) => count(one.packages) },
+  { head: t("标完", "Labelled"), cell: (/** @type {any} */ one) => share(one.done, one.pictures) },
+  { head: t("取回", "Taken back"), num: true, cell: (/** @type {any} */ one) => of_(one.returned, one.pictures) },
+  { head: t("发布", "Published"), num: true, cell: (/** @type {any} */ one) => count(one.published) },
+  {
+    head: t("退回", "Rejected"),
+    num: true,
+    cell: (/** @type {any} */ one) =>
+      one.rejected > 0 ? html`<span class="bad">${count(one.rejected)}</span>` : count(0),
+  },
+];
+
+/** @param {string} version @param {number} number @param {How} how @returns {Promise<string>} */
+const push = (version, number, how) =>
+  act(`/v1/packages/${encodeURIComponent(version)}/${number}/push`, how).then((reply) => reply.data);
 
 /**
  * One after the other, so that what stops one is said before the next begins.
- * @param {string} version @param {Row[]} rows @param {string} shape @param {(words: string) => void} say
+ * @param {string} version @param {Row[]} rows @param {How} how @param {(words: string) => void} say
  * @param {() => void} reload
  */
-async function handOver(version, rows, shape, say, reload) {
+async function handOver(version, rows, how, say, reload) {
   let task = "";
   for (const [i, row] of rows.entries()) {
     say(`${i + 1} / ${rows.length} …`);
@@ -231,7 +296,7 @@ async function handOver(version, rows, shape, say, reload) {
       await ended(task);
       reload();
     }
-    task = await push(version, row.number, shape);
+    task = await push(version, row.number, how);
   }
   return task;
 }

@@ -135,19 +135,29 @@ const facts = (found) => [
   ...outcomes(found),
 ];
 
+/** @param {{name: string}[] | undefined} rows */
+const choices = (rows) => (rows ?? []).map(({ name }) => [name, name]);
+
 /** How the folder is read, where what was recognised is wrong. @param {{reading: Reading, look: any}} props */
 function Correct({ reading, look }) {
-  const { data } = usePoll((signal) => get("/v1/class-tables", {}, signal), []);
+  const { data } = usePoll(
+    (signal) =>
+      Promise.all([get("/v1/class-tables", {}, signal), get("/v1/imports/layouts", {}, signal)]).then(
+        ([tables, layouts]) => ({ tables: tables.data, layouts: layouts.data }),
+      ),
+    [],
+  );
   const form = useForm(reading, async (values) => look(values));
   return html`
     <${Panel} title=${t("识别得不对？", "Is that not right?")}>
       <${FormBox} form=${form} fields=${["layout", "roadelement", "values"]} go=${t("重新查看", "Look again")}>
         <${Select} form=${form} name="layout" label=${t("布局", "Layout")}
-          options=${[["auto", t("自动识别", "Recognise it")], ...LAYOUTS.map((name) => [name, name])]} wide />
+          options=${[["auto", t("自动识别", "Recognise it")], ...choices(data?.layouts)]} wide
+          hint=${data?.layouts.find((/** @type {any} */ one) => one.name === form.values.layout)?.signs} />
         <${Select} form=${form} name="roadelement" label=${t("类别表", "Class table")} wide
           options=${[
             ["", t("数据自带的，或布局常用的", "The data's own, or the layout's usual one")],
-            ...(data?.data ?? []).map((/** @type {any} */ table) => [table.name, table.name]),
+            ...choices(data?.tables),
           ]} />
         <${Select} form=${form} name="values" label=${t("像素值的含义", "What pixel values mean")} wide
           options=${[
@@ -159,25 +169,6 @@ function Correct({ reading, look }) {
     <//>
   `;
 }
-
-const LAYOUTS = [
-  "mapillary",
-  "label-studio",
-  "coco",
-  "cityscapes",
-  "cityscapes-train-ids",
-  "idd",
-  "idd-level3",
-  "bdd100k",
-  "apolloscape",
-  "apolloscape-lane",
-  "cvat",
-  "voc",
-  "camvid",
-  "pairs",
-  "cvat-xml",
-  "labelme",
-];
 
 const FIELDS = ["dest", "author", "city", "import", "source", "annotype", "datakind", "imgoprange", "datum"];
 

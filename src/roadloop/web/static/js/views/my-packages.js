@@ -14,8 +14,11 @@ import { PackagePictures } from "./annotation-pictures.js";
 export function MyPackages({ route }) {
   const { version, n } = route.query;
   return version && n
-    ? html`<${PackagePictures} version=${version} number=${n} query=${route.query} list=${to("mine")}
-        all=${`${to("mine")}?version=${encodeURIComponent(version)}&n=${n}`} />`
+    ? html`
+      <${Head} title=${t(`第 ${n} 包`, `Package ${n}`)} sub=${version} />
+      <${PackagePictures} version=${version} number=${n} query=${route.query} list=${to("mine")}
+        all=${`${to("mine")}?version=${encodeURIComponent(version)}&n=${n}`} />
+    `
     : html`<${List} />`;
 }
 

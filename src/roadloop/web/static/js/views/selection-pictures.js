@@ -196,12 +196,14 @@ function Where({ task, row, rows }) {
   `;
 }
 
-/** A picture as the viewer takes it; a selection keeps no score map. @param {any} row */
+/** A picture as the viewer takes it, with the map of its score where it has one. @param {any} row */
 const shownOf = (row) => ({
   key: row.image_url,
   name: row.file,
   width: row.width || 1,
   height: row.height || 1,
   image: row.image_url,
-  masks: [],
+  masks: row.map_url
+    ? [{ key: "doubt", digit: "2", name: t("不确定度", "Uncertainty"), url: row.map_url, classes: [], doubt: true }]
+    : [],
 });
