@@ -34,6 +34,7 @@ def visit_of(request: Request) -> Visit:
         cookies=request.cookies,
         ours=origin.partition("://")[2] == headers.get("host", "").lower() if origin else site == "same-origin",
         package=request.path_params.get("n"),
+        host=headers.get("host", "").lower(),
     )
 
 

@@ -4,6 +4,7 @@
 import { secretly } from "../api.js";
 import { FormBox, Input, useForm } from "../components/form.js";
 import { Head, Panel } from "../components/layout.js";
+import { SignOn } from "../components/sign-on.js";
 import { t } from "../i18n.js";
 import { html, useEffect } from "../lib.js";
 import { askWho } from "../me.js";
@@ -24,6 +25,7 @@ export function LogIn({ switches }) {
       </div>
       <main>
         <${Head} title=${title} sub=${t("用管理员给你的账号。", "With the account that an admin has given you.")} />
+        <${SignOn} words=${(/** @type {string} */ title) => t(`用 ${title} 登录`, `Log in with ${title}`)} />
         <${Panel}>
           <${FormBox} form=${form} fields=${[]} go=${t("登录", "Log in")}>
             <${Input} form=${form} name="name" label=${t("账号", "Name")} required wide complete="username" />
