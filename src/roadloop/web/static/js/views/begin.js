@@ -54,7 +54,7 @@ export function Begin({ active }) {
                 ? html`<${JobState} job=${drawing} wide />`
                 : html`
                   <div>
-                    <button type="button" class="button" disabled=${asked} onClick=${draw}>
+                    <button type="button" class="button" calls="/v1/demo/pictures" disabled=${asked} onClick=${draw}>
                       ${t("绘制演示图片", "Draw the demo's pictures")}
                     </button>
                   </div>
