@@ -50,70 +50,87 @@ def as_nobody(chromium: webdriver.Chrome, browser: Browser) -> None:
     chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
 
+def press(browser: Browser, selector: str, text: str = "") -> None:
+    """Press what says that, as soon as it is there; between two documents there is nothing."""
+    program = (
+        "const found = [...document.querySelectorAll(arguments[0])].find((e) => e.textContent.includes(arguments[1]));"
+        "found?.click(); return !!found"
+    )
+    browser.until(lambda: browser.run(program, selector, text), f"{selector} with {text!r}")
+
+
+def seen(browser: Browser, selector: str, text: str) -> None:
+    """Wait until it is there; a document may go meanwhile."""
+    program = "return [...document.querySelectorAll(arguments[0])].some((e) => e.textContent.includes(arguments[1]) && e.getClientRects().length)"
+    browser.until(lambda: browser.run(program, selector, text), f"no {selector} with {text!r}")
+
+
 def there(browser: Browser, person: str) -> None:
     """Press the button, log in at the provider, and agree."""
-    browser.run("arguments[0].click()", browser.find("button[name=sign-on]"))
-    browser.find("input[name=login]")
-    browser.run(
-        "for (const name of ['login', 'password']) document.querySelector(`[name=${name}]`).value = arguments[0];"
-        "document.querySelector('form').requestSubmit()",
-        person,
+    press(browser, "button[name=sign-on]")
+    program = (
+        "const fields = ['login', 'password'].map((name) => document.querySelector(`[name=${name}]`));"
+        "if (!fields[0]) return false;"
+        "for (const field of fields) field.value = arguments[0];"
+        "document.querySelector('form').requestSubmit();"
+        "return true"
     )
-    browser.find("button[type=submit]", "Continue")
-    browser.run("document.querySelector('form').requestSubmit()")
+    browser.until(lambda: browser.run(program, person), "the provider's log-in")
+    press(browser, "button[type=submit]", "Continue")
 
 
 def test_button__leads_there_and_back_to_where_one_was(browser: Browser, site: LiveServer) -> None:
     browser.open("/#/jobs")
-    browser.find("button", "用 公司账号 登录")
+    seen(browser, "button", "用 公司账号 登录")
     there(browser, "s-wang")
-    browser.find(".who", "wang")
-    browser.find("h1", "任务")
+    seen(browser, ".who", "wang")
+    seen(browser, "h1", "任务")
     assert str(browser.run("return location.href")) == f"{site.url}/#/jobs"  # no code is left in the address
     browser.open("/")
-    browser.find(".who", "wang")  # the session stays
+    seen(browser, ".who", "wang")  # the session stays
     browser.open("/#/people")
-    browser.shows("wang · 工程师")
+    seen(browser, "main", "wang · 工程师")
 
 
 def test_button__an_account_without_a_password_is_taken_by_its_name(browser: Browser) -> None:
     browser.open("/")
     there(browser, "s-anna")
-    browser.shows("我的任务包")
-    browser.find(".who", "anna")
+    seen(browser, "main", "我的任务包")
+    seen(browser, ".who", "anna")
 
 
 def test_refusal__is_said_on_the_log_in_page_and_nobody_is_logged_in(browser: Browser, site: LiveServer) -> None:
     browser.open("/")
     there(browser, "s-none")
-    browser.find(".failure", "提供方认识你（nobody），但这里没有可用的账号")
-    browser.shows("用管理员给你的账号")
+    seen(browser, ".failure", "提供方认识你（nobody），但这里没有可用的账号")
+    seen(browser, "main", "用管理员给你的账号")
     assert str(browser.run("return location.search")) == ""
     browser.run('document.querySelector("button[lang=en]").click()')
-    browser.find("button", "Log in with 公司账号")
+    seen(browser, "button", "Log in with 公司账号")
 
 
 def test_cancelled__at_the_provider_it_is_said(browser: Browser) -> None:
     browser.open("/")
-    browser.run("arguments[0].click()", browser.find("button[name=sign-on]"))
-    browser.find("a", "Cancel").click()
-    browser.find(".failure", "没有同意这次登录：access_denied")
+    press(browser, "button[name=sign-on]")
+    press(browser, "a", "Cancel")
+    seen(browser, ".failure", "没有同意这次登录：access_denied")
 
 
 def test_connect__who_has_a_password_logs_in_by_the_provider_from_then_on(browser: Browser) -> None:
     browser.open("/#/people")
-    browser.find("form button")
+    seen(browser, "form button", "登录")
     fill = """for (const [name, value] of Object.entries(arguments[0])) {
         const field = document.querySelector(`[name="${name}"]`);
         field.value = value;
         field.dispatchEvent(new Event("input", { bubbles: true }));
       }"""
     browser.run(fill, {"name": "li", "password": PASSWORD})
-    browser.find("form button", "登录").click()
-    browser.find("button", "关联 公司账号")
+    press(browser, "form button", "登录")
+    seen(browser, ".who", "li")
+    seen(browser, "button", "关联 公司账号")
     there(browser, "s-root")
-    browser.shows("li · 管理员")
-    browser.run("arguments[0].click()", browser.find("button", "退出登录"))
-    there_again = browser.find("button[name=sign-on]", "公司账号")
-    browser.run("arguments[0].click()", there_again)  # still logged in there
-    browser.find(".who", "li")
+    seen(browser, "main", "li · 管理员")
+    press(browser, "button", "退出登录")
+    seen(browser, "h1", "登录")
+    press(browser, "button[name=sign-on]", "用 公司账号 登录")  # still logged in there
+    seen(browser, ".who", "li")

@@ -348,7 +348,7 @@ def test_post__goes_to_the_next_address_of_a_host_where_the_first_does_not_answe
     monkeypatch.setattr(post_module.socket, "create_connection", connecting := _Connecting())
     assert post(letter, private=True)[0] == 200
     assert connecting.tried == ["::1", "127.0.0.1"]
-    assert receiver.came[0].headers["Host"] == f"two.example:{port}"
+    assert receiver.came[0].headers["host"] == f"two.example:{port}"
     found[:] = found[:1]
     with pytest.raises(UnreachedError, match="was not reached"):
         post(letter, private=True)
