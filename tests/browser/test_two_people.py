@@ -182,11 +182,10 @@ def take_back_and_go_on(browser: Browser) -> None:
     browser.until(lambda: browser.run(numbers)[3] == "2", "taken back")  # type: ignore[index]
     press(browser, "[data-tab=publish]")
     press(browser, "button", "检查并发布取回的 2 张")
-    browser.find(".run a.button", "生成数据")
-    press(browser, ".run a.button", "生成数据")
+    press(browser, ".run a.button", "生成下一个增量")
     name = browser.find("[name=data_name]").get_attribute("value")
-    fill(browser, train="1", val="0", test="0")
-    press(browser, "button.primary", f"生成数据 {name} (train 2")
+    fill(browser, base_data="d1", train="1", val="0", test="0")
+    press(browser, "button.primary", f"生成数据 {name} (")
     browser.find(".head .chip", "完成")
 
 
