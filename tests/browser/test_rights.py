@@ -142,7 +142,7 @@ def test_viewer__is_led_to_no_form_and_finds_none_by_its_address(browser: Browse
 def test_reference__a_call_that_one_may_not_make_cannot_be_tried(browser: Browser, site: LiveServer) -> None:
     log_in(browser, "viewer")
     browser.open("/docs#create_train")
-    browser.shows("你的角色没有这项权限")
+    browser.find(".try p", "你的角色没有这项权限")
     browser.open("/docs#train_history")
     browser.find(".try form")
 

@@ -184,7 +184,8 @@ def take_back_and_go_on(browser: Browser) -> None:
     press(browser, "button", "检查并发布取回的 2 张")
     press(browser, ".run a.button", "生成下一个增量")
     name = browser.find("[name=data_name]").get_attribute("value")
-    fill(browser, base_data="d1", train="1", val="0", test="0")
+    # The annotators' classes are not those of the data that was there: a dataset of its own.
+    fill(browser, data_type="all", train="1", val="0", test="0")
     press(browser, "button.primary", f"生成数据 {name} (")
     browser.find(".head .chip", "完成")
 

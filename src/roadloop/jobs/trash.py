@@ -45,7 +45,17 @@ BELONGINGS: Final = ("roadloop.packages.disposal:belongings",)
 #: Modules that know what refers to a thing (`references`).
 REFERRERS: Final = tuple(
     f"roadloop.{feature}.disposal"
-    for feature in ("sources", "datasets", "training", "evaluation", "releases", "selection", "packages", "annotators")
+    for feature in (
+        "sources",
+        "datasets",
+        "training",
+        "evaluation",
+        "releases",
+        "selection",
+        "packages",
+        "annotators",
+        "sweeps",
+    )
 )
 _HOLDING: Final = frozenset({"source", "evaluation", "selection"})
 MOST: Final = 20  #: references that a refusal names

@@ -25,19 +25,23 @@ export function SignOn({ words, connect, hint }) {
   if (!me?.sign_on) return null;
   return html`
     <${Panel}>
-      ${
-        failure &&
-        html`
-          <div class="failure" role="alert">
-            <span class="mark">✕</span>
-            <span class="wrap">${failure.message}</span>
-          </div>
-        `
-      }
-      <button type="button" class="button primary" name="sign-on" disabled=${busy} onClick=${go}>
-        ${words(me.sign_on)}
-      </button>
-      ${hint && html`<p class="quiet small wrap">${hint}</p>`}
+      <div class="stack tight">
+        ${
+          failure &&
+          html`
+            <div class="failure" role="alert">
+              <span class="mark">✕</span>
+              <span class="wrap">${failure.message}</span>
+            </div>
+          `
+        }
+        <div>
+          <button type="button" class="button primary" name="sign-on" disabled=${busy} onClick=${go}>
+            ${words(me.sign_on)}
+          </button>
+        </div>
+        ${hint && html`<p class="quiet small wrap">${hint}</p>`}
+      </div>
     <//>
   `;
 }
