@@ -206,7 +206,7 @@ def test_two_people__go_round_the_loop_and_neither_sees_what_is_not_theirs(
     log_in(browser, "li")
     lines = asked(browser, "/v1/audit?page_size=200")[1]
     did = {(line["who"], line["what"]) for line in lines}
-    assert {("王工", what) for what in ("offimport", "create_data", "create_train", "starttask", "sam_value", "task_divide",
+    assert {("王工", what) for what in ("off_import", "create_data", "create_train", "starttask", "sam_value", "task_divide",
                                        "give_package", "linedown", "process_label")} <= did  # fmt: skip
     assert {what for who, what in did if who == "anna"} == {"log_in"}
     assert [

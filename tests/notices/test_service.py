@@ -339,13 +339,13 @@ def test_post__goes_to_the_next_address_of_a_host_where_the_first_does_not_answe
     look_up = socket.getaddrinfo
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("::1", "127.0.0.1")]
     monkeypatch.setattr(
-        post_module.socket,
+        socket,
         "getaddrinfo",
         lambda host, *args, **more: found if host == "two.example" else look_up(host, *args, **more),
     )
     letter = Letter(f"http://two.example:{port}/", {}, b"{}")
     # The receiver does not listen at the first; the letter names the host, not the address.
-    monkeypatch.setattr(post_module.socket, "create_connection", connecting := _Connecting())
+    monkeypatch.setattr(socket, "create_connection", connecting := _Connecting())
     assert post(letter, private=True)[0] == 200
     assert connecting.tried == ["::1", "127.0.0.1"]
     assert receiver.came[0].headers["host"] == f"two.example:{port}"
