@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PAGE := src/roadloop/web/static/js src/roadloop/web/static/css tests/web/page
 
-.PHONY: setup demo test test-postgresql test-gpu gpu test-services test-cluster check check-page format format-page reliability endurance coverage mutate clean
+.PHONY: setup demo test test-postgresql test-gpu gpu test-services test-cluster audit check check-page format format-page reliability endurance coverage mutate clean
 
 setup: .venv/ready
 
@@ -66,7 +66,16 @@ endurance: setup
 	.services/mlflow/bin/python -m pip install --quiet --disable-pip-version-check mlflow==3.17.2 tensorboard==2.20.0
 	@touch $@
 
-test-services: setup .services/label-studio/ready .services/mxnet/ready .services/mlflow/ready
+# Known weaknesses of the pinned packages. Where there is no network: ARGS="--database PyPI.zip", a stored copy of OSV's database.
+.services/audit/ready:
+	$(PYTHON) -m venv .services/audit
+	.services/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
+
+audit: setup .services/audit/ready
+	@$(BIN)/python tests/vulnerabilities.py $(ARGS)
+
+test-services: setup .services/audit/ready .services/label-studio/ready .services/mxnet/ready .services/mlflow/ready
 	$(PYTEST) -m services $(PYTEST_ARGS)
 
 # A real Ray cluster of three nodes in network namespaces of their own: needs root, and the distribution's package postgresql.

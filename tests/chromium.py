@@ -1,13 +1,41 @@
 """Chromium for tests: one page, and what a person would do and see on it."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 SECONDS = 60  # until something must have appeared; a busy machine takes 20 for a job that loads torch
+
+
+def start(profile: Path) -> webdriver.Chrome:
+    """A Chromium that knows nobody; the test is skipped where there is none.
+
+    Args:
+        profile: Folder of what it keeps.
+    """
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium chromium-driver)")
+    options = Options()
+    options.binary_location = binary
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        f"--user-data-dir={profile}",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(driver))
 
 
 class Browser:

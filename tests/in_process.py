@@ -40,10 +40,15 @@ class Caller:
     """The application of an installation, and calls of it.
 
     Use it in a `with` block.
+
+    Args:
+        platform: The installation.
+        token: Of the program that calls; "": none.
     """
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, token: str = "") -> None:
         self.app: FastAPI = create_app(platform, PORT)
+        self._who = [(b"authorization", f"Bearer {token}".encode())] if token else []
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -81,7 +86,7 @@ class Caller:
             texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
             query = "&".join(f"{k}={quote(v, safe='', errors='surrogatepass')}" for k, v in texts.items()).encode()
         raw = quote(path, errors="surrogatepass")
-        headers = [(b"host", f"127.0.0.1:{PORT}".encode()), (b"content-type", b"application/json")]
+        headers = [(b"host", f"127.0.0.1:{PORT}".encode()), (b"content-type", b"application/json"), *self._who]
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
             "path": unquote(raw), "raw_path": raw.encode(), "query_string": query, "root_path": "",

@@ -39,6 +39,7 @@ NEEDED = {
     "user list": [],
     "user passwd": ["li", "--stdin"],
     "user role": ["li", "viewer"],
+    "user unlink": ["li"],
     "weights import": ["FILE", "--name", "x"],
     "weights trust": ["--list"],
 }

@@ -51,4 +51,4 @@ def test_job__names_the_extra(platform: Platform) -> None:
 def test_missing__other_failures_stay_what_they_are(error: ImportError) -> None:
     assert missing_package(error) is None
     assert missing_package(ModuleNotFoundError("x", name="onnxruntime.capi")) is not None
-    assert set(EXTRAS.values()) == {"torch"}
+    assert set(EXTRAS.values()) == {"torch", "oidc"}

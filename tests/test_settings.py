@@ -68,7 +68,9 @@ def test_job_environment__has_a_clusters_token_only_where_nodes_are_to_help(monk
 
 
 def test_secrets__every_address_and_token_is_in_the_table_of_who_is_told() -> None:
-    suspects = {name for name in Settings.model_fields if name.endswith(("_url", "_token", "_password", "_key"))}
+    suspects = {
+        name for name in Settings.model_fields if name.endswith(("_url", "_token", "_password", "_secret", "_key"))
+    }
     assert suspects - {"database_url"} == set(SECRETS)  # every job has rows to write
     assert frozenset().union(*SECRETS.values()) <= set(TASKS)
 

@@ -262,7 +262,14 @@ class MissingPackageError(JobError):
 
 
 #: Packages that are imported without being asked for first, and the extra of this project that brings each.
-EXTRAS: Final[Mapping[str, str]] = {"torch": "torch", "onnx": "torch", "onnxruntime": "torch", "onnxscript": "torch"}
+EXTRAS: Final[Mapping[str, str]] = {
+    "torch": "torch",
+    "onnx": "torch",
+    "onnxruntime": "torch",
+    "onnxscript": "torch",
+    "authlib": "oidc",
+    "joserfc": "oidc",
+}
 
 
 def missing_package(error: ImportError) -> MissingPackageError | None:

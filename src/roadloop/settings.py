@@ -56,6 +56,31 @@ class Settings(BaseSettings):
         description="Origins of an older front-end's pages, such as http://10.0.0.5:8080, that may call what lies below /api.",
     )
     session_days: float = Field(7, gt=0, le=366, description="A log-in of a browser ends so many days later.")
+    oidc_issuer: str = Field(
+        "",
+        description="OpenID Connect provider by which people log in, as its issuer is written; empty: by password only.",
+    )
+    oidc_client_id: str = Field("", description="What the provider calls this installation.")
+    oidc_client_secret: str = Field(
+        "", description="The secret that the provider has given for it; empty: a public client, by PKCE alone."
+    )
+    oidc_scopes: tuple[str, ...] = Field(
+        ("openid", "profile", "email"),
+        description="What the provider is asked to tell of people; `openid` is among it.",
+    )
+    oidc_name_claim: str = Field(
+        "preferred_username",
+        description="The claim that says what somebody's account is called; one that people cannot change themselves.",
+    )
+    oidc_role_claim: str = Field(
+        "",
+        description="The claim that decides about roles, such as `groups`; empty: who has no account is let in by none.",
+    )
+    oidc_roles: tuple[str, ...] = Field(
+        (),
+        description="Values of that claim and the role of each, such as `road-team=engineer`; `admin` is none of them.",
+    )
+    oidc_title: str = Field("", description="What the button of the log-in page calls the provider; empty: its host.")
     database_url: str = Field(
         "", description="postgresql://user@host/name, for several machines; empty means SQLite in the workspace."
     )

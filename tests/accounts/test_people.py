@@ -32,7 +32,7 @@ def test_nobody__has_an_account_and_everything_is_as_before(team: Team) -> None:
     client = TestClient(team.app, base_url=URL)
     assert client.get("/v1/me").json()["data"] == {
         "accounts": False, "name": None, "role": "admin", "token": False,
-        "rights": ["open", "self", "package", "see", "work", "rule"],
+        "rights": ["open", "self", "package", "see", "work", "rule"], "refused": [], "sign_on": None,
     }  # fmt: skip
     assert client.get("/v1/health").json()["data"]["jobs"]
     assert client.post("/v1/demo/pictures", json={}).status_code == 200

@@ -33,6 +33,8 @@ RULE = {
 OPEN = {
     ("GET", "/v1/me"),
     ("POST", "/v1/log_in"),
+    ("POST", "/v1/sign_on"),
+    ("POST", "/v1/sign_on/begin"),
     ("POST", "/v1/accounts/first"),
     ("GET", "/v1/health"),
     ("GET", "/v1/ready"),

@@ -1,15 +1,11 @@
 """A real server and a real Chromium. Tests are skipped where Chromium or its driver is absent."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 
-from chromium import Browser, resize
+from chromium import Browser, resize, start
 from live import LiveServer
 from roadloop.settings import Settings
 
@@ -27,22 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """One Chromium for all tests; their group keeps them with one worker."""
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("Chromium is not installed (apt-get install chromium chromium-driver)")
-    options = Options()
-    options.binary_location = binary
-    profile: Path = tmp_path_factory.mktemp("profile")
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        f"--user-data-dir={profile}",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=Service(driver))
+    opened = start(tmp_path_factory.mktemp("profile"))
     yield opened
     opened.quit()
 

@@ -12,6 +12,7 @@ from selenium import webdriver
 from chromium import Browser
 from live import LiveServer
 from package_data import write_images
+from roadloop.accounts import service
 from roadloop.storage.platform import open_platform
 
 ADMIN, ENGINEER, ANNOTATOR = "a sentence of the admin", "a sentence of the engineer", "eine Zeile für Anna"
@@ -184,3 +185,32 @@ def record(browser: Browser) -> None:
     press(browser, "校验")
     browser.shows("校验链完整")
     assert ADMIN not in browser.text()
+
+
+def test_markup__in_names_of_people_and_programs_is_shown_and_never_run(browser: Browser, site: LiveServer) -> None:
+    """S06 with accounts; the record's "who", its facts and what a refusal repeats among it."""
+    evil = "<img src=x onerror=window.pwned=1>"
+    platform = open_platform(site.settings)
+    with platform.database.reading() as db:
+        alone = not service.any_account(db)
+    if alone:
+        platform.database.write(lambda: service.add("li", "admin", ADMIN))
+    platform.database.write(lambda: service.add(evil, "admin", ADMIN))
+    with platform.database.transaction() as db:
+        service.add_token(db, evil, evil, "viewer", 1)
+    platform.database.close()
+    browser.driver.delete_all_cookies()
+    browser.open("/")
+    log_in(browser, f"{evil}x", "wrong")
+    browser.shows("账号或密码不对")
+    log_in(browser, evil, ADMIN)
+    browser.find(".who", evil)
+    for tab in ("own", "people", "tokens", "record"):
+        browser.open(f"/#/people?tab={tab}")
+        browser.find("td, b", evil)
+        assert browser.run("return document.querySelectorAll('main img[src=x]').length") == 0
+    browser.open(f"/#/people?tab=record&who={evil}")
+    browser.find("h1")
+    browser.open("/?code=<script>window.pwned=1</script>&state=x")
+    browser.find(".who", evil)
+    assert browser.run("return window.pwned") is None

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from roadloop.server import create_app
 from roadloop.settings import Settings
 from roadloop.sources.writer import NewSample, writing_set
 from roadloop.storage.platform import Platform, open_platform
+from signed_in import Team, make_each
 
 RunJob = Callable[[Platform, str], queue.Job]
 FILE = "canary_ep-0001.params"
@@ -125,6 +127,31 @@ def test_every_request_for_an_unknown_code_is_refused_by_name(client: TestClient
         in client.post(*requests[0][:1], json=requests[0][1], headers={"Accept-Language": "zh"}).json()["message"]
     )
     assert not canary.ran()
+
+
+def test_roles__nobody_has_an_unknown_code_run_over_http(platform: Platform, canary: Canary) -> None:
+    """S02 with accounts: who works is told what an operator would have to approve; who does not work is told nothing."""
+    make_each(platform)
+    team, refused = Team(platform), Counter[str]()
+    requests = [
+        *(("/starteva", evaluation(source)) for source in ("weights", "planted", "车道线/1")),
+        ("/sele_value", mining("weights")),
+        ("/release", release("weights")),
+        ("/task_divide", {"version": "v1", "step": 5, "types": "full", "pre_model": FILE}),
+        ("/v1/sources/镇/health", {"model": FILE}),
+    ]
+    for role in ("viewer", "annotator", "engineer", "admin"):
+        browser = team.browser(role)
+        for path, body in requests:
+            answer = browser.post(path, json=body)
+            assert answer.status_code == 403, (role, path, answer.text)
+            refused[f"{role}: {answer.json()['error']}"] += 1
+            assert (canary.digest in answer.text) == (role in {"engineer", "admin"})
+    assert refused == {
+        "viewer: access_refused": 7, "annotator: access_refused": 7, "engineer: untrusted_code": 7, "admin: untrusted_code": 7,
+    }  # fmt: skip
+    assert not canary.ran()
+    print(f"\n{refused.total()} requests, {dict(refused)}")
 
 
 def test_every_command_refuses_it_too(canary: Canary, tmp_path: Path) -> None:

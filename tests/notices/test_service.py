@@ -330,3 +330,37 @@ def test_courier__ends_at_once(platform: Platform, receiver: Receiver, tmp_path:
 def marked(platform: Platform) -> bool:
     with platform.database.reading() as db:
         return store.mark_of(db, "x") is not None
+
+
+def test_post__goes_to_the_next_address_of_a_host_where_the_first_does_not_answer(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = receiver.server_address[1]
+    look_up = socket.getaddrinfo
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("::1", "127.0.0.1")]
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *args, **more: found if host == "two.example" else look_up(host, *args, **more),
+    )
+    letter = Letter(f"http://two.example:{port}/", {}, b"{}")
+    # The receiver does not listen at the first; the letter names the host, not the address.
+    monkeypatch.setattr(socket, "create_connection", connecting := _Connecting())
+    assert post(letter, private=True)[0] == 200
+    assert connecting.tried == ["::1", "127.0.0.1"]
+    assert receiver.came[0].headers["host"] == f"two.example:{port}"
+    found[:] = found[:1]
+    with pytest.raises(UnreachedError, match="was not reached"):
+        post(letter, private=True)
+
+
+class _Connecting:
+    """Connects, and notes where to."""
+
+    def __init__(self) -> None:
+        self.tried: list[str] = []
+        self._connect = socket.create_connection
+
+    def __call__(self, address: tuple[str, int], timeout: float) -> socket.socket:
+        self.tried.append(address[0])
+        return self._connect(address, timeout)

@@ -5,6 +5,7 @@ import os
 import shutil
 import unicodedata
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from roadloop.imaging.encode import encode_label
 from roadloop.jobs import queue
 from roadloop.settings import Settings
 from roadloop.storage.platform import Platform, open_platform
+from signed_in import make_each, token_of
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(600)]
 
@@ -119,20 +121,35 @@ def values(operation: Operation, parameter: str, name: str) -> dict[str, Any]:
     return {p: value for p, value in right.items() if value is not None} | {parameter: sent}
 
 
-def test_r27__hostile_names_do_nothing(installation: Platform, tmp_path: Path, times: Callable[[int], int]) -> None:
+#: Without accounts, and as each role (S01), which gets a tenth of the names.
+ROLES: Final = (
+    "",
+    *(pytest.param(role, marks=pytest.mark.slow) for role in ("viewer", "annotator", "engineer", "admin")),
+)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_r27__hostile_names_do_nothing(
+    installation: Platform, tmp_path: Path, times: Callable[[int], int], role: Any
+) -> None:
     outside = tmp_path / "outside"
+    token = ""
+    if role:
+        make_each(installation)
+        token = token_of(installation, "admin", role)
     corpus = hostile(outside)
     assert len(set(corpus)) == 300
-    count = times(len(corpus))
+    count = times(len(corpus) // 10 if role else len(corpus))
     names = itertools.cycle(corpus)
     before = listing(outside), listing(tmp_path / "pictures"), {p.name for p in tmp_path.iterdir()}
-    bad, asked = [], 0
-    with Caller(installation) as call:
+    bad, asked, statuses = [], 0, Counter[int]()
+    with Caller(installation, token) as call:
         for operation in call.operations():
             for parameter in texts(operation):
                 for name in itertools.islice(names, max(1, count // (10 if parameter in SHARED else 1))):
                     reply = call(operation.method, operation.path, values(operation, parameter, name))
                     asked += 1
+                    statuses[reply.status] += 1
                     busy = reply.status == 503 and operation.path == "/release"  # it waits for its job
                     small = reply.status == 200 or len(reply.body) <= MOST
                     if not (200 <= reply.status < 500 or busy) or not small or SECRET.encode() in reply.body:
@@ -141,6 +158,8 @@ def test_r27__hostile_names_do_nothing(installation: Platform, tmp_path: Path, t
                         )
     assert bad == [], {(path, parameter) for _, path, parameter, *_ in bad}
     assert asked >= 100 * count
+    assert not role or role == "admin" or statuses[403] > asked // 20
+    print(f"\n{role or 'nobody has an account'}: {asked} requests, {dict(sorted(statuses.items()))}")
     assert (listing(outside), listing(tmp_path / "pictures"), {p.name for p in tmp_path.iterdir()}) == before
 
 

@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -103,6 +104,36 @@ def test_upgrade__makes_places_relative_and_says_so(settings: Settings) -> None:
         found = db.execute(sa.text("SELECT sour_dir, dest_dir, dest_path FROM evaluations")).one()
     assert tuple(found) == ("/elsewhere", "out", "out")
     assert (settings.home / ".installation").read_text().strip()
+    platform.database.close()
+
+
+@pytest.mark.sqlite
+def test_upgrade__one_version_back_by_the_rows_that_were_kept(settings: Settings) -> None:
+    """As docs/backup.md says: the kept file in place of the newer one is the database of the version before, whole."""
+    before = migrate.known()[-2]
+    of_version(
+        settings,
+        before,
+        {
+            "accounts": [
+                {"name": "li", "folded": "li", "role": "admin", "password": "x", "disabled": False, "created_at": 1.0}
+            ]
+        },
+    )
+    open_platform(settings, upgrade=True).database.close()
+    home = settings.home
+    with closing(sqlite3.connect(home / "roadloop.db")) as newer:
+        newer.execute("DELETE FROM accounts")
+        newer.commit()
+    for path in home.glob("roadloop.db*"):
+        path.unlink()
+    shutil.copy(home / "backups" / f"roadloop-{before}.db", home / "roadloop.db")
+    with closing(sqlite3.connect(home / "roadloop.db")) as older:
+        assert older.execute("SELECT version_num FROM alembic_version").fetchall() == [(before,)]
+        assert older.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert older.execute("SELECT name FROM accounts").fetchall() == [("li",)]
+    platform = open_platform(settings, upgrade=True)  # and forward again
+    assert migrate.current(platform.database) == migrate.newest()
     platform.database.close()
 
 

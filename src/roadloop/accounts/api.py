@@ -9,9 +9,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from roadloop.accounts import logins, service
+from roadloop.accounts import logins, service, sign_on
 from roadloop.accounts.gate import Gate
+from roadloop.accounts.provider import Provider
 from roadloop.accounts.recipe import (
+    BeginSignOn,
     ChangeAccount,
     ChangePassword,
     FirstAccount,
@@ -21,6 +23,7 @@ from roadloop.accounts.recipe import (
     NewToken,
     OneToken,
     ReadAudit,
+    SignOn,
 )
 from roadloop.accounts.service import Session
 from roadloop.audit import record
@@ -29,6 +32,7 @@ from roadloop.errors import (
     BrokenDatabaseError,
     ConflictError,
     InvalidNameError,
+    InvalidValueError,
     Language,
     LogInNeededError,
     NameTakenError,
@@ -41,7 +45,7 @@ from roadloop.parameters import NoParameters
 from roadloop.storage.platform import Platform
 from roadloop.storage.sheets import Sheet
 from roadloop.web.call import Call
-from roadloop.web.endpoint import SUMMARIES, Answer, Endpoints, Success
+from roadloop.web.endpoint import RIGHT_OF, SUMMARIES, Answer, Endpoints, Success
 from roadloop.web.reference import in_chinese
 from roadloop.web.rights import RIGHTS
 
@@ -49,6 +53,7 @@ _PIECE: Final = 64 * 1024  # characters of a table that are sent at once
 _WORDS: Final[Mapping[str, Text]] = {
     "log_in_refused": Text("登录被拒绝", "A log-in was refused"),
     "serve": Text("启动服务", "The server was started"),
+    "unlink_sign_on": Text("解除统一登录的关联", "An account and the provider's person were parted"),
 }
 _TIMES: Final = ("created_at", "seen_at", "expires_at", "used_at")
 
@@ -62,7 +67,11 @@ class Me(BaseModel):
     name: str | None = Field(description="Of the account; null when nobody is logged in.")
     role: str | None = Field(description="viewer, annotator, engineer or admin; null when nobody is logged in.")
     rights: list[str] = Field(description="What they may: open, self, package, see, work, rule.")
+    refused: list[str] = Field(description="The calls that do something and are not for them: method and path.")
     token: bool = Field(description="Whether a program calls, by a token.")
+    sign_on: str | None = Field(
+        description="What the provider is called by which people log in; null: by password only."
+    )
 
 
 class MeReply(Success):
@@ -136,14 +145,16 @@ def routes(platform: Platform, gate: Gate | None = None) -> APIRouter:
         gate: The one that the application carries; None: its own.
     """
     router, gate = Endpoints(platform, tag="accounts"), gate or Gate(platform)
-    _sessions(router, gate)
-    _people(router, gate)
+    provider = Provider(platform.settings) if platform.settings.oidc_issuer else None
+    _sessions(router, gate, provider)
+    _sign_on(router, gate, provider)
+    _people(router, gate, provider)
     _tokens(router)
     _audit(router)
     return router.api
 
 
-def _sessions(router: Endpoints, gate: Gate) -> None:
+def _sessions(router: Endpoints, gate: Gate, provider: Provider | None) -> None:
     wrong = (LogInNeededError, TooManyAttemptsError)
 
     @router.get("/v1/me", NoParameters, "open", reply=MeReply)
@@ -151,8 +162,11 @@ def _sessions(router: Endpoints, gate: Gate) -> None:
         """Who calls, and what they may do."""
         caller = call.caller
         known = {"name": caller.name or None, "role": caller.role, "token": caller.scope is not None}
+        known["sign_on"] = None if provider is None else provider.title
         rights = [right for right in RIGHTS if caller.may(right)]
-        return {"data": {"accounts": not gate.nobody(), "rights": rights, **known}}
+        calls = ((f"{method} {path}", right) for (method, path), right in RIGHT_OF.items() if method != "GET")
+        refused = [name for name, right in calls if not caller.may(right)]
+        return {"data": {"accounts": not gate.nobody(), "rights": rights, "refused": refused, **known}}
 
     @router.post("/v1/log_in", LogIn, "open", reply=_DONE, errors=wrong)
     def log_in(call: Call, p: LogIn) -> Answer:
@@ -184,7 +198,37 @@ def _sessions(router: Endpoints, gate: Gate) -> None:
         return _begun(call, gate, session)
 
 
-def _people(router: Endpoints, gate: Gate) -> None:
+def _sign_on(router: Endpoints, gate: Gate, provider: Provider | None) -> None:
+    wrong = (ConflictError, LogInNeededError, TooManyAttemptsError)
+
+    def begun_with(call: Call) -> str:
+        return (call.caller.visit.cookies or {}).get(_begun_name(call, gate), "")
+
+    @router.post("/v1/sign_on/begin", BeginSignOn, "open", reply={"data": "https://..."}, errors=(ConflictError,))
+    def begin_sign_on(call: Call, p: BeginSignOn) -> Answer:
+        """Begin a log-in by the OpenID Connect provider: the answer says where the browser goes for it."""
+        begun = sign_on.begin(call, provider, p)
+        response = JSONResponse({"errno": 1, "data": begun.address}, headers={"cache-control": "no-store"})
+        _set_cookie(response, call, _begun_name(call, gate), begun.cookie, sign_on.SECONDS)
+        return response
+
+    @router.post("/v1/sign_on", SignOn, "open", reply=_DONE, errors=wrong)
+    def log_in_by_provider(call: Call, p: SignOn) -> Answer:
+        """Begin a session of a browser that comes back from the OpenID Connect provider."""
+        response = _begun(call, gate, sign_on.finish(call, provider, gate.attempts, p, begun_with(call)))
+        _set_cookie(response, call, _begun_name(call, gate), "", 0)
+        return response
+
+    @router.post("/v1/me/sign_on", SignOn, "self", reply=_DONE, errors=wrong)
+    def connect_sign_on(call: Call, p: SignOn) -> Answer:
+        """Let the person who comes back from the OpenID Connect provider log in by it as this account."""
+        name = sign_on.connect(call, provider, gate.attempts, p, begun_with(call))
+        response = JSONResponse({"errno": 1, "data": name})
+        _set_cookie(response, call, _begun_name(call, gate), "", 0)
+        return response
+
+
+def _people(router: Endpoints, gate: Gate, provider: Provider | None) -> None:
     platform = router.platform
 
     @router.get("/v1/accounts", NoParameters, "work", reply=People)
@@ -205,9 +249,13 @@ def _people(router: Endpoints, gate: Gate) -> None:
                     "Nobody has an account yet: make the first one by /v1/accounts/first or roadloop user add.",
                 )
             )
-        return call.write(
-            lambda: service.add(p.name, p.role, p.password.get_secret_value()), lambda name: {"data": name}
-        )
+        if p.password is None and provider is None:
+            raise InvalidValueError(
+                Text("请给出密码：这里没有设置统一登录。", "Give a password: no provider is set up here to log in by."),
+                parameter="password",
+            )
+        password = None if p.password is None else p.password.get_secret_value()
+        return call.write(lambda: service.add(p.name, p.role, password), lambda name: {"data": name})
 
     @router.post("/v1/accounts/change", ChangeAccount, "rule", reply=_DONE, errors=(ConflictError, NotFoundError))
     def change_account(call: Call, p: ChangeAccount) -> Answer:
@@ -307,11 +355,15 @@ def _words(what: str, language: Language) -> str:
 
 def _begun(call: Call, gate: Gate, session: Session) -> Response:
     response = JSONResponse({"errno": 1, "data": session.name}, headers={"cache-control": "no-store"})
-    _set_cookie(response, call, gate, session.cookie, session.seconds)
+    _set_cookie(response, call, gate.cookie_name(secure=call.caller.visit.secure), session.cookie, session.seconds)
     return response
 
 
-def _set_cookie(response: Response, call: Call, gate: Gate, value: str, seconds: int) -> None:
+def _begun_name(call: Call, gate: Gate) -> str:
+    """The cookie of a log-in that was begun at the provider."""
+    return f"{gate.cookie_name(secure=call.caller.visit.secure)}-begun"
+
+
+def _set_cookie(response: Response, call: Call, name: str, value: str, seconds: int) -> None:
     secure = call.caller.visit.secure
-    name = gate.cookie_name(secure=secure)
     response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=secure, path="/")

@@ -12,7 +12,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from roadloop.accounts import service
+from roadloop.accounts import service, sign_on
 from roadloop.audit import record
 from roadloop.console import Home, language, on_one_line, say, settings_of, terminal
 from roadloop.errors import InvalidValueError, Text, many
@@ -36,10 +36,18 @@ _DONE: Final = Text("完成：{}。", "Done: {}.")
 
 
 @user.command("add")
-def add_user(name: Name, role: RoleOption = "engineer", stdin: Stdin = False, home: Home = None) -> None:
+def add_user(
+    name: Name,
+    role: RoleOption = "engineer",
+    stdin: Stdin = False,
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="They log in by the provider only 只用统一登录.")
+    ] = False,
+    home: Home = None,
+) -> None:
     """Make an account 添加账号. The first one should be an admin's; from then on everybody logs in."""
     with opened(settings_of(home)) as platform:
-        password = _password(name, stdin=stdin)
+        password = None if no_password else _password(name, stdin=stdin)
         _do(platform, "add_account", {"name": name, "role": role}, service.add(name, role, password))
 
 
@@ -83,6 +91,13 @@ def set_role(
     with opened(settings_of(home)) as platform:
         change = service.change(name, role=role)
         _do(platform, "change_account", {"name": name, "role": role}, change)
+
+
+@user.command("unlink")
+def unlink_user(name: Name, home: Home = None) -> None:
+    """Forget who somebody is at the OpenID Connect provider, and end their sessions 解除统一登录的关联."""
+    with opened(settings_of(home)) as platform:
+        _do(platform, "unlink_sign_on", {"name": name}, sign_on.unlink(name))
 
 
 @token.command("add")

@@ -38,7 +38,7 @@ def log_in(call: Call, attempts: Attempts, said: LogIn) -> Session:
 
     def write(db: sa.Connection) -> Session:
         call.note_in(db, name=account.name, address=address)
-        return _begin(call, db, account)
+        return begin(call, db, account)
 
     return call.platform.database.write(lambda: write)
 
@@ -72,7 +72,7 @@ def change_password(call: Call, attempts: Attempts, said: ChangePassword) -> Ses
     def write(db: sa.Connection) -> Session:
         change(db)
         call.note_in(db)
-        return _begin(call, db, account)
+        return begin(call, db, account)
 
     return call.platform.database.write(lambda: write)
 
@@ -102,7 +102,7 @@ def first_account(call: Call, codes: Codes, said: FirstAccount) -> Session:
         name = add(db)
         call.caller = replace(call.caller, name=name)
         call.note_in(db, role="admin")
-        return _begin(call, db, service.named(db, name))
+        return begin(call, db, service.named(db, name))
 
     return call.platform.database.write(lambda: write)
 
@@ -131,6 +131,7 @@ def _tried(call: Call, attempts: Attempts, name: str, password: str) -> Account:
         raise
 
 
-def _begin(call: Call, db: sa.Connection, account: Account) -> Session:
+def begin(call: Call, db: sa.Connection, account: Account) -> Session:
+    """Begin a session instead of the one that calls, inside the caller's transaction."""
     days = call.platform.settings.session_days
     return service.begin_session(db, account, days, instead=call.caller.session)

@@ -23,9 +23,31 @@ class FirstAccount(LogIn):
     code: SecretStr = Field(max_length=100, description="The code that `roadloop serve` has printed.")
 
 
-class NewAccount(LogIn):
+class BeginSignOn(Parameters):
+    """Where a log-in by the provider begins."""
+
+    page: str = Field(
+        max_length=500, description="Address of the page, as the browser has it; the provider sends it back there."
+    )
+
+
+class SignOn(BeginSignOn):
+    """What the provider has sent the browser back with."""
+
+    code: SecretStr = Field(SecretStr(""), max_length=4000, description="The code; absent where there is an error.")
+    state: str = Field(max_length=200, description="As it was when the log-in was begun.")
+    iss: str = Field("", max_length=500, description="Who answers; absent where the provider says nothing of it.")
+    error: str = Field("", max_length=100, description="Why there is no code.")
+    error_description: str = Field("", max_length=1000, description="The same in words.")
+
+
+class NewAccount(Parameters):
     """An account."""
 
+    name: str = Field(max_length=64, description="Name of the account.")
+    password: SecretStr | None = Field(
+        None, max_length=1000, description="Its password; absent: they log in by the provider only."
+    )
     role: Role = Field(description="What they may do.")
 
 

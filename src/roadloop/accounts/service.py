@@ -37,13 +37,13 @@ class Session(NamedTuple):
     seconds: int
 
 
-def add(name: str, role: Role, password: str, *, first: bool = False) -> Write[str]:
+def add(name: str, role: Role, password: str | None, *, first: bool = False) -> Write[str]:
     """Check a new account. Takes a tenth of a second.
 
     Args:
         name: Of the account.
         role: What they may do.
-        password: Theirs.
+        password: Theirs; None: they log in by the provider only, and the first of that name there has the account.
         first: Refuse where somebody has an account already.
 
     Returns:
@@ -54,7 +54,7 @@ def add(name: str, role: Role, password: str, *, first: bool = False) -> Write[s
         InvalidValueError: The password is too short or too long.
     """
     name = check_name(name, "name")[:_MOST_NAME].strip()
-    kept = passwords.hashed(passwords.check(password, name))
+    kept = "" if password is None else passwords.hashed(passwords.check(password, name))
 
     def write(db: sa.Connection) -> str:
         if first and store.any_account(db):

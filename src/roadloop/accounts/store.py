@@ -65,6 +65,17 @@ given: Final = sa.Table(
 )
 
 
+identities: Final = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),  # an OpenID Connect provider
+    sa.Column("subject", sa.Text, primary_key=True),  # whom it calls so, for ever
+    sa.Column("account", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False, unique=True),
+    sa.Column("by_claim", sa.Boolean, nullable=False),  # the provider's claim has made the account, and says its role
+    sa.Column("created_at", sa.Float, nullable=False, default=time.time),
+)
+
+
 class Account(NamedTuple):
     """Who somebody is, as the row stood when it was read."""
 
@@ -72,6 +83,13 @@ class Account(NamedTuple):
     name: str
     role: Role
     disabled: bool
+
+
+class Identity(NamedTuple):
+    """Whose account it is that a provider's person has, and whether the provider's claim has made it."""
+
+    account: Account
+    by_claim: bool
 
 
 class Entry(NamedTuple):
@@ -139,6 +157,32 @@ def token(db: sa.Connection, hashed: str, now: float) -> Entry | None:
     query = sa.select(*_WHO, t.scope, t.id.label("token"), t.used_at).join(tokens, t.account == accounts.c.id)
     row = db.execute(query.where(t.hash == hashed, t.expires_at > now, ~t.revoked)).first()
     return None if row is None else Entry(_account(row), cast("Role", row.scope), row.token, row.used_at)
+
+
+def identity(db: sa.Connection, issuer: str, subject: str) -> Identity | None:
+    """The account of a provider's person."""
+    i = identities.c
+    query = sa.select(*_WHO, i.by_claim).join(identities, i.account == accounts.c.id)
+    row = db.execute(query.where(i.issuer == issuer, i.subject == subject)).first()
+    return None if row is None else Identity(_account(row), row.by_claim)
+
+
+def has_identity(db: sa.Connection, account: int) -> bool:
+    """Whether an account is a provider's person's."""
+    return db.scalar(sa.select(identities.c.account).where(identities.c.account == account)) is not None
+
+
+def identify(db: sa.Connection, issuer: str, subject: str, account: int, *, by_claim: bool) -> None:
+    """Say whose account it is; whoever had it before at a provider has it no more."""
+    forget_identity(db, account)
+    db.execute(identities.delete().where(identities.c.issuer == issuer, identities.c.subject == subject))
+    row = {"issuer": issuer, "subject": subject, "account": account, "by_claim": by_claim}
+    db.execute(identities.insert().values(**row))
+
+
+def forget_identity(db: sa.Connection, account: int) -> None:
+    """No provider's person has the account any more."""
+    db.execute(identities.delete().where(identities.c.account == account))
 
 
 def end_sessions(db: sa.Connection, account: int, *, but: str = "") -> None:

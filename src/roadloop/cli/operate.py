@@ -25,6 +25,7 @@ from sqlalchemy import make_url
 
 from roadloop.accounts import service as accounts
 from roadloop.accounts.gate import Gate
+from roadloop.accounts.provider import check as check_provider
 from roadloop.audit import record
 from roadloop.cluster.hosts import Cluster
 from roadloop.console import Home, language, on_one_line, settings_of, terminal
@@ -87,6 +88,7 @@ def serve(
     roots = tuple(root) if root else None
     settings = settings_of(home, host=host, port=port, roots=roots, log_format=log_format)
     _refuse_unless_peopled(settings, None)
+    check_provider(settings)
     start_log(settings.log_format, Path(settings.log_file) if settings.log_file else None)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     objects.BRIEFLY.set()

@@ -42,6 +42,7 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "label_studio_token": _ANNOTATORS,
     "label_studio_url": _ANNOTATORS,
     "mlflow_url": frozenset({"train"}),
+    "oidc_client_secret": frozenset(),
     "track_service_url": frozenset({"sample", "select"}),
 }
 

@@ -47,17 +47,16 @@ BELONGINGS: Final = ("roadloop.packages.disposal:belongings",)
 REFERRERS: Final = tuple(
     f"roadloop.{feature}.disposal"
     for feature in (
-        *(
-            "sources",
-            "datasets",
-            "training",
-            "evaluation",
-            "releases",
-            "selection",
-            "packages",
-            "annotators",
-            "engines",
-        ),
+        "sources",
+        "datasets",
+        "training",
+        "evaluation",
+        "releases",
+        "selection",
+        "packages",
+        "annotators",
+        "engines",
+        "sweeps",
     )
 )
 _HOLDING: Final = frozenset({"source", "evaluation", "selection"})

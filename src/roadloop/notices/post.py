@@ -1,7 +1,7 @@
 """Posting a message to an address that settings name: not to a private network unless the target says so.
 
-A host's name is looked up once, every address that it has is looked at, and one of those is connected to: a name whose
-answer changes in between leads nowhere else. No redirect is followed and no proxy asked.
+A host's name is looked up once, every address that it has is looked at, and the first of those that answers is connected to: a
+name whose answer changes in between leads nowhere else. No redirect is followed and no proxy asked.
 """
 
 import http.client
@@ -48,10 +48,10 @@ def post(letter: Letter, *, private: bool) -> tuple[int, bytes]:
     port = parts.port or (443 if secure else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        address = _address(host, port, private=private)
+        addresses = _addresses(host, port, private=private)
         connection = http.client.HTTPConnection(host, port, timeout=SILENT)
         with closing(connection), _ended_after(connection):
-            connection.sock = socket.create_connection((address, port), SILENT)
+            connection.sock = _connected(addresses, port)
             if secure:
                 connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=host)
             connection.request("POST", path, letter.body, dict(letter.headers))
@@ -93,7 +93,7 @@ def _why(error: Exception) -> Text:
     return Text(next((zh for kind, zh in kinds if isinstance(error, kind)), "应答无法读取"), said)
 
 
-def _address(host: str, port: int, *, private: bool) -> str:
+def _addresses(host: str, port: int, *, private: bool) -> list[str]:
     found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     inside = [address for address in found if not ipaddress.ip_address(address.partition("%")[0]).is_global]
     if inside and not private:
@@ -104,4 +104,14 @@ def _address(host: str, port: int, *, private: bool) -> str:
                 " is meant, say private = true in its [[target]]",
             )
         )
-    return found[0]
+    return list(dict.fromkeys(found))
+
+
+def _connected(addresses: list[str], port: int) -> socket.socket:
+    """A connection to the first address that takes one; the time of one is shared by all."""
+    for address in addresses[:-1]:
+        try:
+            return socket.create_connection((address, port), SILENT / len(addresses))
+        except OSError:
+            continue
+    return socket.create_connection((addresses[-1], port), SILENT)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from roadloop.errors import Text
 
 #: Never shown: only whether it is set.
-SECRETS: Final = frozenset({"label_studio_token"})
+SECRETS: Final = frozenset({"label_studio_token", "oidc_client_secret"})
 #: Addresses: shown without account, password and query.
 ADDRESSES: Final = frozenset({"database_url", "track_service_url", "label_studio_url", "mlflow_url"})
 #: What the option of `roadloop serve` is called that wins over the environment.
@@ -48,6 +48,19 @@ GROUPS: Final[Mapping[str, Group]] = {
             "log_file": "服务日志的文件，满 10 MiB 另起一个，保留五个旧的；空：stderr。",
             "log_requests": "每个应答过的请求在日志中写一行。",
             "notices": "TOML 文件，写明哪些群机器人和程序会收到通知；空：没有。",
+        },
+    ),
+    "sign_on": Group(
+        Text("统一登录", "The company's log-in"),
+        {
+            "oidc_issuer": "人们用来登录的 OpenID Connect 提供方，照其 issuer 书写；空：只用密码登录。",
+            "oidc_client_id": "提供方对本安装的称呼（client id）。",
+            "oidc_client_secret": "提供方给的密钥；空：公开客户端，只用 PKCE。",
+            "oidc_scopes": "请提供方告知哪些内容；其中须有 `openid`。",
+            "oidc_name_claim": "哪个 claim 是账号名称；应是本人不能自行修改的。",
+            "oidc_role_claim": "由哪个 claim 决定角色，例如 `groups`；空：没有账号的人都不能进入。",
+            "oidc_roles": "该 claim 的值与对应的角色，例如 `road-team=engineer`；不能给 `admin`。",
+            "oidc_title": "登录页按钮上对提供方的称呼；空：其主机名。",
         },
     ),
     "jobs": Group(

@@ -179,6 +179,11 @@ def survivors(scores: Mapping[int, float | None], keep: int) -> list[int]:
     return ranked[: -(-len(scores) // keep)]
 
 
+def described(sweep: str) -> str:
+    """How the description of each trial of a sweep begins."""
+    return f"{sweep}: "
+
+
 def settings_text(trial: Mapping[str, JsonValue]) -> str:
     """`key=value` of every key, as people write it."""
     return " ".join(

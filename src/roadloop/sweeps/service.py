@@ -16,7 +16,7 @@ from roadloop.storage.database import Write
 from roadloop.storage.paths import check_new_name
 from roadloop.storage.platform import Platform
 from roadloop.sweeps.course import Course, Seen, follow
-from roadloop.sweeps.plan import Sweep, Values, settings_text
+from roadloop.sweeps.plan import Sweep, Values, described, settings_text
 from roadloop.training import create, start
 from roadloop.training import service as training
 from roadloop.training.forms import CreateTrain, StartTask
@@ -146,7 +146,7 @@ def _trial(platform: Platform, sweep: Sweep, trial: int) -> Write[None]:
         train_name=sweep.task(trial),
         network=sweep.network,
         data=sweep.data,
-        task_desc=f"{sweep.name}: {settings_text(sweep.trials[trial])}",
+        task_desc=f"{described(sweep.name)}{settings_text(sweep.trials[trial])}",
         maps=sweep.maps,
     )
     draft = create.draft(platform, new)

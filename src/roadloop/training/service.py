@@ -120,6 +120,11 @@ def dataset_of(platform: Platform, name: str) -> str:
     return ""
 
 
+def at_work(db: sa.Connection, described: str) -> list[tuple[str, str]]:
+    """Names and task ids of the training tasks that wait or run and whose description begins so, in the order of their names."""
+    return store.at_work(db, described)
+
+
 def require_open(db: sa.Connection, task_id: str) -> Task:
     """A training task that has not been started, so that its configuration may change.
 

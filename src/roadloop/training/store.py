@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from roadloop.errors import Text
 from roadloop.jobs.claims import Claim, succeeded
 from roadloop.jobs.queue import Job, get
+from roadloop.jobs.store import ACTIVE, jobs
 from roadloop.networks.folder import CHECKPOINT
 from roadloop.storage.database import metadata
 from roadloop.storage.paths import Workspace
@@ -52,6 +53,14 @@ def find(db: sa.Connection, task_id: str) -> tuple[sa.Row[Any], Job] | None:
         .where(training_tasks.c.task_id == task_id)
     ).first()
     return None if row is None else (row, get(db, task_id))
+
+
+def at_work(db: sa.Connection, described: str) -> list[tuple[str, str]]:
+    """Names and task ids of tasks that wait or run and whose description begins so."""
+    t = training_tasks.c
+    query = sa.select(t.name, t.task_id).join(jobs, jobs.c.id == t.task_id)
+    query = query.where(ACTIVE, t.task_desc.startswith(described, autoescape=True)).order_by(t.name)
+    return [(row.name, row.task_id) for row in db.execute(query)]
 
 
 def find_name(db: sa.Connection, name: str) -> str | None:

@@ -35,6 +35,7 @@ def visit_of(request: Request) -> Visit:
         cookies=request.cookies,
         ours=_of_ours(request, origin) if origin else site == "same-origin",
         package=request.path_params.get("n"),
+        host=headers.get("host", "").lower(),
     )
 
 

@@ -56,6 +56,8 @@ Reply = type[BaseModel] | Mapping[str, Any] | str
 
 #: What each endpoint does, in English, by its name.
 SUMMARIES: Final[dict[str, str]] = {}
+#: The right that each call needs, by method and path.
+RIGHT_OF: Final[dict[tuple[str, str], Right]] = {}
 _FAILURES: Final = 400  # statuses from here on
 
 ALWAYS: Final = (
@@ -146,6 +148,8 @@ class Endpoints:
         declare(endpoint, route.right, route.path)
         summary = (named.__doc__ or named.__name__).partition("\n")[0]
         SUMMARIES[named.__name__] = summary
+        RIGHT_OF[route.method, route.path] = route.right
+        more = {**more, "openapi_extra": {**more["openapi_extra"], "x-right": route.right}}
         self.api.add_api_route(
             route.path,
             endpoint,

@@ -40,6 +40,7 @@ class Visit:
         cookies: The browser's.
         ours: Whether a page of this server sends it, as far as a browser says.
         package: The number of the package that its path names.
+        host: The server as the browser calls it: a name, and a port where one is said.
     """
 
     reads: bool = True
@@ -49,6 +50,7 @@ class Visit:
     cookies: Mapping[str, str] | None = None
     ours: bool = False
     package: str | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True)

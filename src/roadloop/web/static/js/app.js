@@ -8,15 +8,16 @@ import { Failure } from "./components/layout.js";
 import { Palette } from "./components/palette.js";
 import { Tray } from "./components/tray.js";
 import { count, setServerNow, t } from "./i18n.js";
-import { html, render, useEffect, useRef, useState } from "./lib.js";
+import { html, leaveOut, render, useEffect, useRef, useState } from "./lib.js";
 import { listen } from "./live.js";
-import { askWho, may, useMe } from "./me.js";
+import { askWho, may, mayCall, useMe } from "./me.js";
 import { ofKinds, usePoll } from "./poll.js";
 import { language, setLanguage, setTheme, theme, usePreferences } from "./preferences.js";
 import { foresee, useArrived } from "./late.js";
-import { places, usePage, viewAt } from "./places.js";
+import { isClosed, places, usePage, viewAt } from "./places.js";
 import { parse, to, useRoute } from "./router.js";
 import { reachScrollers } from "./scrollers.js";
+import { finishSignOn } from "./sign-on.js";
 import { LogIn } from "./views/log-in.js";
 
 /** @typedef {import("./places.js").Active} Active */
@@ -27,7 +28,7 @@ const NOTHING = { data: [], total: 0 };
 function Page() {
   usePreferences();
   const me = useMe();
-  const { error, reload } = usePoll(() => askWho(), []);
+  const { error, reload } = usePoll(() => finishSignOn().then(askWho), []);
   if (!me) return error && html`<main class="content"><${Failure} error=${error} retry=${reload} /></main>`;
   return me.accounts && !me.name
     ? html`<${LogIn} switches=${html`<${Switches} />`} />`
@@ -166,7 +167,7 @@ const everyPlace = () => [
   { name: t("总览", "Overview"), address: "#/" },
   ...places().flatMap((p) => [
     { name: p.name(), address: to(p.path) },
-    ...(p.make && p.making && may("work") ? [{ name: p.making(), address: to(p.path, "new") }] : []),
+    ...(p.make && p.making && mayCall(p.calls ?? "") ? [{ name: p.making(), address: to(p.path, "new") }] : []),
   ]),
 ];
 
@@ -304,4 +305,6 @@ const Switches = () => html`
   </button>
 `;
 
+// No button that would be refused, and no link to a form that could not be sent.
+leaveOut((props) => (props.calls && !mayCall(props.calls)) || (props.href?.includes?.("/new") && isClosed(props.href)));
 render(html`<${Page} />`, /** @type {Element} */ (document.getElementById("app")));

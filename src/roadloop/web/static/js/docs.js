@@ -8,6 +8,7 @@ import { Failure, Loading } from "./components/layout.js";
 import { TryIt } from "./components/try-it.js";
 import { t } from "./i18n.js";
 import { html, render, useEffect, useState } from "./lib.js";
+import { askWho } from "./me.js";
 import { usePoll } from "./poll.js";
 import { language, setLanguage, usePreferences } from "./preferences.js";
 
@@ -48,6 +49,7 @@ function parametersOf(operation) {
 function Docs() {
   usePreferences();
   const { data, error, reload } = usePoll((signal) => get("/openapi.json", {}, signal), []);
+  usePoll(() => askWho(), []);
   const [wanted, setWanted] = useState("");
   const [opened, setOpened] = useState(() => decodeURIComponent(location.hash.slice(1)));
   useEffect(() => {
@@ -204,7 +206,7 @@ function Body({ of, api }) {
           )}
         </ul>
       </section>
-      <${TryIt} method=${of.method} path=${of.path} parameters=${parameters} />
+      <${TryIt} right=${of.operation["x-right"]} method=${of.method} path=${of.path} parameters=${parameters} />
     </div>
   `;
 }

@@ -13,11 +13,21 @@ export const BASE = new URL(".", document.baseURI).pathname;
 /** An address of the server, as this browser reaches it. @param {string} path */
 export const at = (path) => (path.startsWith("/") ? BASE + path.slice(1) : path);
 
-/** @param {any} type @param {any} props @param {any[]} children */
-const element = (type, props, ...children) => h(type, typeof type === "string" ? reached(props) : props, ...children);
+/** @type {(props: any) => unknown} */
+let out = () => false;
 
-/** @param {any} props */
-function reached(props) {
+/** What is not drawn at all, by its properties; nothing else decides about it. @param {(props: any) => unknown} which */
+export const leaveOut = (which) => void (out = which);
+
+/** @param {any} type @param {any} props @param {any[]} children */
+function element(type, props, ...children) {
+  if (props && out(props)) return null;
+  return h(type, typeof type === "string" ? reached(props) : props, ...children);
+}
+
+/** @param {any} given `calls`: the call that it makes, for `leaveOut`. */
+function reached(given) {
+  const { calls: _calls, ...props } = given ?? {};
   if (typeof props?.src === "string") return { ...props, src: at(props.src) };
   return typeof props?.href === "string" ? { ...props, href: at(props.href) } : props;
 }

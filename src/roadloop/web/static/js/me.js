@@ -6,7 +6,10 @@ import { useEffect, useState } from "./lib.js";
 
 /**
  * `accounts`: whether somebody has an account; without one everybody on the machine may do everything.
- * @typedef {{accounts: boolean, name: string | null, role: string | null, rights: string[]}} Me
+ * `sign_on`: what the provider is called by which people log in.
+ * `refused`: the calls that are not for them.
+ * @typedef {{accounts: boolean, name: string | null, role: string | null, rights: string[], refused: string[],
+ *   sign_on: string | null}} Me
  */
 
 /** @type {Me | undefined} */
@@ -43,6 +46,12 @@ export function useMe() {
 
 /** Whether who looks has a right: see, work, rule... @param {string} right */
 export const may = (right) => me?.rights.includes(right) ?? false;
+
+/**
+ * Whether who looks may make a call, as the server says. What makes one names it (`calls="/v1/trash"`), and is not drawn where
+ * it would be refused. @param {string} call A path as the API reference writes it; a method before it, where that is no POST.
+ */
+export const mayCall = (call) => !me?.refused.includes(call.includes(" ") ? call : `POST ${call}`);
 
 /** Whether there are accounts at all. */
 export const peopled = () => me?.accounts ?? false;

@@ -3,9 +3,9 @@
 
 import { t } from "./i18n.js";
 import { late } from "./late.js";
-import { may } from "./me.js";
+import { may, mayCall } from "./me.js";
 import { useName } from "./names.js";
-import { to } from "./router.js";
+import { parse, to } from "./router.js";
 import { Nowhere } from "./views/nowhere.js";
 import { Overview } from "./views/overview.js";
 
@@ -61,6 +61,7 @@ const TrashPage = late(async () => (await import("./views/trash.js")).TrashPage)
  * @property {() => string} name
  * @property {any} list
  * @property {any} [make] What stands at `<path>/new`.
+ * @property {string} [calls] What it calls.
  * @property {() => string} [making]
  * @property {any} [one] What stands at `<path>/<id>`.
  * @property {boolean} [wide]
@@ -77,6 +78,7 @@ export const PLACES = [
     name: () => t("导入", "Import"),
     list: ImportList,
     make: ImportLook,
+    calls: "/v1/imports/preview",
     making: () => t("导入之前", "Before the import"),
     one: ImportOne,
   },
@@ -104,6 +106,7 @@ export const PLACES = [
     name: () => t("数据", "Datasets"),
     list: DatasetList,
     make: DatasetNew,
+    calls: "/create_data",
     making: () => t("生成数据", "New dataset"),
     one: DatasetPage,
   },
@@ -114,6 +117,7 @@ export const PLACES = [
     name: () => t("网络", "Networks"),
     list: NetworkList,
     make: NetworkNew,
+    calls: "/create_net",
     making: () => t("创建网络", "New network"),
     one: NetworkPage,
   },
@@ -124,6 +128,7 @@ export const PLACES = [
     name: () => t("训练", "Training"),
     list: TrainingList,
     make: TrainingNew,
+    calls: "/create_train",
     making: () => t("新训练任务", "New training task"),
     one: TrainingPage,
   },
@@ -134,6 +139,7 @@ export const PLACES = [
     name: () => t("评估", "Evaluation"),
     list: EvaluationList,
     make: EvaluationNew,
+    calls: "/starteva",
     making: () => t("开始评估", "New evaluation"),
     one: EvaluationPage,
     wide: true,
@@ -145,6 +151,7 @@ export const PLACES = [
     name: () => t("发布", "Release"),
     list: ReleasePage,
     make: ReleaseNew,
+    calls: "/release",
     making: () => t("发布模型", "Release a model"),
     one: ReleaseOne,
   },
@@ -166,6 +173,7 @@ export const PLACES = [
     name: () => t("挑图", "Selection"),
     list: SelectionList,
     make: SelectionNew,
+    calls: "/sele_value",
     making: () => t("从轨迹挑图", "Choose pictures"),
     one: SelectionPage,
   },
@@ -176,6 +184,7 @@ export const PLACES = [
     name: () => t("标注", "Annotation"),
     list: AnnotationList,
     make: AnnotationNew,
+    calls: "/task_divide",
     making: () => t("切分任务包", "Cut packages"),
     one: AnnotationPage,
   },
@@ -229,10 +238,17 @@ export function usePage(route) {
 /** Who may see nothing but packages begins there. @param {import("./router.js").Route} route */
 const placeAt = ({ path: [first] }) => places().find((p) => p.path === (first ?? (may("see") ? "" : "mine")));
 
+/** Whether a form stands at an address that who looks could not send. @param {string} address */
+export const isClosed = (address) => isRefused(parse(address));
+
+/** @param {import("./router.js").Route} route */
+const isRefused = (route) => route.path[1] === "new" && !mayCall(placeAt(route)?.calls ?? "");
+
 /** @param {import("./router.js").Route} route @returns {any} */
 export function viewAt(route) {
   const [first, second] = route.path;
   const place = placeAt(route);
   if (!place) return first ? Nowhere : Overview;
+  if (isRefused(route)) return Nowhere;
   return (second === "new" && place.make) || (second && place.one) || place.list;
 }

@@ -21,7 +21,7 @@ export function DeleteButton({ thing, back, done, small }) {
     setOpen(true);
   };
   return html`
-    <button type="button" class=${`button ${small ? "small-button" : ""}`} onClick=${ask}>
+    <button type="button" class=${`button ${small ? "small-button" : ""}`} calls="/v1/trash" onClick=${ask}>
       ${t("删除…", "Delete…")}
     </button>
     ${open && html`<${Ask} thing=${thing} back=${back} done=${done} close=${() => setOpen(false)} />`}
@@ -64,7 +64,7 @@ function Ask({ thing, back, done, close }) {
             ${
               data.archivable &&
               html`
-                <button type="button" class="button" name="archive" disabled=${busy}
+                <button type="button" class="button" name="archive" calls="/v1/archived" disabled=${busy}
                   onClick=${() => go("/v1/archived", { ...thing, archived: true })}>
                   ${t("只归档", "Archive only")}
                 </button>

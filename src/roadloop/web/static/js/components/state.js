@@ -98,6 +98,7 @@ export const StopButton = ({ job, done }) =>
   !job.stopping &&
   html`
     <${ConfirmButton}
+      calls="/v1/jobs/{task_id}/cancel"
       class="small-button"
       label=${t("停止", "Stop")}
       sure=${t("确定停止？", "Really stop?")}

@@ -4,9 +4,11 @@
 import { act, ApiError, get } from "../api.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { useMe } from "../me.js";
 
-/** @param {{method: string, path: string, parameters: any[]}} props */
-export function TryIt({ method, path, parameters }) {
+/** @param {{right: string, method: string, path: string, parameters: any[]}} props */
+export function TryIt({ right, method, path, parameters }) {
+  const me = useMe();
   const [values, setValues] = useState(/** @type {Record<string, string>} */ ({}));
   const [answer, setAnswer] = useState(/** @type {{text: string, bad: boolean} | undefined} */ (undefined));
   const [busy, setBusy] = useState(false);
@@ -30,6 +32,20 @@ export function TryIt({ method, path, parameters }) {
       });
     }
     setBusy(false);
+  }
+  if (me && !me.rights.includes(right)) {
+    return html`
+      <section class="try">
+        <h3>${t("试一试", "Try it")}</h3>
+        <p class="quiet">
+          ${
+            me.accounts && !me.name
+              ? t("登录之后才能试。", "Log in to try it.")
+              : t("你的角色没有这项权限。", "Your role has not the right to do this.")
+          }
+        </p>
+      </section>
+    `;
   }
   return html`
     <section class="try">

@@ -9,7 +9,7 @@ import { ProgressBar } from "../components/state.js";
 import { Table } from "../components/table.js";
 import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
-import { may, peopled } from "../me.js";
+import { mayCall, peopled } from "../me.js";
 import { usePoll } from "../poll.js";
 import { to } from "../router.js";
 
@@ -43,14 +43,14 @@ export function Packages({ of, reload }) {
       ${of.unreachable && html`<${Warnings} texts=${[of.unreachable]} />`}
       <${Panel}>
         <div class="row actions-row">
-          <${Start} primary=${ready.length > 0} disabled=${ready.length === 0} done=${reload}
+          <${Start} calls="/v1/packages/{version}/{n}/push" primary=${ready.length > 0} disabled=${ready.length === 0} done=${reload}
             label=${
               ready.length > 0
                 ? t(`交付 ${count(ready.length)} 个任务包`, `Hand over ${packages(ready.length)}`)
                 : t("✓ 全部已交付", "✓ All are handed over")
             }
             run=${(/** @type {(words: string) => void} */ say) => handOver(of.version, ready, how, say, reload)} />
-          <${Start} primary=${ready.length === 0 && lying.length > 0} disabled=${lying.length === 0} done=${reload}
+          <${Start} calls="/linedown" primary=${ready.length === 0 && lying.length > 0} disabled=${lying.length === 0} done=${reload}
             label=${t("取回已完成的标注", "Take finished labels back")}
             title=${t("可以重复：只取新的和改过的。", "May be repeated: it fetches what is new or has changed.")}
             run=${(/** @type {(words: string) => void} */ say) => takeBack(of.version, lying, unpainted, say)} />
@@ -156,7 +156,7 @@ const columns = (of, how, reload) => [
         ? html`<span class="good">✓</span> ${row.pushed === "folder" ? t("目录", "folder") : "Label Studio"}`
         : !row.problem &&
           html`
-            <${Start} small label=${t("交付", "Hand over")} done=${reload}
+            <${Start} calls="/v1/packages/{version}/{n}/push" small label=${t("交付", "Hand over")} done=${reload}
               run=${() => push(of.version, row.number, how)} />
           `,
   },
@@ -186,7 +186,7 @@ const columns = (of, how, reload) => [
 
 /** Who may be given a package, and who has which: only where there are accounts. @param {string} version */
 function usePeople(version) {
-  const given = peopled() && may("work");
+  const given = peopled() && mayCall("/v1/packages/{version}/{n}/give");
   const names = usePoll(async (signal) => (given ? get("/v1/accounts", {}, signal) : undefined), []);
   const packages = usePoll(async (signal) => (given ? get("/v1/packages", { version }, signal) : undefined), [version]);
   return given && names.data && packages.data

@@ -37,7 +37,7 @@ export function Publication({ of, reload }) {
   const both = () => (reload(), polled.reload());
   return html`
     <div class="stack">
-      <${Panel}>
+      <${Panel} calls="/process_label">
         ${
           types.length === 0
             ? html`<${Empty}>

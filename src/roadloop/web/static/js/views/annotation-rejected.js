@@ -40,13 +40,13 @@ export function Rejected({ of, reload }) {
     <div class="stack">
       <${Panel}>
         <div class="row actions-row">
-          <label class="row tight">
+          <label class="row tight" calls="/task_divide">
             ${t("每包最多", "At most")}
             <input class="short" type="number" min="1" name="step" value=${step}
               onInput=${(/** @type {any} */ e) => setStep(e.target.value)} />
             ${t("张", "in a package")}
           </label>
-          <${Start} primary done=${() => (reload(), polled.reload())} disabled=${!(Number(step) > 0)}
+          <${Start} calls="/task_divide" primary done=${() => (reload(), polled.reload())} disabled=${!(Number(step) > 0)}
             label=${t(`再次发出这 ${count(data.total)} 张`, `Send these ${count(data.total)} out again`)}
             run=${() =>
               act("/task_divide", { version: of.version, step, types, rejected: true }).then((reply) => reply.data)} />

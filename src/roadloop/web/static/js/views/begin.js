@@ -39,7 +39,7 @@ export function Begin({ active }) {
                 "Drop a folder or a zip, or copy a folder to imports/. You see what you get before it is imported.",
               )}
             </p>
-            <div><a class="button primary" href=${to("import")}>${t("导入图片", "Import pictures")}</a></div>
+            <div><a class="button primary" calls="/v1/uploads" href=${to("import")}>${t("导入图片", "Import pictures")}</a></div>
           </div>
           <div class="stack tight">
             <b>${t("先用演示图片试试", "With the demo's pictures")}</b>
@@ -54,7 +54,7 @@ export function Begin({ active }) {
                 ? html`<${JobState} job=${drawing} wide />`
                 : html`
                   <div>
-                    <button type="button" class="button" disabled=${asked} onClick=${draw}>
+                    <button type="button" class="button" calls="/v1/demo/pictures" disabled=${asked} onClick=${draw}>
                       ${t("绘制演示图片", "Draw the demo's pictures")}
                     </button>
                   </div>

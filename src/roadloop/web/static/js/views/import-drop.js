@@ -36,7 +36,7 @@ export function Drop() {
     input.value = "";
   };
   return html`
-    <section class=${`drop ${over ? "over" : ""}`} aria-label=${t("上传", "Upload")}
+    <section calls="/v1/uploads" class=${`drop ${over ? "over" : ""}`} aria-label=${t("上传", "Upload")}
       onDragOver=${(/** @type {Event} */ e) => (e.preventDefault(), setOver(true))}
       onDragLeave=${() => setOver(false)} onDrop=${drop}>
       <p><b>${t("把图片目录或 zip 拖到这里", "Drop a folder of pictures or a zip here")}</b></p>
@@ -132,13 +132,13 @@ const Other = ({ row, reload }) => html`
     ${
       row.offset === row.length &&
       html`
-        <button type="button" class="button small-button"
+        <button type="button" class="button small-button" calls="/v1/uploads/{upload}/unpack"
           onClick=${() => act(`/v1/uploads/${row.id}/unpack`).then(reload, reload)}>
           ${t("解包", "Unpack")}
         </button>
       `
     }
-    <${ConfirmButton} class="small-button" label=${t("删除", "Remove")}
+    <${ConfirmButton} calls="DELETE /v1/uploads/{upload}" class="small-button" label=${t("删除", "Remove")}
       sure=${t("删除已上传的部分？", "Remove what was sent?")}
       run=${() => removeUpload(`/v1/uploads/${row.id}`).then(reload)} />
   </li>

@@ -8,6 +8,7 @@ import { Table } from "../components/table.js";
 import { changeDraft, useDraft } from "../drafts.js";
 import { count, many, share, t } from "../i18n.js";
 import { html, useEffect, useRef, useState } from "../lib.js";
+import { mayCall } from "../me.js";
 import { changed, different, free, fresh, given, IGNORE, number, redone, trainIds, undone } from "../maps.js";
 import { Learned } from "./label-map-learned.js";
 
@@ -35,7 +36,7 @@ export async function saveMap(task, edited, maps) {
 export function LabelMap({ row, info, maps, error, retry, saved }) {
   if (!maps || !info) return html`<${Failure} error=${error} retry=${retry} />${!error && html`<${Loading} />`}`;
   return html`
-    <${Editor} task=${row.task_id} info=${info} maps=${maps} open=${row.state === "created"} saved=${saved} />
+    <${Editor} task=${row.task_id} info=${info} maps=${maps} open=${row.state === "created" && mayCall("/save_map")} saved=${saved} />
   `;
 }
 

@@ -4,6 +4,7 @@
 import { secretly } from "../api.js";
 import { FormBox, Input, useForm } from "../components/form.js";
 import { Head, Panel } from "../components/layout.js";
+import { SignOn } from "../components/sign-on.js";
 import { t } from "../i18n.js";
 import { html, useEffect } from "../lib.js";
 import { askWho } from "../me.js";
@@ -24,14 +25,17 @@ export function LogIn({ switches }) {
       </div>
       <main>
         <${Head} title=${title} sub=${t("用管理员给你的账号。", "With the account that an admin has given you.")} />
-        <${Panel}>
-          <${FormBox} form=${form} fields=${[]} go=${t("登录", "Log in")}>
-            <${Input} form=${form} name="name" label=${t("账号", "Name")} required wide complete="username" />
-            <${Input} form=${form} name="password" type="password" label=${t("密码", "Password")} required wide
-              complete="current-password"
-              hint=${t("忘了？请管理员设一个新的。", "Forgotten? An admin sets a new one.")} />
+        <div class="stack">
+          <${SignOn} words=${(/** @type {string} */ title) => t(`用 ${title} 登录`, `Log in with ${title}`)} />
+          <${Panel}>
+            <${FormBox} form=${form} fields=${[]} go=${t("登录", "Log in")}>
+              <${Input} form=${form} name="name" label=${t("账号", "Name")} required wide complete="username" />
+              <${Input} form=${form} name="password" type="password" label=${t("密码", "Password")} required wide
+                complete="current-password"
+                hint=${t("忘了？请管理员设一个新的。", "Forgotten? An admin sets a new one.")} />
+            <//>
           <//>
-        <//>
+        </div>
       </main>
     </div>
   `;

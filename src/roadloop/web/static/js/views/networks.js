@@ -86,7 +86,7 @@ function CheckButton({ name, again = false }) {
     go(to("networks", reply.data));
   });
   return html`
-    <button type="button" class="small-button" disabled=${form.busy} onClick=${form.submit}>
+    <button type="button" class="small-button" calls="/v1/networks" disabled=${form.busy} onClick=${form.submit}>
       ${again ? t("重新检查", "Check again") : t("检查并登记", "Check and list")}
     </button>
     ${form.error && html`<div class="small bad" role="alert">${form.error.message}</div>`}

@@ -4,6 +4,7 @@
 import { act, get, secretly } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
 import { ConfirmButton, Failure, Head, Loading, Panel, Tabs, Time } from "../components/layout.js";
+import { SignOn } from "../components/sign-on.js";
 import { Table } from "../components/table.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
@@ -115,6 +116,11 @@ function Own({ me }) {
           <button type="button" class="button" onClick=${leave}>${t("退出登录", "Log out")}</button>
         </div>
       <//>
+      <${SignOn} connect words=${(/** @type {string} */ title) => t(`关联 ${title}`, `Connect ${title}`)}
+        hint=${t(
+          "此后也可以用它登录这个账号；换成另一个人时再关联一次。",
+          "From then on you log in to this account by it, too; connect once more to be another person of it.",
+        )} />
       <${Panel} title=${t("修改密码", "Change the password")}>
         <${FormBox} form=${form} fields=${["password"]} go=${t("修改密码", "Change it")}>
           <${Input} form=${form} name="old" type="password" label=${t("原密码", "The old one")} required
@@ -136,8 +142,9 @@ function Own({ me }) {
 
 function People() {
   const { data, error, reload } = usePoll((signal) => get("/v1/accounts", {}, signal), []);
-  const form = useForm({ name: "", role: "engineer", password: "" }, async (values) => {
-    await secretly("/v1/accounts", values);
+  const provider = useMe()?.sign_on;
+  const form = useForm({ name: "", role: "engineer", password: "" }, async ({ password, ...values }) => {
+    await secretly("/v1/accounts", password ? { ...values, password } : values);
     form.set("name", "");
     form.set("password", "");
     reload();
@@ -154,12 +161,19 @@ function People() {
         <${FormBox} form=${form} fields=${["name", "password"]} go=${t("添加账号", "Add the account")}>
           <${Input} form=${form} name="name" label=${t("账号名称", "Name")} required />
           <${Select} form=${form} name="role" label=${t("角色", "Role")} options=${roles()} />
-          <${Input} form=${form} name="password" type="password" label=${t("密码", "Password")} required
+          <${Input} form=${form} name="password" type="password" label=${t("密码", "Password")} required=${!provider}
             complete="new-password"
-            hint=${t(
-              "至少 10 个字符；告诉本人，请其修改。",
-              "At least 10 characters; tell them, and let them change it.",
-            )} />
+            hint=${
+              provider
+                ? t(
+                    `至少 10 个字符；留空则只能用 ${provider} 登录。`,
+                    `At least 10 characters; empty: only by ${provider}.`,
+                  )
+                : t(
+                    "至少 10 个字符；告诉本人，请其修改。",
+                    "At least 10 characters; tell them, and let them change it.",
+                  )
+            } />
         <//>
       <//>
     </div>

@@ -8,6 +8,7 @@ import { TrackMap } from "../components/track-map.js";
 import { Viewer } from "../components/viewer.js";
 import { count, many, score, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { mayCall } from "../me.js";
 import { usePoll } from "../poll.js";
 import { setQuery, to } from "../router.js";
 import { Pager } from "./annotation-rejected.js";
@@ -49,7 +50,7 @@ export function Pictures({ task, blind, query, cut }) {
   }
   const rows = /** @type {any[]} */ (data.data);
   const at = rows.findIndex((row) => row.file === query.p);
-  const change = data.may_remove && !cut ? toggle : undefined;
+  const change = data.may_remove && !cut && mayCall("/v1/selections/{task_id}/remove") ? toggle : undefined;
   return html`
     <${Failure} error=${failed ?? error} retry=${reload} />
     ${

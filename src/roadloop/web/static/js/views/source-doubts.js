@@ -31,7 +31,7 @@ export function Doubts({ set, noise }) {
           `,
         )}
       </div>
-      ${chosen.length > 0 && html`<${Send} set=${set} pictures=${chosen} />`}
+      ${chosen.length > 0 && html`<${Send} calls="/v1/sources/{name}/rework" set=${set} pictures=${chosen} />`}
     </div>
   `;
 }

@@ -3,6 +3,7 @@
 
 import { get, query } from "../api.js";
 import { changeDraft, nothing, useDraft } from "../drafts.js";
+import { mayCall } from "../me.js";
 import { usePoll } from "../poll.js";
 import { changes, flaw, many, WHERE } from "../settings.js";
 
@@ -47,8 +48,9 @@ export function useSettings(row, wanted) {
       const known = asked.get(task);
       const edits = known ? changes(known.fields, known.saved, draft) : sent;
       const reply = await query(`/v1/tasks/${task}/settings`, { ...edits, gpus: draft.gpus }, signal);
-      asked.set(task, reply.data);
-      return /** @type {Look} */ (reply.data);
+      const look = { ...reply.data, open: reply.data.open && mayCall("/train_config") };
+      asked.set(task, look);
+      return /** @type {Look} */ (look);
     },
     [task, row.state === "created", row.category_num, wanted, JSON.stringify(sent)],
   );

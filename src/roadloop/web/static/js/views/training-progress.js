@@ -12,6 +12,7 @@ import { duration, percent, score, seconds, t } from "../i18n.js";
 import { html, useEffect, useRef } from "../lib.js";
 import { upToDate, useMoves } from "../live.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
+import { Models } from "./training-models.js";
 
 /** @typedef {{step: number, epoch: number, loss: number | null, lr: number}} Step */
 /**
@@ -76,6 +77,7 @@ export function Progress({ row: asked }) {
         <//>
         <${Panel} title=${t("日志", "Log")} flush><${Log} task=${row.task_id} live=${live} /><//>
       </div>
+      <${Models} row=${row} />
       <${Panel} title=${t("经过", "What happened")}><${Events} events=${events} /><//>
     </div>
   `;

@@ -7,6 +7,7 @@ import { Absent, ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings } 
 import { JobState, StateChip } from "../components/state.js";
 import { many, t } from "../i18n.js";
 import { html } from "../lib.js";
+import { mayCall } from "../me.js";
 import { learnName } from "../names.js";
 import { upToDate } from "../live.js";
 import { isLive, usePoll, whileLive } from "../poll.js";
@@ -53,8 +54,9 @@ function Task({ row, reload, route, dataset }) {
   const task = row.task_id;
   const maps = usePoll((signal) => query("/maps", { task_id: task }, signal), [task, row.state === "created"]);
   const info = dataset.data?.data;
-  const open = row.state === "created";
-  const tab = route.query.tab ?? (open ? "start" : "progress");
+  const created = row.state === "created";
+  const open = created && mayCall("/starttask");
+  const tab = route.query.tab ?? (open ? "start" : created ? "map" : "progress");
   const { settings, error, retry } = useSettings(row, open || tab === "config");
   learnName(task, row.task_name);
   const moved = open ? changedClasses(settings?.draft.map ?? null, maps.data?.data) : 0;
@@ -92,7 +94,8 @@ function Task({ row, reload, route, dataset }) {
           now=${tab}
           choose=${(/** @type {string} */ next) => setQuery({ tab: next })}
           tabs=${[
-            open ? ["start", t("开始训练", "Start")] : ["progress", t("进展", "Progress")],
+            ...(open ? [["start", t("开始训练", "Start")]] : []),
+            ...(created ? [] : [["progress", t("进展", "Progress")]]),
             [
               "map",
               html`${t(
@@ -150,7 +153,7 @@ function Actions({ row, reload }) {
       isLive(row) &&
       !upToDate(row).stopping &&
       html`
-        <${ConfirmButton} label=${t("停止", "Stop")}
+        <${ConfirmButton} calls="/endtask" label=${t("停止", "Stop")}
           sure=${t("确定停止？会先保存检查点", "Really stop? A checkpoint is saved first")}
           run=${() => act("/endtask", id).then(reload)} />
       `
@@ -158,7 +161,7 @@ function Actions({ row, reload }) {
     ${
       ["failed", "cancelled"].includes(row.state) &&
       html`
-        <${ConfirmButton} label=${t("继续训练", "Continue")}
+        <${ConfirmButton} calls="/continue_task" label=${t("继续训练", "Continue")}
           sure=${t("确定从最新检查点继续？", "Go on from the newest checkpoint?")}
           run=${() => act("/continue_task", id).then(reload)} />
       `

@@ -76,8 +76,8 @@ const deleted = (reload) => [
     class: "actions",
     cell: (/** @type {any} */ row) => html`
       <span class="row nowrap-row">
-        <${Do} label=${t("还原", "Restore")} run=${() => act(`/v1/trash/${row.id}/restore`)} done=${reload} />
-        <${ConfirmButton} class="small-button" label=${t("彻底删除", "Remove for ever")}
+        <${Do} calls="/v1/trash/{id}/restore" label=${t("还原", "Restore")} run=${() => act(`/v1/trash/${row.id}/restore`)} done=${reload} />
+        <${ConfirmButton} calls="/v1/trash/{id}/purge" class="small-button" label=${t("彻底删除", "Remove for ever")}
           sure=${t("不能再还原，确定？", "It cannot come back. Sure?")}
           run=${() => act(`/v1/trash/${row.id}/purge`).then(reload)} />
       </span>
@@ -94,7 +94,7 @@ const archived = (reload) => [
     head: "",
     class: "actions",
     cell: (/** @type {any} */ row) => html`
-      <${Do} label=${t("放回列表", "Put back")} done=${reload}
+      <${Do} calls="/v1/archived" label=${t("放回列表", "Put back")} done=${reload}
         run=${() => act("/v1/archived", { kind: row.kind, name: row.name, archived: false })} />
     `,
   },
