@@ -163,6 +163,7 @@ export const PLACES = [
     list: EngineList,
     make: EngineNew,
     making: () => t("转换模型", "Convert a model"),
+    calls: "/v1/engines",
     one: EnginePage,
     under: "release",
   },

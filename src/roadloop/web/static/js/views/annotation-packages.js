@@ -258,7 +258,7 @@ const taker = (of, row, how, reload) => html`
       how.person &&
       how.person !== row.person &&
       html`
-        <${Start} small label=${t(`改为 ${how.person}`, `To ${how.person}`)} done=${reload}
+        <${Start} calls="/v1/packages/{version}/{n}/push" small label=${t(`改为 ${how.person}`, `To ${how.person}`)} done=${reload}
           run=${() => push(of.version, row.number, how)} />
       `
     }

@@ -99,7 +99,7 @@ const again = (info, done) => ({
     return (
       pictures &&
       html`
-        <${ConfirmButton} class="small-button" label=${t("增加…", "More of it…")}
+        <${ConfirmButton} calls="/v1/datasets/{name}/again" class="small-button" label=${t("增加…", "More of it…")}
           sure=${t(
             `生成增量：${pictures} 张 train 图片再出现一次`,
             `Build an increment: ${many(pictures, "train picture")} once more`,

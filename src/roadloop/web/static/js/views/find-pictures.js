@@ -110,7 +110,7 @@ function Unread({ sets, reload }) {
         ${
           may("work") &&
           html`
-            <${Start} primary done=${reload} label=${t("读取标注", "Read the labels")}
+            <${Start} calls="/v1/sources/{name}/index" primary done=${reload} label=${t("读取标注", "Read the labels")}
               title=${t("只读取新的和改过的标注。", "Reads only labels that are new or have changed.")}
               run=${() => readAll(names)} />
           `
