@@ -139,7 +139,7 @@ def job_path(platform: Platform) -> Path:
 
 def test_evaluate__refuses_an_engine_on_a_gpu() -> None:
     chosen_models = [ModelChoice("苏州", FILE, Path(FILE)), ModelChoice("苏州", "x.onnx", Path("x.onnx"))]
-    with pytest.raises(InvalidValueError, match=r"x\.onnx runs on the CPU.*leave gpus empty") as caught:
+    with pytest.raises(InvalidValueError, match=r"on the CPU: x\.onnx\. Leave gpus empty") as caught:
         evaluation._refuse_engines(chosen_models)
     assert caught.value.details["parameter"] == "gpus"
 

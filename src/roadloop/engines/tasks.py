@@ -29,7 +29,7 @@ def convert(context: TaskContext) -> Outcome:
         NotFoundError: The model files, or the pictures, were removed since.
         BrokenFileError: They are not the ones that were chosen.
         UntrustedCodeError: The network's source may not run here.
-        JobError: The model cannot be exported or converted, or answers NaN, or trtexec refuses it.
+        JobError: The model cannot be exported or converted, or trtexec refuses it.
     """
     recipe = context.recipe(ConversionRecipe)
     folder = context.platform.workspace.find_path(recipe.folder)

@@ -220,8 +220,8 @@ def _refuse_engines(models: Sequence[ModelChoice]) -> None:
             raise InvalidValueError(
                 Text(
                     f"引擎 {model.file} 由 ONNX Runtime 在 CPU 上运行；请把 gpus 留空，或只选 .params 模型。",
-                    f"The engine {model.file} runs on the CPU, through ONNX Runtime; leave gpus empty, or choose .params models"
-                    " only.",
+                    f"This engine is executed by ONNX Runtime on the CPU: {model.file}. Leave gpus empty, or choose .params"
+                    " models only.",
                 ),
                 parameter="gpus",
             )

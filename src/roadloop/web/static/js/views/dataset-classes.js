@@ -43,7 +43,10 @@ export function ClassTable({ info }) {
       made &&
       html`
         <p class="notice" role="status">
-          ${t(`正在生成 ${made.name}：${made.of} 的图片再出现一次。`, `${made.name} is being built: pictures of ${made.of} once more.`)}
+          ${t(
+            `正在生成 ${made.name}：${made.of} 的图片再出现一次。`,
+            `${made.name} is being built: pictures of ${made.of} once more.`,
+          )}
           ${" "}<a class="link" href=${to("datasets", made.task)}>${t("打开", "Open it")} →</a>
         </p>
       `

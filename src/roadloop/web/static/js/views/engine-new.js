@@ -70,7 +70,8 @@ function EngineForm({ models, model }) {
       go=${t(`转换为 ${values.precision}`, `Convert to ${values.precision}`)}>
       <${Select} form=${form} name="model" wide label=${t("模型", "Model")} options=${names.map((n) => [n, n])}
         hint=${form.errorOf("file") && html`<span class="bad">✕ ${form.errorOf("file")}</span>`} />
-      <${Select} form=${form} name="precision" label=${t("精度", "Precision")} options=${Object.keys(PRECISIONS).map((one) => [one, one])} hint=${PRECISIONS[values.precision]()} />
+      <${Select} form=${form} name="precision" label=${t("精度", "Precision")}
+        options=${Object.keys(PRECISIONS).map((one) => [one, one])} hint=${PRECISIONS[values.precision]()} />
       <${Input} form=${form} name="size" label=${t("输入尺寸", "Size")} placeholder="480x360"
         hint=${t("宽x高；不填：模型训练图片的尺寸。", "Width x height; empty: that of the training pictures.")} />
       ${

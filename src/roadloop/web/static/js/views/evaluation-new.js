@@ -272,13 +272,15 @@ function Models({ form, models, tasks, choose, open }) {
 }
 
 /**
- * The model files of one task, the best one marked and first.
+ * The model files of one task, the best one marked and first, then its engines.
  * @param {{task: string, files: string[], training: Training | undefined, chosen: string[],
  *   choose: (dicts: string[]) => void, open: boolean}} props
  */
 function TaskModels({ task, files, training, chosen, choose, open }) {
   const best = training?.best;
-  const found = files.filter(predicts).sort((x, y) => Number(y === best?.file) - Number(x === best?.file));
+  /** @param {string} file */
+  const rank = (file) => (file === best?.file ? 0 : file.endsWith(".params") ? 2 : 1);
+  const found = files.filter(predicts).sort((x, y) => rank(x) - rank(y));
   const mine = found.filter((file) => chosen.includes(`${task}/${file}`)).length;
   /** @param {string} name */
   const toggle = (name) => choose(chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]);
