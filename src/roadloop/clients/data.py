@@ -12,6 +12,7 @@ from roadloop.lists import read_names
 from roadloop.sources import service as source_sets
 from roadloop.web.share import Waiting
 
+_FORM: Final = ("data_name", "data_type", "sour_data", "thread", "train", "val", "test", "data_desc")
 _SPLIT_ANEW: Final = Text(
     "源数据没有自带的划分表，已重新划分。", "The source sets bring no lists of their own: split anew."
 )
@@ -19,9 +20,8 @@ _SPLIT_ANEW: Final = Text(
 
 def _create(ask: Ask, sent: Sent) -> Reply | Waiting[Reply]:
     check_type(sent)
-    names = ("data_name", "data_type", "sour_data", "thread", "train", "val", "test", "data_desc")
-    values = {name: sent[name] for name in names if name in sent}
-    anew = bool(sent.get("l_value"))
+    values = {name: sent[name] for name in _FORM if name in sent}
+    anew = str(sent.get("l_value", "")).lower() not in {"", "0", "false"}
     values["l_value"] = anew or not _has_lists(ask, str(sent.get("sour_data", "")))
     if values.get("data_type") == "aug" and "task_id" in sent:
         values["base_data"] = _dataset(ask, sent)
@@ -91,8 +91,7 @@ PATHS: Final = (
          note=Text("只有语义分割", "semantic segmentation only")),
     Path(
         "POST", "/create_data", "work", ("POST /create_data", "POST /data_history"),
-        same("data_name", "data_type", "sour_data", "thread", "train", "val", "test", "data_desc")
-        | read_by_hand("l_value", "types", "task_id") | unused("images_type"),
+        same(*_FORM) | read_by_hand("l_value", "types", "task_id") | unused("images_type"),
         "data.task_id, message", answer=_create, nothing={},
         note=Text(
             "l_value 勾选为重新划分，不勾选用源数据自带的划分表（没有则重新划分）；选中的一行（task_id）是 aug 的基础",

@@ -34,17 +34,16 @@ def as_text(_ask: Ask, answer: Reply) -> Reply:
     return {"message": answer.get("message", "query success"), "data": text, "resp": text}
 
 
-def listed(name: str, row: Row, *, fixed: Mapping[str, Any] | None = None) -> Callable[[Ask, Sent], Reply]:
+def listed(name: str, row: Row) -> Callable[[Ask, Sent], Reply]:
     """A list of all rows, or one row in a list where `task_id` says which.
 
     Args:
         name: Our history.
         row: From our row, every key that the client has a column for.
-        fixed: Further parameters of the history.
     """
 
     def answer(ask: Ask, sent: Sent) -> Reply:
-        rows = [one_row(ask, name, sent)] if sent.get("task_id") else all_rows(ask, name, fixed or {})
+        rows = [one_row(ask, name, sent)] if sent.get("task_id") else all_rows(ask, name, {})
         return {"data": [row(one) for one in rows]}
 
     return answer
