@@ -57,6 +57,18 @@ def test_decode__literals_and_soft_edges_of_the_page() -> None:
     assert decode(data, 2, 1).tolist() == [[False, True]]
 
 
+def test_decode__takes_all_bits_and_refuses_any_that_are_missing() -> None:
+    mask = np.array([[True, True, True, True, False, True]])
+    data = encode(mask)  # 96 bits, and the eight more that the SDK writes
+    assert len(data) == 13
+    assert (decode(data[:12], 6, 1) == mask).all()
+    for length in range(12):
+        with pytest.raises(BrokenFileError) as caught:
+            decode(data[:length], 6, 1)
+        assert caught.value.text.en == "The brush mask is not valid: it ends too early."
+        assert caught.value.text.zh == "画笔标注无效：数据提前结束。"
+
+
 @pytest.mark.parametrize("damage", ["short", "size", "bytes", "empty"])
 def test_decode__refuses_what_is_broken(damage: str) -> None:
     data = encode(np.eye(20, dtype=bool))

@@ -28,11 +28,14 @@ def test_find_table__files_win_and_are_listed(tmp_path: Path) -> None:
     assert list_tables(workspace) == sorted({*SHIPPED, "本队"})
     assert find_table(workspace, "voc").classes == shipped("camvid").classes
     assert find_table(workspace, "本队").classes[0].name_zh == "道路"
+    assert find_table(workspace, "本队").name == "本队"
     with pytest.raises(NotFoundError) as raised:
         find_table(workspace, "sad")
-    assert "本队" in raised.value.text.zh
-    with pytest.raises(InvalidNameError):
-        find_table(workspace, "../voc")
+    assert f"现有：{', '.join(list_tables(workspace))}。" in raised.value.text.zh
+    assert raised.value.details == {"parameter": "roadelement", "name": "sad"}
+    with pytest.raises(InvalidNameError) as refused:
+        find_table(workspace, "../voc", "classes")
+    assert refused.value.details["parameter"] == "classes"
     (tmp_path / "out.csv").write_text(format_csv(shipped("camvid")))
     (tables / "linked.csv").symlink_to(tmp_path / "out.csv")
     with pytest.raises(PathOutsideError, match=r"linked\.csv"):

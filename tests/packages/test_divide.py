@@ -162,7 +162,7 @@ def test_divide__pre_model_draws_a_first_label(
     platform: Platform, divide: Divided, write_model: Callable[..., Path]
 ) -> None:
     write_model(platform.workspace.weights)
-    images = write_images(platform, "v1", ["a_1.png"], width=6, height=5)
+    images = write_images(platform, "v1", ["a_1.png", "a_2.png"], width=6, height=5)
     divide("v1", 5, pre_model="tiny_ep-0001.params")
     divide("v1", 5, "remote", pre_model="tiny_ep-0001.params")
     pixels = decode_image((images / "a_1.png").read_bytes())
@@ -173,6 +173,11 @@ def test_divide__pre_model_draws_a_first_label(
     assert (ColorCoder(table).to_ids(full).ids == expected).all()
     remote = decode_color_label((package(platform, "v1", 2) / "pre-labels/ext-label-a_1.png").read_bytes())
     assert (ColorCoder(table).to_ids(remote[50:-50, 50:-50]).ids == expected[2:]).all()
+    remote[50:-50, 50:-50] = 255
+    assert (remote == 255).all()  # a white border
+    for number in (1, 2):
+        labels = [p.name for p in sorted((package(platform, "v1", number) / "pre-labels").iterdir())]
+        assert labels == ["ext-label-a_1.png", "ext-label-a_2.png"]
 
 
 def test_divide__stale_rows_do_not_count(platform: Platform, divide: Divided) -> None:
