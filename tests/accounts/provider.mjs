@@ -4,14 +4,19 @@ import http from "node:http";
 import { once } from "node:events";
 import Provider from "oidc-provider";
 
-const { clients, people, scopes = {} } = JSON.parse(process.argv[2]);
+const { clients, people } = JSON.parse(process.argv[2]);
 const server = http.createServer();
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
 const issuer = `http://127.0.0.1:${server.address().port}`;
 const provider = new Provider(issuer, {
   clients,
-  claims: { openid: ["sub"], profile: ["preferred_username"], email: ["email", "email_verified"], groups: ["groups"], ...scopes },
+  claims: {
+    openid: ["sub"],
+    profile: ["preferred_username"],
+    email: ["email", "email_verified"],
+    groups: ["groups"],
+  },
   findAccount: (_, sub) => people[sub] && { accountId: sub, claims: () => ({ sub, ...people[sub] }) },
   cookies: { keys: ["only for tests"] },
   pkce: { required: () => true },

@@ -23,6 +23,7 @@ WRONG = "planted-wrong-2222"
 NEXT = "planted-next-333333"
 COMMAND = "planted-command-44"
 SET_TOKEN = "planted-label-studio-0123456789"
+SET_SECRET = "planted-provider-0123456789"
 ODD = ("planted-short", "planted-too-long" + "x" * 300)
 
 
@@ -33,6 +34,7 @@ LOOKED_AT = (
     "/v1/tokens?all=1",
     "/metrics",
     "/v1/me",
+    "/v1/settings",
 )
 
 
@@ -82,7 +84,7 @@ def command(settings: Settings, *words: str, said: str = "") -> str:
 
 @pytest.fixture
 def told(settings: Settings) -> Settings:
-    return settings.model_copy(update={"label_studio_token": SET_TOKEN})
+    return settings.model_copy(update={"label_studio_token": SET_TOKEN, "oidc_client_secret": SET_SECRET})
 
 
 def test_secrets__that_were_planted_stand_in_no_row_file_log_answer_or_record(
@@ -112,8 +114,22 @@ def test_secrets__that_were_planted_stand_in_no_row_file_log_answer_or_record(
         printed = "".join(server.output) + server.stop()
     finally:
         server.close()
-    secrets = {FIRST, WRONG, NEXT, COMMAND, SET_TOKEN, cookie, newer, token, made, ODD[1], token[9:], made[9:]}
-    assert len(secrets) == 12
+    secrets = {
+        FIRST,
+        WRONG,
+        NEXT,
+        COMMAND,
+        SET_TOKEN,
+        SET_SECRET,
+        cookie,
+        newer,
+        token,
+        made,
+        ODD[1],
+        token[9:],
+        made[9:],
+    }
+    assert len(secrets) == 13
     assert min(map(len, secrets)) > 12
     places = {"answers": "\n".join(answers), "printed": printed, "commands": shown, "rows": rows_of(platform)}
     places |= {str(path): path.read_bytes().decode("utf-8", "replace") for path in files_of(told.home)}

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from chromium import Browser, resize
 from live import LiveServer
+from oidc import CLIENT, SECRET, log_in_there, provider
 from roadloop.cli.main import app
 from roadloop.demo.write import Drives, write_source_set
 from roadloop.settings import Settings
@@ -66,9 +67,13 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServ
     folder = tmp_path_factory.mktemp("proxy")
     port = free_port()
     hosts = tuple(f"{name}:{port}" for name in NAMES)
+    away, issuer = ExitStack(), ""
+    with suppress(pytest.skip.Exception):  # the others need no provider
+        issuer = away.enter_context(provider(f"https://{hosts[0]}/", f"https://{hosts[1]}/roadloop/"))
     settings = Settings(
-        home=folder / "home", port=0, poll_seconds=0.05, min_free_mib=0, torch_threads=1, allowed_hosts=hosts
-    )
+        home=folder / "home", port=0, poll_seconds=0.05, min_free_mib=0, torch_threads=1, allowed_hosts=hosts,
+        oidc_issuer=issuer, oidc_client_id=CLIENT, oidc_client_secret=SECRET, oidc_title="公司账号",
+    )  # fmt: skip
     live = LiveServer(settings)
     live.start()
     said = ["user", "add", "li", "--role", "admin", "--stdin", "--home", str(settings.home)]
@@ -92,6 +97,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServ
         process.terminate()
         process.wait()
         live.close()
+        away.close()
     assert "[emerg]" not in (folder / "error.log").read_text()
 
 
@@ -161,6 +167,34 @@ def test_page__works_behind_nginx_with_tls_at_a_name_and_below_a_path(
     browser.find("a", "回到页面").click()
     browser.shows("数据闭环")
     assert [line for line in browser.problems() if "401" not in line] == []
+
+
+@pytest.mark.parametrize(("name", "base"), [(NAMES[0], "/"), (NAMES[1], "/roadloop/")])
+def test_sign_on__goes_by_the_provider_and_back_to_the_page_at_a_name_and_below_a_path(
+    proxied: tuple[LiveServer, int], outside: webdriver.Chrome, name: str, base: str
+) -> None:
+    live, port = proxied
+    if not live.settings.oidc_issuer:
+        pytest.skip("Node 20 or npm's oidc-provider is not installed (make check installs the package)")
+    if base == "/":
+        said = ["user", "add", "wang", "--role", "viewer", "--no-password", "--home", str(live.home)]
+        assert CliRunner().invoke(app, said).exit_code == 0
+    outside.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser = Browser(outside, f"https://{name}:{port}")
+    browser.open(base)
+    asked = (
+        "return fetch('v1/sign_on/begin', { method: 'POST', headers: { 'content-type': 'application/json' },"
+        " body: JSON.stringify({ page: location.origin + location.pathname }) }).then((r) => r.json()).then((r) => r.data)"
+    )
+    browser.find("button[name=sign-on]", "公司账号")
+    back = log_in_there(str(browser.run(asked)), "s-wang")
+    assert str(back).startswith(f"https://{name}:{port}{base}?code=")
+    outside.get(str(back))
+    browser.until(lambda: browser.run("return document.querySelector('.who')?.textContent.includes('wang')"), "wang")
+    assert str(browser.run("return location.href")).rstrip("#/") == f"https://{name}:{port}{base}".rstrip("/")
+    cookies = [one for one in outside.get_cookies() if one["httpOnly"]]
+    assert [(one["secure"], one["name"].startswith("__Host-roadloop-")) for one in cookies] == [(True, True)]
+    outside.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
 
 def test_uploads_and_the_stream__go_through_nginx_as_they_come(proxied: tuple[LiveServer, int]) -> None:

@@ -16,7 +16,7 @@ export const at = (path) => (path.startsWith("/") ? BASE + path.slice(1) : path)
 /** @type {(props: any) => unknown} */
 let out = () => false;
 
-/** What is not drawn at all, by its properties; nothing else decides about it. @param {(props: any) => unknown} which */
+/** What is not drawn at all, by its properties. @param {(props: any) => unknown} which */
 export const leaveOut = (which) => void (out = which);
 
 /** @param {any} type @param {any} props @param {any[]} children */

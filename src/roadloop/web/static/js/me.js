@@ -48,8 +48,9 @@ export function useMe() {
 export const may = (right) => me?.rights.includes(right) ?? false;
 
 /**
- * Whether who looks may make a call, as the server says. What makes one names it (`calls="/v1/trash"`), and is not drawn where
- * it would be refused. @param {string} call A path as the API reference writes it; a method before it, where that is no POST.
+ * Whether who looks may make a call, as the server says. What makes one names it (`calls="/v1/trash"`), and is not
+ * drawn where it would be refused.
+ * @param {string} call A path as the API reference writes it; a method before it, where that is no POST.
  */
 export const mayCall = (call) => !me?.refused.includes(call.includes(" ") ? call : `POST ${call}`);
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** The button that leads to the company's provider, and why its last log-in failed; nothing where there is no provider. */
+/** The button that leads to the company's provider, and why its last log-in failed; nothing where there is none. */
 
 import { ApiError } from "../api.js";
 import { html, useState } from "../lib.js";

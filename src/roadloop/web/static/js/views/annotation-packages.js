@@ -43,14 +43,16 @@ export function Packages({ of, reload }) {
       ${of.unreachable && html`<${Warnings} texts=${[of.unreachable]} />`}
       <${Panel}>
         <div class="row actions-row">
-          <${Start} calls="/v1/packages/{version}/{n}/push" primary=${ready.length > 0} disabled=${ready.length === 0} done=${reload}
+          <${Start} calls="/v1/packages/{version}/{n}/push" primary=${ready.length > 0}
+            disabled=${ready.length === 0} done=${reload}
             label=${
               ready.length > 0
                 ? t(`交付 ${count(ready.length)} 个任务包`, `Hand over ${packages(ready.length)}`)
                 : t("✓ 全部已交付", "✓ All are handed over")
             }
             run=${(/** @type {(words: string) => void} */ say) => handOver(of.version, ready, how, say, reload)} />
-          <${Start} calls="/linedown" primary=${ready.length === 0 && lying.length > 0} disabled=${lying.length === 0} done=${reload}
+          <${Start} calls="/linedown" primary=${ready.length === 0 && lying.length > 0}
+            disabled=${lying.length === 0} done=${reload}
             label=${t("取回已完成的标注", "Take finished labels back")}
             title=${t("可以重复：只取新的和改过的。", "May be repeated: it fetches what is new or has changed.")}
             run=${(/** @type {(words: string) => void} */ say) => takeBack(of.version, lying, unpainted, say)} />

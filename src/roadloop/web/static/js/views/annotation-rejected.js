@@ -46,7 +46,8 @@ export function Rejected({ of, reload }) {
               onInput=${(/** @type {any} */ e) => setStep(e.target.value)} />
             ${t("张", "in a package")}
           </label>
-          <${Start} calls="/task_divide" primary done=${() => (reload(), polled.reload())} disabled=${!(Number(step) > 0)}
+          <${Start} calls="/task_divide" primary
+            done=${() => (reload(), polled.reload())} disabled=${!(Number(step) > 0)}
             label=${t(`再次发出这 ${count(data.total)} 张`, `Send these ${count(data.total)} out again`)}
             run=${() =>
               act("/task_divide", { version: of.version, step, types, rejected: true }).then((reply) => reply.data)} />

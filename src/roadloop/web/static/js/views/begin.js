@@ -39,7 +39,11 @@ export function Begin({ active }) {
                 "Drop a folder or a zip, or copy a folder to imports/. You see what you get before it is imported.",
               )}
             </p>
-            <div><a class="button primary" calls="/v1/uploads" href=${to("import")}>${t("导入图片", "Import pictures")}</a></div>
+            <div>
+              <a class="button primary" calls="/v1/uploads" href=${to("import")}>
+                ${t("导入图片", "Import pictures")}
+              </a>
+            </div>
           </div>
           <div class="stack tight">
             <b>${t("先用演示图片试试", "With the demo's pictures")}</b>

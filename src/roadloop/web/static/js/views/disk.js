@@ -64,7 +64,9 @@ export function DiskPage() {
   return html`
     <${Head} title=${t("磁盘", "Disk")}
       sub=${t("什么占用空间，清理能腾出多少。", "What takes the room, and what clearing up would free.")}
-      actions=${html`<${Start} calls="/v1/disk" label=${t("重新统计", "Count again")} done=${reload} run=${() => order(false)} />`} />
+      actions=${html`
+        <${Start} calls="/v1/disk" label=${t("重新统计", "Count again")} done=${reload} run=${() => order(false)} />
+      `} />
     <${Failure} error=${error} retry=${reload} />
     ${!data && !error && html`<${Loading} />`}
     ${
@@ -94,7 +96,8 @@ export function DiskPage() {
           <//>
           <${Panel} flush title=${t("保留规则", "Keeping rules")}
             aside=${html`
-              <${Start} calls="/v1/disk" small label=${t(`现在清理（约 ${bytes(freed)}）`, `Clear up now (about ${bytes(freed)})`)}
+              <${Start} calls="/v1/disk" small
+                label=${t(`现在清理（约 ${bytes(freed)}）`, `Clear up now (about ${bytes(freed)})`)}
                 done=${reload} run=${() => order(true)} />
             `}>
             <${Table} rows=${data.rules} columns=${rules()} />

@@ -36,7 +36,8 @@ export async function saveMap(task, edited, maps) {
 export function LabelMap({ row, info, maps, error, retry, saved }) {
   if (!maps || !info) return html`<${Failure} error=${error} retry=${retry} />${!error && html`<${Loading} />`}`;
   return html`
-    <${Editor} task=${row.task_id} info=${info} maps=${maps} open=${row.state === "created" && mayCall("/save_map")} saved=${saved} />
+    <${Editor} task=${row.task_id} info=${info} maps=${maps} saved=${saved}
+      open=${row.state === "created" && mayCall("/save_map")} />
   `;
 }
 

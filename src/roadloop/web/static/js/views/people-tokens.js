@@ -87,7 +87,8 @@ const columns = (reload) => [
     cell: (/** @type {any} */ row) =>
       !row.revoked &&
       html`
-        <${ConfirmButton} calls="/v1/tokens/{token}/revoke" class="small-button" label=${t("撤销", "Revoke")} sure=${t("确定撤销？", "Revoke?")}
+        <${ConfirmButton} calls="/v1/tokens/{token}/revoke" class="small-button" label=${t("撤销", "Revoke")}
+          sure=${t("确定撤销？", "Revoke?")}
           run=${() => act(`/v1/tokens/${row.id}/revoke`).then(reload)} />
       `,
   },

@@ -40,7 +40,13 @@ export function SourceHealth({ set }) {
           <//>
         `
       }
-      ${!live && rows.data && html`<${Examine} calls="/v1/sources/{name}/health" set=${set} again=${mine.length > 0} done=${rows.reload} />`}
+      ${
+        !live &&
+        rows.data &&
+        html`
+          <${Examine} calls="/v1/sources/{name}/health" set=${set} again=${mine.length > 0} done=${rows.reload} />
+        `
+      }
       ${
         mine.some((/** @type {any} */ row) => row.state === "succeeded") &&
         html`<${Found} key=${newest.task_id + newest.state} set=${set} />`

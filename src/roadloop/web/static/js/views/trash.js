@@ -76,7 +76,8 @@ const deleted = (reload) => [
     class: "actions",
     cell: (/** @type {any} */ row) => html`
       <span class="row nowrap-row">
-        <${Do} calls="/v1/trash/{id}/restore" label=${t("还原", "Restore")} run=${() => act(`/v1/trash/${row.id}/restore`)} done=${reload} />
+        <${Do} calls="/v1/trash/{id}/restore" label=${t("还原", "Restore")}
+          run=${() => act(`/v1/trash/${row.id}/restore`)} done=${reload} />
         <${ConfirmButton} calls="/v1/trash/{id}/purge" class="small-button" label=${t("彻底删除", "Remove for ever")}
           sure=${t("不能再还原，确定？", "It cannot come back. Sure?")}
           run=${() => act(`/v1/trash/${row.id}/purge`).then(reload)} />
