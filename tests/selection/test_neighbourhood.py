@@ -207,3 +207,17 @@ def test_points__one_key_is_one_selection(client: TestClient) -> None:
     first = client.post(FETCH, json=values, headers=headers).json()
     assert client.post(FETCH, json=values, headers=headers).json() == first
     assert client.post(FETCH, json=values).status_code == 409
+
+
+def test_points__from_a_track_service_that_lists_no_tracks(
+    client: TestClient, platform: Platform, run_job: RunJob, track_server: Any
+) -> None:
+    track_server.tracks["t3"] = ["tp_77"]
+    settings = platform.settings.model_copy(update={"track_service_url": track_server.url, "track_service_timeout": 1})
+    served = Platform(settings, platform.database, platform.workspace)
+    answer = client.post(FETCH, json={"points": "t1_001,tp_77,t3/tp_77", "name": "served"}).json()
+    job = run_job(served, answer["data"])
+    assert job.state is JobState.SUCCEEDED, job.reason
+    folder = platform.workspace.images / "served"
+    assert [(r["track"], r["point"]) for r in rows_of(folder)] == [("t1", "t1_001"), ("t3", "tp_77")]
+    assert json.loads((folder / "report.json").read_text())["points_missing"] == ["tp_77"]  # nothing says where it is

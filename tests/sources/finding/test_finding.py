@@ -233,7 +233,7 @@ def test_find__text_that_no_picture_can_have_finds_nothing(
     assert found()["total"] == 6
     for field in ("city", "package", "time"):
         for odd in ("\ud800", "a\0b", "%", "'; DROP TABLE pictures; --", "\U0010ffff"):
-            sent = {"content": json.dumps({field: odd}), "headers": {"content-type": "application/json"}}
+            sent: Any = {"content": json.dumps({field: odd}), "headers": {"content-type": "application/json"}}
             answer = client.request("GET", FIND, **sent)
             assert answer.status_code in {200, 400, 422}, answer.text
             assert answer.json().get("total", 0) == 0
