@@ -1,5 +1,6 @@
 """Every path that only looks, and every form that is refused late, called in this process: the served answer, word for word."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,10 +70,19 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture(scope="module")
 def inside(made: Made) -> Iterator[TestClient]:
-    """The application in this process, on the same home."""
+    """The application in this process, on the same home, when no labels are being read any more."""
+    deadline = time.monotonic() + 120
+    while made.client.post("/query_data", pag_id=1)["errno"] != 1 or reading(made):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     platform = open_platform(made.live.settings)
     yield TestClient(create_app(platform, PORT), base_url=f"http://127.0.0.1:{PORT}", headers={"accept-language": "zh"})
     platform.database.close()
+
+
+def reading(made: Made) -> bool:
+    jobs = made.live.client(check=False).get("/v1/jobs", params={"active": 1}).json()["data"]
+    return any(job["kind"] == "index" for job in jobs)
 
 
 def meant(made: Made, value: Any) -> Any:
