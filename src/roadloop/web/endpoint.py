@@ -243,8 +243,7 @@ def handled(endpoint: object) -> Handled | None:
 
 def _facts(model: type[Parameters], values: Mapping[str, Any]) -> dict[str, Any]:
     """What the record says of parameters."""
-    told = names(model) - secrets_of(model)
-    return {name: value for name, value in values.items() if name in told}
+    return {name: value for name, value in values.items() if name in names(model) - secrets_of(model)}
 
 
 def _answer(
