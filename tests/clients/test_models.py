@@ -6,7 +6,7 @@ import json
 import pytest
 
 from old_client import LetGoError
-from old_journey import Made
+from old_journey import SET, Made
 
 
 def test_model__an_object_of_lists_and_nothing_for_other_types(made: Made) -> None:
@@ -35,6 +35,13 @@ def test_starteva__of_a_split_by_type(made: Made) -> None:
     )
     row = made.client.finished("/eva_rate", task_id)
     assert row["sour_dir"] == "dataset:20180801/test"
+
+
+def test_eva_data__offers_what_models_are_judged_by_first(made: Made) -> None:
+    places = made.client.get("/eva_data")["data"]
+    first = next(place for place in places if place.startswith("dataset:20180801/"))
+    assert first == "dataset:20180801/val"
+    assert f"sources/{SET}" in places
 
 
 @pytest.mark.parametrize("dicts", [{}, {"suzhou": []}])

@@ -52,6 +52,8 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("/add_data", {"task_id": "DATA", "class_id": "999"}),
     ("/starteva", {"dicts": {"suzhou": ["MODEL"]}, "type": "half", "img": "images/none"}),
     ("/starteva", {"dicts": {"none": ["a.params"]}, "type": "val", "img": "20180801"}),
+    ("/starteva", {"dicts": {"suzhou": ["MODEL"]}, "type": "val", "img": "dataset:none"}),
+    ("/starteva", {"dicts": {"suzhou": ["MODEL"]}, "type": "test", "img": "images/none"}),
     ("/starteva", {"dicts": {"suzhou": ["MODEL"]}, "type": "full", "img": ""}),
     ("/tensor_eva", {"dicts": {"suzhou": ["a_fp16.onnx"]}, "type": "full", "img": "images/none", "gpus": "0"}),
     ("/tensor_w", {"dicts": {"suzhou": ["MODEL"]}, "shape": "1,3,1,1", "int8": True, "imagelstInt8": "none", "batchSizeInt8": "8",
@@ -133,3 +135,10 @@ def test_started__jobs_have_their_id_in_an_object(made: Made, inside: TestClient
         "/api/create_data", json={"data_name": "inside", "sour_data": SET, "train": "1", "val": "0", "test": "0"}
     ).json()
     made.client.finished("/data_history", anew["data"]["task_id"])
+
+
+@pytest.mark.parametrize("img", ["dataset:none", "dataset:none/train", "none"])
+def test_starteva__a_split_is_one_of_the_dataset_however_it_is_named(inside: TestClient, made: Made, img: str) -> None:
+    form = {"dicts": {"suzhou": [made.model]}, "type": "val", "img": img}
+    refused = inside.post("/api/starteva", json=form, headers={"accept-language": "en"}).json()
+    assert refused["message"].startswith("No dataset is named none;")

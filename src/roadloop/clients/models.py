@@ -9,6 +9,8 @@ from roadloop.datasets.info import SPLITS
 from roadloop.errors import ConflictError, NotFoundError, Text
 from roadloop.evaluation.pictures import DATASET
 
+#: In the order in which they are offered.
+_SPLITS: Final = ("val", "test", "train")
 #: What the page's four types of tasks are numbered; the models here are all of the first.
 _FIRST: Final = "1"
 _TYPES: Final = {"full": "full", "half": "remote", "remote": "remote", "lane": "lane", "union": "union", _FIRST: "full"}
@@ -27,10 +29,7 @@ def _places(ask: Ask, _sent: Sent) -> Reply:
     """Splits of finished datasets, versions of pictures, source sets."""
     finished = [row for row in all_rows(ask, "POST /data_history", {}) if row["state"] == "succeeded" and row["counts"]]
     splits = [
-        f"{DATASET}{row['data_name']}/{split}"
-        for row in finished
-        for split in reversed(SPLITS)
-        if row["counts"].get(split)
+        f"{DATASET}{row['data_name']}/{split}" for row in finished for split in _SPLITS if row["counts"].get(split)
     ]
     versions = [f"images/{row['version']}" for row in ask("GET /v1/packages/versions")["data"] if row["images"]]
     return {"data": [*splits, *versions, *(f"sources/{name}" for name in ask("GET /data")["data"])]}
@@ -48,11 +47,11 @@ def evaluated(ask: Ask, sent: Sent, values: dict[str, Any]) -> Mapping[str, Any]
             ),
             parameter="img",
         )
-    if kind in SPLITS:
-        name = place.removeprefix(DATASET).rpartition("/")[0] or place
+    if kind in SPLITS and ("/" not in place or place.startswith(DATASET)):
+        name = place.removeprefix(DATASET).partition("/")[0]
         values |= {"sour_dir": f"{DATASET}{name}/{kind}", "type": "full"}
-    elif kind in _TYPES:
-        values |= {"sour_dir": place, "type": _TYPES[kind]}
+    elif kind in _TYPES or kind in SPLITS:
+        values |= {"sour_dir": place, "type": _TYPES.get(kind, "full")}
     else:
         raise other_type(kind)
     return {**values, "dicts": sources(ask, sent["dicts"])}
