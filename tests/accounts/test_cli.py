@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from roadloop.accounts import service, store
 from roadloop.cli.main import app
 from roadloop.errors import ConflictError, InvalidValueError, NotFoundError, RoadloopError
 from roadloop.storage.platform import Platform
@@ -49,6 +51,22 @@ def test_user__add_list_passwd_role_and_disable(run: Words, platform: Platform) 
     whats = [what for who, what in audit(platform, "who", "what") if who == ""]
     assert whats == ["add_account"] * 2 + ["change_account"] * 4
     assert "command_line" in audit(platform, "facts")[0][0]
+
+
+def test_user__without_a_password_and_parted_from_the_provider_s_person(run: Words, platform: Platform) -> None:
+    run("user", "add", "li", "--role", "admin", "--no-password")
+    with platform.database.transaction() as db:
+        account = service.named(db, "li")
+        store.identify(db, "https://sso.example", "subject", account.id, by_claim=False)
+        service.begin_session(db, account, 1)
+    assert Team(platform).browser().post("/v1/log_in", json={"name": "li", "password": PASSWORD}).status_code == 401
+    run("user", "unlink", "li")
+    with platform.database.reading() as db:
+        assert store.identity(db, "https://sso.example", "subject") is None
+        assert db.scalar(sa.select(sa.func.count()).select_from(store.sessions)) == 0
+    assert [what for (what,) in audit(platform, "what")] == ["add_account", "log_in_refused", "unlink_sign_on"]
+    with pytest.raises(NotFoundError):
+        run("user", "unlink", "nobody")
 
 
 def test_user__refusals(run: Words) -> None:

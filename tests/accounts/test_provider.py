@@ -1,6 +1,7 @@
 """What a provider may say and must not: ID tokens of every wrong kind, and answers of every odd one, from a server of ours."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from roadloop.accounts.provider import Provider, Way, check
-from roadloop.errors import BusyError, InvalidValueError, LogInNeededError
+from roadloop.errors import BusyError, InvalidValueError, LogInNeededError, MissingPackageError
 from roadloop.settings import Settings
 
 KEY, OTHER = (RSAKey.generate_key(2048, parameters={"kid": kid, "alg": "RS256", "use": "sig"}) for kid in ("a", "b"))
@@ -212,3 +213,11 @@ def test_settings__by_which_nobody_or_anybody_could_log_in_are_refused(said: dic
     with pytest.raises(InvalidValueError) as refused:
         check(good.model_copy(update=said))
     assert refused.value.details["parameter"] == name
+
+
+def test_settings__without_the_extra_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "authlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "authlib", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'roadloop\[oidc\]'"):
+        check(Settings(oidc_issuer="https://sso.example.com", oidc_client_id="roadloop"))
