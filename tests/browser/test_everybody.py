@@ -63,7 +63,7 @@ document.querySelector(".calls-button").click();
 setTimeout(() => document.querySelector("dialog .segmented button:last-child").click());
 """
 QUESTION = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '?', bubbles: true }))"
-ESCAPE = "dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))"
+ESCAPE = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))"
 OVER = (
     ("document.querySelector('.search-button').click()", "#palette-list li", SHUT),
     (TYPE, "#palette-list .chip", SHUT),
@@ -114,6 +114,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 def prefer(browser: Browser, language: str, theme: str) -> None:
     browser.run(
+        "sessionStorage.clear();"  # the drafts of an earlier visit
         f"localStorage.setItem('roadloop.language', '{language}'); localStorage.setItem('roadloop.theme', '{theme}')"
     )
 
