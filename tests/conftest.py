@@ -46,7 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-curves", action="store_true", help="write the golden loss curves anew")
     parser.addoption("--write-sums", action="store_true", help="write the recorded sums of files anew")
     parser.addoption(
-        "--no-skips", action="store_true", help="fail when a test is skipped, except for want of a GPU, cgroup or Node 20"
+        "--no-skips",
+        action="store_true",
+        help="fail when a test is skipped, except for want of a GPU, cgroup or Node 20",
     )
 
 
