@@ -67,6 +67,7 @@ def test_source__pictures_counts_and_doubtful_labels(
     assert site.wait("/v1/source_health", task_id)["totals"]["label_noise"] == 1
     browser.find("[data-tab=health]").click()
     browser.find(".compare figcaption", "标注 蓝，模型认为 红")
+    browser.find(".facts", "1 处")
     boxes: Any = browser.until(
         lambda: browser.run(
             "const boxes = [...document.querySelectorAll('.piece')].map((box) => [box.style.top, box.style.height]);"

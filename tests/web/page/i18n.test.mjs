@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { PAGE } from "./browser.mjs";
 
-const { duration, many, percent, score, seconds, setServerNow, share, t } = await import(`${PAGE}/i18n.js`);
+const { duration, many, percent, score, seconds, setServerNow, share, t, things } = await import(`${PAGE}/i18n.js`);
 
 test("t: the language of the document decides", () => {
   assert.equal(t("数据", "data"), "data");
@@ -39,4 +39,12 @@ test("many: one of a thing is said with its own word and verb", () => {
     [1, 7].map((n) => many(n, "track")),
     ["1 track", "7 tracks"],
   );
+});
+
+test("things: the word that goes with a number that stands elsewhere", () => {
+  assert.deepEqual(
+    [0, 1, 2].map((n) => things(n, "model")),
+    ["models", "model", "models"],
+  );
+  assert.deepEqual([things(1, "class", "classes"), things(5, "class", "classes")], ["class", "classes"]);
 });

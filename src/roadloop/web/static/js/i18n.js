@@ -20,7 +20,13 @@ export const count = (value) => (value == null ? "–" : Math.round(value).toLoc
  * @param {string} one What one is called, with its verb.
  * @param {string} [more] What several are called, where that is not `one` with an s.
  */
-export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+export const many = (number, one, more = `${one}s`) => `${count(number)} ${things(number, one, more)}`;
+
+/**
+ * The word of `many` alone, where the number stands elsewhere.
+ * @param {number | null | undefined} number @param {string} one @param {string} [more]
+ */
+export const things = (number, one, more = `${one}s`) => (number === 1 ? one : more);
 
 /**
  * A share 0..1 as percent.
