@@ -37,7 +37,9 @@ def trained(site: LiveServer) -> str:
         store.insert(db, task, {"train_con": {}, "data_con": {}, "label_map": LABEL_MAP})
     log = platform.workspace.tasks / "suzhou" / "log"
     log.mkdir(parents=True)
-    lines: list[dict[str, object]] = [{"kind": "step", "step": 1, "epoch": 1, "loss": 9.0, "lr": 0.045}]  # the one written
+    lines: list[dict[str, object]] = [
+        {"kind": "step", "step": 1, "epoch": 1, "loss": 9.0, "lr": 0.045}
+    ]  # the one written
     lines += [
         {"kind": "epoch", "epoch": i, "step": i, "loss": 0.5, **scores, "iou": [0.5, 0.6]}
         for i, scores in enumerate(EPOCHS, 1)

@@ -38,6 +38,10 @@ export const percent = (value, digits = 1) => (value == null ? "–" : `${(value
 /** A score 0..1. @param {number | null | undefined} value */
 export const score = (value) => (value == null ? "–" : value.toFixed(3));
 
+/** A number at an axis, with the digits that tell it from the next one. @param {number} value @param {number} step */
+export const mark = (value, step) =>
+  value.toLocaleString("en-US", { maximumFractionDigits: Math.max(0, 1 - Math.floor(Math.log10(step))) });
+
 /** A share of pixels, with more digits the rarer it is. @param {number} value */
 export function share(value) {
   if (value === 0) return "0";
