@@ -140,6 +140,7 @@ def publish_and_send_again(browser: Browser) -> None:
     browser.find("[data-tab=publish]").click()
     browser.find("button", "检查并发布取回的 4 张").click()
     browser.until(lambda: numbers(browser)[4:] == ["2", "2"])
+    browser.find("button", "检查取回的 4 张，发布没有发布过的")  # from now on, without a click
     browser.find("[data-tab=rejected]").click()
     browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".rejected")) == 2)
     browser.find(".rejected .bad", "RGB(9,9,9) x 300")
@@ -168,7 +169,7 @@ def take_back_again(browser: Browser, site: LiveServer) -> None:
 def publish_the_rest(browser: Browser) -> None:
     """Publish the rest, and go on to the next dataset."""
     browser.find("[data-tab=publish]").click()
-    browser.find("button", "检查并发布取回的 6 张").click()
+    browser.find("button", "检查取回的 6 张，发布没有发布过的").click()
     browser.until(lambda: numbers(browser)[4:] == ["0", "4"])
     browser.find(".run h2 a", "-2")
     browser.find(".run a.button[href$='-2']", "生成数据")

@@ -78,8 +78,12 @@ def test_confidence__by_class_and_the_least_certain_pictures(browser: Browser, e
 
 def test_dataset__more_of_a_class(browser: Browser, dataset: str, site: LiveServer) -> None:
     browser.open(f"/#/datasets/{dataset}?tab=classes")
+    assert "再出现一次" not in browser.find(".facts").text
     browser.find("tbody .confirm button", "增加…").click()
-    browser.find("tbody .confirm button", "生成增量").click()
+    sure = browser.find("tbody .confirm button", "生成增量")
+    seen = "return arguments[0].getBoundingClientRect().right <= arguments[0].closest('.panel').getBoundingClientRect().right"
+    assert browser.run(seen, sure)
+    sure.click()
     browser.find(".notice a", "打开").click()
     browser.find("h1", "-again-")
     browser.find(".facts", "再出现一次")

@@ -37,7 +37,10 @@ def trained(site: LiveServer) -> str:
         store.insert(db, task, {"train_con": {}, "data_con": {}, "label_map": LABEL_MAP})
     log = platform.workspace.tasks / "suzhou" / "log"
     log.mkdir(parents=True)
-    lines = [
+    lines: list[dict[str, object]] = [
+        {"kind": "step", "step": 1, "epoch": 1, "loss": 9.0, "lr": 0.045}
+    ]  # the one written
+    lines += [
         {"kind": "epoch", "epoch": i, "step": i, "loss": 0.5, **scores, "iou": [0.5, 0.6]}
         for i, scores in enumerate(EPOCHS, 1)
     ]
@@ -50,6 +53,8 @@ def test_training__all_scores_of_the_last_epoch_beside_the_best(browser: Browser
     browser.open(f"/#/training/{trained}")
     for name, value in (("轮廓 IoU", "0.511"), ("逐图 mIoU", "0.522"), ("含忽略区误报", "0.533")):
         assert value in browser.find(".facts > div", name).text
+    assert "0.5000" in browser.find(".facts > div", "损失").text
+    assert browser.find(".facts > div", "步").text.split() == ["步", "2"]
     assert "最好一轮 0.611" in browser.find(".facts > div", "轮廓 IoU").text
     assert "ECE" not in browser.find(".facts", "轮廓 IoU").text  # the last epoch has none
     browser.find(".segmented button", "EN").click()

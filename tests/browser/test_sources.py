@@ -55,6 +55,18 @@ def test_source__pictures_counts_and_doubtful_labels(
         "only.dispatchEvent(new Event('change', { bubbles: true }))"
     )
     browser.until(lambda: browser.run(program) == [40] * 2)
+    browser.find(".samples figure label", "c#1").click()  # an eye finds it wrong; no model was asked
+    browser.find(".samples-head", "已勾选 1 张")
+    browser.run(
+        "const name = document.querySelector('input[name=version]'); name.value = '三色-眼';"
+        "name.dispatchEvent(new Event('input', { bubbles: true }))"
+    )
+    browser.find("button.primary", "把 1 张图片作为任务包送去重新标注").click()
+    browser.find("h1", "三色-眼")
+    package = site.home / "packages" / "三色-眼" / "1" / "manifest.json"
+    browser.until(package.exists)
+    assert "c#1" in package.read_text(encoding="utf-8")
+    browser.run("history.back()")
     browser.find("[data-tab=packages]").click()
     browser.find("td", "包 2")
     browser.find("[data-tab=classes]").click()
@@ -67,6 +79,7 @@ def test_source__pictures_counts_and_doubtful_labels(
     assert site.wait("/v1/source_health", task_id)["totals"]["label_noise"] == 1
     browser.find("[data-tab=health]").click()
     browser.find(".compare figcaption", "标注 蓝，模型认为 红")
+    browser.find(".facts", "1 处")
     boxes: Any = browser.until(
         lambda: browser.run(
             "const boxes = [...document.querySelectorAll('.piece')].map((box) => [box.style.top, box.style.height]);"
@@ -76,7 +89,7 @@ def test_source__pictures_counts_and_doubtful_labels(
     assert boxes == [["0%", "50%"]] * 2
     browser.find(".compare figcaption input").click()
     browser.find("button.primary", "把 1 张图片作为任务包送去重新标注").click()
-    browser.until((site.home / "packages" / "三色-rework" / "1" / "manifest.json").exists)
+    browser.until((site.home / "packages" / "三色-rework" / "2" / "manifest.json").exists)
     browser.find("h1", "三色-rework")
     browser.run("history.back()")
     browser.find(".compare figcaption", "逐字节相同")

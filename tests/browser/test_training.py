@@ -253,6 +253,9 @@ def test_compare__curves_scores_and_differences_of_ticked_tasks(browser: Browser
     trained(site, "甲", 0.01, [0.25, 0.5])
     trained(site, "乙", 0.02, [0.5, 0.625, 0.75])
     browser.open("/#/training")
+    browser.find("input[aria-label='比较 甲']")
+    right = "return document.querySelector('.tick input').getBoundingClientRect().right"
+    assert float(str(browser.run(right))) < 1000  # in sight, however long the names
     for name in ("甲", "乙"):
         browser.find(f"input[aria-label='比较 {name}']").click()
     browser.find("[data-act=compare]", "比较 2 个任务").click()

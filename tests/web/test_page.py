@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from roadloop.server import STATIC, create_app
+from roadloop.storage.folders import FOLDERS
 from roadloop.storage.platform import Platform
 from roadloop.web.page import ASK_AGAIN, FOR_EVER, Page, compose
 
@@ -153,3 +154,10 @@ def test_compose__names_modules_that_need_each_other() -> None:
     texts = {ENTRY: 'import { b } from "./b.js";\n', "js/b.js": 'import { c } from "./app.js";\n'}
     with pytest.raises(ValueError, match=r"need each other: js/app\.js -> js/b\.js -> js/app\.js"):
         compose(texts, ENTRY, "/icon")
+
+
+def test_disk__every_folder_of_a_home_has_a_name_in_both_languages() -> None:
+    """`tasks` is counted by what stands in it."""
+    names = (STATIC / "js" / "views" / "disk.js").read_text(encoding="utf-8").partition("const RULES")[0]
+    named = set(re.findall(r'^  "?([a-z-]+)"?: \(\) => t\(', names, re.MULTILINE))
+    assert {folder.name for folder in FOLDERS} - named == {"tasks"}

@@ -46,8 +46,8 @@ FETCHED: Final = 0.98
 _RULES: Final = {
     "near_duplicate": Text("与已选的几乎相同", "nearly the same as one taken"),
     "gap": Text(
-        "离已选的太近（gap_frames、gap_seconds、gap_metres）",
-        "too near to one taken (gap_frames, gap_seconds, gap_metres)",
+        "离已选的太近，可减小间隔（gap_frames、gap_seconds、gap_metres）",
+        "too near to one taken; a smaller gap gives more (gap_frames, gap_seconds, gap_metres)",
     ),
     "per_track": Text("超出每条轨迹的上限（per_track）", "above the cap of their track (per_track)"),
 }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { PAGE } from "./browser.mjs";
 
-const { duration, many, percent, score, seconds, setServerNow, share, t } = await import(`${PAGE}/i18n.js`);
+const { duration, many, mark, percent, score, seconds, setServerNow, share, t, things } = await import(
+  `${PAGE}/i18n.js`
+);
 
 test("t: the language of the document decides", () => {
   assert.equal(t("数据", "data"), "data");
@@ -39,4 +41,20 @@ test("many: one of a thing is said with its own word and verb", () => {
     [1, 7].map((n) => many(n, "track")),
     ["1 track", "7 tracks"],
   );
+});
+
+test("things: the word that goes with a number that stands elsewhere", () => {
+  assert.deepEqual(
+    [0, 1, 2].map((n) => things(n, "model")),
+    ["models", "model", "models"],
+  );
+  assert.deepEqual([things(1, "class", "classes"), things(5, "class", "classes")], ["class", "classes"]);
+});
+
+test("mark: neighbours at an axis are never written alike", () => {
+  assert.deepEqual(
+    [0.0325, 0.033, 0.0335].map((value) => mark(value, 0.0005)),
+    ["0.0325", "0.033", "0.0335"],
+  );
+  assert.deepEqual([mark(0.30000000000000004, 0.1), mark(0.25, 0.25), mark(12000, 2000)], ["0.3", "0.25", "12,000"]);
 });

@@ -123,9 +123,9 @@ def _assumed(table: ClassTable) -> Text:
     first_zh = "，".join(f"{c.raw_id} {c.name_zh}" for c in table.classes[:3])
     first_en = ", ".join(f"{c.raw_id} {c.name_en}" for c in table.classes[:3])
     return Text(
-        f"没有类别表：按 {table.name} 读取（{first_zh} ...）；若不是这些类别，请在目录中放入 classes.csv，或填写 roadelement，再导入一次",
-        f"There is no class table: read as {table.name} ({first_en} ...). If these are not the classes, put a classes.csv into"
-        " the folder, or name a roadelement, and import again",
+        f"没有类别表：按 {table.name} 读取（{first_zh} ...）；若不是这些类别，请选择类别表（roadelement），或在目录中放入 classes.csv，再查看或导入一次",
+        f"There is no class table: read as {table.name} ({first_en} ...). If these are not the classes, choose the"
+        " class table (roadelement) or put a classes.csv into the folder, and look or import again",
     )
 
 

@@ -20,7 +20,13 @@ export const count = (value) => (value == null ? "–" : Math.round(value).toLoc
  * @param {string} one What one is called, with its verb.
  * @param {string} [more] What several are called, where that is not `one` with an s.
  */
-export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+export const many = (number, one, more = `${one}s`) => `${count(number)} ${things(number, one, more)}`;
+
+/**
+ * The word of `many` alone, where the number stands elsewhere.
+ * @param {number | null | undefined} number @param {string} one @param {string} [more]
+ */
+export const things = (number, one, more = `${one}s`) => (number === 1 ? one : more);
 
 /**
  * A share 0..1 as percent.
@@ -31,6 +37,10 @@ export const percent = (value, digits = 1) => (value == null ? "–" : `${(value
 
 /** A score 0..1. @param {number | null | undefined} value */
 export const score = (value) => (value == null ? "–" : value.toFixed(3));
+
+/** A number at an axis, with the digits that tell it from the next one. @param {number} value @param {number} step */
+export const mark = (value, step) =>
+  value.toLocaleString("en-US", { maximumFractionDigits: Math.max(0, 1 - Math.floor(Math.log10(step))) });
 
 /** A share of pixels, with more digits the rarer it is. @param {number} value */
 export function share(value) {

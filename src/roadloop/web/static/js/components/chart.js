@@ -1,6 +1,7 @@
 // @ts-check
 /** Curves: one line over steps or epochs, the value under the pointer beside its name. */
 
+import { mark } from "../i18n.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { theme } from "../preferences.js";
 
@@ -64,6 +65,9 @@ async function load() {
   Plot = (await import("../../vendor/uplot-1.6.32.js")).default;
 }
 
+/** @param {any} _plot @param {number[]} values @param {any} _axis @param {any} _space @param {number} step */
+const marks = (_plot, values, _axis, _space, step) => values.map((value) => mark(value, step));
+
 /** @param {string} name */
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -89,7 +93,7 @@ function options(width, height, curves, xName, range, together) {
     scales: { x: { time: false }, y: range ? { range } : {} },
     axes: [
       { ...axis, size: 30, incrs: WHOLE },
-      { ...axis, size: 46 },
+      { ...axis, size: 46, values: marks },
     ],
     series: [
       { label: xName },

@@ -34,6 +34,7 @@ export function Publication({ of, reload }) {
   const back = of.packages.filter((/** @type {any} */ row) => row.returned > 0);
   const kinds = new Set(back.map((/** @type {any} */ row) => row.type));
   const types = [...(kinds.has("full") ? ["union", "lane"] : []), ...(kinds.has("remote") ? ["remote"] : [])];
+  const published = data.runs.some((/** @type {any} */ run) => run.state === "succeeded");
   const both = () => (reload(), polled.reload());
   return html`
     <div class="stack">
@@ -44,7 +45,7 @@ export function Publication({ of, reload }) {
               ${t("还没有取回任何标注。", "No label was taken back yet.")}${" "}
               <a class="link" href=${to("annotation", of.version)}>${t("去任务包", "To the packages")} →</a>
             <//>`
-            : html`<${PublishForm} key=${types.join()} of=${of} types=${types} runs=${data.runs} done=${both} />`
+            : html`<${PublishForm} key=${`${types.join()} ${published}`} of=${of} types=${types} published=${published} done=${both} />`
         }
       <//>
       ${data.runs.map((/** @type {any} */ run) => html`<${Run} key=${run.task_id} run=${run} built=${data.built} />`)}
@@ -52,9 +53,9 @@ export function Publication({ of, reload }) {
   `;
 }
 
-/** @param {{of: any, types: string[], runs: any[], done: () => void}} props */
-function PublishForm({ of, types, runs, done }) {
-  const form = useForm({ types: types[0], new: runs.some((run) => run.state === "succeeded") }, async (values) => {
+/** @param {{of: any, types: string[], published: boolean, done: () => void}} props */
+function PublishForm({ of, types, published, done }) {
+  const form = useForm({ types: types[0], new: published }, async (values) => {
     await act("/process_label", { version: of.version, ...values });
     done();
   });
@@ -62,7 +63,14 @@ function PublishForm({ of, types, runs, done }) {
   const back = of.packages.reduce((/** @type {number} */ sum, /** @type {any} */ row) => sum + row.returned, 0);
   return html`
     <${FormBox} form=${form} fields=${["types", "new", "version"]}
-      go=${t(`检查并发布取回的 ${count(back)} 张`, `Check and publish the ${count(back)} taken back`)}>
+      go=${
+        form.values.new
+          ? t(
+              `检查取回的 ${count(back)} 张，发布没有发布过的`,
+              `Check the ${count(back)} taken back, publish the new ones`,
+            )
+          : t(`检查并发布取回的 ${count(back)} 张`, `Check and publish the ${count(back)} taken back`)
+      }>
       <${Select} form=${form} name="types" label=${t("生成", "Make")}
         options=${types.map((name) => [name, names[name]])}
         hint=${t(

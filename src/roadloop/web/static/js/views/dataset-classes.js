@@ -52,7 +52,7 @@ export function ClassTable({ info }) {
       `
     }
     <div class="dense">
-      <${Table} rows=${rows} columns=${[...columns(info, totals), ...(may("work") ? [again(info, setMade)] : [])]} />
+      <${Table} rows=${rows} columns=${columns(info, totals, may("work") ? [again(info, setMade)] : [])} />
     </div>
   `;
 }
@@ -60,8 +60,11 @@ export function ClassTable({ info }) {
 /** @param {Record<string, {pixels: number}>} statistics */
 const total = (statistics) => Object.values(statistics).reduce((sum, { pixels }) => sum + pixels, 0);
 
-/** @param {any} info @param {Record<string, number>} totals */
-function columns(info, totals) {
+/**
+ * @param {any} info @param {Record<string, number>} totals
+ * @param {any[]} acts Beside the class, as three splits reach beyond a page of 1,440 px.
+ */
+function columns(info, totals, acts) {
   /** @param {string} split @param {any} c */
   const of = (split, c) => info.statistics[split][c.raw_id];
   return [
@@ -73,6 +76,7 @@ function columns(info, totals) {
       title: t("默认映射；255 = 忽略", "By default; 255 = ignored"),
       cell: (/** @type {any} */ c) => (c.train_id === 255 ? html`<span class="faint">255</span>` : c.train_id),
     },
+    ...acts,
     ...SPLITS.filter((split) => totals[split] > 0).flatMap((split) => [
       {
         head: t(`${split} 像素`, `${split} pixels`),

@@ -203,11 +203,10 @@ const facts = (info, row) => [
   ],
   [
     t("再出现一次", "Once more"),
-    info.again.length > 0 &&
-      info.table.classes
-        .filter((/** @type {any} */ c) => info.again.includes(c.raw_id))
-        .map(className)
-        .join(", "),
+    info.table.classes
+      .filter((/** @type {any} */ c) => info.again.includes(c.raw_id))
+      .map(className)
+      .join(", "),
   ],
   [t("生成于", "Built"), row.finished_at],
   [t("内容摘要", "Digest"), html`<span class="mono" title=${info.digest}>${info.digest.slice(0, 12)}</span>`],

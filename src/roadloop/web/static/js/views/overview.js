@@ -3,7 +3,7 @@
 
 import { get } from "../api.js";
 import { Failure, Head, Panel } from "../components/layout.js";
-import { count, t } from "../i18n.js";
+import { count, t, things } from "../i18n.js";
 import { html } from "../lib.js";
 import { isLive, ofKinds, usePoll } from "../poll.js";
 import { to } from "../router.js";
@@ -102,42 +102,42 @@ function stagesOf(held) {
       name: t("源数据", "Source sets"),
       address: to("sources"),
       number: held.sources,
-      unit: t("份", "sets"),
+      unit: t("份", things(held.sources, "set")),
       next: html`<a class="link" href=${to("import")}>${t("导入带标注的图片", "Import labelled pictures")} →</a>`,
     },
     {
       name: t("数据", "Datasets"),
       address: to("datasets"),
       number: held.datasets,
-      unit: t("份", "datasets"),
+      unit: t("份", things(held.datasets, "dataset")),
       next: link("datasets", t("用源数据生成一份数据", "Build a dataset from the source sets")),
     },
     {
       name: t("网络", "Networks"),
       address: to("networks"),
       number: held.networks,
-      unit: t("个", "networks"),
+      unit: t("个", things(held.networks, "network")),
       next: link("networks", t("从模板创建一个网络", "Create a network from a template")),
     },
     {
       name: t("训练", "Training"),
       address: to("training"),
       number: held.training,
-      unit: t("个任务", "tasks"),
+      unit: t("个任务", things(held.training, "task")),
       next: link("training", t("创建训练任务", "Create a training task")),
     },
     {
       name: t("评估", "Evaluation"),
       address: to("evaluation"),
       number: held.evaluation,
-      unit: t("次", "runs"),
+      unit: t("次", things(held.evaluation, "run")),
       next: link("evaluation", t("评估训练得到的模型", "Evaluate a trained model")),
     },
     {
       name: t("发布", "Release"),
       address: to("release"),
       number: held.release,
-      unit: t("个模型", "models"),
+      unit: t("个模型", things(held.release, "model")),
       next: link("release", t("发布一个模型", "Release a model")),
     },
   ];

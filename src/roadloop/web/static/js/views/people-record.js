@@ -3,6 +3,7 @@
 
 import { get } from "../api.js";
 import { Failure, Loading, Panel, Time } from "../components/layout.js";
+import { Code } from "../components/prose.js";
 import { Table } from "../components/table.js";
 import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
@@ -101,7 +102,7 @@ const columns = () => [
   {
     head: t("做了什么", "What"),
     class: "name-col",
-    cell: (/** @type {any} */ row) => html`<span title=${row.what}>${row.text}</span>`,
+    cell: (/** @type {any} */ row) => html`<span title=${row.what}><${Code} text=${row.text} /></span>`,
   },
   {
     head: t("详情", "Details"),

@@ -1,13 +1,11 @@
 // @ts-check
 /** Likely label errors side by side, and the way of their pictures to annotators. */
 
-import { act, ended } from "../api.js";
-import { FormBox, Input, useForm } from "../components/form.js";
-import { count, many, percent, t } from "../i18n.js";
+import { count, percent, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
-import { go, to } from "../router.js";
-import { Labelled } from "./source-pictures.js";
 import { pathOf } from "../source-path.js";
+import { Labelled } from "./source-pictures.js";
+import { Rework } from "./source-rework.js";
 
 /** @param {{set: any, noise: any[]}} props */
 export function Doubts({ set, noise }) {
@@ -31,29 +29,8 @@ export function Doubts({ set, noise }) {
           `,
         )}
       </div>
-      ${chosen.length > 0 && html`<${Send} calls="/v1/sources/{name}/rework" set=${set} pictures=${chosen} />`}
+      ${chosen.length > 0 && html`<${Rework} calls="/v1/sources/{name}/rework" set=${set} pictures=${chosen} />`}
     </div>
-  `;
-}
-
-/** @param {{set: any, pictures: string[]}} props */
-function Send({ set, pictures }) {
-  const form = useForm({ version: `${set.name}-rework` }, async ({ version }) => {
-    const copied = await act(`${pathOf(set.name)}/rework`, { version, pictures });
-    await ended(copied.data);
-    const cut = await act("/task_divide", { version, step: pictures.length });
-    go(to("jobs", cut.data));
-  });
-  const number = count(pictures.length);
-  return html`
-    <${FormBox} form=${form} fields=${["version"]} disabled=${!form.values.version}
-      go=${t(
-        `把 ${number} 张图片作为任务包送去重新标注`,
-        `Send ${many(pictures.length, "picture")} to annotators as a package`,
-      )}>
-      <${Input} form=${form} name="version" label=${t("版本名", "Name of the version")} required
-        hint=${t("图片复制到 images/ 下的这个目录，再划分成任务包。", "Copied to this folder of images/, then cut.")} />
-    <//>
   `;
 }
 

@@ -71,7 +71,7 @@ function Examine({ set, again, done }) {
         go=${t(`检查 ${count(set.pictures)} 张图片`, `Examine ${many(set.pictures, "picture")}`)}>
         <${Select} form=${form} name="model" wide
           label=${t("用模型查找可能的标注错误", "Model that looks for label errors")}
-          options=${[["", t("不查找", "none: only duplicates and coverage")], ...models.map((name) => [name, name])]}
+          options=${[["", t("不查找：只看重复图片、坏文件与各类别的覆盖", "none: only duplicates, bad files and coverage")], ...models.map((name) => [name, name])]}
           hint=${t(
             "模型很有把握而标注不同的地方会列出来。",
             "Where a model is sure and the label says something else is listed.",
@@ -103,7 +103,10 @@ function Found({ set }) {
           `
           : noise.length === 0
             ? html`<${Empty}>${t("✓ 没有找到。", "✓ None was found.")}<//>`
-            : html`<${Doubts} set=${set} noise=${noise.slice(0, MOST)} />`
+            : html`
+              <${OfAll} shown=${MOST} all=${totals.label_noise} file="noise.csv" />
+              <${Doubts} set=${set} noise=${noise.slice(0, MOST)} />
+            `
       }
     <//>
     <${Doubles} set=${set} title=${t("重复的图片", "Duplicates")} pairs=${duplicates} />
@@ -114,6 +117,18 @@ function Found({ set }) {
   `;
 }
 
+/** Says where the others are when not all are shown. @param {{shown: number, all: number, file: string}} props */
+const OfAll = ({ shown, all, file }) =>
+  all > shown &&
+  html`
+    <p class="small quiet">
+      ${t(
+        `这里是 ${count(all)} 处中最大的 ${count(shown)} 处；全部在上面的 ${file} 中。`,
+        `The largest ${count(shown)} of ${count(all)} places are here; ${file} above has all.`,
+      )}
+    </p>
+  `;
+
 /** @param {any} totals @returns {[any, any][]} */
 const facts = (totals) => [
   [t("图片", "Pictures"), html`<b>${count(totals.pictures)}</b>`],
@@ -122,7 +137,10 @@ const facts = (totals) => [
   [t("近似重复", "Near-duplicates"), count(totals.near_duplicates)],
   [t("也在别的源数据中", "Also in other sets"), count(totals.leaking_pictures)],
   [t("跨源数据的轨迹", "Tracks in other sets"), count(totals.leaking_tracks)],
-  [t("可能的标注错误", "Likely label errors"), totals.label_noise == null ? null : count(totals.label_noise)],
+  [
+    t("可能的标注错误", "Likely label errors"),
+    totals.label_noise == null ? null : t(`${count(totals.label_noise)} 处`, many(totals.label_noise, "place")),
+  ],
 ];
 
 /** @param {{set: any, title: string, pairs: any[], foreign?: boolean}} props */

@@ -4,10 +4,12 @@
 import { get } from "../api.js";
 import { Empty, Failure, Loading } from "../components/layout.js";
 import { Opacity } from "../components/opacity.js";
-import { count, t } from "../i18n.js";
+import { count, many, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { may } from "../me.js";
 import { usePoll } from "../poll.js";
 import { pathOf } from "../source-path.js";
+import { Rework } from "./source-rework.js";
 
 const PAGE = 24;
 
@@ -16,6 +18,7 @@ export function SourcePictures({ set }) {
   const [which, setWhich] = useState(/** @type {Record<string, string>} */ ({}));
   const [page, setPage] = useState(1);
   const [opacity, setOpacity] = useState(0.55);
+  const [wrong, setWrong] = useState(/** @type {string[]} */ ([])); // to be labelled anew, of any page
   const { data, error, reload } = usePoll(
     (signal) => get(`${pathOf(set.name)}/pictures`, { ...which, page, page_size: PAGE }, signal),
     [set.name, JSON.stringify(which), page],
@@ -50,6 +53,21 @@ export function SourcePictures({ set }) {
           `,
       )}
       <${Opacity} value=${opacity} set=${setOpacity} />
+      ${
+        may("work") &&
+        html`
+          <span class="small quiet">
+            ${
+              wrong.length === 0
+                ? t("标注有误？勾选图片，送去重新标注。", "A wrong label? Tick the picture to have it labelled again.")
+                : t(
+                    `已勾选 ${count(wrong.length)} 张，在图片下方送去重新标注。`,
+                    `${many(wrong.length, "picture is", "pictures are")} ticked; they are sent from below the pictures.`,
+                  )
+            }
+          </span>
+        `
+      }
     </div>
     <${Failure} error=${error} retry=${reload} />
     ${!data && !error && html`<${Loading} />`}
@@ -60,7 +78,11 @@ export function SourcePictures({ set }) {
           <figure key=${picture.image_url}>
             <${Labelled} picture=${picture} opacity=${opacity} />
             <figcaption class="small wrap">
-              ${picture.name}
+              ${
+                may("work")
+                  ? html`<${Tick} of=${`${picture.package}/${picture.name}`} name=${picture.name} all=${wrong} set=${setWrong} />`
+                  : picture.name
+              }
               <div class="faint">${[picture.package, picture.city, picture.time].filter(Boolean).join(" · ")}</div>
             </figcaption>
           </figure>
@@ -86,8 +108,18 @@ export function SourcePictures({ set }) {
         </div>
       `
     }
+    ${wrong.length > 0 && html`<${Rework} calls="/v1/sources/{name}/rework" set=${set} pictures=${wrong} />`}
   `;
 }
+
+/** @param {{of: string, name: string, all: string[], set: (all: string[]) => void}} props */
+const Tick = ({ of, name, all, set }) => html`
+  <label class="check">
+    <input type="checkbox" checked=${all.includes(of)}
+      onChange=${() => set(all.includes(of) ? all.filter((one) => one !== of) : [...all, of])} />
+    ${name}
+  </label>
+`;
 
 /**
  * A picture with its label laid over.

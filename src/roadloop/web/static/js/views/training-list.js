@@ -22,7 +22,7 @@ export function TrainingList({ route }) {
         <a class="button primary" href=${to("training", "new")}>${t("新训练任务", "New training task")}</a>
       `} />
     <${Listing} path="/train_history" method="post" query=${route.query} kinds=${["train"]}
-      columns=${() => [...columns(), tickColumn(ticked, tick)]}
+      columns=${() => columns(tickColumn(ticked, tick))}
       address=${(/** @type {Row} */ r) => to("training", r.task_id)} empty=${none()}
       search=${t("搜索名称、描述、网络、数据", "Search names, descriptions, networks, datasets")} />
   `;
@@ -33,9 +33,11 @@ const none = () => html`
   ${" "}<a class="link" href=${to("training", "new")}>${t("创建第一个", "Create the first")} →</a>
 `;
 
-const columns = () => [
+/** @param {any} tick Among the first: names and numbers may reach beyond the page. */
+const columns = (tick) => [
   { head: t("名称", "Name"), cell: (/** @type {Row} */ r) => r.task_name, class: "name-col", sort: "task_name" },
   { head: t("状态", "State"), cell: (/** @type {Row} */ r) => html`<${JobState} job=${r} />` },
+  tick,
   {
     head: t("轮次", "Epochs"),
     num: true,

@@ -85,8 +85,9 @@ export function Progress({ row: asked }) {
 
 /** @param {any} row @param {Step[]} steps @param {Epoch[]} epochs @returns {[any, any][]} */
 function strip(row, steps, epochs) {
-  const last = steps.at(-1);
   const result = epochs.at(-1);
+  const written = steps.at(-1); // not every step is
+  const last = result && written && result.step > written.step ? { ...result, lr: undefined } : written;
   const best =
     row.best && row.best.epoch !== result?.epoch ? epochs.find((epoch) => epoch.epoch === row.best.epoch) : undefined;
   /** @param {"boundary_miou" | "image_miou" | "miou_void_fp" | "ece"} key */
