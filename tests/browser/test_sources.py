@@ -35,6 +35,21 @@ def picture(label: int, brightness: int) -> tuple[bytes, bytes]:
     return encode_color(rgb), encode_label(ids)
 
 
+def send_what_an_eye_finds_wrong(browser: Browser, site: LiveServer) -> None:
+    """Tick a picture, with no model asked, and have it cut as a package."""
+    browser.find(".samples figure label", "c#1").click()
+    browser.find(".samples-head", "已勾选 1 张")
+    browser.run(
+        "const name = document.querySelector('input[name=version]'); name.value = '三色-眼';"
+        "name.dispatchEvent(new Event('input', { bubbles: true }))"
+    )
+    browser.find("button.primary", "把 1 张图片作为任务包送去重新标注").click()
+    browser.find("h1", "三色-眼")
+    package = site.home / "packages" / "三色-眼" / "1" / "manifest.json"
+    browser.until(package.exists)
+    assert "c#1" in package.read_text(encoding="utf-8")
+
+
 def test_source__pictures_counts_and_doubtful_labels(
     browser: Browser, site: LiveServer, write_model: Callable[..., Path]
 ) -> None:
@@ -55,17 +70,7 @@ def test_source__pictures_counts_and_doubtful_labels(
         "only.dispatchEvent(new Event('change', { bubbles: true }))"
     )
     browser.until(lambda: browser.run(program) == [40] * 2)
-    browser.find(".samples figure label", "c#1").click()  # an eye finds it wrong; no model was asked
-    browser.find(".samples-head", "已勾选 1 张")
-    browser.run(
-        "const name = document.querySelector('input[name=version]'); name.value = '三色-眼';"
-        "name.dispatchEvent(new Event('input', { bubbles: true }))"
-    )
-    browser.find("button.primary", "把 1 张图片作为任务包送去重新标注").click()
-    browser.find("h1", "三色-眼")
-    package = site.home / "packages" / "三色-眼" / "1" / "manifest.json"
-    browser.until(package.exists)
-    assert "c#1" in package.read_text(encoding="utf-8")
+    send_what_an_eye_finds_wrong(browser, site)
     browser.run("history.back()")
     browser.find("[data-tab=packages]").click()
     browser.find("td", "包 2")
