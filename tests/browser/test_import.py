@@ -78,7 +78,8 @@ def test_folder__is_packed_in_the_browser_and_its_layout_can_be_corrected(
     assert {p.relative_to(sent): p.read_bytes() for p in sent.rglob("*") if p.is_file()} == {
         p.relative_to(source): p.read_bytes() for p in source.rglob("*") if p.is_file() and p.name != ".DS_Store"
     }
-    browser.until(lambda: browser.run("return document.querySelector('select[name=layout] option[value=voc]')"))
+    there = "return [...document.querySelector('select[name=layout]').options].some((one) => one.value === 'voc')"
+    browser.until(lambda: browser.run(there))
     browser.run(
         "const layout = document.querySelector('select[name=layout]'); layout.value = 'voc';"
         "layout.dispatchEvent(new Event('change', { bubbles: true }))"

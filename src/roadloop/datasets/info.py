@@ -111,6 +111,8 @@ class DatasetInfo:
         value["leaks"] = [leak._asdict() for leak in self.leaks]
         value["warnings"] = [list(w) for w in self.warnings]
         value["shards"] = {split: [list(s) for s in shards] for split, shards in self.shards.items()}
+        if not self.again:
+            del value["again"]  # as it was before there was such a thing, byte for byte
         return {"format": FORMAT, **value}
 
 

@@ -17,6 +17,7 @@ KINDS: Final[Mapping[str, Text]] = {
     "unpack": Text("解包上传", "Unpacking of an upload"),
     "import_preview": Text("导入预览", "Preview of an import"),
     "health": Text("源数据体检", "Health of a source set"),
+    "index": Text("读取标注", "Reading of labels"),
     "rework": Text("送返工", "Sending to rework"),
     "sample": Text("随机抽图", "Random selection"),
     "select": Text("自动挑图", "Selection"),

@@ -107,12 +107,14 @@ function DivideForm({ versions, sets, models, tables, version }) {
           ["", t("检验集的，否则模型的，否则 hd-road", "the gold set's, else the model's, else hd-road")],
           ...tables.map((name) => [name, name]),
         ]} />
-      <${Input} form=${form} name="overlap" label=${t("重复标注", "Labelled twice")} placeholder=${t("不填：不重复；例如 5%", "empty: none; for example 5%")}
+      <${Input} form=${form} name="overlap" label=${t("重复标注", "Labelled twice")}
+        placeholder=${t("不填：不重复；例如 5%", "empty: none; for example 5%")}
         hint=${t(
           "几张或百分之几给两个包，用来比较两位标注员是否一致。",
           "So many, or such a share, goes into two packages: do two annotators agree?",
         )} />
-      <${Input} form=${form} name="gold" label=${t("隐藏的检验图片", "Hidden tests")} placeholder=${t("不填：没有；例如 2%", "empty: none; for example 2%")}
+      <${Input} form=${form} name="gold" label=${t("隐藏的检验图片", "Hidden tests")}
+        placeholder=${t("不填：没有；例如 2%", "empty: none; for example 2%")}
         hint=${t(
           "几张或百分之几已知答案的图片混入其中，标注员看不出来。",
           "So many, or such a share, whose labels are known is hidden among them.",

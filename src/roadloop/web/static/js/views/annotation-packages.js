@@ -108,7 +108,8 @@ const Taker = ({ person, setPerson, people }) => html`
   <label class="row tight small">
     ${t("由谁领取", "Taken by")}
     <input class="narrow" name="person" autocomplete="off" list="takers" maxlength="100" value=${person}
-      placeholder=${t("名字，可不填", "a name, if wanted")} onInput=${(/** @type {any} */ e) => setPerson(e.target.value)} />
+      placeholder=${t("名字，可不填", "a name, if wanted")}
+      onInput=${(/** @type {any} */ e) => setPerson(e.target.value)} />
     <datalist id="takers">${people.map((one) => html`<option value=${one.person} />`)}</datalist>
   </label>
 `;
@@ -260,8 +261,8 @@ const taker = (of, row, how, reload) => html`
       how.person &&
       how.person !== row.person &&
       html`
-        <${Start} calls="/v1/packages/{version}/{n}/push" small label=${t(`改为 ${how.person}`, `To ${how.person}`)} done=${reload}
-          run=${() => push(of.version, row.number, how)} />
+        <${Start} calls="/v1/packages/{version}/{n}/push" small label=${t(`改为 ${how.person}`, `To ${how.person}`)}
+          done=${reload} run=${() => push(of.version, row.number, how)} />
       `
     }
   </span>

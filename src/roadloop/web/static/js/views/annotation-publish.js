@@ -45,7 +45,8 @@ export function Publication({ of, reload }) {
               ${t("还没有取回任何标注。", "No label was taken back yet.")}${" "}
               <a class="link" href=${to("annotation", of.version)}>${t("去任务包", "To the packages")} →</a>
             <//>`
-            : html`<${PublishForm} key=${`${types.join()} ${published}`} of=${of} types=${types} published=${published} done=${both} />`
+            : html`<${PublishForm} key=${`${types.join()} ${published}`} of=${of} types=${types}
+                published=${published} done=${both} />`
         }
       <//>
       ${data.runs.map((/** @type {any} */ run) => html`<${Run} key=${run.task_id} run=${run} built=${data.built} />`)}

@@ -204,7 +204,7 @@ const facts = (info, row) => [
   [
     t("再出现一次", "Once more"),
     info.table.classes
-      .filter((/** @type {any} */ c) => info.again.includes(c.raw_id))
+      .filter((/** @type {any} */ c) => info.again?.includes(c.raw_id))
       .map(className)
       .join(", "),
   ],

@@ -71,7 +71,10 @@ function Examine({ set, again, done }) {
         go=${t(`检查 ${count(set.pictures)} 张图片`, `Examine ${many(set.pictures, "picture")}`)}>
         <${Select} form=${form} name="model" wide
           label=${t("用模型查找可能的标注错误", "Model that looks for label errors")}
-          options=${[["", t("不查找：只看重复图片、坏文件与各类别的覆盖", "none: only duplicates, bad files and coverage")], ...models.map((name) => [name, name])]}
+          options=${[
+            ["", t("不查找：只看重复图片、坏文件与各类别的覆盖", "none: only duplicates, bad files and coverage")],
+            ...models.map((name) => [name, name]),
+          ]}
           hint=${t(
             "模型很有把握而标注不同的地方会列出来。",
             "Where a model is sure and the label says something else is listed.",

@@ -62,7 +62,7 @@ export function SourcePictures({ set }) {
                 ? t("标注有误？勾选图片，送去重新标注。", "A wrong label? Tick the picture to have it labelled again.")
                 : t(
                     `已勾选 ${count(wrong.length)} 张，在图片下方送去重新标注。`,
-                    `${many(wrong.length, "picture is", "pictures are")} ticked; they are sent from below the pictures.`,
+                    `${many(wrong.length, "picture is", "pictures are")} ticked; send them from below the pictures.`,
                   )
             }
           </span>
@@ -80,7 +80,8 @@ export function SourcePictures({ set }) {
             <figcaption class="small wrap">
               ${
                 may("work")
-                  ? html`<${Tick} of=${`${picture.package}/${picture.name}`} name=${picture.name} all=${wrong} set=${setWrong} />`
+                  ? html`<${Tick} of=${`${picture.package}/${picture.name}`} name=${picture.name}
+                      all=${wrong} set=${setWrong} />`
                   : picture.name
               }
               <div class="faint">${[picture.package, picture.city, picture.time].filter(Boolean).join(" · ")}</div>

@@ -8,7 +8,7 @@ import { html } from "../lib.js";
 import { go, to } from "../router.js";
 import { pathOf } from "../source-path.js";
 
-/** Copies pictures to a version and cuts it. @param {{set: any, pictures: string[]}} props `<package>/<name>` of each. */
+/** Copies pictures (`<package>/<name>`) to a version and cuts it. @param {{set: any, pictures: string[]}} props */
 export function Rework({ set, pictures }) {
   const form = useForm({ version: `${set.name}-rework` }, async ({ version }) => {
     const copied = await act(`${pathOf(set.name)}/rework`, { version, pictures });
