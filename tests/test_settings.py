@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from roadloop.console import settings_of
+from roadloop.errors import InvalidValueError
 from roadloop.jobs.registry import READERS, SECRETS, SPREAD, TASKS, keys, withheld
 from roadloop.settings import Settings
 
@@ -99,3 +102,22 @@ def test_driver_environment__with_the_cluster_s_token_or_as_one_who_has_none(mon
     assert Settings().driver_environment()["RAY_AUTH_TOKEN"] == "planted"
     assert "planted" not in Settings().driver_environment(token=False).values()
     assert Settings().driver_environment(token=False)["RAY_ADDRESS"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "abc", "ROADLOOP_PORT is 'abc'"),
+        ("CLIENT_ORIGINS", "http://10.0.0.5:8080", 'a JSON list, such as ["http://10.0.0.5:8080"]'),
+        ("ALLOWED_HOSTS", "[a.example.com]", "ROADLOOP_ALLOWED_HOSTS"),
+        ("LEASE_SECONDS", "-1", "ROADLOOP_LEASE_SECONDS is '-1'"),
+    ],
+)
+def test_wrong_setting__is_one_sentence_that_names_the_variable(
+    name: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ROADLOOP_{name}", value)
+    with pytest.raises(InvalidValueError) as refused:
+        settings_of(tmp_path)
+    assert said in refused.value.text.en
+    assert f"ROADLOOP_{name}" in refused.value.text.zh

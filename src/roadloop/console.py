@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from roadloop.errors import InvalidValueError, Language, Text
-from roadloop.settings import Settings, locale_of_messages
+from roadloop.settings import Settings, locale_of_messages, read_settings
 
 Home = Annotated[
     Path | None,
@@ -27,9 +27,13 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def settings_of(home: Path | None, **more: Any) -> Settings:
-    """The settings of the environment, changed by what the command line says."""
+    """The settings of the environment, changed by what the command line says.
+
+    Raises:
+        InvalidValueError: One cannot be used.
+    """
     given = {name: value for name, value in more.items() if value is not None}
-    return Settings(**given) if home is None else Settings(home=home.resolve(), **given)
+    return read_settings(**given) if home is None else read_settings(home=home.resolve(), **given)
 
 
 def language() -> Language:

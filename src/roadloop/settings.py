@@ -8,13 +8,17 @@ server, `job_environment` hands a job's process what it needs.
 import functools
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from roadloop.errors import InvalidValueError, Text
+from roadloop.parameters import rule_of
 
 PREFIX = "ROADLOOP_"
 
@@ -252,6 +256,34 @@ class Settings(BaseSettings):
             if name not in withheld:
                 variables[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple) else str(value)
         return variables
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings that the environment makes, changed by what is given.
+
+    Raises:
+        InvalidValueError: One cannot be used; names the variable.
+    """
+    try:
+        return Settings(**given)
+    except SettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = found[1] if found else ""
+        said = os.environ.get(f"{PREFIX}{name.upper()}", "")
+        shown, example = said[:120], json.dumps([said[:120]], ensure_ascii=False)
+        rule = Text(f"应为 JSON 列表，例如 {example}", f"it is a JSON list, such as {example}")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        shown, rule = repr(first.get("input"))[:120], rule_of(first)
+    raise InvalidValueError(
+        Text(
+            f"设置 {PREFIX}{name.upper()} 的值 {shown} 无效：{rule.zh}。请改正后再运行；各项设置见 docs/settings.md。",
+            f"The setting {PREFIX}{name.upper()} is {shown}, which is not valid: {rule.en}. Set it right and run this again;"
+            " docs/settings.md has them all.",
+        ),
+        parameter=name,
+    )
 
 
 def store_keys() -> dict[str, str]:

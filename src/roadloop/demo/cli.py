@@ -19,7 +19,7 @@ from roadloop.demo.script import Script
 from roadloop.demo.second_lap import INBOX, TwoLaps
 from roadloop.demo.stage import Stage
 from roadloop.errors import InvalidValueError, Language, Text
-from roadloop.settings import Settings
+from roadloop.settings import Settings, read_settings
 from roadloop.storage.paths import Workspace
 
 DATABASE = "roadloop.db"
@@ -64,7 +64,7 @@ def settings_of_tour(home: Path, **more: Any) -> Settings:
     """Settings whose annotators work in folders of the workspace, whatever the environment says."""
     folder = home.resolve()
     _check_home(folder)
-    return Settings(home=folder, annotation_inbox=INBOX, annotation_outbox="", label_studio_url="", **more)
+    return read_settings(home=folder, annotation_inbox=INBOX, annotation_outbox="", label_studio_url="", **more)
 
 
 @contextmanager
