@@ -46,7 +46,7 @@ def test_table__has_the_40_documented_paths_and_the_24_others_once() -> None:
 
 def test_table__leads_to_endpoints_that_its_callers_may_ask(platform: Platform) -> None:
     create_app(platform, 8600)  # refuses to start otherwise
-    assert {one.right for one in PATHS} <= HOLDERS.keys() - {"open", "self", "package", "rule"}
+    assert {one.right for one in PATHS} <= HOLDERS.keys() - {"open", "self", "rule"}
     assert all(one.calls or one.answer for one in PATHS)
 
 

@@ -38,6 +38,19 @@ def test_tensor_w__converts_one_model_at_a_time(made: Made) -> None:
     assert "一个" in refused["message"]
 
 
+def test_tensor_w__both_precisions_are_not_one(made: Made) -> None:
+    refused = made.client.post("/tensor_w", dicts={"suzhou": [made.model]}, shape="96x72", fp16=True, int8=True)
+    assert refused["errno"] != 1
+    assert "int8" in refused["message"]
+
+
+@pytest.mark.parametrize("path", ["/sam_value", "/sele_value", "/check_sele"])
+def test_selection__without_a_name_starts_nothing(made: Made, path: str) -> None:
+    refused = made.client.post(path, output_dir="", task_name="", ratio="3", trackpointids="a", weights_dir="suzhou")
+    assert refused["errno"] != 1
+    assert "任务名" in refused["message"]
+
+
 @pytest.mark.slow
 def test_journey__convert_then_evaluate_what_was_converted(made: Made) -> None:
     form = {
@@ -95,10 +108,18 @@ def test_check_sele__scores_the_neighbours_of_listed_points(made: Made) -> None:
 def test_track_down__fetches_listed_points_into_a_folder_that_can_be_evaluated(made: Made) -> None:
     answer = made.client.post("/track_down", dir_name="listed", trackpointids="\n".join(points(made, 3)) + "\n")
     assert (answer["errno"], bool(answer["message"])) == (1, True)
-    task_id = made.client.post("/auto_sam", task_id="")["data"][0]["task_id"]
-    made.client.finished("/auto_sam", task_id)
-    assert len(list((made.home / "images" / "listed").glob("*.jpg"))) == 3
+    assert len(list((made.home / "images" / "listed").glob("*.jpg"))) == 3  # that client asks no more
     assert "images/listed" in made.client.get("/eva_data")["data"]
+
+
+def test_track_down__points_that_are_nowhere_are_told_in_the_answer(made: Made) -> None:
+    refused = made.client.post("/track_down", dir_name="nowhere", trackpointids="no-such-point\n")
+    assert refused["errno"] != 1
+    assert "no-such-point" in refused["message"]
+    assert not (made.home / "images" / "nowhere").exists()
+    some = made.client.post("/track_down", dir_name="some", trackpointids=f"{points(made, 1)[0]}\nno-such-point\n")
+    assert some["errno"] == 1
+    assert "no-such-point" in some["message"]
 
 
 def test_query_data__reads_what_was_not_read_then_finds_page_by_page(made: Made) -> None:
@@ -123,6 +144,10 @@ def test_query_data__reads_what_was_not_read_then_finds_page_by_page(made: Made)
     assert all("道路" in row["tag_info"] for row in by_class["data"])
     assert made.client.post("/query_data", **form | {"city": "没有这个城市"})["count"] == 0
     assert made.client.post("/query_data", **form | {"label_info": "camvid"})["count"] == 0
+    its = made.client.post("/query_data", **form | {"label_info": SET})
+    assert {row["label_info"] for row in its["data"]} == {SET}
+    assert its["count"] >= 24
+    assert all(len(row["time_info"]) in {0, 16} for row in first["data"])  # no seconds
     refused = made.client.post("/query_data", **form | {"tag_info": ["没有这个类别"]})
     assert refused["errno"] != 1
     assert refused["data"] == []

@@ -26,6 +26,10 @@ def test_annotator__sees_the_packages_given_to_them_and_nothing_else(
     seen = annotator.get("/v1/packages").json()["data"]
     assert [(row["number"], row["person"], row["state"]) for row in seen] == [(mine, "annotator", "given")]
     assert seen[0]["cut_at"] <= seen[0]["given_at"]
+    old = annotator.get("/api/label_tasks").json()["data"]  # the same list for an older front-end
+    assert [row["id_code"] for row in old] == [mine]
+    assert annotator.get("/api/label_status", params={"task_id": str(mine)}).json()["errno"] == 1
+    assert annotator.get("/api/label_status", params={"task_id": str(other)}).json()["errno"] == 0
     pictures = annotator.get(f"/v1/packages/v1/{mine}/pictures").json()["data"]
     assert len(pictures) == 2
     assert annotator.get(pictures[0]["image_url"]).status_code == 200

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same, unused
-from roadloop.clients.shapes import names_of, plain, progress, started
+from roadloop.clients.shapes import minutes, names_of, plain, progress, started
 from roadloop.errors import NotFoundError, Text
 
 
@@ -22,7 +22,7 @@ def _divide_whole(_ask: Ask, _sent: Sent, values: dict[str, Any]) -> Mapping[str
 
 
 def _process(_ask: Ask, _sent: Sent, values: dict[str, Any]) -> Mapping[str, Any]:
-    return {**values, "types": "union"} if values.get("types") == "full" else values
+    return {**values, "types": "union"} if values.get("types", "full") == "full" else values
 
 
 def _tables(ask: Ask, _sent: Sent) -> Reply:
@@ -36,8 +36,8 @@ def _packages(ask: Ask, _sent: Sent) -> Reply:
             "picid": one["version"],
             "id_code": one["number"],
             "statue": f"{one['state']} {one['returned']}/{one['pictures']}",
-            "start_time": one["cut_at"],
-            "end_time": one["returned_at"],
+            "start_time": minutes(one["cut_at"]),
+            "end_time": minutes(one["returned_at"]),
         }
         for one in ask("GET /v1/packages")["data"]
     ]
@@ -89,19 +89,19 @@ PATHS: Final = (
     Path(
         "POST", "/process_label", "work", ("POST /process_label",), same("version", "types") | unused("color_info"),
         "data.task_id, message", prepare=_process, shape=started, nothing={},
-        note=Text("full 视为 union；颜色由任务包的类别表决定", "full is union; the packages' class table says the colours"),
+        note=Text("full 与空的 types 视为 union；颜色由任务包的类别表决定", "full and an empty types are union; the packages' class table says the colours"),
     ),
     _job("/label_history"),
     Path("GET", "/class_info", "see", ("GET /v1/class-tables",), reads="data[]", answer=_tables, nothing=[],
          note=Text("类别表的名称", "names of class tables")),
     Path(
-        "GET", "/label_tasks", "see", ("GET /v1/packages",),
+        "GET", "/label_tasks", "package", ("GET /v1/packages",),
         reads="data[]{task_id, picid, id_code, statue, start_time, end_time}", answer=_packages, nothing=[],
         note=Text(
             "task_id、id_code 为任务包编号，picid 为版本，statue 为状态与已返回的标注数",
             "task_id and id_code are the package's number, picid its version, statue its state and the labels that came back",
         ),
     ),
-    Path("GET", "/label_status", "see", ("GET /v1/packages",), read_by_hand("task_id"), "data{key: value}",
+    Path("GET", "/label_status", "package", ("GET /v1/packages",), read_by_hand("task_id"), "data{key: value}",
          answer=_package, nothing={}),
 )  # fmt: skip

@@ -48,7 +48,7 @@ def _has_lists(ask: Ask, sets: str) -> bool:
 
 def _dataset(ask: Ask, sent: Sent) -> str:
     """The name of the dataset that a task id means."""
-    return str(one_row(ask, "POST /data_history", {"task_id": sent.get("task_id", "-")})["data_name"])
+    return str(one_row(ask, "POST /data_history", sent)["data_name"])
 
 
 def _class_count(ask: Ask, sent: Sent) -> Reply:

@@ -34,6 +34,14 @@ def _convert(ask: Ask, sent: Sent, _values: dict[str, Any]) -> Mapping[str, Any]
             ),
             parameter="dicts",
         )
+    if sent.get("fp16") and sent.get("int8"):
+        raise ConflictError(
+            Text(
+                "fp16 与 int8 只能勾选一个，没有开始转换；两种都要时请分两次转换。",
+                "Tick fp16 or int8, not both; nothing was converted. For both, convert twice.",
+            ),
+            parameter="int8",
+        )
     source, file = ticked[0]
     precision = "int8" if sent.get("int8") else "fp16" if sent.get("fp16") else "fp32"
     values: dict[str, Any] = {

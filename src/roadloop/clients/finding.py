@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand
+from roadloop.clients.shapes import minutes
 from roadloop.errors import ConflictError, RoadloopError, Text
 from roadloop.labels.library import find_table, list_tables
 from roadloop.labels.table import ClassTable
@@ -49,6 +50,8 @@ def _find(ask: Ask, sent: Sent) -> Reply:
         if not its:
             return {"data": [], "count": 0}
         asked["sources"] = write_names(its)
+    elif palette in source_sets.list_sets(ask.platform.workspace):  # as the column of that name shows it
+        asked["sources"], its = write_names([palette]), [palette]
     elif palette:
         classes.append(palette)
     found = ask("GET /v1/labelled-pictures", {**asked, "classes": write_names(classes)})
@@ -62,13 +65,15 @@ def _find(ask: Ask, sent: Sent) -> Reply:
             "pacid": one["package"],
             "city": one["city"],
             "label_info": one["source"],
-            "time_info": one["time"],
+            "time_info": minutes(one["time"]),
             "trackpointid": one["point"] or one["name"],
             "tag_info": ", ".join(shown[name] for shown in one["classes"]),
         }
         for one in found["data"]
     ]
-    return {"data": rows, "count": found["total"]}
+    missing = [*found["unread"], *found["old"]]
+    more = {"message": _incomplete(missing, begun=begun).pick(ask.call.language)} if missing else {}
+    return {"data": rows, "count": found["total"], **more}
 
 
 def _read(ask: Ask, names: list[str]) -> bool:
@@ -79,6 +84,19 @@ def _read(ask: Ask, names: list[str]) -> bool:
             ask(_READ, {"name": name})
             begun = True
     return begun
+
+
+def _incomplete(names: list[str], *, begun: bool) -> Text:
+    some = ", ".join(names[:10])
+    if begun:
+        return Text(
+            f"结果还不完整：正在读取这些源数据的标注（{some}），请稍后再查询。",
+            f"Not everything is found yet: the labels of these source sets are being read ({some}). Ask again in a moment.",
+        )
+    return Text(
+        f"结果不完整：这些源数据的标注没有读取（{some}）。",
+        f"Not everything is found: the labels of these source sets were not read ({some}).",
+    )
 
 
 def _not_read(names: list[str], *, begun: bool) -> ConflictError:

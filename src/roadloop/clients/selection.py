@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from roadloop.clients.dialect import Ask, Path, Sent, read_by_hand, same
-from roadloop.clients.shapes import done, plain, progress, started
-from roadloop.errors import Text
+from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same
+from roadloop.clients.shapes import STOPPED, plain, progress, started
+from roadloop.errors import BusyError, InvalidValueError, JobError, Text
+from roadloop.web.share import Waiting
 
 _DRAWN: Final = same("output_dir", "ratio", "track_file", "task_file", "isshuffle")
+_FETCH_SECONDS: Final = 25
 _NAMED: Final = Text("名称 output_dir 为 images/<名称>", "a name in output_dir is images/<name>")
 
 
@@ -17,7 +19,38 @@ def in_images(name: str) -> str:
 
 
 def _draw(_ask: Ask, _sent: Sent, values: dict[str, Any]) -> Mapping[str, Any]:
-    return {**values, "output_dir": in_images(str(values.get("output_dir", "")))}
+    name = str(values.get("output_dir", ""))
+    if not name:
+        raise InvalidValueError(
+            Text("没有填写任务名；没有开始任何任务。", "No name was given for the task, and nothing was started."),
+            parameter="output_dir",
+        )
+    return {**values, "output_dir": in_images(name)}
+
+
+def _fetch(ask: Ask, sent: Sent) -> Waiting[Reply]:
+    """Fetched when this answers: that client has no other way to hear what became of it."""
+    names = {"name": "dir_name", "points": "trackpointids"}
+    begun = ask("POST /v1/selections/points", {ours: sent[theirs] for ours, theirs in names.items() if theirs in sent})
+    task_id = begun["data"]
+
+    def look() -> Reply | None:
+        row = ask("POST /auto_sam", {"task_id": task_id})["data"]
+        if row["state"] in {"queued", "running"}:
+            return None
+        if row["state"] != "succeeded":
+            reason = row["reason"] or ask.say(STOPPED)
+            raise JobError(Text(reason, reason), task_id=task_id)
+        return {"message": " ".join([begun["message"], *row["warnings"]])}
+
+    def late() -> BusyError:
+        where = f"images/{sent.get('dir_name', '')}"[:200]
+        return BusyError(
+            Text(f"还在下载；完成后图片在 {where}。", f"Still at work; the pictures will be in {where}."),
+            task_id=task_id,
+        )
+
+    return Waiting(look, _FETCH_SECONDS, late)
 
 
 PATHS: Final = (
@@ -41,7 +74,8 @@ PATHS: Final = (
     Path("POST", "/check_data", "see", ("POST /auto_sele",), read_by_hand("task_id"), "data[0].status",
          answer=progress("POST /auto_sele", plain), nothing=[], polled=True),
     Path(
-        "POST", "/track_down", "work", ("POST /v1/selections/points",), {"dir_name": "name", "trackpointids": "points"},
-        shape=done, note=Text("图片在 images/<dir_name>，可以评估", "the pictures are in images/<dir_name>, which can be evaluated"),
+        "POST", "/track_down", "work", ("POST /v1/selections/points", "POST /auto_sam"),
+        read_by_hand("dir_name", "trackpointids"), answer=_fetch,
+        note=Text("图片在 images/<dir_name>，可以评估", "the pictures are in images/<dir_name>, which can be evaluated"),
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ SEGMENTATION: Final = "semantic-segmentation"
 MOST_ROWS: Final = 10_000  #: of a list, which that client pages itself
 _PAGE: Final = 1000
 _SECONDS: Final = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d$")
-_STOPPED: Final = Text("任务已停止。", "The job was stopped.")
+STOPPED: Final = Text("任务已停止。", "The job was stopped.")
 
 Row = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -60,7 +60,7 @@ def progress(name: str, row: Row) -> Callable[[Ask, Sent], Reply]:
             return {"data": [row(one) for one in all_rows(ask, name, {})]}
         found = one_row(ask, name, sent)
         if found["state"] in {"failed", "cancelled"} or found["status"] in {"lost", "deleted"}:
-            reason = found["reason"] or ask.say(_STOPPED)
+            reason = found["reason"] or ask.say(STOPPED)
             raise JobError(Text(reason, reason), task_id=found["task_id"])
         return {"data": [{**row(found), "status": _width(found)}]}
 
@@ -68,7 +68,16 @@ def progress(name: str, row: Row) -> Callable[[Ask, Sent], Reply]:
 
 
 def one_row(ask: Ask, name: str, sent: Sent) -> Mapping[str, Any]:
-    """The row that `task_id` names."""
+    """The row that `task_id` names.
+
+    Raises:
+        InvalidValueError: It names none.
+    """
+    if not sent.get("task_id"):
+        raise InvalidValueError(
+            Text("没有给出 task_id；请先在列表中勾选一行。", "No task_id was sent; tick a row of the list first."),
+            parameter="task_id",
+        )
     found: Mapping[str, Any] = ask(name, {"task_id": sent["task_id"]})["data"]
     return found
 

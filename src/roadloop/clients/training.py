@@ -8,7 +8,6 @@ from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same,
 from roadloop.clients.shapes import SEGMENTATION, as_text, check_type, done, listed, minutes, names_of, plain, started
 from roadloop.datasets import service as datasets
 from roadloop.errors import BrokenFileError, ConflictError, NotFoundError, Text
-from roadloop.labels.library import list_tables
 from roadloop.labels.table import IGNORE
 from roadloop.training import service as training
 
@@ -67,8 +66,8 @@ def _maps(_ask: Ask, answer: Reply) -> Reply:
     return {"data": [{raw_id: entry} for raw_id, entry in answer["data"].items()]}
 
 
-def _templates(ask: Ask, _sent: Sent) -> Reply:
-    return names_of([DEFAULT, *_TEMPLATES, *list_tables(ask.platform.workspace)])
+def _templates(_ask: Ask, _sent: Sent) -> Reply:
+    return names_of([DEFAULT, *_TEMPLATES])
 
 
 def _types(_ask: Ask, _sent: Sent) -> Reply:
@@ -136,7 +135,7 @@ PATHS: Final = (
     Path("GET", "/task_type", "see", (), reads="data[]", answer=_types, nothing=[],
          note=Text("只有语义分割", "semantic segmentation only")),
     Path(
-        "GET", "/map_template", "see", ("GET /v1/class-tables",), reads="data[]", answer=_templates, nothing=[],
+        "GET", "/map_template", "see", (), reads="data[]", answer=_templates, nothing=[],
         note=Text("default 为数据自带类别表的映射", "default is the map of the data's own class table"),
     ),
     Path(
