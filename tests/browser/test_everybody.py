@@ -160,6 +160,8 @@ class Opener:
             self._browser.find(there)
             found += self._said(there)
             self._browser.run(closes)
+            # The page hears of it a moment later, and would shut what is opened meanwhile.
+            self._browser.until(lambda: not self._browser.run("return document.querySelector('dialog')"))
         return found
 
     def screen(self, route: str) -> list[str]:

@@ -94,7 +94,7 @@ def converted(
                 else:
                     assert form.images is not None
                     _to_int8(exported, scratch, form.images, tick)
-            except RoadloopError:
+            except (RoadloopError, OSError):  # a full disk is no fault of the network
                 raise
             except Exception as error:  # an odd network may fail anywhere in a converter
                 raise _refused(form.precision, error) from error

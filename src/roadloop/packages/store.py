@@ -142,8 +142,9 @@ def tallies(db: sa.Connection) -> list[tuple[str, int, str, int]]:
 
 def cut(db: sa.Connection) -> dict[int, tuple[str, float | None]]:
     """Of every package the division that cut it, and when that had ended (Unix seconds)."""
-    query = sa.select(packages.c.number, jobs.c.id, jobs.c.finished_at).join(jobs, jobs.c.id == packages.c.task_id)
-    return {row[0]: (row[1], row[2]) for row in db.execute(query)}
+    # An outer join, so that each package's job is looked up: an inner one may walk over all jobs.
+    query = sa.select(packages.c.number, jobs.c.id, jobs.c.finished_at).outerjoin(jobs, jobs.c.id == packages.c.task_id)
+    return {row[0]: (row[1], row[2]) for row in db.execute(query) if row[1] is not None}
 
 
 def drop_part(db: sa.Connection, task_id: str) -> bool:
