@@ -7,6 +7,7 @@ from typing import Any, Final
 from roadloop.clients.dialect import Ask, Path, Reply, Sent, read_by_hand, same, unused
 from roadloop.clients.models import each_file, evaluated, only_first, sources
 from roadloop.clients.shapes import MOST_ROWS, all_rows, need_ticked, started
+from roadloop.engines import tensorrt
 from roadloop.errors import ConflictError, NotFoundError, Text, many
 from roadloop.models.engines import is_engine
 from roadloop.models.files import PARAMS
@@ -49,6 +50,7 @@ def _convert(ask: Ask, sent: Sent, _values: dict[str, Any]) -> Mapping[str, Any]
         "file": file,
         "size": _size(str(sent.get("shape", ""))),
         "precision": precision,
+        "tensorrt": tensorrt.installed(),
     }
     if precision == "int8":
         values |= {"calibration": sent.get("imagelstInt8", "")}
@@ -153,8 +155,8 @@ PATHS: Final = (
         | unused("page", "gpu", "maxBatchSize", "iname", "oname", "OIndex", "server", "multiple4", "topk", "reuseCacheInt8"),
         "data.task_id, message", prepare=_convert, shape=started, nothing={},
         note=Text(
-            "转换为 ONNX（fp32、fp16、int8）；shape 为 宽x高，或以 高,宽 结尾；imagelstInt8 为校准图片",
-            "converts to ONNX (fp32, fp16, int8); shape is WIDTHxHEIGHT, or ends in height,width; imagelstInt8 are the pictures"
+            "转换为 ONNX（fp32、fp16、int8），装有 TensorRT（trtexec）时同时生成其计划；shape 为 宽x高，或以 高,宽 结尾；imagelstInt8 为校准图片",
+            "converts to ONNX (fp32, fp16, int8), and to a plan of TensorRT's where trtexec is installed; shape is WIDTHxHEIGHT, or ends in height,width; imagelstInt8 are the pictures"
             " that it is calibrated with",
         ),
     ),

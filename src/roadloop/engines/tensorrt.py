@@ -21,6 +21,11 @@ _POLL: Final = 0.2
 _TOLD: Final = 400  #: characters of its last line, in a message
 
 
+def installed() -> bool:
+    """Whether plans can be made on this machine."""
+    return shutil.which(PROGRAM) is not None
+
+
 def require() -> str:
     """Where the program is.
 
