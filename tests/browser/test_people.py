@@ -34,7 +34,8 @@ def annotators(chromium: webdriver.Chrome, browser: Browser) -> Browser:
 
 def fill(browser: Browser, **values: str) -> None:
     """Type into fields by name."""
-    browser.find("form button")
+    there = 'return arguments[0].every((name) => document.querySelector(`form [name="${name}"]`))'
+    browser.until(lambda: browser.run(there, list(values)))  # what was there before may still be going
     program = """
       for (const [name, value] of Object.entries(arguments[0])) {
         const field = document.querySelector(`[name="${name}"]`);
