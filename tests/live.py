@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -175,3 +176,16 @@ def stop_between_transactions(platform: Platform, pid: int) -> None:
         finally:
             other.close()
     raise AssertionError("the worker never lets go of the database")
+
+
+def wait_for(port: int) -> None:
+    """Wait until something listens there."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return

@@ -6,7 +6,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from selenium.webdriver.chrome.service import Service
 from typer.testing import CliRunner
 
 from chromium import Browser, resize
-from live import LiveServer
+from live import LiveServer, wait_for
 from oidc import CLIENT, SECRET, log_in_there, provider
 from roadloop.cli.main import app
 from roadloop.demo.write import Drives, write_source_set
@@ -99,18 +98,6 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServ
         live.close()
         away.close()
     assert "[emerg]" not in (folder / "error.log").read_text()
-
-
-def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,14 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 
-from live import LiveServer
+from live import LiveServer, wait_for
 from old_client import JSON, OldClient
 from real_server import free_port
 from roadloop.settings import Settings
@@ -57,18 +55,6 @@ def proxied(settings: Settings, platform: Platform, tmp_path: Path) -> Iterator[
         process.terminate()
         process.wait()
         live.close()
-
-
-def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
 
 
 def test_nginx__lets_the_front_end_work_as_its_account_from_its_origin_alone(proxied: str) -> None:
