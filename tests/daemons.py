@@ -36,6 +36,17 @@ def is_hidden(daemon: int, worker: int) -> bool:
     return not Path(f"/proc/{daemon}/environ").read_bytes() and os.getsid(daemon) != worker and daemon not in here
 
 
+def status_of(pid: int | None) -> str:
+    """What psutil says of a process, nothing once it has ended or before it has begun: it may end while one looks."""
+    if pid is None:
+        return ""
+    try:
+        status: str = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return ""
+    return "" if status == psutil.STATUS_ZOMBIE else status
+
+
 def is_gone(daemon: int) -> bool:
     """Whether a planted process has ended."""
     try:

@@ -167,10 +167,10 @@ def test_serving__a_port_that_is_taken_is_told(server: ServerChild, settings: Se
 def test_serving__the_server_ends_with_the_block(settings: Settings) -> None:
     before = {p.pid for p in psutil.Process(os.getpid()).children(recursive=True)}
     with serving(settings) as child:
-        begun = {p.pid for p in psutil.Process(os.getpid()).children(recursive=True)} - before
+        begun = [p for p in psutil.Process(os.getpid()).children(recursive=True) if p.pid not in before]
         assert begun
         child.check()
-    gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in begun if psutil.pid_exists(pid)], timeout=5)
+    gone, alive = psutil.wait_procs(begun, timeout=5)
     assert not alive, gone
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from daemons import status_of
 from job_cases import prepare_all, submit_all, tree_of
 from live import LiveServer
 from postgres import Cluster
@@ -54,7 +55,7 @@ def _stopped(platform: Platform, ids: list[str]) -> list[int]:
     deadline = time.monotonic() + 120
     while True:
         pids = [job.pid for job in _jobs(platform, ids)]
-        if all(pid is not None and psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids):
+        if all(status_of(pid) == psutil.STATUS_STOPPED for pid in pids):
             return [pid for pid in pids if pid is not None]
         assert time.monotonic() < deadline
         time.sleep(0.1)

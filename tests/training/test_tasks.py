@@ -12,7 +12,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from daemons import daemon_of, is_gone, is_hidden, until
+from daemons import daemon_of, is_gone, is_hidden, status_of, until
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job, JobState
 from roadloop.jobs.store import job_events
@@ -170,7 +170,7 @@ def test_train__stopped_within_ten_seconds_and_continued(site: Any) -> None:
         assert job.state is JobState.CANCELLED
         assert time.monotonic() - begin < 10
         assert job.pid is not None
-        assert not psutil.pid_exists(job.pid) or psutil.Process(job.pid).status() == psutil.STATUS_ZOMBIE
+        assert not status_of(job.pid)
         saved = checkpoint.listed(site.folder() / "checkpoints")[-1]
         done = steps(site, "suzhou")
         assert saved.name.endswith(f"-step-{done:09d}")
