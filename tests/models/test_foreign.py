@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from full_disk import Disk
 from roadloop.errors import BrokenFileError, NotFoundError
 from roadloop.models import foreign, load, torch_file
 from roadloop.models.params import write_params
@@ -184,6 +185,24 @@ def test_load_start_weights__foreign_params_with_names_of_mxnet(tmp_path: Path) 
     state = network.state_dict()
     assert np.array_equal(state["conv.weight"].numpy()[:, :, 0, 0], arrays["arg:conv_weight"])
     assert np.array_equal(state["bn.running_var"].numpy(), arrays["aux:bn_moving_var"])
+
+
+@pytest.mark.parametrize(("room", "what"), [(1, "temporary"), (2, "tensors.safetensors")])
+def test_read_weights__a_full_disk_is_not_the_files_fault(tmp_path: Path, room: int, what: str) -> None:
+    torch.save(STATE, tmp_path / "whole.pth")
+    (tmp_path / "temporary").mkdir()
+    disk = Disk(tmp_path / "temporary")
+    disk.restart(room=room)  # Python tries the folder with a write of its own
+    code = "import sys, pathlib, roadloop.models.foreign as f; f.read_weights(pathlib.Path(sys.argv[1]))"
+    process = disk.start(
+        [sys.executable, "-P", "-c", code, str(tmp_path / "whole.pth")],
+        env=os.environ | {"TMPDIR": disk.home}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    _, said = process.communicate(timeout=60)
+    disk.close()
+    assert f"DiskFullError: Cannot write {what}: " in said.splitlines()[-1], said
+    assert "No space left on device" in said.splitlines()[-1]
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_read_weights__broken_params_is_named(tmp_path: Path) -> None:

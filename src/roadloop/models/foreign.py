@@ -14,8 +14,9 @@ from roadloop.errors import BrokenFileError, NotFoundError, Text
 from roadloop.models.files import PARAMS, SAFETENSORS, decode_params, is_described, load_description, read_state
 from roadloop.models.hugging_face import tensors_of
 from roadloop.models.params import LIST_MAGIC, Arrays
-from roadloop.models.torch_file import NAMES
+from roadloop.models.torch_file import NAMES, UNWRITTEN
 from roadloop.storage import reading
+from roadloop.storage.publish import disk_errors, disk_full
 
 SECONDS: Final = 300  #: wall time of the process that reads a torch file
 
@@ -34,6 +35,7 @@ def read_weights(path: Path) -> Arrays:
     Raises:
         NotFoundError: The file is missing.
         BrokenFileError: It is damaged, has no tensors, or wants more than tensors to be read.
+        DiskFullError: A torch file's tensors find no room beside it, in the temporary directory.
     """
     if path.is_dir():
         path = tensors_of(path)
@@ -73,7 +75,7 @@ def _read_safetensors(path: Path, name: str) -> Arrays:
 
 
 def _read_torch(path: Path) -> Arrays:
-    with tempfile.TemporaryDirectory(prefix="roadloop-") as folder:
+    with disk_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory(prefix="roadloop-") as folder:
         target = Path(folder) / f"tensors{SAFETENSORS}"
         command = [sys.executable, "-P", "-m", "roadloop.models.torch_file", str(path.resolve()), str(target)]
         try:
@@ -83,6 +85,8 @@ def _read_torch(path: Path) -> Arrays:
         except subprocess.TimeoutExpired as error:
             text = Text(f"读取超过 {SECONDS} 秒", f"reading it took more than {SECONDS} s")
             raise _broken(path.name, text) from error
+        if done.returncode == UNWRITTEN:
+            raise disk_full(target, _reason(done).en)
         if done.returncode:
             raise _broken(path.name, _reason(done))
         return _read_safetensors(target, path.name)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psutil
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from roadloop.errors import Text
@@ -26,6 +27,7 @@ NESTS: Final = ("state_dict", "model_state_dict", "model_state", "model", "netwo
 PREFIXES: Final = ("module.", "_orig_mod.", "model.", "network.")
 DEEPEST: Final = 3
 NAMES: Final = "names"
+UNWRITTEN: Final = 3  #: the exit code where the disk did not take what was read
 REFUSED: Final = "Weights only load failed"  # how torch begins to refuse
 WANTED: Final = re.compile(r"\bGLOBAL ([\w.]+)")  # what it says that the file asks for
 
@@ -108,13 +110,21 @@ def _dense(name: str, value: torch.Tensor) -> torch.Tensor:
     return value.detach().contiguous().clone()
 
 
-def convert(source: Path, target: Path) -> None:
-    """Write the tensors of a torch file as safetensors.
+def read(source: Path) -> dict[str, torch.Tensor]:
+    """The named tensors of a torch file.
 
     Raises:
         Exception: Of any kind; anything may be in such a file.
     """
-    tensors = tensors_of(torch.load(source, map_location="cpu", weights_only=True))
+    return tensors_of(torch.load(source, map_location="cpu", weights_only=True))
+
+
+def write(tensors: Mapping[str, torch.Tensor], target: Path) -> None:
+    """Keep them as safetensors.
+
+    Raises:
+        SafetensorError: The disk does not take them.
+    """
     numbered = {f"{place:08d}": tensor for place, tensor in enumerate(tensors.values())}
     save_file(numbered, target, {NAMES: json.dumps(list(tensors))})
 
@@ -131,14 +141,20 @@ def reason(error: Exception) -> Text:
 
 
 def main(source: Path, target: Path) -> None:
-    """Convert within limits; what is wrong becomes one line on standard error and exit code 2."""
+    """Convert within limits; what is wrong becomes one line on standard error and exit code 2, or `UNWRITTEN`."""
     torch.set_num_threads(1)
     limit(source.stat().st_size)
     try:
-        convert(source, target)
-    except Exception as error:  # noqa: BLE001 - see convert
+        tensors = read(source)
+    except Exception as error:  # noqa: BLE001 - see read
         sys.stderr.write(f"\n{json.dumps(reason(error))}\n")
         sys.exit(2)
+    try:
+        write(tensors, target)
+    except SafetensorError as error:
+        first = str(error).partition("\n")[0]
+        sys.stderr.write(f"\n{json.dumps([first, first])}\n")
+        sys.exit(UNWRITTEN)
 
 
 if __name__ == "__main__":

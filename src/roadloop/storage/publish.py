@@ -43,14 +43,20 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        raise _disk_full(path, os.strerror(error.errno)) from error
+        raise disk_full(path, os.strerror(error.errno)) from error
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in _SQLITE_DISK_ERRORS:
             raise
-        raise _disk_full(path, str(error)) from error
+        raise disk_full(path, str(error)) from error
 
 
-def _disk_full(path: Path, what: str) -> DiskFullError:
+def disk_full(path: Path, what: str) -> DiskFullError:
+    """The named error of a write that failed, where a library tells of it in words of its own.
+
+    Args:
+        path: What could not be written.
+        what: The system's reason.
+    """
     return DiskFullError(
         Text(
             f"无法写入 {path.name}：{what}。已有文件未被改动；请腾出磁盘空间后重试。",
