@@ -9,6 +9,9 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PAGE := src/roadloop/web/static/js src/roadloop/web/static/css tests/web/page
 
+# Tests and the demo start some thousand processes, each of which would compile the program anew where no bytecode is kept.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup demo test test-postgresql test-gpu gpu test-services test-cluster audit check check-page format format-page reliability endurance coverage mutate clean
 
 setup: .venv/ready

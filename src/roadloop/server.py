@@ -159,7 +159,9 @@ class _Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The description, made once."""
         if self.openapi_schema is None:
-            self.openapi_schema = reference.add_chinese(super().openapi())
+            api = super().openapi()
+            api["components"]["schemas"] |= {errors.Failure.__name__: errors.Failure.model_json_schema()}
+            self.openapi_schema = reference.add_chinese(api)
         return self.openapi_schema
 
 

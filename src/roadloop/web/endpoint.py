@@ -38,7 +38,7 @@ from roadloop.web.admission import (
 )
 from roadloop.web.body import Claim, LargeAnswer, read_body
 from roadloop.web.call import Call
-from roadloop.web.errors import language_of, status_of
+from roadloop.web.errors import FAILURE, language_of, status_of
 from roadloop.web.packing import packed
 from roadloop.web.parameters import read_parameters
 from roadloop.web.rights import WRITING, Caller, Right
@@ -359,7 +359,7 @@ def _describe_answers(reply: Reply, raised: Sequence[type[RoadloopError]]) -> di
         if line not in lines:
             lines.append(line)
     for status, lines in sorted(by_status.items()):
-        answers[int(status)] = {"description": " ".join(lines), "model": Failure}
+        answers[int(status)] = {"description": " ".join(lines), "content": FAILURE}
     return answers
 
 
@@ -389,12 +389,3 @@ class Success(BaseModel):
     """The envelope of an answer."""
 
     errno: int = 1
-
-
-class Failure(BaseModel):
-    """The envelope of a failure: what is wrong, and what to do."""
-
-    errno: int = 0
-    message: str
-    error: str
-    details: dict[str, Any] = {}

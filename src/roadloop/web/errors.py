@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -33,6 +34,18 @@ STATUS: Final[Mapping[type[RoadloopError], HTTPStatus]] = {
     errors.ObjectStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+
+class Failure(BaseModel):
+    """The envelope of a failure: what is wrong, and what to do."""
+
+    errno: int = 0
+    message: str
+    error: str
+    details: dict[str, Any] = {}
+
+
+#: How the description has it: named, since a schema made anew for each status of each endpoint delays every start.
+FAILURE: Final = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Failure.__name__}"}}}
 
 #: What goes with a status, to tell programs what to do.
 HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
