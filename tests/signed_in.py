@@ -1,11 +1,13 @@
 """People with accounts, for tests: made in the rows, logged in over HTTP as a browser is, or calling with a token."""
 
+from functools import cache
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from roadloop.accounts import service
+from roadloop.accounts import passwords, service
 from roadloop.server import create_app
 from roadloop.storage.platform import Platform
 from roadloop.web.rights import Role
@@ -15,11 +17,15 @@ URL = f"http://{HOST}"
 #: What a page of the server sends with each request that writes.
 PAGE = {"origin": URL, "accept-language": "en"}
 PASSWORD = "ein langer Satz aus Wörtern"
+#: A password costs a tenth of a second each time, and most tests' people have the same.
+hashed_once = cache(passwords.hashed)
 
 
 def make(platform: Platform, name: str, role: Role, password: str = PASSWORD) -> None:
     """An account."""
-    platform.database.write(lambda: service.add(name, role, password))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "hashed", hashed_once)
+        platform.database.write(lambda: service.add(name, role, password))
 
 
 def make_each(platform: Platform) -> None:

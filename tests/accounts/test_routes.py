@@ -98,12 +98,11 @@ def test_start__a_route_that_declares_no_right_is_refused(team: Team) -> None:
 
 def test_nobody__is_refused_by_every_route_with_every_method(team: Team) -> None:
     client, counts = team.browser(), Counter[str]()
+    rights = {(method, path): right for method, path, right in endpoints(team.app)}
     for path in sorted({path for path, _, _ in every_route(team.app)} - FILES):
         for method in METHODS:
             answer = client.request(method, filled(path))
-            right = next(
-                (r for m, p, r in endpoints(team.app) if (m, p) == (method.replace("HEAD", "GET"), path)), None
-            )
+            right = rights.get((method.replace("HEAD", "GET"), path))
             if right is None:
                 # 401: another path, with a name in that place, takes the method
                 assert answer.status_code in {401, 405}, (method, path, answer.status_code)

@@ -87,6 +87,7 @@ def told(settings: Settings) -> Settings:
     return settings.model_copy(update={"label_studio_token": SET_TOKEN, "oidc_client_secret": SET_SECRET})
 
 
+@pytest.mark.slow
 def test_secrets__that_were_planted_stand_in_no_row_file_log_answer_or_record(
     told: Settings, platform: Platform
 ) -> None:

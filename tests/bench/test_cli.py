@@ -25,6 +25,7 @@ def bench(*arguments: str) -> dict[str, Any]:
     return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 def test_bench_loader__every_side_reads_all_samples() -> None:
     found = bench("loader", *TINY)
     assert [row["items"] for row in found["rows"]] == [8] * 5
@@ -34,12 +35,14 @@ def test_bench_loader__every_side_reads_all_samples() -> None:
     assert re.fullmatch(r"Finding .* checksum: \d+\.\d % of roadloop's CPU time\.", found["notes"][0])
 
 
+@pytest.mark.slow
 def test_bench_loader__without_magnifying() -> None:
     found = bench("loader", *TINY, "--no-magnify")
     assert [row["items"] for row in found["rows"]] == [8] * 5
     assert "not magnified" in found["title"]
 
 
+@pytest.mark.slow
 def test_bench_build__both_sides_pack_all_pictures() -> None:
     found = bench("build", *TINY, "--processes", "1")
     assert [row["items"] for row in found["rows"]] == [8, 8]
@@ -64,6 +67,7 @@ def test_bench_predict__both_sides_write_the_same_labels(monkeypatch: Any) -> No
     assert all(float(share.rstrip("%")) >= 99.99 for share in shares)
 
 
+@pytest.mark.slow
 def test_bench_mining_scores__both_sides_say_the_same(monkeypatch: Any) -> None:
     monkeypatch.setattr(backend, "exported", lambda trial, *_: trial.network)  # an export takes seconds
     found = bench("mining-scores", *TINY, "--classes", "3")
@@ -137,6 +141,7 @@ def test_bench_selection__both_sides_on_both_kinds_of_vectors() -> None:
     assert "random" in done.stdout
 
 
+@pytest.mark.slow
 def test_bench_selection_parts__both_sides_cover_the_same_vectors(tmp_path: Path) -> None:
     numbers = ["--vectors", "4000", "--dimensions", "64", "--picks", "50", "--memory-mib", "1"]
     command = ["selection-parts", *numbers, "--weighted", "--folder", str(tmp_path)]

@@ -49,14 +49,14 @@ TABLE = ClassTable(
 
 
 def build(platform: Platform) -> str:
-    request = CreateData(data_name="shared", sour_data="镇", train=0.5, val=0.5, thread=4)
+    request = CreateData(data_name="shared", sour_data="同城", train=0.5, val=0.5, thread=4)
     return platform.database.write(lambda: datasets.create(platform, request))
 
 
 def predict(platform: Platform, place: str = "out") -> str:
     request = StartEvaluation(
-        dicts={"suzhou": ["kd_ep-0001.params"]},
-        sour_dir="sources/镇",
+        dicts={"together": ["kd_ep-0001.params"]},
+        sour_dir="sources/同城",
         dest_dir=place,
         flip=True,
         scales=(0.5, 1.0, 2.0),
@@ -66,20 +66,25 @@ def predict(platform: Platform, place: str = "out") -> str:
 
 def mine(platform: Platform) -> str:
     request = Mine(
-        output_dir="images/v1", sele_ratio="9", track_file="tracks.txt", weights_dir="suzhou", classes="blue", control=4
+        output_dir="images/v1",
+        sele_ratio="9",
+        track_file="tracks.txt",
+        weights_dir="together",
+        classes="blue",
+        control=4,
     )
     return platform.database.write(lambda: selection.start_mining(platform, request))
 
 
 def examine(platform: Platform) -> str:
-    request = CheckHealth(name="镇", model="suzhou/kd_ep-0001.params", against="none", confidence=0.5, min_pixels=4)
+    request = CheckHealth(name="同城", model="together/kd_ep-0001.params", against="none", confidence=0.5, min_pixels=4)
     return platform.database.write(lambda: health.create(platform, request))
 
 
 def fill(platform: Platform) -> None:
     """A labelled set, drives, and a model that colours pixels by their largest channel."""
     rng = np.random.default_rng(0)
-    with writing_set(platform.workspace, "镇", TABLE) as writer:
+    with writing_set(platform.workspace, "同城", TABLE) as writer:
         for n in range(PICTURES):
             image = np.kron(rng.integers(0, 255, (15, 20, 3), dtype=np.uint8), np.ones((16, 16, 1), np.uint8))
             label = (10 * (1 + image.argmax(axis=2))).astype(np.uint8)
@@ -105,11 +110,11 @@ class Both:
         self.alone = alone
         self._run = run_job
         for platform in (site.platform, alone):
-            if (platform.workspace.sources / "镇").exists():
+            if (platform.workspace.sources / "同城").exists():
                 continue  # of the test before, on the same machines
             fill(platform)
-            shutil.copytree(model.parent, platform.workspace.tasks / "suzhou" / "output" / "models")
-            approve(platform, platform.workspace.tasks / "suzhou" / "output" / "models" / model.name)
+            shutil.copytree(model.parent, platform.workspace.tasks / "together" / "output" / "models")
+            approve(platform, platform.workspace.tasks / "together" / "output" / "models" / model.name)
 
     def job(self, task_id: str) -> queue.Job:
         with self.site.platform.database.reading() as db:

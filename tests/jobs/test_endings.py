@@ -82,3 +82,9 @@ def test_after_exit__opens_no_file_that_a_log_names(job: queue.Job, log: Path, t
     os.mkfifo(pipe)
     log.write_text(f'Stack (most recent call first):\n  File "{pipe}", line 1 in build\n')
     assert f"in {pipe}, line 1 (build)" in endings.after_exit(3, job, log).reason.en
+
+
+def test_node_lost__counts_only_where_the_job_had_begun(job: queue.Job) -> None:
+    """A job may be what ends its nodes, but not before its process is loaded."""
+    assert [endings.node_lost(dataclasses.replace(job, beat=beat)).counts for beat in (0, 1, 7)] == [False, True, True]
+    assert endings.node_lost(job).cause is Cause.NODE_LOST

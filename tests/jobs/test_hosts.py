@@ -9,7 +9,7 @@ import pytest
 
 from roadloop.devices.service import Gpu
 from roadloop.jobs import queue
-from roadloop.jobs.endings import NODE_LOST, SILENT, Loss
+from roadloop.jobs.endings import SILENT, Loss, node_lost
 from roadloop.jobs.hosts import Joint
 from roadloop.jobs.store import Job, Seat
 from roadloop.storage.platform import Platform
@@ -47,7 +47,7 @@ class Recording:
         return not self.well
 
     def why_silent(self, job: Job) -> Loss:
-        return SILENT if self.well else NODE_LOST
+        return SILENT if self.well else node_lost(job)
 
     def forget(self, task_id: str) -> None:
         self.calls.append(("forget", self.name, task_id))

@@ -22,7 +22,7 @@ from roadloop.devices.service import Gpu
 from roadloop.errors import AccessRefusedError, BusyError, ConflictError, Text
 from roadloop.jobs import nodes, queue
 from roadloop.jobs.confine import Confinement
-from roadloop.jobs.endings import NODE_LOST, SILENT, Loss
+from roadloop.jobs.endings import SILENT, Loss, node_lost
 from roadloop.jobs.hosts import Host, Joint, OneHost
 from roadloop.jobs.identity import boot_id
 from roadloop.jobs.registry import withheld
@@ -108,7 +108,7 @@ class NodeHost:
 
     def why_silent(self, job: Job) -> Loss:
         """Its process hangs, or its node is lost."""
-        return NODE_LOST if self._trace(job) is None else SILENT
+        return node_lost(job) if self._trace(job) is None else SILENT
 
     def forget(self, task_id: str) -> None:
         """Let the node let go of the job, if it is there."""

@@ -85,6 +85,18 @@ def say_who_exits() -> None:
     os._exit = say_and_leave
 
 
+def node_lost(job: Job) -> Loss:
+    """Its node does not answer. A job may be what ends its nodes, so this counts where it had begun there."""
+    return Loss(
+        Cause.NODE_LOST,
+        Text(
+            "任务所在的节点没有响应，任务会在别处从最新的检查点继续。",
+            "The node that the job ran on does not answer; the job goes on elsewhere, from its newest checkpoint.",
+        ),
+        counts=job.beat > 0,
+    )
+
+
 def after_exit(code: int, job: Job, log: Path) -> Loss:
     """What the exit status of a job's process means.
 
@@ -195,14 +207,6 @@ RESTARTED: Final = Loss(
     Cause.RESTARTED,
     Text("服务或机器曾重新启动，任务继续。", "The server or the machine was restarted; the job goes on."),
     counts=False,
-)
-NODE_LOST: Final = Loss(
-    Cause.NODE_LOST,
-    Text(
-        "任务所在的节点没有响应，任务会在别处从最新的检查点继续。",
-        "The node that the job ran on does not answer; the job goes on elsewhere, from its newest checkpoint.",
-    ),
-    counts=True,  # a job may be what ends its nodes
 )
 STOPPED: Final = Loss(Cause.STOPPED, Text("任务已按要求停止。", "The job was stopped as asked."), counts=False)
 SILENT: Final = Loss(
