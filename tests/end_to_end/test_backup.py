@@ -78,9 +78,8 @@ def other_url(cluster: Cluster | None) -> Iterator[str]:
         cluster.drop("restored")
 
 
-@pytest.mark.parametrize(
-    "moment", [m if m == "publish.chosen" else pytest.param(m, marks=pytest.mark.slow) for m in MOMENTS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_backup__of_four_running_jobs(
     platform: Platform, settings: Settings, tmp_path: Path, moment: str, other_url: str
 ) -> None:
