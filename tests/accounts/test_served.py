@@ -106,6 +106,7 @@ def test_tunnel__from_another_local_port_with_the_host_that_was_allowed(peopled:
     assert client.post("/v1/log_out", headers=other).status_code == 403
 
 
+@pytest.mark.slow
 def test_client__a_script_with_a_token_goes_on_as_before(peopled: LiveServer, platform: Platform) -> None:
     with Client(peopled.url, "en", token=token_of(platform, "engineer", "engineer")) as client:
         client.wait(client.post("/v1/demo/pictures", name="town", pictures=4)["data"])

@@ -183,6 +183,7 @@ def publish_the_rest(browser: Browser) -> None:
     browser.find("td", "✓ 全部已发布")
 
 
+@pytest.mark.slow
 def test_version__goes_round_by_clicks(browser: Browser, site: LiveServer) -> None:
     choose(browser)
     cut(browser)

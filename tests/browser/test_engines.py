@@ -27,6 +27,7 @@ def evaluation(site: LiveServer, write_model: Callable[..., Path]) -> str:
     return evaluate_two(site, write_model)
 
 
+@pytest.mark.slow
 def test_engine__from_the_form_to_an_evaluation(browser: Browser, site: LiveServer, evaluation: str) -> None:
     assert evaluation
     browser.open("/#/release")

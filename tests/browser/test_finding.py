@@ -86,6 +86,7 @@ def set_fields(browser: Browser, **values: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_selection__around_and_of_listed_track_points(browser: Browser, site: LiveServer) -> None:
     platform = open_platform(site.settings)
     write_drives(platform, tracks=2)

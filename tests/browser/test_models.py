@@ -31,6 +31,7 @@ def trained(site: LiveServer) -> str:
     return task_id
 
 
+@pytest.mark.slow
 def test_models__the_best_is_protected_and_another_is_deleted(browser: Browser, trained: str) -> None:
     browser.open(f"/#/training/{trained}")
     best = browser.find("tr", "最好").text.split()[0]

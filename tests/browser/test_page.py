@@ -30,7 +30,7 @@ def count_slowly(site: LiveServer, title: str) -> str:
     return task_id
 
 
-@pytest.mark.parametrize(("language", "theme"), [("zh", "light"), ("en", "dark")])
+@pytest.mark.parametrize(("language", "theme"), [("zh", "light"), pytest.param("en", "dark", marks=pytest.mark.slow)])
 def test_page__every_place_loads_without_complaints(browser: Browser, language: str, theme: str) -> None:
     browser.run(
         f"localStorage.setItem('roadloop.language', '{language}'); localStorage.setItem('roadloop.theme', '{theme}')"

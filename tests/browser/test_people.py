@@ -54,6 +54,7 @@ def log_in(browser: Browser, name: str, password: str) -> None:
     press(browser, "登录", "form button")
 
 
+@pytest.mark.slow
 def test_people__once_round(browser: Browser, annotators: Browser, site: LiveServer) -> None:
     browser.open("/")
     browser.shows("数据闭环")  # without an account as ever, no log-in

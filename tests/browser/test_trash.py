@@ -44,6 +44,7 @@ def _says(browser: Browser, words: str) -> None:
     browser.until(lambda: words in str(browser.run("return document.body.innerText")), words)
 
 
+@pytest.mark.slow
 def test_delete__says_what_uses_it_then_goes_and_comes_back(browser: Browser, made: str) -> None:
     browser.open("/#/sources/镇")
     _click(browser, ".page-head button, button", "删除…")

@@ -77,7 +77,7 @@ def test_supervisor__one_of_two_leads_and_the_other_takes_over(platform: Platfor
     two.close()
 
 
-@pytest.mark.reliability
+@pytest.mark.slow
 def test_servers__the_one_that_supervises_is_killed(
     there: Settings, platform: Platform, times: Callable[[int], int]
 ) -> None:
