@@ -187,6 +187,25 @@ def test_load_start_weights__foreign_params_with_names_of_mxnet(tmp_path: Path) 
     assert np.array_equal(state["bn.running_var"].numpy(), arrays["aux:bn_moving_var"])
 
 
+def test_main__says_what_is_wrong_and_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here without its limits, which would stay with this process."""
+    monkeypatch.setattr(torch_file, "limit", lambda _size: None)
+    torch.save(STATE, tmp_path / "whole.pth")
+    torch_file.main(tmp_path / "whole.pth", tmp_path / "tensors.safetensors")
+    check(foreign.read_weights(tmp_path / "tensors.safetensors"))
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:100])
+    for source, target, code, said in (
+        ("cut.pth", "x.safetensors", 2, '["'),
+        ("whole.pth", "no/such/folder/x.safetensors", torch_file.UNWRITTEN, "No such file or directory"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            torch_file.main(tmp_path / source, tmp_path / target)
+        assert left.value.code == code
+        assert said in capsys.readouterr().err.splitlines()[-1]
+
+
 @pytest.mark.parametrize(("room", "what"), [(1, "temporary"), (2, "tensors.safetensors")])
 def test_read_weights__a_full_disk_is_not_the_files_fault(tmp_path: Path, room: int, what: str) -> None:
     torch.save(STATE, tmp_path / "whole.pth")
