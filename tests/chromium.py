@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -65,7 +66,10 @@ class Browser:
             element: WebElement | None = self.driver.execute_script(program, selector, text)
             return element
 
-        element = self.until(found, f"no {selector} with {text!r} in: {self.text()[:1000]}")
+        try:
+            element = self.until(found)
+        except TimeoutException:
+            pytest.fail(f"no {selector} with {text!r} in: {self.text()[:1000]}")
         assert isinstance(element, WebElement)
         return element
 
@@ -75,7 +79,10 @@ class Browser:
 
     def shows(self, text: str) -> None:
         """Wait until the page says something."""
-        self.until(lambda: text in self.text(), f"{text!r} is not on the page: {self.text()[:1000]}")
+        try:
+            self.until(lambda: text in self.text())
+        except TimeoutException:
+            pytest.fail(f"{text!r} is not on the page: {self.text()[:1000]}")
 
     def run(self, program: str, *arguments: object) -> object:
         """Run a program in the page."""

@@ -251,3 +251,19 @@ def test_gpus__shows_the_nodes_of_a_cluster_and_what_runs_there(browser: Browser
             nodes.forget(db)
         platform.database.close()
         site.client().post(f"/v1/jobs/{task_id}/cancel")
+
+
+def test_hooks__hear_what_is_told_before_the_next_frame(browser: Browser) -> None:
+    """A name, or who looks, that came between drawing and the next frame was missed for ever."""
+    browser.open("/")
+    found = browser.run("""
+        return Promise.all([import("/static/js/lib.js"), import("/static/js/names.js")]).then(async ([lib, names]) => {
+          const place = document.createElement("div");
+          lib.render(lib.html`<${() => lib.html`<b>${names.useName("0123456789")}</b>`} />`, place);
+          const before = place.textContent;
+          names.learnName("0123456789", "苏州");
+          await new Promise((done) => setTimeout(done, 300));
+          return [before, place.textContent];
+        })
+    """)
+    assert found == ["01234567", "苏州"]

@@ -1,7 +1,7 @@
 // @ts-check
 /** What is typed for a training task and not saved yet: kept over tabs, places and reloads of this window. */
 
-import { useEffect, useState } from "./lib.js";
+import { useHeard } from "./heard.js";
 
 /**
  * `train_con` and `data_con` are edits by key, as typed; `text` their JSON while somebody writes it; `map` the train id
@@ -71,11 +71,6 @@ export function unsavedOf(task) {
 
 /** The draft of a task; whoever shows it is drawn again when it changes. @param {string} task @returns {Draft} */
 export function useDraft(task) {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const listener = () => redraw((n) => n + 1);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }, []);
+  useHeard(listeners);
   return draftOf(task);
 }

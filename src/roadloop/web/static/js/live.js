@@ -1,7 +1,7 @@
 // @ts-check
 /** What the server tells by itself: which jobs have changed their state, and how far the running ones are. */
 
-import { at, useEffect, useState } from "./lib.js";
+import { at, useLayoutEffect, useState } from "./lib.js";
 
 /**
  * @typedef {{progress: number, eta_seconds: number | null, note: string | null,
@@ -112,7 +112,7 @@ export const upToDate = (row) => (row.state === "running" ? { ...row, ...moved.g
 export function useMoves(tasks) {
   const [, redraw] = useState(0);
   const key = tasks.join();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const mine = new Set(tasks);
     return follow((told) => {
       if (told.what === "progress" && Object.keys(told.moved).some((task) => mine.has(task))) redraw((n) => n + 1);

@@ -2,7 +2,7 @@
 /** Who looks at the page, and what they may do: asked once, and again when a log-in is needed. */
 
 import { get, onLogInNeeded } from "./api.js";
-import { useEffect, useState } from "./lib.js";
+import { useHeard } from "./heard.js";
 
 /**
  * `accounts`: whether somebody has an account; without one everybody on the machine may do everything.
@@ -14,13 +14,13 @@ import { useEffect, useState } from "./lib.js";
 
 /** @type {Me | undefined} */
 let me;
-/** @type {Set<(now: Me | undefined) => void>} */
+/** @type {Set<() => void>} */
 const watchers = new Set();
 
 /** @param {Me | undefined} now */
 function set(now) {
   me = now;
-  for (const watcher of [...watchers]) watcher(now);
+  for (const watcher of [...watchers]) watcher();
 }
 
 /** Ask again who looks: after a log-in, a log-out, or the first account. */
@@ -36,12 +36,8 @@ onLogInNeeded(() => {
 
 /** Who looks, as far as that is known, now and whenever it changes. */
 export function useMe() {
-  const [now, setNow] = useState(me);
-  useEffect(() => {
-    watchers.add(setNow);
-    return () => void watchers.delete(setNow);
-  }, []);
-  return now;
+  useHeard(watchers);
+  return me;
 }
 
 /** Whether who looks has a right: see, work, rule... @param {string} right */

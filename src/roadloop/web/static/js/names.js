@@ -1,7 +1,7 @@
 // @ts-check
 /** Names of things seen so far, so that the way to here reads as names, not as ids. */
 
-import { useEffect, useState } from "./lib.js";
+import { useHeard } from "./heard.js";
 
 /** @type {Map<string, string>} */
 const names = new Map();
@@ -17,11 +17,6 @@ export function learnName(id, name) {
 
 /** What a thing is called; the beginning of its id until that is known. @param {string | undefined} id */
 export function useName(id) {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const listener = () => redraw((n) => n + 1);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }, []);
+  useHeard(listeners);
   return id === undefined ? "" : (names.get(id) ?? id.slice(0, 8));
 }

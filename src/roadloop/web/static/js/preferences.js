@@ -1,7 +1,7 @@
 // @ts-check
 /** What this browser remembers: language and theme. Kept on <html>, where CSS and screen readers find them. */
 
-import { useEffect, useState } from "./lib.js";
+import { useHeard } from "./heard.js";
 
 /** @typedef {"zh" | "en"} Language */
 
@@ -29,12 +29,7 @@ export function setTheme(value) {
 
 /** Draw again when language or theme change. Called once, at the root. */
 export function usePreferences() {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const listener = () => redraw((n) => n + 1);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }, []);
+  useHeard(listeners);
 }
 
 /** @param {string} name @param {string} value */

@@ -3,7 +3,7 @@
 
 import { act, ApiError, beginUpload, ended, get, removeUpload, sendBytes } from "./api.js";
 import { t } from "./i18n.js";
-import { useEffect, useState } from "./lib.js";
+import { useHeard } from "./heard.js";
 import { fingerprintOf, tarOf } from "./tar.js";
 
 /** @typedef {import("./tar.js").Named} Named */
@@ -34,12 +34,7 @@ const changed = () => listeners.forEach((listener) => listener());
 
 /** What is being sent from here, or was; drawn again when it changes. */
 export function useSends() {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const listener = () => redraw((n) => n + 1);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }, []);
+  useHeard(listeners);
   return sends;
 }
 
