@@ -196,7 +196,9 @@ def test_main__says_what_is_wrong_and_leaves(
     torch_file.main(tmp_path / "whole.pth", tmp_path / "tensors.safetensors")
     check(foreign.read_weights(tmp_path / "tensors.safetensors"))
     (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:100])
+    torch.save({"w": torch.empty(4, dtype=torch.bits8)}, tmp_path / "bits.pth")  # safetensors has no such type
     for source, target, code, said in (
+        ("bits.pth", "x.safetensors", 2, '["'),
         ("cut.pth", "x.safetensors", 2, '["'),
         ("whole.pth", "no/such/folder/x.safetensors", torch_file.UNWRITTEN, "No such file or directory"),
     ):

@@ -145,16 +145,14 @@ def main(source: Path, target: Path) -> None:
     torch.set_num_threads(1)
     limit(source.stat().st_size)
     try:
-        tensors = read(source)
-    except Exception as error:  # noqa: BLE001 - see read
-        sys.stderr.write(f"\n{json.dumps(reason(error))}\n")
-        sys.exit(2)
-    try:
-        write(tensors, target)
+        write(read(source), target)
     except SafetensorError as error:
         first = str(error).partition("\n")[0]
         sys.stderr.write(f"\n{json.dumps([first, first])}\n")
         sys.exit(UNWRITTEN)
+    except Exception as error:  # noqa: BLE001 - see read
+        sys.stderr.write(f"\n{json.dumps(reason(error))}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":
