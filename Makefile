@@ -82,10 +82,12 @@ test-services: setup .services/audit/ready .services/label-studio/ready .service
 	$(PYTEST) -m services $(PYTEST_ARGS)
 
 # A real Ray cluster of three nodes in network namespaces of their own: needs root, and the distribution's package postgresql.
-.services/ray/ready: pyproject.toml
+# Its environment adds Ray to what .venv has.
+.services/ray/ready: .venv/ready
 	$(PYTHON) -m venv .services/ray
-	.services/ray/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH)
-	.services/ray/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,ray,dev]'
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> $$(.services/ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth
+	.services/ray/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@touch $@
 
 test-cluster: .services/ray/ready

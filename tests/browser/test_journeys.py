@@ -114,6 +114,7 @@ def evaluate(browser: Browser) -> None:
     browser.find(".rail a", "总览").click()
     browser.find(".waiting-list a", "1 个训练已完成，还没有评估").click()
     browser.find("h1", "开始评估")
+    browser.find(".task-models input:not(:checked)")
     browser.run("document.querySelectorAll('.task-models input:not(:checked)').forEach((e) => e.click())")
     browser.find("button.primary", "用 2 个模型").click()
     browser.find("[data-tab=report]").click()

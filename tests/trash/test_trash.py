@@ -54,7 +54,7 @@ def _restore(platform: Platform, number: int) -> None:
 def _rows(platform: Platform) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table, but those that only say when something was at work."""
     with platform.database.reading() as db:
-        tables = [t for t in metadata.sorted_tables if t.name not in {"trash", "positions", "installation"}]
+        tables = [t for t in metadata.sorted_tables if t.name not in {"trash", "positions", "installation", "row_sums"}]
         return {t.name: [tuple(row) for row in db.execute(sa.select(t).order_by(*t.primary_key))] for t in tables}
 
 

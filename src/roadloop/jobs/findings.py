@@ -193,3 +193,17 @@ def reindex() -> Cure:
         repair.log(Text("数据库索引已重建", "the database's indexes were made anew"))
 
     return Cure("reindex", Text("用各行重建数据库索引", "make the database's indexes anew from its rows"), apply)
+
+
+def take_rows() -> Cure:
+    """The cure of rows that somebody has changed on purpose."""
+
+    def apply(repair: Repair) -> None:
+        integrity.take_rows(repair.platform.database)
+        repair.log(Text("数据库的各行按现状认可", "the database's rows were taken as they are"))
+
+    offer = Text(
+        "各行是有意改动的：按现状认可（否则请从备份恢复数据库）",
+        "the rows were changed on purpose: take them as they are (else put the database back from a backup)",
+    )
+    return Cure("rows", offer, apply)

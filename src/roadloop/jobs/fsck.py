@@ -65,7 +65,8 @@ def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n,
     report = Report()
     try:
         for flaw in integrity.flaws(platform.database, quick=not hashes):
-            report.problems.append(Problem(flaw.text, findings.reindex() if flaw.index_only else None))
+            cure = findings.reindex() if flaw.index_only else findings.take_rows() if flaw.sums_only else None
+            report.problems.append(Problem(flaw.text, cure))
         lives.inspect(platform, report)
         _Inspection(platform, report, progress, hashes=hashes).run()
     except BrokenDatabaseError as error:

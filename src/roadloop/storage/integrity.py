@@ -6,7 +6,15 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from roadloop.errors import Text
-from roadloop.storage.database import Database
+from roadloop.storage import row_sums
+from roadloop.storage.database import Database, metadata
+
+row_sums_table: Final = sa.Table(
+    row_sums.TABLE,
+    metadata,
+    sa.Column("name", sa.String(60), primary_key=True),
+    sa.Column("sum", sa.BigInteger, nullable=False),
+)
 
 _INDEX: Final = re.compile(
     r"missing from index|entries in index|non-unique entry in index|of index \S+|index .*ordering"
@@ -19,10 +27,12 @@ class Flaw(NamedTuple):
     Attributes:
         text: What.
         index_only: Only an index is wrong, and can be made anew from the rows.
+        sums_only: All is sound, but rows are not as roadloop wrote them.
     """
 
     text: Text
     index_only: bool = False
+    sums_only: bool = False
 
 
 def flaws(database: Database, *, quick: bool) -> list[Flaw]:
@@ -30,7 +40,7 @@ def flaws(database: Database, *, quick: bool) -> list[Flaw]:
 
     Args:
         database: The workspace's.
-        quick: Leave out whether the indexes hold what the rows do.
+        quick: Leave out whether the indexes hold what the rows do, and whether these are as they were written.
 
     Raises:
         BrokenDatabaseError: It cannot be read at all.
@@ -41,6 +51,7 @@ def flaws(database: Database, *, quick: bool) -> list[Flaw]:
         check = "quick_check" if quick else "integrity_check"
         said = [str(row[0]) for row in db.exec_driver_sql(f"PRAGMA {check}(50)")]
         strays = db.exec_driver_sql("PRAGMA foreign_key_check").all()
+        changed = [] if quick else row_sums.differing(db)
     found = [
         Flaw(
             Text(f"数据库内部有误：{line}", f"The database is not sound: {line}"), index_only=bool(_INDEX.search(line))
@@ -58,7 +69,24 @@ def flaws(database: Database, *, quick: bool) -> list[Flaw]:
         )
         for row in strays
     ]
+    found += [
+        Flaw(
+            Text(
+                f"数据库中表 {table} 的行与 roadloop 写入的不同：磁盘上有位翻转，或被别的程序改过；请从备份恢复数据库。",
+                f"The rows of the table {table} are not as roadloop wrote them: a bit has flipped on the disk, or another program"
+                " has changed them. Put the database back from a backup.",
+            ),
+            sums_only=True,
+        )
+        for table in changed
+    ]
     return found
+
+
+def take_rows(database: Database) -> None:
+    """Take the rows for right, as they are."""
+    with database.transaction() as db:
+        row_sums.begin(db)
 
 
 def reindex(database: Database) -> list[Flaw]:
@@ -74,4 +102,4 @@ def reindex(database: Database) -> list[Flaw]:
         what = str(error.orig)
         return [Flaw(Text(f"数据库有两行重复（{what}），请从备份恢复。", f"Two rows of the database are the same ({what});"
                           " put it back from a backup."))]  # fmt: skip
-    return flaws(database, quick=False)
+    return [flaw for flaw in flaws(database, quick=False) if not flaw.sums_only]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from roadloop.errors import ConflictError, Text
+from roadloop.storage import row_sums
 from roadloop.storage.database import Database
 
 if TYPE_CHECKING:
@@ -83,8 +84,13 @@ def upgrade(database: Database, home: Path) -> tuple[Text, ...]:
         from alembic import command  # noqa: PLC0415
 
         made = config(connection, home)
+        if database.is_local:
+            row_sums.leave(connection)
         command.upgrade(made, "head")
-        return tuple(made.attributes["said"])
+        if database.is_local:
+            row_sums.begin(connection)
+    database.engine.dispose()  # connections that were opened before keep no sums
+    return tuple(made.attributes["said"])
 
 
 def check(database: Database) -> None:

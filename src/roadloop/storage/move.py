@@ -9,13 +9,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from roadloop.errors import ConflictError, InvalidValueError, Text, many
-from roadloop.storage import installation, migrate, quarantine, search
+from roadloop.storage import installation, migrate, quarantine, row_sums, search
 from roadloop.storage.database import Database, metadata
 from roadloop.storage.sqlite import FILE
 
 BATCH: Final = 1000  #: rows
-#: What the lists keep by themselves; see `search`.
-_DERIVED: Final = frozenset({search.listed.name, search.job_tallies.name, search.positions.name})
+#: What lists and databases keep by themselves; see `search`, `row_sums`.
+_DERIVED: Final = frozenset({search.listed.name, search.job_tallies.name, search.positions.name, row_sums.TABLE})
 
 Progress = Callable[[int, int], object]
 

@@ -246,6 +246,12 @@ def problems(db: sa.Connection) -> Iterator[Text]:
         numbers = db.scalar(sa.select(sa.func.count()).where(listed.c.list == PLACES[name]))
         if {numbers, length(db, name)} != {rows}:
             yield _wrong(name, numbers, rows)
+        elif misplaced := db.exec_driver_sql(
+            f"SELECT count(*) FROM ({_numbers(PLACES[name], one)}) AS n"
+            f" LEFT JOIN listed AS l ON l.list = {PLACES[name]} AND l.number = n.number"
+            " WHERE coalesce(l.row_id, -1) <> n.row_id"
+        ).scalar_one():
+            yield _wrong(name, rows - misplaced, rows)
 
 
 def _wrong(name: str, told: object, rows: int) -> Text:
@@ -261,17 +267,23 @@ def _fill(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:
     hides = sa.inspect(db).has_table(archived.name)  # older schemas have none
     for place, one in enumerate(lists.values()):
         rows = f"FROM {one.table} AS r{_condition(one, 'r')} ORDER BY r.{one.key}"
-        hidden = f" r.{one.key} NOT IN (SELECT row_id FROM archived WHERE list = {place})" if hides else " 1 = 1"
-        shown = (_condition(one, "r") + " AND" if one.where else " WHERE") + hidden
         db.exec_driver_sql(
             f"INSERT INTO listed(list, number, row_id)"
-            f" SELECT {place}, row_number() OVER (ORDER BY r.{one.key}), r.{one.key}"
-            f" FROM {one.table} AS r{shown} ORDER BY r.{one.key}"
+            f" SELECT {place}, n.number, n.row_id FROM ({_numbers(place, one, hides=hides)}) AS n ORDER BY n.number"
         )
         db.exec_driver_sql(kind.insert(place, *_entry(one, "r"), rows))
     db.exec_driver_sql("DELETE FROM job_tallies")
     for state in _STATES:
         db.exec_driver_sql(f"INSERT INTO job_tallies SELECT '{state}', count(*) FROM jobs WHERE state = '{state}'")
+
+
+def _numbers(place: int, one: Numbered, *, hides: bool = True) -> str:
+    """SQL of the numbers that the rows of a list have."""
+    hidden = f" r.{one.key} NOT IN (SELECT row_id FROM archived WHERE list = {place})" if hides else " 1 = 1"
+    shown = (_condition(one, "r") + " AND" if one.where else " WHERE") + hidden
+    return (
+        f"SELECT row_number() OVER (ORDER BY r.{one.key}) AS number, r.{one.key} AS row_id FROM {one.table} AS r{shown}"
+    )
 
 
 def _make_triggers(db: sa.Connection, lists: Mapping[str, Numbered]) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from roadloop.errors import BrokenDatabaseError, BusyError, DiskFullError, RoadloopError, Text
-from roadloop.storage import reading
+from roadloop.storage import reading, row_sums
 
 FILE: Final = "roadloop.db"  #: in the workspace
 BUSY_SECONDS: Final = 30
@@ -26,10 +26,11 @@ SELF_ANALYSING: Final = False
 _WRITE_BYTE: Final = "120"  # of the file -shm
 #: What SQLite says when a file has no room, or a journal cannot be made.
 _DISK_SIGNS: Final = ("full", "readonly", "disk I/O", "unable to open")
-#: What SQLite says of a file that it cannot make sense of; its version says which tables and columns there are.
+#: What SQLite says of a file that it cannot make sense of; its version says which tables and columns there are, and the
+#: one function of ours fails where a text is none.
 _BROKEN_SIGNS: Final = (
     "image is malformed", "malformed database schema", "not a database", "unsupported file format",
-    "Could not decode to UTF-8", "no such table", "no such column",
+    "Could not decode to UTF-8", "user-defined function raised", "no such table", "no such column",
 )  # fmt: skip
 
 
@@ -61,6 +62,8 @@ def connect(url: sa.URL, options: Mapping[str, Any]) -> sa.Engine:
 
 def begin(connection: sa.Connection, seconds: float | None, *, turn: bool) -> None:  # noqa: ARG001 - there is always one
     """Become the writer, for whom others wait at most `seconds`, or 30 s."""
+    if not connection.info.get(row_sums.TABLE):  # before the first transaction that writes: it takes 5 ms
+        connection.info[row_sums.TABLE] = row_sums.keep(connection)
     if seconds is not None:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
     try:
