@@ -105,13 +105,37 @@ def test_text__that_is_none_is_a_damaged_database_and_no_bug(database: Database)
     database.close()
 
 
-def test_migration__of_a_database_from_before_begins_the_sums(platform: Platform) -> None:
+def older(platform: Platform, *, running: bool) -> None:
+    """Make the database one of before there were sums."""
     with platform.database.transaction() as db:
-        queue.submit(db, queue.Submission("rehearsal", {"steps": 1}, "数数"))
+        task_id = queue.submit(db, queue.Submission("rehearsal", {"steps": 1}, "数数"))
+        if running:
+            queue.claim(db, task_id, (), "here")
         row_sums.leave(db)
         db.exec_driver_sql(f"DROP TABLE {row_sums.TABLE}")
         db.execute(sa.text(f"UPDATE alembic_version SET version_num = '{migrate.known()[-2]}'"))
+
+
+def test_migration__of_a_database_from_before_begins_the_sums(platform: Platform) -> None:
+    older(platform, running=False)
     migrate.upgrade(platform.database, platform.workspace.home)
     with platform.database.transaction() as db:
         queue.submit(db, queue.Submission("rehearsal", {"steps": 1}, "再数"))
+    assert integrity.has_sums(platform.database)
+    assert integrity.flaws(platform.database, quick=False) == []
+
+
+def test_migration__while_a_job_of_the_older_program_runs_leaves_the_sums_to_the_next_start(platform: Platform) -> None:
+    older(platform, running=True)
+    migrate.upgrade(platform.database, platform.workspace.home)
+    with closing(sqlite3.connect(str(platform.database.engine.url.database))) as foreign:  # as that job writes
+        foreign.execute("UPDATE jobs SET progress = 0.5")
+        foreign.commit()
+    report = inspect(platform, hashes=True)
+    assert report.problems == []
+    assert ["no sums yet" in note.text.en for note in report.notes] == [True]
+    with platform.database.transaction() as db:
+        db.execute(sa.text("UPDATE jobs SET state = 'failed'"))
+    migrate.upgrade(platform.database, platform.workspace.home)
+    assert integrity.has_sums(platform.database)
     assert integrity.flaws(platform.database, quick=False) == []

@@ -67,6 +67,8 @@ def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n,
         for flaw in integrity.flaws(platform.database, quick=not hashes):
             cure = findings.reindex() if flaw.index_only else findings.take_rows() if flaw.sums_only else None
             report.problems.append(Problem(flaw.text, cure))
+        if not integrity.has_sums(platform.database):
+            report.notes.append(Problem(_without_sums(), findings.take_rows()))
         lives.inspect(platform, report)
         _Inspection(platform, report, progress, hashes=hashes).run()
     except BrokenDatabaseError as error:
@@ -277,6 +279,14 @@ class _Inspection:
                 zh = f"{path} 是中断留下的临时文件，可以删除。"
                 text = Text(zh, f"{path} is a temporary left by an interruption; it may be deleted.")
                 self._report.notes.append(Problem(text, findings.aside(path, text)))
+
+
+def _without_sums() -> Text:
+    return Text(
+        "数据库的各行还没有校验和：升级时有任务在运行。下次在没有任务运行时启动服务，就会补上。",
+        "The database's rows have no sums yet: jobs were running when it was upgraded. The next start of the server while"
+        " none runs begins them.",
+    )
 
 
 def _senseless(error: Exception) -> Text:

@@ -83,6 +83,14 @@ def flaws(database: Database, *, quick: bool) -> list[Flaw]:
     return found
 
 
+def has_sums(database: Database) -> bool:
+    """Whether the rows can be compared with sums; other databases have sums of their own."""
+    if not database.is_local:
+        return True
+    with database.reading() as db:
+        return row_sums.has_begun(db)
+
+
 def take_rows(database: Database) -> None:
     """Take the rows for right, as they are."""
     with database.transaction() as db:

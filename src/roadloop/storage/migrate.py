@@ -80,6 +80,8 @@ def upgrade(database: Database, home: Path) -> tuple[Text, ...]:
     """
     with database.transaction() as connection:
         if _current(connection) == newest():
+            if database.is_local:
+                row_sums.renew(connection)
             return ()
         from alembic import command  # noqa: PLC0415
 
@@ -88,7 +90,8 @@ def upgrade(database: Database, home: Path) -> tuple[Text, ...]:
             row_sums.leave(connection)
         command.upgrade(made, "head")
         if database.is_local:
-            row_sums.begin(connection)
+            row_sums.forget(connection)
+            row_sums.renew(connection)
     database.engine.dispose()  # connections that were opened before keep no sums
     return tuple(made.attributes["said"])
 

@@ -31,7 +31,7 @@ Value = str | bytes | int | float | None
 
 
 def keep(db: sa.Connection) -> bool:
-    """Keep the sums of what this connection is going to write; whether there are any yet, which `begin` makes."""
+    """Keep the sums of what this connection is going to write; whether there is a table for them."""
     if not db.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = ?", (TABLE,)).first():
         return False
     driver: Any = db.connection.driver_connection
@@ -56,16 +56,32 @@ def leave(db: sa.Connection) -> None:
 
 
 def begin(db: sa.Connection) -> None:
-    """Write the sums of all rows as they are; for migrations, and where people say that the rows are right."""
+    """Write the sums of all rows as they are, where people say that the rows are right."""
     db.exec_driver_sql(f"DELETE FROM {TABLE}")
     for table, found in _added_up(db):
         db.exec_driver_sql(f"INSERT INTO {TABLE}(name, sum) VALUES(?, ?)", (table, found))
 
 
+def renew(db: sa.Connection) -> None:
+    """Begin the sums, if there are none; not while a job runs: its process may be one of an older program, which keeps none."""
+    if not has_begun(db) and not db.exec_driver_sql("SELECT 1 FROM jobs WHERE state = 'running'").first():
+        begin(db)
+
+
+def forget(db: sa.Connection) -> None:
+    """Have no sums; for migrations, after which `renew` begins them."""
+    db.exec_driver_sql(f"DELETE FROM {TABLE}")
+
+
+def has_begun(db: sa.Connection) -> bool:
+    """Whether there are sums to compare with."""
+    return db.exec_driver_sql(f"SELECT 1 FROM {TABLE}").first() is not None
+
+
 def differing(db: sa.Connection) -> list[str]:
-    """The tables of which the rows are not as they were written; reads every row."""
+    """The tables of which the rows are not as they were written; reads every row, unless there are no sums."""
     written = {row[0]: row[1] for row in db.exec_driver_sql(f"SELECT name, sum FROM {TABLE}")}
-    found = dict(_added_up(db))
+    found = dict(_added_up(db)) if written else {}
     return sorted(table for table in written.keys() | found.keys() if written.get(table) != found.get(table))
 
 
