@@ -340,17 +340,20 @@ def cluster(
     size: Size = "960x720",
     rounds: Rounds = 2,
     network: Annotated[str, typer.Option(help="A shipped network; see roadloop networks.")] = "fast-scnn",
-    nodes: Annotated[int, typer.Option(min=1, help="Of so many Ray nodes at most.")] = 3,
+    nodes: Annotated[int, typer.Option(min=0, help="Of so many Ray nodes at most.")] = 3,
+    database: Annotated[str, typer.Option(help="URL of an empty PostgreSQL database: job starts, too.")] = "",
     as_json: Json = False,
 ) -> None:
     """Prediction and build on Ray nodes of one core each against one process with as many cores.
 
     Needs Ray and taskset; starts the nodes on loopback, and ends them.
     """
-    from benchmarks.cluster import race  # noqa: PLC0415
+    from benchmarks.cluster import race, starts  # noqa: PLC0415
     from benchmarks.pictures import Choice  # noqa: PLC0415
 
-    for result in race(Choice(None, pictures, parse_size(size)[::-1]), rounds, network, nodes):
+    if database:
+        _show(starts(database, rounds), as_json)
+    for result in race(Choice(None, pictures, parse_size(size)[::-1]), rounds, network, nodes) if nodes else ():
         _show(result, as_json)
 
 

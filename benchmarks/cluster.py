@@ -1,5 +1,7 @@
 """`python -m benchmarks cluster`: one job's work on one, two and three Ray nodes of a core each, against one process with as many.
 
+With a PostgreSQL database also how long a job takes to start, on this machine and on a Ray node.
+
 The nodes are processes of this machine, each bound to one core, so of as many nodes as there are cores the figures say what sharing out
 costs; more nodes than cores share them.
 """
@@ -8,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +22,7 @@ from benchmarks.contest import Contender, Lap, Result, contest
 from benchmarks.pictures import NAME, Choice, build, described, written
 from benchmarks.predict import untrained
 from roadloop.cluster.hand import Opening, Post, pack
+from roadloop.cluster.hosts import Cluster
 from roadloop.cluster.line import Work
 from roadloop.cluster.ray_team import RayTeam
 from roadloop.cluster.spread import Share, There, shared
@@ -27,15 +31,21 @@ from roadloop.datasets.info import DatasetInfo
 from roadloop.datasets.plan import make_plan
 from roadloop.datasets.pool import Packing, open_packing
 from roadloop.datasets.recipe import DatasetRecipe
+from roadloop.errors import Text
 from roadloop.evaluation.pictures import open_source
 from roadloop.evaluation.predicting import Elsewhere, open_predicting
 from roadloop.evaluation.recipe import ChosenModel, EvaluationRecipe
 from roadloop.imaging.decode import decode_image
+from roadloop.jobs import queue
+from roadloop.jobs.confine import Confinement
+from roadloop.jobs.hosts import Hosts, OneHost
+from roadloop.jobs.supervisor import Supervisor
 from roadloop.models.backend import Choice as Backend
 from roadloop.models.files import load_description
 from roadloop.networks.trust import SHIPPED
 from roadloop.settings import Settings
 from roadloop.storage.paths import Workspace
+from roadloop.storage.platform import Platform, open_platform
 
 RAY: Final = str(Path(sys.executable).with_name("ray"))
 MIB: Final = 2**20
@@ -140,6 +150,58 @@ def race(choice: Choice, rounds: int, network: str, most: int) -> list[Result]:
                     )
                     results.append(Result(f"{kind}: {described(choice, info)}", "pictures", timings, ()))
     return results
+
+
+def starts(url: str, rounds: int, jobs: int = 10) -> Result:
+    """From a submission until the job's process says that it is there: started by this machine, and by a Ray node of it.
+
+    Args:
+        url: Of an empty PostgreSQL database.
+        rounds: How often each side runs.
+        jobs: One after the other, in each round.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, nodes(1) as address:
+        settings = Settings(
+            home=Path(folder) / "home", database_url=url, ray_address=address, ray_insecure=True, poll_seconds=0.05
+        )
+        platform = open_platform(settings, upgrade=True)
+        sides: dict[str, Callable[[], Hosts]] = {
+            "a Ray node": lambda: Cluster(platform, Confinement()),
+            "this machine": lambda: OneHost(platform, Confinement()),
+        }
+        try:
+            contenders = [Contender(name, partial(_started, platform, made, jobs)) for name, made in sides.items()]
+            return Result("job starts, rows in PostgreSQL", "starts", contest(contenders, rounds), ())
+        finally:
+            platform.database.close()
+
+
+def _started(platform: Platform, made: Callable[[], Hosts], jobs: int) -> Lap:
+    hosts = made()
+    supervisor = Supervisor(platform, hosts)
+    supervisor.start()
+    seconds = 0.0
+    try:
+        while isinstance(hosts.ready(), Text):
+            time.sleep(0.1)
+        for number in range(jobs):
+            plan = {"steps": 1, "pause": 0.0, "name": f"counted{number}"}
+            began = time.monotonic()
+            with platform.database.transaction() as db:
+                task_id = queue.submit(db, queue.Submission("rehearsal", plan, "bench"))
+            while _job(platform, task_id).pid is None:
+                time.sleep(0.005)
+            seconds += time.monotonic() - began
+            while _job(platform, task_id).finished_at is None:
+                time.sleep(0.05)
+    finally:
+        supervisor.close(stop_jobs=True)
+    return Lap(jobs, seconds, seconds)
+
+
+def _job(platform: Platform, task_id: str) -> queue.Job:
+    with platform.database.reading() as db:
+        return queue.get(db, task_id)
 
 
 def predicting(workspace: Workspace, network: str, info: DatasetInfo) -> Course:

@@ -139,7 +139,7 @@ def test_kill_tree__ends_earlier_attempts_but_no_later_one(job: queue.Job) -> No
 
 def test_kill_tree__ends_the_group_also_who_has_neither_mark_nor_parent(job: queue.Job) -> None:
     """A worker's grandchild that cleared its environment, and whose parent has left."""
-    script = "(env -i sleep 60 & echo $!); exec sleep 60"
+    script = "(env -i sleep 60 & echo $!); sleep 60; true"  # no exec, in which a process has no environment
     with alone("sh", "-c", script, mark=processes.mark_of(job.id, 1)) as worker:
         left = number(worker)
         assert processes.kill_tree(dataclasses.replace(job, pid=worker.pid))
