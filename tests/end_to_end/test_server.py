@@ -148,7 +148,9 @@ def test_serve__a_taken_port_is_explained(standing: LiveServer, settings: Settin
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "::"])
 def test_serve__other_addresses_are_refused(settings: Settings, command: Command, host: str) -> None:
     code, said = command("serve", "--home", str(settings.home), "--host", host)
-    assert (code, "Refusing to listen" in said) == (1, True)
+    assert code == 1
+    not_here = settings.database_url and host == "10.0.0.1"  # who has an account stands in rows that are asked later
+    assert ("cannot be used" if not_here else "Refusing to listen") in said
 
 
 def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(standing: LiveServer) -> None:

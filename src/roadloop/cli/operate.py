@@ -92,20 +92,20 @@ def serve(
     start_log(settings.log_format, Path(settings.log_file) if settings.log_file else None)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     objects.BRIEFLY.set()
-    listener = _listen(settings)
-    platform = _open_upgraded(settings)
-    _refuse_unless_peopled(settings, platform)
-    courier = Courier(platform)
-    supervisor = Supervisor(platform, _hosts(platform))
-    try:
-        courier.start()
-        with contextlib.suppress(KeyboardInterrupt):
-            _serve_until_stopped(platform, supervisor, listener)
-    finally:
-        courier.close()
-        left = supervisor.close(stop_jobs=stop_jobs)
-        listener.close()
-        platform.database.close()
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(_listen(settings))
+        platform = _open_upgraded(settings)
+        stack.callback(platform.database.close)
+        _refuse_unless_peopled(settings, platform)
+        courier = Courier(platform)
+        supervisor = Supervisor(platform, _hosts(platform))
+        try:
+            courier.start()
+            with contextlib.suppress(KeyboardInterrupt):
+                _serve_until_stopped(platform, supervisor, listener)
+        finally:
+            courier.close()
+            left = supervisor.close(stop_jobs=stop_jobs)
     _say_goodbye(left, stopped=stop_jobs)
 
 
@@ -119,8 +119,6 @@ def _refuse_unless_peopled(settings: Settings, platform: Platform | None) -> Non
     else:
         peopled = bool(settings.database_url) or (settings.home / FILE).exists()
     if not peopled:
-        if platform is not None:
-            platform.database.close()
         raise AccessRefusedError(
             Text(
                 f"拒绝监听 {settings.host}：还没有人有账号，任何人都能做任何事。请先运行 roadloop user add 名称 --role admin，或只监听"

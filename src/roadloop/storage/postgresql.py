@@ -64,6 +64,11 @@ _SAID: Final[Mapping[str, tuple[type[RoadloopError], str, str]]] = {
         "数据库服务器的磁盘已满（{}）。请在那里腾出空间后重试，已有数据未被改动。",
         "The database server's disk is full ({}). Free some space there and retry; nothing was changed.",
     ),
+    "22003": (
+        InvalidValueError,
+        "数值太大，数据库放不下（{}）。",
+        "A number is too large for the database ({}).",
+    ),
     "XX001": _BROKEN,
     "XX002": _BROKEN,
 }

@@ -41,7 +41,7 @@ class PutAway(OneThing):
 class OneDeleted(Parameters):
     """Names one thing in the trash."""
 
-    id: int = Field(ge=1, le=2**31, description="Its number in the trash.")
+    id: int = Field(ge=1, le=2**31 - 1, description="Its number in the trash.")
 
 
 class Use(BaseModel):
