@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from fastapi.testclient import TestClient
@@ -29,7 +30,7 @@ from roadloop.errors import RoadloopError
 from roadloop.jobs import queue, run
 from roadloop.models.files import save_model
 from roadloop.settings import PREFIX, Settings
-from roadloop.storage import objects
+from roadloop.storage import objects, postgresql
 from roadloop.storage.platform import Platform, open_platform
 from roadloop.web import errors
 from s3_server import KEYS, Bucket, S3Server
@@ -168,7 +169,17 @@ def database_url(cluster: Cluster | None, monkeypatch: pytest.MonkeyPatch) -> It
     name = uuid.uuid4().hex
     url = cluster.create(name)
     monkeypatch.setenv(f"{PREFIX}DATABASE_URL", url)
+    opened: list[sa.Engine] = []
+    connect = postgresql.connect
+
+    def noted(*given: Any) -> sa.Engine:
+        opened.append(connect(*given))
+        return opened[-1]
+
+    monkeypatch.setattr(postgresql, "connect", noted)
     yield url
+    for engine in opened:  # psycopg, unlike SQLite's driver, warns of connections that nobody closes
+        engine.dispose()
     cluster.drop(name)
 
 

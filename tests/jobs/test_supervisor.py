@@ -102,12 +102,11 @@ def test_supervisor__a_process_that_is_ended_from_inside_names_the_place(
     assert "第" in job.reason.zh
 
 
+@pytest.mark.sqlite
 def test_supervisor__what_ended_a_job_is_kept_until_it_is_written(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is locked when a worker ends; another job, which is cancelled, does not wait for that."""
-    if settings.database_url:
-        pytest.skip("one process of SQLite's locks all others out")
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     platform = open_platform(settings, upgrade=True)
     hosts = OneHost(platform)
@@ -195,11 +194,10 @@ def test_supervisor__a_stopped_worker_loses_its_lease(platform: Platform, superv
     assert (job.state, job.token) == (JobState.SUCCEEDED, 2)
 
 
+@pytest.mark.sqlite
 def test_supervisor__a_stopped_worker_that_holds_the_database_loses_its_lease_too(
     platform: Platform, supervisor: Supervisor
 ) -> None:
-    if not platform.database.is_local:
-        pytest.skip("PostgreSQL itself ends who stands still in a transaction")
     task_id = submit(platform, steps=10**6, pause=0)
     job = wait(platform, task_id, lambda job: job.beat > 0)
     assert job.pid is not None
@@ -287,9 +285,8 @@ def test_supervisor__the_host_has_another_name_after_a_restart(platform: Platfor
     one.close()
 
 
+@pytest.mark.sqlite
 def test_supervisor__one_per_workspace(platform: Platform, supervisor: Supervisor) -> None:
-    if not platform.database.is_local:
-        pytest.skip("with PostgreSQL there may be several: test_lead")
     with pytest.raises(ConflictError, match="Another roadloop server"):
         Supervisor(platform)
 

@@ -18,14 +18,7 @@ from roadloop.storage.database import Database
 from roadloop.storage.platform import Platform
 from roadloop.storage.sqlite import sqlite_url
 
-
-@pytest.fixture
-def local(platform: Platform) -> Platform:
-    """An installation whose rows are in SQLite."""
-    if not platform.database.is_local:
-        pytest.skip("PostgreSQL has sums of its pages")
-    return platform
-
+pytestmark = pytest.mark.sqlite
 
 TABLE = (
     "CREATE TABLE things (id INTEGER PRIMARY KEY, a TEXT, b FLOAT, c INTEGER, d BLOB, e VARCHAR(9) UNIQUE,"
@@ -85,8 +78,7 @@ def test_sums__that_were_rolled_back_are_those_of_before(database: Database) -> 
     database.close()
 
 
-def test_fsck__names_the_table_that_another_program_has_changed(local: Platform) -> None:
-    platform = local
+def test_fsck__names_the_table_that_another_program_has_changed(platform: Platform) -> None:
     with platform.database.transaction() as db:
         task_id = queue.submit(db, queue.Submission("rehearsal", {"steps": 1}, "数数"))
     assert inspect(platform, hashes=True).problems == []
@@ -126,8 +118,7 @@ def older(platform: Platform, *, running: bool) -> None:
         db.execute(sa.text(f"UPDATE alembic_version SET version_num = '{migrate.known()[-2]}'"))
 
 
-def test_migration__of_a_database_from_before_begins_the_sums(local: Platform) -> None:
-    platform = local
+def test_migration__of_a_database_from_before_begins_the_sums(platform: Platform) -> None:
     older(platform, running=False)
     migrate.upgrade(platform.database, platform.workspace.home)
     with platform.database.transaction() as db:
@@ -136,8 +127,7 @@ def test_migration__of_a_database_from_before_begins_the_sums(local: Platform) -
     assert integrity.flaws(platform.database, quick=False) == []
 
 
-def test_migration__while_a_job_of_the_older_program_runs_leaves_the_sums_to_the_next_start(local: Platform) -> None:
-    platform = local
+def test_migration__while_a_job_of_the_older_program_runs_leaves_the_sums_to_the_next_start(platform: Platform) -> None:
     older(platform, running=True)
     migrate.upgrade(platform.database, platform.workspace.home)
     with closing(sqlite3.connect(str(platform.database.engine.url.database))) as foreign:  # as that job writes
