@@ -1,5 +1,6 @@
 """The server as a process: fresh homes, restarts, running jobs, refusals."""
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ from roadloop.cli.main import main
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.settings import Settings
-from roadloop.storage.platform import open_platform
+from roadloop.storage.platform import Platform, open_platform
 
 pytestmark = pytest.mark.xdist_group("server")
 
@@ -151,6 +152,14 @@ def test_serve__other_addresses_are_refused(settings: Settings, command: Command
     assert code == 1
     not_here = settings.database_url and host == "10.0.0.1"  # who has an account stands in rows that are asked later
     assert ("cannot be used" if not_here else "Refusing to listen") in said
+
+
+def test_serve__other_addresses_are_refused_where_a_database_has_no_account(
+    platform: Platform, command: Command
+) -> None:
+    code, said = command("serve", "--home", str(platform.settings.home), "--host", "0.0.0.0", "--port", "0")
+    assert (code, "Refusing to listen" in said) == (1, True)
+    gc.collect()  # a socket that was left open warns now, and warnings fail
 
 
 def test_serve__a_database_locked_for_seconds_makes_callers_wait_not_fail(standing: LiveServer) -> None:

@@ -118,6 +118,16 @@ def test_problems__names_numbers_and_tallies_that_are_wrong(platform: Platform) 
         assert list(search.problems(db)) == []
 
 
+def test_problems__names_a_list_that_has_another_row_in_a_place(platform: Platform) -> None:
+    submit(platform, "a", "b")
+    with platform.database.transaction() as db:
+        db.execute(search.listed.update().where(search.listed.c.number == 2).values(row_id=77))
+        told = [text.en for text in search.problems(db)]
+        assert told[0].startswith("The list jobs says 1 rows; there are 2.")
+        search.rebuild(db)
+        assert list(search.problems(db)) == []
+
+
 def test_triggers__are_those_that_the_code_describes(platform: Platform) -> None:
     triggers = {
         "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",

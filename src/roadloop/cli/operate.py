@@ -92,21 +92,30 @@ def serve(
     start_log(settings.log_format, Path(settings.log_file) if settings.log_file else None)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     objects.BRIEFLY.set()
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(_listen(settings))
+    listener = _listen(settings)
+    platform = _open_peopled(settings, listener)
+    courier = Courier(platform)
+    supervisor = Supervisor(platform, _hosts(platform))
+    try:
+        courier.start()
+        with contextlib.suppress(KeyboardInterrupt):
+            _serve_until_stopped(platform, supervisor, listener)
+    finally:
+        courier.close()
+        left = supervisor.close(stop_jobs=stop_jobs)
+        listener.close()
+        platform.database.close()
+    _say_goodbye(left, stopped=stop_jobs)
+
+
+def _open_peopled(settings: Settings, listener: socket.socket) -> Platform:
+    with contextlib.ExitStack() as stack:  # nothing stays open when it is refused
+        stack.callback(listener.close)
         platform = _open_upgraded(settings)
         stack.callback(platform.database.close)
         _refuse_unless_peopled(settings, platform)
-        courier = Courier(platform)
-        supervisor = Supervisor(platform, _hosts(platform))
-        try:
-            courier.start()
-            with contextlib.suppress(KeyboardInterrupt):
-                _serve_until_stopped(platform, supervisor, listener)
-        finally:
-            courier.close()
-            left = supervisor.close(stop_jobs=stop_jobs)
-    _say_goodbye(left, stopped=stop_jobs)
+        stack.pop_all()
+    return platform
 
 
 def _refuse_unless_peopled(settings: Settings, platform: Platform | None) -> None:

@@ -68,7 +68,7 @@ def inspect(platform: Platform, *, hashes: bool, progress: Progress = lambda _n,
             cure = findings.reindex() if flaw.index_only else findings.take_rows() if flaw.sums_only else None
             report.problems.append(Problem(flaw.text, cure))
         if not integrity.has_sums(platform.database):
-            report.notes.append(Problem(_without_sums(), findings.take_rows()))
+            report.notes.append(Problem(_without_sums()))
         lives.inspect(platform, report)
         _Inspection(platform, report, progress, hashes=hashes).run()
     except BrokenDatabaseError as error:
