@@ -69,6 +69,23 @@ def test_keyboard__stops_follow_what_is_seen_and_each_is_seen(browser: Browser) 
     assert stops > 20
 
 
+def test_keyboard__a_box_that_scrolls_is_a_stop_while_nothing_in_it_is_one(browser: Browser) -> None:
+    """Also when its only button is disabled for a moment, as one is that was just pressed."""
+    browser.open("/#/settings")
+    browser.find("main input[type=search]")
+    browser.run(
+        "document.querySelector('main').insertAdjacentHTML('beforeend',"
+        ' \'<div class="table-box" id="box"><div><button>x</button></div></div>\');'
+        "Object.assign(document.querySelector('#box').style, { height: '50px', overflow: 'auto' });"
+        "document.querySelector('#box div').style.height = '500px'"
+    )
+    for disabled, stop in (("true", "0"), ("false", None), ("true", "0")):
+        browser.run(f"document.querySelector('#box button').disabled = {disabled}")
+        browser.until(
+            lambda stop=stop: browser.run("return document.querySelector('#box').getAttribute('tabindex')") == stop  # type: ignore[misc]
+        )
+
+
 def test_keyboard__a_place_that_is_opened_has_the_keyboard(browser: Browser) -> None:
     browser.open("/")
     browser.find("h1", "数据闭环")

@@ -15,7 +15,7 @@ export function reachScrollers() {
     }, WAIT);
   };
   const watch = new MutationObserver(soon);
-  watch.observe(document.body, { childList: true, subtree: true });
+  watch.observe(document.body, { childList: true, subtree: true, attributeFilter: ["disabled"] });
   addEventListener("resize", soon);
   return () => {
     watch.disconnect();
