@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from live import LiveServer
+from roadloop.cli import operate
 from roadloop.cli.main import main
 from roadloop.jobs import queue
 from roadloop.jobs.states import JobState
 from roadloop.settings import Settings
+from roadloop.storage import objects
 from roadloop.storage.platform import Platform, open_platform
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -37,6 +40,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run `roadloop` in this process, as a process of its own spends two seconds on imports; exit code and output."""
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setattr(objects, "BRIEFLY", threading.Event())  # which a server sets for its whole process
+    monkeypatch.setattr(operate, "start_log", lambda *_: None)
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["roadloop", *arguments])

@@ -85,8 +85,7 @@ def serve(
     A fresh workspace is set up by itself. Stopping the server (Ctrl-C) leaves running jobs at work; the next start
     finds them again.
     """
-    roots = tuple(root) if root else None
-    settings = settings_of(home, host=host, port=port, roots=roots, log_format=log_format)
+    settings = settings_of(home, host=host, port=port, roots=tuple(root or ()) or None, log_format=log_format)
     _refuse_unless_peopled(settings, None)
     check_provider(settings)
     start_log(settings.log_format, Path(settings.log_file) if settings.log_file else None)
@@ -110,12 +109,12 @@ def serve(
 
 def _open_peopled(settings: Settings, listener: socket.socket) -> Platform:
     with contextlib.ExitStack() as stack:  # nothing stays open when it is refused
-        stack.callback(listener.close)
+        stack.enter_context(listener)
         platform = _open_upgraded(settings)
         stack.callback(platform.database.close)
         _refuse_unless_peopled(settings, platform)
         stack.pop_all()
-    return platform
+        return platform
 
 
 def _refuse_unless_peopled(settings: Settings, platform: Platform | None) -> None:

@@ -23,7 +23,7 @@ _COLUMNS: Final = (
     " AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name NOT LIKE 'search%' ORDER BY t.name, c.cid"
 )
 #: Tables, indexes and triggers; what SQLite adds when it analyses is no part of it.
-_SCHEMA: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+_SCHEMA: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\'"
 _BITS: Final = 60  # two sums and a difference of two stay whole numbers in SQLite
 _CHANGES: Final = {"INSERT": ("0", "NEW"), "DELETE": ("OLD", "0"), "UPDATE": ("OLD", "NEW")}
 
