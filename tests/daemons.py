@@ -30,10 +30,17 @@ def daemon_of(platform: Platform, job: Job) -> int:
     return int(re.findall(r"daemon=(\d+)\n", log.read_text())[-1])
 
 
-def is_hidden(daemon: int, worker: int) -> bool:
-    """Whether a planted process lives and has left its job's environment, session and tree."""
-    here = {process.pid for process in psutil.Process(worker).children(recursive=True)}
-    return not Path(f"/proc/{daemon}/environ").read_bytes() and os.getsid(daemon) != worker and daemon not in here
+def await_hidden(daemon: int, worker: int) -> None:
+    """Wait until a planted process has left its job's environment, session and tree.
+
+    It is a shell's child first and then `env`, to which dash gives a `PWD`: its number is known before it has left.
+    """
+
+    def has_left() -> bool:
+        here = {process.pid for process in psutil.Process(worker).children(recursive=True)}
+        return not Path(f"/proc/{daemon}/environ").read_bytes() and os.getsid(daemon) != worker and daemon not in here
+
+    until(has_left, "the daemon does not hide")
 
 
 def status_of(pid: int | None) -> str:
@@ -49,10 +56,7 @@ def status_of(pid: int | None) -> str:
 
 def is_gone(daemon: int) -> bool:
     """Whether a planted process has ended."""
-    try:
-        return psutil.Process(daemon).cmdline()[:1] != ["sleep"]  # nothing: a zombie
-    except psutil.NoSuchProcess:
-        return True
+    return status_of(daemon) == ""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemons import daemon_of, in_group, is_gone, is_hidden, lent_cgroup, until
+from daemons import await_hidden, daemon_of, in_group, is_gone, lent_cgroup, until
 from roadloop.jobs import confine, processes, queue
 from roadloop.jobs.confine import Confinement
 from roadloop.jobs.hosts import OneHost
@@ -72,7 +72,7 @@ def test_daemon__ends_with_a_job_that_is_stopped(settings: Settings, confinement
     daemon = daemon_of(platform, read(platform, task_id))
     job = read(platform, task_id)
     assert job.pid is not None
-    assert is_hidden(daemon, job.pid)
+    await_hidden(daemon, job.pid)
     os.kill(psutil.Process(job.pid).ppid(), signal.SIGSTOP)  # its keeper: does not help
     with platform.database.transaction() as db:
         queue.cancel(db, task_id)

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from daemons import daemon_of, in_group, is_gone, is_hidden, lent_cgroup, until
+from daemons import await_hidden, daemon_of, in_group, is_gone, lent_cgroup, until
 from live import LiveServer
 from roadloop.jobs import processes, queue
 from roadloop.jobs.fsck import inspect
@@ -40,7 +40,7 @@ class Yard:
             task_id = queue.submit(db, queue.Submission("rehearsal", plan, "数数"))
         daemon = daemon_of(self.platform, self.job(task_id))
         job = self.job(task_id)
-        assert is_hidden(daemon, job.pid or 0)
+        await_hidden(daemon, job.pid or 0)
         return job, daemon
 
     def job(self, task_id: str) -> queue.Job:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from daemons import daemon_of, is_gone, is_hidden, status_of, until
+from daemons import await_hidden, daemon_of, is_gone, status_of, until
 from roadloop.jobs import queue
 from roadloop.jobs.queue import Job, JobState
 from roadloop.jobs.store import job_events
@@ -198,7 +198,7 @@ def test_train__a_network_learns_no_secret_and_leaves_no_process(
     with supervised(site):
         job = wait(site, task_id, "suzhou", 2)
         daemon = daemon_of(site.platform, job)
-        assert is_hidden(daemon, job.pid or 0)
+        await_hidden(daemon, job.pid or 0)
         site.call("/endtask", task_id=task_id)
         assert wait(site, task_id, "suzhou", 10**9).state is JobState.CANCELLED
         until(lambda: is_gone(daemon), "the daemon lives")
