@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -22,10 +23,8 @@ def run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Words:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("COLUMNS", "200")
 
-    def words(*given: str, said: str = "") -> str:
-        done = CliRunner().invoke(
-            app, [*given, "--home", str(platform.settings.home)], input=said, catch_exceptions=False
-        )
+    def words(*given: str, said: str = "", home: Path = platform.settings.home) -> str:
+        done = CliRunner().invoke(app, [*given, "--home", str(home)], input=said, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -51,6 +50,31 @@ def test_user__add_list_passwd_role_and_disable(run: Words, platform: Platform) 
     whats = [what for who, what in audit(platform, "who", "what") if who == ""]
     assert whats == ["add_account"] * 2 + ["change_account"] * 4
     assert "command_line" in audit(platform, "facts")[0][0]
+
+
+def test_user__the_first_admin_begins_a_workspace_where_nothing_lies(
+    run: Words, platform: Platform, tmp_path: Path
+) -> None:
+    """As on a fresh server: its folder is made for it, on a disk of its own."""
+    disk = tmp_path / "srv"
+    (disk / "lost+found").mkdir(parents=True)
+    assert run("user", "add", "li", "--role", "admin", "--no-password", home=disk).startswith(
+        f"A new workspace: {disk}"
+    )
+    assert "li" in run("user", "list", home=disk)
+    run("user", "add", "li", "--role", "admin", "--no-password", home=tmp_path / "absent")
+
+
+@pytest.mark.parametrize("role", ["admin", "engineer"])
+def test_user__no_workspace_is_begun_elsewhere(run: Words, platform: Platform, tmp_path: Path, role: str) -> None:
+    """Not among other people's files; and a later account's folder was mistyped."""
+    home = tmp_path / "other"
+    home.mkdir()
+    if role == "admin":
+        (home / "letters.txt").touch()
+    with pytest.raises(NotFoundError, match="no workspace"):
+        run("user", "add", "li", "--role", role, "--no-password", home=home)
+    assert len(list(home.iterdir())) == (role == "admin")
 
 
 def test_user__without_a_password_and_parted_from_the_provider_s_person(run: Words, platform: Platform) -> None:

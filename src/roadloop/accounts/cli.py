@@ -16,6 +16,7 @@ from roadloop.accounts import service, sign_on
 from roadloop.audit import record
 from roadloop.console import Home, language, on_one_line, say, settings_of, terminal
 from roadloop.errors import InvalidValueError, Text, many
+from roadloop.storage import installation
 from roadloop.storage.database import Write
 from roadloop.storage.platform import Platform, opened
 from roadloop.storage.sheets import Sheet
@@ -32,6 +33,7 @@ Stdin = Annotated[bool, typer.Option("--stdin", help="Read the password from sta
 
 _COLUMNS: Final = ("name 名称", "role 角色", "state 状态", "last log-in 最近登录")
 _TOKENS: Final = ("id", "name 名称", "owner 所属", "scope 范围", "until 到期", "last use 最近使用")
+_BEGUN: Final = Text("新建了工作区：{}", "A new workspace: {}")
 _DONE: Final = Text("完成：{}。", "Done: {}.")
 
 
@@ -45,8 +47,13 @@ def add_user(
     ] = False,
     home: Home = None,
 ) -> None:
-    """Make an account 添加账号. The first one should be an admin's; from then on everybody logs in."""
-    with opened(settings_of(home)) as platform:
+    """Make an account 添加账号. The first one should be an admin's, and begins a workspace in an empty folder 首个应为管理员账号，可在空文件夹里新建工作区."""
+    settings = settings_of(home)
+    # For others `serve` listens only once there is an account, so in a container this is the first command of all.
+    begins = role == "admin" and installation.is_bare(settings.home)
+    with opened(settings, upgrade=begins) as platform:
+        if begins:
+            say(_BEGUN.pick(language()).format(platform.workspace.home))
         password = None if no_password else _password(name, stdin=stdin)
         _do(platform, "add_account", {"name": name, "role": role}, service.add(name, role, password))
 

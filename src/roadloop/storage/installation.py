@@ -33,6 +33,16 @@ def has_work(home: Path) -> bool:
     return any(any(home.glob(pattern)) for pattern in _WORK)
 
 
+def is_bare(home: Path) -> bool:
+    """Whether nothing lies in a folder, or there is none: it may become a home without anybody's having asked for it.
+
+    Hidden entries do not count, nor what a disk's own file system puts at its root.
+    """
+    return not home.exists() or (
+        home.is_dir() and all(entry.name.startswith(".") or entry.name == "lost+found" for entry in home.iterdir())
+    )
+
+
 def refuse_empty(home: Path, found: str) -> None:
     """Refuse to begin a database where there must be one.
 

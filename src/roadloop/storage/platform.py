@@ -96,9 +96,9 @@ def _closed_on_error(database: Database) -> Iterator[None]:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Platform]:
-    """`open_platform` for a command: the installation must be there, and its database is closed when the block ends."""
-    platform = open_platform(settings)
+def opened(settings: Settings, *, upgrade: bool = False) -> Iterator[Platform]:
+    """`open_platform` for a command: its database is closed when the block ends."""
+    platform = open_platform(settings, upgrade=upgrade)
     try:
         yield platform
     finally:
