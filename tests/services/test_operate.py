@@ -5,14 +5,14 @@ The machine is a container without a network: what it installs was fetched befor
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from containers import ROOT, Machine, base, podman, running, wheels
+from daemons import until
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(1800)]
 NAME = "road.example.net"
@@ -41,6 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", 9000), Handler).serve_forever()
 """
+ASK = f"curl -sS --cacert /etc/nginx/tls/roadloop.pem --resolve {NAME}:443:127.0.0.1"
 #: After a command that has this in it, what the document asks people to do by hand.
 BY_HAND = {
     "install -d -m 0700 /etc/nginx/tls": CERTIFICATE,
@@ -65,17 +66,9 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         podman("commit", fresh.name, "localhost/roadloop-test-installed")
     options = ["--systemd=always", "--network", "none", "--volume", f"{ROOT}:/mirror:ro", *wheels()]
     with running("localhost/roadloop-test-installed", *options, command=["/sbin/init"]) as one:
-        until(lambda: one.sh("systemctl is-system-running || true").strip() in {"running", "degraded"})
+        until(lambda: one.sh("systemctl is-system-running || true").strip() in {"running", "degraded"}, "systemd")
         yield one
     podman("rmi", "localhost/roadloop-test-installed")
-
-
-def until(reached: Callable[[], object], seconds: float = 120) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(1)
 
 
 def followed(one: Machine) -> Machine:
@@ -100,33 +93,38 @@ def came(one: Machine) -> list[tuple[str, str]]:
     return [(change["kind"], change["state"]) for line in lines for change in json.loads(line)["data"]]
 
 
+def is_ready(one: Machine) -> bool:
+    """What nginx, which may not listen yet, says of a server that may not listen yet."""
+    return '"errno":1' in one.sh(f"{ASK} https://{NAME}/v1/ready || true")
+
+
 def test_document__leads_from_a_fresh_machine_to_a_server_that_comes_back_after_a_restart(machine: Machine) -> None:
     machine.sh(f"cat > /tmp/receiver.py <<'END'{RECEIVER}END\nsystemd-run --unit receiver python3 /tmp/receiver.py")
     one = followed(machine)
-    ask = f"curl -sS --cacert /etc/nginx/tls/roadloop.pem --resolve {NAME}:443:127.0.0.1"
-    until(lambda: '"errno":1' in one.sh(f"{ask} https://{NAME}/v1/ready"))  # 502 until roadloop listens again
-    assert "401" in one.sh(f"{ask} -o /dev/null -w '%{{http_code}}' https://{NAME}/v1/jobs")
+    until(lambda: is_ready(one), "not ready")
+    assert "401" in one.sh(f"{ASK} -o /dev/null -w '%{{http_code}}' https://{NAME}/v1/jobs")
     told = json.dumps({"name": "li", "password": PASSWORD})
     logged = one.sh(
-        f"{ask} -i https://{NAME}/v1/log_in -H 'content-type: application/json' -H 'origin: https://{NAME}' -d @-",
+        f"{ASK} -i https://{NAME}/v1/log_in -H 'content-type: application/json' -H 'origin: https://{NAME}' -d @-",
         text=told,
     )
     assert re.search(r"set-cookie: .*; HttpOnly; .*Secure", logged, re.IGNORECASE), logged
 
     one.sh("sed -i 's/^0 3 /* * /' /etc/cron.d/roadloop")
     before = one.sh("roadloop backup /mnt/backup --list")
-    until(lambda: one.sh("roadloop backup /mnt/backup --list") != before)
+    until(lambda: one.sh("roadloop backup /mnt/backup --list") != before, "cron", 150)
     assert "1 file" in one.sh("journalctl -t roadloop-backup")
     one.sh("rm /etc/cron.d/roadloop")
     one.sh("roadloop restore /mnt/backup --home /tmp/look && roadloop fsck --home /tmp/look")
 
-    until(lambda: came(one))  # `notices --test`
+    until(lambda: came(one), "no notice")  # `notices --test`
     one.sh("runuser -u roadloop -- roadloop rehearse --steps 3 --home /srv/roadloop")
-    until(lambda: ("rehearsal", "succeeded") in came(one))
+    until(lambda: ("rehearsal", "succeeded") in came(one), "no notice")
 
     one.sh("systemd-run --uid roadloop roadloop rehearse --steps 600 --home /srv/roadloop")
-    until(lambda: ("rehearsal", "running") in came(one)[-1:])
+    until(lambda: ("rehearsal", "running") in came(one)[-1:], "it does not run")
     podman("restart", "--time", "30", one.name)
-    until(lambda: "running" not in one.sh(f"{ask} https://{NAME}/v1/ready && roadloop status --home /srv/roadloop"))
+    until(lambda: is_ready(one), "it does not come back")
+    until(lambda: "running" not in one.sh("roadloop status --home /srv/roadloop"), "the job does not go on", 300)
     assert one.sh("roadloop status --home /srv/roadloop").count("succeeded") == 2
     assert "0 problems" in one.sh("roadloop fsck --home /srv/roadloop")
