@@ -41,7 +41,7 @@ def _podman() -> list[str]:
 def need_podman() -> None:
     """Skip the test where there can be no containers."""
     if os.geteuid() or not shutil.which("podman") or not shutil.which("debootstrap"):
-        pytest.skip("needs root, podman and debootstrap (Debian: podman crun netavark debootstrap)")
+        pytest.skip("needs root, podman and debootstrap (Debian: podman crun catatonit debootstrap)")
 
 
 def base(folder: Path) -> str:
