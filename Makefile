@@ -78,6 +78,7 @@ endurance: setup
 audit: setup .services/audit/ready
 	@$(BIN)/python tests/vulnerabilities.py $(ARGS)
 
+# All of them, and as root with podman, crun, catatonit and debootstrap: the container image, and docs/operate.md to the letter.
 test-services: setup .services/audit/ready .services/label-studio/ready .services/mxnet/ready .services/mlflow/ready
 	$(PYTEST) -m services $(PYTEST_ARGS)
 
