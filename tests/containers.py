@@ -1,5 +1,6 @@
 """Containers, for tests that need a machine of their own: podman, on a base that debootstrap makes, no registry of images."""
 
+import atexit
 import os
 import pty
 import shutil
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,7 @@ BASE: Final = "localhost/roadloop-test-base:bookworm"  #: stays, as what is belo
 WHEELS: Final = ROOT / ".services" / "wheels"
 _MIRROR: Final = "http://deb.debian.org/debian"
 #: Nothing here may raise its own limits, which is what podman does unless it is told numbers.
-_LIMITS: Final = ("--ulimit", "nofile=16384:16384", "--ulimit", "nproc=16384:16384")
+LIMITS: Final = ("--ulimit", "nofile=16384:16384", "--ulimit", "nproc=16384:16384")
 _HYBRID: Final = Path("/sys/fs/cgroup/unified")
 
 
@@ -33,9 +35,19 @@ def podman(*given: str, text: str = "", may_fail: bool = False) -> str:
 
 def _podman() -> list[str]:
     """The command; crun refuses a kernel that has both versions of cgroups, so it is shown one."""
-    if not _HYBRID.is_dir():
-        return ["podman"]
-    return ["unshare", "-m", "sh", "-c", f'umount {_HYBRID} && exec podman "$@"', "sh"]
+    return [*(_shown_one_version() if _HYBRID.is_dir() else ()), "podman"]
+
+
+@cache
+def _shown_one_version() -> tuple[str, ...]:
+    """What begins commands that see no cgroup of version 2; all see the same mounts, those of containers too."""
+    keeper = subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", f"umount {_HYBRID} && echo ready && exec sleep infinity"], stdout=subprocess.PIPE
+    )
+    atexit.register(keeper.kill)
+    assert keeper.stdout is not None
+    assert keeper.stdout.readline() == b"ready\n"
+    return ("nsenter", f"--mount=/proc/{keeper.pid}/ns/mnt", f"--wd={ROOT}")
 
 
 def need_podman() -> None:
@@ -112,7 +124,7 @@ def _read(terminal: int) -> bytes:
 def running(image: str, *options: str, command: Sequence[str] = ()) -> Iterator[Machine]:
     """A container of an image, which is taken away with its volumes when the block ends."""
     name = f"roadloop-test-{os.getpid()}"
-    podman("run", "--detach", "--name", name, *_LIMITS, *options, image, *command)
+    podman("run", "--detach", "--name", name, *LIMITS, *options, image, *command)
     try:
         yield Machine(name)
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from containers import Machine, base, podman, running, wheels
+from containers import LIMITS, Machine, base, podman, running, wheels
 from daemons import until
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(1800)]
@@ -20,7 +20,7 @@ PASSWORD = "ein langer Satz aus Wörtern"
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The image, on a plain Debian."""
     given = ["--network", "host", *wheels(), "--build-arg", f"BASE={base(tmp_path_factory.mktemp('base'))}"]
-    podman("build", *given, "--format", "docker", "--tag", IMAGE, "--file", "deploy/Containerfile", ".")
+    podman("build", *LIMITS, *given, "--format", "docker", "--tag", IMAGE, "--file", "deploy/Containerfile", ".")
     yield IMAGE
     podman("rmi", IMAGE)
 
@@ -31,7 +31,19 @@ def server(image: str) -> Iterator[Machine]:
     given = ["--network", "none", "--volume", f"roadloop-test:{HOME}", "--init"]
     try:
         said = podman(
-            "run", "--rm", "-i", *given, image, "user", "add", "li", "--role", "admin", "--stdin", text=PASSWORD
+            "run",
+            "--rm",
+            "-i",
+            *LIMITS,
+            *given,
+            image,
+            "user",
+            "add",
+            "li",
+            "--role",
+            "admin",
+            "--stdin",
+            text=PASSWORD,
         )
         assert "Done: li." in said
         with running(image, *given) as one:
@@ -56,7 +68,7 @@ print(r.urlopen(request, timeout=60).read().decode())
 def is_healthy(one: Machine) -> bool:
     """What the image's own check says."""
     podman("healthcheck", "run", one.name, may_fail=True)
-    state = podman("inspect", "--format", "{{.State.Healthcheck.Status}}", one.name)
+    state = podman("inspect", "--format", "{{.State.Health.Status}}", one.name)
     return state.strip() == "healthy"
 
 
