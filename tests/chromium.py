@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -56,12 +62,13 @@ class Browser:
         return WebDriverWait(self.driver, SECONDS, poll_frequency=0.05).until(lambda _: condition(), what)
 
     def find(self, selector: str, text: str = "") -> WebElement:
-        """The first visible element that a CSS selector finds and that contains a text; waits for it."""
+        """The first element with a size that a CSS selector finds and that contains a text; waits for it."""
 
         def found() -> WebElement | None:
             program = (
                 "return [...document.querySelectorAll(arguments[0])]"
-                ".find((e) => e.textContent.includes(arguments[1]) && e.getClientRects().length)"
+                ".find((e) => e.textContent.includes(arguments[1])"
+                " && [...e.getClientRects()].some((box) => box.width && box.height))"
             )
             element: WebElement | None = self.driver.execute_script(program, selector, text)
             return element
@@ -72,6 +79,30 @@ class Browser:
             pytest.fail(f"no {selector} with {text!r} in: {self.text()[:1000]}")
         assert isinstance(element, WebElement)
         return element
+
+    def click(self, selector: str, text: str = "", within: str = "") -> None:
+        """Click what `find` finds, as people do: once it stands still, for lists are drawn anew and pictures come late.
+
+        Args:
+            selector: CSS.
+            text: Which the element contains.
+            within: CSS of an element in it that is clicked instead.
+        """
+
+        def clicked() -> bool:
+            element = self.find(selector, text)
+            try:
+                (element.find_element(By.CSS_SELECTOR, within) if within else element).click()
+            except (
+                ElementClickInterceptedException,
+                ElementNotInteractableException,
+                NoSuchElementException,
+                StaleElementReferenceException,
+            ):
+                return False
+            return True
+
+        self.until(clicked, f"{selector} {within} with {text!r} cannot be clicked")
 
     def text(self) -> str:
         """What the page says."""

@@ -68,26 +68,26 @@ def numbers(browser: Browser) -> list[str]:
 def choose(browser: Browser) -> None:
     """Take all of the drive, look at it, and take one picture out again."""
     browser.open("/")
-    browser.find(".rail a", "挑图").click()
-    browser.find("a.button", "挑图").click()
+    browser.click(".rail a", "挑图")
+    browser.click("a.button", "挑图")
     browser.find(".choices .check", "drive 5 张")
     browser.run(
         "const set = (name, value, kind) => { const e = document.querySelector(`[name=${name}]`); e.value = value;"
         "e.dispatchEvent(new Event(kind, { bubbles: true })) };"
         f"set('how', 'sam', 'change'); set('ratio', '5', 'input'); set('version', '{VERSION}', 'input')"
     )
-    browser.find("button.primary", "抽取 5").click()
+    browser.click("button.primary", "抽取 5")
     browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".samples figure")) == 5)
-    browser.find(".samples figure", "drive_4").find_element(By.TAG_NAME, "button").click()
+    browser.click(".samples figure", "drive_4", within="button")
     browser.find(".samples-head", "已移出 1 张，不会切入任务包")
 
 
 def cut(browser: Browser) -> None:
     """Count and cut what was chosen, from where the first screen says that it waits."""
-    browser.find(".rail a", "总览").click()
-    browser.find(".waiting-list a", "图片已选好，还没有切成任务包").click()
+    browser.click(".rail a", "总览")
+    browser.click(".waiting-list a", "图片已选好，还没有切成任务包")
     browser.find(".hint", "4 张图片，其中 4 张（1 条轨迹）还没有切分")
-    browser.find("button.primary", "切成约 1 个任务包").click()
+    browser.click("button.primary", "切成约 1 个任务包")
     browser.find(".stage-name", "切分")
     browser.until(lambda: numbers(browser) == ["4", "0", "0", "0", "0", "0"])
 
@@ -116,32 +116,32 @@ def hand_over_and_take_back(browser: Browser, site: LiveServer) -> None:
     """Hand over, see labels before they are fetched, fetch them, and open one."""
     browser.find("code", "imports/annotations/<编号>")
     name(browser, "张三")
-    browser.find("button", "交付 1 个任务包").click()
+    browser.click("button", "交付 1 个任务包")
     browser.until(lambda: numbers(browser)[1] == "1")
     assert people(browser) == [["张三", "1", "0 / 4"]]
     name(browser, "李四")
-    browser.find("button", "改为 李四").click()
+    browser.click("button", "改为 李四")
     browser.until(lambda: people(browser) == [["李四", "1", "0 / 4"]])
     paint(site, 1, first_labels)
     browser.until(lambda: numbers(browser)[2] == "4")  # before anything was fetched
     browser.until(lambda: people(browser) == [["李四", "1", "4 / 4"]])
     browser.find("td", "刚刚")
-    browser.find("button", "取回已完成的标注").click()
+    browser.click("button", "取回已完成的标注")
     browser.until(lambda: numbers(browser)[3] == "4")
-    browser.find("td a", "第 1 包").click()
+    browser.click("td a", "第 1 包")
     browser.until(lambda: browser.run("return document.querySelectorAll('.samples .label').length") == 4)
-    browser.find(".samples a").click()
+    browser.click(".samples a")
     browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
     browser.find(".legend-item", ROAD.name_zh)
 
 
 def publish_and_send_again(browser: Browser) -> None:
     """Publish what is good; see what is not, why and where; send it out again."""
-    browser.find("[data-tab=publish]").click()
-    browser.find("button", "检查并发布取回的 4 张").click()
+    browser.click("[data-tab=publish]")
+    browser.click("button", "检查并发布取回的 4 张")
     browser.until(lambda: numbers(browser)[4:] == ["2", "2"])
     browser.find("button", "检查取回的 4 张，发布没有发布过的")  # from now on, without a click
-    browser.find("[data-tab=rejected]").click()
+    browser.click("[data-tab=rejected]")
     browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".rejected")) == 2)
     browser.find(".rejected .bad", "RGB(9,9,9) x 300")
     browser.find(".rejected .bad", "标注尺寸 30x20")
@@ -152,24 +152,24 @@ def publish_and_send_again(browser: Browser) -> None:
     browser.until(
         lambda: browser.run("return [...document.querySelectorAll('.rejected img')].every((e) => e.naturalWidth > 0)")
     )
-    browser.find("button", "再次发出这 2 张").click()
+    browser.click("button", "再次发出这 2 张")
     browser.find(".empty", "没有等待重做的标注")
 
 
 def take_back_again(browser: Browser, site: LiveServer) -> None:
     """The other annotator does better."""
-    browser.find("[data-tab=packages]").click()
+    browser.click("[data-tab=packages]")
     browser.find("button", "交付 1 个任务包")
     paint(site, 2, lambda _name: road())
     browser.until(lambda: numbers(browser)[2] == "6")
-    browser.find("button", "取回已完成的标注").click()
+    browser.click("button", "取回已完成的标注")
     browser.until(lambda: numbers(browser)[3] == "6")
 
 
 def publish_the_rest(browser: Browser) -> None:
     """Publish the rest, and go on to the next dataset."""
-    browser.find("[data-tab=publish]").click()
-    browser.find("button", "检查取回的 6 张，发布没有发布过的").click()
+    browser.click("[data-tab=publish]")
+    browser.click("button", "检查取回的 6 张，发布没有发布过的")
     browser.until(lambda: numbers(browser)[4:] == ["0", "4"])
     browser.find(".run h2 a", "-2")
     browser.find(".run a.button[href$='-2']", "生成数据")

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 def test_begin__the_demo_s_pictures_by_one_click(browser: Browser, site: LiveServer) -> None:
     browser.open("/")
     browser.find("code", str(site.home))
-    browser.find("button", "绘制演示图片").click()
+    browser.click("button", "绘制演示图片")
     browser.find(".bar", "")
     refused = site.client().post("/v1/demo/pictures").json()
     assert refused["error"] == "name_taken"

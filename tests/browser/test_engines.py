@@ -31,28 +31,28 @@ def evaluation(site: LiveServer, write_model: Callable[..., Path]) -> str:
 def test_engine__from_the_form_to_an_evaluation(browser: Browser, site: LiveServer, evaluation: str) -> None:
     assert evaluation
     browser.open("/#/release")
-    browser.find(".head a, .button", "引擎").click()
-    browser.find("a.button.primary", "转换模型").click()
+    browser.click(".head a, .button", "引擎")
+    browser.click("a.button.primary", "转换模型")
     assert "苏州/kd_ep-0005.params" in [o.text for o in Select(browser.find("select[name=model]")).options]
     browser.run(CHANGE, "model", "苏州/kd_ep-0005.params")
     browser.run(CHANGE, "precision", "int8")
     browser.run(CHANGE, "size", "60x40")
-    browser.find("button.primary", "转换为 int8").click()
+    browser.click("button.primary", "转换为 int8")
     browser.find(".field.wrong .hint", "int8 需要校准图片")
     browser.run(CHANGE, "calibration", "imports/照片")
     browser.run(CHANGE, "check", "imports/照片")
-    browser.find("button.primary", "转换为 int8").click()
+    browser.click("button.primary", "转换为 int8")
     browser.find("h1", "kd_ep-0005.int8-60x40.onnx")
     browser.find(".state, .chip", "完成")
     browser.find(".facts", "imports/照片")
     assert "引擎 mIoU" in browser.find(".facts").text
-    browser.find("a.button", "评估").click()
+    browser.click("a.button", "评估")
     label = browser.find("label.check", "kd_ep-0005.int8-60x40.onnx")
     assert label.find_element(By.TAG_NAME, "input").is_selected()
     browser.run(CHANGE, "kind", "folder")
     browser.run(CHANGE, "sour_dir", "imports/照片")
-    browser.find("button.primary", "用 1 个模型").click()
-    browser.find("[data-tab=report]").click()
+    browser.click("button.primary", "用 1 个模型")
+    browser.click("[data-tab=report]")
     browser.find(".headline", "kd_ep-0005.int8-60x40.onnx")
     (row,) = site.client().get("/v1/engines").json()["data"]
     browser.open("/#/engines")
@@ -68,11 +68,11 @@ def test_confidence__by_class_and_the_least_certain_pictures(browser: Browser, e
     browser.find("h2", "最没有把握的图片")
     pictures = browser.driver.find_elements(By.CSS_SELECTOR, "tbody a.name")
     assert len(pictures) == 5  # the one without a label, too
-    browser.find("tbody tr", "绿").find_element(By.TAG_NAME, "button").click()
+    browser.click("tbody tr", "绿", within="button")
     browser.find("h2", "最没有把握的图片：绿")
-    browser.find(".segmented button", "swapped").click()
+    browser.click(".segmented button", "swapped")
     browser.find("h2", "最没有把握的图片")
-    browser.find("tbody a.name").click()
+    browser.click("tbody a.name")
     browser.find(".pane-name", "A 苏州/swapped_ep-0006")
     assert browser.problems() == []
 
@@ -80,12 +80,12 @@ def test_confidence__by_class_and_the_least_certain_pictures(browser: Browser, e
 def test_dataset__more_of_a_class(browser: Browser, dataset: str, site: LiveServer) -> None:
     browser.open(f"/#/datasets/{dataset}?tab=classes")
     assert "再出现一次" not in browser.find(".facts").text
-    browser.find("tbody .confirm button", "增加…").click()
+    browser.click("tbody .confirm button", "增加…")
     sure = browser.find("tbody .confirm button", "生成增量")
     seen = "return arguments[0].getBoundingClientRect().right <= arguments[0].closest('.panel').getBoundingClientRect().right"
     assert browser.run(seen, sure)
     sure.click()
-    browser.find(".notice a", "打开").click()
+    browser.click(".notice a", "打开")
     browser.find("h1", "-again-")
     browser.find(".facts", "再出现一次")
     (newest, *_others) = site.client().post("/data_history", json={}).json()["data"]

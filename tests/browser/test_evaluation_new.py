@@ -59,7 +59,7 @@ def test_new__begins_with_the_best_model_of_the_task_and_its_own_dataset(browser
     data.select_by_visible_text("新")
     browser.find(".field", "训练所用的是 旧")
     browser.find("button.primary", "用 1 个模型")
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find(".task-models[open]", "3 files, best mIoU 0.712, dataset 旧")
     browser.find(".field", "It was trained on 旧; scores on another dataset")
     assert browser.problems() == []

@@ -203,7 +203,7 @@ def unsaved_edits(browser: Browser, site: LiveServer) -> None:
         "e.dispatchEvent(new Event('change', { bubbles: true }))"
     )
     visit(browser.driver, f"#/training/{task}?tab=start")
-    browser.find("main form button.primary").click()
+    browser.click("main form button.primary")
     browser.find(".ask")
 
 

@@ -41,18 +41,18 @@ def names(browser: Browser) -> object:
 def test_find__sets_are_read_filtered_paged_and_opened(browser: Browser, site: LiveServer) -> None:
     write_set(site.home, "镇", 17, 3)
     browser.open("/#/import")
-    browser.find(".head a", "查找已标注图片").click()
+    browser.click(".head a", "查找已标注图片")
     browser.find("h1", "查找已标注图片")
     assert browser.find(".rail a[aria-current]").text == "导入"
     browser.shows("1 份源数据的标注还没有读取，或之后有改动：镇。")
     assert browser.run("return document.querySelector('.samples') === null") is True
-    browser.find("button", "读取标注").click()
+    browser.click("button", "读取标注")
     browser.shows("17 张图片")
     browser.until(lambda: "还没有读取" not in browser.text())
     assert names(browser) == [f"t_{n:03d}" for n in range(15)]
-    browser.find("nav[aria-label=分页] button", "下一页").click()
+    browser.click("nav[aria-label=分页] button", "下一页")
     browser.until(lambda: names(browser) == ["t_015", "t_016"])
-    browser.find(".legend-chip", "车").click()
+    browser.click(".legend-chip", "车")
     browser.until(lambda: names(browser) == ["t_000", "t_001", "t_002"])
     browser.run(
         "const city = document.querySelector('select[name=city]'); city.value = '北京';"
@@ -66,12 +66,12 @@ def test_find__sets_are_read_filtered_paged_and_opened(browser: Browser, site: L
     browser.shows("没有符合条件的图片。")
     set_fields(browser, package="1")
     browser.until(lambda: names(browser) == ["t_000", "t_002"])
-    browser.find(".samples a").click()
+    browser.click(".samples a")
     browser.find(".viewer-name", "t_000")
     browser.shows("镇 · 1 · 北京 · 2026-07-31 08:00:00 · 32 × 24")
-    browser.find("button[aria-label=下一张]").click()
+    browser.click("button[aria-label=下一张]")
     browser.find(".viewer-name", "t_002")
-    browser.find("button", "全部图片").click()
+    browser.click("button", "全部图片")
     browser.until(lambda: names(browser) == ["t_000", "t_002"])
     assert browser.problems() == []
 
@@ -99,21 +99,21 @@ def test_selection__around_and_of_listed_track_points(browser: Browser, site: Li
     assert browser.run("return document.querySelector('[name=ratio]') === null") is True
     assert browser.run("return document.querySelector('[name=labelled]').value") == "none"
     set_fields(browser, points="d0_003\nnowhere_9", reach="1", classes="blue", version="around")
-    browser.find("form button.primary", "前后各 1 点").click()
+    browser.click("form button.primary", "前后各 1 点")
     browser.shows("images/around")
     browser.until(lambda: "下一步" in browser.text())
     browser.shows("nowhere_9")
     browser.shows("列出的轨迹点 d0_003")
-    browser.find("a", "用模型评估").click()
+    browser.click("a", "用模型评估")
     browser.find("input[name=sour_dir]")
     assert browser.run("return document.querySelector('[name=sour_dir]').value") == "images/around"
-    browser.find("a", "取出列出的轨迹点的图片").click()
+    browser.click("a", "取出列出的轨迹点的图片")
     browser.find("textarea[name=points]")
     set_fields(browser, points="../x", version="points")
-    browser.find("form button.primary", "取出这些图片").click()
+    browser.click("form button.primary", "取出这些图片")
     browser.find(".field.wrong [role=alert]", "points")
     set_fields(browser, points="d1_004,d0_000")
-    browser.find("form button.primary", "取出这些图片").click()
+    browser.click("form button.primary", "取出这些图片")
     browser.until(lambda: "下一步" in browser.text())
     browser.open("/#/selection")
     browser.find("td", "2 个列出的轨迹点")

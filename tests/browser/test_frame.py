@@ -48,7 +48,7 @@ def test_search__finds_pages_sets_and_jobs_by_name_with_the_keyboard_alone(brows
     press(browser, Keys.ARROW_DOWN, Keys.ENTER)
     browser.find("h1", "苏州 health")
     assert made in str(browser.run("return location.hash"))
-    browser.find(".search-button").click()
+    browser.click(".search-button")
     press(browser, "训练")
     browser.until(lambda: shown(browser) == ["训练", "新训练任务"])
     press(browser, Keys.ARROW_UP, Keys.ENTER)  # round to the last one
@@ -63,17 +63,17 @@ def test_search__finds_pages_sets_and_jobs_by_name_with_the_keyboard_alone(brows
 
 def test_keys_and_calls__of_this_page_alone(browser: Browser, made: str) -> None:
     browser.open("/#/jobs")
-    browser.find("tbody a.name", "苏州 health").click()
+    browser.click("tbody a.name", "苏州 health")
     browser.find("h1", "苏州 health")
     press(browser, "?")
     browser.find("dialog h2", "按键")
     browser.find("dialog dd", "下一张最差的")
     press(browser, Keys.ESCAPE)
-    browser.find("button[aria-label='本页背后的调用']").click()
+    browser.click("button[aria-label='本页背后的调用']")
     browser.find("dialog code", f"curl -G {browser.url}/v1/jobs --data-urlencode task_id={made}")
-    browser.find("dialog button", "Python").click()
+    browser.click("dialog button", "Python")
     browser.find("dialog code", f'client.get("/v1/jobs", task_id="{made}")')
     assert "page_size" not in browser.find("dialog ul").text  # the list's call was another page's
-    browser.find("dialog button[aria-label='关闭']").click()
+    browser.click("dialog button[aria-label='关闭']")
     browser.until(lambda: browser.run("return document.querySelector('dialog') === null"))
     assert browser.problems() == []

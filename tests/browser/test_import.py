@@ -38,7 +38,7 @@ def test_journey__a_zip_is_sent_seen_and_imported(browser: Browser, site: LiveSe
     data = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in sorted(tmp_path.rglob("*")) if p.is_file()}
     (tmp_path / "剑桥.zip").write_bytes(zipped(data))
     browser.open("/")
-    browser.find(".rail a", "导入").click()
+    browser.click(".rail a", "导入")
     browser.find("h1", "导入")
     assert str(site.home / "imports") in browser.find(".empty code").text
     browser.driver.find_element("css selector", "input[name=archive]").send_keys(str(tmp_path / "剑桥.zip"))
@@ -49,15 +49,15 @@ def test_journey__a_zip_is_sent_seen_and_imported(browser: Browser, site: LiveSe
     assert drawn(browser, ".left-out img")[0] == 20
     browser.shows("图片没有标注")
     browser.shows("缺少对应文件")
-    browser.find("button.primary", "导入 2 张图片为 剑桥").click()
+    browser.click("button.primary", "导入 2 张图片为 剑桥")
     browser.find("h1", "剑桥")
     browser.find(".head .chip", "完成")
     assert {p.name for p in (site.home / "sources" / "剑桥").iterdir()} >= {"train", "classes.csv"}
     browser.find(".left-out figcaption", "train/alone.png")
     browser.find("a[download]", "下载全部")
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.shows("A picture without a label")
-    browser.find(".rail a", "Import").click()
+    browser.click(".rail a", "Import")
     browser.find("tbody tr", "剑桥")
     assert browser.problems() == []
 
@@ -85,7 +85,7 @@ def test_folder__is_packed_in_the_browser_and_its_layout_can_be_corrected(
         "layout.dispatchEvent(new Event('change', { bubbles: true }))"
     )
     browser.find(".field", "JPEGImages/ 与 SegmentationClass/")
-    browser.find("button.primary", "重新查看").click()
+    browser.click("button.primary", "重新查看")
     browser.find(".chip", "失败")
     assert browser.problems() == []
 
@@ -93,12 +93,12 @@ def test_folder__is_packed_in_the_browser_and_its_layout_can_be_corrected(
 def test_browser__shows_folders_of_the_server(browser: Browser, site: LiveServer) -> None:
     folders.plain(site.home / "imports" / "已有")
     browser.open("/#/import")
-    browser.find(".folders .as-link", "已有").click()
+    browser.click(".folders .as-link", "已有")
     browser.find(".table-top .mono", "imports/已有")
-    browser.find(".folders .as-link", "1").click()
+    browser.click(".folders .as-link", "1")
     browser.find(".table-top", "4 张图片")
-    browser.find(".table-top button", "上一级").click()
-    browser.find(".table-top a", "查看这个目录").click()
+    browser.click(".table-top button", "上一级")
+    browser.click(".table-top a", "查看这个目录")
     browser.find("h1", "导入之前")
     browser.find("button.primary", "导入 2 张图片为 已有")
 
@@ -109,7 +109,7 @@ def test_upload__that_is_refused_says_why_and_is_removed(browser: Browser, site:
     browser.find("h1", "导入")
     browser.driver.find_element("css selector", "input[name=archive]").send_keys(str(tmp_path / "bad.zip"))
     browser.find(".sends .why", "压缩包被拒绝")
-    browser.find(".sends button", "放弃").click()
-    browser.find(".sends button", "删除已上传的部分？").click()
+    browser.click(".sends button", "放弃")
+    browser.click(".sends button", "删除已上传的部分？")
     browser.until(lambda: not list((site.home / "uploads").iterdir()))
     browser.until(lambda: not browser.run("return document.querySelector('.sends')"))

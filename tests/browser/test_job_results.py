@@ -99,7 +99,7 @@ def test_health__numbers_lists_and_the_plot(browser: Browser, site: LiveServer, 
 def test_divide__numbers_of_the_packages(browser: Browser, selections: dict[str, str]) -> None:
     browser.open(f"/#/jobs/{selections['divide']}")
     assert facts(browser) == {"任务包": "2", "编号": "1–2", "图片": "6"}
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find(".panel.outcome dt", "Packages")
     assert browser.problems() == []
 
@@ -136,7 +136,7 @@ def test_release__folder_files_and_what_its_miou_was_measured_on(
         "训练时的验证成绩",
     )
     assert "kd_ep-0001.onnx" in shown["文件"]
-    browser.find(".outcome a.button", "查看所有发布").click()
+    browser.click(".outcome a.button", "查看所有发布")
     browser.find("td", "训练时的验证成绩")
     assert browser.problems() == []
 
@@ -153,7 +153,7 @@ def test_preview__pairs_as_pictures_and_how_classes_were_matched(browser: Browse
     assert shown["已加入"] == "4 个文件"
     program = "return [...document.querySelectorAll('.pairs img')].map((image) => image.naturalWidth)"
     browser.until(lambda: browser.run(program) == [960] * 4)
-    browser.find("summary", "类别的对应（3）").click()
+    browser.click("summary", "类别的对应（3）")
     browser.find("td", "Road")
     assert browser.problems() == []
 
@@ -173,46 +173,46 @@ def test_selection__arms_and_reasons_are_hidden_while_its_packages_are_labelled(
     assert len(browser.driver.find_elements("css selector", ".samples figure")) == 6
     assert browser.driver.find_elements("css selector", ".samples .chip, [data-tab=sheets], [data-take]") == []
     assert "模型对" not in browser.text()
-    browser.find("[data-arms]", "显示分组与理由").click()
+    browser.click("[data-arms]", "显示分组与理由")
     browser.find(".samples figure", "模型对 红")
     browser.find(".samples .chip", "随机对照组")
-    browser.find("[data-tab=sheets]").click()
+    browser.click("[data-tab=sheets]")
     program = "return [...document.querySelectorAll('img.sheet')].map((i) => i.naturalWidth > 0)"
     browser.until(lambda: browser.run(program) == [True, True])
-    browser.find("[data-tab=numbers]").click()
+    browser.click("[data-tab=numbers]")
     result = browser.find(".panel.selection", "挑出的图片")
     for words in ("随机对照组", "候选图片", "24", "kd_ep-0001.params", "模型尚无评估结果"):
         assert words in result.text
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find("a[download]", "Download selection.csv")
-    browser.find("a.link", "Cut into 2 packages").click()
+    browser.click("a.link", "Cut into 2 packages")
     browser.find("h1", "v2")
     assert browser.problems() == []
 
 
 def test_selection__a_map_says_where_the_model_doubts(browser: Browser, selections: dict[str, str]) -> None:
     browser.open(f"/#/selection/{selections['select']}")
-    browser.find("[data-arms]", "显示分组与理由").click()
+    browser.click("[data-arms]", "显示分组与理由")
     browser.find(".samples figure", "模型对 红")
-    browser.find(".samples a").click()
+    browser.click(".samples a")
     browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
     browser.find("[data-layer=doubt][aria-pressed=true]", "不确定度")
     browser.find(".legend .ramp", "0 %100 % 不确定度")
     browser.find(".viewer .slider")
     browser.find("body").send_keys("c")  # what the middle of the picture says
     browser.until(lambda: re.search(r"不确定度：\d+ %", browser.find(".under").text))
-    browser.find("[data-layer=doubt]").click()
+    browser.click("[data-layer=doubt]")
     browser.find("[data-layer=doubt][aria-pressed=false]")
     assert browser.problems() == []
 
 
 def test_selection__elsewhere_says_that_it_cannot_be_cut(browser: Browser, selections: dict[str, str]) -> None:
     browser.open(f"/#/jobs/{selections['sample']}")
-    browser.find("a.button", "打开").click()
+    browser.click("a.button", "打开")
     browser.find(".samples figure", "随机抽取：轨迹共 6 张")
     browser.find(".panel", "输出目录不在 images/<版本>")
     assert browser.driver.find_elements("css selector", ".samples button") == []
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find(".samples figure", "drawn at random from the 6 pictures")
     assert browser.problems() == []
 
@@ -230,24 +230,24 @@ def test_selection__is_asked_for_looked_through_thinned_and_handed_to_annotation
         "e.dispatchEvent(new Event(kind, { bubbles: true })) };"
         "set('how', 'sam', 'change'); set('ratio', '3', 'input'); set('version', 'v3', 'input')"
     )
-    browser.find("[name=all_tracks]").click()
-    browser.find("[name=track][value=d1]:enabled").click()
+    browser.click("[name=all_tracks]")
+    browser.click("[name=track][value=d1]:enabled")
     browser.find(".hint", "images/v3")
-    browser.find("button.primary", "抽取 3").click()
+    browser.click("button.primary", "抽取 3")
     browser.until(lambda: len(browser.driver.find_elements("css selector", ".samples figure")) == 3)
-    browser.find(".samples a").click()
+    browser.click(".samples a")
     browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
     browser.find(".where", "/ 6 帧")
     assert browser.driver.find_element("css selector", ".viewer .slider").is_displayed() is False
     assert len(browser.driver.find_elements("css selector", ".shot .of-0:not(.none)")) == 3
     assert len(browser.driver.find_elements("css selector", ".track-map circle")) == 3
     browser.find(".track-map figcaption", "GCJ02")
-    browser.find("[data-take]", "移出").click()
+    browser.click("[data-take]", "移出")
     browser.find(".viewer-name .chip", "已移出")
-    browser.find("a.button", "全部图片").click()
+    browser.click("a.button", "全部图片")
     browser.find(".samples-head", "已移出 1 张，不会切入任务包")
     browser.find(".samples .removed button", "放回")
-    browser.find("a.button", "切分任务包").click()
+    browser.click("a.button", "切分任务包")
     browser.find(".hint", "2 张图片，其中 2 张")
     assert browser.find("[name=version]").get_attribute("value") == "v3"
     browser.open("/#/selection")

@@ -69,61 +69,61 @@ def import_zip(browser: Browser, path: Path) -> None:
     """Send it, look at what it would be, take it in."""
     browser.open("/")
     browser.find(".panel", "从这里开始")
-    browser.find("a.button", "导入图片").click()
+    browser.click("a.button", "导入图片")
     browser.find("h1", "导入")
     browser.driver.find_element("css selector", "input[name=archive]").send_keys(str(path))
     browser.find("h1", "导入之前")
     browser.find(".facts", "camvid")
     widths = "return [...document.querySelectorAll('.pairs .halves img')].map((i) => i.complete && i.naturalWidth)"
     browser.until(lambda: (found := list(browser.run(widths) or [])) and all(found))  # type: ignore[call-overload]
-    browser.find("button.primary", "导入 16 张图片为 剑桥").click()
+    browser.click("button.primary", "导入 16 张图片为 剑桥")
     browser.find(".head .chip", "完成")
 
 
 def build_dataset(browser: Browser) -> None:
     """The preview says the split before it is built."""
-    browser.find(".rail a", "总览").click()
-    browser.find("a.link", "用源数据生成一份数据").click()
+    browser.click(".rail a", "总览")
+    browser.click("a.link", "用源数据生成一份数据")
     browser.find("input[name=sour_data][value=剑桥]:checked")
     put(browser, "input[name=data_name]", "20261127")
     put(browser, "input[name=train]", "0.5")
     put(browser, "input[name=val]", "0.5")
     put(browser, "input[name=test]", "0")
-    browser.find("button.primary", "生成数据 20261127 (train 8 · val 8").click()
+    browser.click("button.primary", "生成数据 20261127 (train 8 · val 8")
     browser.find(".head .chip", "完成")
 
 
 def train(browser: Browser) -> None:
     """A network is made of a template's card on the way; two short epochs."""
-    browser.find(".rail a", "总览").click()
+    browser.click(".rail a", "总览")
     browser.find("b", "下一步")
-    browser.find(".rail a", "训练").click()
-    browser.find("a.button", "新训练任务").click()
+    browser.click(".rail a", "训练")
+    browser.click("a.button", "新训练任务")
     put(browser, "input[name=train_name]", "第一次")
-    browser.find(".card", "Fast-SCNN").click()
-    browser.find("button.primary", "创建任务 第一次").click()
+    browser.click(".card", "Fast-SCNN")
+    browser.click("button.primary", "创建任务 第一次")
     put(browser, "input[name=num_epoch]", "2")
     put(browser, "input[name=batch_size]", "4")
     browser.find(".setting[data-key=num_epoch]", "2")
-    browser.find(".form-end button.primary", "2 轮").click()
+    browser.click(".form-end button.primary", "2 轮")
     browser.find(".head .chip", "完成")
 
 
 def evaluate(browser: Browser) -> None:
     """Both epochs' models, on the dataset that they were trained on."""
-    browser.find(".rail a", "总览").click()
-    browser.find(".waiting-list a", "1 个训练已完成，还没有评估").click()
+    browser.click(".rail a", "总览")
+    browser.click(".waiting-list a", "1 个训练已完成，还没有评估")
     browser.find("h1", "开始评估")
     browser.find(".task-models input:not(:checked)")
     browser.run("document.querySelectorAll('.task-models input:not(:checked)').forEach((e) => e.click())")
-    browser.find("button.primary", "用 2 个模型").click()
-    browser.find("[data-tab=report]").click()
+    browser.click("button.primary", "用 2 个模型")
+    browser.click("[data-tab=report]")
 
 
 def look_at_the_weakest(browser: Browser) -> None:
     """The worst pictures of the weaker class that is there, at 400 %."""
-    browser.find("[data-order=iou]").click()
-    browser.find("tbody a.name", "车辆").click()
+    browser.click("[data-order=iou]")
+    browser.click("tbody a.name", "车辆")
     Select(browser.find("select.zoom")).select_by_visible_text("400 %")
     browser.until(lambda: browser.find(".stage").get_attribute("data-zoom") == "4")
     browser.run("document.activeElement.blur()")
@@ -138,15 +138,15 @@ def look_at_the_weakest(browser: Browser) -> None:
 
 def release(browser: Browser, version: str, place: str, code: str, evaluation: str) -> None:
     """Publish the newest model for one place, quoting the evaluation."""
-    browser.find(".rail a", "发布").click()
+    browser.click(".rail a", "发布")
     browser.find("h1", "发布")
-    browser.find("a.button", "发布模型").click()
+    browser.click("a.button", "发布模型")
     put(browser, "input[name=version]", version)
     put(browser, "input[name=env]", "线上")
     put(browser, "input[name=adcode]", code)
     assert browser.find("select[name=evaluation]").get_attribute("value") == evaluation
     browser.find(".hint", place)
-    browser.find("button.primary", "发布到 车道线").click()
+    browser.click("button.primary", "发布到 车道线")
     browser.until(lambda: "查看在用的模型" in browser.text() or browser.driver.find_elements(By.CSS_SELECTOR, ".bad"))
     browser.find(".facts", place)
 
@@ -165,15 +165,15 @@ def test_journey__a_zip_becomes_a_model_that_serves_in_two_places(
     release(browser, "1", "江苏省苏州市", "320500", evaluation)
     release(browser, "2", "江苏省苏州市", "320500", evaluation)
     release(browser, "1", "北京市", "110000", evaluation)
-    browser.find("a.button", "查看在用的模型").click()
+    browser.click("a.button", "查看在用的模型")
     suzhou = browser.find("tbody tr", "江苏省苏州市 320500").text
     assert "之前 1" in suzhou
     assert "±0.000" in suzhou
     assert "第一个" in browser.find("tbody tr", "北京市 110000").text
-    browser.find(".rail a", "总览").click()
+    browser.click(".rail a", "总览")
     served = browser.find(".panel", "在用的模型").text
     assert served.index("北京市") < served.index("江苏省苏州市")
     browser.find(".panel", "没有等你处理的事情")
-    browser.find(".weak-row a.chip").click()
+    browser.click(".weak-row a.chip")
     browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
     assert browser.problems() == []

@@ -122,7 +122,7 @@ def test_small__the_rail_is_a_drawer_with_names(browser: Browser) -> None:
     browser.open("/")
     browser.find("h1", "数据闭环")
     assert browser.run("return document.querySelector('.rail').getClientRects().length") == 0
-    browser.find(".menu").click()
+    browser.click(".menu")
     names = browser.find(".rail nav").text.split("\n")
     assert [name for name in names if name in {"导入", "数据", "网络", "训练", "评估", "发布", "挑图", "标注"}] == [
         "导入", "数据", "网络", "训练", "评估", "发布", "挑图", "标注",
@@ -130,9 +130,9 @@ def test_small__the_rail_is_a_drawer_with_names(browser: Browser) -> None:
     press(browser, Keys.ESCAPE)
     browser.until(lambda: browser.run("return document.querySelector('.rail').getClientRects().length") == 0)
     assert "menu" in str(browser.run(FOCUSED))
-    browser.find(".menu").click()
-    browser.find(".rail .switches button", "EN").click()
-    browser.find(".rail a", "Training").click()
+    browser.click(".menu")
+    browser.click(".rail .switches button", "EN")
+    browser.click(".rail a", "Training")
     browser.find("h1", "Training")
     browser.until(lambda: browser.run("return document.querySelector('.rail').getClientRects().length") == 0)
 

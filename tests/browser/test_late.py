@@ -52,6 +52,6 @@ def test_late__what_does_not_come_is_said_and_comes_when_it_can(browser: Browser
     finally:
         browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
         browser.driver.execute_cdp_cmd("Network.disable", {})
-    browser.find("main [role=alert] button").click()
+    browser.click("main [role=alert] button")
     browser.find("h1", "网络")
     assert len(browser.problems(but="ERR_BLOCKED_BY_CLIENT")) == 0

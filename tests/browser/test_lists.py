@@ -57,14 +57,14 @@ def test_lists__pages_and_order_are_the_servers_and_the_head_stays(browser: Brow
     browser.run("scrollTo(0, 400)")  # the head stays below the bar, above the rows
     browser.until(lambda: browser.run("return document.querySelector('th').getBoundingClientRect().top") == 48)
     assert browser.run("return document.elementFromPoint(300, 60).closest('th') !== null")
-    browser.find(".pager button", "3").click()
+    browser.click(".pager button", "3")
     wait_for(browser, "road-09", 10)
-    browser.find("th button", "train").click()  # numbers: the largest first, on the first page, over all rows
+    browser.click("th button", "train")  # numbers: the largest first, on the first page, over all rows
     wait_for(browser, "road-00", 25)
     assert browser.find("th[aria-sort=descending]").text.startswith("train")
-    browser.find("th button", "名称").click()
+    browser.click("th button", "名称")
     wait_for(browser, "road-00", 25)
-    browser.find("th button", "名称").click()
+    browser.click("th button", "名称")
     wait_for(browser, "road-59", 25)
     assert browser.run("return location.hash") == "#/datasets?order=-data_name"
     browser.open("/#/datasets?page=9&order=data_name")  # rows are gone: the last page there is
@@ -87,7 +87,7 @@ def test_lists__filters_and_search_stand_in_the_address_and_back_comes_to_them(b
     choose(browser, "q", "road-1")
     wait_for(browser, "road-18", 3)
     address = str(browser.run("return location.hash"))
-    browser.find("tbody a", "road-15").click()
+    browser.click("tbody a", "road-15")
     browser.find("h1", "road-15")
     browser.driver.back()
     wait_for(browser, "road-18", 3)
@@ -97,7 +97,7 @@ def test_lists__filters_and_search_stand_in_the_address_and_back_comes_to_them(b
     assert browser.run("return document.activeElement.innerText") == "road-15"
     choose(browser, "q", "nowhere")
     browser.shows("没有符合条件的行。")
-    browser.find("button", "显示全部").click()
+    browser.click("button", "显示全部")
     wait_for(browser, "road-59", 25)  # by name still
     assert browser.problems(but="/v1/datasets/road-15") == []  # the row has no folder
 
@@ -108,6 +108,6 @@ def test_lists__all_five_are_this_one(browser: Browser) -> None:
         browser.shows("没有符合条件的行。")
         assert browser.find("[name=q]").get_attribute("value") == "nowhere"
         assert browser.find("[name=state]").get_attribute("value") == "failed"
-        browser.find("button", "显示全部").click()
+        browser.click("button", "显示全部")
         browser.find(".empty a", "→")
         assert browser.problems() == [], place

@@ -1,7 +1,6 @@
 """The models of a training on its page: the best one is protected, another is deleted by itself."""
 
 import pytest
-from selenium.webdriver.common.by import By
 
 from chromium import Browser
 from job_cases import CASES
@@ -39,14 +38,14 @@ def test_models__the_best_is_protected_and_another_is_deleted(browser: Browser, 
     files = browser.run(rows)
     assert isinstance(files, list)
     assert len(files) == 2
-    browser.find("tr", best).find_element(By.TAG_NAME, "button").click()
+    browser.click("tr", best, within="button")
     browser.shows("以它为最佳模型")
     assert not browser.find("dialog[open] [name=delete]").is_enabled()
-    browser.find("dialog[open] button", "取消").click()
+    browser.click("dialog[open] button", "取消")
     other = next(name for name in files if name != best)
-    browser.find("tr", other).find_element(By.TAG_NAME, "button").click()
+    browser.click("tr", other, within="button")
     browser.shows("没有别的内容用到它")
-    browser.find("dialog[open] [name=delete]").click()
+    browser.click("dialog[open] [name=delete]")
     browser.until(lambda: browser.run(rows) == [best], "only the best one is left")
     browser.open("/#/trash")
     browser.find("td", "模型")

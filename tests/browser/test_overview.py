@@ -58,7 +58,7 @@ def test_waiting__each_row_leads_to_where_it_is_done(browser: Browser, drafts: l
     assert found["2 个训练任务还没有开始"] == "#/training?state=created"
     assert found["1 个训练已完成，还没有评估"] == "#/evaluation/new?task=trained"
     assert found["networks/ 中有 1 个文件夹还没有检查"] == "#/networks"
-    browser.find(".waiting-list a", "networks/").click()
+    browser.click(".waiting-list a", "networks/")
     browser.find("h1", "网络")
     assert browser.problems() == []
 
@@ -68,7 +68,7 @@ def test_waiting__a_failure_that_was_seen_is_not_told_again(
 ) -> None:
     assert drafts
     browser.open("/")
-    browser.find(".waiting-row", "1 个任务失败：导入").find_element("css selector", "button").click()
+    browser.click(".waiting-row", "1 个任务失败：导入", within="button")
     browser.until(lambda: "任务失败" not in browser.text())
     browser.run("location.reload()")
     browser.find(".waiting-row", "标注已取回")
@@ -89,7 +89,7 @@ def test_waiting__names_drafts_with_edits_of_this_window_first(browser: Browser,
     found = links(browser)
     assert found["训练任务有未保存的设置"] == f"#/training/{drafts[0]}"
     assert found["1 个训练任务还没有开始"] == f"#/training/{drafts[1]}"
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find(".waiting-list a", "A training has settings that are not saved")
     resize(browser.driver, 390, 800)
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")

@@ -49,7 +49,7 @@ def test_page__every_place_loads_without_complaints(browser: Browser, language: 
 def test_page__language_switches_and_is_remembered(browser: Browser) -> None:
     browser.open("/#/networks")
     browser.find("h1", "网络")
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find("h1", "Networks")
     browser.shows("No networks yet.")
     browser.open("/#/datasets")
@@ -60,7 +60,7 @@ def test_page__language_switches_and_is_remembered(browser: Browser) -> None:
 def test_page__theme_switches(browser: Browser) -> None:
     browser.open("/")
     before = browser.run("return getComputedStyle(document.body).backgroundColor")
-    browser.find("button.theme").click()
+    browser.click("button.theme")
     assert browser.run("return getComputedStyle(document.body).backgroundColor") != before
 
 
@@ -75,7 +75,7 @@ def test_page__a_job_shows_progress_and_is_stopped(browser: Browser, site: LiveS
     )
     browser.find(".tray-button", "1 进行中")
     row.find_element("css selector", ".confirm button").click()
-    browser.find("tbody .confirm button", "确定停止？").click()
+    browser.click("tbody .confirm button", "确定停止？")
     browser.find("tbody tr", "已停止")
     browser.find(".tray-button", "空闲")
 
@@ -98,7 +98,7 @@ def test_page__markup_in_names_is_text(browser: Browser, site: LiveServer) -> No
         for place in ("/", "/#/jobs", f"/#/jobs/{task_id}", "/#/networks", f"/#/networks/{network}"):
             browser.open(place)
             browser.shows(EVIL)
-            browser.find(".tray-button").click()
+            browser.click(".tray-button")
             browser.shows("全部任务")
             assert browser.run(
                 "return [window.pwned === undefined, document.querySelectorAll('img[src=x]').length]"
@@ -111,7 +111,7 @@ def test_page__markup_in_names_is_text(browser: Browser, site: LiveServer) -> No
 def test_page__a_refusal_stands_at_its_field_with_the_cure(browser: Browser) -> None:
     browser.open("/#/networks/new")
     browser.find("input[name=network_name]").send_keys("../x")
-    browser.find("button.primary", "../x").click()
+    browser.click("button.primary", "../x")
     alert = browser.find(".field.wrong [role=alert]")
     assert "network_name" in alert.text or "名" in alert.text
     browser.find("input[name=network_name]").send_keys(Keys.BACKSPACE)
@@ -136,9 +136,9 @@ def test_page__an_unknown_id_is_no_failure_but_leads_to_the_list(
     browser.find("h1", zh)
     assert "nobody-knows-this" in browser.find("main [role=alert]").text
     assert "重试" not in browser.text()
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find("h1", en)
-    browser.find("main a.link", "See all").click()
+    browser.click("main a.link", "See all")
     browser.until(lambda: browser.run("return location.hash") == f"#/{place}")
     assert browser.problems(but="404") == []
 
@@ -146,7 +146,7 @@ def test_page__an_unknown_id_is_no_failure_but_leads_to_the_list(
 def test_page__an_unknown_place_says_so(browser: Browser) -> None:
     browser.open("/#/nowhere/1")
     browser.find("h1", "没有这个页面")
-    browser.find("main a.link", "回到总览").click()
+    browser.click("main a.link", "回到总览")
     browser.shows("从标注图片到发布的模型")
 
 
@@ -173,7 +173,7 @@ def test_page__says_when_the_server_is_gone_and_recovers(browser: Browser) -> No
 
 def test_settings__say_their_value_where_it_comes_from_and_no_secret(browser: Browser, site: LiveServer) -> None:
     browser.open("/")
-    browser.find(".rail a", "设置").click()
+    browser.click(".rail a", "设置")
     home = browser.find("tbody tr", "ROADLOOP_HOME").text
     assert str(site.home) in home
     assert "环境变量" in home
@@ -183,7 +183,7 @@ def test_settings__say_their_value_where_it_comes_from_and_no_secret(browser: Br
     )
     browser.until(lambda: "ROADLOOP_LABEL_STUDIO_TOKEN" not in browser.text())
     browser.find("tbody tr", "ROADLOOP_POLL_SECONDS")
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find("tbody tr", "How often the supervisor looks for queued jobs.")
     assert browser.problems() == []
 
@@ -197,11 +197,11 @@ def test_docs__lists_endpoints_and_tries_one(browser: Browser) -> None:
     for word in ("检查一切", "学习率下降时的迭代数", "没有这个编号或名称的对象"):
         assert word in entry.text
     browser.find("nav h3", "源数据")
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find("nav h3", "source sets")
     assert "Iterations at which the rate falls." in browser.find("details[open]", "/starttask").text
     browser.open("/docs#health")
-    browser.find("details[open] button.primary").click()
+    browser.click("details[open] button.primary")
     browser.find(".try pre", '"disk_free_mib"')
     assert browser.problems() == []
 
@@ -213,7 +213,7 @@ def test_networks__a_folder_of_one_s_own_is_checked_by_a_button(browser: Browser
     browser.open("/#/networks")
     browser.find("section", "networks/ 中尚不能训练的文件夹")
     browser.find("td", "尚未检查")
-    browser.find("button", "检查并登记").click()
+    browser.click("button", "检查并登记")
     browser.find("a.button", "用它训练")
     assert "无：团队自己的网络" in browser.text()
     browser.open("/#/networks")
@@ -238,7 +238,7 @@ def test_gpus__shows_the_nodes_of_a_cluster_and_what_runs_there(browser: Browser
     try:
         with platform.database.transaction() as db:
             nodes.write(db, found, away)
-        browser.find(".facts a[href='#/gpus']", "").click()
+        browser.click(".facts a[href='#/gpus']", "")
         browser.find("h1", "节点与 GPU")
         rows: Any = browser.run("return [...document.querySelectorAll('tbody tr')].map((row) => row.innerText)")
         assert {tuple(row.split("\t")[:2]) for row in rows} == {("gpu2", "10.0.0.2"), (host, "10.0.0.1")}

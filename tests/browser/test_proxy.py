@@ -136,7 +136,7 @@ def test_page__works_behind_nginx_with_tls_at_a_name_and_below_a_path(
         " field.dispatchEvent(new Event('input', { bubbles: true })); }",
         {"name": "li", "password": PASSWORD},
     )
-    browser.find("form button", "登录").click()
+    browser.click("form button", "登录")
     browser.shows("数据闭环")
     cookie = next(one for one in outside.get_cookies() if one["httpOnly"])
     assert (cookie["secure"], cookie["sameSite"]) == (True, "Lax")
@@ -151,7 +151,7 @@ def test_page__works_behind_nginx_with_tls_at_a_name_and_below_a_path(
     assert {one for one in read(names) if not one.startswith(f"{browser.url}{base}")} == set()
     browser.open(f"{base}docs")
     browser.shows("/create_train")
-    browser.find("a", "回到页面").click()
+    browser.click("a", "回到页面")
     browser.shows("数据闭环")
     assert [line for line in browser.problems() if "401" not in line] == []
 

@@ -41,7 +41,7 @@ def ids(site: LiveServer, write_model: Callable[..., Path]) -> list[str]:
 
 def test_releases__what_serves_where_and_what_served_before(browser: Browser, ids: list[str]) -> None:
     browser.open("/")
-    browser.find(".rail a", "发布").click()
+    browser.click(".rail a", "发布")
     suzhou = browser.find("tbody tr", "江苏省苏州市 320500").text
     assert "20263" in suzhou
     assert "▼ −0.025" in suzhou
@@ -49,7 +49,7 @@ def test_releases__what_serves_where_and_what_served_before(browser: Browser, id
     assert "测的图片不同，不可比" in browser.find("tbody tr", "北京市 110000").text
     assert "第一个" in browser.find("tbody tr", "各地").text
     assert "这个类别还没有发布过模型" in browser.find(".panel", "灯杆").text
-    browser.find("tbody tr", "江苏省苏州市").click()
+    browser.click("tbody tr", "江苏省苏州市")
     browser.find("h1", "车道线 20263")
     browser.find(".head .state", "在用")
     history = browser.find(".panel", "这里用过的模型").text
@@ -61,10 +61,10 @@ def test_releases__what_serves_where_and_what_served_before(browser: Browser, id
     kind, size = browser.driver.execute_async_script(program, link)
     assert kind == "application/zip"
     assert size > 100
-    browser.find("tbody a.name", "20261").click()
+    browser.click("tbody a.name", "20261")
     browser.find(".head .state", "已被替换")
     assert ids[0] in str(browser.run("return location.hash"))
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find(".head .state", "replaced")
     browser.open("/#/release/nowhere")
     browser.find("h1", "No such release")

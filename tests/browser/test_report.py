@@ -42,14 +42,14 @@ def test_report__one_table_for_both_models_whose_classes_open_their_worst_pictur
     assert "0.330" in row.text
     assert "▼ −0.317" in row.text
     assert "±0.000" in browser.find("tbody tr", "红").text
-    browser.find("[data-order=change]").click()
+    browser.click("[data-order=change]")
     browser.until(lambda: browser.find("tbody tr").text.startswith("绿"))
     browser.run("arguments[0].scrollIntoView({block: 'center'})", browser.find("tbody tr", "绿"))
     down = browser.run("return scrollY")
     assert isinstance(down, int | float)
     assert down > 50
 
-    browser.find("tbody a.name", "绿").click()
+    browser.click("tbody a.name", "绿")
     drawn(browser, 3)  # no green in the label of t_3, and half of the picture taken for it
     browser.find(".viewer-name", "绿：最差第 1 张，共 4 张 · IoU 0.000")
     ActionChains(browser.driver).send_keys("w").perform()
@@ -59,22 +59,22 @@ def test_report__one_table_for_both_models_whose_classes_open_their_worst_pictur
     browser.until(lambda: browser.run("return scrollY") == down)
     assert focused(browser) == "绿"
 
-    browser.find("tbody tr a[href*='m=2']", "0.013").click()  # the same class of the other model, which is A now
+    browser.click("tbody tr a[href*='m=2']", "0.013")  # the same class of the other model, which is A now
     browser.find(".pane-name", "A 苏州/swapped_ep-0006")
     browser.driver.back()
     browser.find(".stack p", "4 个类别的编号与名称都相同")
     browser.run("scrollTo(0, 0)")
-    browser.find("[data-tab=about]").click()
+    browser.click("[data-tab=about]")
     browser.find(".facts", "1（只预测，不计入成绩）")
     assert browser.problems() == []
 
 
 def test_confusion__cells_tracks_and_worst_pictures_open_theirs(browser: Browser, evaluation: str) -> None:
     browser.open(f"/#/evaluation/{evaluation}?tab=confusion")
-    browser.find(".matrix td[title*='绿 → 红'] a").click()
+    browser.click(".matrix td[title*='绿 → 红'] a")
     drawn(browser, 2)
     browser.find(".viewer-name", "绿：最差第 1 张，共 2 张 · 1,184 像素被当作红")
-    browser.find(".viewer-bar button", "不限误判").click()
+    browser.click(".viewer-bar button", "不限误判")
     browser.find(".viewer-name", "最差第 3 张，共 4 张")
     browser.driver.back()
     browser.until(lambda: focused(browser) == "49")
@@ -82,14 +82,14 @@ def test_confusion__cells_tracks_and_worst_pictures_open_theirs(browser: Browser
     ActionChains(browser.driver).send_keys(ARROW_RIGHT, ARROW_RIGHT, ENTER).perform()  # green taken for blue
     browser.find(".viewer-name", "像素被当作蓝")
     browser.driver.back()
-    browser.find("a.name[href*='tr=u']").click()
+    browser.click("a.name[href*='tr=u']")
     browser.find(".viewer-name", "整张图片：最差第 1 张，共 1 张")
     drawn(browser, 4)
-    browser.find(".viewer-bar button", "不限轨迹").click()
+    browser.click(".viewer-bar button", "不限轨迹")
     browser.find(".viewer-name", "共 4 张")
     browser.driver.back()
-    browser.find(".segmented button", "swapped").click()
-    browser.find("tbody a.name", "t_2").click()
+    browser.click(".segmented button", "swapped")
+    browser.click("tbody a.name", "t_2")
     browser.find(".viewer-name b", "t_2")
     browser.find(".pane-name", "A 苏州/swapped_ep-0006")
     browser.driver.back()
@@ -102,13 +102,13 @@ def test_journey__worst_pictures_of_the_weakest_class_of_two_models_at_400_perce
 ) -> None:
     """From the front page, with what stands on it."""
     browser.open("/")
-    browser.find(".rail a", "评估").click()
+    browser.click(".rail a", "评估")
     browser.find("h1", "评估")  # the front page names it, too, and is on its way out
-    browser.find("tbody a.name", "kd_ep-0005").click()
-    browser.find("[data-tab=report]").click()
-    browser.find("[data-order=iou]").click()
+    browser.click("tbody a.name", "kd_ep-0005")
+    browser.click("[data-tab=report]")
+    browser.click("[data-order=iou]")
     browser.until(lambda: browser.find("tbody tr").text.startswith("蓝"))  # nowhere true, and predicted
-    browser.find("tbody a.name", "蓝").click()
+    browser.click("tbody a.name", "蓝")
     Select(browser.find("select.zoom")).select_by_visible_text("400 %")
     browser.until(lambda: browser.find(".stage").get_attribute("data-zoom") == "4")
     browser.run("document.activeElement.blur()")  # as a mouse leaves the list; WebDriver has none

@@ -46,7 +46,7 @@ def test_samples__open_in_the_viewer_and_back_leads_to_all_of_them(browser: Brow
     browser.find(".samples figure")
     pictures = browser.driver.find_elements(By.CSS_SELECTOR, ".samples img:not(.label)")
     first, second = (str(e.get_attribute("alt")) for e in pictures)
-    browser.find(".samples a").click()
+    browser.click(".samples a")
     browser.find(".viewer-name b", first)
     browser.until(lambda: browser.find(".stage").get_attribute("data-drawn"))
     assert [e.text for e in browser.driver.find_elements(By.CSS_SELECTOR, ".pane-name")] == ["图片", "标注"]
@@ -108,18 +108,18 @@ def test_form__shows_the_split_before_anything_is_built(browser: Browser, datase
 
 def test_pictures__by_split_and_class_and_none_is_doubled(browser: Browser, dataset: str) -> None:
     browser.open(f"/#/datasets/{dataset}?tab=pictures")
-    browser.find(".segmented button", "val 2").click()
+    browser.click(".segmented button", "val 2")
     browser.until(lambda: "s=val" in str(browser.run("return location.hash")))
-    browser.find(".legend-chip", "红").click()
+    browser.click(".legend-chip", "红")
     browser.find(".legend-chip[aria-pressed=true]", "红")
     browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".samples figure")) == 2)
     assert "蓝" not in browser.find(".legend-row").text
-    browser.find(".samples a").click()
+    browser.click(".samples a")
     browser.find(".viewer-name", "val")
-    browser.find(".viewer a, a.button", "全部图片").click()
+    browser.click(".viewer a, a.button", "全部图片")
     browser.find(".legend-chip[aria-pressed=true]", "红")
-    browser.find("[data-tab=doubles]").click()
+    browser.click("[data-tab=doubles]")
     browser.shows("没有内容完全相同的图片")
-    browser.find("[data-tab=problems]").click()
+    browser.click("[data-tab=problems]")
     browser.shows("所有文件都可用")
     assert browser.problems() == []

@@ -57,7 +57,7 @@ def test_training__all_scores_of_the_last_epoch_beside_the_best(browser: Browser
     assert browser.find(".facts > div", "步").text.split() == ["步", "2"]
     assert "最好一轮 0.611" in browser.find(".facts > div", "轮廓 IoU").text
     assert "ECE" not in browser.find(".facts", "轮廓 IoU").text  # the last epoch has none
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     assert "best epoch 0.633" in browser.find(".facts > div", "mIoU, void as wrong").text
     assert browser.problems(but="404") == []  # the dataset is gone
 
@@ -72,6 +72,6 @@ def test_releases__a_score_says_what_it_was_measured_on(browser: Browser, site: 
     browser.open("/#/release?tab=all")
     assert "评估 01234567：pictures/both，468 张" in browser.find("tbody tr", "0.795").text
     assert "最近一次评估" in browser.find("tbody tr", "0.655").text
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.find("tbody tr", "pictures/both, 468 pictures")
     assert browser.problems() == []

@@ -37,13 +37,13 @@ def picture(label: int, brightness: int) -> tuple[bytes, bytes]:
 
 def send_what_an_eye_finds_wrong(browser: Browser, site: LiveServer) -> None:
     """Tick a picture, with no model asked, and have it cut as a package."""
-    browser.find(".samples figure label", "c#1").click()
+    browser.click(".samples figure label", "c#1")
     browser.find(".samples-head", "已勾选 1 张")
     browser.run(
         "const name = document.querySelector('input[name=version]'); name.value = '三色-眼';"
         "name.dispatchEvent(new Event('input', { bubbles: true }))"
     )
-    browser.find("button.primary", "把 1 张图片作为任务包送去重新标注").click()
+    browser.click("button.primary", "把 1 张图片作为任务包送去重新标注")
     browser.find("h1", "三色-眼")
     package = site.home / "packages" / "三色-眼" / "1" / "manifest.json"
     browser.until(package.exists)
@@ -59,8 +59,8 @@ def test_source__pictures_counts_and_doubtful_labels(
         writer.add(NewSample("包 2", "c#1", *picture(10, 255), city="北京"))
     write_model(site.home / "weights")
     browser.open("/#/import")
-    browser.find(".head a", "源数据").click()
-    browser.find("td a", "三色").click()
+    browser.click(".head a", "源数据")
+    browser.click("td a", "三色")
     browser.find("h1", "三色")
     assert browser.find(".rail a[aria-current]").text == "导入"
     program = "return [...document.querySelectorAll('.samples img')].map((image) => image.naturalWidth)"
@@ -72,9 +72,9 @@ def test_source__pictures_counts_and_doubtful_labels(
     browser.until(lambda: browser.run(program) == [40] * 2)
     send_what_an_eye_finds_wrong(browser, site)
     browser.run("history.back()")
-    browser.find("[data-tab=packages]").click()
+    browser.click("[data-tab=packages]")
     browser.find("td", "包 2")
-    browser.find("[data-tab=classes]").click()
+    browser.click("[data-tab=classes]")
     browser.find("td", "绿")
     task_id = (
         site.client()
@@ -82,7 +82,7 @@ def test_source__pictures_counts_and_doubtful_labels(
         .json()["data"]
     )
     assert site.wait("/v1/source_health", task_id)["totals"]["label_noise"] == 1
-    browser.find("[data-tab=health]").click()
+    browser.click("[data-tab=health]")
     browser.find(".compare figcaption", "标注 蓝，模型认为 红")
     browser.find(".facts", "1 处")
     boxes: Any = browser.until(
@@ -92,8 +92,8 @@ def test_source__pictures_counts_and_doubtful_labels(
         )
     )
     assert boxes == [["0%", "50%"]] * 2
-    browser.find(".compare figcaption input").click()
-    browser.find("button.primary", "把 1 张图片作为任务包送去重新标注").click()
+    browser.click(".compare figcaption input")
+    browser.click("button.primary", "把 1 张图片作为任务包送去重新标注")
     browser.until((site.home / "packages" / "三色-rework" / "2" / "manifest.json").exists)
     browser.find("h1", "三色-rework")
     browser.run("history.back()")

@@ -90,7 +90,7 @@ def type_in(browser: Browser, selector: str, text: str) -> None:
 
 
 def tab(browser: Browser, name: str) -> None:
-    browser.find(f".tabs button[data-tab={name}]").click()
+    browser.click(f".tabs button[data-tab={name}]")
 
 
 def value(browser: Browser, selector: str) -> object:
@@ -128,7 +128,7 @@ def test_training__form_and_json_are_one_state_and_nothing_typed_is_lost(
     type_in(browser, "textarea[name=train_con]", text.replace('"momentum": 0.8', '"momentum": 0.7'))
     tab(browser, "form")
     assert value(browser, "input[name=momentum]") == "0.7"
-    browser.find("button[data-act=save]", "保存 2 项修改").click()
+    browser.click("button[data-act=save]", "保存 2 项修改")
     browser.find("[role=status]", "已保存")
     stored = site.client().get("/train_configs", params={"task_id": task}).json()["data"]
     assert (stored["momentum"], stored["batch_size"]) == (0.7, 2)
@@ -145,13 +145,13 @@ def test_label_map__is_dragged_keyed_and_undone(browser: Browser, task: str) -> 
     actions.release().perform()
     browser.find("[data-train='1'] .raw-chip", "蓝")
     browser.find("button[data-act=save]", "保存 1 处修改")
-    browser.find(".map-box tr", "灰").find_element(By.CSS_SELECTOR, ".class-name").click()
+    browser.click(".map-box tr", "灰", within=".class-name")
     browser.run("document.querySelector('.map-box').focus()")
     ActionChains(browser.driver).send_keys("2").perform()
     browser.find("[data-train='2'] .raw-chip", "灰")
     ActionChains(browser.driver).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     browser.find("[data-train='3'] .raw-chip", "灰")
-    browser.find("button[data-act=redo]").click()
+    browser.click("button[data-act=redo]")
     browser.find("[data-train='2'] .raw-chip", "灰")
     type_in(browser, ".aside .sought", "red")
     browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".map-box tbody tr")) == 1)
@@ -174,23 +174,23 @@ def test_start__asks_what_becomes_of_unsaved_edits(browser: Browser, site: LiveS
     type_in(browser, "select[name=optimizer]", "adamw")
     tab(browser, "start")
     type_in(browser, "input[name=num_epoch]", "3")
-    browser.find(".form-end button", "3 轮").click()
+    browser.click(".form-end button", "3 轮")
     asked = browser.find(".ask").text
     assert "标签映射：2 个类别" in asked
     assert "optimizer" in asked
-    browser.find("[data-act=back]").click()
+    browser.click("[data-act=back]")
     browser.until(lambda: not browser.driver.find_elements(By.CSS_SELECTOR, ".ask"))
-    browser.find(".form-end button", "3 轮").click()
-    browser.find("[data-act=back]").click()
+    browser.click(".form-end button", "3 轮")
+    browser.click("[data-act=back]")
     type_in(browser, "input[name=model]", "a/b")
-    browser.find(".form-end button", "3 轮").click()
-    browser.find("[data-act=with]").click()
+    browser.click(".form-end button", "3 轮")
+    browser.click("[data-act=with]")
     browser.find(".setting[data-key=model] [role=alert]", "a/b")
     type_in(browser, "input[name=model]", "ab")
     browser.find(".tabs button[data-tab=map]", "3 类")  # the label map is saved by now
-    browser.find(".form-end button", "3 轮").click()
+    browser.click(".form-end button", "3 轮")
     assert "个类别" not in browser.find(".ask", "optimizer").text
-    browser.find("[data-act=with]").click()
+    browser.click("[data-act=with]")
     browser.find(".tabs button[data-tab=progress]")
     client = site.client()
     client.post("/endtask", json={"task_id": task})
@@ -209,7 +209,7 @@ def test_copy__takes_label_map_and_settings_along(browser: Browser, site: LiveSe
     names = {10: ("red", "红", "0"), 20: ("green", "绿", "1"), 30: ("blue", "蓝", "1"), 40: ("grey", "灰", "2")}
     client.post("/save_map", json={"task_id": task, "map_value": names})
     browser.open(f"/#/training/{task}")
-    browser.find("[data-act=copy]").click()
+    browser.click("[data-act=copy]")
     browser.find("input[name=train_name]")
     assert value(browser, "input[name=train_name]") == "上海-2"
     browser.find(".static-value", "复制自 上海")
@@ -220,7 +220,7 @@ def test_copy__takes_label_map_and_settings_along(browser: Browser, site: LiveSe
     browser.run("document.querySelector('.card input[value=\"template:enet\"]').click()")
     browser.find(".form-end button", "先由模板 enet 创建网络")
     browser.run("document.querySelector('.card input[value=c_network]').click()")
-    browser.find(".form-end button", "创建任务 上海-2").click()
+    browser.click(".form-end button", "创建任务 上海-2")
     browser.find("h1", "上海-2")
     browser.find(".tabs button[data-tab=map]", "3 类")
     assert value(browser, "input[name=num_epoch]") == "3"
@@ -257,8 +257,8 @@ def test_compare__curves_scores_and_differences_of_ticked_tasks(browser: Browser
     right = "return document.querySelector('.tick input').getBoundingClientRect().right"
     assert float(str(browser.run(right))) < 1000  # in sight, however long the names
     for name in ("甲", "乙"):
-        browser.find(f"input[aria-label='比较 {name}']").click()
-    browser.find("[data-act=compare]", "比较 2 个任务").click()
+        browser.click(f"input[aria-label='比较 {name}']")
+    browser.click("[data-act=compare]", "比较 2 个任务")
     browser.find(".u-legend", "甲")
     assert browser.find("tr", "base_lr").text.split() == ["base_lr", "0.01", "0.02"]
     assert "momentum" not in browser.text()

@@ -116,16 +116,16 @@ def test_viewer__pixels_are_squares_at_3200_percent_and_panes_are_linked(eyes: E
 def test_viewer__layers_opacity_and_classes(eyes: Eyes, evaluation: str) -> None:
     browser = eyes.browser
     eyes.open(evaluation)
-    browser.find(".segmented [data-mode=over]").click()
+    browser.click(".segmented [data-mode=over]")
     browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".pane-name")) == 1)
     eyes.keys("]]]]")
     browser.until(lambda: eyes.pane(0, 1)[200, 600].tolist() == RED, "A at full opacity")
     eyes.keys("34")  # B instead of A: what is green is blue
     browser.until(lambda: eyes.pane(0, 1)[-60, 600].tolist() == BLUE)
-    browser.find(".legend-item", "蓝").click()
+    browser.click(".legend-item", "蓝")
     browser.until(lambda: eyes.pane(0, 1)[-60, 600].tolist() != BLUE)
     assert eyes.pane(0, 1)[60, 600].tolist() == RED
-    browser.find(".legend-item", "蓝").click()
+    browser.click(".legend-item", "蓝")
     eyes.keys("6")  # confidence: 56 % everywhere but in the checks, a shade of purple
     browser.until(lambda: eyes.pane(0, 1)[-60, 600].tolist() == [185, 55, 132])
     browser.find(".ramp", "置信度")
@@ -149,7 +149,7 @@ def test_viewer__what_is_pointed_at_is_named_in_every_layer(eyes: Eyes, evaluati
     assert "苏州/kd_ep-0005：红 56 % ✕ 错" in found
     assert "苏州/swapped_ep-0006：红 56 % ✕ 错" in found
     assert len(browser.driver.find_elements(By.CSS_SELECTOR, ".spot")) == 4  # the same place in every pane
-    browser.find(".segmented button", "EN").click()
+    browser.click(".segmented button", "EN")
     browser.until(lambda: not browser.driver.find_elements(By.CSS_SELECTOR, ".spot"))
     eyes.keys("c")  # for who has no pointer: the middle is read out
     browser.find(".under", "Truth: green")
@@ -259,7 +259,7 @@ def test_viewer__swipe_and_full_window(eyes: Eyes, evaluation: str) -> None:
     browser.until(lambda: eyes.pane(0, 1)[-60, [500, 640]].tolist() == [BLUE, BLUE])
     assert browser.find(".divider").get_attribute("aria-valuenow") == "10"
     browser.find(".viewer-name b", "t_1")
-    browser.find("[data-full]").click()
+    browser.click("[data-full]")
     browser.until(lambda: browser.run("return document.querySelector('.stage').getBoundingClientRect().width > 1400"))
     assert browser.run("return [...document.querySelectorAll('.rail, .topbar')].every((e) => e.closest('[inert]'))")
     eyes.keys("\ue00c")
@@ -279,7 +279,7 @@ def test_viewer__a_file_that_is_gone_is_named_and_asked_for_again(
         browser.find(".stage-failure", "读不到：A 苏州/kd_ep-0005")
     finally:
         path.with_suffix(".away").rename(path)
-    browser.find(".stage-failure button").click()
+    browser.click(".stage-failure button")
     eyes.drawn(2)
     assert not browser.driver.find_elements(By.CSS_SELECTOR, ".stage-failure")
     assert browser.problems(but="404") == []
