@@ -106,7 +106,7 @@ class Machine:
         seen = b""
         while piece := _read(terminal):
             seen += piece
-            if piece.rstrip().endswith(b":"):
+            if seen.endswith(b": "):  # the blank comes once the terminal has stopped showing what is typed
                 os.write(terminal, f"{keys}\n".encode())
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, seen.decode()
         os.close(terminal)
