@@ -160,10 +160,28 @@ def _environment(pid: int) -> str:
         return ""
 
 
+def stop(pid: int) -> None:
+    """SIGSTOP a process, and wait until it stands.
+
+    A thread that waits for a disk takes the signal only when it has what it waits for, and until then the others go on.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 60
+    while {_state(thread) for thread in Path(f"/proc/{pid}/task").iterdir()} - {"T", "Z", ""}:
+        assert time.monotonic() < deadline, "the process does not stop"
+        time.sleep(0.002)
+
+
+def _state(thread: Path) -> str:
+    with suppress(OSError):  # it has just ended
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
 def stop_between_transactions(platform: Platform, pid: int) -> None:
-    """SIGSTOP a worker while it does not hold the database, which would make everybody wait for it."""
+    """Stop a worker while it does not hold the database, which would make everybody wait for it."""
     for _ in range(200):
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
         other = sqlite3.connect(platform.workspace.home / "roadloop.db", isolation_level=None, timeout=0.2)
         try:
             other.execute("BEGIN IMMEDIATE")

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from live import stop_between_transactions
+from live import stop, stop_between_transactions
 from roadloop.errors import ConflictError, StaleRunError, Text
 from roadloop.jobs import processes, queue
 from roadloop.jobs.hosts import OneHost
@@ -189,7 +189,7 @@ def test_supervisor__a_stopped_worker_loses_its_lease(platform: Platform, superv
     task_id = submit(platform, steps=40, pause=0.03)
     job = wait(platform, task_id, lambda job: job.progress > 0.2 and job.pid is not None)
     assert job.pid is not None
-    os.kill(job.pid, signal.SIGSTOP)
+    stop(job.pid)
     job = wait(platform, task_id, ended)
     assert (job.state, job.token) == (JobState.SUCCEEDED, 2)
 
@@ -201,11 +201,11 @@ def test_supervisor__a_stopped_worker_that_holds_the_database_loses_its_lease_to
     task_id = submit(platform, steps=10**6, pause=0)
     job = wait(platform, task_id, lambda job: job.beat > 0)
     assert job.pid is not None
-    os.kill(job.pid, signal.SIGSTOP)
+    stop(job.pid)
     while platform.database.holder() != job.pid:
         os.kill(job.pid, signal.SIGCONT)
         time.sleep(0.003)
-        os.kill(job.pid, signal.SIGSTOP)
+        stop(job.pid)
     job = wait(platform, task_id, lambda job: job.token == 2)
     assert job.state is JobState.RUNNING
 

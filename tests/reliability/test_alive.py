@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from full_disk import Disk
-from live import LiveServer, stop_between_transactions
+from live import LiveServer, stop, stop_between_transactions
 from roadloop.jobs import queue
 from roadloop.jobs.fsck import inspect
 from roadloop.jobs.states import ENDED, JobState
@@ -180,7 +180,7 @@ def pause(site: Site, job: queue.Job, seconds: float) -> None:
     """Stop server and worker, and continue them."""
     assert job.pid is not None
     for pid in (site.live.process.pid, job.pid):
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
     time.sleep(seconds)
     for pid in (site.live.process.pid, job.pid):
         os.kill(pid, signal.SIGCONT)
