@@ -1,4 +1,7 @@
-"""What deploy/ ships names what there is. nginx's own file is run by tests/browser/test_proxy.py; no image is built here."""
+"""What deploy/ ships, and what docs/operate.md says to type, names what there is.
+
+nginx's own file is run by tests/browser/test_proxy.py, the image and the document's commands by tests/services/.
+"""
 
 import re
 from pathlib import Path
@@ -44,3 +47,16 @@ def test_proxies__name_the_same_hosts_and_port() -> None:
         text = (DEPLOY / name).read_text()
         assert {"roadloop.example.com", "intranet.example.com"} <= set(re.findall(r"[a-z]+\.example\.com", text))
         assert "127.0.0.1:8600" in text
+
+
+def typed(document: str) -> list[str]:
+    """The commands of a document's consoles, without their remarks and without what people put in themselves."""
+    blocks = re.findall(r"```(?:console|sh)\n(.*?)```", (ROOT / "docs" / document).read_text(), re.DOTALL)
+    lines = [line for line in "".join(blocks).splitlines() if line.startswith(("# ", "$ ", "podman "))]
+    return [re.sub(r"  +# .*| --test .*|(?<=example.com/)[^/]+", "", line) for line in lines]
+
+
+def test_operate__both_languages_say_the_same_commands() -> None:
+    english = typed("operate.md")
+    assert len(english) > 20
+    assert typed("operate.zh.md") == english
