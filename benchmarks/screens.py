@@ -28,7 +28,7 @@ const links = [...document.querySelectorAll('a[href^="#/"]')].map((a) => a.getAt
 const [here, query] = location.hash.split("?");
 const tabs = [...document.querySelectorAll("main [role=tab][data-tab]")].map((tab) => {
   const asked = new URLSearchParams(query);
-  asked.set("tab", tab.dataset.tab);
+  asked.set(tab.parentElement.dataset.of, tab.dataset.tab);
   return `${here}?${asked}`;
 });
 return [...tabs, ...links];
@@ -77,7 +77,8 @@ def _kind_of(route: str) -> str:
     path, _, query = route.removeprefix("#/").partition("?")
     place, *rest = path.split("/")
     one = [part if part in {"new", "compare"} else "one" for part in rest[:1] if part]
-    return "/".join([place, *one, *parse_qs(query).get("tab", [])])
+    asked = parse_qs(query)
+    return "/".join([place, *one, *asked.get("tab", []), *asked.get("as", [])])
 
 
 def take(url: str, folder: Path, widths: list[int]) -> Iterator[Path]:

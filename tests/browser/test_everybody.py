@@ -302,3 +302,18 @@ def fill_in(browser: Browser, **values: str) -> None:
 def log_in(browser: Browser, name: str, password: str) -> None:
     """At the log-in."""
     fill_in(browser, name=name, password=password)
+
+
+@pytest.mark.parametrize("place", ["datasets", "training", "evaluation", "selection", "sources", "annotation"])
+def test_tabs__an_address_that_asks_for_one_that_is_not_there_shows_the_first(
+    browser: Browser, site: LiveServer, place: str
+) -> None:
+    """As the address of a training's start does once somebody has started it."""
+    browser.open(f"/#/{place}")
+    browser.find("main tbody a")
+    links = browser.run("return [...document.querySelectorAll('main tbody a')].map((e) => e.getAttribute('href'))")
+    assert isinstance(links, list)
+    one = next(link for link in links if link.startswith(f"#/{place}/"))
+    visit(browser.driver, f"{one.partition('?')[0]}?tab=nothing")
+    browser.find("main [role=tab]:first-child[aria-selected=true]")
+    assert browser.run("return document.querySelectorAll('main .tabs')[0].nextElementSibling !== null")

@@ -39,10 +39,17 @@ export const Facts = ({ of }) => html`
 `;
 
 /**
- * @param {{tabs: [string, any][], now: string, choose: (name: string) => void}} props
+ * Of the tabs that there are now, the one that an address asks for, else the first.
+ * @param {string | undefined} asked @param {string[]} names
  */
-export const Tabs = ({ tabs, now, choose }) => html`
-  <div class="tabs" role="tablist">
+export const oneOf = (asked, names) => (asked !== undefined && names.includes(asked) ? asked : names[0]);
+
+/**
+ * @param {{tabs: [string, any][], now: string, choose: (name: string) => void, of?: string}} props `of`: what the address
+ *   calls the choice.
+ */
+export const Tabs = ({ tabs, now, choose, of = "tab" }) => html`
+  <div class="tabs" role="tablist" data-of=${of}>
     ${tabs.map(
       ([name, label]) => html`
         <button type="button" role="tab" data-tab=${name} aria-selected=${String(name === now)}

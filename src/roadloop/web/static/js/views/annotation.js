@@ -2,7 +2,7 @@
 /** One version on its way through annotation: packages, rejected labels, publication. */
 
 import { get } from "../api.js";
-import { Absent, Failure, Head, Loading, Tabs } from "../components/layout.js";
+import { Absent, Failure, Head, Loading, Tabs, oneOf } from "../components/layout.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { learnName } from "../names.js";
@@ -35,7 +35,7 @@ export function AnnotationPage({ route }) {
       `
       : html`<${Loading} />`;
   const of = data.data;
-  const tab = route.query.tab ?? "packages";
+  const tab = oneOf(route.query.tab, ["packages", "rejected", "publish"]);
   const { n } = route.query;
   return html`
     <${Head} title=${version}

@@ -4,7 +4,7 @@
 import { get, query } from "../api.js";
 import { className } from "../components/classes.js";
 import { DeleteButton } from "../components/delete.js";
-import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings, oneOf } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { Listing } from "../components/listing.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
@@ -95,7 +95,7 @@ export function DatasetPage({ route }) {
       : html`<${Loading} />`;
   const row = data.data;
   const done = row.state === "succeeded";
-  const tab = route.query.tab ?? (done ? "classes" : "log");
+  const tab = oneOf(route.query.tab, ["classes", "pictures", "leaks", "doubles", "problems", "log"]);
   learnName(task, row.data_name);
   return html`
     <${Head} title=${row.data_name} chip=${done && html`<${StateChip} state=${row.state} />`} sub=${row.data_describe}

@@ -4,7 +4,7 @@
 import { get, query } from "../api.js";
 import { shortModel } from "../components/classes.js";
 import { DeleteButton } from "../components/delete.js";
-import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings } from "../components/layout.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Time, Warnings, oneOf } from "../components/layout.js";
 import { Listing } from "../components/listing.js";
 import { Log } from "../components/log.js";
 import { JobState, StateChip, StopButton } from "../components/state.js";
@@ -147,7 +147,7 @@ function Finished({ row, route }) {
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   const report = data.data;
   const labelled = report.models.some((/** @type {any} */ m) => m.labelled_pictures > 0);
-  const tab = route.query.tab ?? "pictures";
+  const tab = oneOf(route.query.tab, ["pictures", ...(labelled ? ["report", "confusion"] : []), "confidence", "about"]);
   return html`
     <${Warnings} texts=${row.warnings} />
     <${Tabs}

@@ -3,7 +3,7 @@
 
 import { act, get, secretly } from "../api.js";
 import { FormBox, Input, Select, useForm } from "../components/form.js";
-import { ConfirmButton, Failure, Head, Loading, Panel, Tabs, Time } from "../components/layout.js";
+import { ConfirmButton, Failure, Head, Loading, Panel, Tabs, Time, oneOf } from "../components/layout.js";
 import { SignOn } from "../components/sign-on.js";
 import { Table } from "../components/table.js";
 import { t } from "../i18n.js";
@@ -35,7 +35,6 @@ export const roleName = (role) =>
 export function PeoplePage({ route }) {
   const me = useMe();
   if (!me?.accounts) return html`<${First} />`;
-  const tab = route.query.tab ?? "own";
   /** @type {[string, string][]} */
   const tabs = [
     ["own", t("我的账号", "My account")],
@@ -47,6 +46,10 @@ export function PeoplePage({ route }) {
         ])
       : []),
   ];
+  const tab = oneOf(
+    route.query.tab,
+    tabs.map(([name]) => name),
+  );
   return html`
     <${Head} title=${t("账号", "Accounts")} />
     <${Tabs} tabs=${tabs} now=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />

@@ -5,7 +5,7 @@ import { get, query } from "../api.js";
 import { className } from "../components/classes.js";
 import { DeleteButton } from "../components/delete.js";
 import { kindName } from "../components/kinds.js";
-import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
+import { Absent, Facts, Failure, Head, Loading, Panel, Tabs, Warnings, oneOf } from "../components/layout.js";
 import { Log } from "../components/log.js";
 import { JobState, StopButton } from "../components/state.js";
 import { count, many, score, t } from "../i18n.js";
@@ -105,7 +105,7 @@ function Result({ row, query: chosen }) {
   const cut = packed?.packages > 0;
   const labelling = cut && packed.open + packed.waiting > 0; // somebody may look over an annotator's shoulder
   const blind = arms.length > 1 && !(told ?? !labelling);
-  const tab = chosen.tab ?? "pictures";
+  const tab = oneOf(chosen.tab, ["pictures", "numbers", ...(blind ? [] : ["sheets"])]);
   return html`
     ${!chosen.p && html`<${NextStep} version=${version} packed=${packed} />`}
     <div>

@@ -3,7 +3,7 @@
 
 import { get } from "../api.js";
 import { DeleteButton } from "../components/delete.js";
-import { Absent, Empty, Facts, Failure, Head, Loading, Panel, Tabs } from "../components/layout.js";
+import { Absent, Empty, Facts, Failure, Head, Loading, Panel, Tabs, oneOf } from "../components/layout.js";
 import { Table } from "../components/table.js";
 import { count, t } from "../i18n.js";
 import { html } from "../lib.js";
@@ -79,7 +79,7 @@ export function SourcePage({ route }) {
       `
       : html`<${Loading} />`;
   const set = data.data;
-  const tab = route.query.tab ?? "pictures";
+  const tab = oneOf(route.query.tab, ["pictures", "packages", "classes", "health", "problems"]);
   return html`
     <${Head} title=${set.name}
       actions=${html`

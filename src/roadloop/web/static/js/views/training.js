@@ -3,7 +3,7 @@
 
 import { act, get, query } from "../api.js";
 import { DeleteButton } from "../components/delete.js";
-import { Absent, ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings } from "../components/layout.js";
+import { Absent, ConfirmButton, Failure, Head, Loading, Panel, Tabs, Warnings, oneOf } from "../components/layout.js";
 import { JobState, StateChip } from "../components/state.js";
 import { many, t } from "../i18n.js";
 import { html } from "../lib.js";
@@ -56,7 +56,7 @@ function Task({ row, reload, route, dataset }) {
   const info = dataset.data?.data;
   const created = row.state === "created";
   const open = created && mayCall("/starttask");
-  const tab = route.query.tab ?? (open ? "start" : created ? "map" : "progress");
+  const tab = oneOf(route.query.tab, [...(open ? ["start"] : []), ...(created ? [] : ["progress"]), "map", "config"]);
   const { settings, error, retry } = useSettings(row, open || tab === "config");
   learnName(task, row.task_name);
   const moved = open ? changedClasses(settings?.draft.map ?? null, maps.data?.data) : 0;
