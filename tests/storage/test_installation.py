@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
-from roadloop.errors import BrokenDatabaseError, ConflictError
+from roadloop.cli.main import app
+from roadloop.errors import AccessRefusedError, BrokenDatabaseError, ConflictError
 from roadloop.jobs import queue
 from roadloop.server import create_app
 from roadloop.settings import Settings
@@ -174,3 +177,33 @@ def test_a_read_only_home_is_read_with_what_stands_in_its_journal(used: Settings
 
 def _chmod(homes: Sequence[Path], mode: str) -> None:
     subprocess.run(["chmod", "-R", mode, *homes], check=True)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("shut", "said"), [("home", "belongs to root"), ("roadloop.db", "belongs to root"), ("", "as the user")]
+)
+def test_open__another_user_s_workspace_is_refused_with_the_way_to_open_it(
+    settings: Settings, shut: str, said: str
+) -> None:
+    """By the commands too, the one that may begin a workspace among them."""
+    if os.geteuid():
+        pytest.skip("needs root, to be somebody else")
+    with tempfile.TemporaryDirectory() as above:
+        mine = settings.model_copy(update={"home": Path(above) / "home"})
+        command = ["user", "add", "li", "--role", "admin", "--no-password", "--home", str(mine.home)]
+        assert (
+            CliRunner().invoke(app, command).exit_code == 0
+        )  # and has loaded what somebody else may not be able to load
+        assert mine.home.owner() == "root"
+        for path in (Path(above), mine.home, mine.home / "roadloop.db"):
+            path.chmod(0o700 if path.name == (shut or Path(above).name) else 0o755)
+        os.seteuid(65534)
+        try:
+            for upgrade in (False, True):
+                with pytest.raises(AccessRefusedError, match=said):
+                    open_platform(mine, upgrade=upgrade)
+            with pytest.raises(AccessRefusedError, match=said):
+                CliRunner().invoke(app, command, catch_exceptions=False)
+        finally:
+            os.seteuid(0)

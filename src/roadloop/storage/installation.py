@@ -38,9 +38,12 @@ def is_bare(home: Path) -> bool:
 
     Hidden entries do not count, nor what a disk's own file system puts at its root.
     """
-    return not home.exists() or (
-        home.is_dir() and all(entry.name.startswith(".") or entry.name == "lost+found" for entry in home.iterdir())
-    )
+    try:
+        return not home.exists() or all(
+            entry.name.startswith(".") or entry.name == "lost+found" for entry in home.iterdir()
+        )
+    except OSError:  # a file, or another user's folder
+        return False
 
 
 def refuse_empty(home: Path, found: str) -> None:

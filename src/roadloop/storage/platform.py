@@ -1,6 +1,7 @@
 """What every entry point opens first: settings, database and workspace of one installation."""
 
 import atexit
+import errno
 import os
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from roadloop.errors import NotFoundError, Text
+from roadloop.errors import AccessRefusedError, NotFoundError, Text
 from roadloop.settings import Settings
 from roadloop.storage import installation, migrate, publish, quarantine, rows_copy, sqlite
 from roadloop.storage.database import Database
@@ -60,8 +61,15 @@ def open_platform(settings: Settings, *, upgrade: bool = False, anew: bool = Fal
             missing or empty in a home that holds work; or it belongs to another home.
         BrokenDatabaseError: The database is damaged.
         DiskFullError: There is no room for the folders, or for what the database needs beside it.
+        AccessRefusedError: It belongs to another user of this machine.
     """
-    workspace = Workspace(settings.home, settings.roots)
+    try:
+        return _open(settings, Workspace(settings.home, settings.roots), upgrade=upgrade, anew=anew)
+    except PermissionError as error:
+        raise _not_ours(settings.home, error) from error
+
+
+def _open(settings: Settings, workspace: Workspace, *, upgrade: bool, anew: bool) -> Platform:
     home, inside = workspace.home, not settings.database_url
     if anew and inside:
         _put_aside(home)
@@ -121,7 +129,11 @@ def _agree(database: Database, home: Path, *, inside: bool, upgrade: bool) -> tu
 def _url(home: Path, *, upgrade: bool) -> str:
     """The home's own database; where the disk is read-only, in a way that writes nothing beside it."""
     file = home / FILE
-    if upgrade or os.access(home, os.W_OK):
+    if file.exists() and not os.access(
+        file, os.R_OK, effective_ids=True
+    ):  # which SQLite does not tell from a missing one
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+    if upgrade or os.access(home, os.W_OK, effective_ids=True):
         return sqlite_url(file)
     wal = home / f"{FILE}-wal"
     if not wal.exists() or not wal.stat().st_size:
@@ -139,6 +151,28 @@ def _put_aside(home: Path) -> None:
     for end in ("", "-wal", "-shm"):  # what SQLite keeps beside it
         if (file := home / f"{FILE}{end}").exists():
             quarantine.put(home, file, note, stamp)
+
+
+def _not_ours(home: Path, error: PermissionError) -> AccessRefusedError:
+    try:
+        owner = home.owner()
+    except (OSError, KeyError):  # a folder above it is shut, or the user is gone
+        owner = ""
+    path = error.filename or home
+    if not owner:
+        return AccessRefusedError(
+            Text(
+                f"当前用户无权访问 {path}。请以工作区所有者的身份运行。",
+                f"This user may not open {path}. Run this as the user whose workspace it is.",
+            )
+        )
+    return AccessRefusedError(
+        Text(
+            f"当前用户无权访问 {path}，工作区属于 {owner}。请以该用户身份运行：runuser -u {owner} -- roadloop …",
+            f"This user may not open {path}: the workspace belongs to {owner}. Run this as that user: runuser -u {owner} --"
+            " roadloop ...",
+        )
+    )
 
 
 def _no_workspace(home: Path) -> NotFoundError:

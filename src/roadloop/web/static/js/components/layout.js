@@ -45,8 +45,8 @@ export const Facts = ({ of }) => html`
 export const oneOf = (asked, names) => (asked !== undefined && names.includes(asked) ? asked : names[0]);
 
 /**
- * @param {{tabs: [string, any][], now: string, choose: (name: string) => void, of?: string}} props `of`: what the address
- *   calls the choice.
+ * Tabs; `of` is what the address calls the choice.
+ * @param {{tabs: [string, any][], now: string, choose: (name: string) => void, of?: string}} props
  */
 export const Tabs = ({ tabs, now, choose, of = "tab" }) => html`
   <div class="tabs" role="tablist" data-of=${of}>

@@ -24,7 +24,8 @@ export function AllSettings({ settings }) {
   return html`
     <div class="stack">
       <div class="row">
-        <${Tabs} of="as" now=${as} choose=${(/** @type {string} */ next) => setQuery({ as: next === "json" ? next : "" })}
+        <${Tabs} of="as" now=${as}
+          choose=${(/** @type {string} */ next) => setQuery({ as: next === "json" ? next : "" })}
           tabs=${[
             ["form", t("表单", "Form")],
             ["json", "JSON"],
