@@ -29,6 +29,16 @@ def press(browser: Browser, *keys: str) -> None:
     ActionChains(browser.driver).send_keys(*keys).perform()
 
 
+def search(browser: Browser, *, by_keys: bool = True) -> None:
+    """Open the search, once an earlier one is gone, and wait until it is what hears the keys."""
+    browser.until(lambda: browser.run("return document.querySelector('dialog') === null"))
+    if by_keys:
+        ActionChains(browser.driver).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
+    else:
+        browser.click(".search-button")
+    browser.until(lambda: browser.run("return document.activeElement?.matches('.palette input')"))
+
+
 def shown(browser: Browser) -> list[str]:
     """The names that are found."""
     program = (
@@ -40,20 +50,19 @@ def shown(browser: Browser) -> list[str]:
 def test_search__finds_pages_sets_and_jobs_by_name_with_the_keyboard_alone(browser: Browser, made: str) -> None:
     browser.open("/")
     browser.find("h1")
-    ActionChains(browser.driver).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
-    browser.find(".palette input")
+    search(browser)
     assert "新训练任务" in shown(browser)
     press(browser, "苏州")
     browser.until(lambda: shown(browser) == ["苏州-one", "苏州 health"])
     press(browser, Keys.ARROW_DOWN, Keys.ENTER)
     browser.find("h1", "苏州 health")
     assert made in str(browser.run("return location.hash"))
-    browser.click(".search-button")
+    search(browser, by_keys=False)
     press(browser, "训练")
     browser.until(lambda: shown(browser) == ["训练", "新训练任务"])
     press(browser, Keys.ARROW_UP, Keys.ENTER)  # round to the last one
     browser.until(lambda: browser.run("return location.hash") == "#/training/new")
-    ActionChains(browser.driver).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
+    search(browser)
     press(browser, "没有这样的东西")
     browser.find(".palette p", "没有叫这个名称的东西")
     press(browser, Keys.ESCAPE)
